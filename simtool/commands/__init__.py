@@ -1,0 +1,1 @@
+"""One module per subcommand: options in, one call into the packages below, tables out."""

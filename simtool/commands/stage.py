@@ -1,0 +1,55 @@
+"""What every stage does around its work: say what it read and wrote, time it, give its tables their provenance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from simtool import console
+from simtool.tables.provenance import Provenance
+
+__all__ = ["Stage", "invocation", "stage"]
+
+_arguments: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
+
+
+@contextmanager
+def invocation(arguments: Sequence[str]) -> Iterator[None]:
+    """Remember the command line as it was typed, for the provenance of what is written inside."""
+    token = _arguments.set(tuple(arguments))
+    try:
+        yield
+    finally:
+        _arguments.reset(token)
+
+
+class Stage:
+    """A running stage: its inputs so far, and the notes it owes the person at the terminal."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._inputs: list[Path] = []
+
+    def read(self, path: Path, detail: str) -> None:
+        """Note an input (a file, or a folder of part files) and what it holds: ``208 images``."""
+        self._inputs.append(path)
+        console.note(f"read   {path}: {detail}")
+
+    def wrote(self, path: Path, detail: str) -> None:
+        """Note an output and what it holds."""
+        console.note(f"wrote  {path}: {detail}")
+
+    def provenance(self) -> Provenance:
+        """Where a table written now comes from: this command line and the inputs noted so far, hashed."""
+        return Provenance.of(command=_arguments.get() or (self.name,), inputs=self._inputs)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[Stage]:
+    """Run the body of a subcommand as a stage; at its end say how long it took."""
+    started = time.perf_counter()
+    yield Stage(name)
+    console.note(f"{name} took {time.perf_counter() - started:.1f} s")

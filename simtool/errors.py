@@ -1,0 +1,22 @@
+"""Errors that speak to people: what is wrong, where (file, row, id), what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["SimtoolError", "listed"]
+
+
+class SimtoolError(Exception):
+    """A failure whose message is one line for the person at the terminal.
+
+    Subclasses live beside the code that raises them. The command line prints the message
+    without a traceback and exits with 1.
+    """
+
+
+def listed(names: Iterable[object], most: int = 3) -> str:
+    """Name the first few of many: ``a, b, c and 7 more``."""
+    items = [str(name) for name in names]
+    shown = ", ".join(items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"

@@ -1,0 +1,1 @@
+"""The numbers of a report, and the ways to show them."""

@@ -1,0 +1,1 @@
+"""What the project is for: distances, outcomes of trials, inference."""
