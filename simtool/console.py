@@ -26,7 +26,8 @@ LINE_INTERVAL = 10.0
 class Progress(Protocol):
     """What a long step reports to: ``advance(n)`` after ``n`` more units are done."""
 
-    def advance(self, amount: int = 1) -> None: ...
+    def advance(self, amount: int = 1) -> None:
+        """Say that ``amount`` more units are done."""
 
 
 @cache

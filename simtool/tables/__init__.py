@@ -1,0 +1,1 @@
+"""The Parquet contracts through which the stages meet; the only code that knows Parquet."""

@@ -1,0 +1,182 @@
+"""The table of images: one row per image, with its class and where its file lies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from simtool.errors import listed
+from simtool.tables.files import TableError, check_unique, read_columns, strings, write_table
+from simtool.tables.provenance import Provenance
+
+__all__ = ["Images", "image_paths", "read_images", "relative_path", "write_images"]
+
+KIND = "images"
+_Integer = TypeVar("_Integer", np.int16, np.int32)
+_BBOX = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
+_REQUIRED = {"image_id": pa.string(), "path": pa.string()}
+_OPTIONAL = {
+    "class_id": pa.int16(),
+    "class_name": pa.string(),
+    "group_name": pa.string(),
+    "split": pa.string(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    **dict.fromkeys(_BBOX, pa.float32()),
+    "source_id": pa.int32(),
+}
+
+
+@dataclass(frozen=True)
+class Images:
+    """The columns of an images table, each of length n.
+
+    Attributes:
+        image_id: unique text.
+        path: relative to the table's folder, POSIX separators.
+        class_id: -1 where null.
+        class_name: text or None.
+        group_name: text or None; birds-16: the family.
+        split: ``train``, ``test`` or None.
+        width: pixels, -1 where unknown.
+        height: pixels, -1 where unknown.
+        bbox: (n, 4) x, y, width, height in pixels; NaN where null.
+        source_id: the source's own number, -1 where null.
+    """
+
+    image_id: NDArray[np.object_]
+    path: NDArray[np.object_]
+    class_id: NDArray[np.int16]
+    class_name: NDArray[np.object_]
+    group_name: NDArray[np.object_]
+    split: NDArray[np.object_]
+    width: NDArray[np.int32]
+    height: NDArray[np.int32]
+    bbox: NDArray[np.float32]
+    source_id: NDArray[np.int32]
+
+    @classmethod
+    def build(cls, image_id: Sequence[str], path: Sequence[str], **columns: Any) -> Images:
+        """From the two required columns and any of the others; what is not given is null."""
+        n = len(image_id)
+        numbers: dict[str, type[np.signedinteger[Any]]] = {
+            "class_id": np.int16,
+            "width": np.int32,
+            "height": np.int32,
+            "source_id": np.int32,
+        }
+        texts = ("class_name", "group_name", "split")
+        return cls(
+            image_id=_objects(image_id),
+            path=_objects(path),
+            bbox=np.asarray(columns.pop("bbox", np.full((n, 4), np.nan)), np.float32).reshape(n, 4),
+            **{name: np.asarray(columns.pop(name, np.full(n, -1)), dtype) for name, dtype in numbers.items()},
+            **{name: _objects(columns.pop(name, [None] * n)) for name in texts},
+            **columns,
+        )
+
+    def __len__(self) -> int:
+        return len(self.image_id)
+
+    def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Images:
+        """The rows at the given positions (or where a mask is true), in that order."""
+        return Images(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    def where_split(self, split: str) -> Images:
+        """The rows of one split; ``all`` keeps every row.
+
+        Raises:
+            TableError: no row has that split.
+        """
+        if split == "all":
+            return self
+        rows = np.flatnonzero(self.split == split)
+        if not rows.size:
+            found = sorted({str(value) for value in self.split if value is not None})
+            raise TableError(f"no image has split {split}; the table has {listed(found, 9) or 'no split at all'}")
+        return self.take(rows)
+
+
+def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+def read_images(path: Path) -> Images:
+    """Read an images table; only ``image_id`` and ``path`` are required.
+
+    Raises:
+        TableError: a column is missing or of another type, an id is repeated, a path leaves its place.
+    """
+    table = read_columns(path, KIND, _REQUIRED, _OPTIONAL)
+    column = {name: table.column(name) for name in table.column_names}
+    images = Images(
+        image_id=strings(column["image_id"]),
+        path=strings(column["path"]),
+        class_id=_integers(column["class_id"], np.int16),
+        class_name=strings(column["class_name"]),
+        group_name=strings(column["group_name"]),
+        split=strings(column["split"]),
+        width=_integers(column["width"], np.int32),
+        height=_integers(column["height"], np.int32),
+        bbox=np.stack([column[name].to_numpy().astype(np.float32) for name in _BBOX], axis=1),
+        source_id=_integers(column["source_id"], np.int32),
+    )
+    if not len(images):
+        raise TableError(f"{path}: the table has no rows")
+    check_unique(path, "image_id", images.image_id)
+    if empty := [row for row, name in enumerate(images.path) if not name]:
+        raise TableError(f"{path}: column path is empty at rows {listed(empty)}")
+    return images
+
+
+def _integers(column: pa.ChunkedArray, dtype: type[_Integer]) -> NDArray[_Integer]:
+    values: NDArray[_Integer] = pc.fill_null(column, -1).to_numpy().astype(dtype)
+    return values
+
+
+def write_images(path: Path, images: Images, provenance: Provenance) -> None:
+    """Write an images table, atomically.
+
+    Raises:
+        TableError: an id is repeated.
+        OSError: the place cannot be written.
+    """
+    check_unique(path, "image_id", images.image_id)
+    columns: dict[str, pa.Array] = {
+        "image_id": pa.array(images.image_id, pa.string()),
+        "path": pa.array(images.path, pa.string()),
+        "class_id": pa.array(images.class_id, pa.int16(), mask=images.class_id < 0),
+        "class_name": pa.array(images.class_name, pa.string()),
+        "group_name": pa.array(images.group_name, pa.string()),
+        "split": pa.array(images.split, pa.string()),
+        "width": pa.array(images.width, pa.int32(), mask=images.width < 0),
+        "height": pa.array(images.height, pa.int32(), mask=images.height < 0),
+        **{
+            name: pa.array(images.bbox[:, side], pa.float32(), mask=np.isnan(images.bbox[:, side]))
+            for side, name in enumerate(_BBOX)
+        },
+        "source_id": pa.array(images.source_id, pa.int32(), mask=images.source_id < 0),
+    }
+    schema = pa.schema([pa.field(name, array.type, nullable=name not in _REQUIRED) for name, array in columns.items()])
+    write_table(path, pa.table(columns, schema=schema), KIND, provenance)
+
+
+def image_paths(table: Path, images: Images) -> list[Path]:
+    """Where the files of an images table lie, given where the table itself lies."""
+    folder = table if table.is_dir() else table.parent
+    return [folder / name for name in images.path]
+
+
+def relative_path(file: Path, table: Path) -> str:
+    """The path of a file as an images table states it: relative to the table's folder, POSIX separators."""
+    return PurePosixPath(Path(os.path.relpath(file.resolve(), table.resolve().parent))).as_posix()

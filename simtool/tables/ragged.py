@@ -1,0 +1,43 @@
+"""Lists of unequal length as padded matrices, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+__all__ = ["lists_of", "padded"]
+
+
+def padded(column: pa.ChunkedArray | pa.Array, fill: float) -> NDArray[Any]:
+    """A column of lists as a matrix (rows, longest), filled up at the end.
+
+    Args:
+        column: lists of numbers, or of a dictionary's codes; null counts as empty.
+        fill: the value behind the end of a list.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = array.flatten().to_numpy(zero_copy_only=False)
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
+    width = int(lengths.max(initial=0))
+    if values.size == lengths.size * width:
+        return values.reshape(lengths.size, width)
+    matrix = np.full((lengths.size, width), fill, values.dtype)
+    matrix[np.arange(width) < lengths[:, None]] = values
+    return matrix
+
+
+def lists_of(matrix: NDArray[Any], filled: NDArray[np.bool_], kind: pa.DataType) -> pa.ListArray:
+    """The reverse: the marked cells of each row as a list.
+
+    Args:
+        matrix: (rows, width).
+        filled: (rows, width), true for the cells that belong to the list.
+        kind: the type of an element.
+    """
+    offsets = np.zeros(len(matrix) + 1, np.int32)
+    np.cumsum(filled.sum(axis=1), out=offsets[1:])
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(matrix[filled], kind))

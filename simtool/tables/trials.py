@@ -1,0 +1,336 @@
+"""The table of trials: what people were shown, and what they chose."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from simtool.errors import listed
+from simtool.tables.files import TableError, check_unique, read_columns, strings, write_table
+from simtool.tables.provenance import Provenance
+from simtool.tables.ragged import lists_of, padded
+
+__all__ = ["TrialType", "Trials", "judgment_columns", "read_trials", "trials_from_columns", "write_trials"]
+
+KIND = "trials"
+REQUIRED = {
+    "trial_type": pa.string(),
+    "query": pa.string(),
+    "references": pa.list_(pa.string()),
+    "selected": pa.list_(pa.int8()),
+}
+OPTIONAL = {
+    "trial_id": pa.int64(),
+    "participant": pa.string(),
+    "session": pa.string(),
+    "weight": pa.float32(),
+    "response_ms": pa.float32(),
+}
+
+
+@dataclass(frozen=True, order=True)
+class TrialType:
+    """N references of which K are selected: in order (``8-rank-2``) or not (``2-choose-1``).
+
+    Attributes:
+        n_reference: N.
+        n_select: K, less than N.
+        ranked: whether the selection is ordered.
+    """
+
+    n_reference: int
+    n_select: int
+    ranked: bool
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_select < self.n_reference <= 128:
+            raise TableError(f"trial type {self}: needs 1 <= selected < references <= 128")
+
+    def __str__(self) -> str:
+        return f"{self.n_reference}-{'rank' if self.ranked else 'choose'}-{self.n_select}"
+
+    @classmethod
+    def parse(cls, text: str) -> TrialType:
+        """Read ``8-rank-2`` or ``2-choose-1``.
+
+        Raises:
+            TableError: the text is neither.
+        """
+        match = re.fullmatch(r"(\d{1,3})-(rank|choose)-(\d{1,3})", text)
+        if match is None:
+            raise TableError(f"trial type {text!r} is neither N-rank-K nor N-choose-K (8-rank-2, 2-choose-1)")
+        return cls(int(match[1]), int(match[3]), match[2] == "rank")
+
+    @property
+    def comparisons(self) -> int:
+        """How many pairs "this reference over that one" a trial implies: sum of N - k, or K (N - K)."""
+        n, k = self.n_reference, self.n_select
+        return sum(n - rank for rank in range(1, k + 1)) if self.ranked else k * (n - k)
+
+    @property
+    def chance_top_1(self) -> float:
+        """The chance to guess the first choice; for an unranked selection, to name one of the selected."""
+        return (1 if self.ranked else self.n_select) / self.n_reference
+
+    @property
+    def chance_ordered(self) -> float:
+        """The chance to guess the selection in its order."""
+        return 1 / math.perm(self.n_reference, self.n_select)
+
+    @property
+    def chance_unordered(self) -> float:
+        """The chance to guess the selected set."""
+        return 1 / math.comb(self.n_reference, self.n_select)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """T trials over a vocabulary of n images.
+
+    Attributes:
+        images: (n,) the distinct image ids.
+        trial_id: (T,) unique.
+        types: the types that occur.
+        type_index: (T,) positions in ``types``.
+        query: (T,) positions in ``images``.
+        references: (T, longest) positions in ``images``; -1 behind the end.
+        selected: (T, longest) positions in a row of ``references``, in order of rank; -1 behind the end.
+        participant: (T,) text or None.
+        session: (T,) text or None.
+        weight: (T,) NaN where null.
+        response_ms: (T,) NaN where null.
+    """
+
+    images: NDArray[np.object_]
+    trial_id: NDArray[np.int64]
+    types: tuple[TrialType, ...]
+    type_index: NDArray[np.int16]
+    query: NDArray[np.int32]
+    references: NDArray[np.int32]
+    selected: NDArray[np.int8]
+    participant: NDArray[np.object_]
+    session: NDArray[np.object_]
+    weight: NDArray[np.float32]
+    response_ms: NDArray[np.float32]
+
+    @classmethod
+    def build(
+        cls,
+        images: Sequence[str] | NDArray[np.object_],
+        trial_type: Sequence[str] | Sequence[TrialType] | NDArray[np.object_],
+        query: NDArray[np.integer[Any]],
+        references: NDArray[np.integer[Any]],
+        selected: NDArray[np.integer[Any]],
+        trial_id: NDArray[np.integer[Any]] | None = None,
+        participant: Sequence[str | None] | NDArray[np.object_] | None = None,
+        session: Sequence[str | None] | NDArray[np.object_] | None = None,
+        weight: NDArray[np.floating[Any]] | None = None,
+        response_ms: NDArray[np.floating[Any]] | None = None,
+    ) -> Trials:
+        """From columns; see the attributes for their shapes. What is not given is null, ids count from 0.
+
+        Raises:
+            TableError: a trial is impossible; the message names the kind of fault and the first trial ids.
+        """
+        count = len(query)
+        encoded = pc.dictionary_encode(pa.array([str(kind) for kind in trial_type], pa.string()))
+        trials = cls(
+            images=_objects(images),
+            trial_id=np.arange(count, dtype=np.int64) if trial_id is None else np.asarray(trial_id, np.int64),
+            types=tuple(TrialType.parse(text) for text in encoded.dictionary.to_pylist()),
+            type_index=encoded.indices.to_numpy().astype(np.int16),
+            query=np.asarray(query, np.int32),
+            references=np.asarray(references, np.int32),
+            selected=np.asarray(selected, np.int8),
+            participant=_objects([None] * count if participant is None else participant),
+            session=_objects([None] * count if session is None else session),
+            weight=_floats(weight, count),
+            response_ms=_floats(response_ms, count),
+        )
+        trials.validate()
+        return trials
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Trials:
+        """The trials at the given positions (or where a mask is true), over the same vocabulary."""
+        shared = {"images": self.images, "types": self.types}
+        return Trials(**shared, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in shared})
+
+    def of_type(self, kind: TrialType) -> NDArray[np.intp]:
+        """The positions of the trials of one type."""
+        return np.flatnonzero(self.type_index == self.types.index(kind))
+
+    def comparisons(self) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """The comparisons that the trials imply, in the contract's order.
+
+        Ranked: the first choice against each reference not yet selected, as presented, then the second
+        choice, and so on. Unranked: each selected against each unselected.
+
+        Returns:
+            Positions in ``references`` of the selected and of the other reference of each comparison,
+            both (T, most comparisons), -1 behind the end.
+        """
+        most = max((kind.comparisons for kind in self.types), default=0)
+        winner = np.full((len(self), most), -1, np.int8)
+        loser = winner.copy()
+        for kind in self.types:
+            rows = self.of_type(kind)
+            selected = self.selected[rows, : kind.n_select]
+            taken = np.zeros((rows.size, kind.n_reference), bool)
+            if not kind.ranked:
+                np.put_along_axis(taken, selected.astype(np.intp), values=True, axis=1)
+            column = 0
+            for rank in range(kind.n_select):
+                if kind.ranked:
+                    taken[np.arange(rows.size), selected[:, rank]] = True
+                others = np.nonzero(~taken)[1].reshape(rows.size, -1)
+                block = slice(column, column := column + others.shape[1])
+                winner[rows, block] = selected[:, rank, None]
+                loser[rows, block] = others
+        return winner, loser
+
+    def validate(self) -> None:
+        """Refuse impossible trials.
+
+        Raises:
+            TableError: naming the kind of fault and the first trial ids.
+        """
+        if len(np.unique(self.trial_id)) != len(self):
+            check_unique(Path("trials"), "trial_id", self.trial_id)
+        filled, chosen = self.references >= 0, self.selected >= 0
+        n_reference = np.array([kind.n_reference for kind in self.types], np.int64)[self.type_index]
+        n_select = np.array([kind.n_select for kind in self.types], np.int64)[self.type_index]
+        self._refuse(filled.sum(axis=1) != n_reference, "have another number of references than their trial type")
+        self._refuse(chosen.sum(axis=1) != n_select, "have another number of selections than their trial type")
+        out_of_range = (self.references >= len(self.images)).any(axis=1) | (self.query < 0)
+        self._refuse(out_of_range | (self.query >= len(self.images)), "name an image outside the vocabulary")
+        self._refuse((self.selected >= n_reference[:, None]).any(axis=1), "select a position outside their references")
+        self._refuse(_repeats(self.selected), "select the same position twice")
+        self._refuse(_repeats(self.references), "show the same reference twice")
+        catch = (self.references == self.query[:, None]).any(axis=1)
+        self._refuse(catch, "have the query among the references (catch trials: leave them out)")
+        with np.errstate(invalid="ignore"):
+            self._refuse((self.weight < 0) | np.isinf(self.weight), "have a negative or infinite weight")
+
+    def _refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
+        if fault.any():
+            ids = self.trial_id[fault]
+            raise TableError(f"{ids.size:,} trials {complaint}: trial_id {listed(ids)}")
+
+
+def _repeats(matrix: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows hold a value (other than padding) twice."""
+    ranked = np.sort(matrix, axis=1)
+    repeated: NDArray[np.bool_] = ((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)).any(axis=1)
+    return repeated
+
+
+def _objects(values: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+def _floats(values: NDArray[Any] | None, count: int) -> NDArray[np.float32]:
+    return np.full(count, np.nan, np.float32) if values is None else np.asarray(values, np.float32)
+
+
+def read_trials(path: Path) -> Trials:
+    """Read a trials table; without ``trial_id`` the rows count from 0.
+
+    Raises:
+        TableError: a column is missing or of another type, or a trial is impossible.
+    """
+    return trials_from_columns(path, read_columns(path, KIND, REQUIRED, OPTIONAL))
+
+
+def trials_from_columns(path: Path, table: pa.Table) -> Trials:
+    """Trials from the columns of a table (of trials, or of outcomes) that was read from ``path``.
+
+    Raises:
+        TableError: a trial is impossible.
+    """
+    if not table.num_rows:
+        raise TableError(f"{path}: the table has no rows")
+    references = table.column("references").combine_chunks()
+    names = references.flatten()
+    vocabulary, query, codes = _encode(table.column("query").combine_chunks(), names)
+    if codes.null_count:
+        raise TableError(f"{path}: column references has {codes.null_count:,} missing image ids")
+    trial_id = table.column("trial_id")
+    if 0 < trial_id.null_count < table.num_rows:
+        raise TableError(f"{path}: column trial_id has {trial_id.null_count:,} missing values")
+    try:
+        return Trials.build(
+            images=strings(vocabulary),
+            trial_type=table.column("trial_type").to_pylist(),
+            query=query.to_numpy(),
+            references=padded(_with_values(references, codes), -1),
+            selected=padded(table.column("selected"), -1),
+            trial_id=None if trial_id.null_count else trial_id.to_numpy(),
+            participant=strings(table.column("participant")),
+            session=strings(table.column("session")),
+            weight=table.column("weight").to_numpy(),
+            response_ms=table.column("response_ms").to_numpy(),
+        )
+    except TableError as failure:
+        raise TableError(f"{path}: {failure}") from failure
+
+
+def _encode(query: pa.Array, references: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """One vocabulary for queries and references, and both as codes into it."""
+    encoded = pc.dictionary_encode(pa.chunked_array([query, references])).unify_dictionaries()
+    chunks = [chunk for chunk in encoded.chunks if len(chunk)]
+    vocabulary = chunks[0].dictionary
+    both = pa.concat_arrays([chunk.indices for chunk in chunks])
+    return vocabulary, both[: len(query)], both[len(query) :]
+
+
+def _with_values(lists: pa.ListArray, values: pa.Array) -> pa.ListArray:
+    """The same lists holding other values, one for each of ``lists.flatten()``."""
+    offsets = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
+
+
+def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
+    """The columns that a trials table holds, and an outcomes table carries over."""
+    vocabulary = pa.array(trials.images, pa.string())
+    names = pa.array([str(kind) for kind in trials.types], pa.string())
+    filled = trials.references >= 0
+    references = lists_of(trials.references, filled, pa.int32())
+    return {
+        "trial_id": pa.array(trials.trial_id, pa.int64()),
+        "trial_type": names.take(pa.array(trials.type_index)),
+        "query": vocabulary.take(pa.array(trials.query)),
+        "references": pa.ListArray.from_arrays(references.offsets, vocabulary.take(references.values)),
+        "selected": lists_of(trials.selected, trials.selected >= 0, pa.int8()),
+        "participant": pa.array(trials.participant, pa.string()),
+        "session": pa.array(trials.session, pa.string()),
+        "weight": pa.array(trials.weight, pa.float32(), mask=np.isnan(trials.weight)),
+        "response_ms": pa.array(trials.response_ms, pa.float32(), mask=np.isnan(trials.response_ms)),
+    }
+
+
+def write_trials(path: Path, trials: Trials, provenance: Provenance) -> None:
+    """Write a trials table, atomically.
+
+    Raises:
+        TableError: a trial is impossible.
+        OSError: the place cannot be written.
+    """
+    trials.validate()
+    columns = judgment_columns(trials)
+    required = {"trial_id", *REQUIRED}
+    schema = pa.schema([pa.field(name, array.type, nullable=name not in required) for name, array in columns.items()])
+    write_table(path, pa.table(columns, schema=schema), KIND, provenance)
