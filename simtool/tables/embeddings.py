@@ -157,7 +157,7 @@ class EmbeddingTable:
             self._row_of = {name: row for row, name in enumerate(self.image_id)}
         rows = np.array([self._row_of.get(name, -1) for name in image_ids], np.intp)
         if (rows < 0).any():
-            missing = [image_ids[at] for at in np.flatnonzero(rows < 0)]
+            missing = [name for name, row in zip(image_ids, rows, strict=True) if row < 0]
             raise TableError(
                 f"{self.path}: {len(missing):,} of {len(rows):,} images have no row: {listed(missing)}; "
                 "embed them, or check that the ids are spelled alike"
@@ -244,7 +244,8 @@ class _Part:
             pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)
         ):
             raise TableError(f"{self.path}: column embedding should hold lists of floating numbers but is {kind}")
-        return np.dtype(kind.value_type.to_pandas_dtype())
+        dtype: np.dtype[Any] = np.dtype(kind.value_type.to_pandas_dtype())
+        return dtype
 
     def _dimension(self) -> int:
         """The length of the vectors: the type's, else the first row's."""
@@ -306,10 +307,9 @@ class _Part:
             )
         values = column.flatten()
         if values.null_count:
-            rows = (
-                np.unique(np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False)) // self.dimension) + start
-            )
-            raise TableError(f"{self.path}: missing values in {rows.size:,} vectors: rows {listed(rows)}")
+            nulls = np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))
+            faulty = np.unique(nulls // self.dimension) + start
+            raise TableError(f"{self.path}: missing values in {faulty.size:,} vectors: rows {listed(faulty)}")
         matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(column), self.dimension)
         return matrix
 
@@ -371,7 +371,7 @@ class EmbeddingWriter:
         self._dtype = np.dtype(np.float16 if float16 else np.float32)
         self._atomic = atomic_path(path)
         self._ids: list[str] = []
-        self._pending: list[tuple[Sequence[str], NDArray[Any]]] = []
+        self._pending: list[tuple[NDArray[np.object_], NDArray[Any]]] = []
         self._group_rows = max(1, ROW_GROUP_BYTES // (self._dtype.itemsize * info.dimension))
         self._writer: pq.ParquetWriter | None = None
 
@@ -398,10 +398,10 @@ class EmbeddingWriter:
         with np.errstate(over="ignore"):
             values = np.ascontiguousarray(embedding, self._dtype)
         if (bad := np.flatnonzero(~np.isfinite(values).all(axis=1))).size:
-            names = listed(image_id[row] for row in bad)
+            names = listed(np.asarray(image_id, object)[bad])
             raise TableError(f"{self._path}: NaN or infinity in the embedding of {bad.size:,} images: {names}")
         self._ids.extend(image_id)
-        self._pending.append((image_id, values))
+        self._pending.append((np.asarray(image_id, object), values))
         if sum(len(ids) for ids, _ in self._pending) >= self._group_rows:
             self._write_groups(flush=False)
 
@@ -409,7 +409,7 @@ class EmbeddingWriter:
         """Write full row groups; keep the rest pending, unless this is the end."""
         if not self._pending:
             return
-        ids = np.concatenate([np.asarray(ids, object) for ids, _ in self._pending])
+        ids = np.concatenate([ids for ids, _ in self._pending])
         values = np.concatenate([values for _, values in self._pending])
         stop = len(ids) if flush else len(ids) // self._group_rows * self._group_rows
         for start in range(0, stop, self._group_rows):

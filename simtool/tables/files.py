@@ -26,6 +26,7 @@ __all__ = [
     "check_kind",
     "check_unique",
     "metadata_of",
+    "objects",
     "open_parquet",
     "part_files",
     "part_name",
@@ -226,6 +227,13 @@ def strings(column: pa.ChunkedArray | pa.Array) -> NDArray[np.object_]:
         column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
     )
     return values.astype(object, copy=False)
+
+
+def objects(values: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
+    """Texts (and Nones) as a numpy array of objects, which no longest text widens."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
 
 
 def check_unique(path: Path, name: str, values: NDArray[Any] | Sequence[Any]) -> None:

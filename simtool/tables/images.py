@@ -14,12 +14,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.errors import listed
-from simtool.tables.files import TableError, check_unique, read_columns, strings, write_table
+from simtool.tables.files import TableError, check_unique, objects, read_columns, strings, write_table
 from simtool.tables.provenance import Provenance
 
 __all__ = ["Images", "image_paths", "read_images", "relative_path", "write_images"]
 
 KIND = "images"
+_NUMBERS: dict[str, type[np.int16 | np.int32]] = {
+    "class_id": np.int16,
+    "width": np.int32,
+    "height": np.int32,
+    "source_id": np.int32,
+}
 _Integer = TypeVar("_Integer", np.int16, np.int32)
 _BBOX = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
 _REQUIRED = {"image_id": pa.string(), "path": pa.string()}
@@ -67,21 +73,12 @@ class Images:
     def build(cls, image_id: Sequence[str], path: Sequence[str], **columns: Any) -> Images:
         """From the two required columns and any of the others; what is not given is null."""
         n = len(image_id)
-        numbers: dict[str, type[np.signedinteger[Any]]] = {
-            "class_id": np.int16,
-            "width": np.int32,
-            "height": np.int32,
-            "source_id": np.int32,
+        rest: dict[str, Any] = {
+            "bbox": np.asarray(columns.pop("bbox", np.full((n, 4), np.nan)), np.float32).reshape(n, 4),
+            **{name: np.asarray(columns.pop(name, np.full(n, -1)), dtype) for name, dtype in _NUMBERS.items()},
+            **{name: objects(columns.pop(name, [None] * n)) for name in ("class_name", "group_name", "split")},
         }
-        texts = ("class_name", "group_name", "split")
-        return cls(
-            image_id=_objects(image_id),
-            path=_objects(path),
-            bbox=np.asarray(columns.pop("bbox", np.full((n, 4), np.nan)), np.float32).reshape(n, 4),
-            **{name: np.asarray(columns.pop(name, np.full(n, -1)), dtype) for name, dtype in numbers.items()},
-            **{name: _objects(columns.pop(name, [None] * n)) for name in texts},
-            **columns,
-        )
+        return cls(image_id=objects(image_id), path=objects(path), **rest, **columns)
 
     def __len__(self) -> int:
         return len(self.image_id)
@@ -103,12 +100,6 @@ class Images:
             found = sorted({str(value) for value in self.split if value is not None})
             raise TableError(f"no image has split {split}; the table has {listed(found, 9) or 'no split at all'}")
         return self.take(rows)
-
-
-def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
 
 
 def read_images(path: Path) -> Images:

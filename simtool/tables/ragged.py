@@ -23,9 +23,7 @@ def padded(column: pa.ChunkedArray | pa.Array, fill: float) -> NDArray[Any]:
     values = array.flatten().to_numpy(zero_copy_only=False)
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
     width = int(lengths.max(initial=0))
-    if values.size == lengths.size * width:
-        return values.reshape(lengths.size, width)
-    matrix = np.full((lengths.size, width), fill, values.dtype)
+    matrix: NDArray[Any] = np.full((lengths.size, width), fill, values.dtype)
     matrix[np.arange(width) < lengths[:, None]] = values
     return matrix
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.errors import listed
-from simtool.tables.files import TableError, check_unique, read_columns, strings, write_table
+from simtool.tables.files import TableError, check_unique, objects, read_columns, strings, write_table
 from simtool.tables.provenance import Provenance
 from simtool.tables.ragged import lists_of, padded
 
@@ -144,15 +144,15 @@ class Trials:
         count = len(query)
         encoded = pc.dictionary_encode(pa.array([str(kind) for kind in trial_type], pa.string()))
         trials = cls(
-            images=_objects(images),
+            images=objects(images),
             trial_id=np.arange(count, dtype=np.int64) if trial_id is None else np.asarray(trial_id, np.int64),
             types=tuple(TrialType.parse(text) for text in encoded.dictionary.to_pylist()),
             type_index=encoded.indices.to_numpy().astype(np.int16),
             query=np.asarray(query, np.int32),
             references=np.asarray(references, np.int32),
             selected=np.asarray(selected, np.int8),
-            participant=_objects([None] * count if participant is None else participant),
-            session=_objects([None] * count if session is None else session),
+            participant=objects([None] * count if participant is None else participant),
+            session=objects([None] * count if session is None else session),
             weight=_floats(weight, count),
             response_ms=_floats(response_ms, count),
         )
@@ -164,8 +164,8 @@ class Trials:
 
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Trials:
         """The trials at the given positions (or where a mask is true), over the same vocabulary."""
-        shared = {"images": self.images, "types": self.types}
-        return Trials(**shared, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in shared})
+        columns = (field.name for field in fields(self) if field.name not in ("images", "types"))
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
     def of_type(self, kind: TrialType) -> NDArray[np.intp]:
         """The positions of the trials of one type."""
@@ -213,15 +213,17 @@ class Trials:
         n_select = np.array([kind.n_select for kind in self.types], np.int64)[self.type_index]
         self._refuse(filled.sum(axis=1) != n_reference, "have another number of references than their trial type")
         self._refuse(chosen.sum(axis=1) != n_select, "have another number of selections than their trial type")
-        out_of_range = (self.references >= len(self.images)).any(axis=1) | (self.query < 0)
-        self._refuse(out_of_range | (self.query >= len(self.images)), "name an image outside the vocabulary")
+        everything = np.column_stack([self.query, self.references])
+        out_of_range = (everything >= len(self.images)).any(axis=1) | (self.query < 0)
+        self._refuse(out_of_range, "name an image outside the vocabulary")
         self._refuse((self.selected >= n_reference[:, None]).any(axis=1), "select a position outside their references")
         self._refuse(_repeats(self.selected), "select the same position twice")
         self._refuse(_repeats(self.references), "show the same reference twice")
         catch = (self.references == self.query[:, None]).any(axis=1)
         self._refuse(catch, "have the query among the references (catch trials: leave them out)")
         with np.errstate(invalid="ignore"):
-            self._refuse((self.weight < 0) | np.isinf(self.weight), "have a negative or infinite weight")
+            unusable: NDArray[np.bool_] = np.logical_or(self.weight < 0, np.isinf(self.weight))
+        self._refuse(unusable, "have a negative or infinite weight")
 
     def _refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
         if fault.any():
@@ -234,12 +236,6 @@ def _repeats(matrix: NDArray[Any]) -> NDArray[np.bool_]:
     ranked = np.sort(matrix, axis=1)
     repeated: NDArray[np.bool_] = ((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)).any(axis=1)
     return repeated
-
-
-def _objects(values: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
 
 
 def _floats(values: NDArray[Any] | None, count: int) -> NDArray[np.float32]:
