@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from tqdm import tqdm
 
-__all__ = ["Progress", "error", "note", "progress", "result", "result_text", "warn"]
+__all__ = ["Progress", "error", "note", "progress", "result", "result_text", "scaled", "warn"]
 
 #: Seconds between two lines of progress where standard error is not a terminal.
 LINE_INTERVAL = 10.0
@@ -68,8 +68,22 @@ def _say(kind: str, style: str, text: str) -> None:
     _console(stderr=True).print(Text.assemble((f"{kind}: ", style), text))
 
 
+def scaled(amount: float, unit: str) -> str:
+    """An amount in three digits with an SI prefix: ``1.15 GB``, ``73.4 MB``, ``512 B``."""
+    for prefix, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if amount >= 0.9995 * scale:
+            return (
+                f"{amount / scale:,.0f} {prefix}{unit}"
+                if amount >= 999.5 * scale
+                else f"{amount / scale:.3g} {prefix}{unit}"
+            )
+    return f"{amount:.0f} {unit}"
+
+
 @contextmanager
-def progress(description: str, total: int | None, unit: str = "it", scale: bool = False) -> Iterator[Progress]:
+def progress(
+    description: str, total: int | None, unit: str = "it", scale: bool = False, done: int = 0
+) -> Iterator[Progress]:
     """Show how far a long step is, on standard error.
 
     Args:
@@ -77,17 +91,20 @@ def progress(description: str, total: int | None, unit: str = "it", scale: bool 
         total: how many units there are; None where nobody knows.
         unit: the name of a unit, for example ``images`` or ``B``.
         scale: print large numbers with SI prefixes (for bytes).
+        done: units that an earlier run has done already.
 
     Yields:
         An object to call ``advance(n)`` on. A bar on a terminal; elsewhere a line every
         ten seconds, and nothing for steps that are shorter.
     """
     if not sys.stderr.isatty():
-        yield _Lines(description, total, unit)
+        yield _Lines(description, total, unit, scale, done)
         return
     from tqdm import tqdm
 
-    with tqdm(desc=description, total=total, unit=unit, unit_scale=scale, leave=False, dynamic_ncols=True) as bar:
+    with tqdm(
+        desc=description, total=total, unit=unit, unit_scale=scale, initial=done, leave=False, dynamic_ncols=True
+    ) as bar:
         yield _Bar(bar)
 
 
@@ -100,9 +117,9 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, description: str, total: int | None, unit: str) -> None:
-        self._description, self._total, self._unit = description, total, unit
-        self._done = 0
+    def __init__(self, description: str, total: int | None, unit: str, scale: bool, done: int) -> None:
+        self._description, self._total, self._unit, self._scale = description, total, unit, scale
+        self._before = self._done = done
         self._started = self._said = time.monotonic()
 
     def advance(self, amount: int = 1) -> None:
@@ -111,6 +128,11 @@ class _Lines:
         if now - self._said < LINE_INTERVAL:
             return
         self._said = now
-        rate = self._done / (now - self._started)
-        of_total = "" if self._total is None else f" of {self._total:,} ({self._done / max(self._total, 1):.0%})"
-        note(f"{self._description}: {self._done:,}{of_total} {self._unit}, {rate:,.1f} {self._unit}/s")
+        of_total = "" if self._total is None else f" of {self._of(self._total)}, {self._done / max(self._total, 1):.0%}"
+        speed = self._of((self._done - self._before) / (now - self._started))
+        note(f"{self._description}: {self._of(self._done)}{of_total}, {speed}/s")
+
+    def _of(self, amount: float) -> str:
+        if self._scale:
+            return scaled(amount, self._unit)
+        return f"{amount:,.1f} {self._unit}" if amount % 1 and amount < 100 else f"{amount:,.0f} {self._unit}"

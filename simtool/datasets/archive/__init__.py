@@ -1,0 +1,11 @@
+"""Published archives: downloaded, verified and unpacked, so that neither a break nor a bad file does harm."""
+
+from __future__ import annotations
+
+from simtool.datasets.archive.download import Patience, fetch
+from simtool.datasets.archive.lock import alone_in
+from simtool.datasets.archive.source import ArchiveError, Source, verify
+from simtool.datasets.archive.space import require_space
+from simtool.datasets.archive.unpack import Limits, unpack
+
+__all__ = ["ArchiveError", "Limits", "Patience", "Source", "alone_in", "fetch", "require_space", "unpack", "verify"]
