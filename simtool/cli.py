@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
 from simtool import __version__, console
 from simtool.commands import show
+from simtool.commands.stage import invocation
 from simtool.errors import SimtoolError
 
 __all__ = ["app", "main"]
@@ -54,24 +56,29 @@ def simtool(
 
 def main() -> None:
     """Run the command line; turn failures into one line and exit code 1."""
-    debug = "--debug" in sys.argv[1:] or os.environ.get("SIMTOOL_DEBUG") == "1"
     # --debug is accepted anywhere on the line, since one adds it to the end of a command that has just failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    # A scheduler ends a job by SIGTERM; as an exception it lets half-written files be cleared away.
+    signal.signal(signal.SIGTERM, _leave)
     try:
-        app(args=arguments, prog_name="simtool")
-    except SimtoolError as failure:
-        if debug:
-            raise
-        console.error(str(failure))
-        sys.exit(1)
-    except OSError as failure:
+        with invocation(arguments):
+            app(args=arguments, prog_name="simtool")
+    except (SimtoolError, OSError, MemoryError) as failure:
         if debug:
             raise
         console.error(_describe(failure))
         sys.exit(1)
 
 
-def _describe(failure: OSError) -> str:
-    """One line for what the operating system refused: the reason, and the file where it is known."""
-    reason = failure.strerror or str(failure) or type(failure).__name__
-    return reason if failure.filename is None else f"{failure.filename}: {reason}"
+def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature that signal asks for
+    sys.exit(128 + number)
+
+
+def _describe(failure: SimtoolError | OSError | MemoryError) -> str:
+    """One line: our own words, or what the operating system refused, and for which file."""
+    if isinstance(failure, MemoryError):
+        return f"not enough memory: {failure}"
+    if isinstance(failure, OSError) and failure.strerror:
+        return failure.strerror if failure.filename is None else f"{failure.filename}: {failure.strerror}"
+    return str(failure) or type(failure).__name__

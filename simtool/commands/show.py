@@ -2,18 +2,75 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from simtool import console
+
+if TYPE_CHECKING:
+    from simtool.tables.description import Description
 
 __all__ = ["show"]
 
 
-def show(file: Annotated[Path, typer.Argument(metavar="FILE", help="Any table or model folder.")]) -> None:
+def show(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A table (a file or a folder of parts) or a model folder.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+) -> None:
     """Say what a table or a model folder is, whether it is valid, and where it came from.
+
+    Reads everything once, so that a NaN or a damaged block is found. Tells of each input whether
+    it is still the file that it was.
 
     \b
     Example:
       simtool show study/pixels.parquet
     """
+    description = _describe(file)
+    if json:
+        _print_json(file, description)
+    else:
+        _print_lines(file, description)
+
+
+def _describe(path: Path) -> Description:
+    from simtool.tables.description import describe_table
+
+    return describe_table(path)
+
+
+def _print_lines(path: Path, description: Description) -> None:
+    from simtool.tables.description import input_state
+
+    lines = list(description.facts)
+    if (origin := description.provenance) is None:
+        lines.append(("written by", "another program (no provenance)"))
+    else:
+        lines += [
+            ("written by", f"{origin.created_by}, {origin.created_at}"),
+            ("command", shlex.join(["simtool", *origin.command])),
+            *(("input", f"{entry.name}: {input_state(entry, path)}") for entry in origin.inputs),
+        ]
+    width = max(len(label) for label, _ in lines)
+    console.result_text(f"{path}: a valid table of {description.kind}")
+    for label, text in lines:
+        console.result_text(f"  {label:<{width}}  {text}")
+
+
+def _print_json(path: Path, description: Description) -> None:
+    import json
+
+    from simtool.tables.description import input_state
+
+    content = {"path": str(path), "kind": description.kind, "valid": True, **dict(description.facts)}
+    if (origin := description.provenance) is not None:
+        content |= origin.to_json()
+        content["inputs"] = [
+            {"name": entry.name, "sha256": entry.sha256, "state": input_state(entry, path)} for entry in origin.inputs
+        ]
+    console.result_text(json.dumps(content, indent=2, ensure_ascii=False))

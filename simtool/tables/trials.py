@@ -225,8 +225,8 @@ class Trials:
             unusable: NDArray[np.bool_] = np.logical_or(self.weight < 0, np.isinf(self.weight))
         self._refuse(unusable, "have a negative or infinite weight")
 
-    def _refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
-        if fault.any():
+    def _refuse(self, fault: NDArray[np.bool_] | np.bool_, complaint: str) -> None:
+        if np.any(fault):
             ids = self.trial_id[fault]
             raise TableError(f"{ids.size:,} trials {complaint}: trial_id {listed(ids)}")
 

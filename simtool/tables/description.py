@@ -1,0 +1,143 @@
+"""What a table of any kind is, for people who were handed one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simtool.errors import listed
+from simtool.tables.embeddings import open_embeddings
+from simtool.tables.files import TableError, metadata_of, open_parquet, part_files
+from simtool.tables.images import image_paths, read_images
+from simtool.tables.outcomes import read_outcomes
+from simtool.tables.provenance import InputFile, Provenance, sha256_of
+from simtool.tables.trials import read_trials
+
+__all__ = ["Description", "describe_table", "input_state"]
+
+#: A column that only one kind of table has, for tables that do not say their kind.
+_TELLTALE = {"credits": "outcomes", "embedding": "embeddings", "references": "trials", "path": "images"}
+
+
+@dataclass(frozen=True)
+class Description:
+    """A valid table or model in a few lines.
+
+    Attributes:
+        kind: ``images``, ``embeddings``, ``trials``, ``outcomes``, or the kind of a model.
+        facts: label and text of each line.
+        provenance: None where it does not say where it comes from.
+    """
+
+    kind: str
+    facts: tuple[tuple[str, str], ...]
+    provenance: Provenance | None
+
+
+def describe_table(path: Path) -> Description:
+    """Read a table in full, check it, and sum up what it holds.
+
+    Args:
+        path: a Parquet file, or a folder of parts.
+
+    Raises:
+        TableError: it is not a table of any kind, or not a valid one.
+    """
+    parts = part_files(path)
+    schema = open_parquet(parts[0]).schema_arrow
+    metadata = metadata_of(schema)
+    kind = metadata.get("table") or next((kind for name, kind in _TELLTALE.items() if name in schema.names), None)
+    if kind not in _SUMMARIES:
+        raise TableError(f"{path}: not a table of simtool; its columns are {listed(schema.names, 12)}")
+    facts = _SUMMARIES[kind](path)
+    if len(parts) > 1:
+        facts.append(("parts", f"{len(parts):,}"))
+    return Description(kind, tuple(facts), Provenance.from_json(metadata))
+
+
+def input_state(file: InputFile, table: Path) -> str:
+    """Whether an input of a table is still what it was: ``unchanged``, ``changed`` or ``not found``.
+
+    It is sought where the command named it, seen from here, and beside the table.
+    """
+    for candidate in (Path(file.name), table.parent / Path(file.name).name):
+        if candidate.is_file():
+            return "unchanged" if sha256_of(candidate) == file.sha256 else "changed"
+    return "not found"
+
+
+def _images(path: Path) -> list[tuple[str, str]]:
+    images = read_images(path)
+    missing = [file for file in image_paths(path, images) if not file.is_file()]
+    splits = Counter(str(split) for split in images.split if split is not None)
+    return [
+        ("images", f"{len(images):,}"),
+        ("files", "all there" if not missing else f"{len(missing):,} missing: {listed(missing)}"),
+        ("classes", _count_of(images.class_name)),
+        ("groups", _count_of(images.group_name)),
+        ("splits", ", ".join(f"{count:,} {name}" for name, count in sorted(splits.items())) or "none"),
+    ]
+
+
+def _count_of(names: np.ndarray[tuple[int], np.dtype[np.object_]]) -> str:
+    distinct = sorted({str(name) for name in names if name is not None})
+    return f"{len(distinct):,} ({listed(distinct)})" if distinct else "none"
+
+
+def _embeddings(path: Path) -> list[tuple[str, str]]:
+    table = open_embeddings(path)
+    for _ in table.batches():
+        pass  # reading is what finds NaN, infinities and damage
+    info = table.info
+    segments = ", ".join(f"{segment.name} {segment.count:,} x {segment.length:,}" for segment in info.segments)
+    return [
+        ("name", info.name),
+        (
+            "images",
+            f"{len(table):,}" + (f" ({len(info.skipped)} skipped: {listed(info.skipped)})" if info.skipped else ""),
+        ),
+        (
+            "dimension",
+            f"{info.dimension:,}" + (f" = {' x '.join(map(str, info.shape))}" if len(info.shape) > 1 else ""),
+        ),
+        ("values", str(table.dtype)),
+        ("segments", segments or "none"),
+        ("preprocessing", info.preprocessing or "not stated"),
+        ("model", info.model or "not stated"),
+    ]
+
+
+def _trials(path: Path) -> list[tuple[str, str]]:
+    trials = read_trials(path)
+    counts = np.bincount(trials.type_index, minlength=len(trials.types))
+    comparisons = sum(int(count) * kind.comparisons for kind, count in zip(trials.types, counts, strict=True))
+    return [
+        ("trials", f"{len(trials):,}"),
+        ("types", ", ".join(f"{count:,} {kind}" for kind, count in zip(trials.types, counts, strict=True))),
+        ("comparisons", f"{comparisons:,}"),
+        ("images", f"{len(trials.images):,}"),
+        ("participants", _count_of(trials.participant)),
+        ("sessions", _count_of(trials.session)),
+    ]
+
+
+def _outcomes(path: Path) -> list[tuple[str, str]]:
+    outcomes = read_outcomes([path])
+    return [
+        ("rows", f"{sum(len(entry.trials) for entry in outcomes):,}"),
+        ("models", listed(dict.fromkeys(entry.model for entry in outcomes), 12)),
+        ("distances", listed(dict.fromkeys(entry.distance for entry in outcomes), 12)),
+        ("trials", f"{max(len(entry.trials) for entry in outcomes):,}"),
+    ]
+
+
+_SUMMARIES: dict[str, Callable[[Path], list[tuple[str, str]]]] = {
+    "images": _images,
+    "embeddings": _embeddings,
+    "trials": _trials,
+    "outcomes": _outcomes,
+}
