@@ -156,7 +156,7 @@ def _attempt(url: str, source: Source, partial: Partial, silence: float) -> None
     with closing(ask(url, partial.size, validator, silence)) as answer:
         if source.size is not None and answer.total not in (None, source.size):
             raise RefusalError(f"it offers {answer.total:,} bytes instead of {source.size:,}")
-        if answer.start and not _continues(answer, partial.size, total, validator):
+        if answer.rest and not _continues(answer, partial.size, total, validator):
             partial.discard()
             raise BreakError("the file has changed since the download began")
         _receive(answer, Origin(url, answer.total, answer.validator), partial, source.name)
@@ -181,7 +181,7 @@ def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> Non
         require_space(partial.path.parent, missing, f"downloading {name}")
     with (
         running_out_of_space(partial.path.parent, missing, f"downloading {name}"),
-        partial.resume() if answer.start else partial.begin(origin) as file,
+        partial.resume() if answer.rest else partial.begin(origin) as file,
         console.progress(f"downloading {name}", origin.total, "B", scale=True, done=answer.start) as bar,
     ):
         for block in answer.blocks():

@@ -48,7 +48,8 @@ class Answer:
     """What a server is about to send: a whole file, or the rest of one.
 
     Attributes:
-        start: position of the first byte in the file; None where the rest was asked for and there is none.
+        rest: whether it sends the rest of a file.
+        start: position of the first byte in the file.
         total: size of the whole file in bytes; None where the server does not say.
         validator: its strong ETag, else the date of its last change; None where the server gives neither.
     """
@@ -56,8 +57,9 @@ class Answer:
     def __init__(self, response: HTTPResponse) -> None:
         headers = response.headers
         self._response = response
+        self.rest = response.status == HTTPStatus.PARTIAL_CONTENT
         self.start, total = 0, headers.get("Content-Length", "")
-        if response.status == HTTPStatus.PARTIAL_CONTENT:
+        if self.rest:
             found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
             if found is None:
                 raise RefusalError("the server does not say which part of the file it sends")
@@ -113,7 +115,7 @@ def ask(url: str, start: int, validator: str | None, silence: float) -> Answer:
             headers["If-Range"] = validator
     try:
         response = request.urlopen(request.Request(url, headers=headers), timeout=silence)  # noqa: S310 - checked above
-        if not start and _is_web_page(response):
+        if response.status == HTTPStatus.OK and _is_web_page(response):
             response.close()
             raise RefusalError("the server sent a web page instead of the archive")
     except HTTPError as failure:
