@@ -188,7 +188,7 @@ def _outcomes(
     path: Path, model: str, distance: str, table: pa.Table, shared: list[tuple[pa.Table, Trials]]
 ) -> Outcomes:
     trials = _trials(path, table, shared)
-    credits = padded(table.column("credits"), np.nan)
+    credits = padded("credits", table.column("credits"), np.nan)
     most = int(_comparisons(trials).max())
     if credits.shape[1] != most or ((~np.isnan(credits)).sum(axis=1) != _comparisons(trials)).any():
         raise TableError(f"{path}: {model} with {distance}: credits are not one for each comparison of a trial")
@@ -204,7 +204,7 @@ def _outcomes(
         trials=trials,
         credits=credits,
         **scores,
-        relations=None if relations.null_count else padded(relations, -1),
+        relations=None if relations.null_count else padded("relations", relations, -1),
         log_likelihood=None if likelihood.null_count else likelihood.to_numpy(),
     )
 

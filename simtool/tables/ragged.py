@@ -9,18 +9,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from simtool.tables.files import TableError
+
 __all__ = ["lists_of", "padded"]
 
 
-def padded(column: pa.ChunkedArray | pa.Array, fill: float) -> NDArray[Any]:
+def padded(name: str, column: pa.ChunkedArray | pa.Array, fill: float) -> NDArray[Any]:
     """A column of lists as a matrix (rows, longest), filled up at the end.
 
     Args:
+        name: of the column.
         column: lists of numbers, or of a dictionary's codes; null counts as empty.
         fill: the value behind the end of a list.
+
+    Raises:
+        TableError: a list holds a missing value.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    values = array.flatten().to_numpy(zero_copy_only=False)
+    flat = array.flatten()
+    if flat.null_count:
+        raise TableError(f"column {name} has {flat.null_count:,} missing values inside its lists")
+    values = flat.to_numpy()
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
     width = int(lengths.max(initial=0))
     matrix: NDArray[Any] = np.full((lengths.size, width), fill, values.dtype)

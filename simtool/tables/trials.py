@@ -262,8 +262,6 @@ def trials_from_columns(path: Path, table: pa.Table) -> Trials:
     references = table.column("references").combine_chunks()
     names = references.flatten()
     vocabulary, query, codes = _encode(table.column("query").combine_chunks(), names)
-    if codes.null_count:
-        raise TableError(f"{path}: column references has {codes.null_count:,} missing image ids")
     trial_id = table.column("trial_id")
     if 0 < trial_id.null_count < table.num_rows:
         raise TableError(f"{path}: column trial_id has {trial_id.null_count:,} missing values")
@@ -272,8 +270,8 @@ def trials_from_columns(path: Path, table: pa.Table) -> Trials:
             images=strings(vocabulary),
             trial_type=table.column("trial_type").to_pylist(),
             query=query.to_numpy(),
-            references=padded(_with_values(references, codes), -1),
-            selected=padded(table.column("selected"), -1),
+            references=padded("references", _with_values(references, codes), -1),
+            selected=padded("selected", table.column("selected"), -1),
             trial_id=None if trial_id.null_count else trial_id.to_numpy(),
             participant=strings(table.column("participant")),
             session=strings(table.column("session")),

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simtool.tables.atomic import atomic_folder, atomic_path
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "table"
+    with atomic_path(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert names_in(target.parent) == ["table"]
+
+
+def test_a_failure_leaves_the_older_file_whole_and_nothing_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "table"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert names_in(tmp_path) == ["table"]
+
+
+def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with atomic_path(tmp_path / "atomic") as temporary:
+        temporary.write_text("x")
+    assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with atomic_path(tmp_path / "link") as temporary:
+        temporary.write_text("x")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "x"
+
+
+def test_a_folder_replaces_the_older_one_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+    with atomic_folder(target) as temporary:
+        (temporary / "new").touch()
+        assert (target / "old").exists()
+    assert names_in(target) == ["new"]
+    assert names_in(tmp_path) == ["model"]
+
+
+def test_a_failed_folder_leaves_the_older_one(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(RuntimeError), atomic_folder(target) as temporary:
+        (temporary / "new").touch()
+        raise RuntimeError
+    assert names_in(target) == ["old"]
+    assert names_in(tmp_path) == ["model"]
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError), atomic_path(tmp_path):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError), atomic_folder(tmp_path / "file"):
+        pass
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from simtool.tables.embeddings import EmbeddingInfo, EmbeddingWriter
+from simtool.tables.provenance import Provenance
+with EmbeddingWriter(Path(sys.argv[1]), EmbeddingInfo("x", 4096), Provenance.of([], [])) as writer:
+    for block in range(10_000):
+        writer.write([f"{block}-{row}" for row in range(512)], np.random.default_rng(0).random((512, 4096), np.float32))
+        print(block, flush=True)
+"""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_writer_killed_in_the_middle_leaves_the_older_table_whole(tmp_path: Path, number: int) -> None:
+    target = tmp_path / "table.parquet"
+    target.write_text("old")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(target)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    for _ in range(2):
+        writer.stdout.readline()
+    writer.send_signal(number)
+    assert writer.wait(20) == -number
+    assert target.read_text() == "old"
+    half_written = [name for name in names_in(tmp_path) if name != "table.parquet"]
+    assert all(name.startswith(".") for name in half_written), "a reader of the folder must not see the half"
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
+    target = tmp_path / "table"
+    with atomic_path(target) as first:
+        with atomic_path(target) as second:
+            second.write_text("second")
+        first.write_text("first")
+    assert target.read_text() == "first"

@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simtool.tables.embeddings import (
+    EmbeddingInfo,
+    EmbeddingWriter,
+    Segment,
+    open_embeddings,
+    write_embeddings,
+)
+from simtool.tables.files import TableError, part_name
+from simtool.tables.provenance import Provenance
+
+IDS = ["a", "b", "c"]
+VECTORS = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+
+
+def write(path: Path, values: pa.Array, ids: list[object] | None = None) -> Path:
+    pq.write_table(pa.table({"image_id": ids or IDS[: len(values)], "embedding": values}), path)
+    return path
+
+
+def test_round_trip_keeps_values_and_metadata(tmp_path: Path, provenance: Provenance) -> None:
+    segments = (Segment("coarse", 1), Segment("fine", 1))
+    write_embeddings(tmp_path / "e.parquet", IDS, VECTORS, provenance, "my model", segments=segments, shape=(2, 1))
+    table = open_embeddings(tmp_path / "e.parquet")
+    np.testing.assert_array_equal(table.read(), VECTORS)
+    assert list(table.image_id) == IDS
+    assert table.info == EmbeddingInfo("my model", 2, (2, 1), segments)
+    assert table.provenance == provenance
+
+
+def test_the_schema_is_the_contracts(tmp_path: Path, provenance: Provenance) -> None:
+    write_embeddings(tmp_path / "e.parquet", IDS, VECTORS, provenance, "my model")
+    schema = pq.read_schema(tmp_path / "e.parquet")
+    assert str(schema.field("embedding").type) == "fixed_size_list<element: float not null>[2]"
+    metadata = json.loads(schema.metadata[b"simtool"])
+    assert metadata["table"] == "embeddings"
+    assert (metadata["name"], metadata["dimension"], metadata["shape"]) == ("my model", 2, [2])
+    column = pq.ParquetFile(tmp_path / "e.parquet").metadata.row_group(0).column(1)
+    assert "BYTE_STREAM_SPLIT" in column.encodings
+    assert column.compression == "ZSTD"
+
+
+def pandas_table(path: Path) -> None:
+    pd.DataFrame({"image_id": IDS, "embedding": list(VECTORS)}).to_parquet(path)
+
+
+def pandas_lists(path: Path) -> None:
+    pd.DataFrame({"image_id": IDS, "embedding": VECTORS.astype(float).tolist()}).to_parquet(path)
+
+
+def polars_array(path: Path) -> None:
+    pl.DataFrame({"image_id": IDS, "embedding": VECTORS}).write_parquet(path)
+
+
+def polars_list(path: Path) -> None:
+    frame = pl.DataFrame(
+        {"image_id": IDS, "embedding": VECTORS.tolist()}, schema_overrides={"embedding": pl.List(pl.Float64)}
+    )
+    frame.write_parquet(path)
+
+
+def duckdb_list(path: Path) -> None:
+    values = ", ".join(f"('{name}', [{x}, {y}]::FLOAT[])" for name, (x, y) in zip(IDS, VECTORS, strict=True))
+    duckdb.sql(f"COPY (SELECT * FROM (VALUES {values}) t(image_id, embedding)) TO '{path}' (FORMAT parquet)")  # noqa: S608
+
+
+def duckdb_array(path: Path) -> None:
+    values = ", ".join(f"('{name}', [{x}, {y}]::FLOAT[2])" for name, (x, y) in zip(IDS, VECTORS, strict=True))
+    duckdb.sql(f"COPY (SELECT * FROM (VALUES {values}) t(image_id, embedding)) TO '{path}' (FORMAT parquet)")  # noqa: S608
+
+
+def half_precision(path: Path) -> None:
+    write(path, pa.FixedSizeListArray.from_arrays(pa.array(VECTORS.astype(np.float16).ravel()), 2))
+
+
+def integers(path: Path) -> None:
+    write(path, pa.array(VECTORS.astype(int).tolist()))
+
+
+def tensors(path: Path) -> None:
+    write(path, pa.FixedShapeTensorArray.from_numpy_ndarray(VECTORS))
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [
+        pandas_table,
+        pandas_lists,
+        polars_array,
+        polars_list,
+        duckdb_list,
+        duckdb_array,
+        half_precision,
+        integers,
+        tensors,
+    ],
+)
+def test_any_faithful_spelling_is_read(tmp_path: Path, writer: object) -> None:
+    assert callable(writer)
+    writer(tmp_path / "theirs.parquet")
+    table = open_embeddings(tmp_path / "theirs.parquet")
+    assert table.info.name == "theirs"
+    assert table.info.dimension == 2
+    assert list(table.image_id) == IDS
+    values = table.read()
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, VECTORS)
+
+
+def test_double_precision_is_not_rounded_when_asked_for(tmp_path: Path) -> None:
+    values = np.array([[0.1, 0.2]])
+    write(tmp_path / "e.parquet", pa.array(values.tolist()))
+    table = open_embeddings(tmp_path / "e.parquet")
+    assert table.dtype == np.float64
+    np.testing.assert_array_equal(table.read(dtype=np.float64), values)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.lists(st.integers(0, 199), max_size=60),
+    group=st.integers(1, 90),
+)
+def test_rows_are_read_in_the_order_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[int], group: int
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "e.parquet"
+    values = np.arange(600, dtype=np.float32).reshape(200, 3)
+    table = pa.table({"image_id": [f"i{row}" for row in range(200)], "embedding": pa.array(values.tolist())})
+    pq.write_table(table, path, row_group_size=group)
+    opened = open_embeddings(path)
+    np.testing.assert_array_equal(opened.read(np.array(rows, int)), values[rows])
+    np.testing.assert_array_equal(opened.rows_of([f"i{row}" for row in rows]), rows)
+    streamed = np.full_like(values, -1)
+    for place, block in opened.batches():
+        streamed[place] = block
+    np.testing.assert_array_equal(streamed, values)
+
+
+def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
+    pandas_table(tmp_path / "e.parquet")
+    with pytest.raises(TableError, match="4 of 5 images have no row: v, w, x and 1 more"):
+        open_embeddings(tmp_path / "e.parquet").rows_of(["a", "v", "w", "x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ([[1.0, 2.0], [np.nan, 4.0], [np.inf, 6.0]], r"NaN or infinity in 2 vectors: row 1 \(b\), row 2 \(c\)"),
+        (
+            [[1.0, 2.0], [3.0], [5.0, 6.0, 7.0]],
+            r"first vector has 2 values, but 2 others do not: row 1 \(1\), row 2 \(3\)",
+        ),
+        ([[1.0, 2.0], [3.0, None], [5.0, 6.0]], "missing values in 1 vectors: rows 1"),
+        ([[1.0, 2.0], None, [5.0, 6.0]], r"first vector has 2 values, but 1 others do not: row 1 \(missing\)"),
+        (pa.array([[], [], []], pa.list_(pa.float32())), "the vectors have no values"),
+        ([1.0, 2.0, 3.0], "column embedding should hold lists of floating numbers but is double"),
+        ([["x"], ["y"], ["z"]], "column embedding should hold lists of floating numbers but is list"),
+    ],
+)
+def test_faulty_vectors_are_refused_and_named(tmp_path: Path, values: object, complaint: str) -> None:
+    write(tmp_path / "e.parquet", pa.array(values))
+    with pytest.raises(TableError, match=complaint):
+        open_embeddings(tmp_path / "e.parquet").read()
+
+
+def test_large_finite_values_are_no_fault(tmp_path: Path) -> None:
+    values = np.full((3, 2), np.finfo(np.float32).max)
+    write(tmp_path / "e.parquet", pa.array(values.tolist()))
+    np.testing.assert_array_equal(open_embeddings(tmp_path / "e.parquet").read(), values)
+
+
+@pytest.mark.parametrize(
+    ("ids", "complaint"),
+    [
+        (["a", "b", "a"], r"image_id is not unique, 1 repeated: a \(rows 0 and 2\)"),
+        (["a", None, "c"], "column image_id has 1 missing values, at rows 1"),
+        ([1, 2, 3], "column image_id should be text but is int64"),
+    ],
+)
+def test_faulty_ids_are_refused(tmp_path: Path, ids: list[object], complaint: str) -> None:
+    write(tmp_path / "e.parquet", pa.array(VECTORS.tolist()), ids)
+    with pytest.raises(TableError, match=complaint):
+        open_embeddings(tmp_path / "e.parquet")
+
+
+def test_a_truncated_file_is_one_line(tmp_path: Path) -> None:
+    pandas_table(tmp_path / "e.parquet")
+    content = (tmp_path / "e.parquet").read_bytes()
+    (tmp_path / "e.parquet").write_bytes(content[:-20])
+    with pytest.raises(TableError, match="not a Parquet file, or a truncated one"):
+        open_embeddings(tmp_path / "e.parquet")
+
+
+def test_damage_inside_the_file_is_one_line(tmp_path: Path, provenance: Provenance) -> None:
+    values = np.random.default_rng(0).random((500, 64), np.float32)
+    write_embeddings(tmp_path / "e.parquet", [str(row) for row in range(500)], values, provenance, "x")
+    content = bytearray((tmp_path / "e.parquet").read_bytes())
+    content[len(content) // 3 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 3)
+    (tmp_path / "e.parquet").write_bytes(content)
+    with pytest.raises(TableError, match="damaged, or truncated") as failure:
+        open_embeddings(tmp_path / "e.parquet").read()
+    assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "complaint"),
+    [
+        ({"table": "trials"}, "this is a table of trials, not of embeddings"),
+        ({"version": 99}, "written for version 99"),
+        ({"dimension": 7}, "the metadata says 7 dimensions, the vectors have 2"),
+        ({"segments": [{"name": "s", "length": 3, "count": 1}]}, "the segments sum to 3, the vectors have 2"),
+        ({"segments": [{"name": "s"}]}, "shape or segments cannot be read"),
+        ({"shape": [3, 3]}, r"shape \[3, 3\] does not hold 2 values"),
+    ],
+)
+def test_metadata_that_contradicts_is_refused(tmp_path: Path, metadata: dict[str, object], complaint: str) -> None:
+    table = pa.table({"image_id": IDS, "embedding": pa.array(VECTORS.tolist())})
+    pq.write_table(table.replace_schema_metadata({"simtool": json.dumps(metadata)}), tmp_path / "e.parquet")
+    with pytest.raises(TableError, match=complaint):
+        open_embeddings(tmp_path / "e.parquet")
+
+
+def shards(folder: Path, provenance: Provenance, count: int = 3, first: int = 0) -> Path:
+    folder.mkdir()
+    for index in range(count):
+        ids = [f"{index}-{row}" for row in range(index + 1)]
+        values = np.full((len(ids), 2), index, np.float32)
+        write_embeddings(folder / part_name(index + first, count), ids, values, provenance, "sharded")
+    return folder
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_folder_of_parts_is_one_table(tmp_path: Path, provenance: Provenance, first: int) -> None:
+    table = open_embeddings(shards(tmp_path / "parts", provenance, first=first))
+    assert list(table.image_id) == ["0-0", "1-0", "1-1", "2-0", "2-1", "2-2"]
+    np.testing.assert_array_equal(table.read()[:, 0], [0, 1, 1, 2, 2, 2])
+    np.testing.assert_array_equal(table.read(np.array([5, 0, 1]))[:, 0], [2, 0, 1])
+
+
+def test_a_missing_part_is_named(tmp_path: Path, provenance: Provenance) -> None:
+    folder = shards(tmp_path / "parts", provenance)
+    (folder / part_name(1, 3)).unlink()
+    with pytest.raises(TableError, match=r"the set of 3 parts is incomplete, 1 missing: part-00001-of-00003\.parquet"):
+        open_embeddings(folder)
+
+
+def test_parts_of_unequal_dimension_are_refused(tmp_path: Path, provenance: Provenance) -> None:
+    folder = shards(tmp_path / "parts", provenance)
+    write_embeddings(folder / part_name(2, 3), ["z"], np.zeros((1, 5), np.float32), provenance, "sharded")
+    with pytest.raises(TableError, match=r"parts disagree: part-00000-of-00003\.parquet has 2 dimensions, part-00002"):
+        open_embeddings(folder)
+
+
+def test_parts_of_different_models_are_refused(tmp_path: Path, provenance: Provenance) -> None:
+    folder = shards(tmp_path / "parts", provenance)
+    write_embeddings(folder / part_name(2, 3), ["z"], np.zeros((1, 2), np.float32), provenance, "other")
+    with pytest.raises(TableError, match="differ in name"):
+        open_embeddings(folder)
+
+
+def test_an_image_in_two_parts_is_refused(tmp_path: Path, provenance: Provenance) -> None:
+    folder = shards(tmp_path / "parts", provenance)
+    write_embeddings(folder / part_name(2, 3), ["0-0"], np.zeros((1, 2), np.float32), provenance, "sharded")
+    with pytest.raises(TableError, match="image_id is not unique"):
+        open_embeddings(folder)
+
+
+def test_parts_under_any_names_are_read_in_order(tmp_path: Path) -> None:
+    for name, ids in (("b.parquet", ["c"]), ("a.parquet", ["a", "b"])):
+        write(tmp_path / name, pa.array(VECTORS[: len(ids)].tolist()), list(ids))
+    table = open_embeddings(tmp_path)
+    assert list(table.image_id) == ["a", "b", "c"]
+    assert table.info.name == tmp_path.name
+
+
+@pytest.mark.parametrize("path", ["absent", "."])
+def test_nothing_there_is_one_line(tmp_path: Path, path: str) -> None:
+    with pytest.raises(TableError, match=r"no such file or folder|holds no Parquet files"):
+        open_embeddings(tmp_path / path)
+
+
+def test_the_writer_streams_in_blocks_of_any_size(tmp_path: Path, provenance: Provenance) -> None:
+    values = np.random.default_rng(0).random((700, 4096), np.float32)
+    with EmbeddingWriter(tmp_path / "e.parquet", EmbeddingInfo("x", 4096), provenance) as writer:
+        for start in range(0, 700, 90):
+            block = values[start : start + 90]
+            writer.write([str(start + row) for row in range(len(block))], block)
+    table = open_embeddings(tmp_path / "e.parquet")
+    np.testing.assert_array_equal(table.read(), values)
+    groups = pq.ParquetFile(tmp_path / "e.parquet").metadata
+    assert [groups.row_group(at).num_rows for at in range(groups.num_row_groups)] == [512, 188]
+
+
+@pytest.mark.parametrize(
+    ("ids", "values", "complaint"),
+    [
+        (["a", "a"], np.zeros((2, 2)), "image_id is not unique"),
+        (["a"], np.array([[np.nan, 0]]), "NaN or infinity in the embedding of 1 images: a"),
+        (["a"], np.array([[1e6, 0]]), "NaN or infinity in the embedding of 1 images: a"),
+        (["a"], np.zeros((1, 3)), r"expected 1 vectors of 2 values, got \(1, 3\)"),
+    ],
+)
+def test_the_writer_refuses_faults_and_leaves_nothing(
+    tmp_path: Path, provenance: Provenance, ids: list[str], values: np.ndarray, complaint: str
+) -> None:
+    with (
+        pytest.raises(TableError, match=complaint),
+        EmbeddingWriter(tmp_path / "e.parquet", EmbeddingInfo("x", 2), provenance, float16=True) as writer,
+    ):
+        writer.write(ids, values)
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_precision_is_written_on_request(tmp_path: Path, provenance: Provenance) -> None:
+    with EmbeddingWriter(tmp_path / "e.parquet", EmbeddingInfo("x", 2), provenance, float16=True) as writer:
+        writer.write(IDS, VECTORS)
+    assert open_embeddings(tmp_path / "e.parquet").dtype == np.float16
+    np.testing.assert_array_equal(open_embeddings(tmp_path / "e.parquet").read(), VECTORS)

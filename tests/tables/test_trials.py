@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simtool.tables.files import TableError
+from simtool.tables.provenance import Provenance
+from simtool.tables.trials import Trials, TrialType, read_trials, write_trials
+
+
+@pytest.mark.parametrize(
+    ("text", "comparisons", "top_1", "ordered", "unordered"),
+    [
+        ("8-rank-2", 13, 1 / 8, 1 / 56, 1 / 28),
+        ("2-choose-1", 1, 1 / 2, 1 / 2, 1 / 2),
+        ("8-choose-2", 12, 1 / 4, 1 / 56, 1 / 28),
+    ],
+)
+def test_what_a_trial_type_implies(text: str, comparisons: int, top_1: float, ordered: float, unordered: float) -> None:
+    kind = TrialType.parse(text)
+    assert str(kind) == text
+    assert kind.comparisons == comparisons
+    assert (kind.chance_top_1, kind.chance_ordered, kind.chance_unordered) == (top_1, ordered, unordered)
+
+
+@pytest.mark.parametrize("text", ["", "8rank2", "8-rank-8", "2-choose-0", "1-choose-1", "8-pick-2", "999-rank-2"])
+def test_an_impossible_trial_type_is_refused(text: str) -> None:
+    with pytest.raises(TableError, match="trial type"):
+        TrialType.parse(text)
+
+
+def one(kind: TrialType, selected: list[int]) -> Trials:
+    count = kind.n_reference
+    return Trials.build(
+        [str(i) for i in range(count + 1)], [kind], np.array([count]), np.arange(count)[None], np.array([selected])
+    )
+
+
+@given(st.integers(2, 9), st.data())
+def test_comparisons_stand_in_the_contracts_order(n: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, n - 1))
+    selected = data.draw(st.permutations(range(n)))[:k]
+    for ranked in (True, False):
+        kind = TrialType(n, k, ranked)
+        winner, loser = one(kind, selected).comparisons()
+        expected = [
+            (choice, other)
+            for rank, choice in enumerate(selected)
+            for other in range(n)
+            if other not in (selected[: rank + 1] if ranked else selected)
+        ]
+        assert list(zip(winner[0].tolist(), loser[0].tolist(), strict=True)) == expected
+        assert len(expected) == kind.comparisons
+
+
+@given(st.integers(2, 6), st.data())
+def test_chances_are_those_of_guessing(n: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, n - 1))
+    guesses = list(itertools.permutations(range(n), k))
+    kind = TrialType(n, k, ranked=True)
+    truth = guesses[0]
+    assert math.isclose(kind.chance_ordered, sum(guess == truth for guess in guesses) / len(guesses))
+    assert math.isclose(kind.chance_unordered, sum(set(guess) == set(truth) for guess in guesses) / len(guesses))
+    assert math.isclose(kind.chance_top_1, sum(guess[0] == truth[0] for guess in guesses) / len(guesses))
+
+
+def test_mixed_types_are_padded_behind_the_end(trials: Trials) -> None:
+    winner, loser = trials.comparisons()
+    np.testing.assert_array_equal(winner, [[0, 0, 2], [1, -1, -1], [1, 1, 0]])
+    np.testing.assert_array_equal(loser, [[1, 2, 1], [0, -1, -1], [0, 2, 2]])
+
+
+def assert_equal(one: Trials, other: Trials) -> None:
+    np.testing.assert_array_equal(one.images[one.query], other.images[other.query])
+    for mine, theirs in zip(one.references, other.references, strict=True):
+        np.testing.assert_array_equal(one.images[mine[mine >= 0]], other.images[theirs[theirs >= 0]])
+    assert [one.types[at] for at in one.type_index] == [other.types[at] for at in other.type_index]
+    for name in ("trial_id", "selected", "participant", "session", "weight", "response_ms"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_round_trip(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    write_trials(tmp_path / "t.parquet", trials, provenance)
+    assert_equal(read_trials(tmp_path / "t.parquet"), trials)
+    schema = pq.read_schema(tmp_path / "t.parquet")
+    assert {field.name: str(field.type) for field in schema} == {
+        "trial_id": "int64",
+        **dict.fromkeys(("trial_type", "query", "participant", "session"), "string"),
+        "references": "list<element: string>",
+        "selected": "list<element: int8>",
+        **dict.fromkeys(("weight", "response_ms"), "float"),
+    }
+
+
+def test_trials_of_pandas_and_polars_are_read(tmp_path: Path) -> None:
+    columns = {
+        "trial_type": ["2-choose-1", "3-rank-2"],
+        "query": ["a", "b"],
+        "references": [["b", "c"], ["a", "c", "d"]],
+        "selected": [[1], [2, 0]],
+    }
+    pd.DataFrame(columns).to_parquet(tmp_path / "pandas.parquet")
+    pl.DataFrame(columns).with_columns(pl.col("query").cast(pl.Categorical)).write_parquet(tmp_path / "polars.parquet")
+    first = read_trials(tmp_path / "pandas.parquet")
+    assert_equal(first, read_trials(tmp_path / "polars.parquet"))
+    assert list(first.trial_id) == [0, 1]
+    assert list(first.images[first.references[1]]) == ["a", "c", "d"]
+
+
+def test_parts_share_one_vocabulary(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    for index, row in enumerate([2, 0, 1]):
+        write_trials(tmp_path / f"part-0000{index}-of-00003.parquet", trials.take(np.array([row])), provenance)
+    assert_equal(read_trials(tmp_path), trials.take(np.array([2, 0, 1])))
+
+
+GOOD = {"trial_type": "3-rank-2", "query": "q", "references": ["a", "b", "c"], "selected": [2, 0]}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"references": ["a", "q", "c"]}, "1 trials have the query among the references .* trial_id 1"),
+        ({"references": ["a", "a", "c"]}, "1 trials show the same reference twice: trial_id 1"),
+        ({"references": ["a", "b"]}, "1 trials have another number of references than their trial type: trial_id 1"),
+        ({"references": ["a", None, "c"]}, "column references has 1 missing values inside its lists"),
+        ({"selected": [0]}, "1 trials have another number of selections than their trial type: trial_id 1"),
+        ({"selected": [0, 3]}, "1 trials select a position outside their references: trial_id 1"),
+        ({"selected": [0, -1]}, "1 trials have another number of selections"),
+        ({"selected": [1, 1]}, "1 trials select the same position twice: trial_id 1"),
+        ({"selected": [1, None]}, "column selected has 1 missing values inside its lists"),
+        ({"selected": None}, "column selected has 1 missing values, at rows 1"),
+        ({"query": None}, "column query has 1 missing values, at rows 1"),
+        ({"trial_type": "three"}, "trial type 'three' is neither"),
+        ({"trial_id": 0}, "trial_id is not unique"),
+        ({"weight": -1.0}, "1 trials have a negative or infinite weight: trial_id 1"),
+    ],
+)
+def test_an_impossible_trial_is_named(tmp_path: Path, change: dict[str, object], complaint: str) -> None:
+    rows = [{**GOOD, "trial_id": 0, "weight": 1.0}, {**GOOD, "trial_id": 1, "weight": 1.0, **change}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=complaint) as failure:
+        read_trials(tmp_path / "t.parquet")
+    assert "t.parquet" in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_an_empty_table_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist([GOOD]).slice(0, 0), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="the table has no rows"):
+        read_trials(tmp_path / "t.parquet")

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from simtool.cli import app
+
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+#: What a help text has no use for, and what would make it slow.
+HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pyarrow", "numpy", "h5py", "matplotlib", "PIL", "rich"}
+
+
+def simtool(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "simtool", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_gives_an_example(command: str) -> None:
+    text = CliRunner().invoke(app, [command, "--help"]).stdout
+    assert f"simtool {command}" in text.split("Example", 1)[1]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=" ".join)
+def test_help_imports_nothing_heavy(command: tuple[str, ...]) -> None:
+    script = (
+        "import sys; from simtool.cli import app\n"
+        "try: app(sys.argv[1:] + ['--help'])\n"
+        "except SystemExit: pass\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.system
+def test_a_failure_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "broken.parquet").write_bytes(b"not parquet")
+    done = simtool("show", str(tmp_path / "broken.parquet"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        f"error: {tmp_path}/broken.parquet: not a Parquet file, or a truncated one; write it again"
+    ]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_debug_shows_the_traceback_wherever_it_stands(place: int) -> None:
+    arguments = ["show", "absent.parquet"]
+    arguments.insert(place, "--debug")
+    done = simtool(*arguments)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "TableError" in done.stderr
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("arguments", [("fly",), ("show",), ("show", "--colour")])
+def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...]) -> None:
+    done = simtool(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_printed() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout.startswith("simtool 0.")
