@@ -114,10 +114,12 @@ def _format_of(path: Path) -> _Format:
         return "zip"
     if start.startswith(b"\x1f\x8b"):
         return "tar.gz"
-    if start[257:262] == b"ustar":
-        return "tar"
-    what = "a web page" if start.lstrip()[:1] == b"<" else "neither a tar nor a zip archive"
-    raise ArchiveError(f"{path}: this is {what}")
+    try:
+        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as failure:
+        what = "a web page" if start.lstrip()[:1] == b"<" else "neither a tar nor a zip archive"
+        raise ArchiveError(f"{path}: this is {what}") from failure
+    return "tar"
 
 
 class _Header(tarfile.TarInfo):
