@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from simtool import __version__, console
-from simtool.commands import show
+from simtool.commands import fetch_judgments, import_trials, index_images, show
 from simtool.commands.stage import invocation
 from simtool.errors import SimtoolError
 
@@ -25,6 +25,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
+app.command("fetch-judgments", short_help="Get the birds-16 judgments and photographs")(fetch_judgments.fetch_judgments)
+app.command("import-trials", short_help="Turn judgments into a table of trials")(import_trials.import_trials)
+app.command("index-images", short_help="Turn a folder of images into a table")(index_images.index_images)
 app.command("show")(show.show)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -33,9 +33,15 @@ class Stage:
         self.name = name
         self._inputs: list[Path] = []
 
-    def read(self, path: Path, detail: str) -> None:
-        """Note an input (a file, or a folder of part files) and what it holds: ``208 images``."""
-        self._inputs.append(path)
+    def read(self, path: Path, detail: str, files: Iterable[Path] | None = None) -> None:
+        """Note an input (a file, or a folder of part files) and what it holds: ``208 images``.
+
+        Args:
+            path: the input.
+            detail: what it holds.
+            files: which files stand for it in the provenance, where it is another kind of folder.
+        """
+        self._inputs.extend([path] if files is None else files)
         console.note(f"read   {path}: {detail}")
 
     def wrote(self, path: Path, detail: str) -> None:

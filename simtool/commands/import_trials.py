@@ -1,0 +1,106 @@
+"""``simtool import-trials``: judgments in any known format become a table of trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simtool import console
+from simtool.commands.stage import stage
+from simtool.datasets.formats import Format
+from simtool.errors import listed
+
+if TYPE_CHECKING:
+    from numpy import object_
+    from numpy.typing import NDArray
+
+    from simtool.datasets.judgments import Judgments
+    from simtool.tables.images import Images
+
+__all__ = ["import_trials", "tell_of_altered", "tell_of_judgments"]
+
+
+def import_trials(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A psiz HDF5 file, a folder or zip of psiz JSON, or a CSV.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The table of trials to write.")],
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            "--catalog",
+            metavar="FILE",
+            help="Which images psiz's numbers are: its HDF5 catalog, stimuli.txt or CSV.",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="IMAGES",
+            help="Name images as this table of images does (by id, else by file name).",
+        ),
+    ] = None,
+    kind: Annotated[
+        Format, typer.Option("--format", help="The format of SOURCE; auto tells it by content.", show_choices=True)
+    ] = Format.AUTO,
+) -> None:
+    """Turn judgments of similarity into a table of trials.
+
+    Reads psiz's HDF5 files of every age (with --catalog), the JSON sequences of psiz-datasets (a
+    folder or zip with stimuli.txt), and a CSV with the header
+
+    \b
+      query,reference_1,...,reference_N,selected_1,...,selected_K
+
+    whose cells are image ids; columns participant, session, weight, response_ms and ranked
+    (true or false, for K > 1) are optional, and an empty reference makes a trial shorter.
+    A trial's id is its row in SOURCE, from 0. Catch trials, which show the query among its own
+    references, are dropped and counted.
+
+    \b
+    Example:
+      simtool import-trials obs.hdf5 --catalog catalog.hdf5 --images images.parquet --out trials.parquet
+    """
+    from simtool.datasets.importing import import_judgments
+    from simtool.datasets.judgments import in_images, summary
+    from simtool.tables.images import read_images
+    from simtool.tables.trials import write_trials
+
+    with stage("import-trials") as run:
+        imported = import_judgments(source, kind, catalog)
+        judgments = imported.judgments
+        run.read(source, f"{len(judgments.trials) + judgments.catch:,} trials ({imported.kind})", imported.files)
+        if catalog is not None and imported.catalog is not None:
+            run.read(catalog, imported.catalog.extent)
+        elif catalog is not None:
+            console.warn(f"{catalog} is not used: a CSV names its images itself")
+        tell_of_judgments(judgments)
+        if images is not None:
+            table = read_images(images)
+            run.read(images, f"{len(table):,} images")
+            judgments = in_images(judgments, table.image_id, str(images))
+            tell_of_altered(table, images, judgments.trials.images)
+        write_trials(out, judgments.trials, run.provenance())
+        run.wrote(out, summary(judgments.trials))
+
+
+def tell_of_judgments(judgments: Judgments) -> None:
+    """Say what was left out of a source of judgments."""
+    if judgments.catch:
+        console.note(f"       dropped {judgments.catch:,} catch trials (the query stands among its references)")
+    if judgments.passed_over:
+        kinds = listed((f"{kind} ({count:,})" for kind, count in judgments.passed_over.items()), 5)
+        console.warn(f"passed over entries of kinds that are not ranked choices: {kinds}")
+
+
+def tell_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:
+    """Warn where CUB's photographs stand in for those that people saw."""
+    from simtool.datasets.birds16 import altered
+
+    if names := altered(images, table, mentioned):
+        console.warn(
+            f"people saw {len(names)} photographs cropped or saved anew, not as {table} has them: {listed(names, 7)}"
+        )

@@ -1,0 +1,230 @@
+"""A catalog of stimuli: which image a stimulus number stands for."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.errors import SimtoolError, listed
+
+__all__ = ["Catalog", "CatalogError", "image_id_of", "is_catalog", "parse_catalog", "read_catalog"]
+
+#: psiz-datasets writes stimulus numbers with the digits 0-9 and A-Z.
+LOCAL_ID_BASE = 36
+
+_PATH_COLUMNS = ("filepath", "stimulus_filepath", "path")
+_HDF5_KEYS = ("stimulus_id", "stimulus_filepath")
+
+
+class CatalogError(SimtoolError):
+    """A catalog is not one, or does not know a stimulus."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The images of a set of stimuli.
+
+    Attributes:
+        name: the file, for complaints.
+        number: (n,) the stimuli's numbers, counted from 1, ascending.
+        image_id: (n,) their images.
+    """
+
+    name: str
+    number: NDArray[np.int64]
+    image_id: NDArray[np.object_]
+
+    def rows_of(self, numbers: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+        """The rows of stimuli, by number (from 1).
+
+        Returns:
+            An array of the same shape; -1 where the catalog has no such stimulus.
+        """
+        rows = np.searchsorted(self.number, numbers)
+        known = self.number[np.minimum(rows, self.number.size - 1)] == numbers
+        return np.where(known, rows, -1).astype(np.int32)
+
+    @property
+    def extent(self) -> str:
+        """What numbers there are: ``208 stimuli, 1 to 208``."""
+        return f"{self.number.size:,} stimuli, {self.number[0]} to {self.number[-1]}"
+
+
+def image_id_of(path: str) -> str:
+    """The image id that a catalog's path stands for: the path below ``images/`` or below the root of the stimuli.
+
+    The three spellings of the birds-16 catalogs: ``Bird/Cardinalidae/Blue_Grosbeak/X.jpg`` is an id already;
+    ``/birds_16/Cardinalidae/Blue_Grosbeak/X.jpg`` begins with the name of the set of stimuli, which is dropped;
+    ``/anywhere/images/Bird/Cardinalidae/Blue_Grosbeak/X.jpg`` is cut below ``images``.
+
+    Raises:
+        ValueError: nothing that could name a file is left.
+    """
+    posix = PurePosixPath(path.strip().replace("\\", "/"))
+    parts = [part for part in posix.parts if part not in (posix.anchor, ".")]
+    if "images" in parts[:-1]:
+        parts = parts[parts.index("images") + 1 :]
+    elif posix.is_absolute() and len(parts) > 1:
+        parts = parts[1:]
+    if not parts or ".." in parts or "\0" in path:
+        raise ValueError(f"{path!r} does not name a file")
+    return "/".join(parts)
+
+
+def is_catalog(path: Path) -> bool:
+    """Whether a file begins as a catalog of stimuli does, so that it can be suggested; its rows are not checked."""
+    try:
+        if h5py.is_hdf5(path):
+            with h5py.File(path, "r") as file:
+                return all(key in file for key in _HDF5_KEYS)
+        with path.open("rb") as text:
+            _header(text.readline(1 << 16), str(path))
+    except (CatalogError, OSError):
+        return False
+    return True
+
+
+def read_catalog(path: Path) -> Catalog:
+    """Read a catalog of any layout, told apart by content.
+
+    Layouts: psiz's HDF5 (``stimulus_id``, ``stimulus_filepath``); psiz-datasets' ``stimuli.txt`` (separated by
+    ``|``, with a ``local_id`` in base 36); a table separated by commas, tabs or semicolons with a column of
+    paths (``filepath``) and one of numbers (``id_1based``, ``id_0based``, ``local_id``, ``stimulus_id`` or ``id``).
+
+    Raises:
+        CatalogError: it is none of these, a row is malformed, a number or a path occurs twice.
+        OSError: the file cannot be read.
+    """
+    if h5py.is_hdf5(path):
+        return _from_hdf5(path)
+    return parse_catalog(path.read_bytes(), str(path))
+
+
+def parse_catalog(content: bytes, name: str) -> Catalog:
+    """Read a catalog from the bytes of a text file.
+
+    Args:
+        content: the file.
+        name: how to call it in complaints.
+
+    Raises:
+        CatalogError: as :func:`read_catalog`.
+    """
+    header = _header(content.partition(b"\n")[0], name)
+    rows = csv.DictReader(io.StringIO(_decoded(content, name), newline=""), header.columns, delimiter=header.separator)
+    try:
+        next(rows, None)
+        lines = [(rows.line_num, row[header.number], row[header.path]) for row in rows]
+    except csv.Error as failure:
+        raise CatalogError(f"{name}: line {rows.line_num}: {failure}") from failure
+    return _from_text(name, lines, header.number)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The columns of a text catalog, what separates them, and which of them hold the numbers and the paths."""
+
+    columns: tuple[str, ...]
+    separator: str
+    number: str
+    path: str
+
+
+def _header(line: bytes, name: str) -> _Header:
+    text = _decoded(line, name).strip()
+    separator = max("|,\t;", key=text.count)
+    columns = tuple(cell.strip() for cell in text.split(separator))
+    number = next((column for column in _NUMBERINGS if column in columns), None)
+    path = next((column for column in _PATH_COLUMNS if column in columns), None)
+    if number is None or path is None:
+        sought = listed(_NUMBERINGS if number is None else _PATH_COLUMNS, 9)
+        raise CatalogError(
+            f"{name}: not a catalog of stimuli: none of the columns {sought}; found {listed(columns, 9)}"
+        )
+    return _Header(columns, separator, number, path)
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        raise CatalogError(f"{name}: neither a psiz HDF5 catalog nor a text file in UTF-8") from failure
+
+
+def _number_from_1(text: str) -> int:
+    return int(text)
+
+
+def _number_from_0(text: str) -> int:
+    return int(text) + 1
+
+
+def _number_from_local_id(text: str) -> int:
+    return int(text, LOCAL_ID_BASE)
+
+
+#: Columns that number stimuli, the clearest first; ``stimulus_id`` and ``id`` count from 0 in old catalogs.
+_NUMBERINGS: Mapping[str, Callable[[str], int]] = {
+    "id_1based": _number_from_1,
+    "id_0based": _number_from_0,
+    "local_id": _number_from_local_id,
+    "local_id_base36": _number_from_local_id,
+    "stimulus_id": _number_from_1,
+    "id": _number_from_1,
+}
+_EITHER_BASE = ("stimulus_id", "id")
+
+
+def _from_text(name: str, lines: Sequence[tuple[int, str | None, str | None]], numbering: str) -> Catalog:
+    numbers: list[int] = []
+    paths: list[str] = []
+    for line, number, path in lines:
+        try:
+            numbers.append(_NUMBERINGS[numbering]((number or "").strip()))
+            paths.append(image_id_of(path or ""))
+        except ValueError as failure:
+            raise CatalogError(f"{name}: line {line}: {failure}") from failure
+    return _catalog(name, numbers, paths, either_base=numbering in _EITHER_BASE)
+
+
+def _from_hdf5(path: Path) -> Catalog:
+    try:
+        with h5py.File(path, "r") as file:
+            if missing := [key for key in _HDF5_KEYS if key not in file]:
+                raise CatalogError(f"{path}: not a catalog of stimuli: no {listed(missing)}; found {listed(file, 9)}")
+            numbers, paths = (file[key][()] for key in _HDF5_KEYS)
+    except (OSError, RuntimeError, ValueError, TypeError) as failure:
+        raise CatalogError(f"{path}: damaged or not a psiz catalog: {failure}") from failure
+    numbers, paths = np.asarray(numbers), np.asarray(paths)
+    if numbers.dtype.kind not in "iu" or numbers.ndim != 1 or numbers.shape != paths.shape:
+        raise CatalogError(f"{path}: stimulus_id should be n integers and stimulus_filepath n paths")
+    try:
+        ids = [image_id_of(entry.decode() if isinstance(entry, bytes) else str(entry)) for entry in paths]
+    except ValueError as failure:
+        raise CatalogError(f"{path}: stimulus_filepath: {failure}") from failure
+    return _catalog(str(path), numbers.tolist(), ids, either_base=True)
+
+
+def _catalog(name: str, numbers: Sequence[int], ids: Sequence[str], either_base: bool) -> Catalog:
+    """Put a catalog in order; where the numbers may count from 0 or from 1, a 0 among them tells."""
+    if not numbers:
+        raise CatalogError(f"{name}: the catalog lists no stimuli")
+    if not -1 < min(numbers) <= max(numbers) < 2**31:
+        raise CatalogError(f"{name}: stimulus numbers out of range: {min(numbers)} to {max(numbers)}")
+    number = np.array(numbers, np.int64) + (1 if either_base and min(numbers) == 0 else 0)
+    for what, values in (("number", number.tolist()), ("path", ids)):
+        seen: set[object] = set()
+        if repeated := [value for value in values if value in seen or seen.add(value)]:  # type: ignore[func-returns-value]
+            raise CatalogError(f"{name}: {len(repeated):,} stimuli repeat the {what} of another: {listed(repeated)}")
+    order = np.argsort(number)
+    image_id = np.empty(len(ids), object)
+    image_id[:] = ids
+    return Catalog(name, number[order], image_id[order])

@@ -1,0 +1,130 @@
+"""Judgments from whatever a person has: the format told by content, the catalog found or asked for."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+
+from simtool.datasets.catalog import Catalog, is_catalog, read_catalog
+from simtool.datasets.formats import Format
+from simtool.datasets.judgments import Judgments, JudgmentsError
+from simtool.datasets.psiz import Layout, find_documents, layout_of, read_observations, read_sequences
+from simtool.datasets.triplets import read_triplets
+from simtool.errors import listed
+
+__all__ = ["Import", "catalogs_in", "detect", "import_judgments", "observations_in"]
+
+_LAYOUTS = {Format.PSIZ_2018: Layout.PSIZ_2018, Format.PSIZ_06: Layout.PSIZ_06}
+_FORMATS = {layout: kind for kind, layout in _LAYOUTS.items()}
+_CATALOG_SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".hdf5", ".h5"))
+_HDF5_SUFFIXES = frozenset((".hdf5", ".h5"))
+
+
+@dataclass(frozen=True)
+class Import:
+    """What an import brought.
+
+    Attributes:
+        judgments: the judgments.
+        kind: the format that they were in.
+        catalog: the catalog that named their images; None where they name them themselves.
+        files: the files of the source that were read.
+    """
+
+    judgments: Judgments
+    kind: Format
+    catalog: Catalog | None
+    files: list[Path]
+
+
+def import_judgments(source: Path, kind: Format = Format.AUTO, catalog: Path | None = None) -> Import:
+    """Read judgments in any of the formats.
+
+    Args:
+        source: a file; for JSON sequences also a folder or a zip.
+        kind: the format; ``AUTO`` tells it by content.
+        catalog: which images the numbers of a psiz file mean; JSON sequences may bring their own ``stimuli.txt``.
+
+    Raises:
+        JudgmentsError: the source is in no known format, or not what its format promises.
+        CatalogError: the catalog is malformed.
+        OSError: a file cannot be read.
+    """
+    if kind is Format.AUTO:
+        kind = detect(source)
+    if kind is Format.CSV:
+        return Import(read_triplets(source), kind, None, [source])
+    if kind is Format.PSIZ_JSON:
+        return _import_sequences(source, catalog)
+    if catalog is None:
+        found = catalogs_in(source.parent)
+        hint = f"for example --catalog {found[0]}" if found else "a catalog of psiz, a stimuli.txt or a CSV"
+        raise JudgmentsError(f"{source}: it shows stimuli by number: say which images they are with --catalog ({hint})")
+    stimuli = read_catalog(catalog)
+    return Import(read_observations(source, stimuli, _LAYOUTS[kind]), kind, stimuli, [source])
+
+
+def _import_sequences(source: Path, catalog: Path | None) -> Import:
+    documents = find_documents(source)
+    if documents is None:
+        raise JudgmentsError(f"{source}: no JSON sequences in it{_suggestion(source)}")
+    stimuli = documents.catalog() if catalog is None else read_catalog(catalog)
+    return Import(read_sequences(documents, stimuli), Format.PSIZ_JSON, stimuli, documents.files)
+
+
+def detect(source: Path) -> Format:
+    """Tell the format of a source by its content; never ``AUTO``.
+
+    Raises:
+        JudgmentsError: it is in no known format.
+        OSError: the file cannot be read.
+    """
+    if source.is_dir() or zipfile.is_zipfile(source):
+        return Format.PSIZ_JSON
+    with source.open("rb") as file:
+        start = file.read(1024)
+    if not start:
+        raise JudgmentsError(f"{source}: the file is empty")
+    if h5py.is_hdf5(source):
+        return _FORMATS[layout_of(source)]
+    if start.startswith(b"PAR1"):
+        raise JudgmentsError(f"{source}: a Parquet file: a table of trials needs no import")
+    if start.startswith((b"PK\x03\x04", b"\x89HDF")):
+        raise JudgmentsError(f"{source}: a damaged or truncated file: get it again")
+    return Format.PSIZ_JSON if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else Format.CSV
+
+
+def catalogs_in(folder: Path) -> list[Path]:
+    """The catalogs of stimuli in a folder, by their first line or keys."""
+    return [file for file in _files(folder, _CATALOG_SUFFIXES) if is_catalog(file)]
+
+
+def observations_in(folder: Path) -> list[Path]:
+    """The psiz files of observations in a folder; those that tell sessions apart first."""
+    return sorted(
+        (file for file in _files(folder, _HDF5_SUFFIXES) if _stimulus_sets(file)),
+        key=lambda file: ("session_id" not in _stimulus_sets(file), file.name),
+    )
+
+
+def _stimulus_sets(file: Path) -> list[str]:
+    """The keys of a file of observations; none where it is no such file."""
+    try:
+        with h5py.File(file, "r") as content:
+            return list(content) if "stimulus_set" in content else []
+    except OSError:
+        return []
+
+
+def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    named = sorted(file for file in folder.iterdir() if file.suffix.lower() in suffixes)
+    return [file for file in named if not file.name.startswith(".") and file.is_file()]
+
+
+def _suggestion(source: Path) -> str:
+    """What to import instead, where a folder holds something else."""
+    found = observations_in(source) if source.is_dir() else []
+    return f"; import one of its files: {listed(found)}" if found else " (*_seqs/*.json with a stimuli.txt)"
