@@ -1,0 +1,1 @@
+"""Generated birds: species with known traits, photographs of them, and simulated observers who judge them."""
