@@ -16,6 +16,8 @@ __all__ = ["FORMATS", "image_sizes"]
 #: The formats that can be decoded, by Pillow's names.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
+_BATCH = 32
+
 
 def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | None]:
     """Read width and height of image files, whatever their color mode.
@@ -36,10 +38,15 @@ def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | No
     ):
         warnings.simplefilter("ignore")  # Pillow's warnings of huge or oddly tagged images
         sizes: list[tuple[int, int] | None] = []
-        for size in pool.map(lambda name: _size(folder / name), names):
-            sizes.append(size)
-            bar.advance()
+        for batch in pool.map(lambda batch: [_size(folder / name) for name in batch], _batches(names)):
+            sizes += batch
+            bar.advance(len(batch))
     return sizes
+
+
+def _batches(names: Sequence[str]) -> list[Sequence[str]]:
+    """A task of the pool for each file would cost more than reading the file."""
+    return [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
 
 
 def _size(file: Path) -> tuple[int, int] | None:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from simtool.datasets.archive.download import Patience, fetch
+from simtool.datasets.archive.download import Patience, arrived, fetch
 from simtool.datasets.archive.lock import alone_in
-from simtool.datasets.archive.source import ArchiveError, Source, verify
+from simtool.datasets.archive.source import ArchiveError, DownloadError, Source, verify
 from simtool.datasets.archive.space import require_space
 from simtool.datasets.archive.unpack import Limits, unpack
 
-__all__ = ["ArchiveError", "Limits", "Patience", "Source", "alone_in", "fetch", "require_space", "unpack", "verify"]
+__all__ = [
+    "ArchiveError",
+    "DownloadError",
+    "Limits",
+    "Patience",
+    "Source",
+    "alone_in",
+    "arrived",
+    "fetch",
+    "require_space",
+    "unpack",
+    "verify",
+]

@@ -14,10 +14,10 @@ from pathlib import Path
 from simtool import console
 from simtool.datasets.archive.partial import Origin, Partial
 from simtool.datasets.archive.server import Answer, BreakError, RefusalError, ask, host_of
-from simtool.datasets.archive.source import ArchiveError, Source, verify
+from simtool.datasets.archive.source import ArchiveError, DownloadError, Source, verify
 from simtool.datasets.archive.space import require_space, running_out_of_space
 
-__all__ = ["Patience", "fetch"]
+__all__ = ["Patience", "arrived", "fetch"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> 
         ``folder / source.name``, complete and verified.
 
     Raises:
-        ArchiveError: no mirror gave the published file (the message says what each one did), or the disk is full.
+        DownloadError: no mirror gave the published file; the message says what each one did.
+        ArchiveError: the disk is full.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,11 +67,20 @@ def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> 
             _fetch_from(url, source, partial, patience or Patience())
         except RefusalError as failure:
             failures.append(f"{host_of(url)}: {failure}")
+        except (KeyboardInterrupt, SystemExit):
+            console.note(f"stopped; the next run goes on after {console.scaled(partial.size, 'B')}")
+            raise
         else:
             return partial.finish()
         if url != source.urls[-1]:
             console.note(f"{failures[-1]}; trying the next mirror")
-    raise ArchiveError(f"{source.name} could not be downloaded: {'; '.join(failures) or 'no address is known'}")
+    raise DownloadError(f"{source.name} could not be downloaded: {'; '.join(failures) or 'no address is known'}")
+
+
+def arrived(source: Source, folder: Path) -> int:
+    """How many bytes of a file an earlier download has left in the folder."""
+    target = folder / source.name
+    return target.stat().st_size if target.is_file() else Partial(target).size
 
 
 def _in_place(source: Source, target: Path) -> bool:
@@ -94,8 +104,9 @@ def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) 
         RefusalError: with the reason.
     """
     if continued := _may_continue(url, source, partial):
-        console.note(f"going on with {source.name} after the {console.scaled(partial.size, 'B')} that are there")
+        console.note(f"going on with {source.name} from {host_of(url)} after {console.scaled(partial.size, 'B')}")
     else:
+        console.note(f"downloading {source.name} from {host_of(url)}")
         partial.discard()
     _complete(url, source, partial, patience)
     try:

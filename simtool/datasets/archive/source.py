@@ -9,11 +9,15 @@ from pathlib import Path
 from simtool.errors import SimtoolError, listed
 from simtool.tables.provenance import sha256_of
 
-__all__ = ["ArchiveError", "Source", "verify"]
+__all__ = ["ArchiveError", "DownloadError", "Source", "verify"]
 
 
 class ArchiveError(SimtoolError):
     """An archive cannot be had, is not the published one, or holds what must not be unpacked."""
+
+
+class DownloadError(ArchiveError):
+    """No server gave the published file; the message says what each one did."""
 
 
 @dataclass(frozen=True)

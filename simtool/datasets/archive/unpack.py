@@ -40,6 +40,7 @@ def unpack(
     folder: Path,
     *,
     keep: Callable[[PurePosixPath], PurePosixPath | None] | None = None,
+    check: Callable[[Path], None] | None = None,
     limits: Limits | None = None,
 ) -> list[Path]:
     """Unpack a tar, gzipped tar or zip archive.
@@ -53,6 +54,7 @@ def unpack(
         folder: where to unpack; made if missing.
         keep: says under which path, relative to ``folder``, to unpack a file of the given path; None leaves it out.
             Without it every file keeps its path, and empty folders are made too.
+        check: looks at the folder of unpacked files before they take their places; what it raises is passed on.
         limits: the most that the archive may hold.
 
     Returns:
@@ -73,6 +75,8 @@ def unpack(
     try:
         with running_out_of_space(folder, needed, purpose):
             files = _Unpacking(archive, staging, keep, limits or Limits()).run()
+        if check is not None:
+            check(staging)
         _require_free_places(archive, folder, files)
         _move_into(folder, staging)
     finally:

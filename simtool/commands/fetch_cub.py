@@ -1,0 +1,165 @@
+"""``simtool fetch-cub``: the photographs of CUB-200-2011 become a table of images."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simtool import console
+from simtool.commands.stage import Stage, stage
+from simtool.errors import listed
+
+if TYPE_CHECKING:
+    from simtool.datasets.archive import Source
+    from simtool.tables.images import Images
+
+__all__ = ["fetch_cub"]
+
+
+def _checksum(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise typer.BadParameter("a SHA-256 checksum has 64 hexadecimal digits")
+    return text.lower()
+
+
+def _address(text: str) -> str:
+    if not re.match(r"https?://[^/]", text):
+        raise typer.BadParameter(f"{text} is not an http or https address")
+    return text
+
+
+def fetch_cub(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to put the photographs; made if missing.")],
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="FILE", help="Unpack this copy of the archive; nothing is downloaded."),
+    ] = None,
+    url: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--url", metavar="URL", parser=_address, help="Download from here instead; repeat it for more mirrors."
+        ),
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option(
+            "--sha256", metavar="HEX", parser=_checksum, help="The archive must have this checksum, not the official."
+        ),
+    ] = None,
+    keep_archive: Annotated[
+        bool, typer.Option("--keep-archive", help="Keep the downloaded archive (1.15 GB) after unpacking it.")
+    ] = False,
+) -> None:
+    """Get the 11,788 photographs of birds of CUB-200-2011 and list them in a table of images.
+
+    Downloads Caltech's archive (1.15 GB; an interrupted download goes on with the next run),
+    checks it, unpacks it to FOLDER/CUB_200_2011 and writes FOLDER/images.parquet: class (CUB's
+    number and name), split, bounding box, size. Run again, it replaces what is missing or
+    spoilt; where all is in place, it does nothing.
+
+    \b
+    Example:
+      simtool fetch-cub cub
+      simtool fetch-cub cub --archive CUB_200_2011.tgz      on a machine without network
+    """
+    from simtool.datasets.archive import alone_in
+    from simtool.datasets.cub import ARCHIVE, ROOT, broken, require_origin, text_files, unpack_cub
+
+    if archive is not None and url:
+        raise typer.BadParameter("--archive is unpacked and --url is downloaded: give one of them")
+    source = replace(ARCHIVE, urls=tuple(url)) if url else ARCHIVE
+    if sha256:
+        source = replace(source, size=None, sha256=(sha256,))
+    table = folder / "images.parquet"
+    with stage("fetch-cub") as run:
+        accepted = (_checked(archive, source, strict=sha256 is not None),) if archive else source.sha256
+        with alone_in(folder):
+            images = _in_place(folder)
+            spoilt = None if images is None else broken(images)
+            if spoilt or (images is not None and (archive or sha256)):
+                require_origin(table, accepted)
+            if images is not None and not spoilt:
+                run.read(folder / ROOT, _count(images), text_files(folder))
+                _write_unless_there(run, table, images)
+                return
+            fleeting = not (archive or keep_archive or (folder / source.name).exists())
+            if accepted != source.sha256:
+                console.warn(f"{archive} is not the official archive; it is taken as it is (--sha256 checks it)")
+            place = archive or _downloaded(folder, source, whole=images is None)
+            images = unpack_cub(place, folder, spoilt)
+            run.read(place, _count(images), [place, *text_files(folder)])
+            _write(run, table, images)
+            if fleeting:
+                place.unlink()
+                console.note(f"deleted {place} (--keep-archive keeps it)")
+
+
+def _checked(archive: Path, source: Source, strict: bool) -> str:
+    """The checksum of a local copy, which may be another archive than the official one but no damaged copy of it."""
+    from simtool.datasets.archive import ArchiveError
+    from simtool.tables.provenance import sha256_of
+
+    found = sha256_of(archive)
+    if found not in source.sha256 and (strict or archive.stat().st_size == source.size):
+        raise ArchiveError(f"{archive}: wrong checksum: expected SHA-256 {source.sha256[0]}, got {found}")
+    return found
+
+
+def _in_place(folder: Path) -> Images | None:
+    """The photographs that are there, some of them spoilt perhaps; None where everything has to be unpacked."""
+    from simtool.datasets.cub import CubError, broken, read_cub, text_files
+
+    if not any(file.exists() for file in text_files(folder)):
+        return None
+    try:
+        images = read_cub(folder)
+    except CubError as failure:
+        console.warn(f"{failure}; unpacking everything anew")
+        return None
+    if spoilt := broken(images):
+        console.warn(f"{len(spoilt):,} photographs are missing or spoilt, unpacking them anew: {listed(spoilt)}")
+    return images
+
+
+def _downloaded(folder: Path, source: Source, whole: bool) -> Path:
+    """The archive in the folder, where there is room for it and, if it is to be unpacked as a whole, for its files."""
+    from simtool.datasets.archive import DownloadError, arrived, fetch, require_space
+
+    if source.size is not None and whole:
+        # Photographs hardly compress: unpacked they need as much again.
+        require_space(folder, 2 * source.size - arrived(source, folder), f"{source.name} with its photographs")
+    try:
+        return fetch(source, folder)
+    except DownloadError as failure:
+        raise DownloadError(f"{failure}; on a machine without network give a copy with --archive") from failure
+
+
+def _write_unless_there(run: Stage, table: Path, images: Images) -> None:
+    from simtool.datasets.cub import equal
+    from simtool.tables.files import TableError
+    from simtool.tables.images import read_images
+
+    with suppress(TableError):
+        if equal(read_images(table), images):
+            console.note(f"{table} lists them: all is in place")
+            return
+    _write(run, table, images)
+
+
+def _write(run: Stage, table: Path, images: Images) -> None:
+    from simtool.tables.images import write_images
+
+    write_images(table, images, run.provenance())
+    splits = ", ".join(f"{sum(images.split == split):,} {split}" for split in ("train", "test"))
+    run.wrote(table, f"{len(images):,} images of {len(set(images.class_id)):,} classes: {splits}")
+
+
+def _count(images: Images) -> str:
+    from simtool.datasets.cub import COUNT
+
+    return f"{len(images):,} photographs" + ("" if len(images) == COUNT else f" (the official archive has {COUNT:,})")

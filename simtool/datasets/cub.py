@@ -1,0 +1,264 @@
+"""CUB-200-2011: 11,788 photographs of 200 species of birds (Wah, Branson, Welinder, Perona & Belongie 2011).
+
+What the table of images says comes from the official text files; only the sizes come from the photographs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from simtool.datasets.archive import Source, unpack
+from simtool.datasets.headers import image_sizes
+from simtool.errors import SimtoolError, listed
+from simtool.tables.files import TableError, metadata_of, open_parquet
+from simtool.tables.images import Images
+from simtool.tables.provenance import Provenance
+
+__all__ = [
+    "ARCHIVE",
+    "COUNT",
+    "ROOT",
+    "CubError",
+    "broken",
+    "equal",
+    "read_cub",
+    "require_origin",
+    "text_files",
+    "unpack_cub",
+]
+
+#: The archive as its makers publish it, and a mirror that serves the same bytes.
+ARCHIVE = Source(
+    name="CUB_200_2011.tgz",
+    urls=(
+        "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz?download=1",
+        "https://s3.amazonaws.com/fast-ai-imageclas/CUB_200_2011.tgz",
+    ),
+    size=1_150_585_339,
+    sha256=("0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",),
+)
+#: Photographs in it.
+COUNT = 11_788
+#: The folder in it that holds everything but ``attributes.txt``.
+ROOT = "CUB_200_2011"
+
+#: The text files that are read, and what a line of each is; it begins with an id that occurs once in the file.
+_LINES = {
+    "classes.txt": ("<class id> <class name>", r"(\d{1,4}) (.+)"),
+    "images.txt": ("<image id> <path>", r"(\d{1,9}) (.+)"),
+    "image_class_labels.txt": ("<image id> <class id>", r"(\d{1,9}) (\d{1,4})"),
+    "train_test_split.txt": ("<image id> <1 for training, 0 for test>", r"(\d{1,9}) ([01])"),
+    "bounding_boxes.txt": ("<image id> <x> <y> <width> <height>", r"(\d{1,9})" + 4 * r" (-?\d+(?:\.\d*)?)"),
+}
+
+
+class CubError(SimtoolError):
+    """A copy of CUB contradicts itself or lacks what it should hold; the message names file and line."""
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of a text file.
+
+    Attributes:
+        number: its place in the file, from 1.
+        values: what follows the id.
+    """
+
+    number: int
+    values: tuple[str, ...]
+
+
+class _TextFile(dict[int, _Line]):
+    """A text file as a mapping from ids to lines."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__()
+        self.path = folder / ROOT / name
+        form, pattern = _LINES[name]
+        for number, line in self._lines():
+            match = re.fullmatch(pattern, line, re.ASCII)
+            if match is None:
+                raise self.fault(number, f"expected {form}, found {line!r}")
+            key, *values = match.groups()
+            if int(key) in self:
+                raise self.fault(number, f"id {key} has been in line {self[int(key)].number} already")
+            self[int(key)] = _Line(number, tuple(values))
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError as failure:
+            raise CubError(f"{self.path}: no such file") from failure
+        except UnicodeDecodeError as failure:
+            raise CubError(f"{self.path}: not a text file") from failure
+        for number, line in enumerate(text.split("\n"), start=1):
+            if words := line.split():
+                yield number, " ".join(words)
+
+    def fault(self, number: int, reason: str) -> CubError:
+        """The complaint about a line."""
+        return CubError(f"{self.path}, line {number}: {reason}")
+
+    def require_images(self, images: _TextFile) -> None:
+        """Refuse a file that is not about exactly the images of ``images.txt``."""
+        for image, line in self.items():
+            if image not in images:
+                raise self.fault(line.number, f"image {image} is not in {images.path.name}")
+        if missing := [image for image in images if image not in self]:
+            raise CubError(f"{self.path}: no line for {len(missing):,} images of {images.path.name}: {listed(missing)}")
+
+
+def text_files(folder: Path) -> list[Path]:
+    """The text files that the table of images is made from, in a folder that holds ``CUB_200_2011``."""
+    return [folder / ROOT / name for name in _LINES]
+
+
+def read_cub(folder: Path) -> Images:
+    """The photographs of an unpacked archive, as rows for ``folder/images.parquet``.
+
+    Args:
+        folder: holds ``CUB_200_2011`` with ``images`` and the five text files.
+
+    Returns:
+        One row for each line of ``images.txt``, in that order. ``image_id`` is the path below ``images/``;
+        ``class_id`` and ``source_id`` are CUB's own numbers, which begin with 1; boxes are in pixels. Width and
+        height are -1 where a photograph is missing or no image: see :func:`broken`.
+
+    Raises:
+        CubError: a text file is missing or malformed, or two of them contradict each other.
+        OSError: a text file cannot be read.
+    """
+    classes, images, labels, splits, boxes = (_TextFile(folder, name) for name in _LINES)
+    for file in (labels, splits, boxes):
+        file.require_images(images)
+    names = _names(images)
+    class_ids = [_class_of(labels[image], labels, classes) for image in images]
+    sizes = image_sizes(folder / ROOT / "images", names)
+    return Images.build(
+        image_id=names,
+        path=[f"{ROOT}/images/{name}" for name in names],
+        class_id=class_ids,
+        class_name=[classes[class_id].values[0] for class_id in class_ids],
+        split=["train" if splits[image].values == ("1",) else "test" for image in images],
+        bbox=[boxes[image].values for image in images],
+        width=[size[0] if size else -1 for size in sizes],
+        height=[size[1] if size else -1 for size in sizes],
+        source_id=list(images),
+    )
+
+
+def _names(images: _TextFile) -> list[str]:
+    """The paths of the photographs, which must be different and stay below ``images/``."""
+    if not images:
+        raise CubError(f"{images.path}: it lists no images")
+    seen: dict[str, int] = {}
+    for line in images.values():
+        path = PurePosixPath(line.values[0])
+        if path.is_absolute() or ".." in path.parts:
+            raise images.fault(line.number, f"{str(path)!r} leaves the folder of photographs")
+        if str(path) in seen:
+            raise images.fault(line.number, f"{path} has been in line {seen[str(path)]} already")
+        seen[str(path)] = line.number
+    return list(seen)
+
+
+def _class_of(line: _Line, labels: _TextFile, classes: _TextFile) -> int:
+    class_id = int(line.values[0])
+    if class_id not in classes:
+        raise labels.fault(line.number, f"class {class_id} is not in {classes.path.name}")
+    return class_id
+
+
+def broken(images: Images) -> list[str]:
+    """The ids of photographs that are missing, empty or no images, as :func:`read_cub` found them."""
+    return [str(name) for name in images.image_id[images.width < 0]]
+
+
+def unpack_cub(archive: Path, folder: Path, only: Collection[str] | None = None) -> Images:
+    """Unpack the archive, or only some photographs of it, and read the outcome.
+
+    Args:
+        archive: the official archive, or another one of the same layout.
+        folder: where ``CUB_200_2011`` and ``attributes.txt`` go.
+        only: the ids of the photographs to unpack; None for everything.
+
+    Returns:
+        The rows of all photographs; none of them is broken.
+
+    Raises:
+        CubError: the archive has another layout, contradicts itself or lacks photographs. Nothing in the folder
+            has changed then.
+        ArchiveError: the archive is damaged or refused, or the disk is full. Nothing has changed either.
+        OSError: the archive cannot be read or the folder not written.
+    """
+    if only is None:
+        found: list[Images] = []
+        unpack(archive, folder, keep=_of_cub, check=lambda unpacked: found.append(_whole(archive, unpacked)))
+        return found[0]
+    wanted = {f"{ROOT}/images/{name}" for name in only}
+    unpack(
+        archive,
+        folder,
+        keep=lambda path: path if str(path) in wanted else None,
+        check=lambda unpacked: _require_photographs(archive, unpacked, only),
+    )
+    return read_cub(folder)
+
+
+def _of_cub(path: PurePosixPath) -> PurePosixPath | None:
+    """Leave out what somebody else put into the archive."""
+    return path if path.parts[0] == ROOT or str(path) == "attributes.txt" else None
+
+
+def _whole(archive: Path, unpacked: Path) -> Images:
+    """Read what came out of an archive; refuse it if anything is missing."""
+    if not (unpacked / ROOT).is_dir():
+        raise CubError(f"{archive}: there is no folder {ROOT} in it")
+    try:
+        images = read_cub(unpacked)
+    except CubError as failure:
+        raise CubError(str(failure).replace(str(unpacked), str(archive))) from failure
+    _require_photographs(archive, unpacked, broken(images))
+    return images
+
+
+def _require_photographs(archive: Path, unpacked: Path, names: Collection[str]) -> None:
+    sizes = image_sizes(unpacked / ROOT / "images", list(names))
+    if bad := [name for name, size in zip(names, sizes, strict=True) if size is None]:
+        raise CubError(f"{archive}: {len(bad):,} photographs are missing in it or no images: {listed(bad)}")
+
+
+def require_origin(table: Path, accepted: Collection[str]) -> None:
+    """Refuse to mix the photographs of two archives in one folder.
+
+    Args:
+        table: the table of images that is there, which tells from which archive the photographs are.
+        accepted: checksums of the archive that is asked for.
+
+    Raises:
+        CubError: they are from another archive.
+    """
+    try:
+        origin = Provenance.from_json(metadata_of(open_parquet(table).schema_arrow))
+    except TableError:
+        return
+    others = [file for file in origin.inputs if Path(file.name).suffix != ".txt"] if origin else []
+    if others and others[0].sha256 not in accepted:
+        raise CubError(
+            f"{table.parent} holds the photographs of another archive, {others[0].name}: "
+            f"give that one with --archive, choose another folder, or delete {table.parent / ROOT} first"
+        )
+
+
+def equal(one: Images, other: Images) -> bool:
+    """Whether two tables say the same, row for row."""
+    return len(one) == len(other) and all(
+        np.array_equal(getattr(one, field.name), getattr(other, field.name), equal_nan=field.name == "bbox")
+        for field in fields(Images)
+    )
