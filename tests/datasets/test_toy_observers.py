@@ -191,8 +191,8 @@ def test_the_known_attributes_predict_choices_well_but_not_beyond_what_noise_all
     query, chosen, other = np.array([birds for _, birds in implied]).T
 
     def distances(place: Floats, rows: NDArray[np.bool_] | slice = slice(None)) -> tuple[Floats, Floats]:
-        between = np.linalg.norm(place[:, None] - place, axis=-1)
-        return between[query, chosen][rows], between[query, other][rows]
+        near, far = (np.linalg.norm(place[query[rows]] - place[birds[rows]], axis=1) for birds in (chosen, other))
+        return near, far
 
     def accuracy(place: Floats) -> float:
         near, far = distances(place)

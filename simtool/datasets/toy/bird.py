@@ -75,18 +75,17 @@ def _paint_tail(frame: Frame, anatomy: Anatomy, bird: Bird) -> None:
     quills = 6
     base = anatomy.tail_base
     wing = bird.color("wing")
+    tone = frame.filled(wing * (0.74 + 0.26 * frame.light.ambient))
+    distance = np.hypot(frame.u - base[0], frame.v - base[1])
+    band = smoothstep(0.10, 0.08, np.abs(distance - 0.86 * length) / (0.55 + length))
+    layer(tone, bird.pattern("tail_band") * band, PALE)
     for index in range(quills):
         spread = (index / (quills - 1) - 0.5) * 2.0
         turned = angle + spread * (0.09 + 0.05 * bird.shape("plumpness"))
         reach = length * (1.0 + 0.42 * fork * (abs(spread) - 0.5))
         quill = feather(base, turned, reach + 0.18, 0.055)
         mask = frame.polygon(quill)
-        distance = np.hypot(frame.u - np.float32(base[0]), frame.v - np.float32(base[1]))
-        tone = frame.filled(wing * (0.80 + 0.10 * (index % 2)))
-        band = smoothstep(0.10, 0.08, np.abs(distance - np.float32(length * 0.86)) / np.float32(0.55 + length))
-        layer(tone, bird.pattern("tail_band") * band, PALE)
-        tone *= np.float32(0.72 + 0.28 * frame.light.ambient) + 0.12 * np.float32(index / quills)
-        frame.paint(mask, tone)
+        frame.paint(mask, tone * (0.80 + 0.10 * (index % 2) + 0.04 * index))
         frame.paint(frame.stroke(quill[[0, len(quill) // 2]], 0.008) * 0.35 * mask, wing * 0.4)
 
 
