@@ -32,7 +32,7 @@ class Places:
 
     Attributes:
         source: the file, folder or zip.
-        of_row: the place of row 0 to T - 1 in it: ``row 17``, ``line 19``.
+        of_row: the place of row 0 to T - 1: ``obs.hdf5: row 17``, ``triplets.csv: line 19``.
     """
 
     source: str
@@ -51,7 +51,7 @@ class Places:
         rows = np.flatnonzero(fault)
         if rows.size:
             others = f" (and {rows.size - 1:,} more)" if rows.size > 1 else ""
-            raise JudgmentsError(f"{self.source}: {self.of_row(int(rows[0]))}{others} {complaint}")
+            raise JudgmentsError(f"{self.of_row(int(rows[0]))}{others} {complaint}")
 
 
 @dataclass(frozen=True)

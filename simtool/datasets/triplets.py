@@ -73,7 +73,7 @@ def read_triplets(path: Path) -> Judgments:
         raise JudgmentsError(f"{path}: a header and no trials")
     images, codes = _image_codes(table, ["query", *header.references, *header.selected])
     # A data row is named as the line that an editor shows: the header is line 1.
-    places = Places(str(path), lambda row: f"line {row + 2}")
+    places = Places(str(path), lambda row: f"{path}: line {row + 2}")
     places.refuse(codes[:, 0] < 0, "has no query")
     references = _closed_up(codes[:, 1 : 1 + len(header.references)])
     chosen = _closed_up(codes[:, 1 + len(header.references) :])
@@ -144,9 +144,8 @@ def _explain(path: Path, header: _Header, failure: pa.ArrowException) -> str:
     if "UTF8" in message:
         return "not in UTF-8: save it as CSV UTF-8"
     if match := re.search(r"column #(\d+)[^:]*: CSV conversion error to (\w+): invalid value '(.*)'", message):
-        return (
-            f"column {list(header.types)[int(match[1])]} should hold {match[2]} numbers or be empty, found {match[3]!r}"
-        )
+        name = list(header.types)[int(match[1])]
+        return f"column {name} should hold values of type {match[2]} or be empty; found {match[3]!r}"
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.reader(file, delimiter=header.separator)
         try:

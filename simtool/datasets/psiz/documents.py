@@ -53,10 +53,10 @@ class Documents:
         if self.stimuli is None:
             raise JudgmentsError(f"{self.source}: no {_STIMULI} with it: say which images its ids are with --catalog")
         ((name, content),) = self.read([self.stimuli])
-        return parse_catalog(content, f"{self.source}: {name}" if self.root is None else str(self.root / name))
+        return parse_catalog(content, name)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """The contents of documents, one at a time, with their names.
+        """The contents of documents, one at a time, with what to call them in complaints.
 
         Raises:
             JudgmentsError: a document is damaged or unreasonably large.
@@ -67,22 +67,23 @@ class Documents:
             return
         for name in names:
             file = self.root / name
-            self._refuse_large(name, file.stat().st_size)
-            yield name, file.read_bytes()
+            _refuse_large(str(file), file.stat().st_size)
+            yield str(file), file.read_bytes()
 
     def _unzip(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         try:
             with zipfile.ZipFile(self.source) as archive:
                 for name in names:
                     # The size that the zip states is also the most that zipfile reads.
-                    self._refuse_large(name, archive.getinfo(name).file_size)
-                    yield name, archive.read(name)
+                    _refuse_large(f"{self.source}: {name}", archive.getinfo(name).file_size)
+                    yield f"{self.source}: {name}", archive.read(name)
         except _DAMAGE as failure:
             raise JudgmentsError(f"{self.source}: a damaged zip ({failure}): get it again") from failure
 
-    def _refuse_large(self, name: str, size: int) -> None:
-        if size > MOST_BYTES:
-            raise JudgmentsError(f"{self.source}: {name}: {size:,} bytes, too large for a document of sequences")
+
+def _refuse_large(name: str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise JudgmentsError(f"{name}: {size:,} bytes, too large for a document of sequences")
 
 
 def find_documents(source: Path) -> Documents | None:

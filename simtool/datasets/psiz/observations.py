@@ -99,7 +99,7 @@ def read_observations(path: Path, catalog: Catalog, layout: Layout | None = None
 
 
 def _places(path: Path) -> Places:
-    return Places(str(path), lambda row: f"row {row}")
+    return Places(str(path), lambda row: f"{path}: row {row}")
 
 
 def layout_of(path: Path) -> Layout:

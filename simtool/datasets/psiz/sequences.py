@@ -48,7 +48,7 @@ def read_sequences(documents: Documents, catalog: Catalog) -> Judgments:
         try:
             reader.read(name, content)
         except _MalformedError as failure:
-            raise JudgmentsError(f"{documents.source}: {name}: {failure}") from failure
+            raise JudgmentsError(f"{name}: {failure}") from failure
     if not reader.trials:
         raise JudgmentsError(f"{documents.source}: no ranking trials in its {len(documents.names):,} documents")
     return replace(_assemble(reader.trials, str(documents.source), catalog), passed_over=dict(reader.passed_over))
@@ -103,7 +103,7 @@ class _Reader:
         timesteps = _list(sequence, "sequence")
         weight = _number(sequence, "grade") / 100
         for position, timestep in enumerate(timesteps):
-            place = f"{name}, timestep {position}"
+            place = f"{name}: timestep {position}"
             try:
                 trial = self._trial(timestep)
             except _MalformedError as failure:
@@ -126,9 +126,7 @@ class _Reader:
         if participant is None or session is None:
             return
         if (other := self._documents.setdefault((participant, session), name)) != name:
-            raise _MalformedError(
-                f"sequence {session} of participant {participant} is in {other} too: remove one of them"
-            )
+            raise _MalformedError(f"sequence {session} of participant {participant} is in {other} too: remove one")
 
     def _trial(self, timestep: Any) -> _Trial | None:
         """A timestep as a trial; None where it is something else."""
@@ -166,9 +164,7 @@ class _Reader:
         if match is None:
             raise _MalformedError(f"{stimulus!r} is no stimulus (PZ001000003E: the set, then its number in base 36)")
         if self._set not in (None, match[1]):
-            raise _MalformedError(
-                f"{stimulus} is not of the set {self._set}, as those before: import each set by itself"
-            )
+            raise _MalformedError(f"{stimulus} is not of set {self._set} like those before: import each set by itself")
         self._set = match[1]
         self._stimuli[stimulus] = number = int(match[2], LOCAL_ID_BASE)
         return number
