@@ -18,7 +18,7 @@ __all__ = ["demo"]
 def demo(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where everything goes; an earlier demo there is replaced.")
+        Path, typer.Argument(metavar="FOLDER", help="Where everything goes; an earlier demo there is replaced.")
     ] = Path("simtool-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Of birds, photographs and judgments.")] = 0,
     images_per_species: Annotated[

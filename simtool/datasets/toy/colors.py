@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["color_name", "srgb_of_oklab"]
+__all__ = ["color_name", "color_near", "srgb_of_oklab"]
 
 # https://bottosson.github.io/posts/oklab
 _LMS_OF_LAB = np.array(
@@ -66,3 +66,21 @@ def color_name(lab: ArrayLike) -> str:
     # Hue counts for more than lightness: a dark blue is called blue, not black.
     difference = (np.array([_NAMED[name] for name in names]) - np.asarray(lab, np.float64)) * (1.0, 2.0, 2.0)
     return names[int(np.argmin((difference**2).sum(axis=1)))]
+
+
+def color_near(rng: np.random.Generator, lightness: float, chroma: float, hue: float) -> NDArray[np.float32]:
+    """A random color around one that is given in OKLab's polar form.
+
+    Args:
+        rng: of the draw.
+        lightness: from 0 to 1.
+        chroma: from 0 (gray) to about 0.2.
+        hue: in degrees: 29 red, 60 orange, 100 yellow, 140 green, 250 blue, 300 violet.
+
+    Returns:
+        (3,) sRGB from 0 to 1.
+    """
+    lightness = float(np.clip(lightness + 0.05 * rng.standard_normal(), 0.05, 0.97))
+    chroma *= float(np.exp(0.25 * rng.standard_normal()))
+    angle = np.radians(hue + 9.0 * rng.standard_normal())
+    return srgb_of_oklab([lightness, chroma * np.cos(angle), chroma * np.sin(angle)])

@@ -8,10 +8,11 @@ import numpy as np
 from PIL import Image
 
 from simtool.datasets.toy.anatomy import Anatomy, Pose
-from simtool.datasets.toy.background import PERCHES, Perch, paint_backdrop, paint_foreground
+from simtool.datasets.toy.backdrop import paint_backdrop, paint_foreground
 from simtool.datasets.toy.bird import paint_bird
 from simtool.datasets.toy.canvas import Array, blurred, cloud
 from simtool.datasets.toy.frame import Light
+from simtool.datasets.toy.perch import Perch, paint_perch
 from simtool.datasets.toy.traits import Bird
 
 __all__ = ["photograph", "save_photograph"]
@@ -36,7 +37,7 @@ def photograph(bird: Bird, rng: np.random.Generator) -> Image.Image:
     pose, light = _draw_pose(rng), _draw_light(rng)
     perch = _find_perch(rng, Anatomy(bird, pose), width, height)
     picture = paint_backdrop(rng, (height, width))
-    PERCHES[rng.integers(len(PERCHES))](rng, picture, perch)
+    paint_perch(rng, picture, perch)
     paint_bird(picture, bird, pose, light, perch.at, perch.scale, rng)
     paint_foreground(rng, picture)
     return Image.fromarray(np.uint8(_expose(rng, picture) * 255.0 + 0.5))
