@@ -119,10 +119,10 @@ def _in_place(folder: Path) -> Images | None:
     try:
         images = read_cub(folder)
     except CubError as failure:
-        console.warn(f"{failure}; unpacking everything anew")
+        console.warn(f"{failure}; everything will be unpacked anew")
         return None
     if spoilt := broken(images):
-        console.warn(f"{len(spoilt):,} photographs are missing or spoilt, unpacking them anew: {listed(spoilt)}")
+        console.warn(f"photographs missing or spoilt, to be unpacked anew: {listed(spoilt)}")
     return images
 
 

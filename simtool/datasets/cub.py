@@ -111,7 +111,7 @@ class _TextFile(dict[int, _Line]):
             if image not in images:
                 raise self.fault(line.number, f"image {image} is not in {images.path.name}")
         if missing := [image for image in images if image not in self]:
-            raise CubError(f"{self.path}: no line for {len(missing):,} images of {images.path.name}: {listed(missing)}")
+            raise CubError(f"{self.path}: no line for images of {images.path.name}: {listed(missing)}")
 
 
 def text_files(folder: Path) -> list[Path]:
@@ -207,6 +207,7 @@ def unpack_cub(archive: Path, folder: Path, only: Collection[str] | None = None)
         folder,
         keep=lambda path: path if str(path) in wanted else None,
         check=lambda unpacked: _require_photographs(archive, unpacked, only),
+        needed=0,  # for a few files only
     )
     return read_cub(folder)
 
@@ -231,7 +232,7 @@ def _whole(archive: Path, unpacked: Path) -> Images:
 def _require_photographs(archive: Path, unpacked: Path, names: Collection[str]) -> None:
     sizes = image_sizes(unpacked / ROOT / "images", list(names))
     if bad := [name for name, size in zip(names, sizes, strict=True) if size is None]:
-        raise CubError(f"{archive}: {len(bad):,} photographs are missing in it or no images: {listed(bad)}")
+        raise CubError(f"{archive}: photographs missing in it or no images: {listed(bad)}")
 
 
 def require_origin(table: Path, accepted: Collection[str]) -> None:

@@ -187,9 +187,8 @@ def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> Non
         BreakError: the connection broke off before the end.
         ArchiveError: the disk is full.
     """
-    missing = None if origin.total is None else origin.total - answer.start
-    if missing is not None:
-        require_space(partial.path.parent, missing, f"downloading {name}")
+    missing = origin.total - answer.start if origin.total is not None else 0
+    require_space(partial.path.parent, missing, f"downloading {name}")
     with (
         running_out_of_space(partial.path.parent, missing, f"downloading {name}"),
         partial.resume() if answer.rest else partial.begin(origin) as file,

@@ -37,12 +37,12 @@ def require_space(folder: Path, needed: int, purpose: str) -> None:
 
 
 @contextmanager
-def running_out_of_space(folder: Path, needed: int | None, purpose: str) -> Iterator[None]:
+def running_out_of_space(folder: Path, needed: int, purpose: str) -> Iterator[None]:
     """Turn the system's complaint about a full disk within the body into one that says what was needed.
 
     Args:
         folder: where the body writes.
-        needed: bytes that it was going to write; None where nobody knows.
+        needed: bytes that it was going to write; 0 where nobody knows.
         purpose: what needs them, in a few words.
 
     Raises:
@@ -53,6 +53,6 @@ def running_out_of_space(folder: Path, needed: int | None, purpose: str) -> Iter
     except OSError as failure:
         if failure.errno not in _FULL:
             raise
-        amount = "" if needed is None else f" ({purpose} needs {scaled(needed, 'B')})"
+        amount = f" ({purpose} needs {scaled(needed, 'B')})" if needed else ""
         reason = "the disk is full" if failure.errno == errno.ENOSPC else f"no more fits: {failure.strerror}"
         raise ArchiveError(f"{folder}: {reason}{amount}; make room and run the same command again") from failure

@@ -41,6 +41,7 @@ def unpack(
     *,
     keep: Callable[[PurePosixPath], PurePosixPath | None] | None = None,
     check: Callable[[Path], None] | None = None,
+    needed: int | None = None,
     limits: Limits | None = None,
 ) -> list[Path]:
     """Unpack a tar, gzipped tar or zip archive.
@@ -55,6 +56,7 @@ def unpack(
         keep: says under which path, relative to ``folder``, to unpack a file of the given path; None leaves it out.
             Without it every file keeps its path, and empty folders are made too.
         check: looks at the folder of unpacked files before they take their places; what it raises is passed on.
+        needed: bytes that must be free; as many as all files of the archive take, where nothing is given.
         limits: the most that the archive may hold.
 
     Returns:
@@ -65,10 +67,9 @@ def unpack(
             ``folder`` has changed then.
         OSError: the archive cannot be read or the folder not written.
     """
-    purpose, needed = f"unpacking {archive.name}", None if keep else unpacked_size(archive)
+    purpose, needed = f"unpacking {archive.name}", unpacked_size(archive) if needed is None else needed
     folder.mkdir(parents=True, exist_ok=True)
-    if needed is not None:
-        require_space(folder, needed, purpose)
+    require_space(folder, needed, purpose)
     staging = folder / f".{archive.name}.unpacking"
     shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
     staging.mkdir()
