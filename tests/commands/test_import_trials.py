@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simtool.tables.images import Images, write_images
+from simtool.tables.provenance import Provenance
+from simtool.tables.trials import read_trials
+from tests.studies import (
+    IMAGES,
+    Judgment,
+    catch,
+    plain,
+    sequence,
+    timestep,
+    write_csv,
+    write_hdf5,
+    write_hdf5_catalog,
+    write_sequences,
+)
+
+STUDY = [Judgment(0, (4, 9, 2), (0,)), catch(), Judgment(7, (5, 6, 8, 10), (0, 1))]
+Simtool = Callable[..., Any]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "trials.parquet"
+
+
+def test_it_says_what_it_read_dropped_and_wrote(simtool: Simtool, tmp_path: Path, out: Path) -> None:
+    source = write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True)
+    catalog = write_hdf5_catalog(tmp_path / "catalog.hdf5")
+    ran = simtool("import-trials", source, "--catalog", catalog, "--out", out)
+    assert ran.code == 0
+    assert ran.out == ""
+    lines = ran.err.splitlines()
+    assert lines[0] == f"read   {source}: 3 trials (psiz-0.6)"
+    assert lines[1] == f"read   {catalog}: 40 stimuli, 1 to 40"
+    assert lines[2] == "       dropped 1 catch trials (the query stands among its references)"
+    assert lines[3] == f"wrote  {out}: 2 trials (1 3-choose-1, 1 4-rank-2) of 9 images"
+    assert lines[4].startswith("import-trials took ")
+    assert read_trials(out).trial_id.tolist() == [0, 2]
+
+
+def test_images_are_named_as_the_given_table_names_them(simtool: Simtool, tmp_path: Path, out: Path) -> None:
+    ids = [f"{number:03d}.Species/{Path(name).name}" for number, name in enumerate(IMAGES)]
+    write_images(tmp_path / "cub.parquet", Images.build(ids, ids), Provenance.of([], []))
+    write_sequences(tmp_path / "study", STUDY)
+    assert simtool("import-trials", tmp_path / "study", "--images", tmp_path / "cub.parquet", "--out", out).code == 0
+    first, second = plain(read_trials(out))
+    assert first["query"] == ids[0]
+    assert second["references"] == [ids[image] for image in (5, 6, 8, 10)]
+
+
+def test_images_that_are_not_in_the_table_are_named_and_nothing_is_written(
+    simtool: Simtool, tmp_path: Path, out: Path
+) -> None:
+    write_images(tmp_path / "few.parquet", Images.build(IMAGES[:5], IMAGES[:5]), Provenance.of([], []))
+    write_csv(tmp_path / "t.csv", STUDY)
+    ran = simtool("import-trials", tmp_path / "t.csv", "--images", tmp_path / "few.parquet", "--out", out)
+    assert ran.code == 1
+    assert "6 of the 9 images that the judgments mention are not in this table" in ran.err.splitlines()[-1]
+    assert not out.exists()
+
+
+def test_the_inputs_are_remembered(simtool: Simtool, tmp_path: Path, out: Path) -> None:
+    write_sequences(tmp_path / "study", STUDY)
+    simtool("import-trials", tmp_path / "study", "--out", out)
+    shown = simtool("show", out).out
+    for name in ("seq_000.json", "seq_002.json", "stimuli.txt"):
+        assert f"{name}: unchanged" in shown
+
+
+def test_entries_that_are_no_trials_are_told(simtool: Simtool, tmp_path: Path, out: Path) -> None:
+    folder = write_sequences(tmp_path / "study", STUDY[:1])
+    strange = {"kind": "sort:pile", "interactions": []}
+    (folder / "train_seqs" / "seq_x.json").write_text(sequence([timestep(STUDY[0]), strange, strange]))
+    ran = simtool("import-trials", folder, "--out", out)
+    assert "warning: passed over entries of kinds that are not ranked choices: sort:pile (2)" in ran.err
+
+
+def test_a_catalog_that_a_csv_does_not_need_is_told(simtool: Simtool, tmp_path: Path, out: Path) -> None:
+    write_csv(tmp_path / "t.csv", STUDY)
+    catalog = write_hdf5_catalog(tmp_path / "catalog.hdf5")
+    ran = simtool("import-trials", tmp_path / "t.csv", "--catalog", catalog, "--out", out)
+    assert ran.code == 0
+    assert f"warning: {catalog} is not used: a CSV names its images itself" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["absent.csv"], 1, "absent.csv: No such file or directory"),
+        (["obs.hdf5"], 1, "say which images they are with --catalog"),
+        (["obs.hdf5", "--catalog", "t.csv"], 1, "t.csv: not a catalog of stimuli"),
+        (["t.csv", "--images", "t.csv"], 1, "t.csv: not a Parquet file"),
+        (["t.csv", "--images", "absent.parquet"], 1, "absent.parquet: no such file"),
+        (["t.csv", "--format", "psiz"], 2, "psiz-2018"),
+        ([], 2, "SOURCE"),
+    ],
+)
+def test_bad_input_gives_one_line_and_writes_nothing(
+    simtool: Simtool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    complaint: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "t.csv", STUDY)
+    write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True)
+    before = sorted(tmp_path.iterdir())
+    ran = simtool("import-trials", *arguments, "--out", "out.parquet")
+    assert ran.code == code
+    assert complaint in ran.err
+    if code == 1:
+        assert ran.err.splitlines()[-1].startswith("error: ")
+        assert ran.err.count("error: ") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_failed_import_leaves_the_older_table(simtool: Simtool, tmp_path: Path, out: Path) -> None:
+    write_csv(tmp_path / "t.csv", STUDY)
+    simtool("import-trials", tmp_path / "t.csv", "--out", out)
+    before = out.read_bytes()
+    (tmp_path / "t.csv").write_text("query,reference_1,reference_2,selected_1\na,b,c,x\n")
+    assert simtool("import-trials", tmp_path / "t.csv", "--out", out).code == 1
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("source", "catalog", "trials", "catch_trials"),
+    [
+        ("obs_2018.hdf5", "catalog.csv", 16_292, 0),
+        ("obs_2018.hdf5", "stimuli.txt", 16_292, 0),
+        ("obs_v0.6.0.hdf5", "catalog_v0.6.0.hdf5", 16_292, 0),
+        ("raw_sample", "stimuli.txt", 54, 6),
+    ],
+)
+def test_every_layout_of_birds16_joins_its_photographs(
+    simtool: Simtool, birds16: Path, tmp_path: Path, source: str, catalog: str, trials: int, catch_trials: int
+) -> None:
+    images, out = tmp_path / "images.parquet", tmp_path / "trials.parquet"
+    assert simtool("index-images", birds16 / "images", "--out", images).code == 0
+    ran = simtool("import-trials", birds16 / source, "--catalog", birds16 / catalog, "--images", images, "--out", out)
+    assert ran.code == 0
+    assert (f"dropped {catch_trials} catch trials" in ran.err) == (catch_trials > 0)
+    assert "warning" not in ran.err
+    read = read_trials(out)
+    assert len(read) == trials
+    assert all((birds16 / "images" / name).is_file() for name in read.images)
+    np.testing.assert_array_equal(read.selected[:, 0], 0)

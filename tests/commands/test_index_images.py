@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simtool.tables.images import image_paths, read_images
+from tests.studies import IMAGES, write_photographs
+
+Simtool = Callable[..., Any]
+
+
+def test_it_says_what_it_read_and_wrote(simtool: Simtool, tmp_path: Path) -> None:
+    folder, out = write_photographs(tmp_path / "photographs"), tmp_path / "images.parquet"
+    (folder / "notes.txt").touch()
+    ran = simtool("index-images", folder, "--out", out)
+    assert ran.code == 0
+    assert ran.err.splitlines()[:2] == [
+        f"read   {folder}: 40 images, 1 other files passed over",
+        f"wrote  {out}: 40 images of 4 classes",
+    ]
+    images = read_images(out)
+    assert images.image_id.tolist() == sorted(IMAGES)
+    assert all(path.is_file() for path in image_paths(out, images))
+
+
+def test_the_folder_and_its_table_can_be_moved_together(simtool: Simtool, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "here" / "photographs")
+    simtool("index-images", tmp_path / "here" / "photographs", "--out", tmp_path / "here" / "images.parquet")
+    (tmp_path / "here").rename(tmp_path / "there")
+    out = tmp_path / "there" / "images.parquet"
+    assert all(path.is_file() for path in image_paths(out, read_images(out)))
+
+
+def test_a_flat_folder_has_no_classes_to_count(simtool: Simtool, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "p")
+    flat = tmp_path / "p" / "Bird" / "Family_0" / "Species_0"
+    ran = simtool("index-images", flat, "--out", tmp_path / "images.parquet")
+    assert ran.err.splitlines()[1] == f"wrote  {tmp_path / 'images.parquet'}: 10 images"
+
+
+def test_bad_files_stop_it_unless_they_may_be_skipped(simtool: Simtool, tmp_path: Path) -> None:
+    folder, out = write_photographs(tmp_path / "photographs"), tmp_path / "images.parquet"
+    (folder / "bad.jpg").write_bytes(b"\xff\xd8 cut off")
+    ran = simtool("index-images", folder, "--out", out)
+    assert ran.code == 1
+    assert ran.err.startswith(f"error: {folder}: 1 of 41 image files cannot be read as images: bad.jpg")
+    assert not out.exists()
+    ran = simtool("index-images", folder, "--out", out, "--skip-bad")
+    assert ran.code == 0
+    assert "warning: left out 1 files that cannot be read as images: bad.jpg" in ran.err
+    assert len(read_images(out)) == 40
+
+
+@pytest.mark.parametrize("folder", ["absent", "empty", "file"])
+def test_a_folder_without_images_is_an_error(simtool: Simtool, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    ran = simtool("index-images", tmp_path / folder, "--out", tmp_path / "images.parquet")
+    assert ran.code == 1
+    assert ran.err.startswith(f"error: {tmp_path / folder}: ")
+    assert not (tmp_path / "images.parquet").exists()
