@@ -6,13 +6,14 @@ import hashlib
 import json
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simtool.datasets.archive import ArchiveError, Patience, Source, fetch, verify
+from simtool.datasets.archive import ArchiveError, DownloadError, Patience, Source, fetch, verify
 from tests import servers
 from tests.servers import ArchiveServer, breaks_after, ignores_range, sends, status, web_page, without_length
 
@@ -266,11 +267,59 @@ def test_when_every_mirror_fails_each_reason_is_told(server: ArchiveServer, tmp_
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[half", "http://host:port/", "http://.dot/", "http://127.0.0.1/ü x"]
+)
+def test_an_address_that_is_none_is_told(tmp_path: Path, url: str) -> None:
+    with pytest.raises(DownloadError, match=r"not a valid address|not an http|no such host"):
+        fetch(unpublished(url), tmp_path, patience=HASTE)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("/storage/again", "redirects in a circle"),
+        ("ftp://127.0.0.1/archive", "not an http or https address"),
+        ("file:///etc/passwd", "redirects"),
+    ],
+)
+def test_redirects_in_a_circle_or_elsewhere_are_not_followed(
+    server: ArchiveServer, tmp_path: Path, place: str, reason: str
+) -> None:
+    server.always = status(302, Location=place)
+    with pytest.raises(DownloadError, match=reason):
+        fetch(unpublished(server.url), tmp_path, patience=HASTE)
+
+
+def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError) as failure:
+        fetch(unpublished("http://me:secret@127.0.0.1:1/"), tmp_path, patience=HASTE)
+    assert "secret" not in str(failure.value)
+
+
 def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(ArchiveError, match="no answer in time"):
             fetch(unpublished(url), tmp_path, patience=Patience(attempts=2, wait=0.001, silence=0.05))
+
+
+@pytest.mark.parametrize(("answer", "reason"), [(b"", "hung up"), (b"\x1b[2J nonsense\r\n\r\n", "no proper HTTP")])
+def test_a_server_that_does_not_speak_http_is_given_up(tmp_path: Path, answer: bytes, reason: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as odd:
+
+        def answers() -> None:
+            for _ in range(HASTE.attempts):
+                connection, _ = odd.accept()
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=answers)
+        thread.start()
+        with pytest.raises(DownloadError, match=reason):
+            fetch(unpublished(f"http://127.0.0.1:{odd.getsockname()[1]}/"), tmp_path, patience=HASTE)
+        thread.join()
 
 
 def test_a_server_that_does_not_tell_the_length_is_trusted_only_with_a_checksum(

@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, InvalidURL, RemoteDisconnected, responses
 from urllib import request
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -90,7 +90,10 @@ class Answer:
 
 def host_of(url: str) -> str:
     """The server of an address, as people know it."""
-    return urlsplit(url).netloc or url
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] or url
+    except ValueError:
+        return url
 
 
 def ask(url: str, start: int, validator: str | None, silence: float) -> Answer:
@@ -106,15 +109,13 @@ def ask(url: str, start: int, validator: str | None, silence: float) -> Answer:
         BreakError: it may work the next time.
         RefusalError: it will not.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise RefusalError("not an http or https address")
     headers = {"User-Agent": f"simtool/{__version__}", "Accept": "*/*"}
     if start:
         headers["Range"] = f"bytes={start}-"
         if validator:
             headers["If-Range"] = validator
     try:
-        response = request.urlopen(request.Request(url, headers=headers), timeout=silence)  # noqa: S310 - checked above
+        response = _opener().open(request.Request(url, headers=headers), timeout=silence)  # noqa: S310 - http only
         if response.status == HTTPStatus.OK and _is_web_page(response):
             response.close()
             raise RefusalError("the server sent a web page instead of the archive")
@@ -123,9 +124,27 @@ def ask(url: str, start: int, validator: str | None, silence: float) -> Answer:
             raise _refusal(failure) from failure
     except URLError as failure:
         raise _unreachable(failure.reason) from failure
+    except (InvalidURL, ValueError) as failure:
+        raise RefusalError("not a valid address") from failure
     except (OSError, HTTPException) as failure:
         raise BreakError(_words(failure)) from failure
     return Answer(response)
+
+
+def _opener() -> request.OpenerDirector:
+    """What speaks http and https, by way of the user's proxies, and nothing else, redirected or not."""
+    opener = request.OpenerDirector()
+    for handler in (
+        request.ProxyHandler,
+        request.HTTPHandler,
+        request.HTTPSHandler,
+        request.HTTPRedirectHandler,
+        request.HTTPErrorProcessor,
+        request.HTTPDefaultErrorHandler,
+        request.UnknownHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
 
 
 def _is_web_page(response: HTTPResponse) -> bool:
@@ -133,7 +152,10 @@ def _is_web_page(response: HTTPResponse) -> bool:
 
 
 def _refusal(failure: HTTPError) -> BreakError | RefusalError:
-    reason = f"the server answered {failure.code} {failure.reason}".rstrip()
+    if HTTPStatus.MULTIPLE_CHOICES <= failure.code < HTTPStatus.BAD_REQUEST:
+        return RefusalError("the server redirects in a circle")
+    # The usual words for the number: the server's own may be anything.
+    reason = f"the server answered {failure.code} {responses.get(failure.code, '')}".rstrip()
     if failure.code not in _PASSING:
         return RefusalError(reason)
     after = failure.headers.get("Retry-After", "")
@@ -141,6 +163,8 @@ def _refusal(failure: HTTPError) -> BreakError | RefusalError:
 
 
 def _unreachable(reason: str | BaseException) -> BreakError | RefusalError:
+    if isinstance(reason, str):
+        return RefusalError("not an http or https address")
     if isinstance(reason, ssl.SSLCertVerificationError):
         return RefusalError(f"its certificate is not trusted ({reason.verify_message})")
     if isinstance(reason, socket.gaierror) and reason.errno != socket.EAI_AGAIN:
@@ -148,7 +172,7 @@ def _unreachable(reason: str | BaseException) -> BreakError | RefusalError:
     return BreakError(_words(reason))
 
 
-def _words(reason: str | BaseException) -> str:
+def _words(reason: BaseException) -> str:
     """What the network said, for people."""
     if isinstance(reason, TimeoutError):
         return "no answer in time"
@@ -156,4 +180,7 @@ def _words(reason: str | BaseException) -> str:
         return "the name of the host cannot be looked up"
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
-    return str(reason) or type(reason).__name__
+    if isinstance(reason, RemoteDisconnected):
+        return "the server hung up"
+    # Not its text, which may quote whatever the server sent.
+    return f"no proper HTTP: {type(reason).__name__}"
