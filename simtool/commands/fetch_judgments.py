@@ -79,6 +79,8 @@ def fetch_judgments(
     from simtool.tables.trials import write_trials
 
     table, trials_table = folder / "images.parquet", folder / "trials.parquet"
+    if folder.exists() and not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is a file, not a folder", param_hint="FOLDER")
     with stage("fetch-judgments") as run:
         copies = [birds16.inspect_copy(path) for path in archive or ()]
         source = _from_mirrors(birds16.JUDGMENTS, url, sha256)
@@ -88,7 +90,7 @@ def fetch_judgments(
         if not joined_in_place:
             birds16.require_replaceable(table, names)
         if images is None:
-            _photographs(folder, names, copies, _from_mirrors(birds16.PHOTOGRAPHS, photographs_url))
+            _photographs(run, folder, names, copies, _from_mirrors(birds16.PHOTOGRAPHS, photographs_url))
             rows = birds16.index_placed(names, folder, table)
             trials = replace(judgments.trials, images=birds16.placed_ids(names))
         else:
@@ -159,22 +161,23 @@ def _check_copy(place: Path, source: Source, strict: bool) -> None:
         console.warn(f"{place} is none of the zips that were published; read all the same")
 
 
-def _photographs(folder: Path, names: NDArray[object_], copies: list[Copy], source: Source) -> None:
-    """Put the photographs of a local copy, else of a download, into the folder."""
+def _photographs(run: Stage, folder: Path, names: NDArray[object_], copies: list[Copy], source: Source) -> None:
+    """Put the photographs of a local copy, else of a download, into the folder, unless they are there."""
     from simtool.datasets import birds16
     from simtool.errors import SimtoolError
 
     copy = _one(copies, "photographs")
-    if copy is not None:
-        birds16.place_photographs(copy.path, names, folder)
-    elif not birds16.are_placed(names, folder):
-        download = _download(source, folder)
-        try:
-            birds16.place_photographs(download, names, folder)
-        except SimtoolError:
+    if copy is None and birds16.are_placed(names, folder):
+        return
+    place = _download(source, folder) if copy is None else copy.path
+    try:
+        birds16.place_photographs(place, names, folder)
+    except SimtoolError:
+        if copy is None:
             # Nothing but its content tells a good download from a bad one, so that a bad one must not stay.
-            download.unlink()
-            raise
+            place.unlink()
+        raise
+    run.read(place, f"{len(names):,} photographs", files=() if place.is_dir() else None)
 
 
 def _joined(run: Stage, images: Path, table: Path, judgments: Judgments) -> tuple[Images, Trials]:

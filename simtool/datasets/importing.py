@@ -94,6 +94,8 @@ def detect(source: Path) -> Format:
         raise JudgmentsError(f"{source}: a Parquet file: a table of trials needs no import")
     if start.startswith((b"PK\x03\x04", b"\x89HDF")):
         raise JudgmentsError(f"{source}: a damaged or truncated file: get it again")
+    if b"query" not in start.partition(b"\n")[0] and is_catalog(source):
+        raise JudgmentsError(f"{source}: a catalog of stimuli, not judgments: give it as --catalog")
     return Format.PSIZ_JSON if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else Format.CSV
 
 

@@ -58,6 +58,7 @@ def test_both_zips_are_downloaded_and_become_two_tables(simtool: Simtool, tmp_pa
     ran = simtool("fetch-judgments", folder, *mirrors)
     assert ran.code == 0
     assert f"read   {folder / 'birds16_rank2019.zip'}: 15 trials (psiz-json)" in ran.err
+    assert f"read   {folder / 'birds16_stimuli.zip'}: 40 photographs" in ran.err
     assert "dropped 1 catch trials" in ran.err
     images, trials = read_images(folder / "images.parquet"), read_trials(folder / "trials.parquet")
     assert images.image_id.tolist() == sorted(IMAGES)
@@ -151,6 +152,13 @@ def test_two_copies_of_the_same_are_wrong_usage(simtool: Simtool, tmp_path: Path
     ran = simtool("fetch-judgments", tmp_path / "birds16", "--archive", sequences, "--archive", sequences)
     assert ran.code == 2
     assert "judgments are in" in ran.err
+
+
+def test_a_file_in_place_of_the_folder_is_wrong_usage(simtool: Simtool, tmp_path: Path, sequences: Path) -> None:
+    (tmp_path / "file").touch()
+    ran = simtool("fetch-judgments", tmp_path / "file", "--archive", sequences)
+    assert ran.code == 2
+    assert "is a file, not a folder" in ran.err
 
 
 def test_judgments_join_another_table_and_altered_photographs_are_told(

@@ -84,6 +84,7 @@ def test_a_folder_of_other_things_says_what_could_be_imported_from_it(tmp_path: 
         (b"PAR1....PAR1", "a Parquet file: a table of trials needs no import"),
         (b"PK\x03\x04 cut off", "a damaged or truncated file"),
         (b"\x89PNG\r\n\x1a\n\0\xff", "neither a known format of judgments nor a CSV in UTF-8"),
+        (b"id_1based,filepath\n1,a.jpg\n", "a catalog of stimuli, not judgments: give it as --catalog"),
         (b"some text\n", "the header should be query,reference_1"),
     ],
 )
