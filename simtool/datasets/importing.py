@@ -107,12 +107,12 @@ def catalogs_in(folder: Path) -> list[Path]:
 def observations_in(folder: Path) -> list[Path]:
     """The psiz files of observations in a folder; those that tell sessions apart first."""
     return sorted(
-        (file for file in _files(folder, _HDF5_SUFFIXES) if _stimulus_sets(file)),
-        key=lambda file: ("session_id" not in _stimulus_sets(file), file.name),
+        (file for file in _files(folder, _HDF5_SUFFIXES) if _observation_keys(file)),
+        key=lambda file: ("session_id" not in _observation_keys(file), file.name),
     )
 
 
-def _stimulus_sets(file: Path) -> list[str]:
+def _observation_keys(file: Path) -> list[str]:
     """The keys of a file of observations; none where it is no such file."""
     try:
         with h5py.File(file, "r") as content:
