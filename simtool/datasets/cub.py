@@ -253,7 +253,7 @@ def require_origin(table: Path, accepted: Collection[str]) -> None:
     if others and others[0].sha256 not in accepted:
         raise CubError(
             f"{table.parent} holds the photographs of another archive, {others[0].name}: "
-            f"give that one with --archive, choose another folder, or delete {table.parent / ROOT} first"
+            f"give that one with --archive (or --url and --sha256), choose another folder, or delete {table.parent / ROOT} first"
         )
 
 

@@ -6,7 +6,7 @@ from simtool.datasets.archive.download import Patience, arrived, fetch
 from simtool.datasets.archive.lock import alone_in
 from simtool.datasets.archive.source import ArchiveError, DownloadError, Source, verify
 from simtool.datasets.archive.space import require_space
-from simtool.datasets.archive.unpack import Limits, unpack
+from simtool.datasets.archive.unpacking import Limits, unpack
 
 __all__ = [
     "ArchiveError",
