@@ -1,0 +1,192 @@
+"""The numbers of a report: one source for the terminal, the figure, the page and the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from simtool.errors import SimtoolError, listed
+from simtool.reporting.metrics import Metric, Order
+from simtool.similarity.ceilings import Ceiling
+
+__all__ = [
+    "ALL",
+    "Block",
+    "Difference",
+    "Report",
+    "ReportError",
+    "Row",
+    "Sample",
+    "Settings",
+]
+
+#: The trial type that pools every comparison.
+ALL = "all"
+
+
+class ReportError(SimtoolError):
+    """What was asked for cannot be reported from these outcomes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a report is computed.
+
+    Attributes:
+        level: of the intervals.
+        replicates: how many resamples.
+        seed: of the resamples.
+        baseline: the model that the others are compared with; None for no comparison.
+        order: of the rows.
+    """
+
+    level: float = 0.95
+    replicates: int = 1000
+    seed: int = 0
+    baseline: str | None = None
+    order: Order = Order.ACCURACY
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A model's accuracy less the baseline's, with the same distance and on the same trials.
+
+    Attributes:
+        estimate: the difference.
+        low: of its interval.
+        high: of its interval.
+        p_value: two-sided.
+        p_holm: the same, adjusted by Holm's method for all differences of a block.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number with its interval.
+
+    Attributes:
+        model: the label of the embeddings.
+        distance: the name of the distance.
+        trial_type: a type, or ``all``.
+        metric: what is counted as right.
+        estimate: the share that is right.
+        low: of its interval.
+        high: of its interval.
+        chance: what guessing gives.
+        trials: how many trials were scored.
+        comparisons: how many comparisons they imply.
+        ties: for triplet accuracy, the tied comparisons; else the trials in which ties had to be broken.
+        ceiling: the bounds from repeated comparisons; None where there are none, or for other metrics.
+        difference: from the baseline; None without one, and for the baseline itself.
+    """
+
+    model: str
+    distance: str
+    trial_type: str
+    metric: Metric
+    estimate: float
+    low: float
+    high: float
+    chance: float
+    trials: int
+    comparisons: int
+    ties: int
+    ceiling: Ceiling | None = None
+    difference: Difference | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the intervals of some models resample.
+
+    Attributes:
+        units: ``participants``, ``sessions`` or ``trials``.
+        unit_count: how many.
+        images: how many images the trials show.
+        trials: how many trials.
+    """
+
+    units: str
+    unit_count: int
+    images: int
+    trials: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows of one metric on one trial type: what one table or one panel shows."""
+
+    trial_type: str
+    metric: Metric
+    rows: tuple[Row, ...]
+
+    @property
+    def chance(self) -> float:
+        """What guessing gives."""
+        return self.rows[0].chance
+
+    @property
+    def ceiling(self) -> Ceiling | None:
+        """The bounds that hold for every row; None where there are none, or where rows differ in trials."""
+        found = {row.ceiling for row in self.rows}
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def same_trials(self) -> bool:
+        """Whether all rows count the same number of trials and comparisons."""
+        return len({(row.trials, row.comparisons) for row in self.rows}) == 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a report says.
+
+    Attributes:
+        rows: block by block: ``all`` first, then the trial types; in each the metrics.
+        samples: what was resampled; one for each set of trials.
+        settings: how it was computed.
+        simulated: whether any observer was simulated.
+    """
+
+    rows: tuple[Row, ...]
+    samples: tuple[Sample, ...]
+    settings: Settings
+    simulated: bool
+
+    @property
+    def observers(self) -> str:
+        """Who judged, as titles say it."""
+        return "simulated observers" if self.simulated else "human observers"
+
+    @property
+    def title(self) -> str:
+        """The headline of every format."""
+        return f"Prediction of similarity judgments ({self.observers})"
+
+    def blocks(self, metrics: Sequence[Metric] = tuple(Metric)) -> Iterator[Block]:
+        """The blocks to show: without ``all`` where there is only one type."""
+        types = {row.trial_type for row in self.rows} - {ALL}
+        grouped: dict[tuple[str, Metric], list[Row]] = {}
+        for row in self.rows:
+            if row.metric in metrics and (row.trial_type != ALL or len(types) != 1):
+                grouped.setdefault((row.trial_type, row.metric), []).append(row)
+        for (trial_type, metric), rows in grouped.items():
+            yield Block(trial_type, metric, tuple(rows))
+
+    def of_type(self, trial_type: str) -> Report:
+        """The part about one trial type (or ``all``).
+
+        Raises:
+            ReportError: no trial is of that type.
+        """
+        rows = tuple(row for row in self.rows if row.trial_type == trial_type)
+        if not rows:
+            known = listed(dict.fromkeys(row.trial_type for row in self.rows), most=8)
+            raise ReportError(f"no trial is of type {trial_type}; there are {known}")
+        return replace(self, rows=rows)

@@ -1,0 +1,216 @@
+"""A report on the terminal: one table for each block, with bars that start at chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from simtool.reporting import words
+from simtool.reporting.metrics import Metric
+from simtool.reporting.report import Block, Report, Row
+
+__all__ = ["terminal_report"]
+
+#: Columns that a bar takes at least and at most.
+BAR_WIDTH = (12, 60)
+#: Columns that a model's name gets at least before bars shrink no more.
+NAME_WIDTH = 12
+#: Columns between columns.
+GAP = 2
+
+
+def terminal_report(report: Report, metrics: Sequence[Metric] = (Metric.TRIPLET_ACCURACY,)) -> RenderableType:
+    """Lay a report out for a terminal of 80 columns or more.
+
+    Args:
+        report: the numbers.
+        metrics: which of them.
+    """
+    parts: list[RenderableType] = [Text(report.title, style="bold")]
+    for block in report.blocks(metrics):
+        parts += ["", _BlockTable(block, report.settings.level)]
+        if any(row.difference for row in block.rows):
+            parts += ["", _DifferenceTable(block, report)]
+    parts += ["", *(Text(line, style="dim") for line in words.method(report))]
+    parts += [Text(line, style="yellow") for line in words.notes(report)]
+    return Group(*parts)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The scale that the bars of a block share.
+
+    Attributes:
+        left: the value at the left end.
+        right: the value at the right end.
+        chance: where bars start.
+        bound: the upper bound, if any.
+        width: in cells.
+    """
+
+    left: float
+    right: float
+    chance: float
+    bound: float | None
+    width: int
+
+    @classmethod
+    def of(cls, block: Block, width: int) -> _Axis:
+        bound = None if block.ceiling is None else block.ceiling.upper
+        values = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
+        values += [] if bound is None else [bound]
+        margin = 0.02 * max(max(values) - min(values), 0.01)
+        return cls(min(values) - margin, max(values) + margin, block.chance, bound, width)
+
+    def place(self, value: float) -> float:
+        """Where a value lies, in cells from the left."""
+        return (value - self.left) / (self.right - self.left) * self.width
+
+    def cell(self, value: float) -> int:
+        """The cell that a value lies in."""
+        return min(int(self.place(value)), self.width - 1)
+
+
+@dataclass(frozen=True)
+class _Glyphs:
+    """What bars are drawn with: ``partial`` fills a cell from the left, in ever larger parts."""
+
+    full: str
+    partial: str
+    from_right: str
+    whisker: str
+    chance: str
+    bound: str
+    dash: str
+
+
+_UNICODE = _Glyphs("█", " ▏▎▍▌▋▊▉", "▐", "─", "│", "┊", "–")
+_ASCII = _Glyphs("#", " ", "#", "-", "|", ":", "-")
+
+
+def _bar(row: Row | None, axis: _Axis, glyphs: _Glyphs) -> Text:
+    """A bar from chance to the estimate, a whisker to the far end of the interval, and the two marks."""
+    cells = [" "] * axis.width
+    if axis.bound is not None:
+        cells[axis.cell(axis.bound)] = glyphs.bound
+    style = "dim"
+    if row is not None:
+        style = "cyan" if row.low > row.chance else "red" if row.high < row.chance else "dim"
+        _draw(cells, row, axis, glyphs)
+    start = axis.cell(axis.chance)
+    cells[start] = glyphs.chance
+    text = Text("".join(cells), style=style)
+    text.stylize("not dim default", start, start + 1)
+    return text
+
+
+def _draw(cells: list[str], row: Row, axis: _Axis, glyphs: _Glyphs) -> None:
+    start, end = axis.place(axis.chance), axis.place(row.estimate)
+    for cell in range(axis.cell(row.low), axis.cell(row.high) + 1):
+        cells[cell] = glyphs.whisker
+    for cell in range(int(min(start, end)), axis.cell(max(row.estimate, axis.chance)) + 1):
+        filled = min(max(start, end), cell + 1) - max(min(start, end), cell)
+        if filled > 1 - 1e-9:
+            cells[cell] = glyphs.full
+        elif end > start and cell == int(end):
+            part = glyphs.partial[int(filled * len(glyphs.partial))]
+            cells[cell] = cells[cell] if part == " " else part
+        elif end < start and cell == int(end) and filled >= 0.5:
+            cells[cell] = glyphs.from_right
+
+
+class _BlockTable:
+    """The table of a block, fitted to the width at hand: bars give way first, then the models' names."""
+
+    def __init__(self, block: Block, level: float) -> None:
+        self._block = block
+        self._level = level
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        glyphs = _ASCII if options.ascii_only else _UNICODE
+        header, lines = self._cells(glyphs)
+        table, used = _table(header, lines, options.max_width - BAR_WIDTH[0] - GAP)
+        axis = _Axis.of(self._block, min(BAR_WIDTH[1], max(1, options.max_width - used - GAP)))
+        table.add_column(_scale(axis), no_wrap=True)
+        for row, line in zip([*self._block.rows, None], lines, strict=False):
+            table.add_row(*_fitted(line, table, glyphs), _bar(row, axis, glyphs), style=None if row else "italic")
+        yield Text(words.headline(self._block), style="bold")
+        yield table
+        caption = words.block_caption(self._block)
+        if caption is not None:
+            yield Text(caption, style="dim")
+
+    def _cells(self, glyphs: _Glyphs) -> tuple[list[str], list[list[str]]]:
+        """The header, and a line for each row and for the upper bound."""
+        block = self._block
+        header = ["model", "distance", "accuracy", f"{words.percent(self._level)} CI"]
+        header += [] if block.same_trials else ["comparisons"]
+        header += ["ties"]
+        lines = []
+        for row in block.rows:
+            line = [row.model, row.distance, words.accuracy(row.estimate), words.interval(row, glyphs.dash)]
+            line += [] if block.same_trials else [f"{row.comparisons:,}"]
+            lines.append([*line, f"{row.ties:,}"])
+        if block.ceiling is not None:
+            lines.append(["upper bound", "", words.accuracy(block.ceiling.upper), *[""] * (len(header) - 3)])
+        return header, lines
+
+
+class _DifferenceTable:
+    """What the models of a block differ from the baseline by."""
+
+    def __init__(self, block: Block, report: Report) -> None:
+        self._block = block
+        self._settings = report.settings
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        glyphs = _ASCII if options.ascii_only else _UNICODE
+        header = ["model", "distance", "difference", f"{words.percent(self._settings.level)} CI", "p", "p Holm"]
+        lines = [
+            [
+                row.model,
+                row.distance,
+                words.signed(gain.estimate),
+                words.interval(gain),
+                words.p_value(gain.p_value),
+                words.p_value(gain.p_holm),
+            ]
+            for row in self._block.rows
+            if (gain := row.difference) is not None
+        ]
+        table, _ = _table(header, lines, options.max_width)
+        for line in lines:
+            table.add_row(*_fitted(line, table, glyphs))
+        yield Text(f"Difference from {self._settings.baseline} with the same distance, from the same replicates")
+        yield table
+
+
+def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int) -> tuple[Table, int]:
+    """A table whose first column, the models, shrinks as far as it must; and the width that it uses."""
+    widths = [max(len(line[column]) for line in [header, *lines]) for column in range(len(header))]
+    spare = available - sum(widths[1:]) - GAP * (len(widths) - 1)
+    widths[0] = min(widths[0], max(NAME_WIDTH, spare))
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    for column, (title, width) in enumerate(zip(header, widths, strict=True)):
+        table.add_column(title, justify="left" if column < 2 else "right", width=width, no_wrap=True)
+    return table, sum(widths) + GAP * (len(widths) - 1)
+
+
+def _fitted(line: Sequence[str], table: Table, glyphs: _Glyphs) -> list[Text]:
+    """The cells of a line, cut to their columns' widths and spelled as the terminal can."""
+    fitted = []
+    for cell, column in zip(line, table.columns, strict=False):
+        text = Text(cell.encode("ascii", "replace").decode() if glyphs is _ASCII else cell)
+        text.truncate(column.width or len(cell), overflow="crop" if glyphs is _ASCII else "ellipsis")
+        fitted.append(text)
+    return fitted
+
+
+def _scale(axis: _Axis) -> str:
+    """The values at the ends of the bars."""
+    left, right = words.accuracy(axis.left, 2), words.accuracy(axis.right, 2)
+    return f"{left}{right.rjust(axis.width - len(left))}"

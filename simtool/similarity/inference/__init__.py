@@ -1,0 +1,29 @@
+"""What the accuracies of a finite sample say: intervals, and differences between models.
+
+The comparisons of a trial share a person and a query, and all trials share a few hundred images, so a
+binomial interval over comparisons is several times too narrow. An interval here is the percentiles of
+replicates that resample people and images together (:func:`resample`), brought to the width that a
+multiway cluster-robust variance gives (:func:`multiway_covariance`).
+"""
+
+from __future__ import annotations
+
+from simtool.similarity.inference.bootstrap import Replicates, resample
+from simtool.similarity.inference.intervals import Estimates, holm, paired_p_value
+from simtool.similarity.inference.multiway import Covariance, SharedClusters
+from simtool.similarity.inference.observations import Observations, Units, choices_of, comparisons_of, units_of
+
+__all__ = [
+    "Covariance",
+    "Estimates",
+    "Observations",
+    "Replicates",
+    "SharedClusters",
+    "Units",
+    "choices_of",
+    "comparisons_of",
+    "holm",
+    "paired_p_value",
+    "resample",
+    "units_of",
+]

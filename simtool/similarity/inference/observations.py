@@ -1,0 +1,131 @@
+"""What scored observations have in common: the person who judged, and the images that were judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.tables.trials import Trials
+
+__all__ = ["Observations", "Units", "choices_of", "comparisons_of", "units_of"]
+
+
+@dataclass(frozen=True)
+class Units:
+    """Who is resampled: people where they are known, else sessions, else trials.
+
+    Attributes:
+        name: ``participants``, ``sessions`` or ``trials``.
+        code: (T,) the unit of each trial, counted from 0 in the order of the units' names.
+        count: how many units there are.
+    """
+
+    name: str
+    code: NDArray[np.intp]
+    count: int
+
+
+def units_of(trials: Trials) -> Units:
+    """Group the trials that, as far as the table tells, one person judged.
+
+    A column with a single name cannot be resampled and is passed over. Trials that lack a name in
+    the column that is used stand for themselves.
+
+    Args:
+        trials: T trials.
+    """
+    for kind, column in (("participants", trials.participant), ("sessions", trials.session)):
+        if len(set(column) - {None}) > 1:
+            named = zip(column.tolist(), trials.trial_id.tolist(), strict=True)
+            code, count = _ranks([f"\0{trial}" if name is None else name for name, trial in named])
+            return Units(kind, code, count)
+    code, count = _ranks(trials.trial_id.tolist())
+    return Units("trials", code, count)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """N scored observations: comparisons, or whole trials.
+
+    Two observations are taken to be independent if they share neither the unit nor an image.
+
+    Attributes:
+        trial: (N,) the trial's row.
+        unit: (N,) the unit, below ``units``.
+        images: (N, 3) the images that decide, below ``image_count``: the query, and two references.
+            Both codes are in the order of names, so that results do not depend on the order of rows.
+        units: how many units there are.
+        image_count: how many images there are.
+    """
+
+    trial: NDArray[np.intp]
+    unit: NDArray[np.intp]
+    images: NDArray[np.intp]
+    units: int
+    image_count: int
+
+    def __len__(self) -> int:
+        return len(self.trial)
+
+    def take(self, rows: NDArray[np.intp]) -> Observations:
+        """The observations at some positions; units and images keep their codes."""
+        return replace(self, trial=self.trial[rows], unit=self.unit[rows], images=self.images[rows])
+
+    def independent(self, rows: NDArray[np.intp]) -> int:
+        """How many independent pieces some rows hold at most: their units or their images, whichever are fewer."""
+        return min(np.unique(self.unit[rows]).size, np.unique(self.images[rows]).size)
+
+
+def comparisons_of(trials: Trials, units: Units) -> Observations:
+    """The comparisons that trials imply, each with its query, its selected and its other reference.
+
+    Args:
+        trials: T trials.
+        units: whose judgments they are.
+
+    Returns:
+        One observation for each comparison, in the order of the outcomes' ``credits``, row by row.
+    """
+    winner, loser = trials.comparisons()
+    trial, column = np.nonzero(winner >= 0)
+    pair = [trials.references[trial, position[trial, column]] for position in (winner, loser)]
+    return _observe(trials, units, trial, np.column_stack([trials.query[trial], *pair]))
+
+
+def choices_of(trials: Trials, units: Units) -> Observations:
+    """The trials as wholes, each with its query and its first two choices.
+
+    After a single choice the first reference that was not selected stands in for the second, which in
+    a 2-choose-1 trial is the only other one: there, choices and comparisons are the same.
+
+    Args:
+        trials: T trials.
+        units: whose judgments they are.
+
+    Returns:
+        One observation for each trial.
+    """
+    first = trials.selected[:, 0].astype(np.intp)
+    second = np.where(first == 0, 1, 0)
+    if trials.selected.shape[1] > 1:
+        second = np.where(trials.selected[:, 1] >= 0, trials.selected[:, 1], second)
+    trial = np.arange(len(trials))
+    pair = [trials.references[trial, position] for position in (first, second)]
+    return _observe(trials, units, trial, np.column_stack([trials.query, *pair]))
+
+
+def _observe(trials: Trials, units: Units, trial: NDArray[np.intp], images: NDArray[np.integer[Any]]) -> Observations:
+    shown = np.unique(np.concatenate([trials.query, trials.references[trials.references >= 0]]))
+    code = np.zeros(len(trials.images), np.intp)
+    code[shown], count = _ranks(trials.images[shown].tolist())
+    return Observations(trial, units.code[trial], code[images], units.count, count)
+
+
+def _ranks(names: Sequence[Any]) -> tuple[NDArray[np.intp], int]:
+    """Each name's place in the sorted list of distinct names, and how many those are."""
+    place = {name: rank for rank, name in enumerate(sorted(set(names)))}
+    return np.fromiter((place[name] for name in names), np.intp, len(names)), len(place)
