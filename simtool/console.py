@@ -71,12 +71,8 @@ def _say(kind: str, style: str, text: str) -> None:
 def scaled(amount: float, unit: str) -> str:
     """An amount in three digits with an SI prefix: ``1.15 GB``, ``73.4 MB``, ``512 B``."""
     for prefix, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if amount >= 0.9995 * scale:
-            return (
-                f"{amount / scale:,.0f} {prefix}{unit}"
-                if amount >= 999.5 * scale
-                else f"{amount / scale:.3g} {prefix}{unit}"
-            )
+        if (part := amount / scale) >= 0.9995:
+            return f"{part:,.0f} {prefix}{unit}" if part >= 999.5 else f"{part:.3g} {prefix}{unit}"
     return f"{amount:.0f} {unit}"
 
 
@@ -128,11 +124,17 @@ class _Lines:
         if now - self._said < LINE_INTERVAL:
             return
         self._said = now
-        of_total = "" if self._total is None else f" of {self._of(self._total)}, {self._done / max(self._total, 1):.0%}"
-        speed = self._of((self._done - self._before) / (now - self._started))
-        note(f"{self._description}: {self._of(self._done)}{of_total}, {speed}/s")
+        share = "" if self._total is None else f", {self._done / max(self._total, 1):.0%}"
+        so_far = self._amount(self._done) if self._total is None else self._amount(self._done, self._total)
+        note(
+            f"{self._description}: {so_far}{share}, {self._amount((self._done - self._before) / (now - self._started))}/s"
+        )
 
-    def _of(self, amount: float) -> str:
+    def _amount(self, *amounts: float) -> str:
+        """One amount, or one of another: ``2,947 of 11,788 images``, ``301 MB of 1.15 GB``."""
         if self._scale:
-            return scaled(amount, self._unit)
-        return f"{amount:,.1f} {self._unit}" if amount % 1 and amount < 100 else f"{amount:,.0f} {self._unit}"
+            return " of ".join(scaled(amount, self._unit) for amount in amounts)
+        return (
+            " of ".join(f"{amount:,.{1 if amount % 1 and amount < 100 else 0}f}" for amount in amounts)
+            + f" {self._unit}"
+        )

@@ -252,8 +252,8 @@ def require_origin(table: Path, accepted: Collection[str]) -> None:
     others = [file for file in origin.inputs if Path(file.name).suffix != ".txt"] if origin else []
     if others and others[0].sha256 not in accepted:
         raise CubError(
-            f"{table.parent} holds the photographs of another archive, {others[0].name}: "
-            f"give that one with --archive (or --url and --sha256), choose another folder, or delete {table.parent / ROOT} first"
+            f"{table.parent} holds the photographs of another archive, {others[0].name}: give that one with --archive "
+            f"(or --url and --sha256), choose another folder, or delete {table.parent / ROOT} first"
         )
 
 

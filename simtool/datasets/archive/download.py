@@ -87,9 +87,10 @@ def _in_place(source: Source, target: Path) -> bool:
     """Whether the file is there and, as far as anything is published of it, the right one."""
     if not target.is_file():
         return False
+    size = target.stat().st_size
     try:
-        if target.stat().st_size != (source.size or target.stat().st_size or None):
-            raise ArchiveError(f"{target}: {target.stat().st_size:,} bytes are not the whole file")
+        if size == 0 or source.size not in (None, size):
+            raise ArchiveError(f"{target}: {size:,} bytes are not the whole file")
         verify(target, source.sha256)
     except ArchiveError as failure:
         console.warn(f"{failure}; downloading it anew")
@@ -198,5 +199,5 @@ def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> Non
             file.write(block)
             bar.advance(len(block))
     if origin.total is not None and partial.size < origin.total:
-        arrived, total = console.scaled(partial.size, "B"), console.scaled(origin.total, "B")
-        raise BreakError(f"the connection broke off after {arrived} of {total}")
+        so_far, total = console.scaled(partial.size, "B"), console.scaled(origin.total, "B")
+        raise BreakError(f"the connection broke off after {so_far} of {total}")

@@ -1,0 +1,67 @@
+"""What the terminal is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from simtool import console
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0, "0 B"),
+        (512, "512 B"),
+        (999, "999 B"),
+        (999.9, "1 kB"),
+        (1_150_585_339, "1.15 GB"),
+        (73_404_280, "73.4 MB"),
+        (999_700, "1 MB"),
+        (999_499_999, "999 MB"),
+        (2_500_000_000_000, "2,500 GB"),
+    ],
+)
+def test_amounts_have_three_digits(amount: float, text: str) -> None:
+    assert console.scaled(amount, "B") == text
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time in seconds; set its only item to change it."""
+    now = [100.0]
+    monkeypatch.setattr("simtool.console.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_where_no_one_looks_progress_is_a_line_from_time_to_time(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with console.progress("embedding", 11_788, "images") as bar:
+        bar.advance(100)
+        clock[0] += 20
+        bar.advance(2_847)
+        bar.advance(1)
+    assert capsys.readouterr().err == "embedding: 2,947 of 11,788 images, 25%, 147 images/s\n"
+
+
+def test_progress_counts_what_an_earlier_run_has_done_but_not_as_speed(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with console.progress("downloading", 1_000_000_000, "B", scale=True, done=400_000_000) as bar:
+        clock[0] += 10
+        bar.advance(100_000_000)
+    assert capsys.readouterr().err == "downloading: 500 MB of 1 GB, 50%, 10 MB/s\n"
+
+
+def test_slow_progress_has_a_decimal(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with console.progress("training", None, "epochs") as bar:
+        clock[0] += 20
+        bar.advance(30)
+    assert capsys.readouterr().err == "training: 30 epochs, 1.5 epochs/s\n"
+
+
+def test_short_steps_say_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with console.progress("reading", None) as bar:
+        clock[0] += 9
+        bar.advance()
+    assert capsys.readouterr().err == ""
