@@ -124,11 +124,10 @@ class _Lines:
         if now - self._said < LINE_INTERVAL:
             return
         self._said = now
+        speed = self._amount((self._done - self._before) / (now - self._started))
         share = "" if self._total is None else f", {self._done / max(self._total, 1):.0%}"
         so_far = self._amount(self._done) if self._total is None else self._amount(self._done, self._total)
-        note(
-            f"{self._description}: {so_far}{share}, {self._amount((self._done - self._before) / (now - self._started))}/s"
-        )
+        note(f"{self._description}: {so_far}{share}, {speed}/s")
 
     def _amount(self, *amounts: float) -> str:
         """One amount, or one of another: ``2,947 of 11,788 images``, ``301 MB of 1.15 GB``."""
