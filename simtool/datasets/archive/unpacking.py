@@ -8,7 +8,7 @@ is refused together with the whole archive.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -159,10 +159,11 @@ class _Unpacking:
         return ArchiveError(f"{self._archive}: refused: {reason}")
 
 
-def _require_free_places(archive: Path, folder: Path, files: Iterable[PurePosixPath]) -> None:
+def _require_free_places(archive: Path, folder: Path, files: Collection[PurePosixPath]) -> None:
     """Refuse, before anything is moved, to write through a link or to put a file where a folder is."""
-    files = list(files)
-    for path in sorted({folder / parent for file in files for parent in file.parents if parent.parts}):
+    direct = {file.parent for file in files}
+    parents = {parent for path in direct for parent in (path, *path.parents) if parent.parts}
+    for path in (folder / parent for parent in sorted(parents)):
         if path.is_symlink():
             raise ArchiveError(f"{archive}: refused: {path} is a link, and files would be written through it")
         if path.exists() and not path.is_dir():
