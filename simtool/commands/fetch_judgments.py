@@ -158,7 +158,7 @@ def _check_copy(place: Path, source: Source, strict: bool) -> None:
     except ArchiveError:
         if strict:
             raise
-        console.warn(f"{place} is none of the zips that were published; read all the same")
+        console.warn(f"{place} is not the zip that is published now; read all the same")
 
 
 def _photographs(run: Stage, folder: Path, names: NDArray[object_], copies: list[Copy], source: Source) -> None:

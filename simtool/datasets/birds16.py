@@ -37,14 +37,11 @@ __all__ = [
     "subset",
 ]
 
-#: The judgments as psiz-datasets reads them: ``stimuli.txt`` and ``train_seqs/*.json``. Two uploads are in circulation.
+#: The judgments as psiz-datasets reads them: ``stimuli.txt``, ``train_seqs/*.json``; checksum of psiz-datasets 0.2.1.
 JUDGMENTS = Source(
     name="birds16_rank2019.zip",
     urls=("https://osf.io/43rmk/download",),
-    sha256=(
-        "42aadb6718ba53d3137f8e586230e48ce66a1bb5df76b2c8ca781823731c1933",
-        "b94597caaff0e25ec9c39cb6f690410950ea8b75b67e15b3b0cbe0bb56859782",
-    ),
+    sha256=("42aadb6718ba53d3137f8e586230e48ce66a1bb5df76b2c8ca781823731c1933",),
 )
 
 #: The photographs as people saw them; no checksum is published.

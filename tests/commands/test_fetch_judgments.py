@@ -133,7 +133,7 @@ def test_local_copies_are_told_apart_by_content(
     folder = tmp_path / "birds16"
     ran = simtool("fetch-judgments", folder, "--archive", tmp_path / "a.zip", "--archive", tmp_path / "b.zip")
     assert ran.code == 0
-    assert f"warning: {tmp_path / 'b.zip'} is none of the zips that were published" in ran.err
+    assert f"warning: {tmp_path / 'b.zip'} is not the zip that is published now" in ran.err
     assert len(read_images(folder / "images.parquet")) == 40
     assert len(read_trials(folder / "trials.parquet")) == 14
     assert not list(folder.glob("*.zip"))
