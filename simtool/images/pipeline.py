@@ -1,0 +1,156 @@
+"""The pipeline: files in, batches of tensors out, in order, decoded in parallel, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.errors import listed
+from simtool.images.decoding import ImageError, decode_rgb, decode_tensor
+from simtool.images.recipes import Recipe
+from simtool.images.tensors import Transform, transform
+from simtool.tensorflow import load_tensorflow
+
+__all__ = ["BadImage", "Batch", "available_cores", "check_files", "described", "stream"]
+
+#: Bytes of decoded images that wait for the consumer.
+_PREFETCH_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class BadImage:
+    """An image that cannot be decoded.
+
+    Attributes:
+        image_id: of the images table.
+        path: of its file.
+        reason: in a few words.
+    """
+
+    image_id: str
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.image_id}: {self.path} cannot be decoded: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive images, without those that were skipped.
+
+    Attributes:
+        rows: (b,) positions among the images asked for.
+        pixels: (b, height, width, 3) float32.
+    """
+
+    rows: NDArray[np.intp]
+    pixels: NDArray[np.float32]
+
+
+def available_cores() -> int:
+    """The processor cores that this process may use, which on a shared node is fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_files(image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path]) -> None:
+    """Find missing files before the work, and not in the middle of it.
+
+    Raises:
+        ImageError: says how many are missing, and names the first few.
+    """
+    missing = [f"{name} ({path})" for name, path in zip(image_ids, paths, strict=True) if not path.is_file()]
+    if missing:
+        raise ImageError(f"{len(missing):,} of {len(paths):,} images have no file: {listed(missing)}")
+
+
+def described(skipped: Sequence[BadImage]) -> str:
+    """One line about images that were left out."""
+    return f"left out {len(skipped):,} images: {listed(skipped)}"
+
+
+def stream(
+    image_ids: Sequence[str] | NDArray[np.object_],
+    paths: Sequence[Path],
+    recipe: Recipe,
+    batch_size: int,
+    on_bad: Callable[[BadImage], None] | None = None,
+) -> Iterator[Batch]:
+    """Decode and prepare images, in order.
+
+    Args:
+        image_ids: (n,) for complaints.
+        paths: (n,) their files.
+        recipe: what each goes through.
+        batch_size: images in each batch but the last.
+        on_bad: told of each image that cannot be decoded, which is then skipped; None makes it an error.
+
+    Yields:
+        Batches in the order of the images.
+
+    Raises:
+        ImageError: an image cannot be decoded, and nobody is told instead.
+    """
+    rows: list[int] = []
+    pixels = np.empty((batch_size, *recipe.shape), np.float32)
+    for row, image in enumerate(_decoded(image_ids, paths, recipe)):
+        if isinstance(image, BadImage):
+            if on_bad is None:
+                raise ImageError(f"{image}; mend it, or leave it out with --skip-bad")
+            on_bad(image)
+            continue
+        pixels[len(rows)] = image
+        rows.append(row)
+        if len(rows) == batch_size:
+            yield Batch(np.array(rows, np.intp), pixels)
+            rows, pixels = [], np.empty_like(pixels)
+    if rows:
+        yield Batch(np.array(rows, np.intp), pixels[: len(rows)])
+
+
+def _decoded(
+    image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path], recipe: Recipe
+) -> Iterator[NDArray[np.float32] | BadImage]:
+    """Each image in turn, or why it cannot be decoded."""
+    if not len(paths):
+        return
+    tf = load_tensorflow()
+    prepare = transform(recipe)
+    elements = iter(_dataset(paths, prepare, recipe))
+    for image_id, path in zip(image_ids, paths, strict=True):
+        try:
+            # An element that fails costs just itself: the next call returns the one after it.
+            yield next(elements).numpy()
+        except tf.errors.OpError:
+            yield _second_try(str(image_id), path, prepare)
+
+
+def _dataset(paths: Sequence[Path], prepare: Transform, recipe: Recipe) -> Any:
+    tf = load_tensorflow()
+    cores = available_cores()
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False  # it would widen the buffers until the memory is full
+    options.threading.private_threadpool_size = cores
+    files = tf.data.Dataset.from_tensor_slices([os.fspath(path) for path in paths])
+    images = files.map(lambda path: prepare(decode_tensor(tf.io.read_file(path))), num_parallel_calls=cores)
+    waiting = max(2 * cores, _PREFETCH_BYTES // (4 * recipe.dimension))
+    return images.prefetch(waiting).with_options(options)
+
+
+def _second_try(image_id: str, path: Path, prepare: Transform) -> NDArray[np.float32] | BadImage:
+    """What TensorFlow failed at may still be in Pillow's reach; otherwise Pillow says what is wrong."""
+    tf = load_tensorflow()
+    try:
+        prepared: NDArray[np.float32] = prepare(tf.constant(decode_rgb(path.read_bytes()))).numpy()
+    except ImageError as failure:
+        return BadImage(image_id, path, str(failure))
+    except OSError as failure:
+        return BadImage(image_id, path, failure.strerror or str(failure))
+    return prepared

@@ -1,0 +1,234 @@
+"""Recipes: what happens to an image between its file and a model, as data.
+
+A recipe is a sequence of steps, each a frozen dataclass of a few numbers, in the order of their arithmetic.
+It travels as JSON with every table of embeddings and every model, so that two tables tell whether they saw
+the same pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from simtool.errors import SimtoolError, listed
+
+__all__ = [
+    "RECIPES",
+    "CentralCrop",
+    "Divide",
+    "Recipe",
+    "RecipeError",
+    "Resize",
+    "ReverseChannels",
+    "Step",
+    "Subtract",
+    "named_recipe",
+]
+
+#: The longest side that a resized image may have.
+LARGEST_SIDE = 4096
+
+
+class RecipeError(SimtoolError):
+    """A recipe cannot be read, or asks for what cannot be done."""
+
+
+@dataclass(frozen=True)
+class CentralCrop:
+    """Keep the central ``fraction`` of each side, by the rule of ``tf.image.central_crop`` on a known shape.
+
+    Attributes:
+        fraction: above 0, at most 1. Each margin is int((side - side * fraction) / 2) pixels.
+    """
+
+    fraction: float
+
+    def __post_init__(self) -> None:
+        if not 0 < _number(self.fraction, "crop") <= 1:
+            raise RecipeError(f"the crop keeps a fraction above 0 and at most 1 of each side, not {self.fraction}")
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Resize bilinearly, as ``tf.image.resize`` does, to float32.
+
+    Attributes:
+        height: pixels.
+        width: pixels.
+        aspect: ``stretch`` resizes each side on its own; ``crop`` keeps the aspect, covers the target
+            and cuts off what stands over on both sides.
+        antialias: average over the source pixels that a smaller image merges.
+    """
+
+    height: int
+    width: int
+    aspect: Literal["stretch", "crop"] = "stretch"
+    antialias: bool = False
+
+    def __post_init__(self) -> None:
+        for side in (self.height, self.width):
+            if not 1 <= _number(side, "side of a resized image") <= LARGEST_SIDE or side != int(side):
+                raise RecipeError(f"a side of a resized image has 1 to {LARGEST_SIDE} pixels, not {side}")
+        if self.aspect not in ("stretch", "crop"):
+            raise RecipeError(f"the aspect is treated by stretch or crop, not {self.aspect}")
+        if self.antialias not in (True, False):
+            raise RecipeError(f"antialias is true or false, not {self.antialias}")
+
+
+@dataclass(frozen=True)
+class ReverseChannels:
+    """RGB becomes BGR, as networks that were ported from Caffe expect."""
+
+
+@dataclass(frozen=True)
+class Divide:
+    """Divide every value by ``by``."""
+
+    by: float
+
+    def __post_init__(self) -> None:
+        if _number(self.by, "divisor") == 0:
+            raise RecipeError("a recipe cannot divide by 0")
+
+
+@dataclass(frozen=True)
+class Subtract:
+    """Subtract one value from each channel.
+
+    Attributes:
+        values: in the order that the channels have at this step.
+    """
+
+    values: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != 3:
+            raise RecipeError(f"there are 3 channels to subtract from, not {len(self.values)}")
+        for value in self.values:
+            _number(value, "value to subtract")
+
+
+Step = CentralCrop | Resize | ReverseChannels | Divide | Subtract
+
+_STEPS: dict[str, type[Step]] = {
+    "central-crop": CentralCrop,
+    "resize": Resize,
+    "reverse-channels": ReverseChannels,
+    "divide": Divide,
+    "subtract": Subtract,
+}
+_NAME_OF = {kind: name for name, kind in _STEPS.items()}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Named steps from an RGB image of bytes to the float32 tensor that a model sees.
+
+    Attributes:
+        name: the recipe that it is, or was before its size or crop was changed.
+        steps: in order; exactly one resizes.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        resizes = sum(isinstance(step, Resize) for step in self.steps)
+        if resizes != 1:
+            raise RecipeError(f"recipe {self.name} resizes {resizes} times, it should once")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the result."""
+        (resize,) = (step for step in self.steps if isinstance(step, Resize))
+        return resize.height, resize.width, 3
+
+    @property
+    def dimension(self) -> int:
+        """The number of values of the result."""
+        return math.prod(self.shape)
+
+    def adjusted(self, size: int | None = None, crop: float | None = None) -> Recipe:
+        """The same recipe with another size, another central crop, or both.
+
+        Args:
+            size: height and width in pixels; None keeps them.
+            crop: fraction of each side that the central crop keeps; None keeps it.
+
+        Raises:
+            RecipeError: a value is out of range.
+        """
+        steps = self.steps
+        if size is not None:
+            steps = tuple(
+                replace(step, height=size, width=size) if isinstance(step, Resize) else step for step in steps
+            )
+        if crop is not None:
+            steps = (CentralCrop(crop), *(step for step in steps if not isinstance(step, CentralCrop)))
+        return replace(self, steps=steps)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object that :meth:`from_json` reads back."""
+        return {"name": self.name, "steps": [{"step": _NAME_OF[type(step)], **asdict(step)} for step in self.steps]}
+
+    def to_text(self) -> str:
+        """As one line of JSON, for the metadata of a table."""
+        return json.dumps(self.to_json(), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, content: object) -> Recipe:
+        """Read a recipe that another program, or another version, may have written.
+
+        Raises:
+            RecipeError: it is not a recipe, or has a step that this version does not know.
+        """
+        if not isinstance(content, Mapping) or not isinstance(content.get("steps"), list):
+            raise RecipeError("the preprocessing is not a recipe: an object with a name and a list of steps")
+        return cls(str(content.get("name", "unnamed")), tuple(_step_from_json(entry) for entry in content["steps"]))
+
+
+def _step_from_json(entry: object) -> Step:
+    if not isinstance(entry, Mapping) or entry.get("step") not in _STEPS:
+        found = entry.get("step") if isinstance(entry, Mapping) else entry
+        raise RecipeError(f"the preprocessing has an unknown step {found}; known are {listed(_STEPS, 9)}")
+    kind: Callable[..., Step] = _STEPS[str(entry["step"])]
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+    del values["step"]
+    if unknown := values.keys() - {field.name for field in fields(_STEPS[str(entry["step"])])}:
+        raise RecipeError(f"the preprocessing step {entry['step']} has no {listed(sorted(unknown))}")
+    try:
+        return kind(**values)
+    except TypeError as failure:
+        raise RecipeError(f"the preprocessing step {entry['step']} lacks a value") from failure
+
+
+def _number(value: object, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
+        raise RecipeError(f"the {what} is a finite number, not {value}")
+    return float(value)
+
+
+#: The recipes that have a name. ``study``: the preprocessing of the original study. ``square``: what most vision
+#: models do, for photographs whose subject a stretched image would distort.
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("study", (CentralCrop(0.8), Resize(128, 128), Divide(255.0), Subtract((0.5, 0.5, 0.5)))),
+        Recipe("square", (Resize(128, 128, aspect="crop", antialias=True), Divide(255.0), Subtract((0.5, 0.5, 0.5)))),
+    )
+}
+
+
+def named_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise RecipeError(f"no recipe is called {name}; there are {listed(RECIPES, 9)}") from None

@@ -1,0 +1,97 @@
+"""Recipes at work: the steps of a recipe as TensorFlow operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from simtool.images.recipes import CentralCrop, Divide, Recipe, Resize, ReverseChannels, Step, Subtract
+from simtool.tensorflow import load_tensorflow
+
+__all__ = ["Transform", "transform"]
+
+#: From an image tensor to an image tensor.
+Transform = Callable[[Any], Any]
+
+
+def transform(recipe: Recipe) -> Transform:
+    """The function that a recipe describes, for use inside a graph or eagerly, with equal bits.
+
+    Every number of the recipe is held by a tensor that is made here, outside of any graph. A graph captures it,
+    where a constant of its own would be folded: a division by 255 would become a multiplication with 1/255, whose
+    last bit differs.
+
+    Args:
+        recipe: what to do.
+
+    Returns:
+        From (height, width, 3) uint8 to ``recipe.shape`` float32.
+    """
+    tf = load_tensorflow()
+    with tf.init_scope():
+        operations = [_operation(step, tf) for step in recipe.steps]
+
+    def apply(image: Any) -> Any:
+        for operation in operations:
+            image = operation(image)
+        return tf.ensure_shape(tf.cast(image, tf.float32), recipe.shape)
+
+    return apply
+
+
+@singledispatch
+def _operation(step: Step, tf: Any) -> Transform:  # noqa: ARG001 - the signature of those below
+    raise TypeError(f"no operation does {step}")
+
+
+@_operation.register
+def _(step: CentralCrop, tf: Any) -> Transform:
+    # In float64, as tf.image.central_crop computes on a known shape. On an unknown one, as in a graph, it rounds the
+    # fraction to float32 first, and the crop is one pixel larger on many images.
+    fraction = tf.constant(step.fraction, tf.float64)
+
+    def crop(image: Any) -> Any:
+        size = tf.shape(image)[:2]
+        sides = tf.cast(size, tf.float64)
+        top, left = tf.unstack(tf.cast((sides - sides * fraction) / 2, tf.int32))
+        return image[top : size[0] - top, left : size[1] - left]
+
+    return crop
+
+
+@_operation.register
+def _(step: Resize, tf: Any) -> Transform:
+    target = tf.constant([step.height, step.width])
+
+    def stretch(image: Any) -> Any:
+        return tf.image.resize(image, target, antialias=step.antialias)
+
+    def cover(image: Any) -> Any:
+        sides = tf.cast(tf.shape(image)[:2], tf.float64)
+        scale = tf.reduce_max(tf.cast(target, tf.float64) / sides)
+        larger = tf.maximum(target, tf.cast(tf.round(sides * scale), tf.int32))
+        top, left = tf.unstack((larger - target) // 2)
+        resized = tf.image.resize(image, larger, antialias=step.antialias)
+        return resized[top : top + target[0], left : left + target[1]]
+
+    return stretch if step.aspect == "stretch" else cover
+
+
+@_operation.register
+def _(step: ReverseChannels, tf: Any) -> Transform:  # noqa: ARG001
+    return lambda image: image[..., ::-1]
+
+
+@_operation.register
+def _(step: Divide, tf: Any) -> Transform:
+    divisor = tf.constant(np.float32(step.by))
+    return lambda image: tf.cast(image, tf.float32) / divisor
+
+
+@_operation.register
+def _(step: Subtract, tf: Any) -> Transform:
+    values = tf.constant(np.array(step.values, np.float32))
+    return lambda image: tf.cast(image, tf.float32) - values

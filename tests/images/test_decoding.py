@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from simtool.images.decoding import ImageError, decode_rgb, decode_tensor
+from tests.photographs import draw
+
+PICTURE = draw(0)
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def by_tensorflow(data: bytes) -> NDArray[np.uint8]:
+    pixels: NDArray[np.uint8] = decode_tensor(data).numpy()
+    return pixels
+
+
+DECODERS = pytest.mark.parametrize("decode", [decode_rgb, by_tensorflow])
+Decoder = Callable[[bytes], NDArray[np.uint8]]
+
+
+@DECODERS
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_formats_give_their_pixels(decode: Decoder, kind: str) -> None:
+    np.testing.assert_array_equal(decode(encoded(Image.fromarray(PICTURE), kind)), PICTURE)
+
+
+@DECODERS
+def test_content_decides_and_a_trailing_zero_is_kept(decode: Decoder) -> None:
+    black = np.zeros((3, 5, 3), np.uint8)
+    data = encoded(Image.fromarray(black), "BMP")
+    assert data.endswith(b"\0")
+    np.testing.assert_array_equal(decode(data), black)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_jpeg_equals_pillow_bit_for_bit(mode: str, subsampling: int) -> None:
+    image = Image.fromarray(draw(3, 67, 45)).convert(mode)
+    data = encoded(image, "JPEG", quality=80, **({} if mode == "L" else {"subsampling": subsampling}))
+    np.testing.assert_array_equal(by_tensorflow(data), np.array(Image.open(io.BytesIO(data)).convert("RGB")))
+
+
+@DECODERS
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP"])
+def test_gray_becomes_three_equal_channels(decode: Decoder, kind: str) -> None:
+    gray = decode(encoded(Image.fromarray(PICTURE).convert("L"), kind))
+    assert gray.shape == PICTURE.shape
+    assert (gray == gray[..., :1]).all()
+    assert gray.std() > 10
+
+
+@DECODERS
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF"])
+def test_a_palette_becomes_its_colors(decode: Decoder, kind: str) -> None:
+    image = Image.fromarray(PICTURE).quantize(16)
+    np.testing.assert_array_equal(decode(encoded(image, kind)), np.array(image.convert("RGB")))
+
+
+@DECODERS
+def test_alpha_is_dropped(decode: Decoder) -> None:
+    alpha = np.full((*PICTURE.shape[:2], 1), 7, np.uint8)
+    data = encoded(Image.fromarray(np.concatenate([PICTURE, alpha], axis=2)), "PNG")
+    np.testing.assert_array_equal(decode(data), PICTURE)
+
+
+@DECODERS
+def test_of_an_animation_the_first_frame_counts(decode: Decoder) -> None:
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert (decode(data) == [255, 0, 0]).all()
+
+
+@DECODERS
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_of_16_bits_the_upper_8_count(decode: Decoder, kind: str) -> None:
+    deep = (np.arange(64 * 64, dtype=np.uint16) * 16).reshape(64, 64)
+    pixels = decode(encoded(Image.fromarray(deep), kind))
+    np.testing.assert_array_equal(pixels, np.repeat((deep >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=2))
+
+
+def _png(*chunks: tuple[bytes, bytes]) -> bytes:
+    parts = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_16_bit_color_counts_with_its_upper_8_too() -> None:
+    line = b"\0" + struct.pack(">6H", 0x12FF, 0x3400, 0x5680, 0xFFFF, 0, 0x00FF)
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    data = _png((b"IHDR", header), (b"IDAT", zlib.compress(line)), (b"IEND", b""))
+    assert decode_rgb(data).tolist() == [[[0x12, 0x34, 0x56], [0xFF, 0, 0]]]
+
+
+def test_floating_gray_levels_are_an_error() -> None:
+    with pytest.raises(ImageError, match="float32"):
+        decode_rgb(encoded(Image.fromarray(np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)), "TIFF"))
+
+
+JPEG = encoded(Image.fromarray(PICTURE), "JPEG")
+
+
+@pytest.mark.parametrize("lost", [1, 2, 10, len(JPEG) // 2])
+def test_a_truncated_jpeg_is_an_error_for_both_decoders(lost: int) -> None:
+    with pytest.raises(ImageError, match="(?i)truncated"):
+        decode_rgb(JPEG[:-lost])
+    with pytest.raises(Exception, match="Invalid JPEG"):
+        by_tensorflow(JPEG[:-lost])
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "the file is empty"),
+        (b"<html>Not found</html>", "not an image of a known format"),
+        (JPEG[:3], "not an image of a known format"),
+        (encoded(Image.fromarray(PICTURE), "PNG")[:200], "truncated"),
+        (encoded(Image.fromarray(PICTURE), "BMP")[:200], "truncated"),
+    ],
+)
+def test_what_is_no_image_is_an_error_with_a_reason(data: bytes, complaint: str) -> None:
+    with pytest.raises(ImageError, match=complaint):
+        decode_rgb(data)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simtool.images.decoding import ImageError
+from simtool.images.pipeline import BadImage, available_cores, check_files, described, stream
+from simtool.images.recipes import named_recipe
+from tests.photographs import draw, prepared
+
+SMALL = named_recipe("study").adjusted(size=8)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Ten photographs of different shapes."""
+    folder = tmp_path_factory.mktemp("photographs")
+    files = [folder / f"{number}.jpg" for number in range(10)]
+    for number, file in enumerate(files):
+        Image.fromarray(draw(number, 20 + number, 50 - number)).save(file)
+    return files
+
+
+def names(files: list[Path]) -> list[str]:
+    return [file.name for file in files]
+
+
+def test_real_photographs_are_prepared_bit_for_bit_as_in_the_study(birds16: Path) -> None:
+    files = sorted((birds16 / "images").rglob("*.jpg"))
+    assert len(files) == 208
+    rows = []
+    for batch in stream(names(files), files, named_recipe("study"), 32):
+        for row, pixels in zip(batch.rows, batch.pixels, strict=True):
+            np.testing.assert_array_equal(pixels, prepared(files[row], 0.8, 128), err_msg=str(files[row]))
+        rows += batch.rows.tolist()
+    assert rows == list(range(208))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 10, 64])
+def test_order_and_values_do_not_depend_on_the_batch(photographs: list[Path], batch_size: int) -> None:
+    batches = list(stream(names(photographs), photographs, SMALL, batch_size))
+    assert [len(batch.rows) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
+    assert np.concatenate([batch.rows for batch in batches]).tolist() == list(range(10))
+    expected = [prepared(file, 0.8, 8) for file in photographs]
+    np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), expected)
+
+
+def test_a_batch_stays_as_it_was_when_the_next_one_comes(photographs: list[Path]) -> None:
+    batches = stream(names(photographs), photographs, SMALL, 4)
+    first = next(batches)
+    before = first.pixels.copy()
+    next(batches)
+    np.testing.assert_array_equal(first.pixels, before)
+
+
+def test_no_images_give_no_batches() -> None:
+    assert list(stream([], [], SMALL, 4)) == []
+
+
+def test_formats_mix(tmp_path: Path) -> None:
+    files = [tmp_path / f"bird.{kind}" for kind in ("png", "bmp", "ppm", "tiff")]
+    for file in files:
+        Image.fromarray(draw(5)).save(file)
+    (batch,) = stream(names(files), files, SMALL, 9)
+    for pixels in batch.pixels:
+        np.testing.assert_array_equal(pixels, prepared(files[0], 0.8, 8))
+
+
+def damage(photographs: list[Path], folder: Path) -> list[Path]:
+    """The photographs, with the third cut off, the fourth no image at all, and the last gone."""
+    cut, text = folder / "cut.jpg", folder / "text.png"
+    cut.write_bytes(photographs[2].read_bytes()[:-20])
+    text.write_text("not found")
+    return [*photographs[:2], cut, text, *photographs[4:9], folder / "gone.jpg"]
+
+
+def test_a_corrupt_image_stops_with_its_name_path_and_reason(photographs: list[Path], tmp_path: Path) -> None:
+    files = damage(photographs, tmp_path)
+    with pytest.raises(ImageError) as failure:
+        list(stream(names(files), files, SMALL, 4))
+    text = str(failure.value)
+    assert text.startswith(f"cut.jpg: {tmp_path / 'cut.jpg'} cannot be decoded: image file is truncated")
+    assert "--skip-bad" in text
+    assert "\n" not in text
+
+
+def test_corrupt_images_can_be_skipped_without_losing_their_neighbors(photographs: list[Path], tmp_path: Path) -> None:
+    files, bad = damage(photographs, tmp_path), list[BadImage]()
+    batches = list(stream(names(files), files, SMALL, 3, bad.append))
+    assert np.concatenate([batch.rows for batch in batches]).tolist() == [0, 1, 4, 5, 6, 7, 8]
+    expected = [prepared(file, 0.8, 8) for file in (files[0], files[1], *files[4:9])]
+    np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), expected)
+    assert [(image.image_id, image.path) for image in bad] == [
+        ("cut.jpg", files[2]), ("text.png", files[3]), ("gone.jpg", files[9]),
+    ]  # fmt: skip
+    assert [image.reason for image in bad][1:] == ["not an image of a known format", "No such file or directory"]
+    assert described(bad).startswith("left out 3 images: cut.jpg: ")
+
+
+def test_all_images_can_be_corrupt(tmp_path: Path) -> None:
+    bad: list[BadImage] = []
+    (tmp_path / "a.jpg").touch()
+    assert list(stream(["a"], [tmp_path / "a.jpg"], SMALL, 3, bad.append)) == []
+    assert bad == [BadImage("a", tmp_path / "a.jpg", "the file is empty")]
+
+
+def test_missing_files_are_counted_before_the_work(photographs: list[Path], tmp_path: Path) -> None:
+    check_files(names(photographs), photographs)
+    gone = [tmp_path / f"{number}.jpg" for number in range(5)]
+    with pytest.raises(ImageError, match=r"5 of 15 images have no file: 0\.jpg .*and 2 more"):
+        check_files(names(photographs + gone), photographs + gone)
+
+
+def test_there_is_a_core_to_work_on() -> None:
+    assert available_cores() >= 1

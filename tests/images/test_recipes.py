@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simtool.images.recipes import (
+    RECIPES,
+    CentralCrop,
+    Divide,
+    Recipe,
+    RecipeError,
+    Resize,
+    ReverseChannels,
+    Step,
+    Subtract,
+    named_recipe,
+)
+
+numbers = st.floats(-300, 300).filter(lambda value: value != 0)
+others: st.SearchStrategy[Step] = st.one_of(
+    st.builds(CentralCrop, st.floats(0.01, 1)),
+    st.just(ReverseChannels()),
+    st.builds(Divide, numbers),
+    st.builds(Subtract, st.tuples(numbers, numbers, numbers)),
+)
+resizes = st.builds(
+    Resize, st.integers(1, 500), st.integers(1, 500), st.sampled_from(["stretch", "crop"]), st.booleans()
+)
+
+
+@st.composite
+def recipes(draw: st.DrawFn) -> Recipe:
+    steps = [*draw(st.lists(others, max_size=5)), draw(resizes)]
+    return Recipe(draw(st.text()), tuple(draw(st.permutations(steps))))
+
+
+@given(recipes())
+def test_a_recipe_survives_json(recipe: Recipe) -> None:
+    assert Recipe.from_json(json.loads(recipe.to_text())) == recipe
+
+
+def test_the_study_crops_resizes_and_scales() -> None:
+    assert named_recipe("study").to_json() == {
+        "name": "study",
+        "steps": [
+            {"step": "central-crop", "fraction": 0.8},
+            {"step": "resize", "height": 128, "width": 128, "aspect": "stretch", "antialias": False},
+            {"step": "divide", "by": 255.0},
+            {"step": "subtract", "values": (0.5, 0.5, 0.5)},
+        ],
+    }
+    assert named_recipe("study").shape == (128, 128, 3)
+    assert named_recipe("study").dimension == 49_152
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_size_and_crop_of_every_recipe_can_be_changed(name: str) -> None:
+    changed = named_recipe(name).adjusted(size=32, crop=0.5)
+    assert changed.shape == (32, 32, 3)
+    assert [step for step in changed.steps if isinstance(step, CentralCrop)] == [CentralCrop(0.5)]
+    assert named_recipe(name).adjusted() == named_recipe(name)
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match="no recipe is called stud; there are study, square"):
+        named_recipe("stud")
+
+
+@pytest.mark.parametrize("crop", [0.0, -0.5, 1.01, float("nan")])
+def test_a_crop_outside_its_range_is_an_error(crop: float) -> None:
+    with pytest.raises(RecipeError, match="crop"):
+        named_recipe("study").adjusted(crop=crop)
+
+
+@pytest.mark.parametrize("size", [0, -1, 100_000])
+def test_a_size_outside_its_range_is_an_error(size: int) -> None:
+    with pytest.raises(RecipeError, match="side of a resized image"):
+        named_recipe("study").adjusted(size=size)
+
+
+RESIZE = {"step": "resize", "height": 8, "width": 8}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "not a recipe"),
+        ({"name": "study"}, "not a recipe"),
+        ({"steps": [RESIZE, {"step": "sharpen"}]}, "unknown step sharpen"),
+        ({"steps": [RESIZE, "resize"]}, "unknown step resize"),
+        ({"steps": [RESIZE | {"method": "bicubic"}]}, "step resize has no method"),
+        ({"steps": [{"step": "resize", "height": 8}]}, "step resize lacks a value"),
+        ({"steps": [RESIZE | {"height": "8"}]}, "is a finite number, not 8"),
+        ({"steps": [RESIZE | {"height": True}]}, "is a finite number, not True"),
+        ({"steps": [RESIZE | {"height": 8.5}]}, "1 to 4096 pixels, not 8.5"),
+        ({"steps": [RESIZE | {"aspect": "squeeze"}]}, "stretch or crop, not squeeze"),
+        ({"steps": [RESIZE | {"antialias": "yes"}]}, "true or false, not yes"),
+        ({"steps": [RESIZE, RESIZE]}, "resizes 2 times"),
+        ({"steps": []}, "resizes 0 times"),
+        ({"steps": [RESIZE, {"step": "divide", "by": 0}]}, "cannot divide by 0"),
+        ({"steps": [RESIZE, {"step": "subtract", "values": [1, 2]}]}, "3 channels"),
+    ],
+)
+def test_a_recipe_from_elsewhere_is_checked(content: object, complaint: str) -> None:
+    with pytest.raises(RecipeError, match=complaint):
+        Recipe.from_json(content)
