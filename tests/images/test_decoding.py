@@ -115,7 +115,7 @@ JPEG = encoded(Image.fromarray(PICTURE), "JPEG")
 
 @pytest.mark.parametrize("lost", [1, 2, 10, len(JPEG) // 2])
 def test_a_truncated_jpeg_is_an_error_for_both_decoders(lost: int) -> None:
-    with pytest.raises(ImageError, match="(?i)truncated"):
+    with pytest.raises(ImageError, match=r"(?i)truncated"):
         decode_rgb(JPEG[:-lost])
     with pytest.raises(Exception, match="Invalid JPEG"):
         by_tensorflow(JPEG[:-lost])
