@@ -53,9 +53,10 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
     rows = [row for analysis in analyses for row in analysis.rows(metrics)]
     return Report(
         rows=tuple(sorted(rows, key=lambda row: (_block_key(row), _order_key(row, place, settings.order)))),
-        samples=tuple(dict.fromkeys(analysis.sample for analysis in analyses)),
+        samples=tuple(analysis.sample for analysis in analyses),
         settings=settings,
         simulated=any(analysis.simulated for analysis in analyses),
+        trial_types=(ALL, *dict.fromkeys(name for analysis in analyses for name in analysis.trial_types)),
     )
 
 
@@ -87,6 +88,10 @@ class _Analysis:
     @property
     def simulated(self) -> bool:
         return any(name is not None and name.startswith(SIMULATED) for name in set(self._trials.participant))
+
+    @property
+    def trial_types(self) -> list[str]:
+        return [str(kind) for at, kind in enumerate(self._trials.types) if (self._trials.type_index == at).any()]
 
     def rows(self, metrics: Sequence[Metric]) -> Iterator[Row]:
         """The rows of some metrics, in no particular order."""

@@ -65,8 +65,9 @@ _EXPLANATION = (
     ),
     (
         "Differences",
-        "Model and baseline are compared on the same replicates, so what they share cancels. P values are "
-        "two-sided, from the same standard error, and adjusted by Holm's method over the models of a table.",
+        "Model and baseline answer the same comparisons, so what makes these easy or hard for both cancels "
+        "out of the standard error of their difference, which is the same multiway one. Intervals and "
+        "two-sided p values are Student's; p values are adjusted by Holm's method over the models of a table.",
     ),
     (
         "Upper bound",

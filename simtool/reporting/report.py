@@ -152,12 +152,14 @@ class Report:
         samples: what was resampled; one for each set of trials.
         settings: how it was computed.
         simulated: whether any observer was simulated.
+        trial_types: ``all``, and the types of the trials.
     """
 
     rows: tuple[Row, ...]
     samples: tuple[Sample, ...]
     settings: Settings
     simulated: bool
+    trial_types: tuple[str, ...]
 
     @property
     def observers(self) -> str:
@@ -185,8 +187,6 @@ class Report:
         Raises:
             ReportError: no trial is of that type.
         """
-        rows = tuple(row for row in self.rows if row.trial_type == trial_type)
-        if not rows:
-            known = listed(dict.fromkeys(row.trial_type for row in self.rows), most=8)
-            raise ReportError(f"no trial is of type {trial_type}; there are {known}")
-        return replace(self, rows=rows)
+        if trial_type not in self.trial_types:
+            raise ReportError(f"no trial is of type {trial_type}; there are {listed(self.trial_types, most=8)}")
+        return replace(self, rows=tuple(row for row in self.rows if row.trial_type == trial_type))

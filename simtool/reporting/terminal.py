@@ -185,7 +185,7 @@ class _DifferenceTable:
         table, _ = _table(header, lines, options.max_width)
         for line in lines:
             table.add_row(*_fitted(line, table, glyphs))
-        yield Text(f"Difference from {self._settings.baseline} with the same distance, from the same replicates")
+        yield Text(f"Difference from {self._settings.baseline} with the same distance, on the same comparisons")
         yield table
 
 

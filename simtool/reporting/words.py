@@ -78,10 +78,10 @@ def block_caption(block: Block) -> str | None:
 
 
 def method(report: Report) -> list[str]:
-    """How the intervals were computed, one line for each set of trials."""
+    """How the intervals were computed, one line for each kind of sample."""
     settings = report.settings
     how = f"{percent(settings.level)} intervals from {settings.replicates:,} replicates (seed {settings.seed})"
-    return [f"{how} that resample {_resampled(sample)}." for sample in report.samples]
+    return [f"{how} that resample {_resampled(sample)}." for sample in dict.fromkeys(report.samples)]
 
 
 def _resampled(sample: Sample) -> str:

@@ -14,6 +14,10 @@ from simtool.similarity.inference.multiway import Covariance
 __all__ = ["Estimates", "Interval", "holm", "paired_p_value"]
 
 
+#: What rounding leaves of a spread that is zero.
+NOTHING = 1e-12
+
+
 @dataclass(frozen=True)
 class Interval:
     """A confidence interval: ``low`` to ``high``."""
@@ -58,13 +62,15 @@ class Estimates:
             level: for example 0.95.
         """
         mean = float(self.mean[column])
-        offsets = self._offsets(np.eye(len(self.mean))[column], level)
+        offsets = self._offsets(column, level)
         if offsets is None:
             return _wilson(mean, self.independent, level)
         return Interval(max(0.0, mean + min(offsets[0], 0.0)), min(1.0, mean + max(offsets[1], 0.0)))
 
     def difference(self, column: int, baseline: int, level: float) -> Interval:
-        """The interval of one mean less another, from the same replicates.
+        """The interval of one mean less another; what the two share cancels.
+
+        It is Student's, so that it leaves out 0 just where the p value is below 1 - ``level``.
 
         Args:
             column: which one.
@@ -72,9 +78,9 @@ class Estimates:
             level: for example 0.95.
         """
         contrast = self._contrast(column, baseline)
-        mean = float(contrast @ self.mean)
-        low, high = self._offsets(contrast, level) or (0.0, 0.0)
-        return Interval(max(-1.0, mean + min(low, 0.0)), min(1.0, mean + max(high, 0.0)))
+        gain = float(contrast @ self.mean)
+        half = self.covariance.deviation(contrast) * _student(_normal_quantile(level), self.independent - 1)
+        return Interval(max(-1.0, gain - half), min(1.0, gain + half))
 
     def p_value(self, column: int, baseline: int) -> float:
         """The two-sided p value of one mean being another.
@@ -91,21 +97,21 @@ class Estimates:
         contrast: NDArray[np.float64] = identity[column] - identity[baseline]
         return contrast
 
-    def _offsets(self, contrast: NDArray[np.float64], level: float) -> tuple[float, float] | None:
-        """The percentiles of the replicates around their mean, at the width of the standard error.
+    def _offsets(self, column: int, level: float) -> tuple[float, float] | None:
+        """The percentiles of a mean's replicates around their center, at the width of the standard error.
 
         Product weights count what two observations share more than once (2^(m + 1) - 1 times, for m images and
         the unit), so the replicates spread too far by a factor that only the sample knows. Their shape is
         kept, and their spread is set to the multiway standard error, widened as Student's distribution is.
         """
-        drawn = contrast @ self.replicates
+        drawn = self.replicates[column]
         spread = float(drawn.std()) if drawn.size > 1 else 0.0
-        error = self.covariance.deviation(contrast)
-        if spread <= 1e-12 or error <= 1e-12:
+        error = self.covariance.deviation(np.eye(len(self.mean))[column])
+        if spread <= NOTHING or error <= NOTHING:
             return None
         tail = (1 - level) / 2
         low, high = (np.quantile(drawn, [tail, 1 - tail]) - drawn.mean()) / spread
-        normal = NormalDist().inv_cdf(1 - tail)
+        normal = _normal_quantile(level)
         scale = error * _student(normal, self.independent - 1) / normal
         return float(low * scale), float(high * scale)
 
@@ -118,8 +124,8 @@ def paired_p_value(difference: float, error: float, freedom: int) -> float:
         error: its standard error.
         freedom: degrees of freedom; at least 1 is assumed.
     """
-    if error <= 1e-12:
-        return 1.0 if abs(difference) <= 1e-12 else 0.0
+    if error <= NOTHING:
+        return 1.0 if abs(difference) <= NOTHING else 0.0
     return math.erfc(_normal(abs(difference) / error, freedom) / math.sqrt(2))
 
 
@@ -130,6 +136,11 @@ def holm(p_values: list[float]) -> list[float]:
         running = max(running, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = running
     return adjusted
+
+
+def _normal_quantile(level: float) -> float:
+    """How many standard errors an interval of a level reaches to either side."""
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def _normal(t: float, freedom: int) -> float:
@@ -146,7 +157,7 @@ def _student(z: float, freedom: int) -> float:
 
 def _wilson(share: float, trials: int, level: float) -> Interval:
     """Wilson's score interval: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)."""
-    z, n = NormalDist().inv_cdf((1 + level) / 2), max(trials, 1)
+    z, n = _normal_quantile(level), max(trials, 1)
     center = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low, high = ((center + side * half) / (1 + z * z / n) for side in (-1, 1))

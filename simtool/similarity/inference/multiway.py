@@ -6,7 +6,9 @@ roles, as the two members of a dyad do in Aronow, Samii & Assenova (2015,
 https://doi.org/10.1093/pan/mpv018), who count every pair of observations that have a member in common
 once. Here, with psi the influence of each observation on the mean::
 
-    V = sum of psi_j psi_k over all pairs j, k that share the unit or at least one image
+    V = 1 / (1 - f) * sum of psi_j psi_k over the pairs j, k that share the unit or at least one image
+
+with f the share of such pairs among all.
 """
 
 from __future__ import annotations
@@ -91,25 +93,31 @@ class SharedClusters:
     def covariance(self, rows: NDArray[np.intp], values: NDArray[np.floating]) -> Covariance:
         """The covariance of the means of some observations' values.
 
-        With U units and I images among the rows, what is shared by units is inflated by U / (U - 1), and
-        what is shared by images but not by units by I (I - 1) / (I - 3)^2: subtracting the mean takes that
-        much from the sums over three roles. Both follow from the expectation under additive effects.
-
         Args:
             rows: (n,) which observations.
             values: (n, M) their values.
         """
-        influence = np.ascontiguousarray((values - values.mean(axis=0, dtype=np.float64)).T) / max(len(rows), 1)
-        unit = self._observations.unit[rows]
-        by_unit = _products(unit[None], self._observations.units, influence)
-        by_image = np.zeros_like(by_unit)
+        centered = (values - values.mean(axis=0, dtype=np.float64)).T
+        influence = np.vstack([centered, np.ones(len(rows))]) / max(len(rows), 1)
+        by_unit = _products(self._observations.unit[None, rows], self._observations.units, influence)
+        shared = by_unit.copy()
         for kind in self._kinds:
-            by_image += kind.sign * _products(kind.code[:, rows], kind.size, influence)
-        units = np.unique(unit).size
-        images = np.unique(self._observations.images[rows]).size
-        one_way = units / max(units - 1, 1) * by_unit
-        inflation = images * (images - 1) / max(images - 3, 1) ** 2
-        return Covariance(one_way + inflation * by_image, one_way, influence @ influence.T)
+            shared += kind.sign * _products(kind.code[:, rows], kind.size, influence)
+        return Covariance(*(_unbiased(sums) for sums in (shared, by_unit, influence @ influence.T)))
+
+
+def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make good for the mean having been estimated from the same observations.
+
+    Over all n^2 pairs the products of the influences sum to zero. So the share f of the pairs that a sum covers
+    (which the same sum over a column of 1/n tells) costs it that share of its expectation, exactly so for balanced
+    additive effects: with U equal units f is 1 / U, and 1 / (1 - f) the usual U / (U - 1).
+    """
+    covered = sums[-1, -1]
+    if covered > 1 - 1e-9:
+        return np.zeros_like(sums[:-1, :-1])
+    unbiased: NDArray[np.float64] = sums[:-1, :-1] / (1 - covered)
+    return unbiased
 
 
 def _code(images: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], int]:

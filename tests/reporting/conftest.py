@@ -1,0 +1,38 @@
+"""Reports to render."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simtool.reporting.analysis import build_report
+from simtool.reporting.report import Report, Settings
+from tests.scored import latent, model, observe, outcomes_of
+
+#: Models whose names try every format: long, with markup, with marks that separate cells.
+NAMES = ("pixels", "ResNet50, penultimate layer, trained from scratch", "<b>R&D</b> | *x*_1", "Glöw")
+
+
+def make_report(who: str = "person", baseline: str | None = "pixels", models: tuple[str, ...] = NAMES) -> Report:
+    """Models of rising quality with two distances, on both of the usual trial types."""
+    rng = np.random.default_rng(3)
+    minds = latent(rng, 14)
+    trials = observe(rng, minds, {"8-rank-2": 40, "2-choose-1": 200}, who=who)
+    outcomes = [
+        outcomes_of(name, distance, trials, model(rng, minds, noise))
+        for name, noise in zip(models, np.linspace(3, 0.2, len(models)), strict=True)
+        for distance in ("mse", "cosine")
+    ]
+    return build_report(outcomes, Settings(replicates=100, baseline=baseline))
+
+
+@pytest.fixture(scope="session")
+def report() -> Report:
+    """Human observers, four models, a baseline."""
+    return make_report()
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Report:
+    """The same with simulated observers and no baseline."""
+    return make_report("simulated", None)

@@ -1,0 +1,108 @@
+"""The report on terminals of any width and any encoding."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from simtool.reporting import words
+from simtool.reporting.metrics import Metric
+from simtool.reporting.report import Report
+from simtool.reporting.terminal import terminal_report
+
+
+def _lines(report: Report, width: int, encoding: str = "utf-8", *metrics: Metric) -> list[str]:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    Console(file=file, width=width, highlight=False).print(
+        terminal_report(report, metrics or (Metric.TRIPLET_ACCURACY,))
+    )
+    file.flush()
+    file.seek(0)
+    return file.read().splitlines()
+
+
+def _table(lines: list[str], title: str) -> list[str]:
+    """The lines below a headline, up to the next empty line."""
+    start = next(at for at, line in enumerate(lines) if line.startswith(title))
+    end = next(at for at in range(start, len(lines)) if not lines[at].strip())
+    return lines[start:end]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_every_row_is_one_line_that_fits(report: Report, width: int) -> None:
+    lines = _lines(report, width)
+    assert max(len(line) for line in lines) <= width
+    for block in report.blocks([Metric.TRIPLET_ACCURACY]):
+        table = _table(lines, words.headline(block))
+        for row, line in zip(block.rows, table[2:], strict=False):
+            assert line.startswith(row.model[:11])
+            for cell in (row.distance, words.accuracy(row.estimate), words.interval(row)):
+                assert f" {cell} " in line
+        assert table[2 + len(block.rows)].startswith("upper bound")
+
+
+def test_bars_start_at_one_mark_of_chance_and_rank_the_models(report: Report) -> None:
+    for width in (80, 120):
+        table = _table(_lines(report, width), "Triplet accuracy, all trials")
+        rows = table[2:10]
+        (chance,) = {line.index("│") for line in rows}
+        full = [line[chance:].count("█") for line in rows]
+        assert full == sorted(full, reverse=True)
+        assert full[0] > full[-1]
+        (bound,) = {line.rindex("┊") for line in [*rows[4:], table[10]]}
+        assert bound > chance
+
+
+def test_a_wide_terminal_gives_its_room_to_bars_and_names(report: Report) -> None:
+    narrow, wide = (_table(_lines(report, width), "Triplet accuracy, all trials") for width in (80, 120))
+    assert any("…" in line for line in narrow)
+    assert any("trained from scratch" in line for line in wide)
+    assert max(line.count("█") for line in wide) > max(line.count("█") for line in narrow)
+
+
+def test_a_terminal_without_unicode_gets_none(report: Report) -> None:
+    lines = _lines(report, 80, "ascii")
+    assert max(len(line) for line in lines) <= 80
+    table = _table(lines, "Triplet accuracy, all trials")
+    assert "#" in table[2]
+    assert "|" in table[2]
+    assert any(line.startswith("Gl?w") for line in table)
+
+
+def test_worse_than_chance_points_to_the_left(report: Report) -> None:
+    flipped = [line for line in _table(_lines(report, 120), "Triplet accuracy, 2-choose-1") if "│" in line]
+    assert all("█" not in line[: line.index("│")] for line in flipped[:4])
+
+
+def test_other_metrics_come_on_demand(report: Report) -> None:
+    assert not any("First choice" in line for line in _lines(report, 80))
+    lines = _lines(report, 80, "utf-8", Metric.TOP_1, Metric.ORDERED)
+    titles = [line for line in lines if "chance" in line]
+    assert titles == [
+        "First choice right, 8-rank-2: 40 trials, 520 comparisons, chance .125",
+        "Choices right, in order, 8-rank-2: 40 trials, 520 comparisons, chance .018",
+        "First choice right, 2-choose-1: 200 trials, 200 comparisons, chance .500",
+    ]
+
+
+def test_differences_from_the_baseline_follow_their_table(report: Report, simulated: Report) -> None:
+    lines = _lines(report, 80)
+    table = _table(lines, "Difference from pixels")
+    assert len(table) == 2 + 6
+    assert "p Holm" in table[1]
+    assert not any("Difference" in line for line in _lines(simulated, 80))
+
+
+def test_the_caption_says_what_was_resampled_and_what_the_bound_rests_on(report: Report) -> None:
+    text = " ".join(" ".join(_lines(report, 80)).split())
+    assert "95 % intervals from 100 replicates (seed 0) that resample 8 participants and 14 images together." in text
+    assert "comparisons that were judged more than once" in text
+    assert "human observers" in text
+
+
+def test_simulated_observers_are_called_so(simulated: Report) -> None:
+    lines = _lines(simulated, 80)
+    assert "simulated observers" in lines[0]
+    assert any("simulated: these are not judgments of people" in line for line in lines)

@@ -1,0 +1,99 @@
+"""Small studies with simulated observers, and models of known quality scored on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.tables.outcomes import Outcomes, OutcomesWriter
+from simtool.tables.provenance import Provenance
+from simtool.tables.trials import Trials, TrialType
+
+__all__ = ["latent", "model", "observe", "outcomes_of", "write"]
+
+
+def latent(rng: np.random.Generator, images: int, dimensions: int = 4) -> NDArray[np.float64]:
+    """Where each image stands in the observers' minds: (images, dimensions)."""
+    return rng.normal(size=(images, dimensions))
+
+
+def observe(
+    rng: np.random.Generator,
+    minds: NDArray[np.float64],
+    counts: Mapping[str, int],
+    participants: int = 8,
+    who: str = "person",
+    **columns: Any,
+) -> Trials:
+    """Let observers with tastes of their own choose by noisy distances.
+
+    Args:
+        rng: of everything random.
+        minds: (images, dimensions).
+        counts: how many trials of each type, for example {"8-rank-2": 20}; displays may repeat.
+        participants: how many; 0 for trials without names.
+        who: the beginning of their names.
+        columns: other columns of the trials.
+    """
+    kinds = [TrialType.parse(text) for text, count in counts.items() for _ in range(count)]
+    longest, most = max(kind.n_reference for kind in kinds), max(kind.n_select for kind in kinds)
+    taste = np.exp(rng.normal(scale=0.4, size=(max(participants, 1), minds.shape[1])))
+    judge = rng.integers(0, max(participants, 1), len(kinds))
+    query = np.zeros(len(kinds), np.int64)
+    references = np.full((len(kinds), longest), -1)
+    selected = np.full((len(kinds), most), -1)
+    for trial, kind in enumerate(kinds):
+        shown = rng.permutation(len(minds))[: kind.n_reference + 1]
+        query[trial], others = shown[0], shown[1:]
+        away = np.sqrt(((minds[others] - minds[shown[0]]) ** 2 * taste[judge[trial]]).sum(axis=1))
+        references[trial, : kind.n_reference] = others
+        selected[trial, : kind.n_select] = np.argsort(away + rng.gumbel(size=len(others)))[: kind.n_select]
+    if participants:
+        columns.setdefault("participant", [f"{who}-{number}" for number in judge])
+    names = [f"image-{number:03}" for number in rng.permutation(len(minds))]
+    return Trials.build(names, [str(kind) for kind in kinds], query, references, selected, **columns)
+
+
+def model(rng: np.random.Generator, minds: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
+    """The distances (images, images) of a model that knows the observers' minds up to some noise."""
+    points = minds + rng.normal(scale=noise, size=minds.shape) if np.isfinite(noise) else rng.normal(size=minds.shape)
+    distances: NDArray[np.float64] = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
+    return distances
+
+
+def outcomes_of(name: str, distance: str, trials: Trials, distances: NDArray[np.float64]) -> Outcomes:
+    """Score trials trial by trial: slow, and plainly right.
+
+    Args:
+        name: of the model.
+        distance: the name of the distance.
+        trials: T trials.
+        distances: (images, images).
+    """
+    winner, loser = trials.comparisons()
+    credits = np.full(winner.shape, np.nan, np.float32)
+    top_1, ordered, unordered = np.zeros((3, len(trials)), np.float32)
+    for trial in range(len(trials)):
+        kind = trials.types[trials.type_index[trial]]
+        away = distances[trials.query[trial], trials.references[trial, : kind.n_reference]]
+        for place in range(kind.comparisons):
+            gap = away[loser[trial, place]] - away[winner[trial, place]]
+            credits[trial, place] = (np.sign(gap) + 1) / 2
+        chosen = trials.selected[trial, : kind.n_select]
+        order = np.argsort(away, kind="stable")[: kind.n_select]
+        top_1[trial] = order[0] == chosen[0]
+        ordered[trial] = (order == chosen).all()
+        unordered[trial] = set(order) == set(chosen.tolist())
+    return Outcomes(name, distance, trials, credits, top_1, ordered, unordered)
+
+
+def write(path: Path, *outcomes: Outcomes) -> Path:
+    """Write a table of outcomes."""
+    with OutcomesWriter(path, Provenance.of(("simtool", "score"), [])) as writer:
+        for each in outcomes:
+            writer.write(each)
+    return path
