@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from simtool.reporting.metrics import Metric, Order
 from simtool.reporting.report import ALL, Difference, Report, ReportError, Row, Sample, Settings
 from simtool.similarity.ceilings import Ceiling, ceiling
 from simtool.similarity.inference import (
+    Covariance,
     Estimates,
     Observations,
     Replicates,
@@ -106,15 +108,18 @@ class _Analysis:
         clusters = SharedClusters(observations)
         credits = np.column_stack([each.credits[~np.isnan(each.credits)] for each in self._outcomes])
         stratum = self._trials.type_index[observations.trial]
-        replicates = self._resample(observations, stratum, credits)
         scopes: list[tuple[str, slice | int, NDArray[np.intp]]] = [(ALL, slice(None), np.arange(len(credits)))]
         scopes += [(str(kind), at, np.flatnonzero(stratum == at)) for at, kind in enumerate(self._trials.types)]
-        for trial_type, strata, rows in scopes:
-            if rows.size:
-                estimates = _estimates(observations, clusters, rows, credits[rows], replicates.means(strata))
-                bound = ceiling(observations.images[rows])
-                trials = np.unique(observations.trial[rows])
-                yield from self._rows(trial_type, metric, 0.5, trials, _broken(credits[rows]), estimates, bound)
+        scopes = [scope for scope in scopes if scope[2].size]
+        with ThreadPoolExecutor(1) as pool:  # numpy lets the two run side by side
+            drawing = pool.submit(self._resample, observations, stratum, credits)
+            covariances = [clusters.covariance(rows, credits[rows]) for _, _, rows in scopes]
+            replicates = drawing.result()
+        for (trial_type, strata, rows), covariance in zip(scopes, covariances, strict=True):
+            values = credits[rows]
+            estimates = _estimates(values, covariance, replicates.means(strata), observations.independent(rows))
+            trials, bound = np.unique(observations.trial[rows]), ceiling(observations.images[rows])
+            yield from self._rows(trial_type, metric, 0.5, trials, _broken(values), estimates, bound)
 
     def _choice_rows(self, choices: Sequence[Metric]) -> Iterator[Row]:
         observations = choices_of(self._trials, self._units)
@@ -128,7 +133,8 @@ class _Analysis:
             values = np.column_stack(columns).astype(np.float64)
             stratum = np.zeros(trials.size, np.intp)
             replicates = self._resample(observations.take(trials), stratum, values)
-            estimates = _estimates(observations, clusters, trials, values, replicates.means())
+            covariance, independent = clusters.covariance(trials, values), observations.independent(trials)
+            estimates = _estimates(values, covariance, replicates.means(), independent)
             for at, metric in enumerate(metrics):
                 own = slice(at * len(self._outcomes), (at + 1) * len(self._outcomes))
                 yield from self._rows(
@@ -199,15 +205,6 @@ def _broken(values: NDArray[np.floating]) -> NDArray[np.intp]:
 
 
 def _estimates(
-    observations: Observations,
-    clusters: SharedClusters,
-    rows: NDArray[np.intp],
-    values: NDArray[np.floating],
-    replicates: NDArray[np.float64],
+    values: NDArray[np.floating], covariance: Covariance, replicates: NDArray[np.float64], independent: int
 ) -> Estimates:
-    return Estimates(
-        mean=values.mean(axis=0, dtype=np.float64),
-        covariance=clusters.covariance(rows, values),
-        replicates=replicates,
-        independent=observations.independent(rows),
-    )
+    return Estimates(values.mean(axis=0, dtype=np.float64), covariance, replicates, independent)

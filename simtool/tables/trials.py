@@ -186,6 +186,8 @@ class Trials:
         loser = winner.copy()
         for kind in self.types:
             rows = self.of_type(kind)
+            if not rows.size:
+                continue
             selected = self.selected[rows, : kind.n_select]
             taken = np.zeros((rows.size, kind.n_reference), bool)
             if not kind.ranked:

@@ -13,11 +13,13 @@ from tests.scored import latent, model, observe, outcomes_of
 NAMES = ("pixels", "ResNet50, penultimate layer, trained from scratch", "<b>R&D</b> | *x*_1", "Glöw")
 
 
-def make_report(who: str = "person", baseline: str | None = "pixels", models: tuple[str, ...] = NAMES) -> Report:
+def make_report(
+    who: str = "person", baseline: str | None = "pixels", models: tuple[str, ...] = NAMES, pairs: int = 200
+) -> Report:
     """Models of rising quality with two distances, on both of the usual trial types."""
     rng = np.random.default_rng(3)
     minds = latent(rng, 14)
-    trials = observe(rng, minds, {"8-rank-2": 40, "2-choose-1": 200}, who=who)
+    trials = observe(rng, minds, {"8-rank-2": 40, "2-choose-1": pairs}, who=who)
     outcomes = [
         outcomes_of(name, distance, trials, model(rng, minds, noise))
         for name, noise in zip(models, np.linspace(3, 0.2, len(models)), strict=True)

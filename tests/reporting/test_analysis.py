@@ -210,6 +210,15 @@ def test_models_on_different_trials_are_analyzed_apart() -> None:
     assert block.ceiling is None
 
 
+def test_a_type_without_trials_has_no_rows() -> None:
+    trials, scored = _study(**{"8_rank_2": 5, "2_choose_1": 20})
+    rows = trials.of_type(next(kind for kind in trials.types if kind.n_reference == 2))
+    part = trials.take(rows)
+    report = build_report([_moved(each, part, rows) for each in scored], FEW)
+    assert report.trial_types == ("all", "2-choose-1")
+    assert {row.trial_type for row in report.rows} == {"all", "2-choose-1"}
+
+
 def test_metrics_that_are_not_asked_for_are_left_out() -> None:
     _, scored = _study(**{"8_rank_2": 5})
     some = build_report(scored, FEW, [Metric.ORDERED])

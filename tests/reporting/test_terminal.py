@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,7 @@ from simtool.reporting import words
 from simtool.reporting.metrics import Metric
 from simtool.reporting.report import Report
 from simtool.reporting.terminal import terminal_report
+from tests.reporting.conftest import make_report
 
 
 def _lines(report: Report, width: int, encoding: str = "utf-8", *metrics: Metric) -> list[str]:
@@ -106,3 +108,14 @@ def test_simulated_observers_are_called_so(simulated: Report) -> None:
     lines = _lines(simulated, 80)
     assert "simulated observers" in lines[0]
     assert any("simulated: these are not judgments of people" in line for line in lines)
+
+
+def test_models_on_different_trials_show_their_counts_and_a_warning() -> None:
+    parts = [make_report(baseline=None, models=(name,), pairs=pairs) for name, pairs in (("one", 30), ("two", 50))]
+    both = replace(parts[0], rows=parts[0].rows + parts[1].rows, samples=parts[0].samples + parts[1].samples)
+    lines = _lines(both, 80)
+    table = _table(lines, "Triplet accuracy, 2-choose-1: chance .500")
+    assert "comparisons" in table[1]
+    assert [" 30 " in line for line in table[2:6]] == [True, True, False, False]
+    assert any("not comparable" in line for line in lines)
+    assert max(len(line) for line in lines) <= 80
