@@ -81,7 +81,7 @@ def report(
     with stage("report") as run:
         tables = read_outcomes(outcomes)
         for path in outcomes:
-            run.read(path, "outcomes")
+            run.read(path, "outcomes" if len(outcomes) > 1 else f"{len(tables)} models and distances")
         metrics = metric or [Metric.TRIPLET_ACCURACY]
         needed = tuple(Metric) if any(written.values()) else metrics
         content = build_report(tables, Settings(level, replicates, seed, baseline, sort), needed)

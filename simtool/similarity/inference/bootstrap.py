@@ -1,8 +1,8 @@
 """Replicates of accuracies that resample people and images together.
 
 Owen & Eckles (2012, https://doi.org/10.1214/12-AOAS547): every unit and every image draws a Poisson(1)
-weight, and an observation weighs the product of its unit's and its three images' weights. The replicates of
-all models come from the same weights, so that their differences are paired.
+weight, and an observation weighs the product of its unit's and its three images' weights. The same weights
+serve all models, so that what is said of one does not depend on which others are there.
 """
 
 from __future__ import annotations
