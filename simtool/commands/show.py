@@ -41,7 +41,15 @@ def show(
 def _describe(path: Path) -> Description:
     from simtool.tables.description import describe_table
 
+    if _is_model(path):
+        from simtool.models.folder import describe_model
+
+        return describe_model(path)
     return describe_table(path)
+
+
+def _is_model(path: Path) -> bool:
+    return (path / "model.json").is_file()
 
 
 def _print_lines(path: Path, description: Description) -> None:
@@ -57,7 +65,7 @@ def _print_lines(path: Path, description: Description) -> None:
             *(("input", f"{entry.name}: {input_state(entry, path)}") for entry in origin.inputs),
         ]
     width = max(len(label) for label, _ in lines)
-    console.result_text(f"{path}: a valid table of {description.kind}")
+    console.result_text(f"{path}: a valid {'model, kind' if _is_model(path) else 'table of'} {description.kind}")
     for label, text in lines:
         console.result_text(f"  {label:<{width}}  {text}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -225,7 +225,7 @@ class _Part:
         self.path = path
         self.file = open_parquet(path)
         schema = self.file.schema_arrow
-        self.metadata = metadata_of(schema)
+        self.metadata = metadata_of(self.file.metadata)
         check_kind(path, self.metadata, KIND)
         for name in ("image_id", "embedding"):
             if name not in schema.names:
@@ -405,6 +405,10 @@ class EmbeddingWriter:
         if sum(len(ids) for ids, _ in self._pending) >= self._group_rows:
             self._write_groups(flush=False)
 
+    def skip(self, image_id: Iterable[str]) -> None:
+        """Record images that are left out; the metadata name them."""
+        self._info = replace(self._info, skipped=(*self._info.skipped, *image_id))
+
     def _write_groups(self, flush: bool) -> None:
         """Write full row groups; keep the rest pending, unless this is the end."""
         if not self._pending:
@@ -453,7 +457,11 @@ class EmbeddingWriter:
         try:
             check_unique(self._path, "image_id", self._ids)
             self._write_groups(flush=True)
-            self._parquet().close()
+            writer = self._parquet()
+            if self._info.skipped:
+                # Known only now, while the schema was written first; what stands in the footer is read before it.
+                writer.add_key_value_metadata(self._schema().metadata)
+            writer.close()
         except BaseException as failure:
             self._close_quietly()
             if not self._atomic.__exit__(type(failure), failure, failure.__traceback__):

@@ -1,0 +1,205 @@
+"""The model folder: weights, the training log, and ``model.json``, which says what they are.
+
+A folder from elsewhere is not trusted: the weights are arrays without code, and are read only after their hashes
+and shapes have been checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simtool.errors import listed
+from simtool.images.recipes import Recipe, RecipeError
+from simtool.models.errors import ModelError
+from simtool.tables.atomic import atomic_folder
+from simtool.tables.description import Description
+from simtool.tables.provenance import Provenance, sha256_of
+
+__all__ = ["MANIFEST", "Manifest", "check_weights", "describe_model", "model_folder", "read_manifest", "write_manifest"]
+
+#: The file that makes a folder a model folder.
+MANIFEST = "model.json"
+#: The version of the layout that this program writes.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``model.json`` says.
+
+    Attributes:
+        kind: which sort of model, for example ``pca``.
+        name: its label in reports.
+        recipe: what an image goes through first.
+        weights: SHA-256 of each file of weights.
+        layers: the names that can be embedded, the default first.
+        settings: what the kind needs to load itself.
+        provenance: where it comes from, None where it does not say.
+    """
+
+    kind: str
+    name: str
+    recipe: Recipe
+    weights: Mapping[str, str]
+    layers: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    @property
+    def digest(self) -> str:
+        """One hash for all weights: of the only file, or of the list that ``sha256sum`` prints, sorted by name."""
+        if len(self.weights) == 1:
+            return next(iter(self.weights.values()))
+        listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(self.weights.items()))
+        return hashlib.sha256(listing.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """As the content of ``model.json``."""
+        return {
+            "kind": self.kind,
+            "version": VERSION,
+            "name": self.name,
+            "preprocessing": self.recipe.to_json(),
+            "layers": list(self.layers),
+            "settings": dict(self.settings),
+            "weights": dict(self.weights),
+            "sha256": self.digest,
+            **(self.provenance.to_json() if self.provenance else {}),
+        }
+
+
+@contextmanager
+def model_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder that appears whole, or not at all; an older model in its place is replaced.
+
+    Args:
+        path: where the model folder shall stand.
+
+    Yields:
+        The temporary folder to fill.
+
+    Raises:
+        ModelError: another folder that is not empty stands there.
+        OSError: the place cannot be written.
+    """
+    if path.is_dir() and not (path / MANIFEST).is_file() and any(path.iterdir()):
+        raise ModelError(f"{path}: a folder with other things in it; name one for the model alone")
+    with atomic_folder(path) as temporary:
+        yield temporary
+
+
+def write_manifest(
+    folder: Path,
+    kind: str,
+    name: str,
+    recipe: Recipe,
+    weights: Iterable[str],
+    provenance: Provenance,
+    layers: tuple[str, ...] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Hash the weights that lie in a folder and write ``model.json`` beside them.
+
+    Args:
+        folder: where the weights lie.
+        kind: of the model.
+        name: its label in reports.
+        recipe: what an image goes through first.
+        weights: the names of the files of weights.
+        provenance: where the model comes from.
+        layers: that can be embedded, the default first.
+        settings: what the kind needs to load itself, for JSON.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    hashes = {file: sha256_of(folder / file) for file in weights}
+    manifest = Manifest(kind, name, recipe, hashes, layers, dict(settings or {}), provenance)
+    (folder / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read ``model.json``.
+
+    Raises:
+        ModelError: there is no such folder, or its ``model.json`` is missing, damaged or of a newer version.
+    """
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as failure:
+        raise ModelError(f"{folder}: not a model folder, it has no {MANIFEST}") from failure
+    except (ValueError, RecursionError) as failure:
+        raise ModelError(f"{path}: damaged: {failure}") from failure
+    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
+        raise ModelError(f"{path}: it does not say what kind of model this is")
+    version = content.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise ModelError(f"{path}: version {version} of the model folder; this program reads up to {VERSION}")
+    return _manifest_of(path, content)
+
+
+def _manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
+    weights, layers, settings = content.get("weights"), content.get("layers", []), content.get("settings", {})
+    if not isinstance(weights, dict) or not all(isinstance(digest, str) for digest in weights.values()):
+        raise ModelError(f"{path}: weights should be an object of file names and their SHA-256")
+    if outside := [name for name in weights if Path(name).name != name or name in ("", "..")]:
+        raise ModelError(f"{path}: weights lie in the model folder itself, not at {listed(outside)}")
+    if not isinstance(layers, list) or not isinstance(settings, dict):
+        raise ModelError(f"{path}: layers should be a list, settings an object")
+    try:
+        recipe = Recipe.from_json(content.get("preprocessing"))
+    except RecipeError as failure:
+        raise ModelError(f"{path}: {failure}") from failure
+    return Manifest(
+        kind=content["kind"],
+        name=str(content.get("name") or content["kind"]),
+        recipe=recipe,
+        weights=weights,
+        layers=tuple(str(layer) for layer in layers),
+        settings=settings,
+        provenance=Provenance.from_json(content),
+    )
+
+
+def check_weights(folder: Path, manifest: Manifest) -> None:
+    """Refuse weights that are not those that the manifest was written for.
+
+    Raises:
+        ModelError: a file is missing or has another hash.
+    """
+    for name, expected in manifest.weights.items():
+        file = folder / name
+        if not file.is_file():
+            raise ModelError(f"{file}: missing; copy the whole model folder")
+        if (found := sha256_of(file)) != expected:
+            raise ModelError(
+                f"{file}: SHA-256 {found[:12]}… is not the {expected[:12]}… of {MANIFEST}; copy the model folder again"
+            )
+
+
+def describe_model(folder: Path) -> Description:
+    """Check a model folder and sum up what it holds.
+
+    Raises:
+        ModelError: it is no model folder, or its weights are not those of its manifest.
+    """
+    manifest = read_manifest(folder)
+    check_weights(folder, manifest)
+    facts = (
+        ("name", manifest.name),
+        ("layers", listed(manifest.layers, 99) or "none to choose from"),
+        *((name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in manifest.settings.items()),
+        ("preprocessing", manifest.recipe.to_text()),
+        ("weights", f"{listed(manifest.weights, 9)}, SHA-256 {manifest.digest}"),
+    )
+    return Description(manifest.kind, facts, manifest.provenance)

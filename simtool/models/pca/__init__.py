@@ -1,0 +1,1 @@
+"""Principal components, exact and in bounded memory."""

@@ -1,0 +1,280 @@
+"""Fitting principal components to images that need not fit in memory.
+
+With fewer images than values, the components are found through the n x n matrix of inner products of the centered
+images: X X' = U S^2 U', and the components are the rows of S^-1 U' X. With fewer values than images, they are the
+eigenvectors of the matrix X'X itself. So the memory is that of a matrix of the smaller side, whatever the size of
+the images; they pass through a scratch file, and are read back by blocks of columns.
+
+References:
+    Turk & Pentland 1991, Eigenfaces for recognition (the matrix of inner products).
+    Yamamoto et al. 2015, Roundoff error analysis of the CholeskyQR2 algorithm.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import DTypeLike, NDArray
+
+from simtool import console
+from simtool.models.errors import ModelError
+from simtool.models.matrices import ColumnBlocks, NpyMatrix
+from simtool.models.pca.eigen import EigenPairs, leading_eigenpairs
+from simtool.models.pca.symmetric import SymmetricMatrix
+
+__all__ = ["PcaFit", "check_request", "fit_components"]
+
+#: Bytes of a block of pixels in memory.
+BLOCK_BYTES = 128 << 20
+#: Multiplications that are done in float64; more are done in float32, twice as fast.
+EXACT_WORK = 3e11
+#: Eigenvalues below this part of the largest are rounding errors of those products.
+NOISE = {np.float32: float(np.finfo(np.float32).eps), np.float64: 1e-12}
+
+
+@dataclass(frozen=True)
+class PcaFit:
+    """Principal components and how well they are known.
+
+    Attributes:
+        mean: (D,) of the images.
+        components: (K, D) rows of unit length, orthogonal, in order of variance; the entry of each that is largest in
+            size is positive, as in scikit-learn.
+        variance: (K,) explained by each component: its eigenvalue / (n - 1).
+        total_variance: of the images, the sum over all dimensions.
+        images: n, how many were fitted.
+        method: ``inner products`` or ``covariance``.
+        solver: ``dense`` or ``lanczos``.
+        residual: of the eigenpairs, see :class:`EigenPairs`.
+        orthogonality: the largest deviation of ``components @ components.T`` from the identity.
+    """
+
+    mean: NDArray[np.float64]
+    components: NpyMatrix
+    variance: NDArray[np.float64]
+    total_variance: float
+    images: int
+    method: str
+    solver: str
+    residual: float
+    orthogonality: float
+
+    def explained(self, count: int) -> float:
+        """The share of the variance that the first ``count`` components explain."""
+        return float(self.variance[:count].sum() / self.total_variance)
+
+
+def check_request(images: int, dimension: int, components: int) -> None:
+    """Find a request that cannot be met, before the work.
+
+    Args:
+        images: at hand.
+        dimension: values of an image.
+        components: wanted.
+
+    Raises:
+        ModelError: there are not so many components, or the matrix would not fit in this machine's memory.
+    """
+    most = min(images - 1, dimension)
+    if not 1 <= components <= most:
+        raise ModelError(
+            f"{images:,} images of {dimension:,} values have 1 to {most:,} components, not {components:,}; "
+            "choose with --components"
+        )
+    side = min(images, dimension)
+    needed = 4 * side * side + 8 * side * min(side, 4 * components + 256)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise ModelError(
+            f"{images:,} images of {dimension:,} values need {needed / 1e9:,.0f} GB of memory, this machine has "
+            f"{memory / 1e9:,.0f} GB; choose a smaller --size, fewer images or fewer --components"
+        )
+
+
+def fit_components(
+    batches: Iterable[NDArray[np.float32]], images: int, dimension: int, components: int, scratch: Path, seed: int = 0
+) -> PcaFit:
+    """Fit principal components to a stream of images.
+
+    Args:
+        batches: each (b, dimension) float32, read once.
+        images: at most this many will come.
+        dimension: values of an image.
+        components: wanted. Fewer are kept where the images span fewer dimensions.
+        scratch: a folder for scratch files.
+        seed: of the eigensolver's start; without influence on the result beyond its residual.
+
+    Returns:
+        The fit.
+
+    Raises:
+        ModelError: too many components are asked for, the images do not differ, or the scratch folder is full.
+    """
+    check_request(images, dimension, components)
+    plan = _Plan(images, dimension, components, scratch, seed)
+    return _by_covariance(batches, plan) if images > dimension else _by_inner_products(batches, plan)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What :func:`fit_components` is asked for."""
+
+    images: int
+    dimension: int
+    components: int
+    scratch: Path
+    seed: int
+
+    @property
+    def precision(self) -> type[np.float32 | np.float64]:
+        """Of the products that make the matrix."""
+        work = self.images * self.dimension * min(self.images, self.dimension)
+        return np.float64 if work <= EXACT_WORK else np.float32
+
+    def pairs(self, matrix: SymmetricMatrix, images: int, mean: NDArray[np.float64]) -> EigenPairs:
+        """The eigenpairs that are wanted of the matrix, without those that are rounding errors.
+
+        Raises:
+            ModelError: there are none.
+        """
+        if matrix.trace() <= 1e-20 * images * float(mean @ mean):
+            raise ModelError("all images are equal: they have no principal components")
+        pairs = leading_eigenpairs(matrix, self.components, self.seed)
+        kept = int(np.sum(pairs.values > NOISE[self.precision] * pairs.values[0]))
+        if kept < self.components:
+            console.warn(
+                f"the images span only {kept:,} dimensions as far as can be told; "
+                f"{kept:,} components are kept instead of {self.components:,}"
+            )
+        return EigenPairs(pairs.values[:kept], pairs.vectors[:, :kept], pairs.residual, pairs.solver)
+
+
+def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFit:
+    width = max(16, BLOCK_BYTES // (4 * plan.images) // 16 * 16)
+    with closing(ColumnBlocks(plan.scratch, plan.images, plan.dimension, width)) as pixels:
+        total = np.zeros(plan.dimension)
+        for batch in batches:
+            pixels.append(batch)
+            total += batch.sum(axis=0, dtype=np.float64)
+        check_request(pixels.written, plan.dimension, plan.components)
+        mean = total / pixels.written
+        products = SymmetricMatrix(pixels.written)
+        for _, centered in _centered(pixels, mean, plan.precision, "inner products"):
+            products.add_product(centered)
+        total_variance = products.trace() / (pixels.written - 1)
+        pairs = plan.pairs(products, pixels.written, mean)
+        del products
+        weights: NDArray[Any] = (pairs.vectors / np.sqrt(pairs.values)).T.astype(plan.precision)
+        rows = NpyMatrix.create(plan.scratch, len(weights), plan.dimension, "the components")
+        for block, centered in _centered(pixels, mean, plan.precision, "components"):
+            rows.write_columns(block, weights @ centered)
+    return _finished(mean, rows, pairs, total_variance, pixels.written, "inner products")
+
+
+def _centered(
+    pixels: ColumnBlocks, mean: NDArray[np.float64], precision: DTypeLike, what: str
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Each block of columns, with its values less their mean."""
+    with console.progress(what, len(pixels.blocks), "blocks") as bar:
+        for block in pixels.blocks:
+            values: NDArray[Any] = pixels.read(block).astype(precision, copy=False)
+            values -= mean[block].astype(precision)
+            yield block, values
+            bar.advance()
+
+
+def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFit:
+    scatter = SymmetricMatrix(plan.dimension)
+    images, total = 0, np.zeros(plan.dimension)
+    origin: NDArray[Any] = np.zeros(plan.dimension)
+    for block in _gathered(batches, max(64, BLOCK_BYTES // (8 * plan.dimension))):
+        if not images:
+            # The mean of the first block: near enough to the mean of all that the outer product which moves the
+            # origin there, at the end, cancels little.
+            origin = block.mean(axis=0, dtype=np.float64).astype(plan.precision)
+        moved: NDArray[Any] = block.astype(plan.precision) - origin
+        scatter.add_product(moved.T)
+        total += moved.sum(axis=0, dtype=np.float64)
+        images += len(block)
+    check_request(images, plan.dimension, plan.components)
+    scatter.subtract_outer(total / np.sqrt(images))
+    total_variance = scatter.trace() / (images - 1)
+    mean = origin + total / images
+    pairs = plan.pairs(scatter, images, mean)
+    rows = NpyMatrix.create(plan.scratch, len(pairs.values), plan.dimension, "the components")
+    for columns in _blocks(rows):
+        rows.write_columns(columns, pairs.vectors[columns].T)
+    return _finished(mean, rows, pairs, total_variance, images, "covariance")
+
+
+def _finished(
+    mean: NDArray[np.float64], rows: NpyMatrix, pairs: EigenPairs, total_variance: float, images: int, method: str
+) -> PcaFit:
+    return PcaFit(
+        mean=mean,
+        orthogonality=_orthonormalize(rows, _blocks(rows)),
+        components=rows,
+        variance=pairs.values / (images - 1),
+        total_variance=total_variance,
+        images=images,
+        method=method,
+        solver=pairs.solver,
+        residual=pairs.residual,
+    )
+
+
+def _gathered(batches: Iterable[NDArray[np.float32]], rows: int) -> Iterator[NDArray[np.float32]]:
+    """Batches joined into blocks of at least so many rows, but for the last."""
+    waiting: list[NDArray[np.float32]] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= rows:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _blocks(rows: NpyMatrix) -> list[slice]:
+    width = max(16, BLOCK_BYTES // (8 * rows.shape[0]))
+    return [slice(start, min(start + width, rows.shape[1])) for start in range(0, rows.shape[1], width)]
+
+
+def _orthonormalize(rows: NpyMatrix, blocks: list[slice]) -> float:
+    """Make rows that are nearly orthonormal so, in place, and give them their sign.
+
+    One step of Cholesky QR: with V V' = L L', the rows of L^-1 V are orthonormal, and as L is triangular the first k of
+    them span what the first k rows of V span.
+
+    Returns:
+        The largest deviation of V V' from the identity afterwards.
+    """
+    factor = scipy.linalg.cholesky(_gram(rows, blocks), lower=True)
+    largest = np.zeros(rows.shape[0], np.float32)
+    for block in blocks:
+        values = scipy.linalg.solve_triangular(
+            factor, rows.read_columns(block).astype(np.float64), lower=True, overwrite_b=True
+        ).astype(np.float32)
+        rows.write_columns(block, values)
+        peaks = values[np.arange(len(values)), np.abs(values).argmax(axis=1)]
+        largest = np.where(np.abs(peaks) > np.abs(largest), peaks, largest)
+    if (largest < 0).any():
+        sign = np.sign(largest)[:, np.newaxis]
+        for block in blocks:
+            rows.write_columns(block, rows.read_columns(block) * sign)
+    return float(np.abs(_gram(rows, blocks) - np.eye(rows.shape[0])).max())
+
+
+def _gram(rows: NpyMatrix, blocks: list[slice]) -> NDArray[np.float64]:
+    gram = np.zeros((rows.shape[0], rows.shape[0]))
+    for block in blocks:
+        values = rows.read_columns(block).astype(np.float64)
+        gram += values @ values.T
+    return gram

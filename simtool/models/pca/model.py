@@ -1,0 +1,160 @@
+"""A PCA as a model: images projected on their principal components."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.images.recipes import Recipe
+from simtool.models.errors import ModelError
+from simtool.models.folder import Manifest, write_manifest
+from simtool.models.interface import Output, TrainedModel
+from simtool.models.matrices import NpyMatrix, read_vector
+from simtool.models.pca.fit import PcaFit
+from simtool.tables.provenance import Provenance
+
+__all__ = ["Pca", "write_log"]
+
+_COMPONENTS, _MEAN, _VARIANCE = "components.npy", "mean.npy", "variance.npy"
+_LOG = "fit.json"
+#: Images that are projected at once. Shorter batches are filled up, so that an image's vector does not depend, in its
+#: last bits, on how many others it shares a matrix product with.
+_ROWS = 64
+
+
+class Pca(TrainedModel):
+    """Principal components of images; the first few of many are those of a smaller fit.
+
+    Args:
+        recipe: what an image goes through first.
+        mean: (D,) of the images that were fitted.
+        components: (K, D) orthonormal rows; only the first ``count`` of them are ever read.
+        variance: (K,) explained by each.
+        count: how many are used.
+        weights: the SHA-256 of the saved weights; None before they are saved.
+    """
+
+    kind: ClassVar[str] = "pca"
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        mean: NDArray[np.float64],
+        components: NpyMatrix,
+        variance: NDArray[np.float64],
+        count: int,
+        weights: str | None = None,
+    ) -> None:
+        self.recipe, self.weights, self.count = recipe, weights, count
+        self._mean, self._stored, self._variance = mean, components, variance
+
+    @classmethod
+    def of(cls, recipe: Recipe, fit: PcaFit) -> Self:
+        """The model that a fit gives."""
+        return cls(recipe, fit.mean, fit.components, fit.variance, len(fit.variance))
+
+    def cut(self, count: int) -> Self:
+        """The same with the first ``count`` components.
+
+        Raises:
+            ModelError: there are not so many.
+        """
+        if not 1 <= count <= self.count:
+            raise ModelError(f"this PCA has 1 to {self.count:,} components to choose, not {count:,}")
+        return type(self)(self.recipe, self._mean, self._stored, self._variance, count, self.weights)
+
+    @cached_property
+    def components(self) -> NDArray[np.float32]:
+        """(count, D) orthonormal rows."""
+        return self._stored.read_rows(self.count)
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        """(count,) the variance that each component explains."""
+        return self._variance[: self.count]
+
+    @cached_property
+    def _center(self) -> NDArray[np.float32]:
+        return self._mean.astype(np.float32)
+
+    def output(self, layer: str | None = None) -> Output:
+        """One value per component. See :meth:`Model.output`."""
+        if layer is not None:
+            raise ModelError(f"a PCA has no layer {layer}, nor any other; --components cuts its {self.count:,}")
+        return Output(f"PCA {self.count}", (self.count,))
+
+    def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
+        """The projections of the centered images on the components. See :meth:`Model.embed`."""
+        flat = images.reshape(len(images), -1)
+        result = np.empty((len(flat), self.output(layer).dimension), np.float32)
+        centered = np.zeros((_ROWS, flat.shape[1]), np.float32)
+        for start in range(0, len(flat), _ROWS):
+            some = flat[start : start + _ROWS]
+            np.subtract(some, self._center, out=centered[: len(some)])
+            result[start : start + len(some)] = (centered @ self.components.T)[: len(some)]
+        return result
+
+    def save(self, folder: Path, provenance: Provenance) -> None:
+        """Write the arrays and ``model.json``. See :meth:`TrainedModel.save`."""
+        self._stored.copy_to(folder / _COMPONENTS, self.count)
+        np.save(folder / _MEAN, self._mean, allow_pickle=False)
+        np.save(folder / _VARIANCE, self.variance, allow_pickle=False)
+        manifest = write_manifest(
+            folder,
+            kind=self.kind,
+            name=self.output().name,
+            recipe=self.recipe,
+            weights=(_COMPONENTS, _MEAN, _VARIANCE),
+            provenance=provenance,
+            settings={"components": self.count},
+        )
+        self.weights = manifest.digest
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest) -> Self:
+        """Open a saved PCA; the components are read when they are needed. See :meth:`TrainedModel.load`."""
+        count = manifest.settings.get("components")
+        if not isinstance(count, int):
+            raise ModelError(f"{folder}: the manifest of a PCA says how many components it has, not {count}")
+        if missing := {_COMPONENTS, _MEAN, _VARIANCE} - manifest.weights.keys():
+            raise ModelError(f"{folder}: a PCA needs {', '.join(sorted(missing))}")
+        components = NpyMatrix.open(folder / _COMPONENTS)
+        dimension = manifest.recipe.dimension
+        if components.shape != (count, dimension):
+            raise ModelError(
+                f"{folder / _COMPONENTS}: {components.shape[0]:,} components of {components.shape[1]:,} values; "
+                f"the manifest says {count} and its preprocessing gives {dimension:,}"
+            )
+        mean, variance = read_vector(folder / _MEAN, dimension), read_vector(folder / _VARIANCE, count)
+        return cls(manifest.recipe, mean, components, variance, count, manifest.digest)
+
+
+def write_log(folder: Path, fit: PcaFit, skipped: dict[str, str]) -> None:
+    """Write ``fit.json``: how the fit went, and what it explains.
+
+    Args:
+        folder: the model folder.
+        fit: what was fitted.
+        skipped: image ids that were left out, and why.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    log: dict[str, Any] = {
+        "images": fit.images,
+        "dimension": fit.components.shape[1],
+        "components": fit.components.shape[0],
+        "method": fit.method,
+        "solver": fit.solver,
+        "residual": fit.residual,
+        "orthogonality": fit.orthogonality,
+        "total_variance": fit.total_variance,
+        "explained_variance_ratio": (fit.variance / fit.total_variance).tolist(),
+        "skipped": skipped,
+    }
+    (folder / _LOG).write_text(json.dumps(log, indent=1) + "\n", "utf-8")

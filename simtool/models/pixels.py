@@ -1,0 +1,35 @@
+"""Pixels: the image itself as its vector."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.images.recipes import Recipe
+from simtool.models.errors import ModelError
+from simtool.models.interface import Model, Output
+from simtool.tables.embeddings import Segment
+
+__all__ = ["Pixels"]
+
+
+class Pixels(Model):
+    """The values of an image, row by row, as one vector; each pixel's colors are a segment of it.
+
+    Args:
+        recipe: what an image goes through; decides the length of the vector.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+
+    def output(self, layer: str | None = None) -> Output:
+        """Height x width segments of three values. See :meth:`Model.output`."""
+        if layer is not None:
+            raise ModelError(f"pixels have no layer {layer}, nor any other")
+        height, width, channels = self.recipe.shape
+        return Output("pixels", self.recipe.shape, (Segment("pixels", channels, height * width),))
+
+    def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
+        """The images, flattened. See :meth:`Model.embed`."""
+        return images.reshape(len(images), self.output(layer).dimension)

@@ -1,0 +1,31 @@
+"""The kinds of model that a folder can hold."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from simtool.errors import listed
+from simtool.models.errors import ModelError
+from simtool.models.folder import check_weights, read_manifest
+from simtool.models.interface import TrainedModel
+
+__all__ = ["KINDS", "load_model"]
+
+#: Where the class of each kind is; imported when a folder of that kind is loaded.
+KINDS: dict[str, tuple[str, str]] = {"pca": ("simtool.models.pca.model", "Pca")}
+
+
+def load_model(folder: Path) -> TrainedModel:
+    """Load the model in a folder, whatever its kind.
+
+    Raises:
+        ModelError: it is no model folder, of an unknown kind, or damaged.
+    """
+    manifest = read_manifest(folder)
+    if manifest.kind not in KINDS:
+        raise ModelError(f"{folder}: unknown kind of model {manifest.kind}; this program knows {listed(KINDS, 9)}")
+    check_weights(folder, manifest)
+    module, name = KINDS[manifest.kind]
+    kind: type[TrainedModel] = getattr(import_module(module), name)
+    return kind.load(folder, manifest)

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from simtool.images.recipes import Recipe, named_recipe
+from simtool.models.registry import load_model
+from simtool.tables.embeddings import Segment, open_embeddings
+from simtool.tables.provenance import sha256_of
+from tests.photographs import prepared, write_table
+
+Simtool = Callable[..., Any]
+SIZE = ("--size", "8")
+COUNT = 13
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirteen photographs and their table, which tests leave as they are."""
+    home = tmp_path_factory.mktemp("home")
+    write_table(home, COUNT, split=["train"] * 9 + ["test"] * 4)
+    return home
+
+
+@pytest.fixture
+def pca(simtool: Simtool, home: Path) -> Path:
+    """A PCA of them."""
+    if not (home / "pca").exists():
+        assert simtool("fit-pca", home / "images.parquet", "--out", home / "pca", *SIZE, "--components", 6).code == 0
+    return home / "pca"
+
+
+def pixels(home: Path) -> Any:
+    return np.stack([prepared(home / f"photographs/{number}.jpg", 0.8, 8).ravel() for number in range(COUNT)])
+
+
+def test_pixels_are_those_of_the_study_in_the_order_of_the_table(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pixels.parquet"
+    ran = simtool("embed", home / "images.parquet", "--model", "pixels", "--out", out, *SIZE)
+    assert ran.code == 0
+    assert ran.err.splitlines()[:2] == [
+        f"read   {home / 'images.parquet'}: 13 images",
+        f"wrote  {out}: 13 vectors of 192 values (pixels)",
+    ]
+    table = open_embeddings(out)
+    assert table.image_id.tolist() == [f"bird-{number}" for number in range(COUNT)]
+    np.testing.assert_array_equal(table.read(), pixels(home))
+
+
+def test_the_metadata_of_pixels_are_those_of_the_contract(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    simtool("embed", home / "images.parquet", "--model", "pixels", "--out", tmp_path / "e.parquet")
+    table = open_embeddings(tmp_path / "e.parquet")
+    assert table.info.name == "pixels"
+    assert table.info.shape == (128, 128, 3)
+    assert table.info.segments == (Segment("pixels", 3, 16_384),)
+    assert table.info.model is None
+    assert table.info.preprocessing is not None
+    assert Recipe.from_json(json.loads(table.info.preprocessing)) == named_recipe("study")
+    assert table.provenance is not None
+    assert [entry.sha256 for entry in table.provenance.inputs] == [sha256_of(home / "images.parquet")]
+
+
+def test_a_pca_embeds_with_its_own_preprocessing(simtool: Simtool, home: Path, pca: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pca.parquet"
+    ran = simtool("embed", home / "images.parquet", "--model", pca, "--out", out)
+    assert ran.code == 0
+    assert f"read   {pca}: PCA 6" in ran.err
+    table, model = open_embeddings(out), load_model(pca)
+    np.testing.assert_array_equal(table.read(), model.embed(pixels(home).reshape(COUNT, 8, 8, 3)))
+    assert (table.info.name, table.info.dimension, table.info.model) == ("PCA 6", 6, model.weights)
+    assert table.info.preprocessing == model.recipe.to_text()
+    assert table.provenance is not None
+    assert [Path(entry.name).name for entry in table.provenance.inputs] == ["images.parquet", "model.json"]
+
+
+def test_components_cut_a_pca(simtool: Simtool, home: Path, pca: Path, tmp_path: Path) -> None:
+    whole, few = tmp_path / "whole.parquet", tmp_path / "few.parquet"
+    simtool("embed", home / "images.parquet", "--model", pca, "--out", whole)
+    simtool("embed", home / "images.parquet", "--model", pca, "--out", few, "--components", 2)
+    assert open_embeddings(few).info.name == "PCA 2"
+    np.testing.assert_allclose(open_embeddings(few).read(), open_embeddings(whole).read()[:, :2], atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+@pytest.mark.parametrize("model", ["pixels", "pca"])
+def test_shards_equal_the_whole_table(
+    simtool: Simtool, home: Path, pca: Path, tmp_path: Path, model: str, count: int
+) -> None:
+    options = ("--model", "pixels", *SIZE) if model == "pixels" else ("--model", pca)
+    simtool("embed", home / "images.parquet", *options, "--out", tmp_path / "whole.parquet")
+    for index in reversed(range(count)):
+        ran = simtool(
+            "embed", home / "images.parquet", *options, "--out", tmp_path / "parts", "--shard", f"{index}/{count}"
+        )
+        assert ran.code == 0
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == [
+        f"part-{index:05d}-of-{count:05d}.parquet" for index in range(count)
+    ]
+    whole, parts = open_embeddings(tmp_path / "whole.parquet"), open_embeddings(tmp_path / "parts")
+    assert parts.info == whole.info
+    np.testing.assert_array_equal(parts.image_id, whole.image_id)
+    np.testing.assert_array_equal(parts.read(), whole.read())
+
+
+def test_there_can_be_more_shards_than_images(simtool: Simtool, tmp_path: Path) -> None:
+    images = write_table(tmp_path, 2)
+    for index in range(3):
+        options = ("--out", tmp_path / "parts", "--shard", f"{index}/3")
+        assert simtool("embed", images, "--model", "pixels", *SIZE, *options).code == 0
+    assert open_embeddings(tmp_path / "parts").image_id.tolist() == ["bird-0", "bird-1"]
+
+
+def test_batch_size_changes_nothing(simtool: Simtool, home: Path, pca: Path, tmp_path: Path) -> None:
+    tables = []
+    for size in (1, 5, 64):
+        simtool("embed", home / "images.parquet", "--model", pca, "--out", tmp_path / "e.parquet", "--batch-size", size)
+        tables.append(open_embeddings(tmp_path / "e.parquet").read())
+    np.testing.assert_array_equal(tables[0], tables[1])
+    np.testing.assert_array_equal(tables[0], tables[2])
+
+
+def test_split_name_and_half_precision_can_be_chosen(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "e.parquet"
+    options = (*SIZE, "--split", "test", "--name", "colors", "--float16", "--crop", "1")
+    assert simtool("embed", home / "images.parquet", "--model", "pixels", "--out", out, *options).code == 0
+    table = open_embeddings(out)
+    assert table.image_id.tolist() == [f"bird-{number}" for number in range(9, 13)]
+    assert (table.info.name, str(table.dtype)) == ("colors", "float16")
+    expected = prepared(home / "photographs/9.jpg", 1, 8).ravel().astype(np.float16)
+    np.testing.assert_array_equal(table.read(dtype=np.float16)[0], expected)
+
+
+def test_another_program_reads_the_table(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    simtool("embed", home / "images.parquet", "--model", "pixels", "--out", tmp_path / "e.parquet", *SIZE)
+    frame = pd.read_parquet(tmp_path / "e.parquet")
+    np.testing.assert_array_equal(np.stack(list(frame["embedding"])), pixels(home))
+
+
+def test_a_corrupt_photograph_is_named_or_skipped_and_recorded(simtool: Simtool, tmp_path: Path) -> None:
+    images, out = write_table(tmp_path, 6), tmp_path / "e.parquet"
+    file = tmp_path / "photographs" / "2.jpg"
+    file.write_bytes(file.read_bytes()[:-9])
+    ran = simtool("embed", images, "--model", "pixels", "--out", out, *SIZE)
+    assert ran.code == 1
+    assert f"error: bird-2: {file} cannot be decoded: image file is truncated" in ran.err
+    assert not out.exists()
+    ran = simtool("embed", images, "--model", "pixels", "--out", out, *SIZE, "--skip-bad")
+    assert ran.code == 0
+    assert "warning: left out 1 images: bird-2" in ran.err
+    assert f"wrote  {out}: 5 vectors" in ran.err
+    table = open_embeddings(out)
+    assert table.info.skipped == ("bird-2",)
+    assert table.image_id.tolist() == ["bird-0", "bird-1", "bird-3", "bird-4", "bird-5"]
+    expected = [prepared(tmp_path / f"photographs/{number}.jpg", 0.8, 8).ravel() for number in (0, 1, 3, 4, 5)]
+    np.testing.assert_array_equal(table.read(), expected)
+    assert "(1 skipped: bird-2)" in simtool("show", out).out
+
+
+def test_skipped_photographs_of_shards_are_gathered(simtool: Simtool, tmp_path: Path) -> None:
+    images = write_table(tmp_path, 6)
+    for number in (0, 1, 5):
+        (tmp_path / f"photographs/{number}.jpg").write_bytes(b"spoilt")
+    for index in range(3):  # of the first part nothing is left
+        options = ("--shard", f"{index}/3", "--skip-bad")
+        assert simtool("embed", images, "--model", "pixels", "--out", tmp_path / "parts", *SIZE, *options).code == 0
+    table = open_embeddings(tmp_path / "parts")
+    assert table.info.skipped == ("bird-0", "bird-1", "bird-5")
+    assert table.image_id.tolist() == ["bird-2", "bird-3", "bird-4"]
+
+
+def test_a_table_of_corrupt_photographs_only_is_an_error(simtool: Simtool, tmp_path: Path) -> None:
+    images = write_table(tmp_path, 2)
+    for number in range(2):
+        (tmp_path / f"photographs/{number}.jpg").write_bytes(b"spoilt")
+    ran = simtool("embed", images, "--model", "pixels", "--out", tmp_path / "e.parquet", "--skip-bad")
+    assert ran.code == 1
+    assert "error: no image can be decoded; left out 2 images: bird-0" in ran.err
+    assert not (tmp_path / "e.parquet").exists()
+
+
+def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_path: Path) -> None:
+    images = write_table(tmp_path, 6)
+    for number in range(4):
+        (tmp_path / f"photographs/{number}.jpg").unlink()
+    ran = simtool("embed", images, "--model", "pixels", "--out", tmp_path / "e.parquet", "--skip-bad")
+    assert ran.code == 1
+    assert "error: 4 of 6 images have no file: bird-0 (" in ran.err
+    assert "and 1 more" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--model", "pixel"), "pixel: no such model folder"),
+        (("--model", "pixels", "--layer", "final"), "pixels have no layer final"),
+        (("--model", "pixels", "--components", "3"), "pixels: it has no components"),
+        (("--model", "pixels", "--recipe", "caffe"), "no recipe is called caffe"),
+        (("--model", "PCA", "--layer", "final"), "no layer final, nor any other; --components cuts its 6"),
+        (("--model", "PCA", "--components", "7"), "1 to 6 components to choose, not 7"),
+        (("--model", "pixels", "--split", "dev"), "no image has split dev"),
+    ],
+)
+def test_a_wrong_choice_is_one_line(
+    simtool: Simtool, home: Path, pca: Path, tmp_path: Path, options: tuple[str, ...], complaint: str
+) -> None:
+    arguments = [pca if option == "PCA" else option for option in options]
+    ran = simtool("embed", home / "images.parquet", "--out", tmp_path / "e.parquet", *arguments)
+    assert ran.code == 1
+    assert complaint in ran.err.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--model", "PCA", "--size", "64"), "--size is for --model pixels"),
+        (("--model", "PCA", "--recipe", "study", "--crop", "1"), "--recipe, --crop is for --model pixels"),
+        (("--model", "pixels", "--shard", "4/4"), "I from 0 to N-1"),
+        (("--model", "pixels", "--shard", "1"), "I from 0 to N-1"),
+        (("--model", "pixels", "--batch-size", "0"), "--batch-size"),
+        ((), "--model"),
+    ],
+)
+def test_wrong_usage_has_exit_code_2(
+    simtool: Simtool, home: Path, pca: Path, tmp_path: Path, options: tuple[str, ...], complaint: str
+) -> None:
+    arguments = [pca if option == "PCA" else option for option in options]
+    ran = simtool("embed", home / "images.parquet", "--out", tmp_path / "e.parquet", *arguments)
+    assert ran.code == 2
+    assert complaint in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_of_images_is_not_overwritten(simtool: Simtool, tmp_path: Path) -> None:
+    images = write_table(tmp_path, 2)
+    before = images.read_bytes()
+    assert simtool("embed", images, "--model", "pixels", "--out", images).code == 2
+    assert images.read_bytes() == before
+
+
+def test_an_unwritable_place_is_found_before_the_work(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path, tmp_path / "file" / "e.parquet"):
+        ran = simtool("embed", home / "images.parquet", "--model", "pixels", "--out", out)
+        assert ran.code == 1
+        assert ran.err.splitlines()[-1].startswith("error: ")
+        assert "decod" not in ran.err

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simtool.images.recipes import named_recipe
+from simtool.models.errors import ModelError
+from simtool.models.folder import (
+    Manifest,
+    check_weights,
+    describe_model,
+    model_folder,
+    read_manifest,
+    write_manifest,
+)
+from simtool.models.registry import load_model
+from simtool.tables.provenance import Provenance
+
+ORIGIN = Provenance.of(["fit-pca", "images.parquet"], [])
+
+
+def written(folder: Path, **files: bytes) -> Manifest:
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return write_manifest(
+        folder, "net", "Net 5", named_recipe("study"), files, ORIGIN, ("logits", "final"), {"width": 5}
+    )
+
+
+def test_a_manifest_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    manifest = written(tmp_path / "model", a=b"1", b=b"2")
+    assert read_manifest(tmp_path / "model") == manifest
+    check_weights(tmp_path / "model", manifest)
+
+
+def test_model_json_says_what_the_contract_asks_for(tmp_path: Path) -> None:
+    manifest = written(tmp_path / "model", a=b"1")
+    content = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert content["kind"] == "net"
+    assert content["preprocessing"]["name"] == "study"
+    assert content["layers"] == ["logits", "final"]
+    assert content["command"] == ["fit-pca", "images.parquet"]
+    assert content["created_by"].startswith("simtool ")
+    assert content["sha256"] == manifest.digest
+
+
+def test_the_digest_is_that_of_the_only_file_or_of_the_list_that_sha256sum_prints(tmp_path: Path) -> None:
+    one, two = hashlib.sha256(b"1").hexdigest(), hashlib.sha256(b"2").hexdigest()
+    assert written(tmp_path / "model", a=b"1").digest == one
+    both = hashlib.sha256(f"{one}  a\n{two}  b\n".encode()).hexdigest()
+    assert written(tmp_path / "model", b=b"2", a=b"1").digest == both
+
+
+def test_changed_and_missing_weights_are_named(tmp_path: Path) -> None:
+    manifest = written(tmp_path / "model", a=b"1", b=b"2")
+    (tmp_path / "model" / "a").write_bytes(b"3")
+    with pytest.raises(ModelError, match=r"model/a: SHA-256 .* is not the"):
+        check_weights(tmp_path / "model", manifest)
+    (tmp_path / "model" / "a").unlink()
+    with pytest.raises(ModelError, match="model/a: missing"):
+        check_weights(tmp_path / "model", manifest)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"kind": None}, "does not say what kind"),
+        ({"version": 2}, "version 2 of the model folder; this program reads up to 1"),
+        ({"version": None}, "version None"),
+        ({"weights": ["a"]}, "weights should be an object"),
+        ({"weights": {"a": 5}}, "weights should be an object"),
+        ({"weights": {"../a": "5"}}, r"in the model folder itself, not at \.\./a"),
+        ({"weights": {"/etc/passwd": "5"}}, "not at /etc/passwd"),
+        ({"weights": {"..": "5"}}, "not at"),
+        ({"layers": "final"}, "layers should be a list"),
+        ({"settings": 3}, "settings an object"),
+        ({"preprocessing": "study"}, "not a recipe"),
+    ],
+)
+def test_a_manifest_from_elsewhere_is_checked(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
+    written(tmp_path, a=b"1")
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelError, match=complaint):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "\x00", "[" * 100_000])
+def test_a_damaged_manifest_is_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(ModelError, match=r"model\.json: (damaged|it does not say)"):
+        read_manifest(tmp_path)
+
+
+def test_what_is_no_model_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model folder"):
+        load_model(tmp_path / "absent")
+    with pytest.raises(ModelError, match=r"not a model folder, it has no model\.json"):
+        load_model(tmp_path)
+
+
+def test_an_unknown_kind_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+    written(tmp_path, a=b"1")
+    with pytest.raises(ModelError, match="unknown kind of model net; this program knows pca"):
+        load_model(tmp_path)
+
+
+def test_a_description_sums_up(tmp_path: Path) -> None:
+    manifest = written(tmp_path, a=b"1")
+    description = describe_model(tmp_path)
+    facts = dict(description.facts)
+    assert description.kind == "net"
+    assert description.provenance == ORIGIN
+    assert facts["layers"] == "logits, final"
+    assert facts["width"] == "5"
+    assert manifest.digest in facts["weights"]
+
+
+def test_a_model_replaces_a_model_but_nothing_else(tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    for weights in (b"1", b"2"):
+        with model_folder(out) as folder:
+            written(folder, a=weights)
+    assert (out / "a").read_bytes() == b"2"
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "a.jpg").touch()
+    with pytest.raises(ModelError, match="other things in it"), model_folder(tmp_path / "photographs"):
+        pass
+    assert (tmp_path / "photographs" / "a.jpg").exists()
+
+
+def test_a_failure_leaves_the_older_model(tmp_path: Path) -> None:
+    with model_folder(tmp_path / "model") as folder:
+        written(folder, a=b"1")
+    with pytest.raises(RuntimeError, match="in the middle"), model_folder(tmp_path / "model") as folder:
+        (folder / "a").write_bytes(b"half")
+        raise RuntimeError("in the middle")
+    assert (tmp_path / "model" / "a").read_bytes() == b"1"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
