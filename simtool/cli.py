@@ -10,7 +10,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from simtool import __version__, console
-from simtool.commands import demo, embed, fetch_cub, fetch_judgments, fit_pca, import_trials, index_images, report, show
+from simtool.commands import (
+    demo,
+    embed,
+    fetch_cub,
+    fetch_judgments,
+    fit_pca,
+    import_trials,
+    index_images,
+    report,
+    score,
+    show,
+)
 from simtool.commands.stage import invocation
 from simtool.errors import SimtoolError
 
@@ -31,6 +42,7 @@ app.command("import-trials", short_help="Turn judgments into a table of trials")
 app.command("index-images", short_help="Turn a folder of images into a table")(index_images.index_images)
 app.command("fit-pca", short_help="Fit principal components to images")(fit_pca.fit_pca)
 app.command("embed", short_help="Turn images into a table of vectors")(embed.embed)
+app.command("score", short_help="Predict judgments from distances of vectors")(score.score)
 app.command("report", short_help="Say how well each model predicts the judgments")(report.report)
 app.command("demo", short_help="Run the whole chain on generated toy birds")(demo.demo)
 app.command("show")(show.show)

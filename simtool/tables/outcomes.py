@@ -47,7 +47,7 @@ _SCHEMA = pa.schema(
         pa.field("log_likelihood", pa.float32()),
     ]
 )
-#: Trials in a row group: bounds the memory of writing.
+#: Trials in a row group: written one after the other, they bound the memory of writing.
 _GROUP_ROWS = 1 << 17
 
 
@@ -101,19 +101,24 @@ class OutcomesWriter:
         Raises:
             OSError: the disk is full.
         """
-        columns = judgment_columns(outcomes.trials)
-        inside = np.arange(outcomes.credits.shape[1]) < _comparisons(outcomes.trials)[:, None]
-        count = len(outcomes.trials)
+        for start in range(0, len(outcomes.trials), _GROUP_ROWS):
+            self._write_group(outcomes, slice(start, start + _GROUP_ROWS))
+
+    def _write_group(self, outcomes: Outcomes, rows: slice) -> None:
+        trials = outcomes.trials.take(rows)
+        columns = judgment_columns(trials)
+        inside = np.arange(outcomes.credits.shape[1]) < _comparisons(trials)[:, None]
+        relations, likelihood = outcomes.relations, outcomes.log_likelihood
         columns |= {
-            "model": _constant(outcomes.model, count),
-            "distance": _constant(outcomes.distance, count),
-            "credits": lists_of(outcomes.credits, inside, pa.float32()),
-            "relations": _nullable(outcomes.relations, lambda matrix: lists_of(matrix, inside, pa.int8()), count),
-            **{name: pa.array(getattr(outcomes, name), pa.float32()) for name in _SCORES},
-            "log_likelihood": _nullable(outcomes.log_likelihood, lambda values: pa.array(values, pa.float32()), count),
+            "model": _constant(outcomes.model, len(trials)),
+            "distance": _constant(outcomes.distance, len(trials)),
+            "credits": lists_of(outcomes.credits[rows], inside, pa.float32()),
+            "relations": pa.nulls(len(trials)) if relations is None else lists_of(relations[rows], inside, pa.int8()),
+            **{name: pa.array(getattr(outcomes, name)[rows], pa.float32()) for name in _SCORES},
+            "log_likelihood": pa.array(likelihood[rows]) if likelihood is not None else pa.nulls(len(trials)),
         }
         arrays = [columns[field.name].cast(field.type) for field in self._schema]
-        self._writer.write_table(pa.table(arrays, schema=self._schema), row_group_size=_GROUP_ROWS)
+        self._writer.write_table(pa.table(arrays, schema=self._schema))
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -128,10 +133,6 @@ def _comparisons(trials: Trials) -> NDArray[np.int64]:
 
 def _constant(text: str, count: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([text]))
-
-
-def _nullable(values: NDArray[Any] | None, convert: Any, count: int) -> pa.Array:
-    return pa.nulls(count) if values is None else convert(values)
 
 
 def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:

@@ -162,8 +162,8 @@ class Trials:
     def __len__(self) -> int:
         return len(self.query)
 
-    def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Trials:
-        """The trials at the given positions (or where a mask is true), over the same vocabulary."""
+    def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> Trials:
+        """The trials at the given positions (or where a mask is true, or in a slice), over the same vocabulary."""
         columns = (field.name for field in fields(self) if field.name not in ("images", "types"))
         return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 

@@ -1,0 +1,142 @@
+"""``simtool score``: embeddings and judgments become outcomes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simtool import console
+from simtool.commands.stage import stage
+from simtool.errors import SimtoolError, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from simtool.similarity.tally import Tally
+    from simtool.tables.embeddings import EmbeddingTable
+
+__all__ = ["score"]
+
+
+def score(
+    tables: Annotated[list[Path], typer.Argument(metavar="TABLE...", help="Tables of embeddings.")],
+    trials: Annotated[Path, typer.Option("--trials", metavar="TRIALS", help="A table of trials.")],
+    out: Annotated[Path, typer.Option("--out", metavar="OUTCOMES", help="The table of outcomes to write.")],
+    distance: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--distance",
+            metavar="D",
+            help="mse, cosine, mse/segments, cosine/segments, euclidean, manhattan, dot or correlation; "
+            "may be given several times. [mse and cosine]",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="IMAGES",
+            help="Note for each comparison which references share the query's class and group.",
+        ),
+    ] = None,
+) -> None:
+    """Say for each judgment what each model predicts from the distances between its embeddings.
+
+    A model predicts that people select the reference nearest to the query. Ties have half credit.
+    mse/segments and cosine/segments average the distance within each segment of a vector: pixels
+    (the study's cosine of pixels), or the scales of a flow. Comparisons are those of float64.
+
+    \b
+    Example:
+      simtool score pixels.parquet resnet.parquet --trials trials.parquet --out outcomes.parquet
+      simtool score pixels.parquet --trials trials.parquet --distance cosine/segments --out out.parquet
+    """
+    from simtool.similarity.distances import DISTANCES
+    from simtool.similarity.pairs import TrialPairs
+    from simtool.similarity.relations import relations_of
+    from simtool.similarity.scoring import DEFAULT_DISTANCES, score_table
+    from simtool.similarity.tally import tally
+    from simtool.tables.embeddings import open_embeddings
+    from simtool.tables.images import read_images
+    from simtool.tables.outcomes import OutcomesWriter
+    from simtool.tables.trials import read_trials
+
+    distances = list(dict.fromkeys(distance or DEFAULT_DISTANCES))
+    if unknown := [name for name in distances if name not in DISTANCES]:
+        raise typer.BadParameter(f"no distance is called {listed(unknown)}; there are {', '.join(DISTANCES)}")
+
+    with stage("score") as run:
+        judgments = read_trials(trials)
+        run.read(trials, f"{len(judgments):,} trials, {_types(judgments.types)}")
+        opened = [open_embeddings(path) for path in tables]
+        for path, table in zip(tables, opened, strict=True):
+            run.read(path, f"{len(table):,} vectors of {table.info.dimension:,} values")
+        labels = _labels(opened)
+        relations = None
+        if images is not None:
+            table_of_images = read_images(images)
+            run.read(images, f"{len(table_of_images):,} images")
+            relations = relations_of(judgments, table_of_images)
+        pairs = TrialPairs.of(judgments)
+        for table in opened:
+            table.rows_of(judgments.images[pairs.used])
+
+        tallies: list[Tally] = []
+        with OutcomesWriter(out, run.provenance()) as writer:
+            for label, table in zip(labels, opened, strict=True):
+                with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
+                    for outcomes in score_table(table, pairs, distances, label, relations, bar.advance):
+                        writer.write(outcomes)
+                        tallies.extend(tally(outcomes))
+        rows = len(judgments) * len(labels) * len(distances)
+        run.wrote(out, f"{rows:,} rows: {listed(labels, 4)} by {listed(distances, len(DISTANCES))}")
+    console.result(_summary(tallies))
+
+
+def _types(types: Sequence[object]) -> str:
+    return listed(sorted(str(kind) for kind in types), 5)
+
+
+def _labels(tables: Sequence[EmbeddingTable]) -> list[str]:
+    """What each model is called: the table's name, with the file's where several tables have the same.
+
+    Raises:
+        SimtoolError: two tables have the same name and the same file name.
+    """
+    names = Counter(table.info.name for table in tables)
+    labels = [
+        table.info.name if names[table.info.name] == 1 else f"{table.info.name} ({table.path.stem})" for table in tables
+    ]
+    for label, count in Counter(labels).items():
+        if count > 1:
+            files = [table.path for table, own in zip(tables, labels, strict=True) if own == label]
+            raise SimtoolError(f"{listed(files)} would all be called {label}: rename a file, or give a table once")
+    return labels
+
+
+def _summary(tallies: Sequence[Tally]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "distance", "trials"):
+        table.add_column(heading)
+    for heading in ("triplet accuracy", "comparisons", "ties"):
+        table.add_column(heading, justify="right")
+    for cells in _rows(tallies):
+        table.add_row(*cells)
+    return table
+
+
+def _rows(tallies: Sequence[Tally]) -> Iterator[tuple[str, ...]]:
+    """A line for each tally; what the line above says already is left out."""
+    before = ("", "")
+    for one in tallies:
+        model, distance = one.model, one.distance
+        shown = ("" if model == before[0] else model, "" if (model, distance) == before else distance)
+        yield *shown, one.trials, f"{one.accuracy:.4f}", f"{one.comparisons:,}", f"{one.ties:,}"
+        before = (model, distance)

@@ -1,0 +1,139 @@
+"""Vectors by blocks of columns: what the sums over coordinates are streamed from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.tables.embeddings import EmbeddingTable
+
+__all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of"]
+
+#: Vectors of more bytes than this are spooled to a scratch file instead of held in memory.
+MEMORY = 4 << 30
+#: Bytes of one vector's piece in a block: with the pieces of a tile of pairs it fills the processor's cache.
+_PIECE = 4096
+#: Bytes of a block at most; many vectors make it narrower.
+_BLOCK = 256 << 20
+#: Rows that are spooled at a time, in bytes.
+_ROWS = 32 << 20
+
+
+class Columns(Protocol):
+    """n vectors of one dimension, read by blocks of columns.
+
+    Attributes:
+        count: n.
+        dimension: D.
+        dtype: float32 or float64.
+    """
+
+    count: int
+    dimension: int
+    dtype: np.dtype[Any]
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """The columns ``start`` to ``stop`` of all vectors, (n, stop - start), C-contiguous."""
+        ...
+
+
+class HeldColumns:
+    """Vectors that are held in memory.
+
+    Args:
+        vectors: (n, D); anything but float32 is taken as float64.
+    """
+
+    def __init__(self, vectors: NDArray[Any]) -> None:
+        self.dtype = _exact_type(vectors.dtype)
+        self._vectors = vectors.astype(self.dtype, copy=False)
+        self.count, self.dimension = vectors.shape
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """See :class:`Columns`."""
+        return np.ascontiguousarray(self._vectors[:, start:stop])
+
+
+class SpooledColumns:
+    """Vectors too large to be held: a nameless scratch file keeps each block of columns in one piece.
+
+    Args:
+        table: where they come from.
+        rows: (n,) which vectors, in order.
+    """
+
+    def __init__(self, table: EmbeddingTable, rows: NDArray[np.intp]) -> None:
+        self.count, self.dimension, self.dtype = rows.size, table.info.dimension, _exact_type(table.dtype)
+        self._width = block_width(self.count, self.dtype)
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
+        step = max(1, _ROWS // (self.dimension * self.dtype.itemsize))
+        for start in range(0, self.count, step):
+            self._append(start, table.read(rows[start : start + step], self.dtype))
+
+    def _append(self, row: int, vectors: NDArray[Any]) -> None:
+        for start in range(0, self.dimension, self._width):
+            piece = np.ascontiguousarray(vectors[:, start : start + self._width])
+            self._file.seek(self._offset(start, row, piece.shape[1]))
+            self._file.write(piece.data)
+
+    def _offset(self, start: int, row: int, width: int) -> int:
+        return (start * self.count + row * width) * self.dtype.itemsize
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """See :class:`Columns`."""
+        block = np.empty((self.count, stop - start), self.dtype)
+        for piece in range(start // self._width * self._width, stop, self._width):
+            stored = self._stored(piece)
+            low, high = max(start, piece), min(stop, piece + stored.shape[1])
+            block[:, low - start : high - start] = stored[:, low - piece : high - piece]
+        return block
+
+    def _stored(self, start: int) -> NDArray[Any]:
+        """The block of columns that begins at ``start``, as it lies in the file."""
+        block = np.empty((self.count, min(self._width, self.dimension - start)), self.dtype)
+        self._file.seek(self._offset(start, 0, block.shape[1]))
+        self._file.readinto(block.data.cast("B"))
+        return block
+
+    def close(self) -> None:
+        """Free the space on disk."""
+        self._file.close()
+
+
+def _exact_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type that holds the stored values exactly: float32 for halves and singles, else float64."""
+    return np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
+
+
+def block_width(count: int, dtype: np.dtype[Any]) -> int:
+    """How many columns of ``count`` vectors to read at a time."""
+    return max(16, min(_PIECE, _BLOCK // count) // dtype.itemsize)
+
+
+@contextmanager
+def columns_of(table: EmbeddingTable, rows: NDArray[np.intp], memory: int = MEMORY) -> Iterator[Columns]:
+    """Open some vectors of a table for reading by columns; they are read from the table once.
+
+    Args:
+        table: of embeddings.
+        rows: (n,) which vectors, in order.
+        memory: bytes that may be held; more than that goes to a scratch file in ``TMPDIR``.
+
+    Raises:
+        TableError: a vector holds NaN or infinity.
+        OSError: the scratch file finds no room.
+    """
+    dtype = _exact_type(table.dtype)
+    if rows.size * table.info.dimension * dtype.itemsize <= memory:
+        yield HeldColumns(table.read(rows, dtype))
+        return
+    spooled = SpooledColumns(table, rows)
+    try:
+        yield spooled
+    finally:
+        spooled.close()
