@@ -1,0 +1,55 @@
+"""Models that know only the labels of the birds, on the real judgments: their accuracies follow from the data alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simtool.datasets.importing import import_judgments
+from simtool.similarity.scoring import score_vectors
+from simtool.similarity.tally import tally
+from simtool.tables.trials import Trials
+
+
+@pytest.fixture(scope="module")
+def trials(birds16: Path) -> Trials:
+    return import_judgments(birds16 / "obs_2018.hdf5", catalog=birds16 / "catalog.csv").judgments.trials
+
+
+def one_hot(trials: Trials, depth: int) -> NDArray[np.float32]:
+    """(n, labels) from the ``depth``-th folder of each image's id: its family, or its species."""
+    labels = [str(name).split("/")[depth] for name in trials.images]
+    return np.eye(len(set(labels)), dtype=np.float32)[np.unique(labels, return_inverse=True)[1]]
+
+
+FAMILY, SPECIES = -3, -2
+
+
+@pytest.mark.parametrize("distance", ["mse", "cosine", "manhattan", "dot"])
+@pytest.mark.parametrize(
+    ("labels", "ranked", "chosen", "pooled"),
+    [((SPECIES,), 0.601, 0.603, 0.601), ((FAMILY,), 0.715, 0.625, 0.709), ((FAMILY, SPECIES), 0.743, 0.667, 0.739)],
+)
+def test_labels_alone_predict_so_much(
+    labels: tuple[int, ...], ranked: float, chosen: float, pooled: float, distance: str, trials: Trials
+) -> None:
+    vectors = np.concatenate([one_hot(trials, depth) for depth in labels], axis=1)
+    (outcomes,) = score_vectors(vectors, trials, [distance])
+    found = {one.trials: (round(one.accuracy, 3), one.comparisons) for one in tally(outcomes)}
+    assert found == {"8-rank-2": (ranked, 114_036), "2-choose-1": (chosen, 7_520), "all": (pooled, 121_556)}
+
+
+def test_species_alone_leave_most_comparisons_tied(trials: Trials) -> None:
+    (outcomes,) = score_vectors(one_hot(trials, SPECIES), trials, ["mse"])
+    everything = next(one for one in tally(outcomes) if one.trials == "all")
+    same = one_hot(trials, SPECIES).argmax(axis=1)
+    shown = np.where(trials.references < 0, -1, same[trials.references])
+    without = (shown != same[trials.query][:, None]).all(axis=1)
+    for kind, count in (("8-rank-2", 4_670), ("2-choose-1", 4_098)):
+        rows = np.flatnonzero([str(trials.types[index]) == kind for index in trials.type_index])
+        assert without[rows].sum() == count
+        assert (np.nan_to_num(outcomes.credits[rows][without[rows]], nan=0.5) == 0.5).all()
+    assert everything.ties > everything.comparisons / 2
