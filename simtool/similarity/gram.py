@@ -44,19 +44,28 @@ def gram_tiles(pairs: Pairs) -> list[GramTile]:
     tile = pairs.first // side * across + pairs.second // side
     starts = [0, *(np.flatnonzero(tile[1:] != tile[:-1]) + 1).tolist()]
     return [
-        GramTile(_extent(int(tile[start]) // across), _extent(int(tile[start]) % across), slice(start, stop))
+        _tile(int(tile[start]) // across, int(tile[start]) % across, pairs.images, slice(start, stop))
         for start, stop in pairwise([*starts, len(pairs)])
     ]
 
 
-def _extent(number: int) -> slice:
-    return slice(number * TILE[0], (number + 1) * TILE[0])
+def _tile(row: int, column: int, images: int, pairs: slice) -> GramTile:
+    return GramTile(_extent(row, images), _extent(column, images), pairs)
+
+
+def _extent(number: int, images: int) -> slice:
+    return slice(number * TILE[0], min((number + 1) * TILE[0], images))
 
 
 def gram_is_cheaper(pairs: Pairs, tiles: Sequence[GramTile]) -> bool:
     """Whether the pairs are dense enough for the matrix product, which pays for whole tiles."""
-    side = min(TILE[0], pairs.images)
-    return _CELL_COST * len(tiles) * side * side < len(pairs)
+    cells = sum(_length(tile.rows) * _length(tile.columns) for tile in tiles)
+    return _CELL_COST * cells < len(pairs)
+
+
+def _length(extent: slice) -> int:
+    length: int = extent.stop - extent.start
+    return length
 
 
 def add_gram_squares(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.first)
 
-    def take(self, positions: NDArray[np.intp]) -> Pairs:
+    def take(self, positions: NDArray[np.integer[Any]]) -> Pairs:
         """Some of the pairs, in their order."""
         return Pairs(self.images, self.first[positions], self.second[positions])
 

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from simtool.tables.embeddings import Segment, write_embeddings
+from simtool.tables.images import Images, write_images
+from simtool.tables.outcomes import read_outcomes
+from simtool.tables.provenance import Provenance
+from simtool.tables.trials import Trials, write_trials
+from tests.commands.conftest import Outcome
+from tests.similarity.judged import some_trials, some_vectors
+
+PROVENANCE = Provenance.of(["test"], [])
+TRIALS = some_trials(40)
+Simtool = Callable[..., Outcome]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_trials(tmp_path / "trials.parquet", TRIALS, PROVENANCE)
+    segments = (Segment("pixels", 3, 8),)
+    write_embeddings(
+        tmp_path / "pixels.parquet", TRIALS.images, some_vectors("gaussian"), PROVENANCE, "pixels", segments
+    )
+    write_embeddings(tmp_path / "hot.parquet", TRIALS.images, some_vectors("one-hot"), PROVENANCE, "one-hot")
+    return tmp_path
+
+
+def score(simtool: Simtool, folder: Path, *arguments: object) -> Outcome:
+    return simtool("score", *arguments, "--trials", folder / "trials.parquet", "--out", folder / "outcomes.parquet")
+
+
+def test_outcomes_hold_every_table_by_both_distances(simtool: Simtool, folder: Path) -> None:
+    done = score(simtool, folder, folder / "pixels.parquet", folder / "hot.parquet")
+    assert done.code == 0, done.err
+    found = read_outcomes([folder / "outcomes.parquet"])
+    assert [(one.model, one.distance) for one in found] == [
+        ("pixels", "mse"),
+        ("pixels", "cosine"),
+        ("one-hot", "mse"),
+        ("one-hot", "cosine"),
+    ]
+    assert all(one.trials is found[0].trials for one in found)
+    assert all(one.relations is None and one.log_likelihood is None for one in found)
+    np.testing.assert_array_equal(found[0].trials.trial_id, TRIALS.trial_id)
+
+
+def test_the_table_at_the_end_counts_comparisons_and_ties(simtool: Simtool, folder: Path) -> None:
+    done = score(simtool, folder, folder / "hot.parquet", "--distance", "mse")
+    (outcomes,) = read_outcomes([folder / "outcomes.parquet"])
+    credits = outcomes.credits[~np.isnan(outcomes.credits)]
+    words = done.out.splitlines()[-1].split()
+    assert words == ["all", f"{credits.mean():.4f}", str(credits.size), str((credits == 0.5).sum())]
+    assert done.out.splitlines()[0].split() == [
+        "model",
+        "distance",
+        "trials",
+        "triplet",
+        "accuracy",
+        "comparisons",
+        "ties",
+    ]
+
+
+def test_asked_distances_are_computed_once_each_in_their_order(simtool: Simtool, folder: Path) -> None:
+    wanted = ["cosine/segments", "dot", "cosine/segments"]
+    done = score(
+        simtool, folder, folder / "pixels.parquet", *(word for name in wanted for word in ("--distance", name))
+    )
+    assert done.code == 0, done.err
+    assert [one.distance for one in read_outcomes([folder / "outcomes.parquet"])] == ["cosine/segments", "dot"]
+
+
+def test_images_add_relations(simtool: Simtool, folder: Path) -> None:
+    names = [str(name) for name in TRIALS.images]
+    images = Images.build(names, names, class_name=["wren"] * 20 + ["owl"] * 20, group_name=["bird"] * 40)
+    write_images(folder / "images.parquet", images, PROVENANCE)
+    done = score(simtool, folder, folder / "hot.parquet", "--images", folder / "images.parquet")
+    assert done.code == 0, done.err
+    relations = read_outcomes([folder / "outcomes.parquet"])[0].relations
+    assert relations is not None
+    assert set(np.unique(relations)) == {-1, 12, 13, 14, 15}  # every group is shared; classes are or are not
+
+
+def test_provenance_names_what_was_read(simtool: Simtool, folder: Path) -> None:
+    score(simtool, folder, folder / "hot.parquet")
+    shown = simtool("show", folder / "outcomes.parquet").out
+    assert "trials.parquet: unchanged" in shown
+    assert "hot.parquet: unchanged" in shown
+
+
+def test_tables_of_the_same_name_are_told_apart_by_their_files(simtool: Simtool, folder: Path) -> None:
+    (folder / "again.parquet").write_bytes((folder / "hot.parquet").read_bytes())
+    done = score(simtool, folder, folder / "hot.parquet", folder / "again.parquet", "--distance", "mse")
+    assert done.code == 0, done.err
+    found = [one.model for one in read_outcomes([folder / "outcomes.parquet"])]
+    assert found == ["one-hot (hot)", "one-hot (again)"]
+
+
+def test_the_same_table_twice_is_refused(simtool: Simtool, folder: Path) -> None:
+    done = score(simtool, folder, folder / "hot.parquet", folder / "hot.parquet")
+    assert done.code == 1
+    assert "would all be called one-hot (hot)" in done.err
+    assert not (folder / "outcomes.parquet").exists()
+
+
+def test_a_table_that_duckdb_wrote_is_scored(simtool: Simtool, folder: Path) -> None:
+    source, copy = folder / "hot.parquet", folder / "copy.parquet"
+    duckdb.read_parquet(str(source)).order("image_id").select("embedding", "image_id").write_parquet(str(copy))
+    done = score(simtool, folder, source, copy, "--distance", "mse")
+    assert done.code == 0, done.err
+    original, rewritten = read_outcomes([folder / "outcomes.parquet"])
+    assert rewritten.model == "copy"
+    np.testing.assert_array_equal(original.credits, rewritten.credits)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "complaint"),
+    [
+        (["--distance", "l2"], 2, "no distance is called l2"),
+        (["--distance", "mse/segments"], 1, "hot.parquet: mse/segments needs a table that names its segments"),
+        (["--images", "none.parquet"], 1, "none.parquet: no such file"),
+    ],
+)
+def test_what_cannot_be_scored_is_said_in_one_line(
+    options: list[str], code: int, complaint: str, simtool: Simtool, folder: Path
+) -> None:
+    done = score(simtool, folder, folder / "hot.parquet", *options)
+    assert done.code == code
+    assert complaint in " ".join(done.err.split())
+    assert "Traceback" not in done.err
+    assert sorted(path.name for path in folder.iterdir()) == ["hot.parquet", "pixels.parquet", "trials.parquet"]
+
+
+def test_missing_images_are_found_before_anything_is_computed(simtool: Simtool, folder: Path) -> None:
+    write_embeddings(folder / "few.parquet", TRIALS.images[:30], some_vectors("relu", count=30), PROVENANCE, "few")
+    done = score(simtool, folder, folder / "hot.parquet", folder / "few.parquet")
+    assert done.code == 1
+    assert "few.parquet: 10 of 40 images have no row: image 3" in done.err
+    assert not (folder / "outcomes.parquet").exists()
+
+
+def test_an_older_table_survives_a_failure(simtool: Simtool, folder: Path) -> None:
+    score(simtool, folder, folder / "hot.parquet")
+    before = (folder / "outcomes.parquet").read_bytes()
+    vectors = some_vectors("gaussian")
+    vectors[4] = 0
+    write_embeddings(folder / "bad.parquet", TRIALS.images, vectors, PROVENANCE, "bad")
+    assert score(simtool, folder, folder / "hot.parquet", folder / "bad.parquet").code == 1
+    assert (folder / "outcomes.parquet").read_bytes() == before
+
+
+def test_trials_of_one_query_suffice(simtool: Simtool, tmp_path: Path) -> None:
+    trials = Trials.build(["a", "b", "c"], ["2-choose-1"], np.array([0]), np.array([[1, 2]]), np.array([[1]]))
+    write_trials(tmp_path / "trials.parquet", trials, PROVENANCE)
+    vectors = np.array([[0, 1], [0, 2], [0, 4]], np.float32)
+    write_embeddings(tmp_path / "line.parquet", trials.images, vectors, PROVENANCE, "line")
+    assert score(simtool, tmp_path, tmp_path / "line.parquet").code == 0
+    mse, cosine = read_outcomes([tmp_path / "outcomes.parquet"])
+    assert (mse.credits[0, 0], cosine.credits[0, 0]) == (0, 0.5)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simtool.similarity import columns as columns_module
+from simtool.similarity.columns import HeldColumns, SpooledColumns, block_width, columns_of
+from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, EmbeddingWriter, open_embeddings
+from simtool.tables.provenance import Provenance
+
+
+def table_of(path: Path, vectors: np.ndarray, float16: bool = False) -> EmbeddingTable:
+    with EmbeddingWriter(path, EmbeddingInfo("m", vectors.shape[1]), Provenance.of(["t"], []), float16) as writer:
+        writer.write([f"i{row}" for row in range(len(vectors))], vectors)
+    return open_embeddings(path)
+
+
+def test_spooled_vectors_read_as_held_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns_module, "_PIECE", 64)
+    monkeypatch.setattr(columns_module, "_ROWS", 4 * 53 * 3)
+    vectors = np.random.default_rng(0).standard_normal((20, 53)).astype(np.float32)
+    rows = np.array([3, 1, 19, 0, 7, 8, 12])
+    spooled = SpooledColumns(table_of(tmp_path / "t.parquet", vectors), rows)
+    held = HeldColumns(vectors[rows])
+    for start, stop in [(0, 16), (16, 32), (48, 53), (0, 53), (5, 40), (17, 18)]:
+        block = spooled.read(start, stop)
+        assert block.flags.c_contiguous
+        np.testing.assert_array_equal(block, held.read(start, stop))
+    spooled.close()
+
+
+def test_vectors_beyond_the_memory_are_spooled(tmp_path: Path) -> None:
+    table = table_of(tmp_path / "t.parquet", np.ones((4, 8), np.float32))
+    with columns_of(table, np.arange(4), memory=4 * 8 * 4) as columns:
+        assert isinstance(columns, HeldColumns)
+    with columns_of(table, np.arange(4), memory=4 * 8 * 4 - 1) as columns:
+        assert isinstance(columns, SpooledColumns)
+
+
+@pytest.mark.parametrize(("stored", "held"), [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), ("i8", "f8")])
+def test_stored_values_are_held_exactly(stored: str, held: str) -> None:
+    assert HeldColumns(np.ones((2, 3), stored)).dtype == held
+
+
+def test_many_vectors_make_blocks_narrow() -> None:
+    assert block_width(1000, np.dtype(np.float32)) == 1024
+    assert block_width(1000, np.dtype(np.float64)) == 512
+    assert 16 <= block_width(1_000_000, np.dtype(np.float32)) < 100

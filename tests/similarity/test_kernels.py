@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simtool.similarity import kernels
+from simtool.similarity.kernels import Kernel
+from tests.similarity.judged import all_pairs
+
+#: Runs of every length share their first image.
+PAIRS = all_pairs(30)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("kernel", "term"),
+    [
+        (kernels.squares, lambda x, y: (x - y) ** 2),
+        (kernels.products, lambda x, y: x * y),
+        (kernels.absolutes, lambda x, y: abs(x - y)),
+    ],
+)
+def test_kernels_add_to_the_sums_so_far(kernel: Kernel, term: np.ufunc, dtype: type[np.floating]) -> None:
+    block = np.random.default_rng(0).standard_normal((30, 37)).astype(dtype)
+    out = np.arange(len(PAIRS), dtype=np.float64)
+    kernels.add_over_pairs(kernel, block, PAIRS, out)
+    x, y = block[PAIRS.first].astype(np.float64), block[PAIRS.second].astype(np.float64)
+    np.testing.assert_allclose(out, np.arange(len(PAIRS)) + term(x, y).sum(axis=1), rtol=1e-14, atol=1e-13)
+
+
+def test_squares_of_single_precision_lose_nothing_to_a_common_mean() -> None:
+    block = np.full((30, 1000), 1e6, np.float32)
+    block[:, 0] += np.arange(30) / 16
+    out = np.zeros(len(PAIRS))
+    kernels.add_over_pairs(kernels.squares, block, PAIRS, out)
+    np.testing.assert_array_equal(out, ((PAIRS.first - PAIRS.second) / 16) ** 2)
+
+
+def test_moments_of_constant_vectors_are_exact() -> None:
+    block = np.repeat(np.array([[0.1], [1e8], [-3.3]], np.float32), 77, axis=1)
+    out = np.zeros((3, 3))
+    kernels.add_over_rows(block, block[:, 0].astype(np.float64), out)
+    np.testing.assert_array_equal(out[:, 1:], 0)
+    np.testing.assert_allclose(out[:, 0], 77 * block[:, 0].astype(np.float64) ** 2, rtol=1e-14)
+
+
+def angles(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    squares = np.zeros(len(PAIRS))
+    kernels.add_over_pairs(kernels.squares, vectors, PAIRS, squares)
+    norm = np.sqrt((vectors**2).sum(axis=1))
+    return kernels.angles_of(squares, PAIRS, norm, np.zeros_like(norm))
+
+
+def test_angles_follow_from_squared_distances() -> None:
+    vectors = np.random.default_rng(1).standard_normal((30, 8))
+    unit = vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True))
+    cosine = (unit[PAIRS.first] * unit[PAIRS.second]).sum(axis=1)
+    found = angles(vectors)
+    good = ~np.isnan(found)
+    assert good.mean() > 0.8
+    np.testing.assert_allclose(found[good], 1 - cosine[good], rtol=1e-12)
+
+
+def test_angles_that_cancel_are_left_open() -> None:
+    assert np.isnan(angles(np.arange(1.0, 31)[:, None] * np.ones(5))).all()
