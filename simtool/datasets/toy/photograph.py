@@ -68,11 +68,11 @@ def _draw_light(rng: np.random.Generator) -> Light:
 def _find_perch(rng: np.random.Generator, anatomy: Anatomy, width: int, height: int) -> Perch:
     """Frame the bird: as large as a photographer would have it, nearly always whole."""
     (left, top), (right, bottom) = anatomy.bounds()
-    fill = rng.uniform(0.55, 0.98)
+    fill = rng.uniform(0.80, 1.08)
     scale = fill * min(width / (right - left), height / (bottom - top))
     free_x, free_y = width - scale * (right - left), height - scale * (bottom - top)
-    x = -scale * left + free_x * rng.beta(2.5, 2.5)
-    y = -scale * top + free_y * rng.beta(2.5, 2.5)
+    x = -scale * left + free_x * rng.beta(5.0, 5.0)
+    y = -scale * top + free_y * rng.beta(5.0, 5.0)
     return Perch((float(x), float(y)), float(scale))
 
 
