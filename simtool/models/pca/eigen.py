@@ -20,6 +20,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from simtool.models.pca.symmetric import SymmetricMatrix
+from simtool.models.pca.workers import Workers
 
 __all__ = ["EigenPairs", "leading_eigenpairs"]
 
@@ -48,12 +49,15 @@ class EigenPairs:
     solver: str
 
 
-def leading_eigenpairs(matrix: SymmetricMatrix, count: int, seed: int = 0, tolerance: float = 1e-6) -> EigenPairs:
+def leading_eigenpairs(
+    matrix: SymmetricMatrix, count: int, workers: Workers, seed: int = 0, tolerance: float = 1e-6
+) -> EigenPairs:
     """The eigenpairs with the largest eigenvalues.
 
     Args:
         matrix: positive semidefinite, up to rounding.
         count: how many; at most the size of the matrix.
+        workers: that share the work.
         seed: of the random block that starts the Krylov space. The result does not depend on it beyond the tolerance.
         tolerance: for the residual. An eigenvalue's relative error is of the order of its square.
 
@@ -62,8 +66,8 @@ def leading_eigenpairs(matrix: SymmetricMatrix, count: int, seed: int = 0, toler
     """
     found = None
     if matrix.size > DENSE_SIZE and count <= DENSE_PART * matrix.size:
-        found = _lanczos(matrix, count, np.random.default_rng(seed), tolerance)
-    values, vectors = found or _largest(matrix.dense(), count)
+        found = _lanczos(matrix, count, workers, np.random.default_rng(seed), tolerance)
+    values, vectors = found or _largest(matrix.dense(), count, workers)
     return EigenPairs(values, vectors, _residual(matrix, values, vectors), "lanczos" if found else "dense")
 
 
@@ -83,28 +87,31 @@ def _scale(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(values, FLOOR * values[0] if values[0] > 0 else 1.0)
 
 
-def _largest(symmetric: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _largest(
+    symmetric: NDArray[np.float64], count: int, workers: Workers
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The largest eigenpairs of a small matrix, in descending order; destroys the matrix."""
     size = len(symmetric)
-    values, vectors = scipy.linalg.eigh(
-        symmetric, subset_by_index=[size - count, size - 1], driver="evr", overwrite_a=True, check_finite=False
-    )
+    with workers.together():
+        values, vectors = scipy.linalg.eigh(
+            symmetric, subset_by_index=[size - count, size - 1], driver="evr", overwrite_a=True, check_finite=False
+        )
     return values[::-1], vectors[:, ::-1]
 
 
 def _lanczos(
-    matrix: SymmetricMatrix, count: int, rng: np.random.Generator, tolerance: float
+    matrix: SymmetricMatrix, count: int, workers: Workers, rng: np.random.Generator, tolerance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Block Lanczos with thick restarts; None where a dense decomposition would be the lesser effort."""
-    space = _KrylovSpace(matrix, min(matrix.size, 3 * count + 8 * BLOCK), rng)
+    space = _KrylovSpace(matrix, min(matrix.size, 3 * count + 8 * BLOCK), workers, rng)
     check = 2 * count + 6 * BLOCK
     while space.products < matrix.size:
         space.extend()
         if space.size < check and not space.full:
             continue
-        values, within = _largest(space.inner.copy(), count + 4 * BLOCK if space.full else count)
+        values, within = _largest(space.inner.copy(), count + 4 * BLOCK if space.full else count, workers)
         if (space.residuals(within)[:count] <= tolerance * _scale(values[:count])).all():
-            return values[:count], space.basis @ within[:, :count]
+            return values[:count], space.vectors(within[:, :count])
         if space.full:
             space.restart(values, within)
         check = space.size + max(2 * BLOCK, space.size // 12)
@@ -121,11 +128,12 @@ class _KrylovSpace:
     Args:
         matrix: symmetric.
         limit: directions that the basis may have.
+        workers: that share the work.
         rng: for the first block, and for directions that get lost.
     """
 
-    def __init__(self, matrix: SymmetricMatrix, limit: int, rng: np.random.Generator) -> None:
-        self._matrix, self._limit, self._rng = matrix, limit, rng
+    def __init__(self, matrix: SymmetricMatrix, limit: int, workers: Workers, rng: np.random.Generator) -> None:
+        self._matrix, self._limit, self._workers, self._rng = matrix, limit, workers, rng
         self._basis = np.empty((matrix.size, limit), order="F")
         self._inner = np.zeros((limit, limit))
         self._block = np.linalg.qr(rng.standard_normal((matrix.size, BLOCK)))[0]
@@ -153,7 +161,7 @@ class _KrylovSpace:
         new = slice(self.size, self.size + BLOCK)
         self._basis[:, new] = self._block
         self.size, self.products = new.stop, self.products + BLOCK
-        image, coefficients = _orthogonalized(self._matrix.apply(self._block), self.basis)
+        image, coefficients = self._orthogonalized(self._matrix.apply(self._block))
         self._inner[: new.stop, new], self._inner[new, : new.stop] = coefficients, coefficients.T
         self._inner[new, new] = (coefficients[new] + coefficients[new].T) / 2
         self._block, self._coupling = self._next_block(image)
@@ -172,7 +180,7 @@ class _KrylovSpace:
         lost = sizes <= 1e-13 * scale
         block[:, lost] = self._rng.standard_normal((len(block), int(lost.sum())))
         coupling[lost] = 0
-        clean = np.linalg.qr(_orthogonalized(block, self.basis)[0])[0]
+        clean = np.linalg.qr(self._orthogonalized(block)[0])[0]
         return clean, clean.T @ block @ coupling
 
     def residuals(self, within: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,18 +190,31 @@ class _KrylovSpace:
 
     def restart(self, values: NDArray[np.float64], within: NDArray[np.float64]) -> None:
         """Keep only the given Ritz vectors; what the next block is coupled to follows from its own product."""
-        self._basis[:, : len(values)] = self.basis @ within
+        self._basis[:, : len(values)] = self.vectors(within)
         self.size = len(values)
         self._inner[:] = 0
         np.fill_diagonal(self.inner, values)
 
+    def vectors(self, within: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Vectors that are given within the basis, (size, count), as (matrix size, count)."""
+        result = np.empty((self._matrix.size, within.shape[1]))
 
-def _orthogonalized(
-    vectors: NDArray[np.float64], basis: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Vectors without their part in the span of a basis, and the coefficients of that part. Twice is enough."""
-    first = basis.T @ vectors
-    rest = vectors - basis @ first
-    second = basis.T @ rest
-    rest -= basis @ second
-    return rest, first + second
+        def fill(rows: slice) -> None:
+            result[rows] = self.basis[rows] @ within
+
+        self._workers.each(fill, self._workers.pieces(len(result)))
+        return result
+
+    def _within(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The coefficients of (matrix size, count) vectors on the basis, (size, count)."""
+        basis = self.basis
+        products = self._workers.map(lambda columns: basis[:, columns].T @ vectors, self._workers.pieces(self.size))
+        return np.concatenate(list(products))
+
+    def _orthogonalized(self, vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Vectors without their part in the span of the basis, and the coefficients of that part. Twice is enough."""
+        first = self._within(vectors)
+        rest = vectors - self.vectors(first)
+        second = self._within(rest)
+        rest -= self.vectors(second)
+        return rest, first + second

@@ -28,6 +28,7 @@ from simtool.models.errors import ModelError
 from simtool.models.matrices import ColumnBlocks, NpyMatrix
 from simtool.models.pca.eigen import EigenPairs, leading_eigenpairs
 from simtool.models.pca.symmetric import SymmetricMatrix
+from simtool.models.pca.workers import Workers
 
 __all__ = ["PcaFit", "check_request", "fit_components"]
 
@@ -118,8 +119,9 @@ def fit_components(
         ModelError: too many components are asked for, the images do not differ, or the scratch folder is full.
     """
     check_request(images, dimension, components)
-    plan = _Plan(images, dimension, components, scratch, seed)
-    return _by_covariance(batches, plan) if images > dimension else _by_inner_products(batches, plan)
+    with Workers() as workers:
+        plan = _Plan(images, dimension, components, scratch, seed, workers)
+        return _by_covariance(batches, plan) if images > dimension else _by_inner_products(batches, plan)
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class _Plan:
     components: int
     scratch: Path
     seed: int
+    workers: Workers
 
     @property
     def precision(self) -> type[np.float32 | np.float64]:
@@ -146,7 +149,7 @@ class _Plan:
         """
         if matrix.trace() <= 1e-20 * images * float(mean @ mean):
             raise ModelError("all images are equal: they have no principal components")
-        pairs = leading_eigenpairs(matrix, self.components, self.seed)
+        pairs = leading_eigenpairs(matrix, self.components, self.workers, self.seed)
         kept = int(np.sum(pairs.values > NOISE[self.precision] * pairs.values[0]))
         if kept < self.components:
             console.warn(
@@ -165,7 +168,7 @@ def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> P
             total += batch.sum(axis=0, dtype=np.float64)
         check_request(pixels.written, plan.dimension, plan.components)
         mean = total / pixels.written
-        products = SymmetricMatrix(pixels.written)
+        products = SymmetricMatrix(pixels.written, plan.workers)
         for _, centered in _centered(pixels, mean, plan.precision, "inner products"):
             products.add_product(centered)
         total_variance = products.trace() / (pixels.written - 1)
@@ -174,8 +177,20 @@ def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> P
         weights: NDArray[Any] = (pairs.vectors / np.sqrt(pairs.values)).T.astype(plan.precision)
         rows = NpyMatrix.create(plan.scratch, len(weights), plan.dimension, "the components")
         for block, centered in _centered(pixels, mean, plan.precision, "components"):
-            rows.write_columns(block, weights @ centered)
-    return _finished(mean, rows, pairs, total_variance, pixels.written, "inner products")
+            _write_products(rows, block, weights, centered, plan.workers)
+    return _finished(plan, mean, rows, pairs, total_variance, pixels.written, "inner products")
+
+
+def _write_products(
+    rows: NpyMatrix, block: slice, weights: NDArray[Any], centered: NDArray[Any], workers: Workers
+) -> None:
+    """Write the columns ``weights @ centered`` of the components."""
+
+    def write(piece: slice) -> None:
+        columns = slice(block.start + piece.start, block.start + piece.stop)
+        rows.write_columns(columns, weights @ centered[:, piece])
+
+    workers.each(write, workers.pieces(centered.shape[1]))
 
 
 def _centered(
@@ -191,7 +206,7 @@ def _centered(
 
 
 def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFit:
-    scatter = SymmetricMatrix(plan.dimension)
+    scatter = SymmetricMatrix(plan.dimension, plan.workers)
     images, total = 0, np.zeros(plan.dimension)
     origin: NDArray[Any] = np.zeros(plan.dimension)
     for block in _gathered(batches, max(64, BLOCK_BYTES // (8 * plan.dimension))):
@@ -209,17 +224,23 @@ def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFi
     mean = origin + total / images
     pairs = plan.pairs(scatter, images, mean)
     rows = NpyMatrix.create(plan.scratch, len(pairs.values), plan.dimension, "the components")
-    for columns in _blocks(rows):
+    for columns in _blocks(rows, plan.workers):
         rows.write_columns(columns, pairs.vectors[columns].T)
-    return _finished(mean, rows, pairs, total_variance, images, "covariance")
+    return _finished(plan, mean, rows, pairs, total_variance, images, "covariance")
 
 
 def _finished(
-    mean: NDArray[np.float64], rows: NpyMatrix, pairs: EigenPairs, total_variance: float, images: int, method: str
+    plan: _Plan,
+    mean: NDArray[np.float64],
+    rows: NpyMatrix,
+    pairs: EigenPairs,
+    total_variance: float,
+    images: int,
+    method: str,
 ) -> PcaFit:
     return PcaFit(
         mean=mean,
-        orthogonality=_orthonormalize(rows, _blocks(rows)),
+        orthogonality=_orthonormalize(rows, plan.workers),
         components=rows,
         variance=pairs.values / (images - 1),
         total_variance=total_variance,
@@ -242,12 +263,13 @@ def _gathered(batches: Iterable[NDArray[np.float32]], rows: int) -> Iterator[NDA
         yield np.concatenate(waiting)
 
 
-def _blocks(rows: NpyMatrix) -> list[slice]:
-    width = max(16, BLOCK_BYTES // (8 * rows.shape[0]))
+def _blocks(rows: NpyMatrix, workers: Workers) -> list[slice]:
+    """The columns in blocks, of which each worker has one in memory."""
+    width = max(16, BLOCK_BYTES // (8 * rows.shape[0] * workers.count))
     return [slice(start, min(start + width, rows.shape[1])) for start in range(0, rows.shape[1], width)]
 
 
-def _orthonormalize(rows: NpyMatrix, blocks: list[slice]) -> float:
+def _orthonormalize(rows: NpyMatrix, workers: Workers) -> float:
     """Make rows that are nearly orthonormal so, in place, and give them their sign.
 
     One step of Cholesky QR: with V V' = L L', the rows of L^-1 V are orthonormal, and as L is triangular the first k of
@@ -256,25 +278,29 @@ def _orthonormalize(rows: NpyMatrix, blocks: list[slice]) -> float:
     Returns:
         The largest deviation of V V' from the identity afterwards.
     """
-    factor = scipy.linalg.cholesky(_gram(rows, blocks), lower=True)
-    largest = np.zeros(rows.shape[0], np.float32)
-    for block in blocks:
-        values = scipy.linalg.solve_triangular(
-            factor, rows.read_columns(block).astype(np.float64), lower=True, overwrite_b=True
-        ).astype(np.float32)
+    blocks = _blocks(rows, workers)
+    factor = scipy.linalg.cholesky(_gram(rows, blocks, workers), lower=True)
+
+    def solve(block: slice) -> NDArray[np.float32]:
+        columns = rows.read_columns(block).astype(np.float64)
+        values = scipy.linalg.solve_triangular(factor, columns, lower=True, overwrite_b=True).astype(np.float32)
         rows.write_columns(block, values)
-        peaks = values[np.arange(len(values)), np.abs(values).argmax(axis=1)]
-        largest = np.where(np.abs(peaks) > np.abs(largest), peaks, largest)
-    if (largest < 0).any():
-        sign = np.sign(largest)[:, np.newaxis]
-        for block in blocks:
-            rows.write_columns(block, rows.read_columns(block) * sign)
-    return float(np.abs(_gram(rows, blocks) - np.eye(rows.shape[0])).max())
+        peaks: NDArray[np.float32] = values[np.arange(len(values)), np.abs(values).argmax(axis=1)]
+        return peaks
+
+    peaks = np.stack(list(workers.map(solve, blocks)))
+    sign = np.sign(peaks[np.abs(peaks).argmax(axis=0), np.arange(rows.shape[0])])
+    if (sign < 0).any():
+        workers.each(lambda block: rows.write_columns(block, rows.read_columns(block) * sign[:, np.newaxis]), blocks)
+    return float(np.abs(_gram(rows, blocks, workers) - np.eye(rows.shape[0])).max())
 
 
-def _gram(rows: NpyMatrix, blocks: list[slice]) -> NDArray[np.float64]:
-    gram = np.zeros((rows.shape[0], rows.shape[0]))
-    for block in blocks:
+def _gram(rows: NpyMatrix, blocks: list[slice], workers: Workers) -> NDArray[np.float64]:
+    def product(block: slice) -> NDArray[np.float64]:
         values = rows.read_columns(block).astype(np.float64)
-        gram += values @ values.T
+        return values @ values.T
+
+    gram = np.zeros((rows.shape[0], rows.shape[0]))
+    for part in workers.map(product, blocks):
+        gram += part
     return gram

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simtool.models.pca.workers import Workers
 
 __all__ = ["SymmetricMatrix"]
 
@@ -15,58 +16,77 @@ __all__ = ["SymmetricMatrix"]
 TILE = 512
 
 
+class _Tile(NamedTuple):
+    rows: slice
+    columns: slice
+    values: NDArray[np.float64]
+
+
 class SymmetricMatrix:
     """A symmetric float64 matrix as the tiles on and below its diagonal, in half the memory of the whole.
 
     Args:
         size: rows and columns. It starts as zero.
+        workers: that share its work.
         tile: rows and columns of a tile.
 
     Attributes:
         size: rows and columns.
     """
 
-    def __init__(self, size: int, tile: int = TILE) -> None:
+    def __init__(self, size: int, workers: Workers, tile: int = TILE) -> None:
         self.size = size
-        bands = [slice(start, min(start + tile, size)) for start in range(0, size, tile)]
-        self._tiles = {
-            (below.start, left.start): (below, left, np.zeros((below.stop - below.start, left.stop - left.start)))
-            for left, below in combinations_with_replacement(bands, 2)
-        }
-
-    def _each(self) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
-        yield from self._tiles.values()
+        self._workers = workers
+        self._bands = [slice(start, min(start + tile, size)) for start in range(0, size, tile)]
+        self._tiles = [
+            _Tile(rows, columns, np.zeros((rows.stop - rows.start, columns.stop - columns.start)))
+            for columns, rows in combinations_with_replacement(self._bands, 2)
+        ]
+        # What stands in each band of rows of the whole matrix, by the band's first row.
+        self._strips: dict[int, list[tuple[slice, NDArray[np.float64]]]] = {band.start: [] for band in self._bands}
+        for rows, columns, values in self._tiles:
+            self._strips[rows.start].append((columns, values))
+            if rows != columns:
+                self._strips[columns.start].append((rows, values.T))
 
     def add_product(self, factor: NDArray[np.floating[Any]]) -> None:
         """Add ``factor @ factor.T``, where factor is (size, width).
 
         The product is formed in the factor's precision, the sum of all products in float64.
         """
-        for rows, columns, tile in self._each():
-            tile += factor[rows] @ factor[columns].T
+
+        def add(tile: _Tile) -> None:
+            np.add(tile.values, factor[tile.rows] @ factor[tile.columns].T, out=tile.values)
+
+        self._workers.each(add, self._tiles)
 
     def subtract_outer(self, vector: NDArray[np.float64]) -> None:
         """Subtract ``vector @ vector.T``, where vector is (size,)."""
-        for rows, columns, tile in self._each():
-            tile -= np.outer(vector[rows], vector[columns])
+
+        def subtract(tile: _Tile) -> None:
+            np.subtract(tile.values, np.outer(vector[tile.rows], vector[tile.columns]), out=tile.values)
+
+        self._workers.each(subtract, self._tiles)
 
     def apply(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """The product with (size, count) vectors."""
         result = np.zeros_like(vectors)
-        for rows, columns, tile in self._each():
-            result[rows] += tile @ vectors[columns]
-            if rows != columns:
-                result[columns] += tile.T @ vectors[rows]
+
+        def fill(band: slice) -> None:
+            for columns, values in self._strips[band.start]:
+                result[band] += values @ vectors[columns]
+
+        self._workers.each(fill, self._bands)
         return result
 
     def trace(self) -> float:
         """The sum of the diagonal, which is the sum of all eigenvalues."""
-        return float(sum(tile.trace() for rows, columns, tile in self._each() if rows == columns))
+        return float(sum(tile.values.trace() for tile in self._tiles if tile.rows == tile.columns))
 
     def dense(self) -> NDArray[np.float64]:
         """The whole matrix."""
         whole = np.empty((self.size, self.size))
-        for rows, columns, tile in self._each():
-            whole[rows, columns] = tile
-            whole[columns, rows] = tile.T
+        for tile in self._tiles:
+            whole[tile.rows, tile.columns] = tile.values
+            whole[tile.columns, tile.rows] = tile.values.T
         return whole
