@@ -1,0 +1,277 @@
+"""Scoring trials side by side with what people use instead: seconds, peak memory, and decisions that differ.
+
+Every subject runs in a process of its own on the same vectors and trials, and decides every implied comparison by mean
+squared difference and by cosine. What it decides is compared with float64. A subject that is interrupted or fails
+leaves the others' results in FOLDER; a later call with the same FOLDER goes on from there.
+
+    python benchmarks/score.py --json score.json --peers-python peers/bin/python
+
+The peers faiss-cpu, psiz (with tensorflow) and cblearn are run by ``--peers-python``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from benchmarks.score_subjects import SUBJECTS, decide
+else:
+    from score_subjects import SUBJECTS, decide
+
+CONSOLE = Console(stderr=True)
+#: Subjects that need the peers' Python.
+FOREIGN = ("faiss", "psiz", "cblearn")
+#: What a subject leaves out.
+SCOPE = {"cblearn": "2-choose-1 by mse only"}
+#: Columns of the vectors at a time in the float64 reference.
+REFERENCE_COLUMNS = 2048
+#: Distances closer than this, relatively, are a tie in float64; those below the second are summed anew to tell.
+TIE, DOUBT = 1e-12, 1e-8
+
+
+class Data(StrEnum):
+    """A kind of vectors."""
+
+    gaussian = "gaussian"
+    pixels = "pixels"
+    relu = "relu"
+    ties = "ties"
+
+
+@dataclass
+class Row:
+    """What was measured of one subject on one case."""
+
+    case: str
+    subject: str
+    seconds: float | None
+    peak_bytes: int | None = None
+    above_data_bytes: int | None = None
+    dimensions: int = 0
+    data: str = ""
+    runs: list[float] = field(default_factory=list)
+    differing: dict[str, int] = field(default_factory=dict)
+    comparisons: int = 0
+    scope: str = ""
+    failure: str = ""
+
+
+def make_vectors(kind: Data, images: int, dimensions: int) -> NDArray[np.float32]:
+    rng = np.random.default_rng(0)
+    if kind is Data.ties:
+        # One-hot family and species, repeated: a comparison is tied unless a label tells the references apart.
+        species = rng.integers(0, 200, images)
+        labels = np.concatenate([np.eye(200, dtype=np.float32)[species], np.eye(20, dtype=np.float32)[species % 20]], 1)
+        return np.tile(labels, (1, -(-dimensions // labels.shape[1])))[:, :dimensions].copy()
+    vectors = rng.standard_normal((images, dimensions), np.float32)
+    if kind is Data.pixels:
+        vectors += 1000
+    elif kind is Data.relu:
+        np.maximum(vectors, 0, out=vectors)
+    return vectors
+
+
+def make_cards(images: int, triplets: int, ranked: int) -> dict[str, NDArray[np.int32]]:
+    """Trials at random: query and distinct references, none of them the query."""
+    rng = np.random.default_rng(1)
+    cards = {}
+    for name, count, references in (("two", triplets, 2), ("eight", ranked, 8)):
+        shift = np.sort(rng.integers(1, images - references + 1, (count, references)), axis=1) + np.arange(references)
+        shift = rng.permuted(shift, axis=1)
+        query = rng.integers(0, images, (count, 1))
+        cards[name] = np.concatenate([query, (query + shift) % images], axis=1).astype(np.int32)
+    return cards
+
+
+def reference(vectors: NDArray[np.float32], cards: dict[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int8]]:
+    """The decisions of float64; near ties by summing squared differences of the vectors (of their directions)."""
+    count, dimensions = vectors.shape
+    gram, square, center = np.zeros((count, count)), np.zeros(count), np.zeros(count)
+    for start in range(0, dimensions, REFERENCE_COLUMNS):
+        block = vectors[:, start : start + REFERENCE_COLUMNS].astype(np.float64)
+        square += np.einsum("ij,ij->i", block, block)
+        block -= np.round(block.mean(axis=0) * 16) / 16  # keeps integers exact
+        center += np.einsum("ij,ij->i", block, block)
+        gram += block @ block.T
+    norm = np.sqrt(square)
+    decisions = {}
+    for name, trials in cards.items():
+        query, references = trials[:, :1], trials[:, 1:]
+        squares = center[query] + center[references] - 2 * gram[query, references]
+        angles = (squares - (norm[query] - norm[references]) ** 2) / (2 * norm[query] * norm[references])
+        for distance, near, length in (("mse", squares, np.ones(count)), ("cosine", angles, norm)):
+            settled = settle(near, trials, vectors, length, 1 if name == "two" else 2)
+            decisions[f"{distance}_{name}"] = settled
+    return decisions
+
+
+def settle(
+    near: NDArray[np.float64],
+    trials: NDArray[np.int32],
+    vectors: NDArray[np.float32],
+    length: NDArray[np.float64],
+    selected: int,
+) -> NDArray[np.int8]:
+    """Decide, after summing anew the distances of comparisons that are in doubt."""
+    decisions: NDArray[np.int8] = decide(near, selected)
+    for column, (one, other) in enumerate(implied(near.shape[1], selected)):
+        gap = np.abs(near[:, one] - near[:, other])
+        rows = np.flatnonzero(gap <= DOUBT * np.maximum(np.abs(near[:, one]), np.abs(near[:, other])))
+        exact = [direct(trials[rows, 0], trials[rows, 1 + place], vectors, length) for place in (one, other)]
+        tied = np.abs(exact[0] - exact[1]) <= np.maximum(TIE * np.maximum(*exact), 1e-30)
+        decisions[rows, column] = np.where(tied, 1, 2 * (exact[0] < exact[1]))
+    return decisions
+
+
+def implied(references: int, selected: int) -> Iterator[tuple[int, int]]:
+    """The places of the two references of each comparison, the answers standing first."""
+    for place in range(selected):
+        yield from ((place, other) for other in range(place + 1, references))
+
+
+def direct(
+    left: NDArray[np.int32], right: NDArray[np.int32], vectors: NDArray[np.float32], length: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """|x - y|² of vectors divided by their lengths, each pair once."""
+    keys = left.astype(np.int64) * len(vectors) + right
+    distinct, back = np.unique(keys, return_inverse=True)
+    squares = np.empty(distinct.size)
+    step = max(1, (64 << 20) // (8 * vectors.shape[1]))
+    for start in range(0, distinct.size, step):
+        one, other = np.divmod(distinct[start : start + step], len(vectors))
+        difference = vectors[one] / length[one, None] - vectors[other] / length[other, None]
+        squares[start : start + step] = np.einsum("ij,ij->i", difference, difference)
+    return squares[back]
+
+
+def prepare(folder: Path, kind: Data, images: int, dimensions: int, triplets: int, ranked: int) -> None:
+    """Write what the subjects read, and the reference."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "reference.npz").exists():
+        return
+    CONSOLE.print(f"making {folder.name} and its float64 reference")
+    cards = make_cards(images, triplets, ranked)
+    for name, trials in cards.items():
+        np.save(folder / f"{name}.npy", trials)
+    vectors = make_vectors(kind, images, dimensions)
+    np.save(folder / "vectors.npy", vectors)
+    expected: dict[str, Any] = dict(reference(vectors, cards))
+    np.savez(folder / "reference.npz", **expected)
+
+
+def measure(subject: str, folder: Path, python: Path, repeats: int, timeout: float) -> dict[str, Any]:
+    """Run one subject, or take up the result of an earlier call."""
+    result = folder / f"{subject.replace(' ', '-')}.json"
+    if result.exists():
+        finished: dict[str, Any] = json.loads(result.read_text())
+        return finished
+    CONSOLE.print(f"running {subject} on {folder.name}")
+    command = [python, Path(__file__).with_name("score_subjects.py"), subject, folder, result.with_suffix(".npz")]
+    try:
+        done = subprocess.run(
+            [*map(str, command), str(repeats)], capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {"failure": f"not done in {timeout:.0f} s"}
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:] or ["killed"]
+        return {"failure": f"exit {done.returncode}: {reason[0][:120]}"}
+    finished = json.loads(done.stdout.splitlines()[-1])
+    result.write_text(json.dumps(finished))
+    return finished
+
+
+def compare(folder: Path, subject: str) -> dict[str, Any]:
+    """How many decisions differ from the reference, by distance and type."""
+    differing, total = {}, 0
+    with np.load(folder / "reference.npz") as expected, np.load(folder / f"{subject.replace(' ', '-')}.npz") as found:
+        for name in found.files:
+            differing[name] = int(np.count_nonzero(expected[name] != found[name]))
+            total += found[name].size
+    return {"differing": differing, "comparisons": total}
+
+
+def table_of(case: str, rows: Sequence[Row]) -> Table:
+    ours = next((row for row in rows if row.subject == "simtool"), None)
+    table = Table(title=case, title_justify="left")
+    for heading, justify in (("subject", "left"), *((name, "right") for name in COLUMNS)):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for row in sorted(rows, key=lambda row: row.seconds or np.inf):
+        if row.seconds is None or row.peak_bytes is None or row.above_data_bytes is None:
+            table.add_row(row.subject, row.failure)
+            continue
+        ratio = "" if ours is None or not ours.seconds else f"{row.seconds / ours.seconds:.2f}"
+        memory = (f"{row.peak_bytes / 1e6:,.0f} MB", f"{row.above_data_bytes / 1e6:,.0f} MB")
+        wrong = sum(row.differing.values())
+        share = f"{wrong:,} of {row.comparisons:,}"
+        table.add_row(row.subject, f"{row.seconds:.2f} s", ratio, *memory, share, row.scope)
+    return table
+
+
+COLUMNS = ("best time", "times simtool's", "peak memory", "above the data", "decisions unlike float64", "scope")
+
+
+def main(
+    dimensions: Annotated[
+        list[int] | None, typer.Option(help="D; may be given several times. [2048 and 49152]")
+    ] = None,
+    data: Annotated[list[Data] | None, typer.Option(help="May be given several times. [gaussian]")] = None,
+    subjects: Annotated[list[str] | None, typer.Option(help="May be given several times. [all]")] = None,
+    images: Annotated[int, typer.Option(min=100)] = 11_788,
+    triplets: Annotated[int, typer.Option(help="2-choose-1 trials.")] = 1_000_000,
+    ranked: Annotated[int, typer.Option(help="8-rank-2 trials.")] = 200_000,
+    repeats: Annotated[int, typer.Option(help="Runs of a subject that takes less than a minute.")] = 3,
+    timeout: Annotated[float, typer.Option(help="Seconds for all runs of a subject.")] = 1800,
+    peers_python: Annotated[Path | None, typer.Option(help="A Python with faiss-cpu, psiz and cblearn.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where vectors and results stay. [a temporary folder]")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
+) -> None:
+    """Measure scoring against its peers."""
+    place = folder or Path(tempfile.mkdtemp(prefix="simtool-benchmark-"))
+    unknown = [name for name in subjects or () if name not in SUBJECTS]
+    if unknown:
+        raise typer.BadParameter(f"no subject {unknown[0]}; there are {', '.join(SUBJECTS)}")
+    rows: list[Row] = []
+    for size in dimensions or [2048, 49_152]:
+        for kind in data or [Data.gaussian]:
+            case = f"{kind.value} {images} x {size}, {triplets} 2-choose-1, {ranked} 8-rank-2"
+            own = place / case.replace(",", "").replace(" ", "-")
+            prepare(own, kind, images, size, triplets, ranked)
+            found: list[Row] = []
+            for subject in subjects or SUBJECTS:
+                python = peers_python if subject in FOREIGN else Path(sys.executable)
+                if python is None:
+                    measured: dict[str, Any] = {"failure": "needs --peers-python"}
+                else:
+                    measured = measure(subject, own, python, repeats, timeout)
+                if "seconds" in measured:
+                    measured |= compare(own, subject)
+                measured = {"seconds": None, **measured}
+                found.append(
+                    Row(case, subject, dimensions=size, data=kind.value, scope=SCOPE.get(subject, ""), **measured)
+                )
+                if json_file:
+                    json_file.write_text(json.dumps([asdict(row) for row in rows + found], indent=1) + "\n")
+            Console().print(table_of(case, found))
+            rows += found
+            if folder is None:
+                shutil.rmtree(own)
+
+
+if __name__ == "__main__":
+    typer.run(main)
