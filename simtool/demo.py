@@ -17,7 +17,7 @@ from simtool import console
 from simtool.errors import SimtoolError, listed
 
 if TYPE_CHECKING:
-    from simtool.datasets.toy.traits import Population
+    from simtool.datasets.toy.population import Population
     from simtool.tables.provenance import Provenance
 
 __all__ = ["DemoError", "Size", "Step", "chain", "draw", "prepare_folder", "run_chain", "script"]
@@ -207,7 +207,7 @@ def draw(folder: Path, size: Size, provenance: Provenance) -> Iterator[str]:
         A line on each thing that was written.
     """
     from simtool.datasets.toy.observers import simulate_judgments, write_judgments
-    from simtool.datasets.toy.traits import draw_population
+    from simtool.datasets.toy.population import draw_population
 
     population = draw_population(size.seed, images_per_species=size.images_per_species)
     # First the list of what belongs to the demo, so that a demo that was broken off can be cleared away.

@@ -14,7 +14,7 @@ from PIL import Image
 
 from simtool import demo
 from simtool.datasets.toy.observers import ATTENTION, known_attributes
-from simtool.datasets.toy.traits import draw_population
+from simtool.datasets.toy.population import draw_population
 from simtool.demo import KNOWN, DemoError, Size
 from simtool.tables.embeddings import open_embeddings
 from simtool.tables.provenance import Provenance

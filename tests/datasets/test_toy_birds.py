@@ -14,7 +14,8 @@ from scipy import stats
 
 from simtool.datasets.toy.colors import color_name, srgb_of_oklab
 from simtool.datasets.toy.photograph import photograph
-from simtool.datasets.toy.traits import BLOCKS, BUILDS, COLORS, PATTERNS, SHAPES, Population, draw_population
+from simtool.datasets.toy.population import BUILDS, Population, draw_population
+from simtool.datasets.toy.traits import BLOCKS, COLORS, PATTERNS, SHAPES
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from simtool.datasets.toy.observers import (
     simulate_judgments,
     write_judgments,
 )
-from simtool.datasets.toy.traits import Population, draw_population
+from simtool.datasets.toy.population import Population, draw_population
 
 Floats = NDArray[np.float64]
 

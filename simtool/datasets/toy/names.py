@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simtool.datasets.toy.colors import color_name
-
-if TYPE_CHECKING:
-    from simtool.datasets.toy.traits import Bird
+from simtool.datasets.toy.traits import Bird
 
 __all__ = ["name_species"]
 

@@ -17,7 +17,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.datasets.toy.traits import BLOCKS, Population
+from simtool.datasets.toy.population import Population
+from simtool.datasets.toy.traits import BLOCKS
 from simtool.tables.files import atomic_path
 
 __all__ = [
