@@ -33,7 +33,7 @@ from simtool.models.pca.workers import Workers
 __all__ = ["PcaFit", "check_request", "fit_components"]
 
 #: Bytes of a block of pixels in memory.
-BLOCK_BYTES = 128 << 20
+BLOCK_BYTES = 64 << 20
 #: Multiplications that are done in float64; more are done in float32, twice as fast.
 EXACT_WORK = 3e11
 #: Eigenvalues below this part of the largest are rounding errors of those products.

@@ -1,0 +1,130 @@
+"""What benchmarks/pca.py measures: each solver in a process of its own.
+
+    python benchmarks/pca_subjects.py SUBJECT FOLDER COMPONENTS
+
+FOLDER holds ``matrix.npy``, or ``images.txt`` with the arguments of ``simtool fit-pca`` for the subject of that name.
+The last line of standard output is a JSON object; the variances and the components' deviation from orthonormality are
+in it too, so that the accuracy can be judged.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SUBJECTS", "peak_bytes"]
+
+#: Rows that the streaming subjects read at once.
+BATCH = 64
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had; ``getrusage`` would count that of its parent, too."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
+
+def simtool(folder: Path, count: int) -> dict[str, Any]:
+    """Stream the matrix from its file, as images would be."""
+    from simtool.models.pca.fit import fit_components
+
+    matrix = np.load(folder / "matrix.npy", mmap_mode="r")
+    (rows, columns), offset = matrix.shape, int(matrix.offset)
+    del matrix
+    before = peak_bytes()
+    started = time.perf_counter()
+    fit = fit_components(_streamed(folder / "matrix.npy", offset, rows, columns), rows, columns, count, folder)
+    seconds = time.perf_counter() - started
+    return {
+        "seconds": seconds,
+        "peak_bytes": peak_bytes(),
+        "above_data_bytes": peak_bytes() - before,
+        "ratio": (fit.variance / fit.total_variance).tolist(),
+        "orthogonality": fit.orthogonality,
+        "residual": fit.residual,
+    }
+
+
+def _streamed(path: Path, offset: int, rows: int, columns: int) -> Iterator[NDArray[np.float32]]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        for start in range(0, rows, BATCH):
+            batch = min(BATCH, rows - start)
+            yield np.fromfile(file, np.float32, batch * columns).reshape(batch, columns)
+
+
+def fit_pca(folder: Path, count: int) -> dict[str, Any]:
+    """The whole command, from image files to a model folder, TensorFlow included."""
+    from simtool.cli import main
+
+    arguments = json.loads((folder / "images.txt").read_text())
+    sys.argv = ["simtool", "fit-pca", *arguments, "--components", str(count), "--out", str(folder / "model")]
+    sys.argv += ["--scratch", str(folder)]
+    before = peak_bytes()
+    started = time.perf_counter()
+    main()
+    seconds = time.perf_counter() - started
+    log = json.loads((folder / "model" / "fit.json").read_text())
+    return {
+        "seconds": seconds,
+        "peak_bytes": peak_bytes(),
+        "above_data_bytes": peak_bytes() - before,
+        "ratio": log["explained_variance_ratio"],
+        "orthogonality": log["orthogonality"],
+        "residual": log["residual"],
+    }
+
+
+def scikit_learn(solver: str, **options: Any) -> Callable[[Path, int], dict[str, Any]]:
+    """A solver of scikit-learn, on the matrix in memory, which it may overwrite."""
+
+    def run(folder: Path, count: int) -> dict[str, Any]:
+        from sklearn.decomposition import PCA, IncrementalPCA
+
+        matrix = np.load(folder / "matrix.npy")
+        if solver == "incremental":
+            model = IncrementalPCA(count, batch_size=max(count, 500), copy=False)
+        else:
+            model = PCA(count, svd_solver=solver, copy=False, random_state=0, **options)
+        before = peak_bytes()
+        started = time.perf_counter()
+        model.fit(matrix)
+        seconds = time.perf_counter() - started
+        peak = peak_bytes()
+        components = model.components_.astype(np.float64)
+        return {
+            "seconds": seconds,
+            "peak_bytes": peak,
+            "above_data_bytes": peak - before,
+            "ratio": np.asarray(model.explained_variance_ratio_, np.float64).tolist(),
+            "orthogonality": float(np.abs(components @ components.T - np.eye(len(components))).max()),
+        }
+
+    return run
+
+
+SUBJECTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    "simtool": simtool,
+    "simtool fit-pca": fit_pca,
+    "scikit-learn randomized": scikit_learn("randomized"),
+    "scikit-learn randomized 16": scikit_learn("randomized", iterated_power=16),
+    "scikit-learn randomized 32": scikit_learn("randomized", iterated_power=32),
+    "scikit-learn randomized 64": scikit_learn("randomized", iterated_power=64),
+    "scikit-learn arpack": scikit_learn("arpack"),
+    "scikit-learn incremental": scikit_learn("incremental"),
+    "scikit-learn covariance": scikit_learn("covariance_eigh"),
+    "scikit-learn full": scikit_learn("full"),
+}
+
+
+if __name__ == "__main__":
+    subject, place, components = sys.argv[1:]
+    found = SUBJECTS[subject](Path(place), int(components))
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
