@@ -267,7 +267,7 @@ def main(
                 )
                 if json_file:
                     json_file.write_text(json.dumps([asdict(row) for row in rows + found], indent=1) + "\n")
-            Console().print(table_of(case, found))
+            Console(width=None if sys.stdout.isatty() else 130).print(table_of(case, found))
             rows += found
             if folder is None:
                 shutil.rmtree(own)

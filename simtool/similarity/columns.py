@@ -46,17 +46,19 @@ class HeldColumns:
     """Vectors that are held in memory.
 
     Args:
-        vectors: (n, D); anything but float32 is taken as float64.
+        vectors: (N, D).
+        rows: (n,) which of them, in order; None for all.
     """
 
-    def __init__(self, vectors: NDArray[Any]) -> None:
+    def __init__(self, vectors: NDArray[Any], rows: NDArray[np.intp] | None = None) -> None:
+        self.count, self.dimension = len(vectors) if rows is None else rows.size, vectors.shape[1]
         self.dtype = _exact_type(vectors.dtype)
-        self._vectors = vectors.astype(self.dtype, copy=False)
-        self.count, self.dimension = vectors.shape
+        self._vectors, self._rows = vectors, rows
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """See :class:`Columns`."""
-        return np.ascontiguousarray(self._vectors[:, start:stop])
+        block = self._vectors[:, start:stop]
+        return np.ascontiguousarray(block if self._rows is None else block[self._rows], self.dtype)
 
 
 class SpooledColumns:

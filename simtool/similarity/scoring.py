@@ -63,7 +63,7 @@ def score_vectors(
     distances: Sequence[str] = DEFAULT_DISTANCES,
     segments: Sequence[Segment] = (),
     model: str = "vectors",
-) -> list[Outcomes]:
+) -> Iterator[Outcomes]:
     """Say what vectors that are at hand predict for each trial, with each distance.
 
     Args:
@@ -73,12 +73,15 @@ def score_vectors(
         segments: of the vectors, for the distances by segment.
         model: the label.
 
+    Yields:
+        Outcomes for each distance, in order.
+
     Raises:
         SimilarityError: a distance cannot be computed.
     """
     pairs = TrialPairs.of(trials)
-    used = vectors if pairs.used.size == len(vectors) else vectors[pairs.used]
-    return list(_outcomes(HeldColumns(used), pairs, distances, model, segments))
+    rows = None if pairs.used.size == len(vectors) else pairs.used
+    yield from _outcomes(HeldColumns(vectors, rows), pairs, distances, model, segments)
 
 
 def _outcomes(

@@ -23,7 +23,8 @@ def test_spooled_vectors_read_as_held_ones(tmp_path: Path, monkeypatch: pytest.M
     vectors = np.random.default_rng(0).standard_normal((20, 53)).astype(np.float32)
     rows = np.array([3, 1, 19, 0, 7, 8, 12])
     spooled = SpooledColumns(table_of(tmp_path / "t.parquet", vectors), rows)
-    held = HeldColumns(vectors[rows])
+    held = HeldColumns(vectors, rows)
+    np.testing.assert_array_equal(held.read(0, 53), vectors[rows])
     for start, stop in [(0, 16), (16, 32), (48, 53), (0, 53), (5, 40), (17, 18)]:
         block = spooled.read(start, stop)
         assert block.flags.c_contiguous
@@ -41,7 +42,8 @@ def test_vectors_beyond_the_memory_are_spooled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("stored", "held"), [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), ("i8", "f8")])
 def test_stored_values_are_held_exactly(stored: str, held: str) -> None:
-    assert HeldColumns(np.ones((2, 3), stored)).dtype == held
+    columns = HeldColumns(np.ones((2, 3), stored))
+    assert columns.dtype == columns.read(0, 2).dtype == held
 
 
 def test_many_vectors_make_blocks_narrow() -> None:
