@@ -25,7 +25,7 @@ from simtool.models.pca.workers import Workers
 __all__ = ["EigenPairs", "leading_eigenpairs"]
 
 #: Matrices up to this size, and those of which more than this part is wanted, are decomposed densely.
-DENSE_SIZE, DENSE_PART = 1500, 0.25
+DENSE_SIZE, DENSE_PART = 2000, 0.15
 #: Columns of a Krylov block.
 BLOCK = 32
 #: Residuals are measured by the eigenvalue, but not by less than this part of the largest.

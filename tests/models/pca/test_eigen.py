@@ -25,6 +25,7 @@ def workers() -> Iterator[Workers]:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the iterative solver on matrices that tests can afford."""
     monkeypatch.setattr(eigen, "DENSE_SIZE", 300)
+    monkeypatch.setattr(eigen, "DENSE_PART", 0.25)
     monkeypatch.setattr(eigen, "BLOCK", 8)
 
 
