@@ -38,6 +38,8 @@ def load_tensorflow() -> ModuleType:
             import tensorflow
 
             tensorflow.config.list_physical_devices()  # drivers are looked for, and complained about, here
+        # It has been read by now; a program started from here shall not take it for a wish of the user.
+        del os.environ[_LOG_LEVEL]
     module: ModuleType = tensorflow
     return module
 

@@ -24,7 +24,7 @@ STDOUT = Path("-")
 
 
 def report(
-    outcomes: Annotated[list[Path], typer.Argument(metavar="OUTCOMES...", help="Tables that score wrote.")],
+    outcomes: Annotated[list[Path], typer.Argument(metavar="OUTCOMES", help="Tables that score wrote.")],
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="FILE", help="Draw a figure: .png, .svg or .pdf.")
     ] = None,

@@ -24,7 +24,7 @@ __all__ = ["score"]
 
 
 def score(
-    tables: Annotated[list[Path], typer.Argument(metavar="TABLE...", help="Tables of embeddings.")],
+    tables: Annotated[list[Path], typer.Argument(metavar="TABLE", help="Tables of embeddings.")],
     trials: Annotated[Path, typer.Option("--trials", metavar="TRIALS", help="A table of trials.")],
     out: Annotated[Path, typer.Option("--out", metavar="OUTCOMES", help="The table of outcomes to write.")],
     distance: Annotated[
@@ -123,9 +123,10 @@ def _summary(tallies: Sequence[Tally]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "distance", "trials"):
+    table.add_column("model", overflow="ellipsis", no_wrap=True)
+    for heading in ("distance", "trials"):
         table.add_column(heading)
-    for heading in ("triplet accuracy", "comparisons", "ties"):
+    for heading in ("accuracy", "comparisons", "ties"):
         table.add_column(heading, justify="right")
     for cells in _rows(tallies):
         table.add_row(*cells)

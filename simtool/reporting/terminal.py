@@ -16,7 +16,7 @@ from simtool.reporting.report import Block, Report, Row
 __all__ = ["terminal_report"]
 
 #: Columns that a bar takes at least and at most.
-BAR_WIDTH = (12, 60)
+BAR_WIDTH = (10, 60)
 #: Columns that a model's name gets at least before bars shrink no more.
 NAME_WIDTH = 12
 #: Columns between columns.
