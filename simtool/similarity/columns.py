@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.similarity.distances import SimilarityError
 from simtool.tables.embeddings import EmbeddingTable
 
 __all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of"]
@@ -72,6 +74,7 @@ class SpooledColumns:
     def __init__(self, table: EmbeddingTable, rows: NDArray[np.intp]) -> None:
         self.count, self.dimension, self.dtype = rows.size, table.info.dimension, _exact_type(table.dtype)
         self._width = block_width(self.count, self.dtype)
+        _require_room(self.count * self.dimension * self.dtype.itemsize)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
         step = max(1, _ROWS // (self.dimension * self.dtype.itemsize))
         for start in range(0, self.count, step):
@@ -107,6 +110,17 @@ class SpooledColumns:
         self._file.close()
 
 
+def _require_room(size: int) -> None:
+    """Refuse to begin what the disk of scratch files cannot hold."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise SimilarityError(
+            f"{folder}: these vectors need {size / 1e9:,.1f} GB of scratch space, {free / 1e9:,.1f} GB are free; "
+            "name a larger disk with TMPDIR"
+        )
+
+
 def _exact_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type that holds the stored values exactly: float32 for halves and singles, else float64."""
     return np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
@@ -128,7 +142,7 @@ def columns_of(table: EmbeddingTable, rows: NDArray[np.intp], memory: int = MEMO
 
     Raises:
         TableError: a vector holds NaN or infinity.
-        OSError: the scratch file finds no room.
+        SimilarityError: the scratch file finds no room.
     """
     dtype = _exact_type(table.dtype)
     if rows.size * table.info.dimension * dtype.itemsize <= memory:

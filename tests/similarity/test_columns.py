@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from simtool.similarity import columns as columns_module
 from simtool.similarity.columns import HeldColumns, SpooledColumns, block_width, columns_of
+from simtool.similarity.distances import SimilarityError
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, EmbeddingWriter, open_embeddings
 from simtool.tables.provenance import Provenance
 
@@ -50,3 +52,13 @@ def test_many_vectors_make_blocks_narrow() -> None:
     assert block_width(1000, np.dtype(np.float32)) == 1024
     assert block_width(1000, np.dtype(np.float64)) == 512
     assert 16 <= block_width(1_000_000, np.dtype(np.float32)) < 100
+
+
+def test_a_disk_without_room_is_named_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of(tmp_path / "t.parquet", np.ones((4, 8), np.float32))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    with (
+        pytest.raises(SimilarityError, match=r"need 0\.0 GB of scratch space.*TMPDIR"),
+        columns_of(table, np.arange(4), memory=0),
+    ):
+        pass
