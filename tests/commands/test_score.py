@@ -60,7 +60,6 @@ def test_the_table_at_the_end_counts_comparisons_and_ties(simtool: Simtool, fold
         "model",
         "distance",
         "trials",
-        "triplet",
         "accuracy",
         "comparisons",
         "ties",
