@@ -83,6 +83,7 @@ def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     for outcomes in score_vectors(vectors, trials):
         decisions[f"{outcomes.distance} two"] = (2 * outcomes.credits[: len(two), :1]).astype(np.int8)
         decisions[f"{outcomes.distance} eight"] = (2 * outcomes.credits[len(two) :]).astype(np.int8)
+        del outcomes  # or it would outlive the next one's making
     return decisions
 
 
