@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -33,13 +35,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise IsADirectoryError(21, "is a folder, not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_beside(path)
-    # Created at once, so that an unwritable folder is found before the work and not after it.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
+        # Created at once, so that an unwritable folder is found before the work and not after it.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)
+    except OSError as failure:
+        raise _named(failure, temporary, path) from failure
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -62,8 +66,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise NotADirectoryError(20, "is a file, not a folder", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, retired = _temporary_beside(path), _temporary_beside(path)
-    temporary.mkdir()
     try:
+        temporary.mkdir()
         yield temporary
         for file in temporary.rglob("*"):
             _flush(file)
@@ -71,6 +75,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             path.rename(retired)
         temporary.rename(path)
         _flush(path.parent)
+    except OSError as failure:
+        raise _named(failure, temporary, path) from failure
     finally:
         if retired.exists() and not path.exists():
             retired.rename(path)
@@ -81,6 +87,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def _temporary_beside(path: Path) -> Path:
     """A hidden name in the same folder, so that the rename stays within one file system."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _named(failure: OSError, temporary: Path, path: Path) -> OSError:
+    """The failure in the words of the person who asked for ``path`` and knows nothing of the temporary name."""
+    # Arrow has the number in its text only, and names no file.
+    found = re.search(r"\[errno (\d+)\]", str(failure))
+    number = failure.errno or (int(found[1]) if found else 0)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return OSError(number, "the disk is full: free some space and try again; nothing was changed", str(path))
+    if Path(str(failure.filename)).is_relative_to(temporary):
+        return OSError(number, os.strerror(number), str(path))
+    return failure
 
 
 def _flush(path: Path) -> None:

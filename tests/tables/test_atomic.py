@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -105,6 +108,36 @@ def test_a_writer_killed_in_the_middle_leaves_the_older_table_whole(tmp_path: Pa
     assert target.read_text() == "old"
     half_written = [name for name in names_in(tmp_path) if name != "table.parquet"]
     assert all(name.startswith(".") for name in half_written), "a reader of the folder must not see the half"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("Error writing bytes to file. Detail: [errno 28] No space left on device"),
+    ],
+    ids=["python", "arrow"],
+)
+@pytest.mark.parametrize("atomic", [atomic_path, atomic_folder])
+def test_a_full_disk_is_told_with_the_name_that_was_asked_for(
+    tmp_path: Path, failure: OSError, atomic: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    with pytest.raises(OSError, match="the disk is full") as told, atomic(tmp_path / "table"):
+        raise failure
+    assert told.value.filename == str(tmp_path / "table")
+    assert names_in(tmp_path) == []
+
+
+def test_a_place_that_cannot_be_written_is_told_with_the_name_that_was_asked_for() -> None:
+    with pytest.raises(FileNotFoundError) as told, atomic_path(Path("/proc/table")):
+        raise AssertionError
+    assert told.value.filename == "/proc/table"
+
+
+def test_a_failure_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as told, atomic_path(tmp_path / "table"):
+        (tmp_path / "absent").read_text()
+    assert told.value.filename == str(tmp_path / "absent")
 
 
 def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
