@@ -32,6 +32,7 @@ class Workers:
     def __init__(self, count: int | None = None) -> None:
         self.count = count or available_cores()
         self._library = ThreadpoolController()
+        self._own = max((library["num_threads"] for library in self._library.select(user_api="blas").info()), default=1)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -60,6 +61,6 @@ class Workers:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Let the library use its own threads, for a decomposition that cannot be divided."""
-        with self._library.limit(limits=self.count, user_api="blas"):
+        """Let the library use its own threads, as many as before, for a decomposition that cannot be divided."""
+        with self._library.limit(limits=self._own, user_api="blas"):
             yield

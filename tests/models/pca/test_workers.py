@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from simtool.models.pca.workers import Workers
 
@@ -30,11 +30,13 @@ def test_the_library_is_alone_in_each_thread_and_gets_its_threads_back() -> None
     np.ones((2, 2)) @ np.ones((2, 2))
     before = library_threads()
     assert before
-    with Workers(2) as workers:
-        assert set(library_threads()) == {1}
-        with workers.together():
-            assert set(library_threads()) == {2}
-        assert set(library_threads()) == {1}
+    with threadpool_limits(3, "blas"):
+        with Workers(2) as workers:
+            assert set(library_threads()) == {1}
+            with workers.together():
+                assert set(library_threads()) == {3}
+            assert set(library_threads()) == {1}
+        assert set(library_threads()) == {3}
     assert library_threads() == before
 
 
