@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.cores import available_cores
 from simtool.errors import listed
 from simtool.images.decoding import ImageError, decode_rgb, decode_tensor
 from simtool.images.recipes import Recipe
 from simtool.images.tensors import Transform, transform
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["BadImage", "Batch", "available_cores", "check_files", "described", "stream"]
+__all__ = ["BadImage", "Batch", "check_files", "described", "stream"]
 
 #: Bytes of decoded images that wait for the consumer.
 _PREFETCH_BYTES = 32 << 20
@@ -52,11 +53,6 @@ class Batch:
 
     rows: NDArray[np.intp]
     pixels: NDArray[np.float32]
-
-
-def available_cores() -> int:
-    """The processor cores that this process may use, which on a shared node is fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_files(image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path]) -> None:

@@ -191,6 +191,9 @@ def _angles(
     angles: NDArray[np.float64],
 ) -> None:
     for pair in range(start, stop):
+        if squares[pair] == 0:  # equal vectors, which tables of labels are full of
+            angles[pair] = 0
+            continue
         x, y = first[pair], second[pair]
         removed = (length[x] - length[y]) ** 2 + (shift[x] - shift[y]) ** 2
         rest = squares[pair] - removed

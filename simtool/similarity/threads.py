@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["in_threads", "processors"]
+from simtool.cores import available_cores
+
+__all__ = ["in_threads"]
 
 #: Pieces for each processor: enough that one that is busy elsewhere does not hold up the rest.
 _PIECES = 8
-
-
-def processors() -> int:
-    """How many processors this process may use; on a cluster, those that its job was given."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_threads(work: Callable[[int, int], object], count: int, least: int = 1) -> None:
@@ -25,7 +21,7 @@ def in_threads(work: Callable[[int, int], object], count: int, least: int = 1) -
         count: of the items.
         least: items in a piece, so that small work stays in one.
     """
-    workers = processors()
+    workers = available_cores()
     size = max(least, -(-count // (workers * _PIECES)), 1)
     if workers == 1 or size >= count:
         work(0, count)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from simtool.images.decoding import ImageError
-from simtool.images.pipeline import BadImage, available_cores, check_files, described, stream
+from simtool.images.pipeline import BadImage, check_files, described, stream
 from simtool.images.recipes import named_recipe
 from tests.photographs import draw, prepared
 
@@ -112,7 +112,3 @@ def test_missing_files_are_counted_before_the_work(photographs: list[Path], tmp_
     gone = [tmp_path / f"{number}.jpg" for number in range(5)]
     with pytest.raises(ImageError, match=r"5 of 15 images have no file: 0\.jpg .*and 2 more"):
         check_files(names(photographs + gone), photographs + gone)
-
-
-def test_there_is_a_core_to_work_on() -> None:
-    assert available_cores() >= 1

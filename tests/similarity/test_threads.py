@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from simtool.similarity import threads
-from simtool.similarity.threads import in_threads, processors
+from simtool.similarity.threads import in_threads
 
 
 @pytest.mark.parametrize(("count", "least"), [(0, 1), (1, 1), (100, 1), (100, 7), (100, 1000)])
@@ -27,7 +27,3 @@ def test_a_failure_in_a_thread_is_raised_here(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(threads, "processors", lambda: 2)
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda start, _: 1 / (start - 40), 80)
-
-
-def test_there_is_a_processor() -> None:
-    assert processors() >= 1
