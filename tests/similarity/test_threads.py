@@ -11,7 +11,7 @@ from simtool.similarity.threads import in_threads
 @pytest.mark.parametrize(("count", "least"), [(0, 1), (1, 1), (100, 1), (100, 7), (100, 1000)])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_item_is_worked_on_once(count: int, least: int, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "processors", lambda: workers)
+    monkeypatch.setattr(threads, "available_cores", lambda: workers)
     done: list[int] = []
     in_threads(lambda start, stop: done.extend(range(start, stop)), count, least)
     assert sorted(done) == list(range(count))
@@ -24,6 +24,6 @@ def test_small_work_stays_in_this_thread() -> None:
 
 
 def test_a_failure_in_a_thread_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "processors", lambda: 2)
+    monkeypatch.setattr(threads, "available_cores", lambda: 2)
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda start, _: 1 / (start - 40), 80)
