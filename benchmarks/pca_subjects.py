@@ -69,7 +69,11 @@ def fit_pca(folder: Path, count: int) -> dict[str, Any]:
     sys.argv += ["--scratch", str(folder)]
     before = peak_bytes()
     started = time.perf_counter()
-    main()
+    try:
+        main()
+    except SystemExit as end:  # a finished command exits, with 0
+        if end.code:
+            raise
     seconds = time.perf_counter() - started
     log = json.loads((folder / "model" / "fit.json").read_text())
     return {
