@@ -75,7 +75,7 @@ def simtool(
 
 
 def main() -> None:
-    """Run the command line; turn failures into one line and exit code 1."""
+    """Run the command line; turn failures into one line and an exit code, 1 for most of them."""
     # --debug is accepted anywhere on the line, since one adds it to the end of a command that has just failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
@@ -85,6 +85,10 @@ def main() -> None:
         with invocation(arguments):
             app(args=arguments, prog_name="simtool")
     except (SimtoolError, OSError, MemoryError) as failure:
+        code = failure.exit_code if isinstance(failure, SimtoolError) else 1
+        if code != 1:
+            console.note(_describe(failure))
+            sys.exit(code)
         if debug:
             raise
         console.error(_describe(failure))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from tqdm import tqdm
 
-__all__ = ["Progress", "error", "note", "progress", "result", "result_text", "scaled", "warn"]
+__all__ = ["Progress", "duration", "error", "note", "progress", "result", "result_text", "scaled", "warn"]
 
 #: Seconds between two lines of progress where standard error is not a terminal.
 LINE_INTERVAL = 10.0
@@ -28,6 +28,12 @@ class Progress(Protocol):
 
     def advance(self, amount: int = 1) -> None:
         """Say that ``amount`` more units are done."""
+
+    def describe(self, description: str) -> None:
+        """Say from now on that something else is being done."""
+
+    def note(self, text: str) -> None:
+        """Say something in a line of its own."""
 
 
 @cache
@@ -76,6 +82,18 @@ def scaled(amount: float, unit: str) -> str:
     return f"{amount:.0f} {unit}"
 
 
+def duration(seconds: float) -> str:
+    """A time in its two largest units: ``40 s``, ``3 min``, ``2 h 05 min``, ``3 d 04 h``."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{hours // 24} d {hours % 24:02} h"
+
+
 @contextmanager
 def progress(
     description: str, total: int | None, unit: str = "it", scale: bool = False, done: int = 0
@@ -91,7 +109,7 @@ def progress(
 
     Yields:
         An object to call ``advance(n)`` on. A bar on a terminal; elsewhere a line every
-        ten seconds, and nothing for steps that are shorter.
+        ten seconds, with the time that is left, and nothing for steps that are shorter.
     """
     if not sys.stderr.isatty():
         yield _Lines(description, total, unit, scale, done)
@@ -111,6 +129,14 @@ class _Bar:
     def advance(self, amount: int = 1) -> None:
         self._bar.update(amount)
 
+    def describe(self, description: str) -> None:
+        self._bar.set_description(description, refresh=False)
+
+    def note(self, text: str) -> None:
+        self._bar.clear()
+        note(text)
+        self._bar.refresh()
+
 
 class _Lines:
     def __init__(self, description: str, total: int | None, unit: str, scale: bool, done: int) -> None:
@@ -124,10 +150,20 @@ class _Lines:
         if now - self._said < LINE_INTERVAL:
             return
         self._said = now
-        speed = self._amount((self._done - self._before) / (now - self._started))
-        share = "" if self._total is None else f", {self._done / max(self._total, 1):.0%}"
-        so_far = self._amount(self._done) if self._total is None else self._amount(self._done, self._total)
-        note(f"{self._description}: {so_far}{share}, {speed}/s")
+        speed = (self._done - self._before) / (now - self._started)
+        at = f"{self._amount(speed)}/s"
+        if self._total is None:
+            note(f"{self._description}: {self._amount(self._done)}, {at}")
+            return
+        share = f"{self._done / max(self._total, 1):.0%}"
+        left = f", {duration((self._total - self._done) / speed)} left" if self._total > self._done and speed else ""
+        note(f"{self._description}: {self._amount(self._done, self._total)}, {share}, {at}{left}")
+
+    def describe(self, description: str) -> None:
+        self._description = description
+
+    def note(self, text: str) -> None:
+        note(text)
 
     def _amount(self, *amounts: float) -> str:
         """One amount, or one of another: ``2,947 of 11,788 images``, ``301 MB of 1.15 GB``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 __all__ = ["SimtoolError", "listed"]
 
@@ -11,8 +12,13 @@ class SimtoolError(Exception):
     """A failure whose message is one line for the person at the terminal.
 
     Subclasses live beside the code that raises them. The command line prints the message
-    without a traceback and exits with 1.
+    without a traceback and exits with ``exit_code``.
+
+    Attributes:
+        exit_code: 1 for a failure; another one for an end that a script should tell from failures and from success.
     """
+
+    exit_code: ClassVar[int] = 1
 
 
 def listed(names: Iterable[object], most: int = 3) -> str:

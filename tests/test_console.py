@@ -25,6 +25,24 @@ def test_amounts_have_three_digits(amount: float, text: str) -> None:
     assert console.scaled(amount, "B") == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (3_569, "59 min"),
+        (3_571, "1 h 00 min"),
+        (7_500, "2 h 05 min"),
+        (86_369, "23 h 59 min"),
+        (86_371, "1 d 00 h"),
+        (273_600, "3 d 04 h"),
+    ],
+)
+def test_durations_have_two_units(seconds: float, text: str) -> None:
+    assert console.duration(seconds) == text
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time in seconds; set its only item to change it."""
@@ -41,7 +59,7 @@ def test_where_no_one_looks_progress_is_a_line_from_time_to_time(
         clock[0] += 20
         bar.advance(2_847)
         bar.advance(1)
-    assert capsys.readouterr().err == "embedding: 2,947 of 11,788 images, 25%, 147 images/s\n"
+    assert capsys.readouterr().err == "embedding: 2,947 of 11,788 images, 25%, 147 images/s, 1 min left\n"
 
 
 def test_progress_counts_what_an_earlier_run_has_done_but_not_as_speed(
@@ -50,7 +68,7 @@ def test_progress_counts_what_an_earlier_run_has_done_but_not_as_speed(
     with console.progress("downloading", 1_000_000_000, "B", scale=True, done=400_000_000) as bar:
         clock[0] += 10
         bar.advance(100_000_000)
-    assert capsys.readouterr().err == "downloading: 500 MB of 1 GB, 50%, 10 MB/s\n"
+    assert capsys.readouterr().err == "downloading: 500 MB of 1 GB, 50%, 10 MB/s, 50 s left\n"
 
 
 def test_slow_progress_has_a_decimal(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,3 +83,15 @@ def test_short_steps_say_nothing(clock: list[float], capsys: pytest.CaptureFixtu
         clock[0] += 9
         bar.advance()
     assert capsys.readouterr().err == ""
+
+
+def test_a_description_changes_and_a_note_stands_between(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with console.progress("epoch 1 of 2", 4, "steps") as bar:
+        bar.advance(2)
+        bar.note("epoch 1 is done")
+        bar.describe("epoch 2 of 2")
+        clock[0] += 10
+        bar.advance(1)
+    assert capsys.readouterr().err == "epoch 1 is done\nepoch 2 of 2: 3 of 4 steps, 75%, 0.3 steps/s, 3 s left\n"

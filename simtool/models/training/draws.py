@@ -20,14 +20,12 @@ class Draws:
     Attributes:
         seed: int32 (2,), of this step; the same for all devices and workers.
         total: examples of a whole global batch.
-        rows: int32 (b,), the places in the global batch of the examples at hand; None where they are its first.
-        count: b, where ``rows`` is None.
+        rows: int32 (b,), the places in the global batch of the examples at hand.
     """
 
     seed: Any
     total: int
-    rows: Any = None
-    count: Any = None
+    rows: Any
 
     def fold(self, number: int) -> Draws:
         """Other draws, for another purpose within the same step."""
@@ -54,4 +52,4 @@ class Draws:
 
     def _mine(self, numbers: Any) -> Any:
         tf = load_tensorflow()
-        return numbers[: self.count] if self.rows is None else tf.gather(numbers, self.rows)
+        return tf.gather(numbers, self.rows)

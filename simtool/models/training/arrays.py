@@ -1,0 +1,86 @@
+"""A file of named arrays with a header: no code in it, a checksum on every part, written whole or not at all.
+
+It is a zip file that ``numpy.load`` opens, too. One array at a time is in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.models.training.errors import TrainingError
+from simtool.tables.atomic import atomic_path
+
+__all__ = ["ArraysError", "read_arrays", "read_header", "write_arrays"]
+
+_HEADER, _SUFFIX = "header.json", ".npy"
+
+
+class ArraysError(TrainingError):
+    """A file of arrays is damaged."""
+
+
+def write_arrays(path: Path, header: dict[str, Any], arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Write a file that is complete and on disk when this returns; before, an older one in its place is whole.
+
+    Args:
+        path: of the file.
+        header: for JSON.
+        arrays: name and content of each.
+
+    Raises:
+        OSError: it cannot be written, for example because the disk is full.
+    """
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(_HEADER), json.dumps(header))
+        for name, array in arrays:
+            with archive.open(zipfile.ZipInfo(name + _SUFFIX), "w", force_zip64=True) as part:
+                np.lib.format.write_array(part, np.asanyarray(array), allow_pickle=False)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Read the header alone.
+
+    Raises:
+        ArraysError: the file is damaged.
+        OSError: it cannot be read.
+    """
+    with _open(path) as archive:
+        header = json.loads(archive.read(_HEADER))
+        if not isinstance(header, dict):
+            raise ArraysError(f"{path}: damaged: its header is no object")
+        return header
+
+
+def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Read one array after the other, each checked against its checksum before it is given.
+
+    Raises:
+        ArraysError: the file is damaged.
+        OSError: it cannot be read.
+    """
+    with _open(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(_SUFFIX):
+                with archive.open(name) as part:
+                    array = np.lib.format.read_array(part, allow_pickle=False)
+                    # The checksum is compared where the part ends.
+                    part.read(1)
+                yield name.removesuffix(_SUFFIX), array
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError) as failure:
+        raise ArraysError(f"{path}: damaged: {failure}") from failure

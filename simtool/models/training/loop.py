@@ -1,0 +1,469 @@
+"""The training loop: epochs of steps, what is measured after each of them, and what is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool import console
+from simtool.errors import listed
+from simtool.models.training.checkpoints import Checkpoints, check_same
+from simtool.models.training.contents import assign_arrays, named, to_arrays
+from simtool.models.training.data import ALONE, Batch, TrainingData
+from simtool.models.training.devices import Devices
+from simtool.models.training.errors import TrainingError
+from simtool.models.training.evaluation import Evaluation
+from simtool.models.training.logs import Events, write_csv
+from simtool.models.training.optimizer import Optimizer
+from simtool.models.training.precision import LossScale
+from simtool.models.training.preemption import Preempted, Preemption
+from simtool.models.training.schedules import learning_rates
+from simtool.models.training.seeds import step_seed
+from simtool.models.training.settings import Settings
+from simtool.models.training.sharing import shared
+from simtool.models.training.state import Reason, State
+from simtool.models.training.step import Controls, Step, Taken
+from simtool.models.training.task import Task, Unhealthy
+from simtool.tensorflow import load_tensorflow
+
+__all__ = ["FOLDER", "Diverged", "Result", "train"]
+
+#: Where, in a model folder, everything about its training lies.
+FOLDER = "training"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a training. The task's variables hold the weights to keep.
+
+    Attributes:
+        reason: why it ended.
+        epochs: that were completed.
+        steps: that were taken, over all runs.
+        new_steps: that were taken by this run; 0 where the training had been complete before.
+        seconds: of training, over all runs.
+        best_epoch: whose weights are kept; 0 where none was evaluated, and the last weights are kept.
+        best_value: its value of the task's criterion.
+        history: a row for each epoch, as in ``log.csv``.
+    """
+
+    reason: Reason | None
+    epochs: int
+    steps: int
+    new_steps: int
+    seconds: float
+    best_epoch: int
+    best_value: float
+    history: list[dict[str, Any]]
+
+
+class Diverged(TrainingError):  # noqa: N818 - what happened, in the word of the field
+    """A training makes no sense any more.
+
+    Attributes:
+        result: not None where an earlier epoch was good; then the task's variables hold its weights.
+    """
+
+    def __init__(self, message: str, result: Result | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class _Interrupted(Exception):  # noqa: N818 - caught by the loop itself
+    """A signal has come between two batches of an evaluation."""
+
+
+def train(
+    task: Task,
+    data: TrainingData,
+    settings: Settings,
+    folder: Path,
+    devices: Devices,
+    configuration: Mapping[str, Any] | None = None,
+    restart: bool = False,
+) -> Result:
+    """Train, or go on with a training that was stopped, until it is complete.
+
+    Every worker calls this with the same arguments; the first writes files and says how it goes. A training that is
+    stopped and goes on ends with the same weights, bit for bit on the same device, as one that never stopped.
+
+    Args:
+        task: what is trained; its variables hold the weights to keep at the end.
+        data: to train on.
+        settings: of the training.
+        folder: of the model; the training keeps its own things in ``training`` there.
+        devices: to train on.
+        configuration: for JSON; what else must be the same for a training to go on (architecture, data).
+        restart: forget an earlier training in this folder.
+
+    Raises:
+        Preempted: a signal asked to stop; everything is saved.
+        Diverged: the values were not finite for too long, or the task found the model unhealthy.
+        TrainingError: it cannot begin, or go on; it says why.
+        OSError: something cannot be written; checkpoints that were written before are whole.
+    """
+    tf = load_tensorflow()
+    try:
+        with Preemption() as preemption:
+            return _Training(task, data, settings, folder / FOLDER, devices, preemption, configuration or {}).run(
+                restart
+            )
+    except tf.errors.ResourceExhaustedError as failure:
+        raise TrainingError(
+            f"not enough memory for batches of {settings.batch_size} on {devices.replicas} devices; "
+            "make them smaller, or the model"
+        ) from failure
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
+        raise TrainingError(
+            "another worker was lost; run all of them again to go on from the last checkpoint"
+        ) from failure
+
+
+class _Training:
+    """One run of a training."""
+
+    def __init__(
+        self,
+        task: Task,
+        data: TrainingData,
+        settings: Settings,
+        folder: Path,
+        devices: Devices,
+        preemption: Preemption,
+        configuration: Mapping[str, Any],
+    ) -> None:
+        self._task, self._data, self._settings = task, data, settings
+        self._folder, self._devices, self._preemption = folder, devices, preemption
+        self._configuration = {"settings": settings.binding(), **configuration}
+        self._rates = learning_rates(settings, data.steps_per_epoch)
+        self._optimizer = Optimizer(task, settings, devices)
+        self._step = Step(task, self._optimizer, devices, settings)
+        self._evaluation = Evaluation(task, data, devices, settings)
+        self._checkpoints = Checkpoints(folder / "checkpoints")
+        self._model = named(weights=task.variables, state=task.state)
+        self._everything = {**self._model, **named(optimizer=self._optimizer.variables)}
+        self._state = State(scale=LossScale.of(settings.precision))
+        self._events: Events | None = None
+        self._resumed_at, self._resumed_seconds, self._resumed_step = time.monotonic(), 0.0, 0
+        self._saved_at, self._saved_step = time.monotonic(), -1
+
+    # --- The course of a training -------------------------------------------------------------------------------
+
+    def run(self, restart: bool) -> Result:
+        """Resume or begin, train, and leave the weights to keep in the task."""
+        if self._devices.chief:
+            (self._checkpoints.clear if restart else self._checkpoints.clean)()
+        self._devices.barrier()
+        if not self._resume():
+            self._begin()
+        if not self._state.ended:
+            self._run_epochs()
+        self._keep_best()
+        return self._result()
+
+    def _begin(self) -> None:
+        """Start at step 0."""
+        self._task.initialize(self._data.batches(0, 0, ALONE))
+        self._optimizer.begin()
+        self._save()
+
+    def _resume(self) -> bool:
+        """Start where the newest checkpoint was written, if there is one."""
+        step = self._checkpoints.restore(self._load)
+        found = self._devices.gathered(np.array([-1.0 if step is None else step]))[:, 0]
+        if len(set(found)) > 1:
+            raise TrainingError(
+                f"{self._folder}: the workers find checkpoints of different steps there ({listed(found.astype(int))}); "
+                "it has to be on a file system that all of them share"
+            )
+        return step is not None
+
+    def _load(self, header: dict[str, Any], arrays: Iterator[tuple[str, NDArray[Any]]]) -> int:
+        """Take over a checkpoint; say at which step it was written."""
+        check_same(header["configuration"], self._configuration, self._folder)
+        assign_arrays(self._everything, arrays)
+        self._state = state = State.from_json(header["state"])
+        # More time may have been granted since.
+        state.time_up = not state.has_time(self._settings)
+        state.ended = state.ended and state.reason_to_end(self._settings)
+        self._saved_step = self._resumed_step = state.step
+        self._resumed_seconds = state.seconds
+        return state.step
+
+    def _run_epochs(self) -> None:
+        """Train until there is a reason to end."""
+        state = self._state
+        with self._logs(), self._progress() as bar:
+            while not state.reason_to_end(self._settings):
+                self._train_epoch(bar)
+                if state.step_in_epoch >= self._data.steps_per_epoch:
+                    self._close_epoch(bar)
+            if state.counted:
+                self._close_epoch(bar)
+            state.ended = state.reason_to_end(self._settings)
+            self._save()
+
+    def _train_epoch(self, bar: console.Progress) -> None:
+        """Take the steps that an epoch still has, or those that there is time for."""
+        state, steps = self._state, self._data.steps_per_epoch
+        batches = self._data.batches(state.epoch, state.step_in_epoch, self._devices.worker)
+        share = self._next_share(batches)
+        while share is not None:
+            controls = self._controls()
+            outcome = self._step.start(share, step_seed(self._settings.seed, "training", state.step), controls)
+            # Made while a GPU is at work.
+            share = self._next_share(batches)
+            taken = self._step.finish(outcome)
+            self._account(taken)
+            bar.describe(f"epoch {state.epoch + 1} of {self._settings.epochs}, loss {self._mean_loss():.4g}")
+            bar.advance()
+            if taken.stop or (self._devices.worker.count == 1 and self._preemption.requested):
+                self._stop()
+            if state.time_up:
+                return
+            if self._checkpoint_is_due():
+                self._save()
+        if state.step_in_epoch < steps:
+            raise TrainingError(
+                f"the data gave {state.step_in_epoch} of the {steps} batches of epoch {state.epoch + 1}"
+            )
+
+    def _next_share(self, batches: Iterator[Batch]) -> Any:
+        batch = next(batches, None)
+        return None if batch is None else shared(batch, self._devices, self._settings.batch_size, fill=False)
+
+    def _controls(self) -> Controls:
+        state, settings = self._state, self._settings
+        updates = state.step - state.skipped
+        return Controls(
+            rate=self._rates(state.step),
+            scale=state.scale.value,
+            # A young mean follows the weights more closely, or it would long remember where they started.
+            mean_decay=min(settings.ema, (1 + updates) / (10 + updates)),
+            stop=self._preemption.requested is not None,
+            time_up=not state.has_time(settings),
+        )
+
+    def _account(self, taken: Taken) -> None:
+        """Note what came of a step; stop if it makes no sense to go on."""
+        state = self._state
+        state.step += 1
+        state.step_in_epoch += 1
+        state.seconds = self._resumed_seconds + time.monotonic() - self._resumed_at
+        state.time_up = taken.time_up
+        if taken.finite:
+            state.skipped_in_row = 0
+            state.rows += taken.rows
+            state.norms += taken.norm
+            state.counted += 1
+            for name, value in taken.sums.items():
+                state.sums[name] = state.sums.get(name, 0.0) + value
+        else:
+            state.skipped += 1
+            # While the scale of a float16 loss can be lowered, an overflow says nothing about the model.
+            state.skipped_in_row += state.scale.value == 1
+        state.scale = state.scale.after(taken.finite)
+        if state.skipped_in_row > self._settings.max_skipped:
+            self._diverge(
+                f"the loss or its gradients were not finite in {state.skipped_in_row} steps in a row, "
+                f"up to step {state.step:,}"
+            )
+
+    def _stop(self) -> None:
+        self._save()
+        self._devices.barrier()
+        signal = self._preemption.requested or "the signal of another worker"
+        raise Preempted(
+            f"stopped by {signal} after step {self._state.step:,}; everything is saved: run the same command to go on"
+        )
+
+    # --- The end of an epoch -------------------------------------------------------------------------------------
+
+    def _close_epoch(self, bar: console.Progress) -> None:
+        """Evaluate where it is due, keep the weights if they are the best, log, and save."""
+        state, settings = self._state, self._settings
+        whole = state.step_in_epoch >= self._data.steps_per_epoch
+        epoch = state.epoch + whole
+        due = epoch % settings.evaluate_every == 0 or epoch >= settings.epochs or not whole
+        try:
+            measured = self._measure(epoch) if due else {}
+        except _Interrupted:
+            self._stop()
+        except Unhealthy as found:
+            self._diverge(f"{found}, after step {state.step:,}")
+        row = self._row(measured)
+        state.history.append(row)
+        state.epoch, state.step_in_epoch = epoch, 0 if whole else state.step_in_epoch
+        state.rows, state.sums, state.norms, state.counted = 0, {}, 0.0, 0
+        self._save()
+        self._log(row, bar)
+
+    def _measure(self, epoch: int) -> dict[str, float]:
+        """Judge the weights that would be kept, and keep them if they are the best so far."""
+        with self._optimizer.averaged():
+            health = self._health()
+            metrics = self._evaluation.means(after_batch=self._interrupt)
+            if metrics:
+                self._choose(metrics)
+            every = self._settings.illustrate_every
+            if every and epoch % every == 0 and self._devices.chief:
+                pictures = self._folder / "pictures"
+                pictures.mkdir(parents=True, exist_ok=True)
+                self._task.illustrate(pictures, self._state.step)
+        return {**{f"val_{name}": value for name, value in metrics.items()}, **health}
+
+    def _choose(self, metrics: Mapping[str, float]) -> None:
+        """Keep the weights at hand if they are better than the best so far."""
+        state, (metric, better) = self._state, self._task.criterion
+        if metric not in metrics:
+            raise TrainingError(
+                f"the evaluation gives {', '.join(metrics)}, not {metric}, which chooses the best epoch"
+            )
+        value = metrics[metric]
+        if np.isnan(value):
+            raise Unhealthy(f"the {metric} of the validation set is not a number")
+        if state.best_epoch and not (value < state.best_value if better == "low" else value > state.best_value):
+            state.worse += 1
+            return
+        state.best_epoch, state.best_value, state.worse = state.epoch + 1, value, 0
+        if self._devices.chief:
+            self._checkpoints.save_best(state.step, to_arrays(self._model))
+        state.best_file = self._checkpoints.best_name(state.step)
+
+    def _health(self) -> dict[str, float]:
+        """What the task finds on one device's part of a batch; all workers stop if one of them finds it unhealthy."""
+        found: dict[str, float] = {}
+        reason = ""
+        batch = next(self._data.validation(ALONE), None)
+        if batch is not None:
+            most = -(-self._settings.batch_size // self._devices.replicas)
+            try:
+                found = self._task.health({name: array[:most] for name, array in batch.items()})
+            except Unhealthy as failure:
+                reason = str(failure)
+        if self._devices.gathered(np.array([float(bool(reason))])).any():
+            raise Unhealthy(reason or "another worker found the model unhealthy")
+        return {name: float(value) for name, value in found.items()}
+
+    def _interrupt(self) -> None:
+        # Several workers would have to agree; they stop at their next step.
+        if self._devices.worker.count == 1 and self._preemption.requested:
+            raise _Interrupted
+
+    def _row(self, measured: Mapping[str, float]) -> dict[str, Any]:
+        state = self._state
+        fraction = state.step_in_epoch / self._data.steps_per_epoch
+        return {
+            "epoch": state.epoch + (1 if fraction >= 1 else round(fraction, 4)),
+            "step": state.step,
+            "time": round(time.time(), 3),
+            "seconds": round(state.seconds, 3),
+            "learning_rate": self._rates(max(state.step - 1, 0)),
+            "gradient_norm": state.norms / max(state.counted, 1),
+            "skipped": state.skipped,
+            **{name: value / max(state.rows, 1) for name, value in state.sums.items()},
+            **measured,
+        }
+
+    # --- Ends ----------------------------------------------------------------------------------------------------
+
+    def _diverge(self, what: str) -> None:
+        """Stop for good, with the best weights in the task if there are any; no checkpoint is written."""
+        best = self._state.best_epoch
+        if best:
+            self._keep_best()
+        kept = f"the weights of epoch {best}, the best, are kept" if best else "no epoch before it was complete"
+        raise Diverged(
+            f"the training was stopped: {what}; {kept}; try a lower learning rate, or clip gradients (clip_norm)",
+            self._result() if best else None,
+        )
+
+    def _keep_best(self) -> None:
+        """Let the task's variables be the weights to keep: those of the best epoch, or the mean of the last."""
+        if self._state.best_file:
+            self._devices.barrier()
+            assign_arrays(self._model, self._checkpoints.read_best(self._state.best_file))
+        else:
+            self._optimizer.average()
+
+    def _result(self) -> Result:
+        state = self._state
+        return Result(
+            reason=state.ended,
+            epochs=state.epoch,
+            steps=state.step,
+            new_steps=state.step - self._resumed_step,
+            seconds=state.seconds,
+            best_epoch=state.best_epoch,
+            best_value=state.best_value,
+            history=state.history,
+        )
+
+    # --- What is written -----------------------------------------------------------------------------------------
+
+    def _checkpoint_is_due(self) -> bool:
+        settings, state = self._settings, self._state
+        if settings.checkpoint_steps and state.step - self._saved_step >= settings.checkpoint_steps:
+            return True
+        minutes = (time.monotonic() - self._saved_at) / 60
+        return bool(settings.checkpoint_minutes) and minutes >= settings.checkpoint_minutes
+
+    def _save(self) -> None:
+        state = self._state
+        if self._devices.chief:
+            header = {"state": state.to_json(), "configuration": self._configuration}
+            self._checkpoints.save(state.step, header, to_arrays(self._everything), state.best_file)
+        self._saved_at, self._saved_step = time.monotonic(), state.step
+
+    @contextmanager
+    def _logs(self) -> Iterator[None]:
+        """Write the logs anew from the history, which a checkpoint holds; then let each epoch add to them."""
+        if not self._devices.chief:
+            yield
+            return
+        history = self._state.history
+        write_csv(self._folder / "log.csv", history)
+        self._events = Events(self._folder / "tensorboard", history)
+        try:
+            yield
+        finally:
+            self._events.close()
+
+    def _log(self, row: Mapping[str, Any], bar: console.Progress) -> None:
+        if self._events is None:
+            return
+        write_csv(self._folder / "log.csv", self._state.history)
+        self._events.add(row)
+        numbers = [f"{name} {value:.4g}" for name, value in row.items() if name == "loss" or name.startswith("val_")]
+        best = ", the best so far" if self._state.best_epoch == row["epoch"] else ""
+        skipped = f", {row['skipped']} steps skipped" if row["skipped"] else ""
+        bar.note(f"epoch {row['epoch']} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
+
+    def _progress(self) -> AbstractContextManager[console.Progress]:
+        if not self._devices.chief:
+            return nullcontext(_Silence())
+        total = self._settings.epochs * self._data.steps_per_epoch
+        return console.progress("training", total, "steps", done=self._state.step)
+
+    def _mean_loss(self) -> float:
+        return self._state.sums.get("loss", np.nan) / max(self._state.rows, 1)
+
+
+class _Silence:
+    """The progress that workers other than the first show."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Show nothing."""
+
+    def describe(self, description: str) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
