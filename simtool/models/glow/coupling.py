@@ -1,0 +1,67 @@
+"""Coupling: one half of the channels is transformed, given the other (Dinh et al., 2017; Kingma & Dhariwal, 2018, 3.3).
+
+y_a = x_a and y_b = s x_b + t, with (h_s, t) a network's output for x_a and s = sigmoid(h_s + 2) for an affine coupling,
+1 for an additive one. The three functions are apart so that one evaluation of the network can serve the inverse and
+the gradient of the transformation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras import ops
+
+from simtool.models.glow import network as networks
+from simtool.models.glow.config import FlowConfig
+
+__all__ = ["halves", "invert", "network", "outputs", "transform"]
+
+#: Added to h_s, so that an untrained coupling scales by sigmoid(2) = 0.88.
+_SHIFT = 2.0
+#: The least scale of our arrangement: what a division by it amplifies can still be inverted in float32.
+#: TensorFlow Probability has none.
+_FLOOR = 1e-2
+
+
+def outputs(channels: int, config: FlowConfig) -> tuple[int, int]:
+    """How many channels the network of a coupling sees, and gives, where a step has ``channels``."""
+    given = channels // 2
+    transformed = channels - given
+    return given, transformed * (2 if config.coupling == "affine" else 1)
+
+
+def halves(x: Any) -> tuple[Any, Any]:
+    """The channels that condition, and those that are transformed."""
+    given = x.shape[-1] // 2
+    return x[..., :given], x[..., given:]
+
+
+def network(weights: Mapping[str, Any], x_a: Any, config: FlowConfig) -> Any:
+    """h: what the transformation is computed from, (b, h, w, outputs)."""
+    return networks.apply(weights, x_a, config)
+
+
+def transform(h: Any, x_b: Any, config: FlowConfig) -> tuple[Any, Any]:
+    """y_b, and the log-determinant of each image (b,)."""
+    log_scale, shift = _log_scale_and_shift(h, x_b, config)
+    if log_scale is None:
+        return x_b + shift, ops.zeros_like(x_b[:, 0, 0, 0])
+    return x_b * ops.exp(log_scale) + shift, ops.sum(log_scale, axis=(1, 2, 3))
+
+
+def invert(h: Any, y_b: Any, config: FlowConfig) -> Any:
+    """x_b = (y_b - t) / s."""
+    log_scale, shift = _log_scale_and_shift(h, y_b, config)
+    return y_b - shift if log_scale is None else (y_b - shift) * ops.exp(-log_scale)
+
+
+def _log_scale_and_shift(h: Any, half: Any, config: FlowConfig) -> tuple[Any, Any]:
+    if config.coupling == "additive":
+        return None, h
+    transformed = half.shape[-1]
+    raw = h[..., :transformed] + _SHIFT
+    if config.arrangement == "study":
+        return ops.log_sigmoid(raw), h[..., transformed:]
+    # log(floor + (1 - floor) sigmoid(raw)); the sum is at least the floor, so that its logarithm is safe.
+    return ops.log(_FLOOR + (1 - _FLOOR) * ops.sigmoid(raw)), h[..., transformed:]

@@ -1,0 +1,72 @@
+"""The network inside a coupling: three convolutions, of 3x3, 1x1 and 3x3 pixels (Kingma & Dhariwal, 2018, 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from simtool.models.glow.config import FlowConfig
+
+__all__ = ["apply", "hidden", "initial", "shapes"]
+
+#: log_gain is learned this much faster than the other weights (the reference implementation's logscale_factor).
+GAIN_RATE = 3.0
+
+
+def shapes(inputs: int, outputs: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights, for so many channels in and out."""
+    width = config.width
+    shapes: dict[str, tuple[int, ...]] = {
+        "coupling/first/kernel": (3, 3, inputs, width),
+        "coupling/first/bias": (width,),
+        "coupling/middle/kernel": (width, width),
+        "coupling/middle/bias": (width,),
+        "coupling/last/kernel": (3, 3, width, outputs),
+        "coupling/last/bias": (outputs,),
+    }
+    # TensorFlow Probability's network has no gain.
+    return shapes if config.arrangement == "study" else {**shapes, "coupling/last/log_gain": (outputs,)}
+
+
+def initial(
+    inputs: int, outputs: int, config: FlowConfig, generator: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Kernels after He et al. (2015), but zeros in the last layer, so that the coupling starts without a condition."""
+    weights = {}
+    for name, shape in shapes(inputs, outputs, config).items():
+        fans_out = name in ("coupling/first/kernel", "coupling/middle/kernel")
+        deviation = np.sqrt(2 / np.prod(shape[:-1])) if fans_out else 0.0
+        weights[name] = deviation * generator.standard_normal(shape)
+    return weights
+
+
+def hidden(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
+    """The activations of the second layer: (b, h, w, width), in ``config.compute_dtype`` or that of ``x``."""
+    dtype = _compute_dtype(x, config)
+    kernel, bias = (ops.cast(weights[f"coupling/first/{part}"], dtype) for part in ("kernel", "bias"))
+    first = ops.relu(ops.conv(ops.cast(x, dtype), kernel, padding="same", data_format="channels_last") + bias)
+    kernel, bias = (ops.cast(weights[f"coupling/middle/{part}"], dtype) for part in ("kernel", "bias"))
+    middle = ops.conv(first, kernel[None, None], padding="same", data_format="channels_last")
+    return ops.relu(middle + bias)
+
+
+def apply(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
+    """From (b, h, w, inputs) to (b, h, w, outputs), in the type of ``x``."""
+    inside = hidden(weights, x, config)
+    kernel = ops.cast(weights["coupling/last/kernel"], inside.dtype)
+    last = ops.cast(ops.conv(inside, kernel, padding="same", data_format="channels_last"), x.dtype)
+    last = last + weights["coupling/last/bias"]
+    if "coupling/last/log_gain" not in weights:
+        return last
+    return last * ops.exp(GAIN_RATE * weights["coupling/last/log_gain"])
+
+
+def _compute_dtype(x: Any, config: FlowConfig) -> str:
+    """The type inside: float64 arithmetic is asked for by float64 weights, and is never lowered."""
+    found: str = keras.backend.standardize_dtype(x.dtype)
+    return found if found == "float64" else config.compute_dtype

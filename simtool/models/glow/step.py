@@ -1,0 +1,88 @@
+"""One step of the flow: actnorm, invertible 1x1 convolution, coupling (Kingma & Dhariwal, 2018, figure 2a).
+
+Actnorm and convolution are linear in each pixel, so that they are one product with a matrix, and one shift:
+y = ((x + bias) exp(log_scale)) W^T = x A + c. Both directions come from the same weights: A by the factors of W, its
+inverse by triangular solves. ``fuse`` and ``unfuse`` take any leading axes: one step, or all of a level at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from simtool.models.glow import actnorm, convolution, coupling, network
+from simtool.models.glow.config import FlowConfig
+
+__all__ = ["forward", "fuse", "initial", "inverse", "linear", "shapes", "unfuse"]
+
+
+def shapes(channels: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of the trained weights of one step, in their order."""
+    return {
+        **actnorm.shapes(channels),
+        **convolution.shapes(channels),
+        **network.shapes(*coupling.outputs(channels, config), config),
+    }
+
+
+def initial(
+    channels: int, config: FlowConfig, generator: np.random.Generator
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """The weights of an untrained step, and its constants."""
+    rotation, constants = convolution.initial(channels, generator)
+    inside = network.initial(*coupling.outputs(channels, config), config, generator)
+    return {**actnorm.initial(channels), **rotation, **inside}, constants
+
+
+def fuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Actnorm and convolution as one map.
+
+    Returns:
+        A (..., c, c) and c (..., c) with y = x A + c for a pixel x in a row, and the log-determinant
+        of one pixel (...,).
+    """
+    rotation = convolution.matrix(weights, constants)
+    matrix = ops.expand_dims(ops.exp(weights["actnorm/log_scale"]), -1) * rotation
+    shift = ops.squeeze(ops.expand_dims(weights["actnorm/bias"], -2) @ matrix, -2)
+    return matrix, shift, actnorm.log_det(weights) + convolution.log_det(weights)
+
+
+def unfuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
+    """The inverse of the fused matrix, (..., c, c): x = (y - c) A^-1."""
+    return convolution.inverse_matrix(weights, constants) * ops.expand_dims(ops.exp(-weights["actnorm/log_scale"]), -2)
+
+
+def linear(x: Any, matrix: Any) -> Any:
+    """The product of each pixel of (b, h, w, c) with a matrix (c, d), as one matrix product."""
+    flat = ops.reshape(x, (-1, matrix.shape[0])) @ matrix
+    return ops.reshape(flat, (-1, *x.shape[1:-1], matrix.shape[1]))
+
+
+def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
+    """One step towards the latents.
+
+    Args:
+        weights: of one step (see :func:`shapes`).
+        constants: of its convolution.
+        x: (b, h, w, c).
+        config: of the flow.
+
+    Returns:
+        y (b, h, w, c), and the log-determinant of each image (b,).
+    """
+    matrix, shift, log_det_of_pixel = fuse(weights, constants)
+    x_a, x_b = coupling.halves(linear(x, matrix) + shift)
+    y_b, log_det = coupling.transform(coupling.network(weights, x_a, config), x_b, config)
+    return ops.concatenate([x_a, y_b], axis=-1), log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
+
+
+def inverse(weights: Mapping[str, Any], constants: Mapping[str, Any], y: Any, config: FlowConfig) -> Any:
+    """One step towards the image; see :func:`forward`."""
+    x_a, y_b = coupling.halves(y)
+    x_b = coupling.invert(coupling.network(weights, x_a, config), y_b, config)
+    _, shift, _ = fuse(weights, constants)
+    return linear(ops.concatenate([x_a, x_b], axis=-1) - shift, unfuse(weights, constants))
