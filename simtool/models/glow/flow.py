@@ -1,0 +1,244 @@
+"""The flow: levels of steps, between them squeezes and splits (Kingma & Dhariwal, 2018, figure 2b)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from simtool.models.glow import coupling, level, network, prior, step
+from simtool.models.glow.config import FlowConfig
+from simtool.models.glow.prior import Normal
+from simtool.models.glow.squeeze import squeeze, unsqueeze
+
+__all__ = ["Encoding", "Flow", "count_parameters", "shapes"]
+
+
+class Encoding(NamedTuple):
+    """Images as latents. Tuples have one entry per scale, from the finest to the deepest.
+
+    Attributes:
+        latents: (b, h, w, c) each.
+        priors: the distribution of each.
+        log_priors: (b,) each, the log-density of the latents under their prior; for a flow with classes and images
+            without labels, the deepest is that of the mixture of all classes.
+        log_det: (b,) log|det| of the Jacobian of the latents by the image.
+    """
+
+    latents: tuple[Any, ...]
+    priors: tuple[Normal, ...]
+    log_priors: tuple[Any, ...]
+    log_det: Any
+
+    @property
+    def standardized(self) -> tuple[Any, ...]:
+        """The latents in units of their priors' standard deviations, from their means."""
+        return tuple(normal.standardize(z) for normal, z in zip(self.priors, self.latents, strict=True))
+
+    @property
+    def log_prob(self) -> Any:
+        """The log-density of the images in nats, (b,)."""
+        return self.log_det + sum(self.log_priors)
+
+
+def shapes(config: FlowConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of all trained weights by name; those of the K steps of a level are stacked."""
+    found: dict[str, tuple[int, ...]] = {}
+    for number in range(1, config.levels + 1):
+        stacked = step.shapes(config.level_shape(number)[-1], config)
+        found.update({_name(number, name): (config.steps, *shape) for name, shape in stacked.items()})
+        found.update({_name(number, name): shape for name, shape in prior.shapes(number, config).items()})
+    return found
+
+
+def count_parameters(config: FlowConfig) -> int:
+    """The number of trained values, without building the flow."""
+    return sum(math.prod(shape) for shape in shapes(config).values())
+
+
+class Flow:
+    """Glow: a bijection between images and latents, with the density that it gives to images.
+
+    Args:
+        config: its shape.
+        seed: of the rotations and kernels that it starts with.
+        dtype: of the weights, and of all arithmetic outside of the coupling networks: float32 or float64.
+
+    Attributes:
+        config: its shape.
+        variables: the trained weights by name, in a fixed order.
+        constants: what is fixed when it is built and must be kept with the weights: permutations and signs.
+
+    Example:
+        >>> from simtool.models.glow.presets import FLOWS
+        >>> flow = Flow(FLOWS["tiny"], seed=0)
+        >>> encoding = flow.encode(np.zeros((1, *flow.config.shape), "float32"))
+        >>> encoding.log_prob.shape
+        TensorShape([1])
+
+    References:
+        Kingma & Dhariwal (2018). Glow: Generative flow with invertible 1x1 convolutions. arXiv:1807.03039.
+    """
+
+    def __init__(self, config: FlowConfig, seed: int = 0, dtype: str = "float32") -> None:
+        self.config = config
+        weights, constants = _initial(config, np.random.default_rng(seed))
+        self.variables = {name: _variable(name, weights[name], dtype) for name in shapes(config)}
+        self.constants = {name: _variable(name, value, dtype, trainable=False) for name, value in constants.items()}
+
+    def encode(
+        self,
+        x: Any,
+        labels: Any | None = None,
+        mode: level.Mode = "plain",
+        weights: Mapping[str, Any] | None = None,
+    ) -> Encoding:
+        """The latents of images.
+
+        Args:
+            x: (b, size, size, channels), dequantised.
+            labels: (b,) int32 classes, for a flow that has them.
+            mode: what a gradient will cost, in memory or in time; see :mod:`simtool.models.glow.level`.
+            weights: other values for ``variables``, by name.
+        """
+        weights = self._tensors(weights)
+        x = ops.convert_to_tensor(x, next(iter(weights.values())).dtype)
+        log_det: Any = 0.0
+        latents, priors, log_priors = [], [], []
+        for number in range(1, self.config.levels + 1):
+            x, change = level.forward(*self._level(weights, number), squeeze(x), self.config, mode)
+            log_det = log_det + change
+            if number < self.config.levels:
+                x, leaving = coupling.halves(x)
+                normal = prior.split(_of(weights, number), x, self.config)
+                log_prior = normal.log_prob(leaving)
+            else:
+                leaving = x
+                normal = prior.deepest(_of(weights, number), x, labels, self.config)
+                log_prior = self._deepest_log_prior(_of(weights, number), normal, x, labels)
+            latents.append(leaving)
+            priors.append(normal)
+            log_priors.append(log_prior)
+        return Encoding(tuple(latents), tuple(priors), tuple(log_priors), log_det)
+
+    def decode(
+        self, standardized: Sequence[Any], labels: Any | None = None, weights: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The images of standardised latents; the inverse of :meth:`encode`.
+
+        Args:
+            standardized: (b, h, w, c) per scale, the finest first.
+            labels: (b,) int32, the classes whose prior the deepest were standardised by.
+            weights: other values for ``variables``, by name.
+
+        Returns:
+            (b, size, size, channels).
+        """
+        weights = self._tensors(weights)
+        deepest = standardized[-1]
+        x = prior.deepest(_of(weights, self.config.levels), deepest, labels, self.config).restore(deepest)
+        for number in range(self.config.levels, 0, -1):
+            if number < self.config.levels:
+                leaving = prior.split(_of(weights, number), x, self.config).restore(standardized[number - 1])
+                x = ops.concatenate([x, leaving], axis=-1)
+            x = unsqueeze(level.inverse(*self._level(weights, number), x, self.config))
+        return x
+
+    def sample(
+        self,
+        count: int,
+        temperature: float,
+        seed: int,
+        labels: Any | None = None,
+        weights: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Draw images.
+
+        Args:
+            count: how many.
+            temperature: factor on the standard deviation of every prior; 1 for the density that was learned.
+            seed: of the latents.
+            labels: (count,) int32 classes, for a flow that has them.
+            weights: other values for ``variables``, by name.
+
+        Returns:
+            (count, size, size, channels); values may lie outside of [-0.5, 0.5).
+        """
+        generator = np.random.default_rng(seed)
+        dtype = keras.backend.standardize_dtype(next(iter(self.variables.values())).dtype)
+        drawn = [
+            ops.convert_to_tensor(temperature * generator.standard_normal((count, *shape)), dtype)
+            for shape in map(self.config.scale_shape, range(1, self.config.levels + 1))
+        ]
+        return self.decode(drawn, labels, weights)
+
+    def activations(self, x: Any, weights: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+        """What the last coupling network of each level sees in images, averaged over its pixels: (b, width) each."""
+        weights = self._tensors(weights)
+        x = ops.convert_to_tensor(x, next(iter(weights.values())).dtype)
+        found = []
+        for number in range(1, self.config.levels + 1):
+            stacked, constants = self._level(weights, number)
+            x, _ = level.forward(stacked, constants, squeeze(x), self.config, "plain")
+            staying, _ = coupling.halves(x)  # which the last coupling passed on unchanged: its network's input
+            last = {name: weight[-1] for name, weight in stacked.items()}
+            hidden = ops.cast(network.hidden(last, staying, self.config), x.dtype)
+            found.append(ops.mean(hidden, axis=(1, 2)))
+            x = staying
+        return tuple(found)
+
+    def class_log_probs(self, deepest: Any, weights: Mapping[str, Any] | None = None) -> Any:
+        """Density log p(z | y) of deepest latents (b, h, w, c), not standardised, for each class: (b, classes) nats."""
+        return prior.class_log_probs(_of(self._tensors(weights), self.config.levels), deepest)
+
+    def _tensors(self, weights: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        chosen = self.variables if weights is None else weights
+        return {name: ops.convert_to_tensor(value) for name, value in chosen.items()}
+
+    def _level(self, weights: Mapping[str, Any], number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The stacked weights and constants of a level's steps."""
+        stacked = {name: weight for name, weight in _of(weights, number).items() if not name.startswith("prior/")}
+        return stacked, {n: ops.convert_to_tensor(value) for n, value in _of(self.constants, number).items()}
+
+    def _deepest_log_prior(self, weights: Mapping[str, Any], normal: Normal, z: Any, labels: Any | None) -> Any:
+        if not self.config.classes or labels is not None:
+            return normal.log_prob(z)
+        # Without a label: p(z) = sum over y of p(z | y) / classes.
+        return ops.logsumexp(prior.class_log_probs(weights, z), axis=1) - math.log(self.config.classes)
+
+
+def _name(number: int, name: str) -> str:
+    return f"level-{number}/{name}"
+
+
+def _of(mapping: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The entries of a level, under their names within it."""
+    start = _name(number, "")
+    return {name.removeprefix(start): value for name, value in mapping.items() if name.startswith(start)}
+
+
+def _variable(name: str, value: NDArray[np.float64], dtype: str, trainable: bool = True) -> Any:
+    return keras.Variable(value.astype(dtype), dtype=dtype, trainable=trainable, name=name.replace("/", "."))
+
+
+def _initial(
+    config: FlowConfig, generator: np.random.Generator
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """The weights and the constants of an untrained flow."""
+    weights: dict[str, NDArray[np.float64]] = {}
+    constants: dict[str, NDArray[np.float64]] = {}
+    for number in range(1, config.levels + 1):
+        channels = config.level_shape(number)[-1]
+        for found, steps in zip(
+            (weights, constants),
+            zip(*(step.initial(channels, config, generator) for _ in range(config.steps)), strict=True),
+            strict=True,
+        ):
+            found.update({_name(number, name): np.stack([one[name] for one in steps]) for name in steps[0]})
+        weights.update({_name(number, name): value for name, value in prior.initial(number, config).items()})
+    return weights, constants
