@@ -19,15 +19,22 @@ __all__ = ["embed"]
 
 #: The model that needs no folder; a folder of that name is ./pixels.
 PIXELS = "pixels"
+#: No part: all images, even in a task of a SLURM array.
+WHOLE = "none"
 
 
-def _shard(text: str) -> Shard:
+def _shard(text: str | None) -> Shard | None:
+    """The part that was asked for; without a word, that of a SLURM task."""
+    import os
+
     from simtool.images.shards import Shard
 
+    if text == WHOLE:
+        return None
     try:
-        return Shard.parse(text)
+        return Shard.from_slurm(os.environ) if text is None else Shard.parse(text)
     except ValueError as failure:
-        raise typer.BadParameter(str(failure)) from failure
+        raise typer.BadParameter(f"{failure}; or say --shard {WHOLE}") from failure
 
 
 def embed(
@@ -49,8 +56,8 @@ def embed(
     shard: Annotated[
         str | None,
         typer.Option(
-            metavar="I/N",
-            help="Embed one of N parts, I from 0 to N-1 like SLURM_ARRAY_TASK_ID of --array=0-(N-1).",
+            metavar="I/N|none",
+            help="Embed one of N parts, I from 0 to N-1; none: all images. [a SLURM task's part, else none]",
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The label in reports. [the model's]")] = None,
@@ -63,28 +70,31 @@ def embed(
     """Turn images into vectors: a table with one row per image, in the order of IMAGES.
 
     A model folder brings its own preprocessing. With --shard, N runs (one per node, say) write
-    parts into one folder, which the later stages read as one table. Memory stays small however
-    many images there are.
+    parts into one folder, which the later stages read as one table. The tasks of a SLURM array
+    do so by themselves. A part that stands already, made by the same command from the same inputs,
+    is left as it is. Memory stays small however many images there are.
 
     \b
     Example:
       simtool embed cub/images.parquet --model pixels --out pixels.parquet
       simtool embed cub/images.parquet --model pca --components 100 --out pca-100.parquet
-      simtool embed cub/images.parquet --model pca --shard $SLURM_ARRAY_TASK_ID/16 --out pca-1000
+      simtool embed cub/images.parquet --model pca --shard 3/16 --out pca-1000
     """
     from simtool.images.decoding import ImageError
     from simtool.images.pipeline import BadImage, check_files, described, stream
     from simtool.models.folder import MANIFEST
     from simtool.tables.embeddings import EmbeddingInfo, EmbeddingWriter
-    from simtool.tables.files import part_name
+    from simtool.tables.files import part_name, require_set_of
+    from simtool.tables.freshness import is_fresh
     from simtool.tables.images import image_paths, read_images
 
     if out.resolve() == images.resolve():
         raise typer.BadParameter("--out is the table of images itself")
-    part = None if shard is None else _shard(shard)
+    part = _shard(shard)
     with stage("embed") as run:
         table = read_images(images).where_split(split)
         if part is not None:
+            require_set_of(out, part.count)
             table, out = table.take(part.rows(len(table))), out / part_name(part.index, part.count)
         run.read(images, f"{len(table):,} images" + ("" if part is None else f" of part {part}"))
         paths = image_paths(images, table)
@@ -101,8 +111,12 @@ def embed(
             preprocessing=embedder.recipe.to_text(),
             model=embedder.weights,
         )
+        origin = run.provenance()
+        if part is not None and is_fresh(out, table.image_id, info, origin, float16):
+            console.note(f"left   {out}: the same command wrote it from the same inputs; delete it to embed anew")
+            return
         bad: list[BadImage] = []
-        with EmbeddingWriter(out, info, run.provenance(), float16) as writer:
+        with EmbeddingWriter(out, info, origin, float16) as writer:
             batches = stream(table.image_id, paths, embedder.recipe, batch_size, bad.append if skip_bad else None)
             with console.progress("embedding", len(table), "images") as bar:
                 for batch in batches:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -36,9 +37,42 @@ class Shard:
             raise ValueError(f"{text} is not I/N with I from 0 to N-1, for example 0/16")
         return cls(int(match[1]), int(match[2]))
 
+    @classmethod
+    def from_slurm(cls, environ: Mapping[str, str]) -> Self | None:
+        """The part of this task of a SLURM array, of this task of ``srun``, or of this task within that one.
+
+        Arrays may count from anywhere and in steps: ``--array=1-4`` and ``--array=0-6:2`` are four parts as well.
+
+        Args:
+            environ: the environment, with SLURM's variables.
+
+        Returns:
+            None where SLURM started neither, or a single task.
+
+        Raises:
+            ValueError: the array has gaps, as those have that run failed tasks again: how many parts there are
+                does not follow from it.
+        """
+        index, count = _array_task(environ)
+        tasks = int(environ.get("SLURM_STEP_NUM_TASKS", "1"))
+        if tasks > 1:
+            index, count = index * tasks + int(environ["SLURM_PROCID"]), count * tasks
+        return cls(index, count) if count > 1 else None
+
     def rows(self, total: int) -> NDArray[np.intp]:
         """The positions in a table of ``total`` rows that belong to this part: consecutive ones."""
         return np.arange(total * self.index // self.count, total * (self.index + 1) // self.count)
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
+
+
+def _array_task(environ: Mapping[str, str]) -> tuple[int, int]:
+    """Which task of a SLURM array this is, from 0, and how many there are."""
+    if "SLURM_ARRAY_TASK_ID" not in environ:
+        return 0, 1
+    names = ("ID", "MIN", "MAX", "STEP", "COUNT")
+    task, first, last, step, count = (int(environ[f"SLURM_ARRAY_TASK_{name}"]) for name in names)
+    if first + step * (count - 1) != last:
+        raise ValueError(f"which of how many parts does not follow from task {task} of a SLURM array with gaps")
+    return (task - first) // step, count

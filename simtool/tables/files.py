@@ -31,6 +31,7 @@ __all__ = [
     "part_files",
     "part_name",
     "read_columns",
+    "require_set_of",
     "schema_with_metadata",
     "strings",
     "write_table",
@@ -84,14 +85,41 @@ def _complete_set(folder: Path, numbers: Mapping[Path, tuple[int, int]]) -> list
     (count,) = counts
     by_index = {index: file for file, (index, _) in numbers.items()}
     expected = range(1, count + 1) if set(by_index) == set(range(1, count + 1)) else range(count)
-    if missing := [part_name(index, count) for index in expected if index not in by_index]:
+    if missing := [index for index in expected if index not in by_index]:
+        parts = _ranges(missing)
         raise TableError(
-            f"{folder}: the set of {count} parts is incomplete, {len(missing)} missing: {listed(missing)}; "
-            f"write them (embed --shard I/{count}) and try again"
+            f"{folder}: the set of {count} parts is incomplete, {len(missing)} missing: "
+            f"{listed(part_name(index, count) for index in missing)}; "
+            f"run embed --shard I/{count} for I = {parts} (as a SLURM array: --array={parts})"
         )
     if surplus := sorted(set(by_index) - set(expected)):
         raise TableError(f"{folder}: {by_index[surplus[0]].name} is outside a set of {count} parts counted from 0")
     return [by_index[index] for index in expected]
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as SLURM writes the tasks of an array: ``3,7-9``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def require_set_of(folder: Path, count: int) -> None:
+    """Refuse to put a part of a set of ``count`` into a folder that holds parts of another set.
+
+    Raises:
+        TableError: naming what is there.
+    """
+    for file in sorted(folder.glob("*.parquet")):
+        if (match := _PART.fullmatch(file.name)) and int(match[2]) != count:
+            raise TableError(
+                f"{folder}: holds {file.name}, which is of a set of {int(match[2])} parts and not of {count}; "
+                "say --shard I/N if this is to be one of them, else delete it or name another folder"
+            )
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:

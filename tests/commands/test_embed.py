@@ -117,6 +117,110 @@ def test_there_can_be_more_shards_than_images(simtool: Simtool, tmp_path: Path) 
     assert open_embeddings(tmp_path / "parts").image_id.tolist() == ["bird-0", "bird-1"]
 
 
+@pytest.fixture
+def array_task(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that puts this process into a task of a SLURM array."""
+
+    def enter(task: int, first: int, last: int, count: int) -> None:
+        for name, value in {"ID": task, "MIN": first, "MAX": last, "STEP": 1, "COUNT": count}.items():
+            monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+
+    return enter
+
+
+def test_the_tasks_of_an_array_write_its_parts(
+    simtool: Simtool, home: Path, tmp_path: Path, array_task: Callable[..., None]
+) -> None:
+    call = ("embed", home / "images.parquet", "--model", "pixels", *SIZE, "--out", tmp_path / "parts")
+    for task in (1, 2, 3):
+        array_task(task, 1, 3, 3)
+        assert simtool(*call).code == 0
+    assert [path.name for path in sorted((tmp_path / "parts").iterdir())] == [
+        f"part-0000{index}-of-00003.parquet" for index in range(3)
+    ]
+    np.testing.assert_array_equal(open_embeddings(tmp_path / "parts").read(), pixels(home))
+
+
+def test_a_task_of_an_array_embeds_all_images_where_it_is_told_so(
+    simtool: Simtool, home: Path, tmp_path: Path, array_task: Callable[..., None]
+) -> None:
+    array_task(3, 3, 7, 2)
+    call = ("embed", home / "images.parquet", "--model", "pixels", *SIZE, "--out", tmp_path / "e.parquet")
+    refused = simtool(*call)
+    assert refused.code == 2
+    assert "task 3 of a SLURM array with gaps" in refused.err
+    assert "--shard none" in refused.err.replace("\n", " ")
+    assert simtool(*call, "--shard", "none").code == 0
+    assert len(open_embeddings(tmp_path / "e.parquet")) == COUNT
+
+
+def test_parts_of_two_sets_do_not_mix(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    call = ("embed", home / "images.parquet", "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard")
+    assert simtool(*call, "0/3").code == 0
+    refused = simtool(*call, "1/4")
+    assert refused.code == 1
+    assert "of a set of 3 parts and not of 4" in refused.err
+    assert len(list((tmp_path / "parts").iterdir())) == 1
+
+
+def test_a_part_that_stands_already_is_left(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    part = tmp_path / "parts" / "part-00000-of-00002.parquet"
+    call = ("embed", home / "images.parquet", "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard", "0/2")
+    assert simtool(*call).code == 0
+    before = part.stat()
+    ran = simtool(*call)
+    assert ran.code == 0
+    assert f"left   {part}: the same command wrote it from the same inputs" in ran.err
+    assert part.stat() == before
+
+
+def _other_option(call: list[object], home: Path, part: Path) -> list[object]:
+    return [*call, "--crop", 0.5]
+
+
+def _half_precision(call: list[object], home: Path, part: Path) -> list[object]:
+    return [*call, "--float16"]
+
+
+def _other_images(call: list[object], home: Path, part: Path) -> list[object]:
+    call[1] = write_table(part.parents[1] / "others", COUNT)
+    return call
+
+
+def _damaged(call: list[object], home: Path, part: Path) -> list[object]:
+    content = bytearray(part.read_bytes())
+    content[len(content) // 3 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 3)
+    part.write_bytes(content)
+    return call
+
+
+@pytest.mark.parametrize("change", [_other_option, _half_precision, _other_images, _damaged])
+def test_a_part_that_would_be_another_is_written_again(
+    simtool: Simtool, home: Path, tmp_path: Path, change: Callable[[list[object], Path, Path], list[object]]
+) -> None:
+    part = tmp_path / "parts" / "part-00000-of-00002.parquet"
+    call: list[object] = ["embed", home / "images.parquet", "--model", "pixels", *SIZE]
+    call += ["--out", tmp_path / "parts", "--shard", "0/2"]
+    assert simtool(*call).code == 0
+    ran = simtool(*change(call, home, part))
+    assert ran.code == 0
+    assert f"wrote  {part}" in ran.err
+    assert open_embeddings(tmp_path / "parts" / part.name).read().shape == (6, 192)
+
+
+def test_a_new_model_makes_its_parts_anew(simtool: Simtool, home: Path, pca: Path, tmp_path: Path) -> None:
+    # Of the same name and size, in the same place, from the same images: only its weights differ.
+    part, model = tmp_path / "parts" / "part-00000-of-00002.parquet", tmp_path / "model"
+    fit = ("fit-pca", home / "images.parquet", "--out", model, *SIZE, "--components", 2)
+    call = ("embed", home / "images.parquet", "--model", model, "--out", tmp_path / "parts", "--shard", "0/2")
+    assert simtool(*fit).code == 0
+    assert f"wrote  {part}" in simtool(*call).err
+    assert f"left   {part}" in simtool(*call).err
+    assert simtool(*fit, "--split", "train").code == 0
+    assert f"wrote  {part}" in simtool(*call).err
+    assert open_embeddings(part).info.model == load_model(model).weights
+
+
 def test_batch_size_changes_nothing(simtool: Simtool, home: Path, pca: Path, tmp_path: Path) -> None:
     tables = []
     for size in (1, 5, 64):

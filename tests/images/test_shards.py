@@ -16,7 +16,7 @@ def test_the_parts_together_are_the_whole_in_order(total: int, count: int) -> No
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_it_reads_what_a_job_array_gives() -> None:
+def test_it_is_written_as_index_and_count() -> None:
     assert Shard.parse("3/16") == Shard(3, 16)
     assert str(Shard.parse("0/1")) == "0/1"
 
@@ -25,3 +25,38 @@ def test_it_reads_what_a_job_array_gives() -> None:
 def test_anything_else_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="is not I/N"):
         Shard.parse(text)
+
+
+def array(task: int, tasks: list[int], step: int = 1) -> dict[str, str]:
+    """What SLURM sets for a task of ``--array``; the step is 1 unless the array was given as first-last:step."""
+    values = {"ID": task, "MIN": min(tasks), "MAX": max(tasks), "STEP": step, "COUNT": len(tasks)}
+    return {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in values.items()}
+
+
+@given(st.integers(0, 20), st.integers(1, 5), st.integers(2, 12))
+def test_the_tasks_of_an_array_are_the_parts_in_order(first: int, step: int, count: int) -> None:
+    tasks = list(range(first, first + step * count, step))
+    assert [Shard.from_slurm(array(task, tasks, step)) for task in tasks] == [Shard(i, count) for i in range(count)]
+
+
+@pytest.mark.parametrize("tasks", [[3, 7], [0, 1, 3], [2, 4, 6]])
+def test_an_array_with_gaps_does_not_say_how_many_parts_there_are(tasks: list[int]) -> None:
+    with pytest.raises(ValueError, match="array with gaps"):
+        Shard.from_slurm(array(tasks[0], tasks))
+
+
+@given(st.integers(1, 4), st.integers(1, 4))
+def test_tasks_of_srun_divide_the_part_of_an_array_further(tasks: int, ranks: int) -> None:
+    parts = [
+        Shard.from_slurm(
+            array(task, list(range(tasks))) | {"SLURM_PROCID": str(rank), "SLURM_STEP_NUM_TASKS": str(ranks)}
+        )
+        for task in range(tasks)
+        for rank in range(ranks)
+    ]
+    assert parts == ([None] if tasks * ranks == 1 else [Shard(i, tasks * ranks) for i in range(tasks * ranks)])
+
+
+def test_outside_of_arrays_and_steps_there_is_no_part() -> None:
+    assert Shard.from_slurm({}) is None
+    assert Shard.from_slurm({"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"}) is None

@@ -20,7 +20,7 @@ from simtool.tables.embeddings import (
     open_embeddings,
     write_embeddings,
 )
-from simtool.tables.files import TableError, part_name
+from simtool.tables.files import TableError, part_name, require_set_of
 from simtool.tables.provenance import Provenance
 
 IDS = ["a", "b", "c"]
@@ -256,6 +256,22 @@ def test_a_missing_part_is_named(tmp_path: Path, provenance: Provenance) -> None
     (folder / part_name(1, 3)).unlink()
     with pytest.raises(TableError, match=r"the set of 3 parts is incomplete, 1 missing: part-00001-of-00003\.parquet"):
         open_embeddings(folder)
+
+
+def test_missing_parts_are_named_as_an_array_of_slurm_wants_them(tmp_path: Path, provenance: Provenance) -> None:
+    folder = shards(tmp_path / "parts", provenance, 12)
+    for index in (3, 7, 8, 9, 11):
+        (folder / part_name(index, 12)).unlink()
+    with pytest.raises(TableError, match=r"5 missing: .* run embed --shard I/12 for I = 3,7-9,11 .*--array=3,7-9,11\)"):
+        open_embeddings(folder)
+
+
+def test_a_part_of_another_set_is_not_welcome(tmp_path: Path, provenance: Provenance) -> None:
+    folder = shards(tmp_path / "parts", provenance)
+    require_set_of(folder, 3)
+    require_set_of(tmp_path / "none yet", 4)
+    with pytest.raises(TableError, match=r"part-00000-of-00003\.parquet, which is of a set of 3 parts and not of 4"):
+        require_set_of(folder, 4)
 
 
 def test_parts_of_unequal_dimension_are_refused(tmp_path: Path, provenance: Provenance) -> None:

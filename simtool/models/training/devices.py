@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.models.training.cluster import cluster_from_slurm
 from simtool.models.training.data import ALONE, Worker
 from simtool.models.training.errors import TrainingError
 from simtool.tensorflow import load_tensorflow
@@ -83,16 +84,19 @@ class Devices:
 
 
 def open_devices(deterministic: bool = False) -> Devices:
-    """Find the devices to train on: several workers where ``TF_CONFIG`` names them, else all GPUs, else the CPU.
+    """Find the devices to train on: several workers where SLURM started them, else all GPUs, else the CPU.
 
     To be called before TensorFlow does anything else. With several workers it waits until all of them are there.
+    ``TF_CONFIG`` names workers that something else than ``srun`` has started.
 
     Args:
         deterministic: on GPUs, choose slower operations that give the same bits in each run; the CPU's do so anyway.
 
     Raises:
-        TrainingError: ``TF_CONFIG`` is not what TensorFlow defines.
+        TrainingError: ``TF_CONFIG`` is not what TensorFlow defines, or SLURM's variables do not fit together.
     """
+    if "TF_CONFIG" not in os.environ and (cluster := cluster_from_slurm(os.environ)) is not None:
+        os.environ["TF_CONFIG"] = json.dumps(cluster)
     worker = _worker(os.environ.get("TF_CONFIG"))
     tf = load_tensorflow()
     graphics = tf.config.list_physical_devices("GPU")
