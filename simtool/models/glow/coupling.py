@@ -34,7 +34,8 @@ def outputs(channels: int, config: FlowConfig) -> tuple[int, int]:
 def halves(x: Any) -> tuple[Any, Any]:
     """The channels that condition, and those that are transformed."""
     given = x.shape[-1] // 2
-    return x[..., :given], x[..., given:]
+    x_a, x_b = ops.split(x, [given], axis=-1)  # not two slices: the gradient of a split is one concatenation
+    return x_a, x_b
 
 
 def network(weights: Mapping[str, Any], x_a: Any, config: FlowConfig) -> Any:

@@ -17,7 +17,20 @@ from numpy.typing import NDArray
 from simtool.models.glow import actnorm, convolution, coupling, network
 from simtool.models.glow.config import FlowConfig
 
-__all__ = ["forward", "fuse", "initial", "inverse", "linear", "shapes", "unfuse"]
+__all__ = [
+    "apply",
+    "forward",
+    "fuse",
+    "initial",
+    "inverse",
+    "invert",
+    "linear",
+    "mix",
+    "prepare",
+    "shapes",
+    "unfuse",
+    "unmix",
+]
 
 
 def shapes(channels: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
@@ -56,10 +69,45 @@ def unfuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
     return convolution.inverse_matrix(weights, constants) * ops.expand_dims(ops.exp(-weights["actnorm/log_scale"]), -2)
 
 
+def prepare(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """What :func:`apply` and :func:`invert` take: the fused map, and the weights of the coupling network.
+
+    Returns:
+        The prepared weights by name, and the log-determinant of one pixel (...,).
+    """
+    matrix, shift, log_det_of_pixel = fuse(weights, constants)
+    inside = {name: weight for name, weight in weights.items() if name.startswith("coupling/")}
+    return {"linear/matrix": matrix, "linear/shift": shift, **inside}, log_det_of_pixel
+
+
 def linear(x: Any, matrix: Any) -> Any:
     """The product of each pixel of (b, h, w, c) with a matrix (c, d), as one matrix product."""
     flat = ops.reshape(x, (-1, matrix.shape[0])) @ matrix
     return ops.reshape(flat, (-1, *x.shape[1:-1], matrix.shape[1]))
+
+
+def mix(prepared: Mapping[str, Any], x: Any) -> Any:
+    """Actnorm and convolution of (b, h, w, c)."""
+    return linear(x, prepared["linear/matrix"]) + prepared["linear/shift"]
+
+
+def unmix(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any) -> Any:
+    """The inverse of :func:`mix`, with the matrix that :func:`unfuse` gives."""
+    return linear(y - prepared["linear/shift"], inverse_matrix)
+
+
+def apply(prepared: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
+    """The output (b, h, w, c), and the log-determinant of the coupling for each image (b,)."""
+    x_a, x_b = coupling.halves(mix(prepared, x))
+    y_b, log_det = coupling.transform(coupling.network(prepared, x_a, config), x_b, config)
+    return ops.concatenate([x_a, y_b], axis=-1), log_det
+
+
+def invert(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any, config: FlowConfig) -> Any:
+    """The inverse of :func:`apply`."""
+    x_a, y_b = coupling.halves(y)
+    x_b = coupling.invert(coupling.network(prepared, x_a, config), y_b, config)
+    return unmix(prepared, inverse_matrix, ops.concatenate([x_a, x_b], axis=-1))
 
 
 def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
@@ -74,15 +122,12 @@ def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, co
     Returns:
         y (b, h, w, c), and the log-determinant of each image (b,).
     """
-    matrix, shift, log_det_of_pixel = fuse(weights, constants)
-    x_a, x_b = coupling.halves(linear(x, matrix) + shift)
-    y_b, log_det = coupling.transform(coupling.network(weights, x_a, config), x_b, config)
-    return ops.concatenate([x_a, y_b], axis=-1), log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
+    prepared, log_det_of_pixel = prepare(weights, constants)
+    y, log_det = apply(prepared, x, config)
+    return y, log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
 
 
 def inverse(weights: Mapping[str, Any], constants: Mapping[str, Any], y: Any, config: FlowConfig) -> Any:
     """One step towards the image; see :func:`forward`."""
-    x_a, y_b = coupling.halves(y)
-    x_b = coupling.invert(coupling.network(weights, x_a, config), y_b, config)
-    _, shift, _ = fuse(weights, constants)
-    return linear(ops.concatenate([x_a, x_b], axis=-1) - shift, unfuse(weights, constants))
+    prepared, _ = prepare(weights, constants)
+    return invert(prepared, unfuse(weights, constants), y, config)
