@@ -1,0 +1,231 @@
+"""Training steps of Glow side by side with its peers: seconds, first call, peak memory.
+
+Every subject runs in a process of its own. The subjects of a case take their steps in turns, so that whatever else the
+machine does strikes all of them; ratios are taken within a turn.
+
+    python benchmarks/glow.py --peers-python peers/bin/python --json glow.json
+    python benchmarks/glow.py --cases large --batch 4 --batch 16 --json large.json
+
+The peers need a Python of their own with tensorflow, tensorflow-probability, tf-keras, torch and normflows. The cases:
+``step``: simtool beside its peers; ``depth``: the three modes of backpropagation at growing depth; ``large``: a preset
+of simtool at its full size, by mode and batch, one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from benchmarks.glow_subjects import SUBJECTS, Case
+else:
+    from glow_subjects import SUBJECTS, Case
+
+CONSOLE = Console(stderr=True)
+#: The modes of backpropagation; the others are compared with the first.
+MODES = ("plain", "recompute", "reversible")
+
+
+class Name(StrEnum):
+    """A group of cases."""
+
+    step = "step"
+    depth = "depth"
+    large = "large"
+
+
+@dataclass
+class Row:
+    """What was measured of one subject on one case.
+
+    Attributes:
+        seconds: of a training step, the median.
+        times_simtool: the median over the turns of the time in units of simtool's plain mode.
+        first_seconds: the first step, with whatever is built or traced for it.
+        build_seconds: making the model, before that.
+        peak_bytes: the most memory of the process.
+        above_start_bytes: how much that is above the built model with its weights.
+    """
+
+    case: str
+    subject: str
+    mode: str = ""
+    seconds: float | None = None
+    times_simtool: float | None = None
+    first_seconds: float | None = None
+    build_seconds: float | None = None
+    peak_bytes: int | None = None
+    above_start_bytes: int | None = None
+    parameters: int | None = None
+    size: int = 0
+    batch: int = 0
+    levels: int = 0
+    steps: int = 0
+    width: int = 0
+    preset: str = ""
+    turns: list[list[float]] = field(default_factory=list)
+    failure: str = ""
+
+
+class Runner:
+    """A subject in its process, which takes steps when it is told to."""
+
+    def __init__(self, python: Path, case: Case, row: Row) -> None:
+        self.row = row
+        command = [
+            str(python),
+            str(Path(__file__).with_name("glow_subjects.py")),
+            row.subject,
+            json.dumps(asdict(case)),
+        ]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for name, value in self._answer().items():
+            setattr(row, name, value)
+
+    def take(self, steps: int) -> None:
+        """Take a turn."""
+        if not self.row.failure and (seconds := self._ask(str(steps))):
+            self.row.turns.append(seconds)
+
+    def end(self) -> None:
+        """Ask for the memory and let the process go."""
+        if not self.row.failure:
+            for name, value in self._ask("peak").items():
+                setattr(self.row, name, value)
+        self._process.communicate()
+
+    def _ask(self, question: str) -> Any:
+        if self._process.stdin is not None:
+            self._process.stdin.write(question + "\n")
+            self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        if not line:
+            self.row.failure = f"ended with exit code {self._process.wait()}"
+            return {}
+        return json.loads(line)
+
+
+def rows_of(label: str, case: Case, subjects: Iterable[str]) -> list[tuple[Case, Row]]:
+    """A row for every subject and mode."""
+    found = []
+    for subject in subjects:
+        for mode in MODES if subject == "simtool" else ("",):
+            shape = {name: value for name, value in asdict(case).items() if name != "mode"}
+            found.append((replace(case, mode=mode), Row(label, subject, mode, **shape)))
+    return found
+
+
+def measure(pairs: list[tuple[Case, Row]], pythons: dict[str, Path | None], turns: int, steps: int) -> None:
+    """Fill the rows: all processes live at once and take turns."""
+    runners = []
+    for case, row in pairs:
+        python = pythons[row.subject]
+        if python is None:
+            row.failure = "needs --peers-python"
+            continue
+        CONSOLE.print(f"starting {row.subject} {row.mode}: {row.case}")
+        runners.append(Runner(python, case, row))
+    for _ in range(turns + 1):  # the first turn warms up
+        for runner in runners:
+            runner.take(steps)
+    for runner in runners:
+        runner.end()
+    summarize([row for _, row in pairs])
+
+
+def summarize(rows: list[Row]) -> None:
+    """Medians and ratios of what was measured, without the first turn."""
+    ours = next((row for row in rows if row.mode == MODES[0] and not row.failure), None)
+    for row in rows:
+        row.turns = row.turns[1:]
+        if row.failure or not row.turns:
+            continue
+        row.seconds = statistics.median(second for turn in row.turns for second in turn)
+        if ours is not None:
+            pairs = zip(row.turns, ours.turns if row is not ours else row.turns, strict=True)
+            row.times_simtool = statistics.median(statistics.median(a) / statistics.median(b) for a, b in pairs)
+
+
+def table_of(label: str, rows: list[Row]) -> Table:
+    """The rows of one case."""
+    table = Table(title=label, title_justify="left")
+    table.add_column("subject")
+    for heading in ("step", "times simtool's plain", "first call", "peak memory", "above the start", "parameters"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        name = f"{row.subject} {row.mode}".strip()
+        if row.seconds is None or row.first_seconds is None or row.peak_bytes is None or row.above_start_bytes is None:
+            table.add_row(name, row.failure)
+            continue
+        table.add_row(
+            name,
+            f"{row.seconds * 1e3:,.0f} ms",
+            "" if row.times_simtool is None else f"{row.times_simtool:.2f}",
+            f"{row.first_seconds:.1f} s",
+            f"{row.peak_bytes / 1e6:,.0f} MB",
+            f"{row.above_start_bytes / 1e6:,.0f} MB",
+            f"{row.parameters:,}",
+        )
+    return table
+
+
+def main(
+    cases: Annotated[list[Name] | None, typer.Option(help="May be given several times. [step and depth]")] = None,
+    subjects: Annotated[list[str] | None, typer.Option(help="Of the case step; several times. [all]")] = None,
+    size: Annotated[int, typer.Option(help="Of the images.")] = 32,
+    batch: Annotated[list[int] | None, typer.Option(help="Images in a step; for large, several times. [16]")] = None,
+    levels: Annotated[int, typer.Option(help="L.")] = 3,
+    depth: Annotated[list[int] | None, typer.Option(help="K of the case depth; several times. [4 to 48]")] = None,
+    width: Annotated[int, typer.Option(help="Of the coupling networks.")] = 128,
+    preset: Annotated[str, typer.Option(help="Of the case large.")] = "study",
+    turns: Annotated[int, typer.Option(min=1)] = 10,
+    steps: Annotated[int, typer.Option(min=1, help="In a turn.")] = 3,
+    peers_python: Annotated[Path | None, typer.Option(help="A Python with the peers.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
+) -> None:
+    """Measure Glow against its peers."""
+    if unknown := [name for name in subjects or () if name not in SUBJECTS]:
+        raise typer.BadParameter(f"no subject {unknown[0]}; there are {', '.join(SUBJECTS)}")
+    pythons = {name: Path(sys.executable) if name == "simtool" else peers_python for name in SUBJECTS}
+    batches = batch or [16]
+    shape = Case(size=size, batch=batches[0], levels=levels, width=width)
+    flow = f"{size}x{size}, batch {batches[0]}, L={levels}, width {width}"
+    groups: list[list[tuple[Case, Row]]] = []
+    for name in cases or [Name.step, Name.depth]:
+        if name is Name.step:
+            groups.append(rows_of(f"step: {flow}, K={shape.steps}", shape, subjects or SUBJECTS))
+        elif name is Name.depth:
+            for k in depth or [4, 8, 16, 48]:
+                groups.append(rows_of(f"depth: {flow}, K={k}", replace(shape, steps=k), ["simtool"]))
+        else:
+            for b in batches:
+                pairs = rows_of(f"large: {preset}, batch {b}", Case(preset=preset, batch=b), ["simtool"])
+                groups += [[pair] for pair in pairs]  # alone: there may be memory for one
+    every: list[Row] = []
+    for pairs in groups:
+        measure(pairs, pythons, turns, steps)
+        rows = [row for _, row in pairs]
+        every += rows
+        Console(width=None if sys.stdout.isatty() else 120).print(table_of(rows[0].case, rows))
+        if json_file:
+            json_file.write_text(json.dumps([asdict(row) for row in every], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,204 @@
+"""What benchmarks/glow.py measures: one training step of a Glow, each subject in a process of its own.
+
+    python benchmarks/glow_subjects.py SUBJECT '{"size": 32, "batch": 16, "levels": 3, "steps": 8, "width": 128}'
+
+The first line of standard output, a JSON object, says how long the first step took, which builds or traces what there
+is to build. After that every line of standard input with a number asks for so many steps; their seconds are answered
+as a JSON list. So the subjects' steps can be interleaved. The line ``peak`` asks for the memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SUBJECTS", "Case", "Step"]
+
+#: Adam's, too small to move the weights far from where they start.
+LEARNING_RATE = 1e-5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A flow and a batch.
+
+    Attributes:
+        size: height and width of the images.
+        batch: images in a step.
+        levels: L.
+        steps: K, of each level.
+        width: hidden channels of the coupling networks.
+        mode: of backpropagation, for the subjects that have several.
+        preset: a preset of simtool's instead of the above.
+    """
+
+    size: int = 32
+    batch: int = 16
+    levels: int = 3
+    steps: int = 8
+    width: int = 128
+    mode: Any = ""
+    preset: str = ""
+
+    def images(self) -> NDArray[np.float32]:
+        """Pink noise, (batch, size, size, 3), mostly within -1/2 and 1/2: neighbors are alike, as in photographs."""
+        frequency = np.hypot(np.fft.fftfreq(self.size)[:, None], np.fft.rfftfreq(self.size)[None])
+        spectrum = np.random.default_rng(0).standard_normal((2, self.batch, 3, *frequency.shape))
+        waves = (spectrum[0] + 1j * spectrum[1]) / np.maximum(frequency, 1 / self.size)
+        images = np.moveaxis(np.fft.irfft2(waves, s=(self.size, self.size)), 1, -1)
+        scaled: NDArray[np.float32] = (images / images.std() / 4).astype(np.float32)
+        return scaled
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step, forward, backward and Adam, of a model that is built.
+
+    Attributes:
+        run: does one and returns the loss in nats a dimension.
+        parameters: that are trained.
+    """
+
+    run: Callable[[], float]
+    parameters: int
+
+
+def simtool(case: Case) -> Step:
+    """Ours, started from data."""
+    from simtool.tensorflow import load_tensorflow
+
+    tf = load_tensorflow()
+    import keras
+
+    from simtool.models.glow.config import FlowConfig
+    from simtool.models.glow.flow import Flow
+    from simtool.models.glow.initialization import initialize
+    from simtool.models.glow.presets import FLOWS
+
+    config = FLOWS[case.preset] if case.preset else FlowConfig(case.size, case.levels, case.steps, case.width)
+    flow, images = Flow(config), tf.constant(replace(case, size=config.size).images())
+    initialize(flow, [images])
+    variables, optimizer = list(flow.variables.values()), keras.optimizers.Adam(LEARNING_RATE)
+    optimizer.build(variables)
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def train(batch: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(flow.encode(batch, mode=case.mode).log_prob) / config.dimension
+        optimizer.apply_gradients(zip(tape.gradient(loss, [v.value for v in variables]), variables, strict=True))
+        return loss
+
+    return Step(lambda: float(train(images)), sum(int(np.prod(v.shape)) for v in variables))
+
+
+def tensorflow_probability(case: Case) -> Step:
+    """Its Glow, in a ``tf.function``."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    import tensorflow as tf
+    import tensorflow_probability as tfp
+    import tf_keras
+
+    bijectors = tfp.bijectors
+    glow = bijectors.Glow(
+        output_shape=(case.size, case.size, 3),
+        num_glow_blocks=case.levels,
+        num_steps_per_block=case.steps,
+        coupling_bijector_fn=lambda shape: bijectors.GlowDefaultNetwork(shape, num_hidden=case.width),
+        exit_bijector_fn=bijectors.GlowDefaultExitNetwork,
+    )
+    base = tfp.distributions.Sample(tfp.distributions.Normal(0.0, 1.0), case.size**2 * 3)
+    flow = tfp.distributions.TransformedDistribution(base, glow)
+    images, optimizer = tf.constant(case.images()), tf_keras.optimizers.Adam(LEARNING_RATE)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def train(batch: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(flow.log_prob(batch)) / (case.size**2 * 3)
+        gradients = tape.gradient(loss, glow.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, glow.trainable_variables, strict=True))
+        return loss
+
+    return Step(lambda: float(train(images)), sum(int(np.prod(v.shape)) for v in glow.trainable_variables))
+
+
+def normflows(case: Case) -> Step:
+    """Its multiscale Glow, on PyTorch."""
+    import normflows as nf
+    import torch
+
+    torch.manual_seed(0)
+    bases: list[Any] = []
+    flows: list[list[Any]] = []
+    merges: list[Any] = []
+    channels = 3
+    for level in range(case.levels):
+        channels *= 4
+        blocks = [nf.flows.GlowBlock(channels, case.width) for _ in range(case.steps)]
+        flows.insert(0, [*blocks, nf.flows.Squeeze()])
+        size, last = case.size >> (level + 1), level == case.levels - 1
+        if not last:
+            merges.insert(0, nf.flows.Merge())
+            channels //= 2
+        bases.insert(0, nf.distributions.DiagGaussian((channels, size, size), trainable=False))
+    flow = nf.MultiscaleFlow(bases, flows, merges, class_cond=False)
+    images = torch.from_numpy(case.images().transpose(0, 3, 1, 2).copy())
+    optimizer = torch.optim.Adam(flow.parameters(), LEARNING_RATE)
+
+    def train() -> float:
+        optimizer.zero_grad()
+        loss = flow.forward_kld(images) / (case.size**2 * 3)
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    return Step(train, sum(parameter.numel() for parameter in flow.parameters()))
+
+
+SUBJECTS: dict[str, Callable[[Case], Step]] = {
+    "simtool": simtool,
+    "TensorFlow Probability": tensorflow_probability,
+    "normflows": normflows,
+}
+
+
+def memory(field: str) -> int:
+    """Bytes of this process: ``VmRSS`` now, ``VmHWM`` at most."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(next(line for line in status.splitlines() if line.startswith(field)).split()[1])
+
+
+def timed(step: Step) -> float:
+    started = time.perf_counter()
+    if not np.isfinite(step.run()):
+        raise ArithmeticError("the loss is not finite")
+    return time.perf_counter() - started
+
+
+def say(answer: Any) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def main(subject: str, case: Case) -> None:
+    started = time.perf_counter()
+    step = SUBJECTS[subject](case)
+    built, before = time.perf_counter() - started, memory("VmRSS")
+    say({"build_seconds": built, "first_seconds": timed(step), "parameters": step.parameters})
+    for line in sys.stdin:
+        if line.strip() == "peak":
+            say({"peak_bytes": memory("VmHWM"), "above_start_bytes": memory("VmHWM") - before})
+        else:
+            say([timed(step) for _ in range(int(line))])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Case(**json.loads(sys.argv[2])))
