@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from simtool.models.training.arrays import ArraysError
@@ -25,7 +24,7 @@ def named(**groups: Sequence[Any]) -> Variables:
 def to_arrays(variables: Variables) -> Iterator[tuple[str, NDArray[Any]]]:
     """Name and value of each, one at a time."""
     for name, variable in variables.items():
-        yield name, np.asarray(variable.value)
+        yield name, variable.value.numpy()
 
 
 def assign_arrays(variables: Variables, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,20 @@ class Devices:
             speaks = context.replica_id_in_sync_group == first
             return tf.constant(values if speaks else np.zeros_like(values), tf.float64)
 
-        def add(value: Any) -> Any:
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
-
         given = self.strategy.experimental_distribute_values_from_function(own)
-        total = tf.function(lambda value: self.strategy.run(add, args=(value,)))(given)
-        result: NDArray[np.float64] = self.strategy.experimental_local_results(total)[0].numpy()
-        return result
+        total: NDArray[np.float64] = self.strategy.experimental_local_results(self._adding(given))[0].numpy()
+        return total
+
+    @cached_property
+    def _adding(self) -> Any:
+        """The graph that adds up a value over all devices."""
+        tf = load_tensorflow()
+
+        def add(value: Any) -> Any:
+            # The copy is made on this replica's device, which is where the exchange takes it from.
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value))
+
+        return tf.function(lambda value: self.strategy.run(add, args=(value,)), autograph=False)
 
 
 def open_devices(deterministic: bool = False) -> Devices:

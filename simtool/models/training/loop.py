@@ -254,6 +254,8 @@ class _Training:
     def _account(self, taken: Taken) -> None:
         """Note what came of a step; stop if it makes no sense to go on."""
         state = self._state
+        if not taken.rows:
+            raise TrainingError(f"the batch of step {state.step + 1:,} has no examples")
         state.step += 1
         state.step_in_epoch += 1
         state.seconds = self._resumed_seconds + time.monotonic() - self._resumed_at
@@ -443,7 +445,7 @@ class _Training:
         self._events.add(row)
         numbers = [f"{name} {value:.4g}" for name, value in row.items() if name == "loss" or name.startswith("val_")]
         best = ", the best so far" if self._state.best_epoch == row["epoch"] else ""
-        skipped = f", {row['skipped']} steps skipped" if row["skipped"] else ""
+        skipped = f", {row['skipped']} steps skipped so far" if row["skipped"] else ""
         bar.note(f"epoch {row['epoch']} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
 
     def _progress(self) -> AbstractContextManager[console.Progress]:

@@ -99,7 +99,7 @@ class Classifier(Task):
         image = batch["image"] + self.noise * draws.normal((6, 6, 3))
         return self._measured(self.network(image, training=True), batch["label"])
 
-    def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
+    def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:  # noqa: ARG002 - it has no noise
         loss, metrics = self._measured(self.network(batch["image"], training=False), batch["label"])
         return {"loss": loss, **metrics}
 
@@ -156,4 +156,4 @@ class Coupling(Task):
 
 
 def weights(task: Task) -> list[NDArray[np.float32]]:
-    return [np.array(variable.value) for variable in [*task.variables, *task.state]]
+    return [variable.value.numpy() for variable in [*task.variables, *task.state]]

@@ -1,0 +1,78 @@
+"""Available memory is the least of what the machine and the control groups leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simtool.models.training.memory import available_memory
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+MACHINE = {"proc/meminfo": "MemTotal:  100 kB\nMemAvailable:   90 kB\n"}
+
+
+def test_without_groups_the_machine_alone_counts(tmp_path: Path) -> None:
+    assert available_memory(write(tmp_path, MACHINE)) == 90 * 1024
+
+
+def test_a_group_above_limits_the_processes_below(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        MACHINE
+        | {
+            "proc/self/cgroup": "0::/job/step\n",
+            "sys/fs/cgroup/job/step/memory.max": "max\n",
+            "sys/fs/cgroup/job/step/memory.current": "50\n",
+            "sys/fs/cgroup/job/memory.max": "1000\n",
+            "sys/fs/cgroup/job/memory.current": "700\n",
+            "sys/fs/cgroup/job/memory.stat": "anon 500\ninactive_file 150\n",
+        },
+    )
+    assert available_memory(root) == 1000 - 700 + 150
+
+
+def test_inside_a_container_the_mount_is_the_group(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        MACHINE
+        | {
+            "proc/self/cgroup": "0::/\n",
+            "sys/fs/cgroup/memory.max": "2000",
+            "sys/fs/cgroup/memory.current": "1500",
+        },
+    )
+    assert available_memory(root) == 500
+
+
+def test_groups_of_the_first_version_count_too(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        MACHINE
+        | {
+            "proc/self/cgroup": "4:memory:/slurm/job_7\n1:cpu,cpuacct:/slurm\n",
+            "sys/fs/cgroup/memory/slurm/job_7/memory.limit_in_bytes": "4000",
+            "sys/fs/cgroup/memory/slurm/job_7/memory.usage_in_bytes": "3000",
+            "sys/fs/cgroup/memory/slurm/job_7/memory.stat": "total_inactive_file 20",
+        },
+    )
+    assert available_memory(root) == 1020
+
+
+def test_a_group_beyond_its_limit_has_nothing_left(tmp_path: Path) -> None:
+    files = {"proc/self/cgroup": "0::/", "sys/fs/cgroup/memory.max": "10", "sys/fs/cgroup/memory.current": "11"}
+    assert available_memory(write(tmp_path, MACHINE | files)) == 0
+
+
+def test_a_system_that_does_not_tell_has_no_answer(tmp_path: Path) -> None:
+    assert available_memory(tmp_path) is None
+
+
+def test_this_machine_has_some() -> None:
+    found = available_memory()
+    assert found is None or found > 1 << 20
