@@ -151,6 +151,16 @@ class Recipe:
         """The number of values of the result."""
         return math.prod(self.shape)
 
+    @property
+    def spatial(self) -> Recipe:
+        """Its crop and resize alone. They commute with the arithmetic of colors, but for rounding."""
+        return replace(self, steps=tuple(step for step in self.steps if isinstance(step, CentralCrop | Resize)))
+
+    @property
+    def colors(self) -> tuple[Step, ...]:
+        """Its other steps, which treat each pixel alike."""
+        return tuple(step for step in self.steps if not isinstance(step, CentralCrop | Resize))
+
     def adjusted(self, size: int | None = None, crop: float | None = None) -> Recipe:
         """The same recipe with another size, another central crop, or both.
 

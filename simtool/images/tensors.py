@@ -11,7 +11,7 @@ import numpy as np
 from simtool.images.recipes import CentralCrop, Divide, Recipe, Resize, ReverseChannels, Step, Subtract
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["Transform", "transform"]
+__all__ = ["Transform", "transform", "transform_colors"]
 
 #: From an image tensor to an image tensor.
 Transform = Callable[[Any], Any]
@@ -38,6 +38,28 @@ def transform(recipe: Recipe) -> Transform:
         for operation in operations:
             image = operation(image)
         return tf.ensure_shape(tf.cast(image, tf.float32), recipe.shape)
+
+    return apply
+
+
+def transform_colors(recipe: Recipe) -> Transform:
+    """The part of a recipe that treats each pixel alike, for batches of images that are cropped and resized already.
+
+    Args:
+        recipe: what to do.
+
+    Returns:
+        From (b, height, width, 3) of any type to float32 of the same shape.
+    """
+    tf = load_tensorflow()
+    with tf.init_scope():
+        operations = [_operation(step, tf) for step in recipe.colors]
+
+    def apply(images: Any) -> Any:
+        images = tf.cast(images, tf.float32)
+        for operation in operations:
+            images = operation(images)
+        return images
 
     return apply
 
