@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from simtool import cli
 from simtool.cli import app
+from simtool.errors import SimtoolError
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 #: What a help text has no use for, and what would make it slow.
@@ -77,3 +80,22 @@ def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...]) -> None:
 
 def test_the_version_is_printed() -> None:
     assert CliRunner().invoke(app, ["--version"]).stdout.startswith("simtool 0.")
+
+
+def test_a_command_that_saved_its_state_says_so_and_exits_with_its_own_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class SavedError(SimtoolError):
+        exit_code = 85
+
+    def stop(**options: object) -> None:
+        raise SavedError("stopped by SIGUSR1; run the same command to go on")
+
+    monkeypatch.setattr(cli, "app", stop)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handler)
+    for arguments in (["simtool", "train"], ["simtool", "--debug", "train"]):
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        assert left.value.code == 85
+        assert capsys.readouterr().err == "stopped by SIGUSR1; run the same command to go on\n"

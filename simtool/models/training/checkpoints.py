@@ -103,11 +103,6 @@ class Checkpoints:
         """Remove what a killed process was writing."""
         self._remove(path for path in self.folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
 
-    def clear(self) -> None:
-        """Remove all checkpoints."""
-        self.clean()
-        self._remove(self.folder.glob("*.npz"))
-
     @staticmethod
     def _remove(paths: Iterable[Path]) -> None:
         for path in list(paths):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool import console
 from simtool.errors import listed
 from simtool.models.training.checkpoints import Checkpoints, check_same
 from simtool.models.training.contents import assign_arrays, named, to_arrays
@@ -20,60 +19,24 @@ from simtool.models.training.data import ALONE, Batch, TrainingData
 from simtool.models.training.devices import Devices
 from simtool.models.training.errors import TrainingError
 from simtool.models.training.evaluation import Evaluation
-from simtool.models.training.logs import Events, write_csv
+from simtool.models.training.journal import Journal, Silence
 from simtool.models.training.optimizer import Optimizer
+from simtool.models.training.outcome import Diverged, Result
 from simtool.models.training.precision import LossScale
 from simtool.models.training.preemption import Preempted, Preemption
 from simtool.models.training.schedules import learning_rates
 from simtool.models.training.seeds import step_seed
 from simtool.models.training.settings import Settings
 from simtool.models.training.sharing import shared
-from simtool.models.training.state import Reason, State
+from simtool.models.training.state import State
 from simtool.models.training.step import Controls, Step, Taken
 from simtool.models.training.task import Task, Unhealthy
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["FOLDER", "Diverged", "Result", "train"]
+__all__ = ["FOLDER", "train"]
 
 #: Where, in a model folder, everything about its training lies.
 FOLDER = "training"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a training. The task's variables hold the weights to keep.
-
-    Attributes:
-        reason: why it ended.
-        epochs: that were completed.
-        steps: that were taken, over all runs.
-        new_steps: that were taken by this run; 0 where the training had been complete before.
-        seconds: of training, over all runs.
-        best_epoch: whose weights are kept; 0 where none was evaluated, and the last weights are kept.
-        best_value: its value of the task's criterion.
-        history: a row for each epoch, as in ``log.csv``.
-    """
-
-    reason: Reason | None
-    epochs: int
-    steps: int
-    new_steps: int
-    seconds: float
-    best_epoch: int
-    best_value: float
-    history: list[dict[str, Any]]
-
-
-class Diverged(TrainingError):  # noqa: N818 - what happened, in the word of the field
-    """A training makes no sense any more.
-
-    Attributes:
-        result: not None where an earlier epoch was good; then the task's variables hold its weights.
-    """
-
-    def __init__(self, message: str, result: Result | None = None) -> None:
-        super().__init__(message)
-        self.result = result
 
 
 class _Interrupted(Exception):  # noqa: N818 - caught by the loop itself
@@ -112,15 +75,16 @@ def train(
     tf = load_tensorflow()
     try:
         with Preemption() as preemption:
-            return _Training(task, data, settings, folder / FOLDER, devices, preemption, configuration or {}).run(
-                restart
-            )
+            training = _Training(task, data, settings, folder / FOLDER, devices, preemption, configuration or {})
+            return training.run(restart)
     except tf.errors.ResourceExhaustedError as failure:
         raise TrainingError(
             f"not enough memory for batches of {settings.batch_size} on {devices.replicas} devices; "
             "make them smaller, or the model"
         ) from failure
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
+        if devices.worker.count == 1:
+            raise
         raise TrainingError(
             "another worker was lost; run all of them again to go on from the last checkpoint"
         ) from failure
@@ -150,7 +114,6 @@ class _Training:
         self._model = named(weights=task.variables, state=task.state)
         self._everything = {**self._model, **named(optimizer=self._optimizer.variables)}
         self._state = State(scale=LossScale.of(settings.precision))
-        self._events: Events | None = None
         self._resumed_at, self._resumed_seconds, self._resumed_step = time.monotonic(), 0.0, 0
         self._saved_at, self._saved_step = time.monotonic(), -1
 
@@ -159,7 +122,9 @@ class _Training:
     def run(self, restart: bool) -> Result:
         """Resume or begin, train, and leave the weights to keep in the task."""
         if self._devices.chief:
-            (self._checkpoints.clear if restart else self._checkpoints.clean)()
+            if restart:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            self._checkpoints.clean()
         self._devices.barrier()
         if not self._resume():
             self._begin()
@@ -200,20 +165,31 @@ class _Training:
     def _run_epochs(self) -> None:
         """Train until there is a reason to end."""
         state = self._state
-        with self._logs(), self._progress() as bar:
+        with self._open_journal() as journal:
             while not state.reason_to_end(self._settings):
-                self._train_epoch(bar)
+                if state.step_in_epoch < self._data.steps_per_epoch:
+                    with closing(self._batches()) as batches:
+                        self._take_steps(batches, journal)
                 if state.step_in_epoch >= self._data.steps_per_epoch:
-                    self._close_epoch(bar)
+                    self._close_epoch(journal)
             if state.counted:
-                self._close_epoch(bar)
+                self._close_epoch(journal)
             state.ended = state.reason_to_end(self._settings)
             self._save()
 
-    def _train_epoch(self, bar: console.Progress) -> None:
+    def _open_journal(self) -> AbstractContextManager[Silence]:
+        if not self._devices.chief:
+            return nullcontext(Silence())
+        steps = self._data.steps_per_epoch
+        return Journal.opened(self._folder, self._settings, self._configuration, self._state, steps)
+
+    def _batches(self) -> Generator[Batch]:
+        """This worker's batches of the epoch, from the next step on; one that is left early is closed."""
+        yield from self._data.batches(self._state.epoch, self._state.step_in_epoch, self._devices.worker)
+
+    def _take_steps(self, batches: Iterator[Batch], journal: Silence) -> None:
         """Take the steps that an epoch still has, or those that there is time for."""
         state, steps = self._state, self._data.steps_per_epoch
-        batches = self._data.batches(state.epoch, state.step_in_epoch, self._devices.worker)
         share = self._next_share(batches)
         while share is not None:
             controls = self._controls()
@@ -222,8 +198,7 @@ class _Training:
             share = self._next_share(batches)
             taken = self._step.finish(outcome)
             self._account(taken)
-            bar.describe(f"epoch {state.epoch + 1} of {self._settings.epochs}, loss {self._mean_loss():.4g}")
-            bar.advance()
+            journal.step(state)
             if taken.stop or (self._devices.worker.count == 1 and self._preemption.requested):
                 self._stop()
             if state.time_up:
@@ -288,7 +263,7 @@ class _Training:
 
     # --- The end of an epoch -------------------------------------------------------------------------------------
 
-    def _close_epoch(self, bar: console.Progress) -> None:
+    def _close_epoch(self, journal: Silence) -> None:
         """Evaluate where it is due, keep the weights if they are the best, log, and save."""
         state, settings = self._state, self._settings
         whole = state.step_in_epoch >= self._data.steps_per_epoch
@@ -300,12 +275,11 @@ class _Training:
             self._stop()
         except Unhealthy as found:
             self._diverge(f"{found}, after step {state.step:,}")
-        row = self._row(measured)
-        state.history.append(row)
+        state.history.append(self._row(measured))
         state.epoch, state.step_in_epoch = epoch, 0 if whole else state.step_in_epoch
         state.rows, state.sums, state.norms, state.counted = 0, {}, 0.0, 0
         self._save()
-        self._log(row, bar)
+        journal.epoch(state)
 
     def _measure(self, epoch: int) -> dict[str, float]:
         """Judge the weights that would be kept, and keep them if they are the best so far."""
@@ -423,49 +397,3 @@ class _Training:
             header = {"state": state.to_json(), "configuration": self._configuration}
             self._checkpoints.save(state.step, header, to_arrays(self._everything), state.best_file)
         self._saved_at, self._saved_step = time.monotonic(), state.step
-
-    @contextmanager
-    def _logs(self) -> Iterator[None]:
-        """Write the logs anew from the history, which a checkpoint holds; then let each epoch add to them."""
-        if not self._devices.chief:
-            yield
-            return
-        history = self._state.history
-        write_csv(self._folder / "log.csv", history)
-        self._events = Events(self._folder / "tensorboard", history)
-        try:
-            yield
-        finally:
-            self._events.close()
-
-    def _log(self, row: Mapping[str, Any], bar: console.Progress) -> None:
-        if self._events is None:
-            return
-        write_csv(self._folder / "log.csv", self._state.history)
-        self._events.add(row)
-        numbers = [f"{name} {value:.4g}" for name, value in row.items() if name == "loss" or name.startswith("val_")]
-        best = ", the best so far" if self._state.best_epoch == row["epoch"] else ""
-        skipped = f", {row['skipped']} steps skipped so far" if row["skipped"] else ""
-        bar.note(f"epoch {row['epoch']} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
-
-    def _progress(self) -> AbstractContextManager[console.Progress]:
-        if not self._devices.chief:
-            return nullcontext(_Silence())
-        total = self._settings.epochs * self._data.steps_per_epoch
-        return console.progress("training", total, "steps", done=self._state.step)
-
-    def _mean_loss(self) -> float:
-        return self._state.sums.get("loss", np.nan) / max(self._state.rows, 1)
-
-
-class _Silence:
-    """The progress that workers other than the first show."""
-
-    def advance(self, amount: int = 1) -> None:
-        """Show nothing."""
-
-    def describe(self, description: str) -> None:
-        """Show nothing."""
-
-    def note(self, text: str) -> None:
-        """Show nothing."""

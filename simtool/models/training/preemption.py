@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -14,6 +15,8 @@ __all__ = ["EXIT_CODE", "Preempted", "Preemption"]
 
 #: Of a command that has saved its state and wants to be run again.
 EXIT_CODE = 85
+#: Seconds within which signals of a kind are one: a scheduler may send it to a process both itself and through srun.
+_AT_ONCE = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
@@ -24,7 +27,7 @@ class Preempted(TrainingError):  # noqa: N818 - it went as it should
 
 
 class Preemption:
-    """While it is entered, the first SIGTERM, SIGUSR1 or SIGINT is a request and a second of its kind acts as before.
+    """While it is entered, the first SIGTERM, SIGUSR1 or SIGINT is a request; a later one of its kind acts as ever.
 
     A scheduler sends SIGTERM, or SIGUSR1 ahead of a time limit; a person presses Ctrl-C, which is SIGINT.
 
@@ -34,6 +37,7 @@ class Preemption:
 
     def __init__(self) -> None:
         self.requested: str | None = None
+        self._arrived: dict[int, float] = {}
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> Self:
@@ -49,4 +53,7 @@ class Preemption:
     def _request(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.requested = self.requested or signal.Signals(number).name
-        signal.signal(number, self._before[number])
+        now = time.monotonic()
+        if now - self._arrived.setdefault(number, now) > _AT_ONCE:
+            signal.signal(number, self._before[number])
+            signal.raise_signal(number)

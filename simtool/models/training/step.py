@@ -101,11 +101,11 @@ class Step:
         before = [tf.identity(variable.value) for variable in self._task.state]
         gradients, state, numbers = strategy.run(self._differentiate, args=(share, seed, controls))
         # All replicas hold the same numbers by now.
-        norm, rows, *others = tf.unstack(strategy.experimental_local_results(numbers)[0])
+        factor, norm, rows, *others = tf.unstack(strategy.experimental_local_results(numbers)[0])
         finite = tf.math.is_finite(norm) & tf.math.is_finite(others[2])
 
         def update() -> Any:
-            self._optimizer.apply(gradients, rate, mean_decay)
+            self._optimizer.apply(gradients, factor, rate, mean_decay)
             for variable, value in zip(self._task.state, state, strict=bool(state)):
                 variable.assign(strategy.experimental_local_results(value)[0])
             return tf.constant(1.0)
@@ -132,11 +132,10 @@ class Step:
         sums = [losses, *(self._example_sums(name, metrics[name], share) for name in sorted(metrics))]
         numbers = self._total(tf.stack([tf.reduce_sum(share.weights), *wishes, *sums]))
         gradients = self._total([self._dense(*pair) for pair in zip(self._task.variables, gradients, strict=True)])
-        rows = numbers[0]
-        gradients = [gradient * (settings.batch_size / rows / scale) for gradient in gradients]
-        norm = tf.linalg.global_norm(gradients)
-        gradients = clipped(gradients, norm, settings.clip_value, settings.clip_norm)
-        return gradients, self._agreed_state(), tf.concat([[norm], numbers], 0)
+        factor = settings.batch_size / numbers[0] / scale
+        norm = tf.linalg.global_norm(gradients) * factor
+        gradients, factor = clipped(gradients, factor, norm, settings.clip_value, settings.clip_norm)
+        return gradients, self._agreed_state(), tf.concat([[factor, norm], numbers], 0)
 
     def _example_sums(self, name: str, values: Any, share: Share) -> Any:
         """The sum of a metric over the examples of a device, without what fills up."""

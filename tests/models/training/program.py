@@ -50,7 +50,7 @@ class Deadly(TinyData):
     """Data with a blow, and with a step whose images are not numbers."""
 
     def __init__(self, blow: Blow | None) -> None:
-        super().__init__(bad_steps=(13,))
+        super().__init__(examples=44, bad_steps=(13,))
         self.blow, self.asked = blow, 0
 
     def batches(self, epoch: int, start: int, worker: Worker) -> Iterator[Batch]:

@@ -89,12 +89,6 @@ def test_what_a_killed_process_was_writing_is_cleaned_away(checkpoints: Checkpoi
     assert checkpoints.restore(load) == (5, 5)
 
 
-def test_clearing_forgets_everything(checkpoints: Checkpoints) -> None:
-    save(checkpoints, 5)
-    checkpoints.clear()
-    assert checkpoints.restore(load) is None
-
-
 def test_differences_are_named_with_both_values() -> None:
     then = {"settings": {"learning_rate": 0.1, "seed": 0}, "levels": [1, 2], "gone": 1}
     now = {"settings": {"learning_rate": 0.2, "seed": 0}, "levels": [1, 3], "added": True}

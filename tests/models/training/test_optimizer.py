@@ -1,4 +1,4 @@
-"""The updates are Keras's, but for multipliers, decay, clipping and the running mean, which are as defined here."""
+"""The updates equal Keras's; multipliers, clipping and the running mean are as defined here."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(devices: Devices, task: Matrices, settings: Settings, steps: int = 5) ->
     optimizer = Optimizer(task, settings, devices)
     optimizer.begin()
     for gradient in GRADIENTS[:steps]:
-        optimizer.apply([gradient, gradient[0]], np.float32(settings.learning_rate), np.float32(settings.ema))
+        optimizer.apply([gradient, gradient[0]], 1.0, np.float32(settings.learning_rate), np.float32(settings.ema))
     return [variable.value.numpy() for variable in [*task.variables, *optimizer.variables[-2:]]]
 
 
@@ -95,7 +95,7 @@ def test_only_matrices_decay_unless_the_task_says_otherwise(devices: Devices) ->
     found = []
     for decayed in (None, [False, True]):
         task = Matrices(decayed=decayed)
-        Optimizer(task, settings, devices).apply(gradient_free, np.float32(0.1), np.float32(0))
+        Optimizer(task, settings, devices).apply(gradient_free, 1.0, np.float32(0.1), np.float32(0))
         found.append([float(np.max(variable.value)) for variable in task.variables])
     assert found == [pytest.approx([0.9, 1.0]), pytest.approx([1.0, 0.9])]
 
@@ -118,7 +118,7 @@ def test_within_the_average_the_weights_are_the_mean_and_afterwards_exactly_them
     task = Matrices()
     optimizer = Optimizer(task, Settings(ema=0.9), devices)
     optimizer.begin()
-    optimizer.apply([GRADIENTS[0], GRADIENTS[0][0]], np.float32(0.1), np.float32(0.9))
+    optimizer.apply([GRADIENTS[0], GRADIENTS[0][0]], 1.0, np.float32(0.1), np.float32(0.9))
     before, mean = task.variables[0].value.numpy(), optimizer.variables[-2].value.numpy()
     with pytest.raises(KeyError), optimizer.averaged():
         assert np.array_equal(task.variables[0].value, mean)
@@ -133,16 +133,22 @@ def norm(arrays: Sequence[Any]) -> float:
     return float(np.sqrt(sum(np.sum(np.square(array)) for array in arrays)))
 
 
+def both(gradients: Sequence[Any], factor: float, value: float, most: float) -> list[Any]:
+    found, left = clipped(gradients, np.float32(factor), factor * norm(gradients), value, most)
+    return [np.asarray(gradient) * np.asarray(left) for gradient in found]
+
+
 def test_gradients_are_cut_to_a_range_and_then_scaled_together() -> None:
-    gradients = [np.array([3, -20], np.float32), np.array([[0.5]], np.float32)]
-    by_value = clipped(gradients, norm(gradients), value=10, most=0)
-    assert by_value[0].numpy().tolist() == [3, -10]
-    both = clipped(gradients, norm(gradients), value=10, most=1)
-    assert norm(both) == pytest.approx(1)
-    assert both[0].numpy() == pytest.approx(by_value[0].numpy() / norm(by_value))
+    gradients = [np.array([1.5, -10], np.float32), np.array([[0.25]], np.float32)]
+    by_value = both(gradients, 2, value=10, most=0)
+    assert [by_value[0].tolist(), by_value[1].tolist()] == [[3, -10], [[0.5]]]
+    by_both = both(gradients, 2, value=10, most=1)
+    assert norm(by_both) == pytest.approx(1)
+    assert by_both[0] == pytest.approx(by_value[0] / norm(by_value))
+    assert norm(both(gradients, 2, value=0, most=1)) == pytest.approx(1)
 
 
 def test_small_gradients_are_left_alone() -> None:
     gradients = [np.array([0.3, -0.4], np.float32)]
-    assert clipped(gradients, np.float32(0.5), value=10, most=1)[0].numpy().tolist() == gradients[0].tolist()
-    assert clipped(gradients, np.float32(0.5), value=0, most=0) == gradients
+    assert both(gradients, 1, value=10, most=1)[0].tolist() == gradients[0].tolist()
+    assert both(gradients, 1, value=0, most=0)[0].tolist() == gradients[0].tolist()

@@ -1,10 +1,11 @@
-"""The first signal is a request, the second acts as it always does."""
+"""The first signal is a request, a later one acts as it always does."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -19,13 +20,23 @@ def test_a_signal_is_remembered_and_the_process_goes_on(name: str) -> None:
         assert preemption.requested == name
 
 
-def test_a_second_signal_of_the_same_kind_acts_as_before() -> None:
+def test_a_later_signal_of_the_same_kind_acts_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with Preemption() as preemption:
         os.kill(os.getpid(), signal.SIGINT)
+        now[0] += 5
         os.kill(os.getpid(), signal.SIGTERM)
         assert preemption.requested == "SIGINT"
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_that_is_sent_twice_at_once_is_one_request() -> None:
+    with Preemption() as preemption:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert preemption.requested == "SIGUSR1"
 
 
 def test_handlers_are_put_back() -> None:

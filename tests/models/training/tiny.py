@@ -21,14 +21,14 @@ class TinyData:
     Args:
         examples: of the training set.
         held_out: of the validation set.
-        batch_size: of a global batch; the last one of an epoch is short.
+        batch_size: of a global batch; the last one of an epoch may be short.
         seed: of the examples and their order.
         bad_steps: steps, counted over all epochs, whose images are not numbers.
     """
 
     def __init__(
         self,
-        examples: int = 44,
+        examples: int = 48,
         held_out: int = 14,
         batch_size: int = 8,
         seed: int = 1,

@@ -1,0 +1,81 @@
+"""How a training is followed: the bar, a line for each epoch, and the logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from simtool import console
+from simtool.models.training.logs import Events, write_csv
+from simtool.models.training.settings import Settings
+from simtool.models.training.state import State
+from simtool.tables.atomic import atomic_path
+
+__all__ = ["Journal", "Silence"]
+
+
+class Silence:
+    """What workers other than the first show and write: nothing."""
+
+    def step(self, state: State) -> None:
+        """A step was taken."""
+
+    def epoch(self, state: State) -> None:
+        """An epoch was closed."""
+
+
+class Journal(Silence):
+    """What the first worker shows and writes; see :func:`Journal.opened`."""
+
+    def __init__(self, folder: Path, settings: Settings, bar: console.Progress, events: Events) -> None:
+        self._folder, self._settings, self._bar, self._events = folder, settings, bar, events
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, folder: Path, settings: Settings, configuration: Mapping[str, Any], state: State, steps_per_epoch: int
+    ) -> Iterator[Journal]:
+        """Write the logs anew from the history that the checkpoint holds, and show a bar while it is open.
+
+        Args:
+            folder: of the training.
+            settings: of the training.
+            configuration: for JSON; what else the training is made of.
+            state: that the training starts from.
+            steps_per_epoch: for the time that is left.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        with atomic_path(folder / "settings.json") as temporary:
+            content = {**configuration, "settings": settings.to_json()}
+            temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        write_csv(folder / "log.csv", state.history)
+        events = Events(folder / "tensorboard", state.history)
+        total = settings.epochs * steps_per_epoch
+        if state.step:
+            console.note(f"going on after step {state.step:,} of {total:,}")
+        try:
+            with console.progress("training", total, "steps", done=state.step) as bar:
+                yield cls(folder, settings, bar, events)
+        finally:
+            events.close()
+
+    def step(self, state: State) -> None:
+        """A step was taken: move the bar."""
+        loss = state.sums.get("loss", float("nan")) / max(state.rows, 1)
+        self._bar.describe(f"epoch {state.epoch + 1} of {self._settings.epochs}, loss {loss:.4g}")
+        self._bar.advance()
+
+    def epoch(self, state: State) -> None:
+        """An epoch was closed: log its row, and say it in a line."""
+        row = state.history[-1]
+        write_csv(self._folder / "log.csv", state.history)
+        self._events.add(row)
+        numbers = [f"{name} {value:.4g}" for name, value in row.items() if name == "loss" or name.startswith("val_")]
+        best = ", the best so far" if state.best_epoch == row["epoch"] else ""
+        skipped = f", {row['skipped']} steps skipped so far" if row["skipped"] else ""
+        self._bar.note(f"epoch {row['epoch']} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
