@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import typer
@@ -92,7 +93,7 @@ def test_a_command_that_saved_its_state_says_so_and_exits_with_its_own_code(
         raise SavedError("stopped by SIGUSR1; run the same command to go on")
 
     monkeypatch.setattr(cli, "app", stop)
-    monkeypatch.setattr(signal, "signal", lambda number, handler: handler)
+    monkeypatch.setattr(signal, "signal", Mock())
     for arguments in (["simtool", "train"], ["simtool", "--debug", "train"]):
         monkeypatch.setattr(sys, "argv", arguments)
         with pytest.raises(SystemExit) as left:
