@@ -45,7 +45,7 @@ def network(weights: Mapping[str, Any], x_a: Any, config: FlowConfig) -> Any:
 
 def transform(h: Any, x_b: Any, config: FlowConfig) -> tuple[Any, Any]:
     """y_b, and the log-determinant of each image (b,)."""
-    log_scale, shift = _log_scale_and_shift(h, x_b, config)
+    log_scale, shift = _log_scale_and_shift(h, config)
     if log_scale is None:
         return x_b + shift, ops.zeros_like(x_b[:, 0, 0, 0])
     return x_b * ops.exp(log_scale) + shift, ops.sum(log_scale, axis=(1, 2, 3))
@@ -53,16 +53,16 @@ def transform(h: Any, x_b: Any, config: FlowConfig) -> tuple[Any, Any]:
 
 def invert(h: Any, y_b: Any, config: FlowConfig) -> Any:
     """x_b = (y_b - t) / s."""
-    log_scale, shift = _log_scale_and_shift(h, y_b, config)
+    log_scale, shift = _log_scale_and_shift(h, config)
     return y_b - shift if log_scale is None else (y_b - shift) * ops.exp(-log_scale)
 
 
-def _log_scale_and_shift(h: Any, half: Any, config: FlowConfig) -> tuple[Any, Any]:
+def _log_scale_and_shift(h: Any, config: FlowConfig) -> tuple[Any, Any]:
     if config.coupling == "additive":
         return None, h
-    transformed = half.shape[-1]
-    raw = h[..., :transformed] + _SHIFT
+    raw, shift = ops.split(h, 2, axis=-1)
+    raw = raw + _SHIFT
     if config.arrangement == "study":
-        return ops.log_sigmoid(raw), h[..., transformed:]
+        return ops.log_sigmoid(raw), shift
     # log(floor + (1 - floor) sigmoid(raw)); the sum is at least the floor, so that its logarithm is safe.
-    return ops.log(_FLOOR + (1 - _FLOOR) * ops.sigmoid(raw)), h[..., transformed:]
+    return ops.log(_FLOOR + (1 - _FLOOR) * ops.sigmoid(raw)), shift

@@ -46,8 +46,10 @@ def forward(
         y (b, h, w, c), and the log-determinant of each image (b,).
 
     Raises:
-        ModelError: the backend of Keras knows the mode ``plain`` only.
+        ModelError: no such mode, or one that needs Keras with TensorFlow.
     """
+    if mode not in MODES:
+        raise ModelError(f"there is no backpropagation by {mode}; there are {', '.join(MODES)}")
     fused, log_det_of_pixel = step.prepare(weights, constants)
     if keras.backend.backend() == "tensorflow":
         from simtool.models.glow import loops

@@ -49,10 +49,9 @@ def hidden(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
     """The activations of the second layer: (b, h, w, width), in ``config.compute_dtype`` or that of ``x``."""
     dtype = _compute_dtype(x, config)
     kernel, bias = (ops.cast(weights[f"coupling/first/{part}"], dtype) for part in ("kernel", "bias"))
-    first = ops.relu(ops.conv(ops.cast(x, dtype), kernel, padding="same", data_format="channels_last") + bias)
+    first = ops.relu(_convolve(ops.cast(x, dtype), kernel, bias))
     kernel, bias = (ops.cast(weights[f"coupling/middle/{part}"], dtype) for part in ("kernel", "bias"))
-    middle = ops.conv(first, kernel[None, None], padding="same", data_format="channels_last")
-    return ops.relu(middle + bias)
+    return ops.relu(_convolve(first, ops.reshape(kernel, (1, 1, *kernel.shape)), bias))
 
 
 def apply(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
@@ -60,10 +59,15 @@ def apply(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
     inside = hidden(weights, x, config)
     kernel = ops.cast(weights["coupling/last/kernel"], inside.dtype)
     last = ops.cast(ops.conv(inside, kernel, padding="same", data_format="channels_last"), x.dtype)
-    last = last + weights["coupling/last/bias"]
+    last = ops.add(last, weights["coupling/last/bias"])
     if "coupling/last/log_gain" not in weights:
         return last
     return last * ops.exp(GAIN_RATE * weights["coupling/last/log_gain"])
+
+
+def _convolve(x: Any, kernel: Any, bias: Any) -> Any:
+    # Not ``+``: TensorFlow computes ``ops.add`` of a bias as one with the convolution, and with its gradient.
+    return ops.add(ops.conv(x, kernel, padding="same", data_format="channels_last"), bias)
 
 
 def _compute_dtype(x: Any, config: FlowConfig) -> str:
