@@ -17,7 +17,7 @@ from typing import Any
 from simtool.errors import listed
 from simtool.images.recipes import Recipe, RecipeError
 from simtool.models.errors import ModelError
-from simtool.tables.atomic import atomic_folder
+from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.description import Description
 from simtool.tables.provenance import Provenance, sha256_of
 
@@ -121,7 +121,8 @@ def write_manifest(
     """
     hashes = {file: sha256_of(folder / file) for file in weights}
     manifest = Manifest(kind, name, recipe, hashes, layers, dict(settings or {}), provenance)
-    (folder / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
     return manifest
 
 

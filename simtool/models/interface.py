@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -79,6 +80,21 @@ class Model(ABC):
         Raises:
             ModelError: there is no such layer.
         """
+
+    def embed_layers(self, images: NDArray[np.float32], layers: Sequence[str | None]) -> list[NDArray[np.float32]]:
+        """The vectors of several layers of a batch of images; a network computes what they share once.
+
+        Args:
+            images: (b, height, width, 3), as the recipe makes them.
+            layers: as of :meth:`embed`.
+
+        Returns:
+            As :meth:`embed`, one for each layer.
+
+        Raises:
+            ModelError: there is no such layer.
+        """
+        return [self.embed(images, layer) for layer in layers]
 
     def cut(self, count: int) -> Model:
         """The same model with the first ``count`` of its components, where it has components.

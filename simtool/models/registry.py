@@ -13,7 +13,10 @@ from simtool.models.interface import TrainedModel
 __all__ = ["KINDS", "load_model"]
 
 #: Where the class of each kind is; imported when a folder of that kind is loaded.
-KINDS: dict[str, tuple[str, str]] = {"pca": ("simtool.models.pca.model", "Pca")}
+KINDS: dict[str, tuple[str, str]] = {
+    "glow": ("simtool.models.glow.model", "Glow"),
+    "pca": ("simtool.models.pca.model", "Pca"),
+}
 
 
 def load_model(folder: Path) -> TrainedModel:

@@ -16,7 +16,7 @@ import scipy.linalg
 from keras import ops
 from numpy.typing import NDArray
 
-__all__ = ["initial", "inverse_matrix", "log_det", "matrix", "shapes"]
+__all__ = ["constant_shapes", "initial", "inverse_matrix", "log_det", "matrix", "shapes"]
 
 _FACTORS, _PERMUTATION, _SIGN = "convolution/factors", "convolution/permutation", "convolution/sign"
 
@@ -24,6 +24,11 @@ _FACTORS, _PERMUTATION, _SIGN = "convolution/factors", "convolution/permutation"
 def shapes(channels: int) -> dict[str, tuple[int, ...]]:
     """The shapes of the trained weights of one convolution."""
     return {_FACTORS: (channels, channels)}
+
+
+def constant_shapes(channels: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the constants of one convolution: P and the sign of s."""
+    return {_PERMUTATION: (channels, channels), _SIGN: (channels,)}
 
 
 def initial(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import keras
@@ -11,7 +12,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from simtool.models.glow import coupling, level, network, prior, step
+from simtool.errors import listed
+from simtool.models.errors import ModelError
+from simtool.models.glow import convolution, coupling, level, network, prior, step
 from simtool.models.glow.config import FlowConfig
 from simtool.models.glow.prior import Normal
 from simtool.models.glow.squeeze import squeeze, unsqueeze
@@ -56,6 +59,15 @@ def shapes(config: FlowConfig) -> dict[str, tuple[int, ...]]:
     return found
 
 
+def _constant_shapes(config: FlowConfig) -> dict[str, tuple[int, ...]]:
+    """The same of what is not trained."""
+    return {
+        _name(number, name): (config.steps, *shape)
+        for number in range(1, config.levels + 1)
+        for name, shape in convolution.constant_shapes(config.level_shape(number)[-1]).items()
+    }
+
+
 def count_parameters(config: FlowConfig) -> int:
     """The number of trained values, without building the flow."""
     return sum(math.prod(shape) for shape in shapes(config).values())
@@ -88,8 +100,38 @@ class Flow:
     def __init__(self, config: FlowConfig, seed: int = 0, dtype: str = "float32") -> None:
         self.config = config
         weights, constants = _initial(config, np.random.default_rng(seed))
-        self.variables = {name: _variable(name, weights[name], dtype) for name in shapes(config)}
-        self.constants = {name: _variable(name, value, dtype, trainable=False) for name, value in constants.items()}
+        self._hold({**weights, **constants}, dtype)
+
+    @classmethod
+    def from_arrays(
+        cls, config: FlowConfig, arrays: Iterable[tuple[str, NDArray[Any]]], dtype: str = "float32"
+    ) -> Flow:
+        """The flow that :meth:`to_arrays` was asked of.
+
+        Args:
+            config: its shape.
+            arrays: all weights and constants, in any order.
+            dtype: as of a new flow.
+
+        Raises:
+            ModelError: they are those of another configuration, or not numbers.
+        """
+        flow = cls.__new__(cls)
+        flow.config = config
+        flow._hold(_checked(arrays, {**shapes(config), **_constant_shapes(config)}), dtype)
+        return flow
+
+    def to_arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Name and value of each weight and each constant, one at a time."""
+        for name, variable in chain(self.variables.items(), self.constants.items()):
+            yield name, ops.convert_to_numpy(variable)
+
+    def _hold(self, arrays: dict[str, NDArray[Any]], dtype: str) -> None:
+        """Make the variables; each array is let go of as soon as its variable holds it."""
+        self.variables = {name: _variable(name, arrays.pop(name), dtype) for name in shapes(self.config)}
+        self.constants = {
+            name: _variable(name, arrays.pop(name), dtype, trainable=False) for name in _constant_shapes(self.config)
+        }
 
     def encode(
         self,
@@ -222,7 +264,25 @@ def _of(mapping: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {name.removeprefix(start): value for name, value in mapping.items() if name.startswith(start)}
 
 
-def _variable(name: str, value: NDArray[np.float64], dtype: str, trainable: bool = True) -> Any:
+def _checked(
+    arrays: Iterable[tuple[str, NDArray[Any]]], expected: Mapping[str, tuple[int, ...]]
+) -> dict[str, NDArray[Any]]:
+    """Arrays by name, each of its shape and all there."""
+    found: dict[str, NDArray[Any]] = {}
+    for name, array in arrays:
+        if name not in expected:
+            raise ModelError(f"the weights hold {name}, which such a flow has not")
+        if array.shape != expected[name]:
+            raise ModelError(f"{name} has the shape {array.shape}, such a flow has {expected[name]}")
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ModelError(f"{name} holds something else than finite numbers")
+        found[name] = array
+    if missing := [name for name in expected if name not in found]:
+        raise ModelError(f"the weights lack {listed(missing)}")
+    return found
+
+
+def _variable(name: str, value: NDArray[Any], dtype: str, trainable: bool = True) -> Any:
     return keras.Variable(value.astype(dtype), dtype=dtype, trainable=trainable, name=name.replace("/", "."))
 
 

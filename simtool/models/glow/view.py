@@ -1,0 +1,109 @@
+"""What a trained flow finds in a few images: the passes through it, made when a layer first asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.tensorflow import load_tensorflow
+
+if TYPE_CHECKING:
+    from simtool.models.glow.config import FlowConfig
+    from simtool.models.glow.flow import Flow
+
+__all__ = ["Passes", "View"]
+
+Array = NDArray[np.float32]
+
+
+class Passes:
+    """The passes through a flow, compiled.
+
+    Args:
+        flow: whose weights do not change any more.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+
+    def encode(self, x: Any) -> tuple[tuple[Array, ...], Array]:
+        """The standardised latents of dequantised images, finest scale first, and the deepest as they are."""
+        standardized, deepest = self._encode(x)
+        return tuple(scale.numpy() for scale in standardized), deepest.numpy()
+
+    def activations(self, x: Any) -> tuple[Array, ...]:
+        """See :meth:`simtool.models.glow.flow.Flow.activations`."""
+        return tuple(level.numpy() for level in self._activations(x))
+
+    @cached_property
+    def _encode(self) -> Callable[[Any], Any]:
+        def encode(x: Any) -> Any:
+            encoding = self.flow.encode(x)
+            return encoding.standardized, encoding.latents[-1]
+
+        return _compiled(encode)
+
+    @cached_property
+    def _activations(self) -> Callable[[Any], Any]:
+        return _compiled(self.flow.activations)
+
+
+class View:
+    """A few images, seen through a flow.
+
+    Args:
+        passes: through the flow.
+        images: (b, size, size, channels), as the recipe makes them.
+    """
+
+    def __init__(self, passes: Passes, images: Array) -> None:
+        self._passes, self._images = passes, images
+
+    @property
+    def config(self) -> FlowConfig:
+        """Of the flow."""
+        return self._passes.flow.config
+
+    @property
+    def latents(self) -> tuple[Array, ...]:
+        """The standardised latents, (b, h, w, c) per scale, the finest first."""
+        return self._encoded[0]
+
+    @property
+    def deepest(self) -> Array:
+        """The latents of the deepest scale as they are, (b, h, w, c)."""
+        return self._encoded[1]
+
+    @cached_property
+    def activations(self) -> tuple[Array, ...]:
+        """What the last coupling network of each level sees, (b, width) each."""
+        return self._passes.activations(self._middle)
+
+    @cached_property
+    def class_log_probs(self) -> Array:
+        """Density log p(z | y) of the deepest latents for each class, (b, classes) nats."""
+        found: Array = self._passes.flow.class_log_probs(self.deepest).numpy()
+        return found
+
+    @cached_property
+    def _encoded(self) -> tuple[tuple[Array, ...], Array]:
+        return self._passes.encode(self._middle)
+
+    @cached_property
+    def _middle(self) -> Any:
+        """The images without noise: in the middle of their bins; at their lower edges, as the original study had it."""
+        return self._dequantized(self._images, 0.0 if self.config.arrangement == "study" else 0.5)
+
+    def _dequantized(self, images: Array, noise: Any) -> Any:
+        from simtool.models.glow.dequantization import dequantize
+
+        return dequantize(load_tensorflow().constant(images), self.config.bits, noise)
+
+
+def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    compiled: Callable[[Any], Any] = load_tensorflow().function(function, autograph=False)
+    return compiled
