@@ -21,6 +21,8 @@ from simtool.commands import (
     report,
     score,
     show,
+    train_glow,
+    train_resnet,
 )
 from simtool.commands.stage import invocation
 from simtool.errors import SimtoolError
@@ -41,6 +43,8 @@ app.command("fetch-judgments", short_help="Get the birds-16 judgments and photog
 app.command("import-trials", short_help="Turn judgments into a table of trials")(import_trials.import_trials)
 app.command("index-images", short_help="Turn a folder of images into a table")(index_images.index_images)
 app.command("fit-pca", short_help="Fit principal components to images")(fit_pca.fit_pca)
+app.command("train-resnet", short_help="Train a classifier of photographs")(train_resnet.train_resnet)
+app.command("train-glow", short_help="Train Glow, a normalizing flow, on photographs")(train_glow.train_glow)
 app.command("embed", short_help="Turn images into a table of vectors")(embed.embed)
 app.command("score", short_help="Predict judgments from distances of vectors")(score.score)
 app.command("report", short_help="Say how well each model predicts the judgments")(report.report)

@@ -19,6 +19,7 @@ __all__ = [
     "RECIPES",
     "CentralCrop",
     "Divide",
+    "DivideChannels",
     "Recipe",
     "RecipeError",
     "Resize",
@@ -111,7 +112,24 @@ class Subtract:
             _number(value, "value to subtract")
 
 
-Step = CentralCrop | Resize | ReverseChannels | Divide | Subtract
+@dataclass(frozen=True)
+class DivideChannels:
+    """Divide each channel by a value of its own, a standard deviation, say.
+
+    Attributes:
+        values: in the order that the channels have at this step.
+    """
+
+    values: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != 3:
+            raise RecipeError(f"there are 3 channels to divide, not {len(self.values)}")
+        if 0 in [_number(value, "divisor") for value in self.values]:
+            raise RecipeError("a recipe cannot divide by 0")
+
+
+Step = CentralCrop | Resize | ReverseChannels | Divide | Subtract | DivideChannels
 
 _STEPS: dict[str, type[Step]] = {
     "central-crop": CentralCrop,
@@ -119,6 +137,7 @@ _STEPS: dict[str, type[Step]] = {
     "reverse-channels": ReverseChannels,
     "divide": Divide,
     "subtract": Subtract,
+    "divide-channels": DivideChannels,
 }
 _NAME_OF = {kind: name for name, kind in _STEPS.items()}
 
@@ -221,13 +240,25 @@ def _number(value: object, what: str) -> float:
     return float(value)
 
 
-#: The recipes that have a name. ``study``: the preprocessing of the original study. ``square``: what most vision
-#: models do, for photographs whose subject a stretched image would distort.
+_SQUARE = Resize(224, 224, aspect="crop", antialias=True)
+_CAFFE = (ReverseChannels(), Subtract((103.939, 116.779, 123.68)))
+_TORCH = (Divide(255.0), Subtract((0.485, 0.456, 0.406)), DivideChannels((0.229, 0.224, 0.225)))
+
+#: The recipes that have a name. ``study``: the preprocessing of the original study, for pixels, PCA and Glow.
+#: ``study-resnet``: that for its ResNet50. ``square``: keeps the aspect of photographs, which ``study`` stretches.
+#: The others are what the networks of ``keras.applications`` were trained with, for photographs of any shape:
+#: ``caffe`` (ResNet, VGG), ``symmetric`` (ResNetV2, Inception, MobileNet, Xception, NASNet: from -1 to 1), ``torch``
+#: (DenseNet) and ``bytes`` (EfficientNet, ConvNeXt, MobileNetV3, which do the arithmetic themselves).
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe("study", (CentralCrop(0.8), Resize(128, 128), Divide(255.0), Subtract((0.5, 0.5, 0.5)))),
+        Recipe("study-resnet", (*_CAFFE, Divide(255.0), Resize(128, 128))),
         Recipe("square", (Resize(128, 128, aspect="crop", antialias=True), Divide(255.0), Subtract((0.5, 0.5, 0.5)))),
+        Recipe("caffe", (_SQUARE, *_CAFFE)),
+        Recipe("symmetric", (_SQUARE, Divide(127.5), Subtract((1.0, 1.0, 1.0)))),
+        Recipe("torch", (_SQUARE, *_TORCH)),
+        Recipe("bytes", (_SQUARE,)),
     )
 }
 

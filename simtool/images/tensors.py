@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simtool.images.recipes import CentralCrop, Divide, Recipe, Resize, ReverseChannels, Step, Subtract
+from simtool.images.recipes import CentralCrop, Divide, DivideChannels, Recipe, Resize, ReverseChannels, Step, Subtract
 from simtool.tensorflow import load_tensorflow
 
 __all__ = ["Transform", "transform", "transform_colors"]
@@ -117,3 +117,9 @@ def _(step: Divide, tf: Any) -> Transform:
 def _(step: Subtract, tf: Any) -> Transform:
     values = tf.constant(np.array(step.values, np.float32))
     return lambda image: tf.cast(image, tf.float32) - values
+
+
+@_operation.register
+def _(step: DivideChannels, tf: Any) -> Transform:
+    divisors = tf.constant(np.array(step.values, np.float32))
+    return lambda image: tf.cast(image, tf.float32) / divisors

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +23,16 @@ from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.description import Description
 from simtool.tables.provenance import Provenance, sha256_of
 
-__all__ = ["MANIFEST", "Manifest", "check_weights", "describe_model", "model_folder", "read_manifest", "write_manifest"]
+__all__ = [
+    "MANIFEST",
+    "Manifest",
+    "check_weights",
+    "completed_folder",
+    "describe_model",
+    "model_folder",
+    "read_manifest",
+    "write_manifest",
+]
 
 #: The file that makes a folder a model folder.
 MANIFEST = "model.json"
@@ -92,6 +103,30 @@ def model_folder(path: Path) -> Iterator[Path]:
         raise ModelError(f"{path}: a folder with other things in it; name one for the model alone")
     with atomic_folder(path) as temporary:
         yield temporary
+
+
+@contextmanager
+def completed_folder(path: Path) -> Iterator[Path]:
+    """Add a model to the folder that its training has filled already; ``model.json`` comes last, and whole.
+
+    Args:
+        path: the model folder; an older model in it is replaced.
+
+    Yields:
+        A temporary folder within it, to save the model in.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".model-", dir=path) as temporary:
+        filled = Path(temporary)
+        yield filled
+        (path / MANIFEST).unlink(missing_ok=True)
+        for file in sorted(filled.iterdir(), key=lambda file: file.name == MANIFEST):
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+            file.replace(path / file.name)
 
 
 def write_manifest(

@@ -65,7 +65,7 @@ def test_size_and_crop_of_every_recipe_can_be_changed(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match="no recipe is called stud; there are study, square"):
+    with pytest.raises(RecipeError, match="no recipe is called stud; there are study, study-resnet, square"):
         named_recipe("stud")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from simtool.models.errors import ModelError
 from simtool.models.glow import actnorm, coupling, step
 from simtool.models.glow.flow import Flow
 from simtool.models.glow.squeeze import squeeze
@@ -27,6 +28,9 @@ def initialize(flow: Flow, pieces: Sequence[Any]) -> None:
         flow: whose variables change.
         pieces: (b, size, size, channels) dequantised images each; all together are the batch, one at a time is computed
             with.
+
+    Raises:
+        ModelError: images hold values that are not finite.
     """
     x = [ops.convert_to_tensor(piece, flow.variables["level-1/actnorm/bias"].dtype) for piece in pieces]
     for level in range(1, flow.config.levels + 1):
@@ -59,5 +63,7 @@ def _moments(pieces: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.flo
     values = [ops.convert_to_numpy(piece).astype(np.float64) for piece in pieces]
     count = sum(value[..., 0].size for value in values)
     mean = sum(value.sum(axis=(0, 1, 2)) for value in values) / count
+    if not np.isfinite(mean).all():
+        raise ModelError("the images to initialise the flow with hold values that are not finite")
     variance = sum(np.square(value - mean).sum(axis=(0, 1, 2)) for value in values) / count
     return mean, np.sqrt(variance)

@@ -1,0 +1,102 @@
+"""The network of a classifier, by ``keras.applications``, with logits as its output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from simtool.models.classifier.config import ClassifierConfig
+from simtool.models.errors import ModelError
+from simtool.tensorflow import load_tensorflow
+
+__all__ = ["HEAD", "build", "count_parameters", "load_backbone", "rate_multipliers"]
+
+#: The layer that is new for each set of classes.
+HEAD = "predictions"
+#: Parts of the network, from its beginning to its end, that learn at rates of their own.
+_PARTS = 5
+
+
+def build(config: ClassifierConfig, classes: int) -> Any:
+    """An untrained network.
+
+    Args:
+        config: of the classifier.
+        classes: how many there are.
+
+    Returns:
+        A functional Keras model from (b, size, size, 3) to (b, classes) logits.
+    """
+    load_tensorflow()
+    import keras
+
+    make = getattr(keras.applications, config.architecture)
+    shape = (config.size, config.size, 3)
+    backbone = make(weights=None, include_top=False, input_shape=shape, pooling="avg")
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = config.statistics
+    logits = keras.layers.Dense(classes, name=HEAD)(backbone.output)
+    return keras.Model(backbone.input, logits, name=config.architecture)
+
+
+def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) -> None:
+    """Take over all weights but the last layer's from a network that was trained on ImageNet.
+
+    Args:
+        network: of :func:`build`; its weights change.
+        config: of the classifier.
+        weights: a file of weights without the top, as ``keras.applications`` publishes them; None to download it.
+
+    Raises:
+        ModelError: there is no network to download from, or the file is of another architecture.
+    """
+    import keras
+
+    make = getattr(keras.applications, config.architecture)
+    shape = (config.size, config.size, 3)
+    try:
+        source = make(
+            weights="imagenet" if weights is None else None, include_top=False, input_shape=shape, pooling="avg"
+        )
+    except Exception as failure:
+        raise ModelError(
+            f"the ImageNet weights of {config.architecture} cannot be downloaded ({failure}); fetch the file "
+            f"that ends in _notop.h5 where there is a network, and name it with --weights FILE"
+        ) from failure
+    if weights is not None:
+        _load(source, weights, config)
+    for layer in source.layers:
+        network.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
+    if not weights.is_file():
+        raise ModelError(f"{weights}: no such file of weights")
+    try:
+        network.load_weights(weights)
+    except (ValueError, KeyError, OSError) as failure:
+        raise ModelError(
+            f"{weights}: these are not the weights of a {config.architecture} without its top: {failure}"
+        ) from failure
+
+
+def count_parameters(network: Any) -> int:
+    """The number of trained values."""
+    return sum(int(variable.value.shape.num_elements()) for variable in network.trainable_variables)
+
+
+def rate_multipliers(network: Any, decay: float) -> list[float]:
+    """Factors on the learning rate, one per trained variable: 1 for the last layer, smaller towards the beginning.
+
+    Args:
+        network: of :func:`build`.
+        decay: from each fifth of the layers to the one before.
+    """
+    layers = [layer for layer in network.layers if layer.trainable_variables]
+    rates = {}
+    for place, layer in enumerate(layers):
+        part = _PARTS if layer.name == HEAD else place * _PARTS // len(layers)
+        for variable in layer.trainable_variables:
+            rates[id(variable)] = decay ** (_PARTS - part)
+    return [rates[id(variable)] for variable in network.trainable_variables]

@@ -1,0 +1,72 @@
+"""Training a classifier: cross-entropy on augmented photographs, accuracy on those held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from simtool.images.augmentation import AUGMENTATIONS, augment
+from simtool.images.tensors import transform_colors
+from simtool.models.classifier.config import ClassifierConfig
+from simtool.models.classifier.network import rate_multipliers
+from simtool.models.training.draws import Draws
+from simtool.models.training.task import Criterion, Task
+from simtool.tensorflow import load_tensorflow
+
+__all__ = ["Classification"]
+
+#: How many guesses count for ``top_5``.
+_GUESSES = 5
+
+
+class Classification(Task):
+    """A classifier and its loss.
+
+    Args:
+        network: from prepared photographs to logits.
+        config: of the classifier.
+    """
+
+    criterion: ClassVar[Criterion] = Criterion("top_1", "high")
+
+    def __init__(self, network: Any, config: ClassifierConfig) -> None:
+        self.network, self.config = network, config
+        self.variables = list(network.trainable_variables)
+        self.state = list(network.non_trainable_variables)
+        self.multipliers = None if config.rate_decay == 1 else rate_multipliers(network, config.rate_decay)
+        self._colors = transform_colors(config.preparation)
+        self._augmentation = AUGMENTATIONS[config.augmentation]
+
+    def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
+        """Cross-entropy with smoothed labels. See :meth:`Task.loss`."""
+        tf = load_tensorflow()
+        shown = _resized(augment(batch["image"], self._augmentation, draws), self.config.size)
+        logits = tf.cast(self.network(self._colors(shown), training=True), tf.float32)
+        smoothing, classes = self.config.label_smoothing, logits.shape[-1]
+        target = (1 - smoothing) * tf.one_hot(batch["label"], classes) + smoothing / classes
+        loss = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+        return loss, {"top_1": _hits(logits, batch["label"], 1)}
+
+    def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
+        """Cross-entropy in nats and accuracy, of photographs as they are. See :meth:`Task.evaluate`."""
+        del draws
+        tf = load_tensorflow()
+        shown = _resized(batch["image"], self.config.size)
+        logits = tf.cast(self.network(self._colors(shown), training=False), tf.float32)
+        return {
+            "cross_entropy": tf.nn.sparse_softmax_cross_entropy_with_logits(batch["label"], logits),
+            "top_1": _hits(logits, batch["label"], 1),
+            "top_5": _hits(logits, batch["label"], _GUESSES),
+        }
+
+
+def _resized(images: Any, size: int) -> Any:
+    """Photographs that were decoded with a margin, at the size that the network sees."""
+    tf = load_tensorflow()
+    return images if images.shape[1] == size else tf.image.resize(images, (size, size), antialias=True)
+
+
+def _hits(logits: Any, labels: Any, guesses: int) -> Any:
+    """Whether each label is among the first guesses: (b,) of 1 and 0."""
+    tf = load_tensorflow()
+    return tf.cast(tf.math.in_top_k(labels, logits, min(guesses, logits.shape[-1])), tf.float32)
