@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from simtool.models.errors import ModelError
 
-__all__ = ["FlowConfig"]
+__all__ = ["MODES", "FlowConfig", "Mode"]
+
+#: Ways of backpropagation through the steps of a level; see :mod:`simtool.models.glow.level`.
+Mode = Literal["plain", "recompute", "reversible"]
+#: From the fastest to the one that needs the least memory.
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 #: Nearest sizes to name where one does not fit the depth.
 _LARGEST = 4096

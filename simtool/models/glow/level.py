@@ -14,20 +14,16 @@ What needs the weights alone is done for all steps at once, outside of the loop.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 import keras
 from keras import ops
 
 from simtool.models.errors import ModelError
 from simtool.models.glow import step
-from simtool.models.glow.config import FlowConfig
+from simtool.models.glow.config import MODES, FlowConfig, Mode
 
 __all__ = ["MODES", "Mode", "forward", "inverse"]
-
-Mode = Literal["plain", "recompute", "reversible"]
-#: From the fastest to the one that needs the least memory.
-MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 def forward(

@@ -1,0 +1,286 @@
+"""``simtool train-glow``: a flow between photographs and latents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from simtool import console
+from simtool.commands.stage import Stage, stage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from simtool.images.holdout import Holdout
+    from simtool.images.recipes import Recipe
+    from simtool.images.training import Classes
+    from simtool.models.glow.presets import Preset
+    from simtool.models.training.outcome import Result
+    from simtool.tables.images import Images
+
+__all__ = ["train_glow"]
+
+
+def train_glow(
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images.")],
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")],
+    preset: Annotated[str, typer.Option(help="study, openai, small or tiny; options change its values.")] = "study",
+    size: Annotated[int | None, typer.Option(min=1, help="Height and width in pixels. [the preset's]")] = None,
+    levels: Annotated[int | None, typer.Option(min=1, help="Scales of the latents. [the preset's]")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps at each scale. [the preset's]")] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Hidden channels of the coupling networks. [the preset's]")
+    ] = None,
+    coupling: Annotated[str | None, typer.Option(help="affine or additive. [the preset's]")] = None,
+    arrangement: Annotated[str | None, typer.Option(help="glow or study. [the preset's]")] = None,
+    bits: Annotated[int | None, typer.Option(min=1, max=8, help="Of each color value. [the preset's]")] = None,
+    class_conditional: Annotated[
+        bool, typer.Option("--class-conditional", help="Learn a prior of the deepest scale for each class.")
+    ] = False,
+    recipe: Annotated[str | None, typer.Option(help="Preprocessing: study or square. [the preset's]")] = None,
+    crop: Annotated[float | None, typer.Option(help="Central part of each side that is kept. [the recipe's]")] = None,
+    flips: Annotated[
+        bool | None, typer.Option("--flips/--no-flips", help="Mirror half of the images. [the preset's]")
+    ] = None,
+    initial_images: Annotated[
+        int | None, typer.Option(min=1, help="Images that set the first scales. [the preset's]")
+    ] = None,
+    backprop: Annotated[
+        str | None, typer.Option(metavar="MODE", help="plain, recompute or reversible. [the preset's]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Use this split of the table only: train or test.")] = "all",
+    validation: Annotated[
+        str | None, typer.Option(help="Hold out: split, study, a fraction of each class, none. [the preset's]")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="[the preset's]")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="[the preset's]")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="[the preset's]")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="In the networks: float32, bfloat16 or float16. [the preset's]")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting that --dry-run lists; repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights, the order and the noise.")] = 0,
+    max_minutes: Annotated[float | None, typer.Option(help="End properly after so long. [no limit]")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget an earlier training in MODEL.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded.")] = False,
+    scratch: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For decoded images. [TMPDIR]")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be trained, and how; train nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: as one JSON object.")] = False,
+) -> None:
+    """Train Glow, a normalizing flow, whose latents embed then turns into vectors.
+
+    The same command goes on where a stopped training was; SIGTERM and SIGUSR1 save and stop it with
+    exit code 85. MODEL/training holds its log, its checkpoints and its pictures. The epoch that
+    gives the held-out images the shortest code (bits per dimension) is kept. With --backprop
+    reversible, memory does not grow with the steps.
+
+    \b
+    Example:
+      simtool train-glow cub/images.parquet --out glow --preset small --max-minutes 60
+      simtool train-glow cub/images.parquet --out glow --preset study --dry-run
+      simtool embed cub/images.parquet --model glow --layer latent --out latents.parquet
+    """
+    from simtool.images.holdout import hold_out
+    from simtool.images.training import Classes, check_classes
+    from simtool.models.glow.config import MODES
+    from simtool.models.glow.presets import PRESETS
+    from simtool.tables.images import read_images
+
+    if preset not in PRESETS:
+        raise typer.BadParameter(f"the presets are {', '.join(PRESETS)}, not {preset}", param_hint="--preset")
+    if backprop is not None and backprop not in MODES:
+        raise typer.BadParameter(f"the modes are {', '.join(MODES)}, not {backprop}", param_hint="--backprop")
+    chosen = PRESETS[preset]
+    settings = chosen.settings.changed(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        precision=precision,
+        max_minutes=max_minutes,
+        seed=seed,
+    ).overridden(change or ())
+    with stage("train-glow") as run:
+        table = read_images(images).where_split(split)
+        run.read(images, f"{len(table):,} images" + ("" if split == "all" else f" of split {split}"))
+        classes = Classes(table) if class_conditional else None
+        plan = _changed(
+            chosen,
+            flow=_changed(
+                chosen.flow,
+                size=size,
+                levels=levels,
+                steps=steps,
+                width=width,
+                coupling=coupling,
+                arrangement=arrangement,
+                bits=bits,
+                classes=len(classes.names) if classes else 0,
+                compute_dtype=settings.precision,
+            ),
+            settings=settings,
+            validation=validation,
+            mode=backprop,
+            initial_images=initial_images,
+            recipe=recipe,
+            flips=flips,
+        )
+        preparation = _preparation(plan, crop)
+        holdout = hold_out(table, plan.validation, settings.seed)
+        if classes:
+            check_classes(classes, holdout)
+        if dry_run:
+            _describe(plan, preparation, holdout, as_json)
+            return
+        paths = _paths(images, table)
+        _train(run, plan, preparation, table, paths, classes, holdout, out, restart, skip_bad, scratch)
+
+
+def _changed(data: Any, **values: Any) -> Any:
+    """A frozen dataclass with other values; those that are None stay as they are."""
+    return replace(data, **{name: value for name, value in values.items() if value is not None})
+
+
+def _preparation(plan: Preset, crop: float | None) -> Recipe:
+    """What each image goes through before the flow."""
+    from simtool.images.recipes import named_recipe
+
+    found = named_recipe(plan.recipe).adjusted(plan.flow.size, crop)
+    if found.colors != named_recipe("study").colors:
+        raise typer.BadParameter(f"Glow needs colors from -0.5 to 0.5, which {plan.recipe} does not give")
+    return found
+
+
+def _paths(images: Path, table: Images) -> list[Path]:
+    from simtool.images.pipeline import check_files
+    from simtool.tables.images import image_paths
+
+    paths = image_paths(images, table)
+    check_files(table.image_id, paths)
+    return paths
+
+
+def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool) -> None:
+    """What would be trained."""
+    import json
+
+    from simtool.models.glow.config import MODES
+    from simtool.models.glow.footprint import training_bytes
+    from simtool.tensorflow import load_tensorflow
+
+    load_tensorflow()
+    from simtool.models.glow.flow import count_parameters
+
+    parameters = count_parameters(plan.flow)
+    decoded = preparation.dimension * (len(holdout.train) + len(holdout.validation))
+    peaks = {mode: training_bytes(plan.flow, plan.settings, mode, parameters, decoded) for mode in MODES}
+    facts: dict[str, Any] = {
+        "training_images": len(holdout.train),
+        "validation_images": len(holdout.validation),
+        "trainable_parameters": parameters,
+        "backprop": plan.mode,
+        "peak_bytes": peaks[plan.mode],
+        "peak_bytes_by_backprop": peaks,
+        "initial_images": plan.initial_images,
+        "flips": plan.flips,
+        "model": plan.flow.to_json(),
+        "training": plan.settings.to_json(),
+        "preprocessing": preparation.to_json(),
+    }
+    if as_json:
+        console.result_text(json.dumps(facts, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in {**facts, **facts["model"], **facts["training"]}.items():
+        if name == "peak_bytes":
+            table.add_row("peak-bytes", console.scaled(value, "B"))
+        elif not isinstance(value, dict):
+            table.add_row(name.replace("_", "-"), f"{value:,}" if type(value) is int else str(value))
+        elif name == "peak_bytes_by_backprop":
+            shown = ", ".join(f"{mode} {console.scaled(size, 'B')}" for mode, size in value.items())
+            table.add_row("peak-bytes-by-backprop", shown)
+    console.result(table)
+
+
+def _train(
+    run: Stage,
+    plan: Preset,
+    preparation: Recipe,
+    table: Images,
+    paths: list[Path],
+    classes: Classes | None,
+    holdout: Holdout,
+    out: Path,
+    restart: bool,
+    skip_bad: bool,
+    scratch: Path | None,
+) -> None:
+    from simtool.images.training import TrainingImages
+    from simtool.models.training.devices import open_devices
+    from simtool.models.training.loop import train
+
+    devices = open_devices()
+    from simtool.models.folder import completed_folder
+    from simtool.models.glow.flow import Flow
+    from simtool.models.glow.model import Glow
+    from simtool.models.glow.task import FlowTask
+
+    settings = plan.settings
+    pixels, holdout = _decoded(table, paths, holdout, preparation, skip_bad, scratch)
+    data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)
+    examples = pixels[(holdout.validation if len(holdout.validation) else holdout.train)[:_EXAMPLES]]
+    with devices.scope():
+        flow = Flow(plan.flow, settings.seed)
+        task = FlowTask(flow, preparation, plan.mode, plan.flips, plan.initial_images, examples, settings.seed)
+    configuration = {
+        "model": plan.flow.to_json(),
+        "preprocessing": preparation.to_json(),
+        "flips": plan.flips,
+        "initial_images": plan.initial_images,
+        "classes": list(classes.names) if classes else [],
+        "images": len(table),
+    }
+    result = train(task, data, settings, out, devices, configuration, restart)
+    if devices.chief:
+        with completed_folder(out) as folder:
+            Glow(preparation, flow, classes.names if classes else ()).save(folder, run.provenance())
+        run.wrote(out, _summary(result))
+
+
+#: Photographs that pictures are made from.
+_EXAMPLES = 6
+
+
+def _decoded(
+    table: Images, paths: list[Path], holdout: Holdout, preparation: Recipe, skip_bad: bool, scratch: Path | None
+) -> tuple[NDArray[Any], Holdout]:
+    """The bytes of all images, and which are for what."""
+    from simtool.images.pipeline import BadImage, described
+    from simtool.images.training import decode_all
+
+    bad: list[BadImage] = []
+    with console.progress("decoding", len(table), "images") as bar:
+        pixels = decode_all(table, paths, preparation, "floor", scratch, bar, bad if skip_bad else None)
+    if bad:
+        console.warn(described(bad))
+        rows = {str(name): row for row, name in enumerate(table.image_id)}
+        holdout = holdout.without([rows[image.image_id] for image in bad])
+    return pixels, holdout
+
+
+def _summary(result: Result) -> str:
+    if not result.best_epoch:
+        return f"Glow after {result.epochs} epochs, {result.steps:,} steps"
+    return (
+        f"Glow of epoch {result.best_epoch} of {result.epochs}: {result.best_value:.3f} bits per dimension "
+        f"on held-out images, {result.steps:,} steps"
+    )

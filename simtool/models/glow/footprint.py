@@ -1,0 +1,41 @@
+"""How much memory the training of a flow takes, before it is begun."""
+
+from __future__ import annotations
+
+from simtool.models.glow.config import FlowConfig, Mode
+from simtool.models.training.settings import Settings
+
+__all__ = ["training_bytes"]
+
+#: TensorFlow itself, its threads and the program around it.
+_BASE = 700 << 20
+#: Copies of each trained value: itself, its gradient, the optimizer's two moments.
+_COPIES = 4
+
+
+def training_bytes(config: FlowConfig, settings: Settings, mode: Mode, parameters: int, decoded: int) -> int:
+    """An estimate of the peak.
+
+    Args:
+        config: of the flow.
+        settings: of the training.
+        mode: of backpropagation.
+        parameters: trained values.
+        decoded: bytes of the decoded photographs.
+    """
+    copies = _COPIES + (1 if settings.ema else 0)
+    return int(_BASE + 4 * parameters * copies + settings.batch_size * _activations(config, mode) + decoded)
+
+
+def _activations(config: FlowConfig, mode: Mode) -> float:
+    """Bytes that one image keeps until its gradient, and that its largest step works with."""
+    inside = 4 if config.compute_dtype == "float32" else 2
+    kept, largest = 0.0, 0.0
+    for level in range(1, config.levels + 1):
+        height, width, channels = config.level_shape(level)
+        # A step keeps the two hidden layers of its network, and a few values of the size of its input.
+        step = height * width * (2 * config.width * inside + 8 * channels * 4)
+        boundary = height * width * channels * 4
+        kept += {"plain": config.steps * step, "recompute": config.steps * boundary, "reversible": boundary}[mode]
+        largest = max(largest, 2.0 * step)
+    return kept + largest
