@@ -61,18 +61,20 @@ class Deadly(TinyData):
             yield batch
 
 
-def run(folder: Path, settings: Settings, devices: Devices, blow: Blow | None = None) -> None:
+def run(
+    folder: Path, settings: Settings, devices: Devices, blow: Blow | None = None, normalize: bool = False
+) -> Classifier:
     """Train, and leave the weights to keep in the folder."""
     with devices.scope():
-        # Batch normalization would see other moments where the batch is split.
-        task = Classifier(normalize=devices.replicas == 1 and settings is ALONE)
+        task = Classifier(normalize)
     result = train(task, Deadly(blow), settings, folder, devices)
     if devices.chief:
         np.savez(folder / "weights.npz", *weights(task))
         (folder / "history.json").write_text(json.dumps(result.history))
+    return task
 
 
-def start(work: Callable[[], None]) -> int:
+def start(work: Callable[[], object]) -> int:
     """Do something in a forked process; a training's error goes to standard output as JSON."""
     if process := os.fork():
         return process
@@ -99,7 +101,7 @@ def killed(folder: Path) -> dict[str, list[int]]:
     chance = random.Random(1)
 
     def once(name: str, blow: Blow | None = None) -> int:
-        return end(start(lambda: run(folder / name, ALONE, open_devices(), blow)))
+        return end(start(lambda: run(folder / name, ALONE, open_devices(), blow, normalize=True)))
 
     ends = {"whole": [once("whole")]}
     for name in SIGNALS:
@@ -109,17 +111,26 @@ def killed(folder: Path) -> dict[str, list[int]]:
 
 
 def devices(folder: Path) -> dict[str, list[int]]:
-    """Train on one, two and three devices of this machine."""
+    """Train on one, two and three devices of this machine, and on two with batch normalization."""
 
     def on(count: int) -> None:
+        run(folder / str(count), SHARED, opened(count))
+
+    def normalized() -> None:
+        task = run(folder / "normalized", SHARED.changed(epochs=2), opened(2), normalize=True)
+        copies = [[part.numpy() for part in variable.value.values] for variable in [*task.variables, *task.state]]
+        assert len(task.state) == 2
+        assert all(np.array_equal(*pair) for pair in copies)
+
+    def opened(count: int) -> Devices:
         tf = load_tensorflow()
         (processor,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * count)
         names = [f"CPU:{index}" for index in range(count)]
-        found = Devices(tf.distribute.MirroredStrategy(names), replicas=count) if count > 1 else open_devices()
-        run(folder / str(count), SHARED, found)
+        return Devices(tf.distribute.MirroredStrategy(names), replicas=count) if count > 1 else open_devices()
 
-    return {str(count): [end(start(lambda: on(count)))] for count in (1, 2, 3)}  # noqa: B023 - called at once
+    codes = {str(count): [end(start(lambda: on(count)))] for count in (1, 2, 3)}  # noqa: B023 - called at once
+    return {**codes, "normalized": [end(start(normalized))]}
 
 
 def workers(folder: Path) -> dict[str, list[int]]:

@@ -23,8 +23,9 @@ from simtool.models.training.errors import TrainingError
 from simtool.models.training.evaluation import Evaluation
 from simtool.models.training.loop import train
 from simtool.models.training.outcome import Diverged, Result
+from simtool.models.training.precision import layer_precision
 from simtool.models.training.preemption import Preempted
-from simtool.models.training.settings import Settings
+from simtool.models.training.settings import Precision, Settings
 from simtool.models.training.step import Step
 from simtool.models.training.task import Task
 from tests.models.training.tiny import Classifier, Coupling, TinyData, weights
@@ -211,6 +212,18 @@ def test_float16_lowers_its_scale_before_it_gives_up(devices: Devices, tmp_path:
     settings = SETTINGS.changed(precision="float16", max_skipped=0, epochs=4)
     with pytest.raises(Diverged, match=r"in 1 steps in a row, up to step 16"):
         train(Classifier(), TinyData(bad_steps=tuple(range(24))), settings, tmp_path, devices)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_layers_of_lower_precision_learn_too(
+    devices: Devices, tmp_path: Path, precision: Precision, whole: tuple[Task, Result, Path]
+) -> None:
+    with devices.scope(), layer_precision(precision):
+        task = Classifier()
+    result = train(task, TinyData(), SETTINGS.changed(precision=precision), tmp_path, devices)
+    assert result.history[-1]["skipped"] == 0
+    assert result.history[-1]["loss"] == pytest.approx(whole[1].history[-1]["loss"], rel=0.05)
+    assert result.history[-1]["loss"] != whole[1].history[-1]["loss"]
 
 
 def test_early_stopping_waits_for_its_patience(devices: Devices, tmp_path: Path) -> None:
