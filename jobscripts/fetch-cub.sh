@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The photographs of CUB-200-2011, to $STUDY/cub. On a login or transfer node: bash jobscripts/fetch-cub.sh
+#SBATCH --job-name=fetch-cub
+#SBATCH --output=logs/%x-%j.out
+#SBATCH --time=02:00:00
+#SBATCH --cpus-per-task=2
+#SBATCH --mem-per-cpu=2G
+# shellcheck source=common.sh
+source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
+
+[ $# -gt 0 ] || set -- "$STUDY/cub"
+run simtool fetch-cub "$@"

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Fit principal components to the photographs.
+#SBATCH --job-name=fit-pca
+#SBATCH --output=logs/%x-%j.out
+#SBATCH --time=02:00:00
+#SBATCH --cpus-per-task=8
+#SBATCH --mem-per-cpu=2G
+# shellcheck source=common.sh
+source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
+
+if [ $# -eq 0 ]; then
+  cd "$STUDY"
+  # shellcheck disable=SC2086 # several options
+  set -- "$IMAGES" --out pca $PCA
+fi
+run simtool fit-pca "$@"

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Predict every judgment from every table of vectors.
+#SBATCH --job-name=score
+#SBATCH --output=logs/%x-%j.out
+#SBATCH --time=01:00:00
+#SBATCH --cpus-per-task=4
+#SBATCH --mem-per-cpu=4G
+# shellcheck source=common.sh
+source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
+
+if [ $# -gt 0 ]; then
+  run simtool score "$@"
+else
+  cd "$STUDY"
+  judgments=(--trials "$TRIALS" --images "$STIMULI")
+  # shellcheck disable=SC2046,SC2086 # several tables and options
+  {
+    run simtool score $(tables "${EMBED[@]}") "${judgments[@]}" $DISTANCES --out outcomes.parquet
+    run simtool score $SEGMENTED "${judgments[@]}" $SEGMENT_DISTANCES --out outcomes-by-segment.parquet
+  }
+fi

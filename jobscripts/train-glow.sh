@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Train Glow: on one GPU as it stands; with --nodes=2 --gres=gpu:4 on eight, by one task per node.
+#SBATCH --job-name=train-glow
+#SBATCH --output=logs/%x-%j.out
+#SBATCH --open-mode=append
+#SBATCH --time=24:00:00
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem-per-cpu=8G
+#SBATCH --gres=gpu:1
+#SBATCH --requeue
+#SBATCH --signal=USR1@300
+# shellcheck source=common.sh
+source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
+
+if [ $# -eq 0 ]; then
+  stage_in "$(dirname "$IMAGES")"
+  # shellcheck disable=SC2086 # several options
+  set -- "$IMAGES" --out "$STUDY/glow" $GLOW
+fi
+train simtool train-glow "$@"

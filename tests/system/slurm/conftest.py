@@ -1,0 +1,114 @@
+"""A private SLURM, and projects whose job scripts run on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from simtool.demo import Size, draw
+from simtool.tables.provenance import Provenance
+from tests.system.slurm.private import PROGRAMS, Slurm, private_slurm, programs
+
+ROOT = Path(__file__).parents[3]
+#: Where the simtool that is being tested lies.
+ENVIRONMENT = Path(sys.prefix)
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    """Two nodes, n1 and n2."""
+    if missing := set(PROGRAMS) - set(programs()):
+        pytest.skip(f"{min(missing)} is absent: apt-get install munge slurmctld slurmd slurm-client")
+    with private_slurm(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the job scripts with a site and a study of its own, and the SLURM to which it submits.
+
+    Attributes:
+        home: the folder of the copy.
+        slurm: where jobs run.
+    """
+
+    home: Path
+    slurm: Slurm
+
+    @property
+    def study(self) -> Path:
+        """The folder of its study."""
+        return self.home / "study"
+
+    def script(self, name: str) -> Path:
+        """One of the job scripts."""
+        return self.home / "jobscripts" / f"{name}.sh"
+
+    def configure(self, *lines: str) -> None:
+        """Change what the study is made of, as a person would in study.env."""
+        with (self.home / "jobscripts" / "study.env").open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    def submit(self, name: str, *options: str | Path, arguments: tuple[str | Path, ...] = ()) -> str:
+        """Submit a stage and give the job's id."""
+        return self.slurm.submit(*options, self.script(name), *arguments, cwd=self.home)
+
+    def submit_study(self, *options: str) -> str:
+        """Submit what is left of the study, and give what that prints."""
+        return self.slurm.run(self.script("study"), *options, cwd=self.home)
+
+    def log(self, job: str) -> str:
+        """What a job has written, wherever its log is."""
+        logs = [*self.home.glob(f"logs/*-{job}.out"), *self.study.glob(f"logs/*-{job}.out")]
+        return "".join(path.read_text() for path in logs)
+
+    def finished(self, job: str) -> None:
+        """Wait for a job that has to succeed."""
+        state = self.slurm.wait(job)
+        assert state == "COMPLETED", f"{state}\n{self.log(job)}"
+
+
+@pytest.fixture
+def project(slurm: Slurm, tmp_path: Path) -> Project:
+    shutil.copytree(ROOT / "jobscripts", tmp_path / "jobscripts", ignore=shutil.ignore_patterns("site.env"))
+    (tmp_path / "jobscripts" / "site.env").write_text(f"VENV={ENVIRONMENT}\nexport SBATCH_MEM_PER_CPU=100\n")
+    (tmp_path / "logs").mkdir()
+    return Project(tmp_path, slurm)
+
+
+def simtool(*arguments: str | Path, cwd: Path | None = None) -> None:
+    """Run simtool as a person would, outside of SLURM."""
+    done = _run(arguments, cwd)
+    assert done.returncode == 0, f"{arguments}\n{done.stderr}"
+
+
+def refused(*arguments: str | Path, cwd: Path | None = None) -> str:
+    """Run simtool where it has to fail, and give its one line."""
+    done = _run(arguments, cwd)
+    assert done.returncode == 1, f"{arguments}\n{done.stderr}"
+    return done.stderr.splitlines()[-1]
+
+
+def _run(arguments: Sequence[str | Path], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+    words = [ENVIRONMENT / "bin" / "simtool", *arguments]
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 photographs of toy birds and what 8 simulated observers said of them: images.parquet, trials.parquet."""
+    folder = tmp_path_factory.mktemp("toys")
+    for _ in draw(folder, Size(seed=5, images_per_species=2, observers=8), Provenance.of(("demo",), ())):
+        pass
+    simtool("index-images", folder / "images", "--out", folder / "images.parquet")
+    judgments, trials = folder / "judgments.csv", folder / "trials.parquet"
+    simtool("import-trials", judgments, "--out", trials, "--images", folder / "images.parquet")
+    return folder

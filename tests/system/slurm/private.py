@@ -1,0 +1,269 @@
+"""A private SLURM of several nodes on one machine, for any user: all its files in one folder, its daemons ended."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+__all__ = ["ENDED", "PROGRAMS", "Slurm", "private_slurm", "programs"]
+
+#: What has to be installed: Debian's munge, slurmctld, slurmd and slurm-client.
+PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
+#: The states that a job does not leave any more.
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE")
+#: What daemons, and those that they start on behalf of a job, have in their environment, and jobs have not.
+_NODE = "PRIVATE_SLURM_NODE"
+#: The longest folder below which a Unix socket can still be named.
+_LONGEST = 85
+
+# Polling is shorter than on a real site. Processors, memory and GPUs are pretended: nothing is confined to them.
+_CONFIGURATION = Template("""\
+ClusterName=private
+SlurmctldHost=$host(127.0.0.1)
+SlurmctldPort=$port
+SlurmUser=$user
+SlurmdUser=$user
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+AuthType=auth/munge
+AuthInfo=socket=$folder/run/munge.sock,cred_expire=5
+CredType=cred/munge
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_interval=1
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+JobCompType=jobcomp/none
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool/%n
+SlurmctldPidFile=$folder/run/slurmctld.pid
+SlurmdPidFile=$folder/run/slurmd.%n.pid
+SlurmctldLogFile=$folder/log/slurmctld.log
+SlurmdLogFile=$folder/log/slurmd.%n.log
+ReturnToService=2
+SlurmdParameters=config_overrides
+GresTypes=gpu
+JobRequeue=1
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+KillWait=2
+MinJobAge=3600
+OverTimeLimit=0
+InactiveLimit=0
+SlurmctldTimeout=60
+SlurmdTimeout=10
+MailProg=/bin/true
+NodeName=DEFAULT CPUs=16 SocketsPerBoard=1 CoresPerSocket=16 ThreadsPerCore=1 RealMemory=256000 Gres=gpu:4
+PartitionName=DEFAULT Nodes=ALL DefaultTime=00:10:00 MaxTime=7-00:00:00 DefMemPerCPU=500 State=UP
+PartitionName=main Default=YES PriorityTier=1 GraceTime=20
+PartitionName=urgent PriorityTier=10 PreemptMode=OFF
+$nodes
+""")
+
+
+def programs() -> dict[str, str]:
+    """Where the programs of SLURM are; those that are missing are left out."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+    return {name: found for name in PROGRAMS if (found := shutil.which(name, path=path))}
+
+
+@dataclass
+class Slurm:
+    """A running private SLURM.
+
+    Attributes:
+        folder: its files.
+        nodes: the names of its nodes.
+        environment: with which its commands are called.
+        daemons: what runs, by name.
+    """
+
+    folder: Path
+    nodes: tuple[str, ...]
+    environment: dict[str, str]
+    daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def run(
+        self, *command: str | Path, cwd: Path | None = None, check: bool = True, more: Mapping[str, str] | None = None
+    ) -> str:
+        """Call a command of SLURM, or any other, with ``more`` in its environment; give what it prints."""
+        words, environment = [str(word) for word in command], {**self.environment, **(more or {})}
+        done = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+        assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
+
+    def submit(self, *arguments: str | Path, cwd: Path, more: Mapping[str, str] | None = None) -> str:
+        """Submit a job and give its id."""
+        return self.run("sbatch", "--parsable", *arguments, cwd=cwd, more=more)
+
+    def show(self, job: str) -> dict[str, str]:
+        """What ``scontrol show job`` says of a job, or of the first task of an array."""
+        return self.shown(job)[0]
+
+    def shown(self, job: str) -> list[dict[str, str]]:
+        """The same of every task of an array."""
+        lines = self.run("scontrol", "show", "job", "--oneliner", job).splitlines()
+        return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+
+    def state(self, job: str) -> str:
+        """The one state that all tasks of a job have, else all their states."""
+        return "+".join(sorted({entry["JobState"] for entry in self.shown(job)}))
+
+    def has_ended(self, job: str, states: Sequence[str] = ENDED) -> bool:
+        """Whether every task of a job is in one of the states."""
+        return all(state in states for state in self.state(job).split("+"))
+
+    def wait(self, job: str, states: Sequence[str] = ENDED, seconds: float = 300) -> str:
+        """Wait until every task of a job is in one of the states, and give the states it is in."""
+        self.until(lambda: self.has_ended(job, states), seconds, f"job {job}")
+        return self.state(job)
+
+    def until(self, reached: Callable[[], object], seconds: float = 120, what: str = "the condition") -> None:
+        """Wait until something holds."""
+        end = time.monotonic() + seconds
+        while not reached():
+            if time.monotonic() > end:
+                queue = self.run("squeue", "--all", check=False)
+                raise TimeoutError(f"{what} was not reached in {seconds} s\n{queue}")
+            time.sleep(0.1)
+
+    def start_node(self, node: str) -> None:
+        """Start the daemon of a node, again where it was stopped."""
+        self._start(f"slurmd.{node}", "slurmd", "-D", "-N", node)
+        self.until(lambda: self.run("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T") == "idle", 30, f"{node} idle")
+
+    def kill_node(self, node: str) -> None:
+        """End a node with everything that runs on it, as a power cut does: SLURM has to be told, or to miss it."""
+        # The daemons first, so that they cannot report that a task has ended.
+        for setting in (f"{_NODE}={node}", f"SLURMD_NODENAME={node}"):
+            self._kill_all_with(setting)
+        self.daemons.pop(f"slurmd.{node}").wait()
+
+    def _start(self, name: str, program: str, *arguments: str) -> None:
+        with (self.folder / "log" / f"{name}.out").open("ab") as log:
+            self.daemons[name] = subprocess.Popen(
+                [programs()[program], *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**self.environment, _NODE: arguments[-1]},
+                start_new_session=True,
+            )
+
+    def start(self) -> None:
+        """Start the daemons, one after the other has answered."""
+        munge, run = self.folder / "munge", self.folder / "run"
+        key = munge / "key"
+        key.write_bytes(secrets.token_bytes(128))
+        key.chmod(0o600)
+        # --force: else munged refuses a socket below a folder that others cannot enter, such as pytest's.
+        files = {"key-file": key, "socket": run / "munge.sock", "pid-file": run / "munged.pid"}
+        files |= {"log-file": self.folder / "log" / "munged.log", "seed-file": munge / "seed"}
+        options = (f"--{option}={file}" for option, file in files.items())
+        self._start("munged", "munged", "--foreground", "--force", *options)
+        self.until(lambda: self._answers("munge", "-S", str(run / "munge.sock"), "-n"), 10, "munged")
+        self._start("slurmctld", "slurmctld", "-D")
+        self.until(lambda: self._answers("scontrol", "ping"), 20, "slurmctld")
+        for node in self.nodes:
+            self._start(f"slurmd.{node}", "slurmd", "-D", "-N", node)
+        idle = ("sinfo", "-h", "-N", "-p", "main", "-t", "idle", "-o", "%N")
+        self.until(lambda: len(self.run(*idle).split()) == len(self.nodes), 30, "idle nodes")
+
+    def stop(self) -> None:
+        """End the jobs first, so that none outlives its node; then the daemons, in the reverse order."""
+        if jobs := self.run("squeue", "-h", "-o", "%A", check=False).split():
+            self.run("scancel", "--full", *set(jobs), check=False)
+            end = time.monotonic() + 10
+            while self.run("squeue", "-h", check=False) and time.monotonic() < end:
+                time.sleep(0.1)
+        for daemon in reversed(self.daemons.values()):
+            daemon.terminate()
+            try:
+                daemon.wait(5)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+        self._kill_all_with()
+
+    def _kill_all_with(self, *settings: str) -> None:
+        """End the processes of this SLURM that have these settings in their environment."""
+        for process in _processes_with(f"SLURM_CONF={self.environment['SLURM_CONF']}", *settings):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def _answers(self, *command: str) -> bool:
+        done = subprocess.run(command, env=self.environment, capture_output=True, timeout=10)
+        return done.returncode == 0
+
+
+def _processes_with(*settings: str) -> list[int]:
+    """The processes that have all of these settings in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if all(setting.encode() in environment for setting in settings):
+            found.append(int(entry.name))
+    return found
+
+
+@contextmanager
+def private_slurm(folder: Path, nodes: int = 2) -> Iterator[Slurm]:
+    """A private SLURM for as long as the body runs.
+
+    Args:
+        folder: an empty one for its files.
+        nodes: how many there are, n1, n2, ...
+    """
+    assert len(str(folder)) <= _LONGEST, f"{folder}: too long a name for a socket below it"
+    for name in ("munge", "state", "log", "run", *(f"spool/n{node + 1}" for node in range(nodes))):
+        (folder / name).mkdir(parents=True)
+    (folder / "munge").chmod(0o700)
+    names = tuple(f"n{node + 1}" for node in range(nodes))
+    _configure(folder, names)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM", "SBATCH", "SRUN"))}
+    slurm = Slurm(folder, names, {**environment, "SLURM_CONF": str(folder / "slurm.conf")})
+    try:
+        slurm.start()
+        yield slurm
+    finally:
+        slurm.stop()
+
+
+def _configure(folder: Path, names: Sequence[str]) -> None:
+    host, user = socket.gethostname().split(".")[0], subprocess.check_output(["id", "-un"], text=True).strip()
+    ports = _free_ports(1 + len(names))
+    nodes = "\n".join(
+        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
+        for name, port in zip(names, ports[1:], strict=True)
+    )
+    content = _CONFIGURATION.substitute(folder=folder, host=host, user=user, port=ports[0], nodes=nodes)
+    (folder / "slurm.conf").write_text(content)
+    # Named and never used: without it, slurmd looks for control groups and for systemd.
+    (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+    # slurmd asks for no more of a GPU than a character device whose name ends in a digit; nobody opens it.
+    (folder / "gres.conf").write_text("".join(f"Name=gpu File=/dev/tty{number}\n" for number in range(4)))
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as open_ones:
+        sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]

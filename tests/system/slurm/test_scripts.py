@@ -1,0 +1,63 @@
+"""What can be seen of the job scripts without running them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+JOBSCRIPTS = Path(__file__).parents[3] / "jobscripts"
+SHELL = sorted(path for path in JOBSCRIPTS.rglob("*") if path.suffix in {".sh", ".env"})
+STAGES = [path for path in SHELL if path.suffix == ".sh" and path.stem not in {"common", "study"}]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(JOBSCRIPTS))
+
+
+def test_there_is_a_script_for_each_stage() -> None:
+    assert {path.stem for path in STAGES} == {
+        "fetch-cub",
+        "fetch-judgments",
+        "train-glow",
+        "train-resnet",
+        "fit-pca",
+        "embed",
+        "score",
+        "report",
+    }
+
+
+@pytest.mark.parametrize("path", SHELL, ids=name)
+def test_bash_can_read_it(path: Path) -> None:
+    subprocess.run(["bash", "-n", path], check=True)
+
+
+@pytest.mark.parametrize("path", [path for path in SHELL if path.name != "site.env"], ids=name)
+def test_shellcheck_has_nothing_to_say(path: Path) -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is absent: apt-get install shellcheck")
+    found = subprocess.run(["shellcheck", "-x", "-P", "SCRIPTDIR", path], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("path", STAGES, ids=name)
+def test_a_stage_is_short_named_after_its_file_and_names_no_site(path: Path) -> None:
+    text = path.read_text()
+    directives = dict(re.findall(r"^#SBATCH --([a-z-]+)(?:=(.*))?$", text, re.MULTILINE))
+    assert directives["job-name"] == path.stem
+    assert directives["output"].startswith("logs/%x-")
+    assert {"time", "cpus-per-task", "mem-per-cpu"} <= directives.keys()
+    assert not {"account", "partition", "constraint", "qos", "mail-user"} & directives.keys()
+    assert len(text.splitlines()) <= 35
+    assert path.stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("stage", ["train-glow", "train-resnet"])
+def test_a_training_asks_for_a_signal_and_may_be_requeued(stage: str) -> None:
+    text = (JOBSCRIPTS / f"{stage}.sh").read_text()
+    assert {"#SBATCH --requeue", "#SBATCH --open-mode=append"} <= set(text.splitlines())
+    assert re.search(r"^#SBATCH --signal=USR1@\d+$", text, re.MULTILINE)
