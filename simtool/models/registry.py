@@ -14,6 +14,7 @@ __all__ = ["KINDS", "load_model"]
 
 #: Where the class of each kind is; imported when a folder of that kind is loaded.
 KINDS: dict[str, tuple[str, str]] = {
+    "classifier": ("simtool.models.classifier.model", "Classifier"),
     "glow": ("simtool.models.glow.model", "Glow"),
     "pca": ("simtool.models.pca.model", "Pca"),
 }

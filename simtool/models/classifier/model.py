@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.images.recipes import Recipe
 from simtool.models.classifier.config import ClassifierConfig
-from simtool.models.classifier.network import HEAD, build
+from simtool.models.classifier.network import HEAD, assign_arrays, build, to_arrays
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
 from simtool.models.interface import Output, TrainedModel
+from simtool.models.training.arrays import read_arrays, write_arrays
 from simtool.tables.provenance import Provenance
 from simtool.tensorflow import load_tensorflow
 
 __all__ = ["Classifier"]
 
-_WEIGHTS = "classifier.weights.h5"
+_WEIGHTS = "weights.npz"
 #: Names that every classifier knows, the default first.
 _PENULTIMATE, _LOGITS, _FINAL = "penultimate", "logits", "final"
 #: After a layer's name: its map as it is, and not averaged over pixels.
@@ -107,7 +108,7 @@ class Classifier(TrainedModel):
         if name == _FINAL:
             return tf.nn.softmax(activations)
         if name.endswith(_FLAT) or len(activations.shape) == 2:
-            return tf.reshape(activations, (len(activations), math.prod(activations.shape[1:])))
+            return tf.reshape(activations, (activations.shape[0], math.prod(activations.shape[1:])))
         return tf.reduce_mean(activations, axis=list(range(1, len(activations.shape) - 1)))
 
     def _tensor(self, layer: str) -> Any:
@@ -139,7 +140,7 @@ class Classifier(TrainedModel):
 
     def save(self, folder: Path, provenance: Provenance) -> None:
         """Write the weights and ``model.json``. See :meth:`TrainedModel.save`."""
-        self.network.save_weights(folder / _WEIGHTS)
+        write_arrays(folder / _WEIGHTS, {}, to_arrays(self.network))
         manifest = write_manifest(
             folder,
             kind=self.kind,
@@ -161,8 +162,8 @@ class Classifier(TrainedModel):
             raise ModelError(f"{folder}: the manifest of a classifier names its classes, not {classes}")
         network = build(config, len(classes))
         try:
-            network.load_weights(folder / _WEIGHTS)
-        except (ValueError, KeyError, OSError) as failure:
+            assign_arrays(network, read_arrays(folder / _WEIGHTS))
+        except ModelError as failure:
             raise ModelError(
                 f"{folder / _WEIGHTS}: not the weights of a {config.architecture} with {len(classes)} classes: "
                 f"{failure}"

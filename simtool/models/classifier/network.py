@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
+from simtool.errors import listed
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.errors import ModelError
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["HEAD", "build", "count_parameters", "load_backbone", "rate_multipliers"]
+__all__ = ["HEAD", "assign_arrays", "build", "count_parameters", "load_backbone", "rate_multipliers", "to_arrays"]
 
 #: The layer that is new for each set of classes.
 HEAD = "predictions"
@@ -66,7 +70,7 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
         ) from failure
     if weights is not None:
         _load(source, weights, config)
-    for layer in source.layers:
+    for layer in filter(lambda layer: layer.weights, source.layers):
         network.get_layer(layer.name).set_weights(layer.get_weights())
 
 
@@ -84,6 +88,33 @@ def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
 def count_parameters(network: Any) -> int:
     """The number of trained values."""
     return sum(int(variable.value.shape.num_elements()) for variable in network.trainable_variables)
+
+
+def to_arrays(network: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Every weight, under the name of its layer and its own: ``conv1_conv/kernel``."""
+    for name, weight in _named(network).items():
+        yield name, weight.numpy()
+
+
+def assign_arrays(network: Any, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Give each weight the array of its name.
+
+    Raises:
+        ModelError: names or shapes are not those of this network.
+    """
+    missing = _named(network)
+    for name, array in arrays:
+        weight = missing.pop(name, None)
+        if weight is None or tuple(weight.shape) != array.shape:
+            expected = "none of that name" if weight is None else f"shape {tuple(weight.shape)}"
+            raise ModelError(f"{name} of shape {array.shape}, where {network.name} has {expected}")
+        weight.assign(array)
+    if missing:
+        raise ModelError(f"the weights of {network.name} lack {listed(sorted(missing))}")
+
+
+def _named(network: Any) -> dict[str, Any]:
+    return {f"{layer.name}/{weight.name}": weight for layer in network.layers for weight in layer.weights}
 
 
 def rate_multipliers(network: Any, decay: float) -> list[float]:

@@ -1,0 +1,62 @@
+"""What a classifier is built from."""
+
+from __future__ import annotations
+
+import pytest
+
+from simtool.errors import SimtoolError
+from simtool.images.recipes import RECIPES
+from simtool.models.classifier.architectures import ARCHITECTURES, named_architecture
+from simtool.models.classifier.config import ClassifierConfig
+from simtool.models.classifier.presets import PRESETS
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_survives_json(name: str) -> None:
+    config = PRESETS[name].config
+    assert ClassifierConfig.from_json(config.to_json()) == config
+
+
+def test_every_architecture_names_a_recipe() -> None:
+    assert {architecture.recipe for architecture in ARCHITECTURES.values()} <= RECIPES.keys()
+
+
+def test_an_architecture_is_found_whatever_its_case() -> None:
+    assert named_architecture("efficientnetb0").name == "EfficientNetB0"
+
+
+def test_another_architecture_brings_its_own_preprocessing() -> None:
+    config = PRESETS["fine-tune"].config
+    assert config.recipe == "caffe"
+    assert config.changed(architecture="DenseNet121").recipe == "torch"
+    assert config.changed(architecture="DenseNet121", recipe="square").recipe == "square"
+    assert PRESETS["study"].config.changed(architecture="VGG16").recipe == "study-resnet"
+
+
+def test_photographs_are_decoded_with_a_margin_to_cut_off() -> None:
+    config = ClassifierConfig(size=100, margin=1.2)
+    assert config.preparation.shape == (100, 100, 3)
+    assert config.decoded.shape == (120, 120, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"architecture": "ResNet51"}, "no architecture is called ResNet51"),
+        ({"size": 31}, "at least 32 pixels, not 31"),
+        ({"architecture": "Xception", "size": 64}, "at least 71 pixels"),
+        ({"augmentation": "wild"}, "augmentation is study, field, flip, none, not wild"),
+        ({"recipe": "raw"}, "no recipe is called raw"),
+        ({"label_smoothing": 1.0}, "label_smoothing is from 0 to 0.99"),
+        ({"rate_decay": 0.0}, "rate_decay is from 0.001 to 1"),
+    ],
+)
+def test_what_cannot_be_is_refused(values: dict[str, object], complaint: str) -> None:
+    with pytest.raises(SimtoolError, match=complaint):
+        ClassifierConfig(**values)  # type: ignore[arg-type]
+
+
+def test_a_damaged_configuration_is_refused() -> None:
+    for content in (None, {"depth": 3}):
+        with pytest.raises(SimtoolError, match="damaged, or of another version"):
+            ClassifierConfig.from_json(content)

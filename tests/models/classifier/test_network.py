@@ -1,0 +1,87 @@
+"""Networks of keras.applications with logits as their output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simtool.models.classifier.config import ClassifierConfig
+from simtool.models.classifier.network import HEAD, build, count_parameters, load_backbone, rate_multipliers
+from simtool.models.classifier.presets import PRESETS
+from simtool.models.errors import ModelError
+
+
+@pytest.mark.slow
+def test_the_studys_network_is_keras_resnet50_with_200_classes() -> None:
+    network = build(PRESETS["study"].config, 200)
+    import keras
+
+    published = keras.applications.ResNet50(weights=None, classes=200, input_shape=(128, 128, 3))
+    ours = {layer.name: [weight.shape for weight in layer.weights] for layer in network.layers if layer.weights}
+    theirs = {layer.name: [weight.shape for weight in layer.weights] for layer in published.layers if layer.weights}
+    assert ours == theirs
+    assert network.count_params() == 23_997_512
+    assert count_parameters(network) == 23_944_392
+
+
+def test_the_output_are_logits(network: Any) -> None:
+    logits = network(np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype(np.float32)).numpy()
+    assert logits.shape == (4, 3)
+    assert not np.allclose(logits.sum(axis=1), 1)
+
+
+def test_running_moments_can_follow_faster() -> None:
+    network = build(ClassifierConfig("MobileNet", size=32, statistics=0.7), 3)
+    assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {0.7}
+
+
+def test_earlier_layers_learn_slower_and_the_last_at_full_rate(network: Any) -> None:
+    rates = rate_multipliers(network, 0.5)
+    assert len(rates) == len(network.trainable_variables)
+    assert rates == sorted(rates)
+    assert sorted(set(rates)) == [0.5**part for part in (5, 4, 3, 2, 1, 0)]
+    last = [rate for rate, one in zip(rates, network.trainable_variables, strict=True) if HEAD in one.path]
+    assert last == [1.0, 1.0]
+
+
+def test_weights_from_a_file_are_taken_over_but_for_the_last_layer(
+    small: ClassifierConfig, network: Any, tmp_path: Path
+) -> None:
+    import keras
+
+    source = keras.applications.MobileNet(weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg")
+    source.save_weights(tmp_path / "notop.weights.h5")
+    head = [weight.numpy() for weight in network.get_layer(HEAD).weights]
+    load_backbone(network, small, tmp_path / "notop.weights.h5")
+    for layer in source.layers:
+        for ours, theirs in zip(network.get_layer(layer.name).weights, layer.weights, strict=True):
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    for before, after in zip(head, network.get_layer(HEAD).weights, strict=True):
+        np.testing.assert_array_equal(before, after.numpy())
+
+
+def test_weights_of_another_architecture_are_refused(small: ClassifierConfig, network: Any, tmp_path: Path) -> None:
+    import keras
+
+    other = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg")
+    other.save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(ModelError, match="not the weights of a MobileNet without its top"):
+        load_backbone(network, small, tmp_path / "other.weights.h5")
+    with pytest.raises(ModelError, match="no such file"):
+        load_backbone(network, small, tmp_path / "absent.weights.h5")
+
+
+def test_a_download_that_fails_says_what_to_do(
+    small: ClassifierConfig, network: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import keras
+
+    # A folder of downloads that cannot be made stands for a network that cannot be reached.
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(keras.src.applications.mobilenet, "BASE_WEIGHT_PATH", "http://127.0.0.1:9/")
+    with pytest.raises(ModelError, match=r"cannot be downloaded .* --weights FILE"):
+        load_backbone(network, small, None)
