@@ -1,4 +1,4 @@
-"""One level of the flow: K steps with their weights stacked, (K, ...), as one loop whatever K.
+"""One level of the flow: K steps with their weights stacked, (K, ...), as one loop.
 
 Three ways of backpropagation give the same gradients at different costs:
 
@@ -14,6 +14,7 @@ What needs the weights alone is done for all steps at once, outside of the loop.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -24,6 +25,9 @@ from simtool.models.glow import step
 from simtool.models.glow.config import MODES, FlowConfig, Mode
 
 __all__ = ["MODES", "Mode", "forward", "inverse"]
+
+#: So many steps are traced in seconds without a loop, and differentiated a little faster.
+_WRITTEN_OUT = 8
 
 
 def forward(
@@ -46,13 +50,12 @@ def forward(
     """
     if mode not in MODES:
         raise ModelError(f"there is no backpropagation by {mode}; there are {', '.join(MODES)}")
-    fused, log_det_of_pixel = step.prepare(weights, constants)
-    if keras.backend.backend() == "tensorflow":
-        from simtool.models.glow import loops
-
-        y, log_det = loops.forward(mode, fused, lambda: step.unfuse(weights, constants), x, config)
-    elif mode == "plain":
-        y, log_det = _unrolled(fused, x, config)
+    prepared, log_det_of_pixel = step.prepare(weights, constants)
+    loops = _loops()
+    if mode == "plain" and (loops is None or _depth(prepared) <= _WRITTEN_OUT):
+        y, log_det = _written_out(prepared, x, config)
+    elif loops is not None:
+        y, log_det = loops.forward(mode, prepared, lambda: step.unfuse(weights, constants), x, config)
     else:
         raise ModelError(f"backpropagation by {mode} needs Keras with TensorFlow, not {keras.backend.backend()}")
     return y, log_det + x.shape[1] * x.shape[2] * ops.sum(log_det_of_pixel)
@@ -60,20 +63,34 @@ def forward(
 
 def inverse(weights: Mapping[str, Any], constants: Mapping[str, Any], y: Any, config: FlowConfig) -> Any:
     """All steps of a level, towards the image; see :func:`forward`."""
-    fused, _ = step.prepare(weights, constants)
-    unmixing = step.unfuse(weights, constants)
-    if keras.backend.backend() == "tensorflow":
-        from simtool.models.glow import loops
-
-        return loops.inverse(fused, unmixing, y, config)
-    for k in reversed(range(len(unmixing))):
-        y = step.invert({name: stacked[k] for name, stacked in fused.items()}, unmixing[k], y, config)
+    prepared, _ = step.prepare(weights, constants)
+    inverse_matrices = step.unfuse(weights, constants)
+    if (loops := _loops()) is not None:
+        return loops.inverse(prepared, inverse_matrices, y, config)
+    for k in reversed(range(_depth(prepared))):
+        y = step.invert({name: stacked[k] for name, stacked in prepared.items()}, inverse_matrices[k], y, config)
     return y
 
 
-def _unrolled(fused: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
+def _written_out(prepared: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
+    """The output, and the log-determinant of the couplings for each image."""
+    pieces = {name: ops.unstack(stacked) for name, stacked in prepared.items()}
     total = ops.zeros_like(x[:, 0, 0, 0])
-    for k in range(len(fused["linear/matrix"])):
-        x, log_det = step.apply({name: stacked[k] for name, stacked in fused.items()}, x, config)
+    for k in range(_depth(prepared)):
+        x, log_det = step.apply({name: own[k] for name, own in pieces.items()}, x, config)
         total = total + log_det
     return x, total
+
+
+def _depth(prepared: Mapping[str, Any]) -> int:
+    depth: int = prepared["linear/matrix"].shape[0]
+    return depth
+
+
+def _loops() -> ModuleType | None:
+    """The loops, where Keras runs on TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    from simtool.models.glow import loops
+
+    return loops
