@@ -56,7 +56,7 @@ def test_weights_from_a_file_are_taken_over_but_for_the_last_layer(
     source.save_weights(tmp_path / "notop.weights.h5")
     head = [weight.numpy() for weight in network.get_layer(HEAD).weights]
     load_backbone(network, small, tmp_path / "notop.weights.h5")
-    for layer in source.layers:
+    for layer in filter(lambda layer: layer.weights, source.layers):
         for ours, theirs in zip(network.get_layer(layer.name).weights, layer.weights, strict=True):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
     for before, after in zip(head, network.get_layer(HEAD).weights, strict=True):
