@@ -40,6 +40,9 @@ def load_tensorflow() -> ModuleType:
             tensorflow.config.list_physical_devices()  # drivers are looked for, and complained about, here
         # It has been read by now; a program started from here shall not take it for a wish of the user.
         del os.environ[_LOG_LEVEL]
+    # GPUs since Ampere would multiply float32 with 10 bits of mantissa: too few for the inverse of a flow, and vectors
+    # would depend on the card. Whoever wants speed asks for a lower precision by name.
+    tensorflow.config.experimental.enable_tensor_float_32_execution(False)
     module: ModuleType = tensorflow
     return module
 
