@@ -61,7 +61,7 @@ class FlowConfig:
         ):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-                raise ModelError(f"a flow has {least} to {most:,} {name}, not {value}")
+                raise ModelError(f"a flow takes {name} from {least} to {most:,}, not {value}")
         for name, known in (
             ("coupling", ("affine", "additive")),
             ("arrangement", ("glow", "study")),
