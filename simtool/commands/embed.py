@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +15,12 @@ from simtool.commands.stage import stage
 from simtool.errors import listed
 
 if TYPE_CHECKING:
+    from simtool.images.pipeline import BadImage, Batch
     from simtool.images.shards import Shard
     from simtool.models.interface import Model
+    from simtool.tables.embeddings import EmbeddingInfo
+    from simtool.tables.images import Images
+    from simtool.tables.provenance import Provenance
 
 __all__ = ["embed"]
 
@@ -21,6 +28,15 @@ __all__ = ["embed"]
 PIXELS = "pixels"
 #: No part: all images, even in a task of a SLURM array.
 WHOLE = "none"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table to write: which layer, where, and what it says of itself."""
+
+    layer: str | None
+    out: Path
+    info: EmbeddingInfo
 
 
 def _shard(text: str | None) -> Shard | None:
@@ -41,10 +57,12 @@ def embed(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images.")],
     model: Annotated[str, typer.Option(metavar="pixels|MODEL", help="pixels, or a model folder.")],
     out: Annotated[
-        Path, typer.Option("--out", metavar="TABLE", help="The table of embeddings to write; with --shard a folder.")
+        list[Path],
+        typer.Option("--out", metavar="TABLE", help="The table of embeddings to write; with --shard a folder."),
     ],
     layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of a network. [the one that its model.json names first]")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Of a network; several, each with its --out. [its model.json's first]"),
     ] = None,
     components: Annotated[int | None, typer.Option(min=1, help="Of a PCA: only the first few. [all]")] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Of pixels: height and width. [the recipe's: 128]")] = None,
@@ -60,7 +78,9 @@ def embed(
             help="Embed one of N parts, I from 0 to N-1; none: all images. [a SLURM task's part, else none]",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="The label in reports. [the model's]")] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="The label in reports, one for each --out. [the model's]")
+    ] = None,
     float16: Annotated[bool, typer.Option("--float16", help="Write half the bytes, with 3 digits.")] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded, and record which.")
@@ -72,62 +92,118 @@ def embed(
     A model folder brings its own preprocessing. With --shard, N runs (one per node, say) write
     parts into one folder, which the later stages read as one table. The tasks of a SLURM array
     do so by themselves. A part that stands already, made by the same command from the same inputs,
-    is left as it is. Memory stays small however many images there are.
+    is left as it is. Several layers of a network are computed in one pass. Memory stays small
+    however many images there are.
 
     \b
     Example:
       simtool embed cub/images.parquet --model pixels --out pixels.parquet
       simtool embed cub/images.parquet --model pca --components 100 --out pca-100.parquet
       simtool embed cub/images.parquet --model pca --shard 3/16 --out pca-1000
+      simtool embed cub/images.parquet --model glow --layer latent --out latent.parquet \\
+          --layer posterior --out posterior.parquet
     """
-    from simtool.images.decoding import ImageError
-    from simtool.images.pipeline import BadImage, check_files, described, stream
+    from simtool.images.pipeline import check_files, described, stream
     from simtool.models.folder import MANIFEST
-    from simtool.tables.embeddings import EmbeddingInfo, EmbeddingWriter
     from simtool.tables.files import part_name, require_set_of
-    from simtool.tables.freshness import is_fresh
     from simtool.tables.images import image_paths, read_images
 
-    if out.resolve() == images.resolve():
+    if images.resolve() in [path.resolve() for path in out]:
         raise typer.BadParameter("--out is the table of images itself")
+    if len({path.resolve() for path in out}) < len(out):
+        raise typer.BadParameter("two tables cannot have the same --out")
+    layers, names = _one_each("--layer", layer, out), _one_each("--name", name, out)
     part = _shard(shard)
     with stage("embed") as run:
         table = read_images(images).where_split(split)
         if part is not None:
-            require_set_of(out, part.count)
-            table, out = table.take(part.rows(len(table))), out / part_name(part.index, part.count)
+            for folder in out:
+                require_set_of(folder, part.count)
+            table = table.take(part.rows(len(table)))
+            out = [folder / part_name(part.index, part.count) for folder in out]
         run.read(images, f"{len(table):,} images" + ("" if part is None else f" of part {part}"))
         paths = image_paths(images, table)
         check_files(table.image_id, paths)
         embedder = _model(model, components, {"--recipe": recipe, "--size": size, "--crop": crop})
-        output = embedder.output(layer)
+        tables = [_described(embedder, *one) for one in zip(layers, out, names, strict=True)]
         if model != PIXELS:
-            run.read(Path(model), output.name, [Path(model) / MANIFEST])
-        info = EmbeddingInfo(
-            name=name or output.name,
-            dimension=output.dimension,
-            shape=output.shape,
-            segments=output.segments,
-            preprocessing=embedder.recipe.to_text(),
-            model=embedder.weights,
-        )
+            run.read(Path(model), listed([one.info.name for one in tables]), [Path(model) / MANIFEST])
         origin = run.provenance()
-        if part is not None and is_fresh(out, table.image_id, info, origin, float16):
-            console.note(f"left   {out}: the same command wrote it from the same inputs; delete it to embed anew")
+        if part is not None and not (tables := _stale(tables, table, origin, float16)):
             return
         bad: list[BadImage] = []
-        with EmbeddingWriter(out, info, origin, float16) as writer:
-            batches = stream(table.image_id, paths, embedder.recipe, batch_size, bad.append if skip_bad else None)
-            with console.progress("embedding", len(table), "images") as bar:
-                for batch in batches:
-                    writer.write(table.image_id[batch.rows], embedder.embed(batch.pixels, layer))
-                    bar.advance(len(batch.rows))
-            if bad and len(bad) == len(table) and part is None:
-                raise ImageError(f"no image can be decoded; {described(bad)}")
-            writer.skip([image.image_id for image in bad])
+        batches = stream(table.image_id, paths, embedder.recipe, batch_size, bad.append if skip_bad else None)
+        _write(tables, embedder, table, batches, bad, origin, float16, whole=part is None)
         if bad:
             console.warn(described(bad))
-        run.wrote(out, f"{len(table) - len(bad):,} vectors of {output.dimension:,} values ({info.name})")
+        for one in tables:
+            run.wrote(one.out, f"{len(table) - len(bad):,} vectors of {one.info.dimension:,} values ({one.info.name})")
+
+
+def _one_each(option: str, given: Sequence[str] | None, out: Sequence[Path]) -> list[str | None]:
+    """What was given for each table; nothing for any of them where the option is left out."""
+    if given and len(given) != len(out):
+        raise typer.BadParameter(f"{len(given)} times {option} for {len(out)} tables: each --out needs its own")
+    if not given and len(out) > 1 and option == "--layer":
+        raise typer.BadParameter(f"{len(out)} tables of the same layer: each --out needs its own --layer")
+    return list(given) if given else [None] * len(out)
+
+
+def _described(embedder: Model, layer: str | None, out: Path, name: str | None) -> _Table:
+    from simtool.tables.embeddings import EmbeddingInfo
+
+    output = embedder.output(layer)
+    info = EmbeddingInfo(
+        name=name or output.name,
+        dimension=output.dimension,
+        shape=output.shape,
+        segments=output.segments,
+        preprocessing=embedder.recipe.to_text(),
+        model=embedder.weights,
+    )
+    return _Table(layer, out, info)
+
+
+def _stale(tables: Sequence[_Table], images: Images, origin: Provenance, float16: bool) -> list[_Table]:
+    """The tables that have to be written; says of the others that they stand."""
+    from simtool.tables.freshness import is_fresh
+
+    stale = []
+    for one in tables:
+        if is_fresh(one.out, images.image_id, one.info, origin, float16):
+            console.note(f"left   {one.out}: the same command wrote it from the same inputs; delete it to embed anew")
+        else:
+            stale.append(one)
+    return stale
+
+
+def _write(
+    tables: Sequence[_Table],
+    embedder: Model,
+    images: Images,
+    batches: Iterable[Batch],
+    bad: Sequence[BadImage],
+    origin: Provenance,
+    float16: bool,
+    whole: bool,
+) -> None:
+    """Embed all images, and write every table as it goes; ``bad`` fills up on the way."""
+    from simtool.images.decoding import ImageError
+    from simtool.images.pipeline import described
+    from simtool.tables.embeddings import EmbeddingWriter
+
+    with ExitStack() as stack:
+        writers = [stack.enter_context(EmbeddingWriter(one.out, one.info, origin, float16)) for one in tables]
+        layers = [one.layer for one in tables]
+        with console.progress("embedding", len(images), "images") as bar:
+            for batch in batches:
+                for writer, vectors in zip(writers, embedder.embed_layers(batch.pixels, layers), strict=True):
+                    writer.write(images.image_id[batch.rows], vectors)
+                bar.advance(len(batch.rows))
+        if bad and len(bad) == len(images) and whole:
+            raise ImageError(f"no image can be decoded; {described(bad)}")
+        for writer in writers:
+            writer.skip([image.image_id for image in bad])
 
 
 def _model(choice: str, components: int | None, of_pixels: dict[str, Any]) -> Model:

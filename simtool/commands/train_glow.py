@@ -229,7 +229,7 @@ def _train(
     from simtool.models.training.loop import train
 
     devices = open_devices()
-    from simtool.models.folder import completed_folder
+    from simtool.models.folder import MANIFEST, completed_folder
     from simtool.models.glow.flow import Flow
     from simtool.models.glow.model import Glow
     from simtool.models.glow.task import FlowTask
@@ -250,7 +250,9 @@ def _train(
         "images": len(table),
     }
     result = train(task, data, settings, out, devices, configuration, restart)
-    if devices.chief:
+    if devices.chief and not result.new_steps and (out / MANIFEST).is_file():
+        console.note(f"left   {out}: its training is complete; --restart begins anew")
+    elif devices.chief:
         with completed_folder(out) as folder:
             Glow(preparation, flow, classes.names if classes else ()).save(folder, run.provenance())
         run.wrote(out, _summary(result))
@@ -278,9 +280,7 @@ def _decoded(
 
 
 def _summary(result: Result) -> str:
+    steps = f"{result.steps:,} steps"
     if not result.best_epoch:
-        return f"Glow after {result.epochs} epochs, {result.steps:,} steps"
-    return (
-        f"Glow of epoch {result.best_epoch} of {result.epochs}: {result.best_value:.3f} bits per dimension "
-        f"on held-out images, {result.steps:,} steps"
-    )
+        return f"Glow after {steps}"
+    return f"Glow of epoch {result.best_epoch}: {result.best_value:.3f} bits per dimension of held-out images; {steps}"

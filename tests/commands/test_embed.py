@@ -171,7 +171,7 @@ def test_a_part_that_stands_already_is_left(simtool: Simtool, home: Path, tmp_pa
     ran = simtool(*call)
     assert ran.code == 0
     assert f"left   {part}: the same command wrote it from the same inputs" in ran.err
-    assert part.stat() == before
+    assert (part.stat().st_ino, part.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def _other_option(call: list[object], home: Path, part: Path) -> list[object]:
@@ -305,7 +305,7 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
         (("--model", "pixel"), "pixel: no such model folder"),
         (("--model", "pixels", "--layer", "final"), "pixels have no layer final"),
         (("--model", "pixels", "--components", "3"), "pixels: it has no components"),
-        (("--model", "pixels", "--recipe", "caffe"), "no recipe is called caffe"),
+        (("--model", "pixels", "--recipe", "coffee"), "no recipe is called coffee"),
         (("--model", "PCA", "--layer", "final"), "no layer final, nor any other; --components cuts its 6"),
         (("--model", "PCA", "--components", "7"), "1 to 6 components to choose, not 7"),
         (("--model", "pixels", "--split", "dev"), "no image has split dev"),
@@ -329,6 +329,8 @@ def test_a_wrong_choice_is_one_line(
         (("--model", "pixels", "--shard", "4/4"), "I from 0 to N-1"),
         (("--model", "pixels", "--shard", "1"), "I from 0 to N-1"),
         (("--model", "pixels", "--batch-size", "0"), "--batch-size"),
+        (("--model", "pixels", "--layer", "a", "--layer", "b"), "2 times --layer for 1 tables"),
+        (("--model", "pixels", "--out", "other.parquet"), "2 tables of the same layer"),
         ((), "--model"),
     ],
 )
