@@ -28,6 +28,8 @@ __all__ = ["embed"]
 PIXELS = "pixels"
 #: No part: all images, even in a task of a SLURM array.
 WHOLE = "none"
+#: The layer that --noise is for.
+_POSTERIOR = "posterior"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ def embed(
     layer: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Of a network; several, each with its --out. [its model.json's first]"),
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(min=0, help="Of Glow's posterior: the same variance for all dimensions. [measured for each]"),
     ] = None,
     components: Annotated[int | None, typer.Option(min=1, help="Of a PCA: only the first few. [all]")] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Of pixels: height and width. [the recipe's: 128]")] = None,
@@ -112,7 +118,8 @@ def embed(
         raise typer.BadParameter("--out is the table of images itself")
     if len({path.resolve() for path in out}) < len(out):
         raise typer.BadParameter("two tables cannot have the same --out")
-    layers, names = _one_each("--layer", layer, out), _one_each("--name", name, out)
+    layers = _with_noise(_one_each("--layer", layer, out), noise)
+    names = _one_each("--name", name, out)
     part = _shard(shard)
     with stage("embed") as run:
         table = read_images(images).where_split(split)
@@ -147,6 +154,15 @@ def _one_each(option: str, given: Sequence[str] | None, out: Sequence[Path]) -> 
     if not given and len(out) > 1 and option == "--layer":
         raise typer.BadParameter(f"{len(out)} tables of the same layer: each --out needs its own --layer")
     return list(given) if given else [None] * len(out)
+
+
+def _with_noise(layers: list[str | None], noise: float | None) -> list[str | None]:
+    """Layers, with the noise that a posterior shall assume."""
+    if noise is None:
+        return layers
+    if _POSTERIOR not in layers:
+        raise typer.BadParameter(f"--noise is for --layer {_POSTERIOR}")
+    return [f"{layer}:noise={noise:g}" if layer == _POSTERIOR else layer for layer in layers]
 
 
 def _described(embedder: Model, layer: str | None, out: Path, name: str | None) -> _Table:

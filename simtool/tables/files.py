@@ -129,7 +129,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         TableError: the file is missing, truncated or not Parquet.
     """
     try:
-        return pq.ParquetFile(path, pre_buffer=False, memory_map=False)
+        return pq.ParquetFile(path.absolute(), pre_buffer=False, memory_map=False)
     except FileNotFoundError as failure:
         raise TableError(f"{path}: no such file") from failure
     except pa.ArrowException as failure:

@@ -42,6 +42,14 @@ def test_round_trip_keeps_values_and_metadata(tmp_path: Path, provenance: Proven
     assert table.provenance == provenance
 
 
+def test_a_colon_in_a_relative_name_makes_no_address_of_it(
+    tmp_path: Path, provenance: Provenance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_embeddings(Path("posterior:noise.parquet"), IDS, VECTORS, provenance, "my model")
+    np.testing.assert_array_equal(open_embeddings(Path("posterior:noise.parquet")).read(), VECTORS)
+
+
 def test_the_schema_is_the_contracts(tmp_path: Path, provenance: Provenance) -> None:
     write_embeddings(tmp_path / "e.parquet", IDS, VECTORS, provenance, "my model")
     schema = pq.read_schema(tmp_path / "e.parquet")

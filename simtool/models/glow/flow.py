@@ -238,6 +238,10 @@ class Flow:
         """Density log p(z | y) of deepest latents (b, h, w, c), not standardised, for each class: (b, classes) nats."""
         return prior.class_log_probs(_of(self._tensors(weights), self.config.levels), deepest)
 
+    def within_classes(self) -> tuple[Any, Any]:
+        """Mean over classes, and standard deviation within them, of each channel of the deepest latents, (c,) each."""
+        return prior.within_classes(_of(self._tensors(None), self.config.levels))
+
     def _tensors(self, weights: Mapping[str, Any] | None) -> Mapping[str, Any]:
         chosen = self.variables if weights is None else weights
         return {name: ops.convert_to_tensor(value) for name, value in chosen.items()}

@@ -57,7 +57,9 @@ class Glow(TrainedModel):
         """See :meth:`Model.output`."""
         config = self.flow.config
         found = find_layer(layer, config)
-        return Output(f"Glow {found.label}", found.shape(config), found.segments(config))
+        name, _, options = (layer or self.layers[0]).partition(":")
+        label = f"Glow {name}" + (f" ({options.replace('=', ' ').replace(',', ', ')})" if options else "")
+        return Output(label, found.shape(config), found.segments(config))
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
         """See :meth:`Model.embed`."""

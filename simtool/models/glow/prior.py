@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from simtool.models.glow.config import FlowConfig
 
-__all__ = ["Normal", "class_log_probs", "deepest", "initial", "shapes", "split"]
+__all__ = ["Normal", "class_log_probs", "deepest", "initial", "shapes", "split", "within_classes"]
 
 #: log_gain is learned this much faster than the other weights, as in the coupling networks.
 _GAIN_RATE = 3.0
@@ -111,3 +111,8 @@ def class_log_probs(weights: Mapping[str, Any], latents: Any) -> Any:
     mean, log_scale = (weights[name][None, :, None, None, :] for name in ("prior/mean", "prior/log_scale"))
     expanded = latents[:, None]
     return Normal(mean, log_scale + ops.zeros_like(expanded)).log_prob(expanded)
+
+
+def within_classes(weights: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Mean over classes, and root mean square of the deviations within them: (c,) each."""
+    return ops.mean(weights["prior/mean"], axis=0), ops.sqrt(ops.mean(ops.exp(2 * weights["prior/log_scale"]), axis=0))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.models.glow.posterior import changed
 from simtool.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -88,6 +89,26 @@ class View:
         """Density log p(z | y) of the deepest latents for each class, (b, classes) nats."""
         found: Array = self._passes.flow.class_log_probs(self.deepest).numpy()
         return found
+
+    @cached_property
+    def within_classes(self) -> tuple[Array, Array]:
+        """See :meth:`simtool.models.glow.flow.Flow.within_classes`."""
+        mean, deviation = self._passes.flow.within_classes()
+        return mean.numpy(), deviation.numpy()
+
+    def observation(self, draw: int, shift: int, brightness: float) -> tuple[Array, ...]:
+        """The standardised latents of the images after a small change, with noise of dequantisation.
+
+        Change and noise belong to the draw: they are the same for all images, so that they hardly add to distances.
+
+        Args:
+            draw: which, from 0.
+            shift: see :func:`simtool.models.glow.posterior.changed`.
+            brightness: the same.
+        """
+        images = changed(self._images, draw, shift, brightness)
+        noise = np.random.default_rng([draw, 2]).random(images.shape[1:], np.float32)
+        return self._passes.encode(self._dequantized(images, noise))[0]
 
     @cached_property
     def _encoded(self) -> tuple[tuple[Array, ...], Array]:
