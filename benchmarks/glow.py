@@ -52,6 +52,7 @@ class Row:
     Attributes:
         seconds: of a training step, the median.
         times_simtool: the median over the turns of the time in units of simtool's plain mode.
+        cpu_seconds: of a step on all processors together, the median.
         first_seconds: the first step, with whatever is built or traced for it.
         build_seconds: making the model, before that.
         peak_bytes: the most memory of the process.
@@ -63,6 +64,7 @@ class Row:
     mode: str = ""
     seconds: float | None = None
     times_simtool: float | None = None
+    cpu_seconds: float | None = None
     first_seconds: float | None = None
     build_seconds: float | None = None
     peak_bytes: int | None = None
@@ -75,6 +77,7 @@ class Row:
     width: int = 0
     preset: str = ""
     turns: list[list[float]] = field(default_factory=list)
+    cpu_turns: list[list[float]] = field(default_factory=list)
     failure: str = ""
 
 
@@ -97,8 +100,9 @@ class Runner:
 
     def take(self, steps: int) -> None:
         """Take a turn."""
-        if not self.row.failure and (seconds := self._ask(str(steps))):
-            self.row.turns.append(seconds)
+        if not self.row.failure and (answer := self._ask(str(steps))):
+            self.row.turns.append(answer[0])
+            self.row.cpu_turns.append(answer[1])
 
     def end(self) -> None:
         """Ask for the memory and let the process go."""
@@ -153,10 +157,11 @@ def summarize(rows: list[Row]) -> None:
     """Medians and ratios of what was measured, without the first turn."""
     ours = next((row for row in rows if row.mode == MODES[0] and not row.failure), None)
     for row in rows:
-        row.turns = row.turns[1:]
+        row.turns, row.cpu_turns = row.turns[1:], row.cpu_turns[1:]
         if row.failure or not row.turns:
             continue
         row.seconds = statistics.median(second for turn in row.turns for second in turn)
+        row.cpu_seconds = statistics.median(second for turn in row.cpu_turns for second in turn)
         if ours is not None:
             pairs = zip(row.turns, ours.turns if row is not ours else row.turns, strict=True)
             row.times_simtool = statistics.median(statistics.median(a) / statistics.median(b) for a, b in pairs)
@@ -166,7 +171,15 @@ def table_of(label: str, rows: list[Row]) -> Table:
     """The rows of one case."""
     table = Table(title=label, title_justify="left")
     table.add_column("subject")
-    for heading in ("step", "times simtool's plain", "first call", "peak memory", "above the start", "parameters"):
+    for heading in (
+        "step",
+        "times simtool's plain",
+        "CPU",
+        "first call",
+        "peak memory",
+        "above the start",
+        "parameters",
+    ):
         table.add_column(heading, justify="right")
     for row in rows:
         name = f"{row.subject} {row.mode}".strip()
@@ -177,6 +190,7 @@ def table_of(label: str, rows: list[Row]) -> Table:
             name,
             f"{row.seconds * 1e3:,.0f} ms",
             "" if row.times_simtool is None else f"{row.times_simtool:.2f}",
+            "" if row.cpu_seconds is None else f"{row.cpu_seconds * 1e3:,.0f} ms",
             f"{row.first_seconds:.1f} s",
             f"{row.peak_bytes / 1e6:,.0f} MB",
             f"{row.above_start_bytes / 1e6:,.0f} MB",

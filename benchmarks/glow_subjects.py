@@ -3,8 +3,9 @@
     python benchmarks/glow_subjects.py SUBJECT '{"size": 32, "batch": 16, "levels": 3, "steps": 8, "width": 128}'
 
 The first line of standard output, a JSON object, says how long the first step took, which builds or traces what there
-is to build. After that every line of standard input with a number asks for so many steps; their seconds are answered
-as a JSON list. So the subjects' steps can be interleaved. The line ``peak`` asks for the memory.
+is to build. After that every line of standard input with a number asks for so many steps; their seconds, and those of
+all processors together, are answered as two JSON lists. So the subjects' steps can be interleaved. The line ``peak``
+asks for the memory.
 """
 
 from __future__ import annotations
@@ -176,11 +177,12 @@ def memory(field: str) -> int:
     return 1024 * int(next(line for line in status.splitlines() if line.startswith(field)).split()[1])
 
 
-def timed(step: Step) -> float:
-    started = time.perf_counter()
+def timed(step: Step) -> tuple[float, float]:
+    """Seconds of a step by the clock, and of all processors together."""
+    started, busy = time.perf_counter(), time.process_time()
     if not np.isfinite(step.run()):
         raise ArithmeticError("the loss is not finite")
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - busy
 
 
 def say(answer: Any) -> None:
@@ -192,12 +194,12 @@ def main(subject: str, case: Case) -> None:
     started = time.perf_counter()
     step = SUBJECTS[subject](case)
     built, before = time.perf_counter() - started, memory("VmRSS")
-    say({"build_seconds": built, "first_seconds": timed(step), "parameters": step.parameters})
+    say({"build_seconds": built, "first_seconds": timed(step)[0], "parameters": step.parameters})
     for line in sys.stdin:
         if line.strip() == "peak":
             say({"peak_bytes": memory("VmHWM"), "above_start_bytes": memory("VmHWM") - before})
         else:
-            say([timed(step) for _ in range(int(line))])
+            say(list(zip(*(timed(step) for _ in range(int(line))), strict=True)))
 
 
 if __name__ == "__main__":
