@@ -16,7 +16,6 @@ from simtool.models.glow.posterior import moderated, reliability
 from simtool.models.glow.view import Passes, View
 from tests.models.glow.flows import tf, trained
 
-
 CONFIG = FlowConfig(size=8, levels=2, steps=1, width=3)
 OF_CLASSES = FlowConfig(size=8, levels=2, steps=1, width=3, classes=3)
 Array = NDArray[np.float32]
