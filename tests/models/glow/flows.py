@@ -37,7 +37,7 @@ def perturb(flow: Flow, amount: float = 1.0, seed: int = 0) -> Flow:
     """
     random = np.random.default_rng(seed)
     for name, variable in flow.variables.items():
-        value = np.array(variable)
+        value = variable.numpy()
         noise = random.standard_normal(value.shape)
         if name.endswith("/kernel"):
             stacked = "/prior/" not in name
