@@ -97,6 +97,7 @@ def weights(glow: Any, levels: int, steps: int) -> dict[str, NDArray[Any]]:
 
 
 def main(size: int, levels: int, steps: int, width: int, coupling: str, file: Path) -> None:
+    tf_keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
     images = random.uniform(-0.5, 0.5, (4, size, size, 3)).astype(np.float32)
     images[1] *= 0.1
