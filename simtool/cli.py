@@ -19,6 +19,7 @@ from simtool.commands import (
     import_trials,
     index_images,
     report,
+    sample,
     score,
     show,
     train_glow,
@@ -46,6 +47,7 @@ app.command("fit-pca", short_help="Fit principal components to images")(fit_pca.
 app.command("train-resnet", short_help="Train a classifier of photographs")(train_resnet.train_resnet)
 app.command("train-glow", short_help="Train Glow, a normalizing flow, on photographs")(train_glow.train_glow)
 app.command("embed", short_help="Turn images into a table of vectors")(embed.embed)
+app.command("sample", short_help="Draw what a trained Glow imagines")(sample.sample)
 app.command("score", short_help="Predict judgments from distances of vectors")(score.score)
 app.command("report", short_help="Say how well each model predicts the judgments")(report.report)
 app.command("demo", short_help="Run the whole chain on generated toy birds")(demo.demo)

@@ -78,6 +78,18 @@ class Glow(TrainedModel):
                 vectors[start : start + len(some)] = layer.vectors(view)[: len(some)]
         return found
 
+    def dequantized(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Images as the flow sees them where nothing is random.
+
+        Args:
+            images: (b, height, width, 3), as the recipe makes them.
+
+        Returns:
+            of the same shape, in [-0.5, 0.5).
+        """
+        found: NDArray[np.float32] = View(self._passes, images).middle.numpy()
+        return found
+
     def save(self, folder: Path, provenance: Provenance) -> None:
         """Write the weights, then ``model.json``; other files may lie in the folder. See :meth:`TrainedModel.save`."""
         from simtool.models.glow.flow import count_parameters

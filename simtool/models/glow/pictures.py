@@ -14,7 +14,7 @@ from simtool.tensorflow import load_tensorflow
 if TYPE_CHECKING:
     from simtool.models.glow.flow import Flow
 
-__all__ = ["TEMPERATURES", "Painter", "write_grid"]
+__all__ = ["TEMPERATURES", "Painter", "great_circle", "write_grid"]
 
 Array = NDArray[np.float32]
 
@@ -37,18 +37,21 @@ class Painter:
         self._encode = tf.function(lambda x: flow.encode(x).standardized, autograph=False, reduce_retracing=True)
         self._decode = tf.function(flow.decode, autograph=False, reduce_retracing=True)
 
-    def samples(self, count: int, temperatures: Sequence[float], seed: int) -> list[Array]:
+    def samples(
+        self, count: int, temperatures: Sequence[float], seed: int, labels: Sequence[int] | None = None
+    ) -> list[Array]:
         """Images from random latents: a row for each temperature, with the same latents in each row.
 
         Args:
             count: of images in a row.
             temperatures: factors on the standard deviations of the priors.
             seed: of the latents.
+            labels: a class for each image of a row, for a flow that has them.
         """
         generator = np.random.default_rng(seed)
         shapes = [self.flow.config.scale_shape(level) for level in range(1, self.flow.config.levels + 1)]
         drawn = [generator.standard_normal((count, *shape)).astype(np.float32) for shape in shapes]
-        return [self._images([temperature * scale for scale in drawn]) for temperature in temperatures]
+        return [self._images([np.float32(factor) * scale for scale in drawn], labels) for factor in temperatures]
 
     def reconstructions(self, images: Array) -> list[Array]:
         """The images; the same from all of their latents; from the two deepest scales and so on; from the deepest.
@@ -83,8 +86,10 @@ class Painter:
     def _latents(self, images: Array) -> list[Array]:
         return [scale.numpy() for scale in self._encode(load_tensorflow().constant(images))]
 
-    def _images(self, latents: Sequence[Array]) -> Array:
-        images: Array = self._decode([load_tensorflow().constant(scale) for scale in latents]).numpy()
+    def _images(self, latents: Sequence[Array], labels: Sequence[int] | None = None) -> Array:
+        tf = load_tensorflow()
+        classes = None if labels is None else tf.constant(labels, tf.int32)
+        images: Array = self._decode([tf.constant(scale) for scale in latents], classes).numpy()
         return images
 
 

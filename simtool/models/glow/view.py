@@ -82,7 +82,7 @@ class View:
     @cached_property
     def activations(self) -> tuple[Array, ...]:
         """What the last coupling network of each level sees, (b, width) each."""
-        return self._passes.activations(self._middle)
+        return self._passes.activations(self.middle)
 
     @cached_property
     def class_log_probs(self) -> Array:
@@ -112,11 +112,11 @@ class View:
 
     @cached_property
     def _encoded(self) -> tuple[tuple[Array, ...], Array]:
-        return self._passes.encode(self._middle)
+        return self._passes.encode(self.middle)
 
     @cached_property
-    def _middle(self) -> Any:
-        """The images without noise: in the middle of their bins; at their lower edges, as the original study had it."""
+    def middle(self) -> Any:
+        """The images dequantised without noise: in the middle of their bins, or at the lower edge, as in the study."""
         return self._dequantized(self._images, 0.0 if self.config.arrangement == "study" else 0.5)
 
     def _dequantized(self, images: Array, noise: Any) -> Any:
