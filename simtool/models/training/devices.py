@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -65,6 +65,15 @@ class Devices:
     def barrier(self) -> None:
         """Wait until every worker has come here."""
         self.gathered(np.zeros(1))
+
+    def part(self) -> None:
+        """Wait, before leaving, until the others have received all that was exchanged; to be called by all of them.
+
+        A worker that leaves breaks what others are still receiving. Here they do, and so it does not matter any more
+        what becomes of this last exchange.
+        """
+        with suppress(load_tensorflow().errors.OpError):
+            self.barrier()
 
     def _sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The sum over workers; the first device of each speaks for it."""

@@ -131,6 +131,7 @@ class _Training:
         if not self._state.ended:
             self._run_epochs()
         self._keep_best()
+        self._devices.part()
         return self._result()
 
     def _begin(self) -> None:
@@ -256,6 +257,7 @@ class _Training:
     def _stop(self) -> None:
         self._save()
         self._devices.barrier()
+        self._devices.part()
         signal = self._preemption.requested or "the signal of another worker"
         raise Preempted(
             f"stopped by {signal} after step {self._state.step:,}; everything is saved: run the same command to go on"
@@ -355,6 +357,7 @@ class _Training:
         best = self._state.best_epoch
         if best:
             self._keep_best()
+        self._devices.part()
         kept = f"the weights of epoch {best}, the best, are kept" if best else "no epoch before it was complete"
         raise Diverged(
             f"the training was stopped: {what}; {kept}; try a lower learning rate, or clip gradients (clip_norm)",
