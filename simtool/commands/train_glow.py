@@ -232,9 +232,16 @@ def _train(
     from simtool.models.folder import MANIFEST, completed_folder
     from simtool.models.glow.flow import Flow
     from simtool.models.glow.model import Glow
+    from simtool.models.glow.flow import count_parameters
+    from simtool.models.glow.footprint import check_room
     from simtool.models.glow.task import FlowTask
+    from simtool.models.training.memory import available_memory
+    from simtool.tensorflow import load_tensorflow
 
     settings = plan.settings
+    if not load_tensorflow().config.list_physical_devices("GPU"):
+        decoded = preparation.dimension * len(table)
+        check_room(plan.flow, settings, plan.mode, count_parameters(plan.flow), decoded, available_memory())
     pixels, holdout = _decoded(table, paths, holdout, preparation, skip_bad, scratch)
     data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)
     examples = pixels[(holdout.validation if len(holdout.validation) else holdout.train)[:_EXAMPLES]]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from simtool.models.glow.config import FlowConfig, Mode
+from simtool.models.errors import ModelError
+from simtool.models.glow.config import MODES, FlowConfig, Mode
 from simtool.models.training.settings import Settings
 
-__all__ = ["training_bytes"]
+__all__ = ["check_room", "training_bytes"]
 
 #: TensorFlow itself, its threads and the program around it.
 _BASE = 700 << 20
@@ -39,3 +40,36 @@ def _activations(config: FlowConfig, mode: Mode) -> float:
         kept += {"plain": config.steps * step, "recompute": config.steps * boundary, "reversible": boundary}[mode]
         largest = max(largest, 2.0 * step)
     return kept + largest
+
+
+def check_room(
+    config: FlowConfig, settings: Settings, mode: Mode, parameters: int, decoded: int, room: int | None
+) -> None:
+    """Refuse a training that will not fit in memory, before hours are spent on it.
+
+    Args:
+        config: of the flow.
+        settings: of the training.
+        mode: of backpropagation.
+        parameters: trained values.
+        decoded: bytes of the decoded photographs.
+        room: bytes that may be taken; None where nobody knows.
+
+    Raises:
+        ModelError: says what would fit.
+    """
+    needed = training_bytes(config, settings, mode, parameters, decoded)
+    if room is None or needed <= room:
+        return
+    saying = f"this training needs about {needed / 1e9:.1f} GB of memory, {room / 1e9:.1f} GB are free"
+    for batch_size in (settings.batch_size, *_smaller(settings.batch_size)):
+        changed = settings.changed(batch_size=batch_size)
+        for other in MODES[MODES.index(mode) :]:
+            if training_bytes(config, changed, other, parameters, decoded) <= room:
+                raise ModelError(f"{saying}; --backprop {other} --batch-size {batch_size} would fit")
+    raise ModelError(f"{saying}; only a smaller flow would fit: take fewer --steps, or less --width")
+
+
+def _smaller(batch_size: int) -> list[int]:
+    """Half of it, a quarter, and so on down to 1."""
+    return [batch_size >> halvings for halvings in range(1, batch_size.bit_length())]
