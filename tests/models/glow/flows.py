@@ -57,7 +57,7 @@ def trained(config: FlowConfig, seed: int = 0, dtype: str = "float32", batch: in
     return flow
 
 
-def level_weights(flow: Flow, number: int, k: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def one_step(flow: Flow, number: int, k: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The weights and constants of one step."""
     start = f"level-{number}/"
     weights, constants = (
