@@ -230,10 +230,9 @@ def _train(
 
     devices = open_devices()
     from simtool.models.folder import MANIFEST, completed_folder
-    from simtool.models.glow.flow import Flow
-    from simtool.models.glow.model import Glow
-    from simtool.models.glow.flow import count_parameters
+    from simtool.models.glow.flow import Flow, count_parameters
     from simtool.models.glow.footprint import check_room
+    from simtool.models.glow.model import Glow
     from simtool.models.glow.task import FlowTask
     from simtool.models.training.memory import available_memory
     from simtool.tensorflow import load_tensorflow
