@@ -1,4 +1,4 @@
-"""The networks of ``keras.applications`` that can be trained and embedded."""
+"""The networks that can be trained and embedded: those of ``keras.applications``, and a small one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Architecture:
     """A network, and what its published weights expect.
 
     Attributes:
-        name: of its function in ``keras.applications``.
+        name: of its function in ``keras.applications``; or ResNet20.
         recipe: the name of the preprocessing that its ImageNet weights were trained with.
         least: the smallest height and width in pixels.
     """
@@ -27,6 +27,7 @@ class Architecture:
 
 _FAMILIES: dict[tuple[str, int], tuple[str, ...]] = {
     ("caffe", 32): ("ResNet50", "ResNet101", "ResNet152", "VGG16", "VGG19"),
+    ("symmetric", 8): ("ResNet20",),
     ("symmetric", 32): (
         *("ResNet50V2", "ResNet101V2", "ResNet152V2", "MobileNet", "MobileNetV2", "NASNetMobile", "NASNetLarge"),
     ),

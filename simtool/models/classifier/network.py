@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.models.classifier.config import ClassifierConfig
+from simtool.models.classifier.small import resnet20
 from simtool.models.errors import ModelError
 from simtool.tensorflow import load_tensorflow
 
@@ -19,6 +20,8 @@ __all__ = ["HEAD", "assign_arrays", "build", "count_parameters", "load_backbone"
 HEAD = "predictions"
 #: Parts of the network, from its beginning to its end, that learn at rates of their own.
 _PARTS = 5
+#: The network that is none of ``keras.applications``.
+_SMALL = "ResNet20"
 
 
 def build(config: ClassifierConfig, classes: int) -> Any:
@@ -34,9 +37,7 @@ def build(config: ClassifierConfig, classes: int) -> Any:
     load_tensorflow()
     import keras
 
-    make = getattr(keras.applications, config.architecture)
-    shape = (config.size, config.size, 3)
-    backbone = make(weights=None, include_top=False, input_shape=shape, pooling="avg")
+    backbone = _backbone(config)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = config.statistics
@@ -55,14 +56,10 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
     Raises:
         ModelError: there is no network to download from, or the file is of another architecture.
     """
-    import keras
-
-    make = getattr(keras.applications, config.architecture)
-    shape = (config.size, config.size, 3)
     try:
-        source = make(
-            weights="imagenet" if weights is None else None, include_top=False, input_shape=shape, pooling="avg"
-        )
+        source = _backbone(config, published=weights is None)
+    except ModelError:
+        raise
     except Exception as failure:
         raise ModelError(
             f"the ImageNet weights of {config.architecture} cannot be downloaded ({failure}); fetch the file "
@@ -72,6 +69,22 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
         _load(source, weights, config)
     for layer in filter(lambda layer: layer.weights, source.layers):
         network.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+def _backbone(config: ClassifierConfig, published: bool = False) -> Any:
+    """A network without its last layer.
+
+    Args:
+        config: of the classifier.
+        published: with ImageNet's weights, which are downloaded once.
+    """
+    import keras
+
+    if published and config.architecture == _SMALL:
+        raise ModelError(f"{_SMALL} has no ImageNet weights; train it from scratch, or take over some by --weights")
+    make = resnet20 if config.architecture == _SMALL else getattr(keras.applications, config.architecture)
+    weights, shape = "imagenet" if published else None, (config.size, config.size, 3)
+    return make(weights=weights, include_top=False, input_shape=shape, pooling="avg")
 
 
 def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:

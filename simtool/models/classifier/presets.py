@@ -26,7 +26,7 @@ class Preset:
 
 
 #: ``study``: the original study's. ``fine-tune``: from ImageNet's weights, which is what gives the best features.
-#: ``tiny``: a minute on two cores.
+#: ``tiny``: half a minute on two cores for two hundred photographs.
 PRESETS: dict[str, Preset] = {
     "study": Preset(
         ClassifierConfig("ResNet50", "study-resnet", 128, augmentation="study"),
@@ -49,12 +49,12 @@ PRESETS: dict[str, Preset] = {
         "split",
     ),
     "tiny": Preset(
-        ClassifierConfig("ResNet50", "caffe", 32, augmentation="flip", statistics=0.8),
+        ClassifierConfig("ResNet20", size=48, augmentation="flip", statistics=0.9),
         Settings(
-            epochs=12,
+            epochs=16,
             batch_size=16,
             optimizer="adamw",
-            learning_rate=1e-3,
+            learning_rate=2e-3,
             weight_decay=0.01,
             schedule="cosine",
             warmup_steps=20,

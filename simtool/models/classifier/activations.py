@@ -1,0 +1,121 @@
+"""What the layers of a network make of photographs, several of them in one pass."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.errors import listed
+from simtool.models.errors import ModelError
+from simtool.models.interface import Model, Output
+from simtool.tensorflow import load_tensorflow
+
+__all__ = ["FINAL", "LOGITS", "PENULTIMATE", "Activations"]
+
+#: Names that every classifier knows.
+PENULTIMATE, LOGITS, FINAL = "penultimate", "logits", "final"
+#: After a layer's name: its map as it is, and not averaged over pixels.
+_FLAT = ":flat"
+#: Photographs that are embedded at once. Shorter batches are filled up: one graph serves all of them, and a vector does
+#: not depend, in its last bits, on how many others are computed with it.
+_BATCH = 32
+
+#: From a whole batch of prepared photographs to the vectors of some layers.
+_Graph = Callable[[NDArray[np.float32]], Sequence[Any]]
+
+
+class Activations(Model):
+    """A network whose layers can be embedded: those that have a name here, and any other by its name in the network.
+
+    Of a map of activations the mean over its pixels is taken; ``NAME:flat`` keeps it whole.
+
+    Attributes:
+        name: of the network, for reports.
+        network: a functional Keras model with one input, (b, height, width, 3).
+    """
+
+    name: str
+    network: Any
+    #: The layers that were asked for last, and their graph.
+    _last: tuple[tuple[str, ...], _Graph] | None = None
+
+    @property
+    @abstractmethod
+    def named(self) -> Mapping[str, Any]:
+        """Tensors of the network that have a name here, the default first."""
+
+    def output(self, layer: str | None = None) -> Output:
+        """See :meth:`Model.output`."""
+        layer = self._named(layer)
+        shape = tuple(int(side) for side in self._tensor(layer).shape[1:])
+        return Output(f"{self.name} {layer}", shape if layer.endswith(_FLAT) else shape[-1:])
+
+    def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
+        """See :meth:`Model.embed`."""
+        (vectors,) = self.embed_layers(images, (layer,))
+        return vectors
+
+    def embed_layers(self, images: NDArray[np.float32], layers: Sequence[str | None]) -> list[NDArray[np.float32]]:
+        """The vectors of several layers, in one pass through the network. See :meth:`Model.embed_layers`."""
+        names = tuple(map(self._named, layers))
+        results = [np.empty((len(images), self.output(name).dimension), np.float32) for name in names]
+        graph = self._graph(names)
+        filled = np.zeros((_BATCH, *self.recipe.shape), np.float32)
+        for start in range(0, len(images), _BATCH):
+            some = images[start : start + _BATCH]
+            filled[: len(some)] = some
+            for result, vectors in zip(results, graph(filled), strict=True):
+                result[start : start + len(some)] = vectors.numpy()[: len(some)]
+        return results
+
+    def _named(self, layer: str | None) -> str:
+        return layer or next(iter(self.named))
+
+    def _graph(self, names: tuple[str, ...]) -> _Graph:
+        """The graph of some layers, made once."""
+        if self._last is not None and self._last[0] == names:
+            return self._last[1]
+        tf = load_tensorflow()
+        import keras
+
+        tapped = keras.Model(self.network.inputs, {name: self._tensor(name) for name in names})
+
+        def vectors(images: Any) -> list[Any]:
+            found = tapped([images], training=False)
+            return [_vector(tf.cast(found[name], tf.float32), whole=name.endswith(_FLAT)) for name in names]
+
+        signature = [tf.TensorSpec((_BATCH, *self.recipe.shape), tf.float32)]
+        graph: _Graph = tf.function(vectors, input_signature=signature, autograph=False)
+        self._last = (names, graph)
+        return graph
+
+    def _tensor(self, layer: str) -> Any:
+        """Where in the network the activations of a layer are."""
+        if layer in self.named:
+            return self.named[layer]
+        name = layer.removesuffix(_FLAT)
+        layers = {one.name: one for one in self.network.layers}
+        if name not in layers:
+            near = difflib.get_close_matches(name, layers, n=6, cutoff=0.3) or list(layers)[-6:]
+            raise ModelError(
+                f"{self.name} has no layer {layer}; it has {', '.join(self.named)}, "
+                f"and layers such as {listed(near, 6)}"
+            )
+        output = layers[name].output
+        if isinstance(output, list | tuple | dict) or len(output.shape) < 2 or None in output.shape[1:]:
+            raise ModelError(f"layer {name} of {self.name} gives no vector")
+        return output
+
+
+def _vector(activations: Any, whole: bool) -> Any:
+    """(b, D) of (b, ..., channels)."""
+    tf = load_tensorflow()
+    if whole or len(activations.shape) == 2:
+        return tf.reshape(activations, (activations.shape[0], math.prod(activations.shape[1:])))
+    return tf.reduce_mean(activations, axis=list(range(1, len(activations.shape) - 1)))
