@@ -4,6 +4,7 @@
 #SBATCH --output=logs/%x-%A_%a.out
 #SBATCH --array=0-3
 #SBATCH --time=02:00:00
+#SBATCH --ntasks=1
 #SBATCH --cpus-per-task=4
 #SBATCH --mem-per-cpu=4G
 #SBATCH --gres=gpu:1

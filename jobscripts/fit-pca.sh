@@ -3,6 +3,7 @@
 #SBATCH --job-name=fit-pca
 #SBATCH --output=logs/%x-%j.out
 #SBATCH --time=02:00:00
+#SBATCH --ntasks=1
 #SBATCH --cpus-per-task=8
 #SBATCH --mem-per-cpu=2G
 # shellcheck source=common.sh

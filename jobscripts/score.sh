@@ -3,6 +3,7 @@
 #SBATCH --job-name=score
 #SBATCH --output=logs/%x-%j.out
 #SBATCH --time=01:00:00
+#SBATCH --ntasks=1
 #SBATCH --cpus-per-task=4
 #SBATCH --mem-per-cpu=4G
 # shellcheck source=common.sh

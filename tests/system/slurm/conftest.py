@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +66,16 @@ class Project:
 
     def log(self, job: str) -> str:
         """What a job has written, wherever its log is."""
-        logs = [*self.home.glob(f"logs/*-{job}.out"), *self.study.glob(f"logs/*-{job}.out")]
-        return "".join(path.read_text() for path in logs)
+        return "".join(path.read_text() for path in self._logs(f"*-{job}.out"))
+
+    def _logs(self, pattern: str) -> list[Path]:
+        return sorted([*self.home.glob(f"logs/{pattern}"), *self.study.glob(f"logs/{pattern}")])
 
     def finished(self, job: str) -> None:
         """Wait for a job that has to succeed."""
         state = self.slurm.wait(job)
-        assert state == "COMPLETED", f"{state}\n{self.log(job)}"
+        ends = [f"{path.name}\n" + "\n".join(path.read_text().splitlines()[-8:]) for path in self._logs("*.out")]
+        assert state == "COMPLETED", f"job {job} is {state}\n" + "\n\n".join(ends)
 
 
 @pytest.fixture
@@ -83,23 +86,25 @@ def project(slurm: Slurm, tmp_path: Path) -> Project:
     return Project(tmp_path, slurm)
 
 
-def simtool(*arguments: str | Path, cwd: Path | None = None) -> None:
-    """Run simtool as a person would, outside of SLURM."""
-    done = _run(arguments, cwd)
+def simtool(*arguments: str | Path, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> None:
+    """Run simtool as a person would, outside of SLURM, with ``more`` in its environment."""
+    done = _run(arguments, cwd, more or {})
     assert done.returncode == 0, f"{arguments}\n{done.stderr}"
 
 
 def refused(*arguments: str | Path, cwd: Path | None = None) -> str:
     """Run simtool where it has to fail, and give its one line."""
-    done = _run(arguments, cwd)
+    done = _run(arguments, cwd, {})
     assert done.returncode == 1, f"{arguments}\n{done.stderr}"
     return done.stderr.splitlines()[-1]
 
 
-def _run(arguments: Sequence[str | Path], cwd: Path | None) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+def _run(
+    arguments: Sequence[str | Path], cwd: Path | None, more: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")} | {**more}
     words = [ENVIRONMENT / "bin" / "simtool", *arguments]
-    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,8 @@ def test_a_stage_is_short_named_after_its_file_and_names_no_site(path: Path) -> 
     assert directives["job-name"] == path.stem
     assert directives["output"].startswith("logs/%x-")
     assert {"time", "cpus-per-task", "mem-per-cpu"} <= directives.keys()
+    # Without it, srun starts a task on every core of a node that a job has for itself.
+    assert (directives.get("ntasks") or directives.get("ntasks-per-node")) == "1"
     assert not {"account", "partition", "constraint", "qos", "mail-user"} & directives.keys()
     assert len(text.splitlines()) <= 35
     assert path.stat().st_mode & 0o111
