@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from simtool.images.holdout import Holdout
     from simtool.images.training import Classes, TrainingImages
     from simtool.models.classifier.config import ClassifierConfig
+    from simtool.models.classifier.presets import Preset
     from simtool.models.training.outcome import Result
-    from simtool.models.training.settings import Settings
     from simtool.tables.images import Images
 
 __all__ = ["train_resnet"]
@@ -26,7 +28,7 @@ def train_resnet(
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")],
     preset: Annotated[str, typer.Option(help="study, fine-tune or tiny; options change its values.")] = "study",
     architecture: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A network of keras.applications. [the preset's: ResNet50]")
+        str | None, typer.Option(metavar="NAME", help="A network of keras.applications, or ResNet20. [the preset's]")
     ] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Height and width in pixels. [the preset's]")] = None,
     recipe: Annotated[str | None, typer.Option(help="Preprocessing. [the preset's, or the architecture's]")] = None,
@@ -85,51 +87,79 @@ def train_resnet(
     if preset not in PRESETS:
         raise typer.BadParameter(f"the presets are {', '.join(PRESETS)}, not {preset}", param_hint="--preset")
     chosen = PRESETS[preset]
+    of_model, of_training = _sorted(change or ())
     config = chosen.config.changed(
-        architecture=architecture,
-        recipe=recipe,
-        size=size,
-        augmentation=augmentation,
-        margin=margin,
-        pretrained=True if weights is not None and pretrained is None else pretrained,
-        label_smoothing=label_smoothing,
-        rate_decay=rate_decay,
+        **{
+            "architecture": architecture,
+            "recipe": recipe,
+            "size": size,
+            "augmentation": augmentation,
+            "margin": margin,
+            "pretrained": True if weights is not None and pretrained is None else pretrained,
+            "label_smoothing": label_smoothing,
+            "rate_decay": rate_decay,
+            **of_model,
+        }
     )
-    settings = (
-        chosen.settings.changed(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            precision=precision,
-            max_minutes=max_minutes,
-            seed=seed,
-        )
-    ).overridden(change or ())
+    settings = chosen.settings.changed(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        precision=precision,
+        max_minutes=max_minutes,
+        seed=seed,
+    ).overridden(of_training)
+    plan = replace(chosen, config=config, settings=settings, validation=validation or chosen.validation)
     with stage("train-resnet") as run:
         table = read_images(images)
         run.read(images, f"{len(table):,} images")
         classes = Classes(table)
-        holdout = hold_out(table, validation or chosen.validation, seed)
+        holdout = hold_out(table, plan.validation, settings.seed)
         check_classes(classes, holdout)
         if dry_run:
-            _describe(config, settings, classes, holdout, as_json)
+            _describe(plan, classes, holdout, as_json)
             return
-        _train(run, images, out, table, classes, holdout, config, settings, weights, restart, skip_bad, scratch)
+        data = _decoded(images, table, classes, holdout, plan, skip_bad, scratch)
+        _train(run, plan, classes, data, out, weights, restart)
 
 
-def _describe(config: ClassifierConfig, settings: Settings, classes: Classes, holdout: Holdout, as_json: bool) -> None:
+def _sorted(changes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Changes of the model, whose values become numbers, and those of the training."""
+    from simtool.models.classifier.config import ClassifierConfig
+
+    defaults = ClassifierConfig().to_json()
+    of_model: dict[str, Any] = {}
+    of_training = []
+    for change in changes:
+        name, _, value = change.partition("=")
+        known = name.strip().replace("-", "_")
+        if isinstance(defaults.get(known), float):
+            try:
+                of_model[known] = float(value)
+            except ValueError:
+                raise typer.BadParameter(f"{name} is a number, not {value}", param_hint="--set") from None
+        elif known in defaults:
+            raise typer.BadParameter(f"{name} has an option of its own", param_hint="--set")
+        else:
+            of_training.append(change)
+    return of_model, of_training
+
+
+def _describe(plan: Preset, classes: Classes, holdout: Holdout, as_json: bool) -> None:
     """What would be trained."""
     import json
 
     from simtool.models.classifier.footprint import training_bytes
     from simtool.models.classifier.network import build, count_parameters
 
+    config, settings = plan.config, plan.settings
     network = build(config, len(classes.names))
     decoded = config.decoded.dimension * (len(holdout.train) + len(holdout.validation))
     facts: dict[str, Any] = {
         "classes": len(classes.names),
         "training_images": len(holdout.train),
         "validation_images": len(holdout.validation),
+        "validation": plan.validation,
         "trainable_parameters": count_parameters(network),
         "parameters": network.count_params(),
         "peak_bytes": training_bytes(network, settings, decoded),
@@ -154,51 +184,51 @@ def _describe(config: ClassifierConfig, settings: Settings, classes: Classes, ho
 
 
 def _train(
-    run: Stage,
-    images: Path,
-    out: Path,
-    table: Images,
-    classes: Classes,
-    holdout: Holdout,
-    config: ClassifierConfig,
-    settings: Settings,
-    weights: Path | None,
-    restart: bool,
-    skip_bad: bool,
-    scratch: Path | None,
+    run: Stage, plan: Preset, classes: Classes, data: TrainingImages, out: Path, weights: Path | None, restart: bool
 ) -> None:
     from simtool.models.training.devices import open_devices
     from simtool.models.training.loop import train
+    from simtool.models.training.outcome import Diverged
     from simtool.models.training.precision import layer_precision
 
     devices = open_devices()
     from simtool.models.classifier.model import Classifier
     from simtool.models.classifier.network import build, load_backbone
     from simtool.models.classifier.task import Classification
-    from simtool.models.folder import completed_folder
+    from simtool.models.folder import MANIFEST, completed_folder
 
-    data = _decoded(images, table, classes, holdout, config, settings, skip_bad, scratch)
-    with devices.scope(), layer_precision(settings.precision):
+    config, provenance = plan.config, run.provenance()
+    with devices.scope(), layer_precision(plan.settings.precision):
         import keras
 
-        keras.utils.set_random_seed(settings.seed)
+        keras.utils.set_random_seed(plan.settings.seed)
         network = build(config, len(classes.names))
         if config.pretrained:
             load_backbone(network, config, weights)
         task = Classification(network, config)
-    result = train(
-        task,
-        data,
-        settings,
-        out,
-        devices,
-        {"model": config.to_json(), "classes": list(classes.names), "images": len(table)},
-        restart,
-    )
-    if devices.chief:
-        with completed_folder(out) as folder:
-            Classifier(config, network, classes.names).save(folder, run.provenance())
-        run.wrote(out, _summary(result, config, len(classes.names)))
+
+    def save(result: Result) -> None:
+        if devices.chief:
+            with completed_folder(out) as folder:
+                Classifier(config, network, classes.names).save(folder, provenance)
+            run.wrote(out, _summary(result, config, len(classes.names)))
+
+    configuration = {
+        "model": config.to_json(),
+        "classes": list(classes.names),
+        "validation": plan.validation,
+        "images": provenance.inputs[0].sha256,
+    }
+    try:
+        result = train(task, data, plan.settings, out, devices, configuration, restart)
+    except Diverged as failure:
+        if failure.result is not None:
+            save(failure.result)
+        raise
+    if not result.new_steps and (out / MANIFEST).is_file():
+        console.note(f"left   {out}: its training is complete; --restart begins anew")
+    else:
+        save(result)
 
 
 def _decoded(
@@ -206,8 +236,7 @@ def _decoded(
     table: Images,
     classes: Classes,
     holdout: Holdout,
-    config: ClassifierConfig,
-    settings: Settings,
+    plan: Preset,
     skip_bad: bool,
     scratch: Path | None,
 ) -> TrainingImages:
@@ -219,12 +248,12 @@ def _decoded(
     check_files(table.image_id, paths)
     bad: list[BadImage] = []
     with console.progress("decoding", len(table), "images") as bar:
-        pixels = decode_all(table, paths, config.decoded, "nearest", scratch, bar, bad if skip_bad else None)
+        pixels = decode_all(table, paths, plan.config.decoded, "nearest", scratch, bar, bad if skip_bad else None)
     if bad:
         console.warn(described(bad))
         rows = {str(name): row for row, name in enumerate(table.image_id)}
         holdout = holdout.without([rows[image.image_id] for image in bad])
-    return TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
+    return TrainingImages(pixels, holdout, plan.settings.batch_size, plan.settings.seed, classes.labels)
 
 
 def _summary(result: Result, config: ClassifierConfig, classes: int) -> str:

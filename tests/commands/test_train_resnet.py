@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simtool.models.registry import load_model
+from simtool.tables.embeddings import open_embeddings
+from tests.photographs import write_table
+
+Simtool = Callable[..., Any]
+COUNT = 12
+#: A classifier that is trained in a moment.
+SMALL = ("--preset", "tiny", "--size", "8", "--batch-size", "4", "--epochs", "2", "--validation", "0.3")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs of two classes and their table, and later a classifier, which tests leave as they are."""
+    home = tmp_path_factory.mktemp("home")
+    write_table(home, COUNT, class_id=[3, 9] * 6, class_name=["wren", "robin"] * 6, split=["train", "test"] * 6)
+    return home
+
+
+@pytest.fixture
+def resnet(simtool: Simtool, home: Path) -> Path:
+    """A classifier that was trained on them for two epochs."""
+    if not (home / "resnet" / "model.json").exists():
+        assert simtool("train-resnet", home / "images.parquet", "--out", home / "resnet", *SMALL).code == 0
+    return home / "resnet"
+
+
+def test_training_makes_a_model_folder_with_its_log(simtool: Simtool, home: Path, resnet: Path) -> None:
+    shown = simtool("show", resnet)
+    assert shown.code == 0
+    assert shown.out.startswith(f"{resnet}: a valid model, kind classifier\n")
+    rows = list(csv.DictReader((resnet / "training" / "log.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    manifest = json.loads((resnet / "model.json").read_text())
+    assert manifest["settings"]["classes"] == ["wren", "robin"]
+    assert manifest["command"][:2] == ["train-resnet", str(home / "images.parquet")]
+
+
+def test_its_layers_become_tables_in_one_pass(simtool: Simtool, home: Path, resnet: Path) -> None:
+    outs = {layer: home / f"{layer}.parquet" for layer in ("penultimate", "logits", "final")}
+    options = [part for layer, out in outs.items() for part in ("--layer", layer, "--out", out)]
+    assert simtool("embed", home / "images.parquet", "--model", resnet, *options).code == 0
+    vectors = {layer: open_embeddings(out).read() for layer, out in outs.items()}
+    assert {layer: found.shape for layer, found in vectors.items()} == {
+        "penultimate": (COUNT, 64),
+        "logits": (COUNT, 2),
+        "final": (COUNT, 2),
+    }
+    np.testing.assert_allclose(vectors["final"].sum(axis=1), 1, rtol=1e-5)
+    assert open_embeddings(outs["final"]).info.name == "ResNet20 final"
+
+
+def test_a_complete_training_is_left_and_can_be_begun_anew(simtool: Simtool, home: Path, resnet: Path) -> None:
+    before = (resnet / "model.json").read_bytes()
+    again = simtool("train-resnet", home / "images.parquet", "--out", resnet, *SMALL)
+    assert again.code == 0
+    assert f"left   {resnet}: its training is complete; --restart begins anew" in again.err
+    assert (resnet / "model.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("other", [("--validation", "0.5"), ("--set", "statistics=0.5"), ("--seed", "1")])
+def test_another_training_does_not_go_on_in_its_folder(
+    simtool: Simtool, home: Path, resnet: Path, other: tuple[str, str]
+) -> None:
+    ran = simtool("train-resnet", home / "images.parquet", "--out", resnet, *SMALL, *other)
+    assert ran.code == 1
+    assert "--restart" in ran.err
+    assert load_model(resnet).weights is not None
+
+
+def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> None:
+    options = ("--preset", "tiny", "--set", "statistics=0.5", "--set", "clip-norm=2", "--seed", "7")
+    ran = simtool("train-resnet", home / "images.parquet", "--out", home / "no", *options, "--dry-run", "--json")
+    assert ran.code == 0
+    found = json.loads(ran.out)
+    assert found["trainable_parameters"] == 271_954
+    assert (found["training_images"], found["validation_images"], found["validation"]) == (10, 2, "0.2")
+    assert (found["model"]["statistics"], found["training"]["clip_norm"], found["training"]["seed"]) == (0.5, 2, 7)
+    assert found["peak_bytes"] > 1 << 20
+    assert not (home / "no").exists()
+    table = simtool("train-resnet", home / "images.parquet", "--out", home / "no", *options, "--dry-run")
+    assert "trainable-parameters" in table.out
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "complaint"),
+    [
+        (("--preset", "huge"), 2, "the presets are study, fine-tune, tiny, not huge"),
+        (("--set", "statistics=much"), 2, "statistics is a number, not much"),
+        (("--set", "size=9"), 2, "size has an option of its own"),
+        (("--set", "speed=9"), 1, "there is no setting speed"),
+        (("--size", "7"), 1, "ResNet20 sees images of at least 8 pixels, not 7"),
+        (("--validation", "split"), 1, "1 of 2 classes have no image to train on, robin among them"),
+        (("--pretrained",), 1, "ResNet20 has no ImageNet weights"),
+        (("--weights", "absent.h5"), 1, "absent.h5: no such file of weights"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_a_line(
+    simtool: Simtool, home: Path, tmp_path: Path, options: tuple[str, ...], code: int, complaint: str
+) -> None:
+    ran = simtool("train-resnet", home / "images.parquet", "--out", tmp_path / "no", *SMALL, *options)
+    assert ran.code == code
+    assert complaint in " ".join(ran.err.replace("│", " ").split())
+    assert not (tmp_path / "no" / "model.json").exists()
+
+
+def test_a_corrupt_photograph_is_named_or_left_out(simtool: Simtool, tmp_path: Path) -> None:
+    write_table(tmp_path, COUNT, class_id=[0, 1] * 6, class_name=["wren", "robin"] * 6)
+    (tmp_path / "photographs" / "3.jpg").write_bytes(b"no photograph")
+    command = ("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL)
+    ran = simtool(*command)
+    assert ran.code == 1
+    assert "bird-3" in ran.err
+    ran = simtool(*command, "--skip-bad")
+    assert ran.code == 0
+    assert "left out 1 images: bird-3" in ran.err
+
+
+def test_photographs_without_a_class_are_refused(simtool: Simtool, tmp_path: Path) -> None:
+    write_table(tmp_path, 3)
+    ran = simtool("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL)
+    assert ran.code == 1
+    assert "3 of 3 images have no class, the first is bird-0" in ran.err
