@@ -11,6 +11,7 @@ import typer
 
 from simtool import __version__, console
 from simtool.commands import (
+    compress,
     demo,
     embed,
     fetch_cub,
@@ -47,6 +48,7 @@ app.command("fit-pca", short_help="Fit principal components to images")(fit_pca.
 app.command("train-resnet", short_help="Train a classifier of photographs")(train_resnet.train_resnet)
 app.command("train-glow", short_help="Train Glow, a normalizing flow, on photographs")(train_glow.train_glow)
 app.command("embed", short_help="Turn images into a table of vectors")(embed.embed)
+app.command("compress", short_help="Turn vectors into their principal components")(compress.compress)
 app.command("sample", short_help="Draw what a trained Glow imagines")(sample.sample)
 app.command("score", short_help="Predict judgments from distances of vectors")(score.score)
 app.command("report", short_help="Say how well each model predicts the judgments")(report.report)

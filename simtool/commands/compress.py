@@ -1,0 +1,68 @@
+"""``simtool compress``: vectors become their principal components."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simtool.commands.stage import stage
+
+__all__ = ["compress"]
+
+
+def compress(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of embeddings.")],
+    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The table of embeddings to write.")],
+    components: Annotated[int, typer.Option(min=1, help="How many to keep.")] = 100,
+    fit: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="Fit to these vectors of the same model instead, of more images, say."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The label in reports. [TABLE's, PCA K]")] = None,
+    scratch: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For scratch files. [TMPDIR]")] = None,
+) -> None:
+    """Project the vectors of any model on their principal components.
+
+    The components are exact, as those of fit-pca. What a network has found may predict judgments
+    better in few dimensions, or just as well.
+
+    \b
+    Example:
+      simtool compress stimuli-latents.parquet --fit cub-latents.parquet --components 100 \\
+          --out latents-pca.parquet
+    """
+    import tempfile
+
+    import numpy as np
+
+    from simtool.models.errors import ModelError
+    from simtool.models.pca.fit import fit_components
+    from simtool.tables.embeddings import EmbeddingInfo, EmbeddingWriter, open_embeddings
+
+    if out.resolve() in [path.resolve() for path in (table, fit) if path is not None]:
+        raise typer.BadParameter("--out is a table that is read")
+    with stage("compress") as run:
+        source = open_embeddings(table)
+        known = source if fit is None else open_embeddings(fit)
+        for path, one in {table: source, fit or table: known}.items():
+            run.read(path, f"{len(one):,} vectors of {one.info.dimension:,} values ({one.info.name})")
+        if (known.info.dimension, known.info.model) != (source.info.dimension, source.info.model):
+            raise ModelError(
+                f"{fit} and {table} hold vectors of two models; components of one say nothing of the other"
+            )
+        blocks = (block for _, block in known.batches())
+        folder = scratch or Path(tempfile.gettempdir())
+        found = fit_components(blocks, len(known), known.info.dimension, components, folder)
+        rows = found.components.read_rows(len(found.variance)).astype(np.float64)
+        info = EmbeddingInfo(
+            name=name or f"{source.info.name}, PCA {len(rows)}",
+            dimension=len(rows),
+            preprocessing=source.info.preprocessing,
+            model=source.info.model,
+        )
+        with EmbeddingWriter(out, info, run.provenance()) as writer:
+            for where, block in source.batches(np.float64):
+                writer.write(source.image_id[where], ((block - found.mean) @ rows.T).astype(np.float32))
+        run.wrote(out, f"{len(source):,} vectors of {len(rows):,} values, {found.explained(len(rows)):.4f} of variance")

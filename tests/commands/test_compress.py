@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from simtool.tables.embeddings import open_embeddings, write_embeddings
+from simtool.tables.provenance import Provenance
+
+Simtool = Callable[..., Any]
+FEW, MANY = (np.random.default_rng(seed).standard_normal((rows, 7)).astype("f") for seed, rows in ((0, 9), (1, 30)))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for name, vectors in {"few": FEW, "many": MANY, "other": MANY[:, :5]}.items():
+        ids = [f"{name}-{row}" for row in range(len(vectors))]
+        write_embeddings(tmp_path / f"{name}.parquet", ids, vectors, Provenance.of(["test"], []), "net")
+    return tmp_path
+
+
+def test_vectors_become_their_components(simtool: Simtool, home: Path) -> None:
+    ran = simtool("compress", home / "few.parquet", "--components", 3, "--out", home / "out.parquet")
+    assert ran.code == 0
+    table, full = open_embeddings(home / "out.parquet"), PCA(3, svd_solver="full").fit(FEW.astype(float))
+    np.testing.assert_allclose(table.read(), full.transform(FEW), atol=1e-5)
+    assert (table.info.name, table.image_id[0]) == ("net, PCA 3", "few-0")
+    assert f"{full.explained_variance_ratio_.sum():.4f} of variance" in ran.err
+
+
+def test_components_can_be_those_of_other_vectors(simtool: Simtool, home: Path) -> None:
+    options = ("--fit", home / "many.parquet", "--components", 2, "--out", home / "out.parquet", "--name", "mine")
+    assert simtool("compress", home / "few.parquet", *options).code == 0
+    table, full = open_embeddings(home / "out.parquet"), PCA(2, svd_solver="full").fit(MANY.astype(float))
+    np.testing.assert_allclose(table.read(), full.transform(FEW), atol=1e-5)
+    assert table.info.name == "mine"
+
+
+def test_vectors_of_two_models_do_not_mix(simtool: Simtool, home: Path) -> None:
+    options = ("--fit", home / "other.parquet", "--out", home / "out.parquet")
+    ran = simtool("compress", home / "few.parquet", *options)
+    assert ran.code == 1
+    assert "hold vectors of two models" in ran.err
+    assert not (home / "out.parquet").exists()
+
+
+def test_a_table_is_not_replaced_by_its_own_components(simtool: Simtool, home: Path) -> None:
+    assert simtool("compress", home / "few.parquet", "--out", home / "few.parquet").code == 2
+    assert open_embeddings(home / "few.parquet").info.dimension == 7
