@@ -9,6 +9,7 @@
 #SBATCH --mem-per-cpu=4G
 #SBATCH --gres=gpu:1
 #SBATCH --requeue
+set -euo pipefail
 # shellcheck source=common.sh
 source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
 

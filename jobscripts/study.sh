@@ -2,6 +2,7 @@
 # Submit the whole study: every stage that is not finished, each to start after those that it needs.
 #   jobscripts/study.sh [--dry-run] [options of sbatch, for every job]
 # Run it again whenever you like: what is finished is skipped, what is queued is left alone, what failed is submitted.
+set -euo pipefail
 JOBSCRIPTS=$(cd "$(dirname "$0")" && pwd)
 export JOBSCRIPTS
 declare -A OPTIONS=() # of single stages, which site.env may give

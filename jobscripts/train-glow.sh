@@ -11,6 +11,7 @@
 #SBATCH --gres=gpu:1
 #SBATCH --requeue
 #SBATCH --signal=USR1@300
+set -euo pipefail
 # shellcheck source=common.sh
 source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
 

@@ -54,6 +54,7 @@ def test_a_stage_is_short_named_after_its_file_and_names_no_site(path: Path) -> 
     # Without it, srun starts a task on every core of a node that a job has for itself.
     assert (directives.get("ntasks") or directives.get("ntasks-per-node")) == "1"
     assert not {"account", "partition", "constraint", "qos", "mail-user"} & directives.keys()
+    assert "set -euo pipefail" in text.splitlines()
     assert len(text.splitlines()) <= 35
     assert path.stat().st_mode & 0o111
 
