@@ -57,7 +57,9 @@ def _shard(text: str | None) -> Shard | None:
 
 def embed(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images.")],
-    model: Annotated[str, typer.Option(metavar="pixels|MODEL", help="pixels, or a model folder.")],
+    model: Annotated[
+        str, typer.Option(metavar="pixels|MODEL", help="pixels, a model folder, or a .keras file from elsewhere.")
+    ],
     out: Annotated[
         list[Path],
         typer.Option("--out", metavar="TABLE", help="The table of embeddings to write; with --shard a folder."),
@@ -71,11 +73,19 @@ def embed(
         typer.Option(min=0, help="Of Glow's posterior: the same variance for all dimensions. [measured for each]"),
     ] = None,
     components: Annotated[int | None, typer.Option(min=1, help="Of a PCA: only the first few. [all]")] = None,
-    size: Annotated[int | None, typer.Option(min=1, help="Of pixels: height and width. [the recipe's: 128]")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Of pixels, or a .keras file: height and width. [the recipe's]")
+    ] = None,
     crop: Annotated[
         float | None, typer.Option(help="Of pixels: central part of each side that is kept. [the recipe's: 0.8]")
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Of pixels: study, or square (keeps the aspect). [study]")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Of pixels: study, or square (keeps the aspect); of a .keras file: its preprocessing."),
+    ] = None,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run code that a .keras file holds (Lambda layers).")
+    ] = False,
     split: Annotated[str, typer.Option(help="Embed this split of the table only: train or test.")] = "all",
     shard: Annotated[
         str | None,
@@ -108,6 +118,7 @@ def embed(
       simtool embed cub/images.parquet --model pca --shard 3/16 --out pca-1000
       simtool embed cub/images.parquet --model glow --layer latent --out latent.parquet \\
           --layer posterior --out posterior.parquet
+      simtool embed cub/images.parquet --model birds.keras --recipe caffe --out birds.parquet
     """
     from simtool.images.pipeline import check_files, described, stream
     from simtool.models.folder import MANIFEST
@@ -131,10 +142,11 @@ def embed(
         run.read(images, f"{len(table):,} images" + ("" if part is None else f" of part {part}"))
         paths = image_paths(images, table)
         check_files(table.image_id, paths)
-        embedder = _model(model, components, {"--recipe": recipe, "--size": size, "--crop": crop})
+        embedder = _model(model, components, {"--recipe": recipe, "--size": size, "--crop": crop}, trust_code)
         tables = [_described(embedder, *one) for one in zip(layers, out, names, strict=True)]
         if model != PIXELS:
-            run.read(Path(model), listed([one.info.name for one in tables]), [Path(model) / MANIFEST])
+            origins = [Path(model)] if _is_file(model) else [Path(model) / MANIFEST]
+            run.read(Path(model), listed([one.info.name for one in tables]), origins)
         origin = run.provenance()
         if part is not None and not (tables := _stale(tables, table, origin, float16)):
             return
@@ -222,18 +234,31 @@ def _write(
             writer.skip([image.image_id for image in bad])
 
 
-def _model(choice: str, components: int | None, of_pixels: dict[str, Any]) -> Model:
+def _is_file(choice: str) -> bool:
+    """Whether the model is a file from elsewhere, and not a model folder."""
+    return choice.endswith(".keras") and not Path(choice).is_dir()
+
+
+def _model(choice: str, components: int | None, of_pixels: dict[str, Any], trust_code: bool) -> Model:
     """The model that the options ask for."""
     from simtool.images.recipes import named_recipe
     from simtool.models.pixels import Pixels
     from simtool.models.registry import load_model
 
     given = [option for option, value in of_pixels.items() if value is not None]
-    if choice != PIXELS and given:
+    if trust_code and not _is_file(choice):
+        raise typer.BadParameter("--trust-code is for .keras files; a model folder holds no code")
+    if choice != PIXELS and not _is_file(choice) and given:
         raise typer.BadParameter(f"{listed(given)} is for --model pixels; a model folder has its own preprocessing")
     loaded: Model
-    if choice == PIXELS:
-        recipe, size, crop = of_pixels.values()
+    recipe, size, crop = of_pixels.values()
+    if _is_file(choice):
+        from simtool.models.classifier.keras_file import load_keras_file
+
+        if recipe is None:
+            raise typer.BadParameter("a .keras file does not say how it wants photographs: name a --recipe")
+        loaded = load_keras_file(Path(choice), named_recipe(recipe).adjusted(None, crop), size, trust_code)
+    elif choice == PIXELS:
         loaded = Pixels(named_recipe(recipe or "study").adjusted(size, crop))
     else:
         loaded = load_model(Path(choice))

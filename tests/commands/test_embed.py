@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from simtool.images.recipes import Recipe, named_recipe
+from simtool.images.tensors import transform
 from simtool.models.registry import load_model
 from simtool.tables.embeddings import Segment, open_embeddings
 from simtool.tables.provenance import sha256_of
+from simtool.tensorflow import load_tensorflow
 from tests.photographs import prepared, write_table
 
 Simtool = Callable[..., Any]
@@ -358,3 +361,24 @@ def test_an_unwritable_place_is_found_before_the_work(simtool: Simtool, home: Pa
         assert ran.code == 1
         assert ran.err.splitlines()[-1].startswith("error: ")
         assert "decod" not in ran.err
+
+
+def test_a_keras_file_from_elsewhere_is_embedded_with_a_recipe(simtool: Simtool, tmp_path: Path) -> None:
+    load_tensorflow()
+    import keras
+
+    images, path = write_table(tmp_path, 3), tmp_path / "birds.keras"
+    network = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    network.save(path)
+    command = ("embed", images, "--model", path, "--layer", "final", "--out", tmp_path / "final.parquet")
+    refused = simtool(*command)
+    assert refused.code == 2
+    assert "name a --recipe" in refused.err
+    assert simtool(*command, "--recipe", "symmetric").code == 0
+    table = open_embeddings(tmp_path / "final.parquet")
+    prepare = transform(named_recipe("symmetric").adjusted(6))
+    pixels = [prepare(np.array(Image.open(tmp_path / f"photographs/{row}.jpg"))) for row in range(3)]
+    np.testing.assert_allclose(table.read(), network(np.stack(pixels)).numpy(), atol=1e-5)
+    assert (table.info.name, table.info.model) == ("birds final", sha256_of(path))
+    other = simtool("embed", images, "--model", "pixels", "--out", tmp_path / "pixels.parquet", "--trust-code")
+    assert (other.code, "--trust-code is for .keras files" in other.err) == (2, True)
