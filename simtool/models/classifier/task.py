@@ -17,6 +17,8 @@ __all__ = ["Classification"]
 
 #: How many guesses count for ``top_5``.
 _GUESSES = 5
+#: The purpose of the draws for dropout; augmentation has taken those below.
+_DROPOUT = 100
 
 
 class Classification(Task):
@@ -32,7 +34,10 @@ class Classification(Task):
     def __init__(self, network: Any, config: ClassifierConfig) -> None:
         self.network, self.config = network, config
         self.variables = list(network.trainable_variables)
-        self.state = list(network.non_trainable_variables)
+        # What is not a real number is the state of random generators (dropout); draws take their place.
+        fixed = network.non_trainable_variables
+        self.state = [variable for variable in fixed if "float" in str(variable.dtype)]
+        self._generators = [variable for variable in fixed if "float" not in str(variable.dtype)]
         self.multipliers = None if config.rate_decay == 1 else rate_multipliers(network, config.rate_decay)
         self._colors = transform_colors(config.preparation)
         self._augmentation = AUGMENTATIONS[config.augmentation]
@@ -41,11 +46,26 @@ class Classification(Task):
         """Cross-entropy with smoothed labels. See :meth:`Task.loss`."""
         tf = load_tensorflow()
         shown = _resized(augment(batch["image"], self._augmentation, draws), self.config.size)
-        logits = tf.cast(self.network(self._colors(shown), training=True), tf.float32)
+        logits = tf.cast(self._trained(self._colors(shown), draws.fold(_DROPOUT)), tf.float32)
         smoothing, classes = self.config.label_smoothing, logits.shape[-1]
         target = (1 - smoothing) * tf.one_hot(batch["label"], classes) + smoothing / classes
         loss = tf.nn.softmax_cross_entropy_with_logits(target, logits)
         return loss, {"top_1": _hits(logits, batch["label"], 1)}
+
+    def _trained(self, images: Any, draws: Draws) -> Any:
+        """The network's output in training. What it drops out depends on the step alone, so that it can be resumed."""
+        if not self._generators:
+            return self.network(images, training=True)
+        tf = load_tensorflow()
+        import keras
+
+        seeds = [tf.cast(draws.fold(number).seed, generator.dtype) for number, generator in enumerate(self._generators)]
+        with keras.StatelessScope(list(zip(self._generators, seeds, strict=True))) as scope:
+            output = self.network(images, training=True)
+        for variable in self.state:
+            if (value := scope.get_current_value(variable)) is not None:
+                variable.assign(value)
+        return output
 
     def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
         """Cross-entropy in nats and accuracy, of photographs as they are. See :meth:`Task.evaluate`."""
