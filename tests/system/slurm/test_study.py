@@ -39,6 +39,7 @@ def toy_study(project: Project, toys: Path) -> Project:
     options = {name: " ".join(arguments[1:]) for name, arguments in MODELS.items()}
     project.configure(
         *(f"IMAGES={IMAGES}", f"STIMULI={IMAGES}", "TRIALS=birds/trials.parquet", "SHARDS=2"),
+        f"LOCAL={project.home / 'local'}",
         *(f'{name.upper()}="{option}"' for name, option in options.items()),
         f"EMBED=({' '.join(json.dumps(line) for line in EMBED)})",
         f'DISTANCES="--distance mse" SEGMENTED="{" ".join(SEGMENTED)}" SEGMENT_DISTANCES="--distance cosine/segments"',
@@ -81,5 +82,7 @@ def test_the_study_gives_the_figures_of_the_same_chain_by_hand(toy_study: Projec
     by_hand(tmp_path / "by hand", toys)
     toy_study.finished(jobs["report"])
     assert rows(toy_study.study) == rows(tmp_path / "by hand")
+    copies = list((toy_study.home / "local").glob("simtool-*/birds/images.parquet"))
+    assert len(copies) == 2, "both trainings read copies on the node's own disk"
     finished = submitted(toy_study.submit_study(*options))
     assert {finished[stage] for stage in jobs} == {"-"}
