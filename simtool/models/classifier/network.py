@@ -127,7 +127,12 @@ def assign_arrays(network: Any, arrays: Iterable[tuple[str, NDArray[Any]]]) -> N
 
 
 def _named(network: Any) -> dict[str, Any]:
-    return {f"{layer.name}/{weight.name}": weight for layer in network.layers for weight in layer.weights}
+    # What Keras calls variable_12, it counts over the whole program.
+    return {
+        f"{layer.name}/{place if weight.name.startswith('variable') else weight.name}": weight
+        for layer in network.layers
+        for place, weight in enumerate(layer.weights)
+    }
 
 
 def rate_multipliers(network: Any, decay: float) -> list[float]:

@@ -34,10 +34,10 @@ class Classification(Task):
     def __init__(self, network: Any, config: ClassifierConfig) -> None:
         self.network, self.config = network, config
         self.variables = list(network.trainable_variables)
-        # What is not a real number is the state of random generators (dropout); draws take their place.
+        # Draws take the place of random generators (dropout), whose state is two whole numbers.
         fixed = network.non_trainable_variables
         self.state = [variable for variable in fixed if "float" in str(variable.dtype)]
-        self._generators = [variable for variable in fixed if "float" not in str(variable.dtype)]
+        self._generators = [variable for variable in fixed if "int" in str(variable.dtype) and variable.shape == (2,)]
         self.multipliers = None if config.rate_decay == 1 else rate_multipliers(network, config.rate_decay)
         self._colors = transform_colors(config.preparation)
         self._augmentation = AUGMENTATIONS[config.augmentation]
