@@ -106,7 +106,7 @@ def test_what_is_no_model_folder_is_an_error(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
     written(tmp_path, a=b"1")
-    with pytest.raises(ModelError, match="unknown kind of model net; this program knows .*pca"):
+    with pytest.raises(ModelError, match=r"unknown kind of model net; this program knows .*pca"):
         load_model(tmp_path)
 
 
