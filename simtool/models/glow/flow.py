@@ -124,7 +124,7 @@ class Flow:
     def to_arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
         """Name and value of each weight and each constant, one at a time."""
         for name, variable in chain(self.variables.items(), self.constants.items()):
-            yield name, ops.convert_to_numpy(variable)
+            yield name, variable.numpy()
 
     def _hold(self, arrays: dict[str, NDArray[Any]], dtype: str) -> None:
         """Make the variables; each array is let go of as soon as its variable holds it."""

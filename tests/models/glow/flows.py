@@ -50,9 +50,12 @@ def perturb(flow: Flow, amount: float = 1.0, seed: int = 0) -> Flow:
     return flow
 
 
-def trained(config: FlowConfig, seed: int = 0, dtype: str = "float32", batch: int = 32) -> Flow:
-    """A flow with all weights off their start, its activations in the range that training keeps them in."""
-    flow = perturb(Flow(config, seed, dtype), seed=seed)
+def trained(config: FlowConfig, seed: int = 0, dtype: str = "float32", amount: float = 1.0, batch: int = 64) -> Flow:
+    """A flow with all weights off their start, its activations in the range that training keeps them in.
+
+    The batch should give more pixels at the deepest level than that has channels.
+    """
+    flow = perturb(Flow(config, seed, dtype), amount, seed)
     initialize(flow, [images(config, batch, seed + 1)])
     return flow
 
