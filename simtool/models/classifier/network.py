@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,8 +69,10 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
         ) from failure
     if weights is not None:
         _load(source, weights, config)
-    for layer in filter(lambda layer: layer.weights, source.layers):
-        network.get_layer(layer.name).set_weights(layer.get_weights())
+    # Side by side: names that Keras gives itself differ from one building to the next.
+    for target, layer in zip(network.layers, source.layers, strict=False):
+        if layer.weights:
+            target.set_weights(layer.get_weights())
 
 
 def _backbone(config: ClassifierConfig, published: bool = False) -> Any:
@@ -127,12 +131,18 @@ def assign_arrays(network: Any, arrays: Iterable[tuple[str, NDArray[Any]]]) -> N
 
 
 def _named(network: Any) -> dict[str, Any]:
-    # What Keras calls variable_12, it counts over the whole program.
-    return {
-        f"{layer.name}/{place if weight.name.startswith('variable') else weight.name}": weight
-        for layer in network.layers
-        for place, weight in enumerate(layer.weights)
-    }
+    # What Keras itself names (variable_12, conv2d_7), it counts over the whole program: here, over the network.
+    found: dict[str, Any] = {}
+    seen: Counter[str] = Counter()
+    for layer in filter(lambda layer: layer.weights, network.layers):
+        kind = type(layer).__name__.lower()
+        name = layer.name
+        if re.fullmatch(rf"{kind}(_\d+)?", name.replace("_", "", name.count("_") - bool(re.search(r"_\d+$", name)))):
+            seen[kind] += 1
+            name = f"{kind}-{seen[kind]}"
+        for place, weight in enumerate(layer.weights):
+            found[f"{name}/{place if weight.name.startswith('variable') else weight.name}"] = weight
+    return found
 
 
 def rate_multipliers(network: Any, decay: float) -> list[float]:
