@@ -55,7 +55,7 @@ def forward(
     if mode == "plain" and (loops is None or _depth(prepared) <= _WRITTEN_OUT):
         y, log_det = _written_out(prepared, x, config)
     elif loops is not None:
-        y, log_det = loops.forward(mode, prepared, lambda: step.unfuse(weights, constants), x, config)
+        y, log_det = loops.forward(mode, prepared, x, config)
     else:
         raise ModelError(f"backpropagation by {mode} needs Keras with TensorFlow, not {keras.backend.backend()}")
     return y, log_det + x.shape[1] * x.shape[2] * ops.sum(log_det_of_pixel)

@@ -20,18 +20,20 @@ __all__ = ["forward", "inverse"]
 #: Iterations that may overlap where one does not wait for the other; more only hold memory.
 _OVERLAP = 2
 
+#: The prepared weights that are not the coupling network's.
+_LINEAR = ("linear/matrix", "linear/shift")
+
 Weights = Mapping[str, Any]
+#: From the gradients with respect to y and the log-determinant to those with respect to x and each of the weights.
+Gradient = Callable[[Any, Any], tuple[Any, ...]]
 
 
-def forward(
-    mode: str, weights: Weights, inverse_matrices: Callable[[], Any], x: Any, config: FlowConfig
-) -> tuple[Any, Any]:
+def forward(mode: str, weights: Weights, x: Any, config: FlowConfig) -> tuple[Any, Any]:
     """All steps of a level.
 
     Args:
         mode: of backpropagation: ``plain``, ``recompute`` or ``reversible``.
         weights: prepared, stacked.
-        inverse_matrices: gives the inverses of the steps' linear maps, (K, c, c); the way back by inversion needs them.
         x: (b, h, w, c).
         config: of the flow.
 
@@ -41,21 +43,11 @@ def forward(
     if mode == "plain":
         y, log_det, _ = _ahead(weights, x, config, keep_inputs=False)
         return y, log_det
-    names = list(weights)
+    names, differentiable = list(weights), _recomputed if mode == "recompute" else _reversed
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def level(x: Any, *stacked: Any) -> tuple[tuple[Any, Any], Callable[[Any, Any], tuple[Any, ...]]]:
-        own = dict(zip(names, stacked, strict=True))
-        y, log_det, inputs = _ahead(own, x, config, keep_inputs=mode == "recompute")
-
-        def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
-            if mode == "recompute":
-                of_x, of_weights = _back_by_inputs(own, inputs, of_y, of_log_det, config)
-            else:
-                of_x, of_weights = _back_by_inversion(own, inverse_matrices(), y, of_y, of_log_det, config)
-            return of_x, *(of_weights[name] for name in names)
-
-        return (y, log_det), gradient
+    def level(x: Any, *stacked: Any) -> tuple[tuple[Any, Any], Gradient]:
+        return differentiable(dict(zip(names, stacked, strict=True)), x, config)
 
     y, log_det = level(x, *weights.values())
     return y, log_det
@@ -87,65 +79,83 @@ def _ahead(weights: Weights, x: Any, config: FlowConfig, keep_inputs: bool) -> t
     return y, log_det, inputs
 
 
-def _back_by_inputs(
-    weights: Weights, inputs: tuple[Any, ...], of_y: Any, of_log_det: Any, config: FlowConfig
-) -> tuple[Any, dict[str, Any]]:
-    """Gradients with respect to the input and the weights, from the steps' inputs."""
-    arrays = _arrays(weights)
+def _recomputed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, Any], Gradient]:
+    """The outputs, and a gradient that starts from the steps' inputs."""
+    y, log_det, inputs = _ahead(weights, x, config, keep_inputs=True)
 
-    def body(k: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
-        own, x = _read(arrays, k), inputs[0].read(k)
-        with tf.GradientTape() as tape:
-            tape.watch((x, own))
-            outputs = step.apply(own, x, config)
-        of_x, of_own = tape.gradient(outputs, (x, own), (of_y, of_log_det), tf.UnconnectedGradients.ZERO)
-        return k - 1, of_x, _write(gradients, k, of_own)
+    def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
+        arrays = _arrays(weights)
 
-    of_x, gradients = _backwards(_depth(weights), body, (of_y, _empty(weights)))
-    return of_x, _stack(gradients)
+        def body(k: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
+            own, x = _read(arrays, k), inputs[0].read(k)
+            with tf.GradientTape() as tape:
+                tape.watch((x, own))
+                outputs = step.apply(own, x, config)
+            of_x, of_own = tape.gradient(outputs, (x, own), (of_y, of_log_det), tf.UnconnectedGradients.ZERO)
+            return k - 1, of_x, _write(gradients, k, of_own)
 
+        of_x, gradients = _backwards(_depth(weights), body, (of_y, _empty(weights)))
+        return of_x, *(array.stack() for array in gradients.values())
 
-def _back_by_inversion(
-    weights: Weights, inverse_matrices: Any, y: Any, of_y: Any, of_log_det: Any, config: FlowConfig
-) -> tuple[Any, dict[str, Any]]:
-    """Gradients with respect to the input and the weights, from the output alone."""
-    arrays, matrices = _arrays(weights), _array(inverse_matrices)
-
-    def body(k: Any, y: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
-        x, of_x, of_own = _undo(_read(arrays, k), matrices.read(k), y, of_y, of_log_det, config)
-        return k - 1, x, of_x, _write(gradients, k, of_own)
-
-    _, of_x, gradients = _backwards(_depth(weights), body, (y, of_y, _empty(weights)))
-    return of_x, _stack(gradients)
+    return (y, log_det), gradient
 
 
-def _undo(
-    weights: Weights, inverse_matrix: Any, y: Any, of_y: Any, of_log_det: Any, config: FlowConfig
-) -> tuple[Any, Any, Any]:
-    """The input of a step from its output, and the gradients with respect to the input and the weights.
+def _reversed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, Any], Gradient]:
+    """The outputs, and a gradient that starts from the output alone."""
+    output, log_det, _ = _ahead(weights, x, config, keep_inputs=False)
 
-    Each tape records one piece of the step, from the inputs that were just recovered. The network's one evaluation
-    serves the inverse and the gradient; that of the linear map, whose output is known, is dropped from the graph.
+    def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
+        arrays, matrices = _arrays(weights), _array(_inverse(weights["linear/matrix"]))
+
+        def body(k: Any, y: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
+            own = _read(arrays, k)
+            mixed, of_mixed, of_own = _undo_coupling(own, y, of_y, of_log_det, config)
+            x = step.unmix(own, matrices.read(k), mixed)
+            of_x, of_linear = _mix_gradient(own, x, of_mixed)
+            return k - 1, x, of_x, _write(gradients, k, of_own | of_linear)
+
+        _, of_x, gradients = _backwards(_depth(weights), body, (output, of_y, _empty(weights)))
+        return of_x, *(array.stack() for array in gradients.values())
+
+    return (output, log_det), gradient
+
+
+def _inverse(matrices: Any) -> Any:
+    """The inverses of (K, c, c): in float64, for what they lose would be most of what inverting the steps loses."""
+    return tf.cast(tf.linalg.inv(tf.cast(matrices, tf.float64)), matrices.dtype)
+
+
+def _undo_coupling(
+    weights: Weights, y: Any, of_y: Any, of_log_det: Any, config: FlowConfig
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The input of a coupling from its output, the gradient with respect to it, and those with respect to the weights.
+
+    The network's one evaluation serves the inverse and the gradient.
     """
+    own = {name: weight for name, weight in weights.items() if name not in _LINEAR}
     x_a, y_b = coupling.halves(y)
     of_a, of_b = coupling.halves(of_y)
     with tf.GradientTape() as network_tape:
-        network_tape.watch((x_a, weights))
-        h = coupling.network(weights, x_a, config)
+        network_tape.watch((x_a, own))
+        h = coupling.network(own, x_a, config)
     x_b = coupling.invert(h, y_b, config)
     with tf.GradientTape() as transform_tape:
         transform_tape.watch((h, x_b))
         outputs = coupling.transform(h, x_b, config)
     zero = tf.UnconnectedGradients.ZERO
     of_h, of_x_b = transform_tape.gradient(outputs, (h, x_b), (of_b, of_log_det), zero)
-    of_x_a, of_network = network_tape.gradient(h, (x_a, dict(weights)), of_h, zero)
-    mixed, of_mixed = tf.concat([x_a, x_b], -1), tf.concat([of_a + of_x_a, of_x_b], -1)
-    x = step.unmix(weights, inverse_matrix, mixed)
-    with tf.GradientTape() as linear_tape:
-        linear_tape.watch((x, weights))
-        mixed = step.mix(weights, x)
-    of_x, of_linear = linear_tape.gradient(mixed, (x, dict(weights)), of_mixed, zero)
-    return x, of_x, {name: (of_linear if name.startswith("linear/") else of_network)[name] for name in weights}
+    of_x_a, of_own = network_tape.gradient(h, (x_a, own), of_h, zero)
+    return tf.concat([x_a, x_b], -1), tf.concat([of_a + of_x_a, of_x_b], -1), of_own
+
+
+def _mix_gradient(weights: Weights, x: Any, of_mixed: Any) -> tuple[Any, dict[str, Any]]:
+    """The gradients of the linear map; the product itself, which nobody asks for, is dropped from the graph."""
+    own = {name: weights[name] for name in _LINEAR}
+    with tf.GradientTape() as tape:
+        tape.watch((x, own))
+        mixed = step.mix(own, x)
+    of_x, of_own = tape.gradient(mixed, (x, own), of_mixed)
+    return of_x, of_own
 
 
 def _depth(weights: Weights) -> int:
@@ -185,7 +195,3 @@ def _empty(weights: Weights) -> dict[str, Any]:
 
 def _write(arrays: Mapping[str, Any], k: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: array.write(k, values[name]) for name, array in arrays.items()}
-
-
-def _stack(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: array.stack() for name, array in arrays.items()}
