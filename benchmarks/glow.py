@@ -173,7 +173,7 @@ def table_of(label: str, rows: list[Row]) -> Table:
     table.add_column("subject")
     for heading in (
         "step",
-        "times simtool's plain",
+        "times plain",
         "CPU",
         "first call",
         "peak memory",
@@ -236,7 +236,7 @@ def main(
         measure(pairs, pythons, turns, steps)
         rows = [row for _, row in pairs]
         every += rows
-        Console(width=None if sys.stdout.isatty() else 120).print(table_of(rows[0].case, rows))
+        Console(width=None if sys.stdout.isatty() else 130).print(table_of(rows[0].case, rows))
         if json_file:
             json_file.write_text(json.dumps([asdict(row) for row in every], indent=1) + "\n")
 

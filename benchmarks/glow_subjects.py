@@ -62,10 +62,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Step:
-    """One training step, forward, backward and Adam, of a model that is built.
+    """One training step, forward, backward and Adam, of a model that is built and started from data.
 
     Attributes:
-        run: does one and returns the loss in nats a dimension.
+        run: does one and returns the loss.
         parameters: that are trained.
     """
 
@@ -74,31 +74,32 @@ class Step:
 
 
 def simtool(case: Case) -> Step:
-    """Ours, started from data."""
-    from simtool.tensorflow import load_tensorflow
+    """Ours, as ``simtool train-glow`` trains it: with dequantisation and mirroring, and the norm of the gradient."""
+    from simtool.models.training.devices import open_devices
 
-    tf = load_tensorflow()
-    import keras
-
+    devices = open_devices()
+    from simtool.images.recipes import named_recipe
     from simtool.models.glow.config import FlowConfig
     from simtool.models.glow.flow import Flow
-    from simtool.models.glow.initialization import initialize
-    from simtool.models.glow.presets import FLOWS
+    from simtool.models.glow.presets import PRESETS
+    from simtool.models.glow.task import FlowTask
+    from simtool.models.training import optimizer, settings, sharing, step
 
-    config = FLOWS[case.preset] if case.preset else FlowConfig(case.size, case.levels, case.steps, case.width)
-    flow, images = Flow(config), tf.constant(replace(case, size=config.size).images())
-    initialize(flow, [images])
-    variables, optimizer = list(flow.variables.values()), keras.optimizers.Adam(LEARNING_RATE)
-    optimizer.build(variables)
+    own = settings.Settings(batch_size=case.batch, clip_norm=1)
+    config = FlowConfig(case.size, case.levels, case.steps, case.width)
+    if case.preset:
+        config, own = PRESETS[case.preset].flow, PRESETS[case.preset].settings.changed(batch_size=case.batch)
+    images = np.clip((replace(case, size=config.size).images() + 0.5) * 255, 0, 255).astype(np.uint8)
+    flow = Flow(config)
+    task = FlowTask(flow, named_recipe("study"), case.mode)
+    task.initialize(iter([{"image": images}]))
+    train = step.Step(task, optimizer.Optimizer(task, own, devices), devices, own)
+    share, seed = sharing.shared({"image": images}, devices, case.batch, fill=False), np.zeros(2, np.int32)
 
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def train(batch: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = -tf.reduce_mean(flow.encode(batch, mode=case.mode).log_prob) / config.dimension
-        optimizer.apply_gradients(zip(tape.gradient(loss, [v.value for v in variables]), variables, strict=True))
-        return loss
+    def run() -> float:
+        return train.finish(train.start(share, seed, step.Controls(LEARNING_RATE))).sums["loss"] / case.batch
 
-    return Step(lambda: float(train(images)), sum(int(np.prod(v.shape)) for v in variables))
+    return Step(run, sum(int(np.prod(variable.shape)) for variable in task.variables))
 
 
 def tensorflow_probability(case: Case) -> Step:
