@@ -125,11 +125,11 @@ class Runner:
         return json.loads(line)
 
 
-def rows_of(label: str, case: Case, subjects: Iterable[str]) -> list[tuple[Case, Row]]:
+def rows_of(label: str, case: Case, subjects: Iterable[str], modes: Iterable[str] = MODES) -> list[tuple[Case, Row]]:
     """A row for every subject and mode."""
     found = []
     for subject in subjects:
-        for mode in MODES if subject == "simtool" else ("",):
+        for mode in modes if subject == "simtool" else ("",):
             shape = {name: value for name, value in asdict(case).items() if name != "mode"}
             found.append((replace(case, mode=mode), Row(label, subject, mode, **shape)))
     return found
@@ -202,6 +202,7 @@ def table_of(label: str, rows: list[Row]) -> Table:
 def main(
     cases: Annotated[list[Name] | None, typer.Option(help="May be given several times. [step and depth]")] = None,
     subjects: Annotated[list[str] | None, typer.Option(help="Of the case step; several times. [all]")] = None,
+    modes: Annotated[list[str] | None, typer.Option(help="Of simtool; several times. [all]")] = None,
     size: Annotated[int, typer.Option(help="Of the images.")] = 32,
     batch: Annotated[list[int] | None, typer.Option(help="Images in a step; for large, several times. [16]")] = None,
     levels: Annotated[int, typer.Option(help="L.")] = 3,
@@ -216,6 +217,8 @@ def main(
     """Measure Glow against its peers."""
     if unknown := [name for name in subjects or () if name not in SUBJECTS]:
         raise typer.BadParameter(f"no subject {unknown[0]}; there are {', '.join(SUBJECTS)}")
+    if unknown := [mode for mode in modes or () if mode not in MODES]:
+        raise typer.BadParameter(f"no mode {unknown[0]}; there are {', '.join(MODES)}")
     pythons = {name: Path(sys.executable) if name == "simtool" else peers_python for name in SUBJECTS}
     batches = batch or [16]
     shape = Case(size=size, batch=batches[0], levels=levels, width=width)
@@ -223,13 +226,15 @@ def main(
     groups: list[list[tuple[Case, Row]]] = []
     for name in cases or [Name.step, Name.depth]:
         if name is Name.step:
-            groups.append(rows_of(f"step: {flow}, K={shape.steps}", shape, subjects or SUBJECTS))
+            groups.append(rows_of(f"step: {flow}, K={shape.steps}", shape, subjects or SUBJECTS, modes or MODES))
         elif name is Name.depth:
             for k in depth or [4, 8, 16, 48]:
-                groups.append(rows_of(f"depth: {flow}, K={k}", replace(shape, steps=k), ["simtool"]))
+                groups.append(rows_of(f"depth: {flow}, K={k}", replace(shape, steps=k), ["simtool"], modes or MODES))
         else:
             for b in batches:
-                pairs = rows_of(f"large: {preset}, batch {b}", Case(preset=preset, batch=b), ["simtool"])
+                pairs = rows_of(
+                    f"large: {preset}, batch {b}", Case(preset=preset, batch=b), ["simtool"], modes or MODES
+                )
                 groups += [[pair] for pair in pairs]  # alone: there may be memory for one
     every: list[Row] = []
     for pairs in groups:

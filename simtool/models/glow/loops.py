@@ -1,8 +1,8 @@
 """The steps of a level as TensorFlow loops, with three ways back (see :mod:`simtool.models.glow.level`).
 
-Weights are by name, prepared by :func:`simtool.models.glow.step.prepare` and stacked, (K, ...). Each loop reads those
-of one step at a time from arrays that share the stack's memory, and writes their gradients into arrays as well:
-neither the size of the graph nor the work per step depends on K.
+Weights are by name, prepared by :func:`simtool.models.glow.step.prepare` and stacked, (K, ...). Each loop takes out
+those of one step at a time and writes their gradients into arrays: neither the size of the graph nor the work per step
+depends on K.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def forward(mode: str, weights: Weights, x: Any, config: FlowConfig) -> tuple[An
         y (b, h, w, c), and the log-determinant of the couplings for each image (b,).
     """
     if mode == "plain":
-        y, log_det, _ = _ahead(weights, x, config, keep_inputs=False)
+        # Read from arrays, whose gradients are arrays; that of a slice would be as large as the stack, for each step.
+        arrays = {name: _array(stacked) for name, stacked in weights.items()}
+        y, log_det, _ = _ahead(lambda k: {name: array.read(k) for name, array in arrays.items()}, weights, x, config)
         return y, log_det
     names, differentiable = list(weights), _recomputed if mode == "recompute" else _reversed
 
@@ -55,21 +57,22 @@ def forward(mode: str, weights: Weights, x: Any, config: FlowConfig) -> tuple[An
 
 def inverse(weights: Weights, inverse_matrices: Any, y: Any, config: FlowConfig) -> Any:
     """All steps of a level, backwards: x (b, h, w, c)."""
-    arrays, matrices = _arrays(weights), _array(inverse_matrices)
 
     def body(k: Any, y: Any) -> tuple[Any, Any]:
-        return k - 1, step.invert(_read(arrays, k), matrices.read(k), y, config)
+        return k - 1, step.invert(_taken(weights, k), tf.gather(inverse_matrices, k), y, config)
 
     return _backwards(_depth(weights), body, (y,))[0]
 
 
-def _ahead(weights: Weights, x: Any, config: FlowConfig, keep_inputs: bool) -> tuple[Any, Any, Any]:
+def _ahead(
+    read: Callable[[Any], Weights], weights: Weights, x: Any, config: FlowConfig, keep_inputs: bool = False
+) -> tuple[Any, Any, Any]:
     """The output, the log-determinant, and an array of the steps' inputs (if they are kept)."""
-    depth, arrays = _depth(weights), _arrays(weights)
-    inputs = (tf.TensorArray(x.dtype, depth, element_shape=x.shape, clear_after_read=True),) if keep_inputs else ()
+    depth = _depth(weights)
+    inputs = (tf.TensorArray(x.dtype, depth, element_shape=x.shape),) if keep_inputs else ()
 
     def body(k: Any, x: Any, log_det: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        y, change = step.apply(_read(arrays, k), x, config)
+        y, change = step.apply(read(k), x, config)
         return k + 1, y, log_det + change, tuple(array.write(k, x) for array in inputs)
 
     start = (0, x, tf.zeros_like(x[:, 0, 0, 0]), inputs)
@@ -81,13 +84,11 @@ def _ahead(weights: Weights, x: Any, config: FlowConfig, keep_inputs: bool) -> t
 
 def _recomputed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, Any], Gradient]:
     """The outputs, and a gradient that starts from the steps' inputs."""
-    y, log_det, inputs = _ahead(weights, x, config, keep_inputs=True)
+    y, log_det, inputs = _ahead(lambda k: _taken(weights, k), weights, x, config, keep_inputs=True)
 
     def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
-        arrays = _arrays(weights)
-
         def body(k: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
-            own, x = _read(arrays, k), inputs[0].read(k)
+            own, x = _taken(weights, k), inputs[0].read(k)
             with tf.GradientTape() as tape:
                 tape.watch((x, own))
                 outputs = step.apply(own, x, config)
@@ -102,15 +103,15 @@ def _recomputed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any
 
 def _reversed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, Any], Gradient]:
     """The outputs, and a gradient that starts from the output alone."""
-    output, log_det, _ = _ahead(weights, x, config, keep_inputs=False)
+    output, log_det, _ = _ahead(lambda k: _taken(weights, k), weights, x, config)
 
     def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
-        arrays, matrices = _arrays(weights), _array(_inverse(weights["linear/matrix"]))
+        inverse_matrices = _inverse(weights["linear/matrix"])
 
         def body(k: Any, y: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
-            own = _read(arrays, k)
+            own = _taken(weights, k)
             mixed, of_mixed, of_own = _undo_coupling(own, y, of_y, of_log_det, config)
-            x = step.unmix(own, matrices.read(k), mixed)
+            x = step.unmix(own, tf.gather(inverse_matrices, k), mixed)
             of_x, of_linear = _mix_gradient(own, x, of_mixed)
             return k - 1, x, of_x, _write(gradients, k, of_own | of_linear)
 
@@ -172,17 +173,14 @@ def _backwards(depth: int, body: Callable[..., tuple[Any, ...]], state: tuple[An
 
 
 def _array(stacked: Any) -> Any:
-    """An array of the steps' own tensors."""
+    """An array of the steps' tensors; a copy."""
     shape = stacked.shape
     return tf.TensorArray(stacked.dtype, shape[0], element_shape=shape[1:], clear_after_read=False).unstack(stacked)
 
 
-def _arrays(weights: Weights) -> dict[str, Any]:
-    return {name: _array(stacked) for name, stacked in weights.items()}
-
-
-def _read(arrays: Mapping[str, Any], k: Any) -> dict[str, Any]:
-    return {name: array.read(k) for name, array in arrays.items()}
+def _taken(weights: Weights, k: Any) -> dict[str, Any]:
+    """The weights of one step."""
+    return {name: tf.gather(stacked, k) for name, stacked in weights.items()}
 
 
 def _empty(weights: Weights) -> dict[str, Any]:
