@@ -136,7 +136,7 @@ def rows_of(label: str, case: Case, subjects: Iterable[str], modes: Iterable[str
 
 
 def measure(pairs: list[tuple[Case, Row]], pythons: dict[str, Path | None], turns: int, steps: int) -> None:
-    """Fill the rows: all processes live at once and take turns."""
+    """Take turns: all processes live at once."""
     runners = []
     for case, row in pairs:
         python = pythons[row.subject]
@@ -150,7 +150,6 @@ def measure(pairs: list[tuple[Case, Row]], pythons: dict[str, Path | None], turn
             runner.take(steps)
     for runner in runners:
         runner.end()
-    summarize([row for _, row in pairs])
 
 
 def summarize(rows: list[Row]) -> None:
@@ -224,6 +223,7 @@ def main(
     shape = Case(size=size, batch=batches[0], levels=levels, width=width)
     flow = f"{size}x{size}, batch {batches[0]}, L={levels}, width {width}"
     groups: list[list[tuple[Case, Row]]] = []
+    alone = f"large: {preset}"
     for name in cases or [Name.step, Name.depth]:
         if name is Name.step:
             groups.append(rows_of(f"step: {flow}, K={shape.steps}", shape, subjects or SUBJECTS, modes or MODES))
@@ -232,14 +232,15 @@ def main(
                 groups.append(rows_of(f"depth: {flow}, K={k}", replace(shape, steps=k), ["simtool"], modes or MODES))
         else:
             for b in batches:
-                pairs = rows_of(
-                    f"large: {preset}, batch {b}", Case(preset=preset, batch=b), ["simtool"], modes or MODES
-                )
-                groups += [[pair] for pair in pairs]  # alone: there may be memory for one
+                large = Case(preset=preset, batch=b)
+                groups.append(rows_of(f"{alone}, batch {b}", large, ["simtool"], modes or MODES))
     every: list[Row] = []
     for pairs in groups:
-        measure(pairs, pythons, turns, steps)
         rows = [row for _, row in pairs]
+        # There may be memory for no more than one large model.
+        for together in [[pair] for pair in pairs] if rows[0].case.startswith(alone) else [pairs]:
+            measure(together, pythons, turns, steps)
+        summarize(rows)
         every += rows
         Console(width=None if sys.stdout.isatty() else 130).print(table_of(rows[0].case, rows))
         if json_file:
