@@ -8,12 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool import console
 from simtool.commands.stage import Stage, stage
+from simtool.commands.training import (
+    AsJson,
+    BatchSize,
+    Changes,
+    DryRun,
+    Epochs,
+    LearningRate,
+    MaxMinutes,
+    Out,
+    Restart,
+    Scratch,
+    Size,
+    SkipBad,
+    Validation,
+    decoded,
+    describe,
+    preset_of,
+    run_training,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from simtool.images.holdout import Holdout
     from simtool.images.recipes import Recipe
     from simtool.images.training import Classes
@@ -26,9 +42,9 @@ __all__ = ["train_glow"]
 
 def train_glow(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images.")],
-    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")],
+    out: Out,
     preset: Annotated[str, typer.Option(help="study, openai, small or tiny; options change its values.")] = "study",
-    size: Annotated[int | None, typer.Option(min=1, help="Height and width in pixels. [the preset's]")] = None,
+    size: Size = None,
     levels: Annotated[int | None, typer.Option(min=1, help="Scales of the latents. [the preset's]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps at each scale. [the preset's]")] = None,
     width: Annotated[
@@ -52,28 +68,21 @@ def train_glow(
         str | None, typer.Option(metavar="MODE", help="plain, recompute or reversible. [the preset's]")
     ] = None,
     split: Annotated[str, typer.Option(help="Use this split of the table only: train or test.")] = "all",
-    validation: Annotated[
-        str | None, typer.Option(help="Hold out: split, study, a fraction of each class, none. [the preset's]")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="[the preset's]")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="[the preset's]")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="[the preset's]")] = None,
+    validation: Validation = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
     precision: Annotated[
         str | None, typer.Option(help="In the networks: float32, bfloat16 or float16. [the preset's]")
     ] = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting that --dry-run lists; repeatable."),
-    ] = None,
+    change: Changes = None,
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the noise.")] = 0,
-    max_minutes: Annotated[float | None, typer.Option(help="End properly after so long. [no limit]")] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget an earlier training in MODEL.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded.")] = False,
-    scratch: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For decoded images. [TMPDIR]")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be trained, and how; train nothing.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: as one JSON object.")] = False,
+    max_minutes: MaxMinutes = None,
+    restart: Restart = False,
+    skip_bad: SkipBad = False,
+    scratch: Scratch = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train Glow, a normalizing flow, whose latents embed then turns into vectors.
 
@@ -94,11 +103,9 @@ def train_glow(
     from simtool.models.glow.presets import PRESETS
     from simtool.tables.images import read_images
 
-    if preset not in PRESETS:
-        raise typer.BadParameter(f"the presets are {', '.join(PRESETS)}, not {preset}", param_hint="--preset")
     if backprop is not None and backprop not in MODES:
         raise typer.BadParameter(f"the modes are {', '.join(MODES)}, not {backprop}", param_hint="--backprop")
-    chosen = PRESETS[preset]
+    chosen = preset_of(PRESETS, preset)
     settings = chosen.settings.changed(
         epochs=epochs,
         batch_size=batch_size,
@@ -139,8 +146,7 @@ def train_glow(
         if dry_run:
             _describe(plan, preparation, holdout, as_json)
             return
-        paths = _paths(images, table)
-        _train(run, plan, preparation, table, paths, classes, holdout, out, restart, skip_bad, scratch)
+        _train(run, plan, preparation, images, table, classes, holdout, out, restart, skip_bad, scratch)
 
 
 def _changed(data: Any, **values: Any) -> Any:
@@ -158,19 +164,8 @@ def _preparation(plan: Preset, crop: float | None) -> Recipe:
     return found
 
 
-def _paths(images: Path, table: Images) -> list[Path]:
-    from simtool.images.pipeline import check_files
-    from simtool.tables.images import image_paths
-
-    paths = image_paths(images, table)
-    check_files(table.image_id, paths)
-    return paths
-
-
 def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool) -> None:
     """What would be trained."""
-    import json
-
     from simtool.models.glow.config import MODES
     from simtool.models.glow.footprint import training_bytes
     from simtool.tensorflow import load_tensorflow
@@ -179,11 +174,12 @@ def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool
     from simtool.models.glow.flow import count_parameters
 
     parameters = count_parameters(plan.flow)
-    decoded = preparation.dimension * (len(holdout.train) + len(holdout.validation))
-    peaks = {mode: training_bytes(plan.flow, plan.settings, mode, parameters, decoded) for mode in MODES}
-    facts: dict[str, Any] = {
+    photographs = preparation.dimension * (len(holdout.train) + len(holdout.validation))
+    peaks = {mode: training_bytes(plan.flow, plan.settings, mode, parameters, photographs) for mode in MODES}
+    facts = {
         "training_images": len(holdout.train),
         "validation_images": len(holdout.validation),
+        "validation": plan.validation,
         "trainable_parameters": parameters,
         "backprop": plan.mode,
         "peak_bytes": peaks[plan.mode],
@@ -194,29 +190,15 @@ def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool
         "training": plan.settings.to_json(),
         "preprocessing": preparation.to_json(),
     }
-    if as_json:
-        console.result_text(json.dumps(facts, indent=2))
-        return
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in {**facts, **facts["model"], **facts["training"]}.items():
-        if name == "peak_bytes":
-            table.add_row("peak-bytes", console.scaled(value, "B"))
-        elif not isinstance(value, dict):
-            table.add_row(name.replace("_", "-"), f"{value:,}" if type(value) is int else str(value))
-        elif name == "peak_bytes_by_backprop":
-            shown = ", ".join(f"{mode} {console.scaled(size, 'B')}" for mode, size in value.items())
-            table.add_row("peak-bytes-by-backprop", shown)
-    console.result(table)
+    describe(facts, as_json)
 
 
 def _train(
     run: Stage,
     plan: Preset,
     preparation: Recipe,
+    images: Path,
     table: Images,
-    paths: list[Path],
     classes: Classes | None,
     holdout: Holdout,
     out: Path,
@@ -226,10 +208,9 @@ def _train(
 ) -> None:
     from simtool.images.training import TrainingImages
     from simtool.models.training.devices import open_devices
-    from simtool.models.training.loop import train
 
+    # Before TensorFlow does anything else, the decoding of photographs included.
     devices = open_devices()
-    from simtool.models.folder import MANIFEST, completed_folder
     from simtool.models.glow.flow import Flow, count_parameters
     from simtool.models.glow.footprint import check_room
     from simtool.models.glow.model import Glow
@@ -237,11 +218,11 @@ def _train(
     from simtool.models.training.memory import available_memory
     from simtool.tensorflow import load_tensorflow
 
-    settings = plan.settings
+    settings, names = plan.settings, classes.names if classes else ()
     if not load_tensorflow().config.list_physical_devices("GPU"):
-        decoded = preparation.dimension * len(table)
-        check_room(plan.flow, settings, plan.mode, count_parameters(plan.flow), decoded, available_memory())
-    pixels, holdout = _decoded(table, paths, holdout, preparation, skip_bad, scratch)
+        photographs = preparation.dimension * len(table)
+        check_room(plan.flow, settings, plan.mode, count_parameters(plan.flow), photographs, available_memory())
+    pixels, holdout = decoded(images, table, holdout, preparation, "floor", skip_bad, scratch)
     data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)
     examples = pixels[(holdout.validation if len(holdout.validation) else holdout.train)[:_EXAMPLES]]
     with devices.scope():
@@ -252,37 +233,26 @@ def _train(
         "preprocessing": preparation.to_json(),
         "flips": plan.flips,
         "initial_images": plan.initial_images,
-        "classes": list(classes.names) if classes else [],
+        "classes": list(names),
+        "validation": plan.validation,
         "images": len(table),
     }
-    result = train(task, data, settings, out, devices, configuration, restart)
-    if devices.chief and not result.new_steps and (out / MANIFEST).is_file():
-        console.note(f"left   {out}: its training is complete; --restart begins anew")
-    elif devices.chief:
-        with completed_folder(out) as folder:
-            Glow(preparation, flow, classes.names if classes else ()).save(folder, run.provenance())
-        run.wrote(out, _summary(result))
+    run_training(
+        run,
+        out,
+        task,
+        data,
+        settings,
+        devices,
+        configuration,
+        restart,
+        model=lambda: Glow(preparation, flow, names),
+        summary=_summary,
+    )
 
 
 #: Photographs that pictures are made from.
 _EXAMPLES = 6
-
-
-def _decoded(
-    table: Images, paths: list[Path], holdout: Holdout, preparation: Recipe, skip_bad: bool, scratch: Path | None
-) -> tuple[NDArray[Any], Holdout]:
-    """The bytes of all images, and which are for what."""
-    from simtool.images.pipeline import BadImage, described
-    from simtool.images.training import decode_all
-
-    bad: list[BadImage] = []
-    with console.progress("decoding", len(table), "images") as bar:
-        pixels = decode_all(table, paths, preparation, "floor", scratch, bar, bad if skip_bad else None)
-    if bad:
-        console.warn(described(bad))
-        rows = {str(name): row for row, name in enumerate(table.image_id)}
-        holdout = holdout.without([rows[image.image_id] for image in bad])
-    return pixels, holdout
 
 
 def _summary(result: Result) -> str:

@@ -9,12 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool import console
 from simtool.commands.stage import Stage, stage
+from simtool.commands.training import (
+    AsJson,
+    BatchSize,
+    Changes,
+    DryRun,
+    Epochs,
+    LearningRate,
+    MaxMinutes,
+    Out,
+    Restart,
+    Scratch,
+    Size,
+    SkipBad,
+    Validation,
+    decoded,
+    describe,
+    preset_of,
+    run_training,
+)
 
 if TYPE_CHECKING:
     from simtool.images.holdout import Holdout
-    from simtool.images.training import Classes, TrainingImages
+    from simtool.images.training import Classes
     from simtool.models.classifier.config import ClassifierConfig
     from simtool.models.classifier.presets import Preset
     from simtool.models.training.outcome import Result
@@ -25,12 +43,12 @@ __all__ = ["train_resnet"]
 
 def train_resnet(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images, each with a class.")],
-    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")],
+    out: Out,
     preset: Annotated[str, typer.Option(help="study, fine-tune or tiny; options change its values.")] = "study",
     architecture: Annotated[
         str | None, typer.Option(metavar="NAME", help="A network of keras.applications, or ResNet20. [the preset's]")
     ] = None,
-    size: Annotated[int | None, typer.Option(min=1, help="Height and width in pixels. [the preset's]")] = None,
+    size: Size = None,
     recipe: Annotated[str | None, typer.Option(help="Preprocessing. [the preset's, or the architecture's]")] = None,
     augmentation: Annotated[str | None, typer.Option(help="study, field, flip or none. [the preset's]")] = None,
     margin: Annotated[
@@ -46,26 +64,19 @@ def train_resnet(
     rate_decay: Annotated[
         float | None, typer.Option(help="Each fifth of the network learns slower than the next by this. [the preset's]")
     ] = None,
-    validation: Annotated[
-        str | None, typer.Option(help="Hold out: split, study, a fraction of each class, none. [the preset's]")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="[the preset's]")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="[the preset's]")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="[the preset's]")] = None,
+    validation: Validation = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
     precision: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [the preset's]")] = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting that --dry-run lists; repeatable."),
-    ] = None,
+    change: Changes = None,
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the augmentation.")] = 0,
-    max_minutes: Annotated[float | None, typer.Option(help="End properly after so long. [no limit]")] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget an earlier training in MODEL.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded.")] = False,
-    scratch: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For decoded images. [TMPDIR]")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be trained, and how; train nothing.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: as one JSON object.")] = False,
+    max_minutes: MaxMinutes = None,
+    restart: Restart = False,
+    skip_bad: SkipBad = False,
+    scratch: Scratch = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a classifier, whose layers embed then turns into vectors.
 
@@ -84,9 +95,7 @@ def train_resnet(
     from simtool.models.classifier.presets import PRESETS
     from simtool.tables.images import read_images
 
-    if preset not in PRESETS:
-        raise typer.BadParameter(f"the presets are {', '.join(PRESETS)}, not {preset}", param_hint="--preset")
-    chosen = PRESETS[preset]
+    chosen = preset_of(PRESETS, preset)
     of_model, of_training = _sorted(change or ())
     config = chosen.config.changed(
         **{
@@ -119,8 +128,7 @@ def train_resnet(
         if dry_run:
             _describe(plan, classes, holdout, as_json)
             return
-        data = _decoded(images, table, classes, holdout, plan, skip_bad, scratch)
-        _train(run, plan, classes, data, out, weights, restart)
+        _train(run, plan, images, table, classes, holdout, out, weights, restart, skip_bad, scratch)
 
 
 def _sorted(changes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -147,113 +155,74 @@ def _sorted(changes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
 
 def _describe(plan: Preset, classes: Classes, holdout: Holdout, as_json: bool) -> None:
     """What would be trained."""
-    import json
-
     from simtool.models.classifier.footprint import training_bytes
     from simtool.models.classifier.network import build, count_parameters
 
-    config, settings = plan.config, plan.settings
+    config = plan.config
     network = build(config, len(classes.names))
-    decoded = config.decoded.dimension * (len(holdout.train) + len(holdout.validation))
-    facts: dict[str, Any] = {
+    photographs = config.decoded.dimension * (len(holdout.train) + len(holdout.validation))
+    facts = {
         "classes": len(classes.names),
         "training_images": len(holdout.train),
         "validation_images": len(holdout.validation),
         "validation": plan.validation,
         "trainable_parameters": count_parameters(network),
         "parameters": network.count_params(),
-        "peak_bytes": training_bytes(network, settings, decoded),
+        "peak_bytes": training_bytes(network, plan.settings, photographs),
         "model": config.to_json(),
-        "training": settings.to_json(),
+        "training": plan.settings.to_json(),
         "preprocessing": config.preparation.to_json(),
     }
-    if as_json:
-        console.result_text(json.dumps(facts, indent=2))
-        return
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in {**facts, **facts.pop("model"), **facts.pop("training")}.items():
-        if name in ("model", "training", "preprocessing"):
-            continue
-        shown = (
-            console.scaled(value, "B") if name == "peak_bytes" else f"{value:,}" if type(value) is int else str(value)
-        )
-        table.add_row(name.replace("_", "-"), shown)
-    console.result(table)
+    describe(facts, as_json)
 
 
 def _train(
-    run: Stage, plan: Preset, classes: Classes, data: TrainingImages, out: Path, weights: Path | None, restart: bool
-) -> None:
-    from simtool.models.training.devices import open_devices
-    from simtool.models.training.loop import train
-    from simtool.models.training.outcome import Diverged
-    from simtool.models.training.precision import layer_precision
-
-    devices = open_devices()
-    from simtool.models.classifier.model import Classifier
-    from simtool.models.classifier.network import build, load_backbone
-    from simtool.models.classifier.task import Classification
-    from simtool.models.folder import MANIFEST, completed_folder
-
-    config, provenance = plan.config, run.provenance()
-    with devices.scope(), layer_precision(plan.settings.precision):
-        import keras
-
-        keras.utils.set_random_seed(plan.settings.seed)
-        network = build(config, len(classes.names))
-        if config.pretrained:
-            load_backbone(network, config, weights)
-        task = Classification(network, config)
-
-    def save(result: Result) -> None:
-        if devices.chief:
-            with completed_folder(out) as folder:
-                Classifier(config, network, classes.names).save(folder, provenance)
-            run.wrote(out, _summary(result, config, len(classes.names)))
-
-    configuration = {
-        "model": config.to_json(),
-        "classes": list(classes.names),
-        "validation": plan.validation,
-        "images": provenance.inputs[0].sha256,
-    }
-    try:
-        result = train(task, data, plan.settings, out, devices, configuration, restart)
-    except Diverged as failure:
-        if failure.result is not None:
-            save(failure.result)
-        raise
-    if not result.new_steps and (out / MANIFEST).is_file():
-        console.note(f"left   {out}: its training is complete; --restart begins anew")
-    else:
-        save(result)
-
-
-def _decoded(
+    run: Stage,
+    plan: Preset,
     images: Path,
     table: Images,
     classes: Classes,
     holdout: Holdout,
-    plan: Preset,
+    out: Path,
+    weights: Path | None,
+    restart: bool,
     skip_bad: bool,
     scratch: Path | None,
-) -> TrainingImages:
-    from simtool.images.pipeline import BadImage, check_files, described
-    from simtool.images.training import TrainingImages, decode_all
-    from simtool.tables.images import image_paths
+) -> None:
+    from simtool.images.training import TrainingImages
+    from simtool.models.training.devices import open_devices
+    from simtool.models.training.precision import layer_precision
 
-    paths = image_paths(images, table)
-    check_files(table.image_id, paths)
-    bad: list[BadImage] = []
-    with console.progress("decoding", len(table), "images") as bar:
-        pixels = decode_all(table, paths, plan.config.decoded, "nearest", scratch, bar, bad if skip_bad else None)
-    if bad:
-        console.warn(described(bad))
-        rows = {str(name): row for row, name in enumerate(table.image_id)}
-        holdout = holdout.without([rows[image.image_id] for image in bad])
-    return TrainingImages(pixels, holdout, plan.settings.batch_size, plan.settings.seed, classes.labels)
+    # Before TensorFlow does anything else, the decoding of photographs included.
+    devices = open_devices()
+    from simtool.models.classifier.model import Classifier
+    from simtool.models.classifier.network import build, load_backbone
+    from simtool.models.classifier.task import Classification
+
+    config, settings = plan.config, plan.settings
+    pixels, holdout = decoded(images, table, holdout, config.decoded, "nearest", skip_bad, scratch)
+    data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
+    with devices.scope(), layer_precision(settings.precision):
+        import keras
+
+        keras.utils.set_random_seed(settings.seed)
+        network = build(config, len(classes.names))
+        if config.pretrained:
+            load_backbone(network, config, weights)
+        task = Classification(network, config)
+    configuration = {"model": config.to_json(), "classes": list(classes.names), "validation": plan.validation}
+    run_training(
+        run,
+        out,
+        task,
+        data,
+        settings,
+        devices,
+        configuration,
+        restart,
+        model=lambda: Classifier(config, network, classes.names),
+        summary=lambda result: _summary(result, config, len(classes.names)),
+    )
 
 
 def _summary(result: Result, config: ClassifierConfig, classes: int) -> str:

@@ -80,6 +80,7 @@ def test_a_finished_training_is_left_until_it_is_to_begin_anew(
     before = (tmp_path / "glow" / "weights.npz").stat().st_ino
     assert "its training is complete; --restart begins anew" in simtool(*call).err.replace("\n", " ")
     assert (tmp_path / "glow" / "weights.npz").stat().st_ino == before
+    assert simtool(*call, "--validation", "0.5").code == 1
     refused = simtool(*call[:-1], "1", "--steps", "3")
     assert refused.code == 1
     assert "--restart" in refused.err
