@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import listed
+from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.interface import Model, Output
 from simtool.tensorflow import load_tensorflow
@@ -22,8 +23,7 @@ __all__ = ["FINAL", "LOGITS", "PENULTIMATE", "Activations"]
 PENULTIMATE, LOGITS, FINAL = "penultimate", "logits", "final"
 #: After a layer's name: its map as it is, and not averaged over pixels.
 _FLAT = ":flat"
-#: Photographs that are embedded at once. Shorter batches are filled up: one graph serves all of them, and a vector does
-#: not depend, in its last bits, on how many others are computed with it.
+#: Photographs that are embedded at once.
 _BATCH = 32
 
 #: From a whole batch of prepared photographs to the vectors of some layers.
@@ -66,12 +66,9 @@ class Activations(Model):
         names = tuple(map(self._named, layers))
         results = [np.empty((len(images), self.output(name).dimension), np.float32) for name in names]
         graph = self._graph(names)
-        filled = np.zeros((_BATCH, *self.recipe.shape), np.float32)
-        for start in range(0, len(images), _BATCH):
-            some = images[start : start + _BATCH]
-            filled[: len(some)] = some
-            for result, vectors in zip(results, graph(filled), strict=True):
-                result[start : start + len(some)] = vectors.numpy()[: len(some)]
+        for where, batch in whole_batches(images, _BATCH):
+            for result, vectors in zip(results, graph(batch), strict=True):
+                result[where] = vectors.numpy()[: where.stop - where.start]
         return results
 
     def _named(self, layer: str | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.images.recipes import Recipe
+from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
 from simtool.models.glow.config import FlowConfig
@@ -69,13 +70,10 @@ class Glow(TrainedModel):
         """Vectors of several layers, which share the passes through the flow. See :meth:`Model.embed_layers`."""
         wanted = [find_layer(layer, self.flow.config) for layer in layers]
         found = [np.empty((len(images), self.output(layer).dimension), np.float32) for layer in layers]
-        for start in range(0, len(images), _ROWS):
-            some = images[start : start + _ROWS]
-            piece = np.zeros((_ROWS, *self.recipe.shape), np.float32)
-            piece[: len(some)] = some
-            view = View(self._passes, piece)
+        for where, batch in whole_batches(images, _ROWS):
+            view = View(self._passes, batch)
             for layer, vectors in zip(wanted, found, strict=True):
-                vectors[start : start + len(some)] = layer.vectors(view)[: len(some)]
+                vectors[where] = layer.vectors(view)[: where.stop - where.start]
         return found
 
     def dequantized(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

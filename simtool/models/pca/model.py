@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.images.recipes import Recipe
+from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
 from simtool.models.interface import Output, TrainedModel
@@ -22,8 +23,7 @@ __all__ = ["Pca", "write_log"]
 
 _COMPONENTS, _MEAN, _VARIANCE = "components.npy", "mean.npy", "variance.npy"
 _LOG = "fit.json"
-#: Images that are projected at once. Shorter batches are filled up, so that an image's vector does not depend, in its
-#: last bits, on how many others it shares a matrix product with.
+#: Images that are projected at once.
 _ROWS = 64
 
 
@@ -92,11 +92,10 @@ class Pca(TrainedModel):
         """The projections of the centered images on the components. See :meth:`Model.embed`."""
         flat = images.reshape(len(images), -1)
         result = np.empty((len(flat), self.output(layer).dimension), np.float32)
-        centered = np.zeros((_ROWS, flat.shape[1]), np.float32)
-        for start in range(0, len(flat), _ROWS):
-            some = flat[start : start + _ROWS]
-            np.subtract(some, self._center, out=centered[: len(some)])
-            result[start : start + len(some)] = (centered @ self.components.T)[: len(some)]
+        centered = np.empty((_ROWS, flat.shape[1]), np.float32)
+        for where, batch in whole_batches(flat, _ROWS):
+            np.subtract(batch, self._center, out=centered)
+            result[where] = (centered @ self.components.T)[: where.stop - where.start]
         return result
 
     def save(self, folder: Path, provenance: Provenance) -> None:
