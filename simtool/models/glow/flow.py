@@ -211,13 +211,14 @@ class Flow:
         Returns:
             (count, size, size, channels); values may lie outside of [-0.5, 0.5).
         """
+        return self.decode([temperature * scale for scale in self.draw(count, seed)], labels, weights)
+
+    def draw(self, count: int, seed: int) -> list[NDArray[Any]]:
+        """Standard normal latents at random, (count, h, w, c) for each scale, the finest first."""
         generator = np.random.default_rng(seed)
         dtype = keras.backend.standardize_dtype(next(iter(self.variables.values())).dtype)
-        drawn = [
-            ops.convert_to_tensor(temperature * generator.standard_normal((count, *shape)), dtype)
-            for shape in map(self.config.scale_shape, range(1, self.config.levels + 1))
-        ]
-        return self.decode(drawn, labels, weights)
+        of_scales = map(self.config.scale_shape, range(1, self.config.levels + 1))
+        return [generator.standard_normal((count, *shape)).astype(dtype) for shape in of_scales]
 
     def activations(self, x: Any, weights: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
         """What the last coupling network of each level sees in images, averaged over its pixels: (b, width) each."""

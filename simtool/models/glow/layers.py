@@ -92,7 +92,8 @@ class Layer(ABC):
 class Latent(Layer):
     """The latents of all scales in units of their priors' deviations; each scale is a segment, the deepest first.
 
-    The order is that of the vectors of TensorFlow Probability's Glow, which the original study compared.
+    The vectors of TensorFlow Probability's Glow, which the original study compared, hold the same numbers in another
+    order: by pixel of the deepest scale first, and within each by scale. Distances of whole vectors are the same.
     """
 
     name: ClassVar[str] = "latent"

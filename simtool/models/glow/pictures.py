@@ -48,9 +48,7 @@ class Painter:
             seed: of the latents.
             labels: a class for each image of a row, for a flow that has them.
         """
-        generator = np.random.default_rng(seed)
-        shapes = [self.flow.config.scale_shape(level) for level in range(1, self.flow.config.levels + 1)]
-        drawn = [generator.standard_normal((count, *shape)).astype(np.float32) for shape in shapes]
+        drawn = self.flow.draw(count, seed)
         return [self._images([np.float32(factor) * scale for scale in drawn], labels) for factor in temperatures]
 
     def reconstructions(self, images: Array) -> list[Array]:

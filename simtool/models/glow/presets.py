@@ -10,8 +10,8 @@ from simtool.models.training.settings import Settings
 __all__ = ["FLOWS", "PRESETS", "Preset"]
 
 #: ``study``: what the original study trained with TensorFlow Probability. ``openai``: the reference implementation's
-#: model of CIFAR-10 (Kingma & Dhariwal, 2018, table 2). ``small``: hours on a processor, minutes on a GPU.
-#: ``tiny``: half a minute on two cores, for trying the stages out.
+#: size of model for CIFAR-10 (Kingma & Dhariwal, 2018, table 2). ``small``: what two cores can train in hours.
+#: ``tiny``: for trying the stages out.
 FLOWS: dict[str, FlowConfig] = {
     "study": FlowConfig(size=128, levels=6, steps=48, width=400, arrangement="study"),
     "openai": FlowConfig(size=32, levels=3, steps=32, width=512),
