@@ -51,7 +51,8 @@ def forward(mode: str, weights: Weights, x: Any, config: FlowConfig) -> tuple[An
     def level(x: Any, *stacked: Any) -> tuple[tuple[Any, Any], Gradient]:
         return differentiable(dict(zip(names, stacked, strict=True)), x, config)
 
-    y, log_det = level(x, *weights.values())
+    # What is differentiated by hand takes tensors; called outside of a graph, weights may be variables still.
+    y, log_det = level(x, *map(tf.convert_to_tensor, weights.values()))
     return y, log_det
 
 
