@@ -106,10 +106,7 @@ class Subtract:
     values: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        if len(self.values) != 3:
-            raise RecipeError(f"there are 3 channels to subtract from, not {len(self.values)}")
-        for value in self.values:
-            _number(value, "value to subtract")
+        _one_per_channel(self.values, "value to subtract")
 
 
 @dataclass(frozen=True)
@@ -123,9 +120,7 @@ class DivideChannels:
     values: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        if len(self.values) != 3:
-            raise RecipeError(f"there are 3 channels to divide, not {len(self.values)}")
-        if 0 in [_number(value, "divisor") for value in self.values]:
+        if 0 in _one_per_channel(self.values, "divisor"):
             raise RecipeError("a recipe cannot divide by 0")
 
 
@@ -232,6 +227,12 @@ def _step_from_json(entry: object) -> Step:
         return kind(**values)
     except TypeError as failure:
         raise RecipeError(f"the preprocessing step {entry['step']} lacks a value") from failure
+
+
+def _one_per_channel(values: tuple[object, ...], what: str) -> list[float]:
+    if len(values) != 3:
+        raise RecipeError(f"there are 3 channels, each with a {what}, not {len(values)}")
+    return [_number(value, what) for value in values]
 
 
 def _number(value: object, what: str) -> float:

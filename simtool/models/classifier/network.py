@@ -137,7 +137,7 @@ def _named(network: Any) -> dict[str, Any]:
     for layer in filter(lambda layer: layer.weights, network.layers):
         kind = type(layer).__name__.lower()
         name = layer.name
-        if re.fullmatch(rf"{kind}(_\d+)?", name.replace("_", "", name.count("_") - bool(re.search(r"_\d+$", name)))):
+        if re.sub(r"_\d+$", "", name).replace("_", "") == kind:
             seen[kind] += 1
             name = f"{kind}-{seen[kind]}"
         for place, weight in enumerate(layer.weights):
