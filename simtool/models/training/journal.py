@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,9 @@ class Journal(Silence):
         write_csv(self._folder / "log.csv", state.history)
         self._events.add(row)
         numbers = [f"{name} {value:.4g}" for name, value in row.items() if name == "loss" or name.startswith("val_")]
-        best = ", the best so far" if state.best_epoch == row["epoch"] else ""
+        # An epoch that there was no time to finish counts as a part: its weights are those of the epoch it was to be.
+        epoch = row["epoch"]
+        best = ", the best so far" if state.best_epoch == math.ceil(epoch) else ""
         skipped = f", {row['skipped']} steps skipped so far" if row["skipped"] else ""
-        self._bar.note(f"epoch {row['epoch']} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
+        at = f"{epoch:.0f}" if epoch == int(epoch) else f"{epoch:.2f}"
+        self._bar.note(f"epoch {at} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
