@@ -69,9 +69,6 @@ class Step:
 def chain(folder: Path, images: int) -> list[Step]:
     """The commands of the demo, in order.
 
-    A trained network joins as two steps before the scores (``train-resnet``, then ``embed``), and its table as one
-    more argument of ``score``.
-
     Args:
         folder: where the demo's files are.
         images: how many photographs there are; PCA cannot have more components than their number less one.
@@ -82,7 +79,18 @@ def chain(folder: Path, images: int) -> list[Step]:
     def at(name: str) -> str:
         return str(folder / name)
 
+    resnet = {layer: at(f"resnet-{layer}.parquet") for layer in ("final", "penultimate")}
+    glow = {layer: at(f"glow-{layer}.parquet") for layer in ("latent", "posterior", "pooled")}
     embeddings = [at("pixels.parquet"), at(f"pca-{few}.parquet"), at(f"pca-{components}.parquet")]
+    tables = [*embeddings, *resnet.values(), *glow.values()]
+
+    # A fifth of each species is held out, where it has five photographs.
+    holdout = () if images >= 16 * 5 else ("--validation", "none")
+
+    def layers_of(model: str, tables: dict[str, str]) -> tuple[str, ...]:
+        pairs = (word for layer, table in tables.items() for word in ("--layer", layer, "--out", table))
+        return ("embed", at("images.parquet"), "--model", at(model), *pairs)
+
     return [
         Step(
             "List the photographs: their folders give class and group.",
@@ -108,9 +116,19 @@ def chain(folder: Path, images: int) -> list[Step]:
             for count, out in zip((few, components), embeddings[1:], strict=True)
         ),
         Step(
+            "Train a small residual network to tell the species apart.",
+            ("train-resnet", at("images.parquet"), "--out", at("resnet"), "--preset", "tiny", *holdout, "--restart"),
+        ),
+        Step("Embed each photograph as its last and its second-last layer.", layers_of("resnet", resnet)),
+        Step(
+            "Train a small Glow, which sees no species.",
+            ("train-glow", at("images.parquet"), "--out", at("glow"), "--preset", "tiny", *holdout, "--restart"),
+        ),
+        Step("Embed each photograph as Glow's latents, and by what is made of them.", layers_of("glow", glow)),
+        Step(
             "Predict every judgment from every table, by two distances.",
             (
-                *("score", *embeddings, at("true-attributes.parquet"), "--trials", at("trials.parquet")),
+                *("score", *tables, at("true-attributes.parquet"), "--trials", at("trials.parquet")),
                 *("--images", at("images.parquet"), "--distance", "mse", "--distance", "cosine"),
                 *("--out", at("outcomes.parquet")),
             ),

@@ -32,6 +32,11 @@ TABLES = {
     "pixels.parquet": "embeddings",
     "pca-10.parquet": "embeddings",
     "pca-31.parquet": "embeddings",
+    "resnet-final.parquet": "embeddings",
+    "resnet-penultimate.parquet": "embeddings",
+    "glow-latent.parquet": "embeddings",
+    "glow-posterior.parquet": "embeddings",
+    "glow-pooled.parquet": "embeddings",
     "outcomes.parquet": "outcomes",
     "outcomes-by-pixel.parquet": "outcomes",
 }
@@ -111,7 +116,7 @@ def test_the_known_attributes_lead_the_report(run: Run) -> None:
     assert best["model"] == KNOWN
     assert best["distance"] == "mse"
     assert best["low"] > 0.65
-    assert len(rows) >= 9
+    assert len(rows) >= 19
     assert all(row["low"] <= row["estimate"] <= row["high"] for row in rows)
 
 
