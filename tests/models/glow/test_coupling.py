@@ -56,12 +56,12 @@ def test_its_log_determinant_is_the_jacobians(kind: str, arrangement: str, dtype
     assert (found == 0) == (kind == "additive")
 
 
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
-def test_untrained_an_affine_one_scales_by_sigmoid_2(arrangement: str) -> None:
+@pytest.mark.parametrize(("arrangement", "floor"), [("glow", 0.1), ("study", 0)])
+def test_untrained_an_affine_one_scales_by_sigmoid_2(arrangement: str, floor: float) -> None:
     config = _config("affine", arrangement)
     x_b, h = _halves(config, "float64")
     y_b, _ = coupling.transform(tf.zeros_like(h), x_b, config)
-    assert y_b.numpy() == pytest.approx(x_b.numpy() / (1 + np.exp(-2)), rel=2e-3)
+    assert y_b.numpy() == pytest.approx(x_b.numpy() * (floor + (1 - floor) / (1 + np.exp(-2))), rel=1e-6)
 
 
 @pytest.mark.parametrize("h_s", [-1e4, -30.0, 0.0, 30.0, 1e4])
