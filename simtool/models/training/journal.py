@@ -1,9 +1,10 @@
-"""How a training is followed: the bar, a line for each epoch, and the logs."""
+"""How a training is followed: the bar, a line for each epoch, the logs and the curves."""
 
 from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from simtool.models.training.state import State
 from simtool.tables.atomic import atomic_path
 
 __all__ = ["Journal", "Silence"]
+
+#: The least time between two drawings of the curves while a training runs.
+_DRAWN_EVERY_SECONDS = 60.0
 
 
 class Silence:
@@ -33,6 +37,7 @@ class Journal(Silence):
 
     def __init__(self, folder: Path, settings: Settings, bar: console.Progress, events: Events) -> None:
         self._folder, self._settings, self._bar, self._events = folder, settings, bar, events
+        self._drawn_at = time.monotonic()
 
     @classmethod
     @contextmanager
@@ -61,7 +66,9 @@ class Journal(Silence):
             console.note(f"going on after step {state.step:,} of {total:,}")
         try:
             with console.progress("training", total, "steps", done=state.step) as bar:
-                yield cls(folder, settings, bar, events)
+                journal = cls(folder, settings, bar, events)
+                yield journal
+            journal.draw(state)
         finally:
             events.close()
 
@@ -76,6 +83,8 @@ class Journal(Silence):
         row = state.history[-1]
         write_csv(self._folder / "log.csv", state.history)
         self._events.add(row)
+        if time.monotonic() - self._drawn_at > _DRAWN_EVERY_SECONDS:
+            self.draw(state)
         numbers = [f"{name} {value:.4g}" for name, value in row.items() if name == "loss" or name.startswith("val_")]
         # An epoch that there was no time to finish counts as a part: its weights are those of the epoch it was to be.
         epoch = row["epoch"]
@@ -83,3 +92,11 @@ class Journal(Silence):
         skipped = f", {row['skipped']} steps skipped so far" if row["skipped"] else ""
         at = f"{epoch:.0f}" if epoch == int(epoch) else f"{epoch:.2f}"
         self._bar.note(f"epoch {at} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
+
+    def draw(self, state: State) -> None:
+        """Draw the curves so far."""
+        from simtool.models.training.curves import write_curves
+
+        if state.history:
+            write_curves(self._folder / "curves.png", state.history)
+            self._drawn_at = time.monotonic()
