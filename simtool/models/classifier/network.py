@@ -36,13 +36,15 @@ def build(config: ClassifierConfig, classes: int) -> Any:
     Returns:
         A functional Keras model from (b, size, size, 3) to (b, classes) logits.
     """
-    load_tensorflow()
+    tf = load_tensorflow()
     import keras
 
     backbone = _backbone(config)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = config.statistics
+            # The statistics of the whole batch, which several devices share, as if it were on one.
+            layer.synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
     logits = keras.layers.Dense(classes, name=HEAD)(backbone.output)
     return keras.Model(backbone.input, logits, name=config.architecture)
 

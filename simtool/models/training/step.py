@@ -155,7 +155,8 @@ class Step:
     def _agreed_state(self) -> list[Any]:
         """The mean over devices of what each has made of the state; nothing where there is one device."""
         tf = load_tensorflow()
-        state = [tf.convert_to_tensor(variable.value) for variable in self._task.state]
+        # Copies are made on this replica's device, which is where the exchange takes them from.
+        state = [tf.identity(variable.value) for variable in self._task.state]
         if self._devices.replicas == 1 or not state:
             return []
         mean: list[Any] = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, state)
