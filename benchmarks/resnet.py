@@ -1,0 +1,191 @@
+"""ResNet50 as an embedding side by side with its peers: photographs per second, first batch, peak memory.
+
+Every subject runs in a process of its own. The subjects take turns, so that whatever else the machine
+does strikes all of them; ratios are taken within a turn.
+
+    python benchmarks/resnet.py --peers-python peers/bin/python --json resnet.json
+    python benchmarks/resnet.py --images cub/images.parquet --peers-python peers/bin/python --json resnet.json
+
+The peers need a Python of their own with torch, torchvision and timm. With ``--images``, photographs are decoded and
+prepared, too: alone, and together with the network.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from benchmarks.resnet_subjects import NETWORKS, SUBJECTS, Case
+else:
+    from resnet_subjects import NETWORKS, SUBJECTS, Case
+
+CONSOLE = Console(stderr=True)
+#: Those that run in the environment of simtool.
+OURS = ("simtool", "Keras")
+#: The subject that the others are compared with.
+FIRST = "simtool"
+
+
+@dataclass
+class Row:
+    """What was measured of one subject.
+
+    Attributes:
+        seconds: for a photograph, the median.
+        per_second: photographs.
+        times_simtool: the median over the turns of the time in units of simtool's network.
+        first_seconds: the first round, with whatever is traced or compiled for it.
+        peak_bytes: the most memory of the process.
+        turns: the seconds for a photograph in each round, the first turn left out.
+    """
+
+    case: str
+    subject: str
+    seconds: float | None = None
+    per_second: float | None = None
+    times_simtool: float | None = None
+    first_seconds: float | None = None
+    peak_bytes: int | None = None
+    turns: list[list[float]] = field(default_factory=list)
+    failure: str = ""
+
+
+class Runner:
+    """A subject in its process, which does its rounds when it is told to."""
+
+    def __init__(self, python: Path, case: Case, row: Row) -> None:
+        CONSOLE.print(f"starting {row.subject}")
+        self._row = row
+        program = str(Path(__file__).with_name("resnet_subjects.py"))
+        self._process = subprocess.Popen(
+            [str(python), program, row.subject, json.dumps(asdict(case))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        row.first_seconds = self._answer().get("first_seconds")
+
+    def take(self, rounds: int) -> None:
+        """Take a turn."""
+        if not self._row.failure and (seconds := self._ask(str(rounds))):
+            self._row.turns.append(seconds)
+
+    def end(self) -> None:
+        """Ask for the memory and let the process go."""
+        if not self._row.failure:
+            self._row.peak_bytes = self._ask("peak").get("peak_bytes")
+        self._process.communicate()
+
+    def _ask(self, question: str) -> Any:
+        if self._process.stdin is not None:
+            self._process.stdin.write(question + "\n")
+            self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        if not line:
+            self._row.failure = f"ended with exit code {self._process.wait()}"
+            return {}
+        return json.loads(line)
+
+
+def measure(rows: list[Row], case: Case, peers_python: Path | None, turns: int, rounds: int) -> None:
+    """Take turns: all processes live at once."""
+    runners = []
+    for row in rows:
+        python = Path(sys.executable) if row.subject.startswith(OURS) else peers_python
+        if python is None:
+            row.failure = "needs --peers-python"
+        else:
+            runners.append(Runner(python, case, row))
+    for _ in range(turns + 1):  # the first turn warms up
+        for runner in runners:
+            runner.take(rounds)
+    for runner in runners:
+        runner.end()
+
+
+def summarize(rows: list[Row]) -> None:
+    """Medians and ratios of what was measured, without the first turn."""
+    for row in rows:
+        row.turns = row.turns[1:]
+        if row.turns:
+            row.seconds = statistics.median(second for turn in row.turns for second in turn)
+            row.per_second = 1 / row.seconds
+    ours = next((row for row in rows if row.subject == FIRST), None)
+    for row in rows:
+        if ours is not None and ours.seconds and row.seconds:
+            pairs = zip(row.turns, ours.turns, strict=True)
+            row.times_simtool = statistics.median(statistics.median(a) / statistics.median(b) for a, b in pairs)
+
+
+def table_of(rows: list[Row]) -> Table:
+    """The rows, the fastest first."""
+    table = Table(title=rows[0].case, title_justify="left")
+    table.add_column("subject")
+    for heading in ("images/s", "times simtool's", "first round", "peak memory"):
+        table.add_column(heading, justify="right")
+    for row in sorted(rows, key=lambda row: -(row.per_second or 0)):
+        if row.seconds is None or row.first_seconds is None or row.peak_bytes is None:
+            table.add_row(row.subject, row.failure)
+            continue
+        table.add_row(
+            row.subject,
+            f"{row.per_second:,.1f}",
+            "" if row.times_simtool is None else f"{row.times_simtool:.2f}",
+            f"{row.first_seconds:.1f} s",
+            f"{row.peak_bytes / 1e6:,.0f} MB",
+        )
+    return table
+
+
+def files_of(images: Path, count: int) -> tuple[str, ...]:
+    """Photographs from all over a table."""
+    from simtool.tables.images import image_paths, read_images
+
+    paths = image_paths(images, read_images(images))
+    if len(paths) < count:
+        raise typer.BadParameter(
+            f"{images} has {len(paths):,} photographs, {count:,} are needed", param_hint="--images"
+        )
+    return tuple(str(path) for path in paths[:: len(paths) // count][:count])
+
+
+def main(
+    images: Annotated[Path | None, typer.Option(help="A table of photographs, to measure decoding, too.")] = None,
+    subjects: Annotated[list[str] | None, typer.Option(help="May be given several times. [all]")] = None,
+    size: Annotated[int, typer.Option(help="Height and width that the network sees.")] = 224,
+    batch: Annotated[int, typer.Option(min=1, help="Photographs in a batch.")] = 32,
+    count: Annotated[int, typer.Option(min=1, help="Batches of photographs in a round that begins with files.")] = 3,
+    turns: Annotated[int, typer.Option(min=1)] = 7,
+    rounds: Annotated[int, typer.Option(min=1, help="In a turn.")] = 1,
+    peers_python: Annotated[Path | None, typer.Option(help="A Python with the peers.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
+) -> None:
+    """Measure the embedding of photographs by ResNet50 against its peers."""
+    if unknown := [name for name in subjects or () if name not in SUBJECTS]:
+        raise typer.BadParameter(f"no subject {unknown[0]}; there are {', '.join(SUBJECTS)}")
+    wanted = subjects or list(NETWORKS if images is None else SUBJECTS)
+    files = () if images is None else files_of(images, batch * count)
+    rows = [Row(f"ResNet50, {size}x{size}, batches of {batch}", name) for name in wanted]
+    measure(rows, Case(size, batch, files), peers_python, turns, rounds)
+    summarize(rows)
+    Console(width=None if sys.stdout.isatty() else 130).print(table_of(rows))
+    if json_file:
+        json_file.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
