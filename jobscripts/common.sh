@@ -45,17 +45,24 @@ stage_in() {
 }
 
 # Run a training so that it outlives its job. SLURM sends USR1 to every task ahead of the time limit (#SBATCH --signal);
-# the training saves and ends with code 85, and the job goes back into the queue to go on from there.
+# the training saves and ends with code 85, and the job goes back into the queue to go on from there. So it does if a
+# task was killed, provided that there is a new checkpoint to go on from.
 # --wait: when one task fails, the others, which cannot go on without it, are ended a minute later.
 train() {
   in_job || { "$@"; return; }
-  local code=0 job=$SLURM_JOB_ID
+  local code=0 job=$SLURM_JOB_ID before
   # The bare id of one task of an array is the id of the whole array, too.
   [ -z "${SLURM_ARRAY_TASK_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+  before=$(newest_checkpoint "$*")
   srun --wait=60 "$@" || code=$?
   case $code in
-    85) ;;         # saved: run me again
+    85) ;;          # saved: run me again
     138) code=85 ;; # ended by USR1 before it had begun: there was nothing to save
+    1[3-9]?)        # a task was killed
+      if [ "$(newest_checkpoint "$*")" = "$before" ]; then
+        echo "a task was killed (code $code) before this run had saved anything: it is not run again" >&2
+        return "$code"
+      fi ;;
     *) return "$code" ;;
   esac
   # A job that was canceled or has met its limit is not RUNNING any more, and shall not rise again.
@@ -66,8 +73,11 @@ train() {
   return "$code"
 }
 
-# The tables of vectors that lines of EMBED write: what follows --out in them.
-tables() {
+# The newest checkpoint of a training, given its command.
+newest_checkpoint() { find "$(outputs "$1")/training/checkpoints" -name 'step-*.npz' 2>/dev/null | sort | tail -n 1 || true; }
+
+# What follows --out in lines: the tables of vectors that lines of EMBED write, the model of a training.
+outputs() {
   local line word before=
   for line in "$@"; do
     for word in $line; do

@@ -13,14 +13,15 @@ set -euo pipefail
 # shellcheck source=common.sh
 source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
 
-# The number of parts is not SLURM_ARRAY_TASK_COUNT where only some of them are run again.
-part=(--shard "${SLURM_ARRAY_TASK_ID:-0}/$SHARDS")
+# Every task of srun makes a part of its own: SHARDS parts, with --ntasks=4 four times as many. simtool tells which from
+# the numbers of the array, which shall be those of the whole one, even if only some of its tasks are run again.
+export SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=$((SHARDS - 1)) SLURM_ARRAY_TASK_STEP=1 SLURM_ARRAY_TASK_COUNT=$SHARDS
 if [ $# -gt 0 ]; then
-  run simtool embed "$@" "${part[@]}"
+  run simtool embed "$@"
 else
   cd "$STUDY"
   for table in "${EMBED[@]}"; do
     # shellcheck disable=SC2086 # several options
-    run simtool embed "$STIMULI" --model $table "${part[@]}"
+    run simtool embed "$STIMULI" --model $table
   done
 fi

@@ -17,7 +17,7 @@ else
   judgments=(--trials "$TRIALS" --images "$STIMULI")
   # shellcheck disable=SC2046,SC2086 # several tables and options
   {
-    run simtool score $(tables "${EMBED[@]}") "${judgments[@]}" $DISTANCES --out outcomes.parquet
+    run simtool score $(outputs "${EMBED[@]}") "${judgments[@]}" $DISTANCES --out outcomes.parquet
     run simtool score $SEGMENTED "${judgments[@]}" $SEGMENT_DISTANCES --out outcomes-by-segment.parquet
   }
 fi

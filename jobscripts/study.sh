@@ -92,7 +92,7 @@ embed() {
     glow\ *) made_by=train-glow ;;
   esac
   needs+=" $made_by"
-  mapfile -t written < <(tables "$1")
+  mapfile -t written < <(outputs "$1")
   name=embed-$(basename "${written[0]}")
   parts=$(missing_parts "${written[@]}")
   [ -n "$parts" ] || due "$name" "$needs" || return 0

@@ -10,15 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from simtool.demo import Size, draw
+from simtool.models.folder import MANIFEST
 from simtool.tables.provenance import Provenance
 from tests.system.slurm.private import PROGRAMS, Slurm, private_slurm, programs
 
 ROOT = Path(__file__).parents[3]
 #: Where the simtool that is being tested lies.
 ENVIRONMENT = Path(sys.prefix)
+#: As many threads as a job with --cpus-per-task=1 has: results may depend on it.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
 
 @pytest.fixture(scope="session")
@@ -117,3 +121,19 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     judgments, trials = folder / "judgments.csv", folder / "trials.parquet"
     simtool("import-trials", judgments, "--out", trials, "--images", folder / "images.parquet")
     return folder
+
+
+@pytest.fixture
+def birds(project: Project, toys: Path) -> Project:
+    """A project whose study has toy birds: study/birds/images.parquet."""
+    shutil.copytree(toys, project.study / "birds")
+    return project
+
+
+def assert_same_weights(model: Path, expected: Path) -> None:
+    """Compare two trained models bit by bit."""
+    found = [dict(np.load(next(folder.glob("*.npz")))) for folder in (model, expected) if (folder / MANIFEST).is_file()]
+    assert len(found) == 2
+    assert found[0].keys() == found[1].keys()
+    for name, array in found[1].items():
+        np.testing.assert_array_equal(found[0][name], array, err_msg=name)

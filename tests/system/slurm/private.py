@@ -137,14 +137,17 @@ class Slurm:
         end = time.monotonic() + seconds
         while not reached():
             if time.monotonic() > end:
-                queue = self.run("squeue", "--all", check=False)
-                raise TimeoutError(f"{what} was not reached in {seconds} s\n{queue}")
+                shown = "\n".join(self.run(command, "--all", check=False) for command in ("squeue", "sinfo"))
+                raise TimeoutError(f"{what} was not reached in {seconds} s\n{shown}")
             time.sleep(0.1)
 
     def start_node(self, node: str) -> None:
         """Start the daemon of a node, again where it was stopped."""
         self._start(f"slurmd.{node}", "slurmd", "-D", "-N", node)
-        self.until(lambda: self.run("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T") == "idle", 30, f"{node} idle")
+        self.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+        # A plan that the scheduler had for the node is not forgotten while the queue is empty.
+        state = ("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T")
+        self.until(lambda: self.run(*state) in ("idle", "planned"), 30, f"{node} idle")
 
     def kill_node(self, node: str) -> None:
         """End a node with everything that runs on it, as a power cut does: SLURM has to be told, or to miss it."""
@@ -152,6 +155,10 @@ class Slurm:
         for setting in (f"{_NODE}={node}", f"SLURMD_NODENAME={node}"):
             self._kill_all_with(setting)
         self.daemons.pop(f"slurmd.{node}").wait()
+
+    def kill_task(self, job: str, rank: int) -> None:
+        """Kill one task of a job's only step."""
+        self._kill_all_with(f"SLURM_JOB_ID={job}", "SLURM_STEP_ID=0", f"SLURM_PROCID={rank}")
 
     def _start(self, name: str, program: str, *arguments: str) -> None:
         with (self.folder / "log" / f"{name}.out").open("ab") as log:

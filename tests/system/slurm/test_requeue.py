@@ -89,6 +89,15 @@ def test_a_failure_stays_a_failure(training: Project) -> None:
     assert "ValueError" in training.log(job)
 
 
+def test_a_training_that_is_killed_before_it_has_saved_anything_stays_a_failure(training: Project) -> None:
+    job = training.submit("train-resnet", arguments=("600",))
+    wait_for(training, job, "rank 0 begins at 0")
+    training.slurm.kill_task(job, rank=0)
+    assert training.slurm.wait(job) == "FAILED"
+    shown = training.slurm.show(job)
+    assert (shown["Restarts"], shown["ExitCode"]) == ("0", "137:0")
+
+
 def test_a_job_is_requeued_only_so_often(training: Project) -> None:
     job = training.submit("train-resnet", "--export=ALL,MOST_RESTARTS=0", arguments=("600",))
     wait_for(training, job, "rank 0 begins at 0")

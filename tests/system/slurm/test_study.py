@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.slurm.conftest import Project, simtool
+from tests.system.slurm.conftest import ONE_THREAD, Project, simtool
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
 
@@ -28,8 +28,6 @@ EMBED = (
     "glow --layer latent --out vectors/glow",
 )
 SEGMENTED = ("vectors/pixels", "vectors/glow")
-#: So that results do not depend on the cores that a job is given.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+"""Trainings under a real limit of a minute, requeued until they are done.
+
+SLURM looks at limits twice a minute, so that this takes minutes. It is not collected with the other tests; run it by
+
+    python -m pytest tests/system/slurm/time_limit.py
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.system.slurm.conftest import ONE_THREAD, Project, assert_same_weights, simtool
+
+pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
+
+TINY = ("--preset", "tiny", "--validation", "0.5", "--batch-size", "8", "--set", "evaluate-every=50")
+#: Of each command, what takes a minute or two.
+LONG = {
+    "train-glow": (*TINY, "--steps", "1", "--epochs", "600"),
+    "train-resnet": (*TINY, "--epochs", "300"),
+}
+
+
+@pytest.mark.parametrize("command", LONG)
+def test_a_training_that_meets_its_limit_goes_on_to_the_same_weights(birds: Project, command: str) -> None:
+    arguments = ("study/birds/images.parquet", "--out", "limited", *LONG[command])
+    started = time.monotonic()
+    job = birds.submit(command, "--time=1", "--signal=USR1@20", "--cpus-per-task=1", arguments=arguments)
+    simtool(command, arguments[0], "--out", "whole", *LONG[command], cwd=birds.home, more=ONE_THREAD)
+    birds.slurm.wait(job, seconds=1200)
+    birds.finished(job)
+    restarts = int(birds.slurm.show(job)["Restarts"])
+    print(f"{command}: {restarts} restarts, {time.monotonic() - started:.0f} s")  # noqa: T201 - seen with pytest -s
+    assert restarts >= 1
+    assert birds.log(job).count("everything is saved") >= 1
+    assert_same_weights(birds.home / "limited", birds.home / "whole")
