@@ -14,7 +14,7 @@ from simtool.models.training.draws import Draws
 from simtool.models.training.errors import TrainingError
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["Share", "rows_of", "shared"]
+__all__ = ["Share", "check_even", "rows_of", "shared"]
 
 
 class Share(NamedTuple):
@@ -50,6 +50,22 @@ def rows_of(batch: Batch) -> int:
     if len(set(lengths.values())) != 1:
         raise TrainingError(f"a batch needs arrays of one length, not {lengths or 'none'}")
     return next(iter(lengths.values()))
+
+
+def check_even(batch_size: int, devices: Devices) -> None:
+    """Refuse what would need filling up, where examples affect each other (by batch normalization).
+
+    Args:
+        batch_size: of a global batch.
+        devices: of all workers.
+
+    Raises:
+        TrainingError: the devices cannot have the same number of examples each.
+    """
+    if batch_size % devices.replicas:
+        raise TrainingError(
+            f"{devices.replicas} devices cannot share batches of {batch_size} evenly, which batch normalization needs"
+        )
 
 
 def shared(batch: Batch, devices: Devices, batch_size: int, fill: bool) -> Any:

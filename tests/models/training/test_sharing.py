@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simtool.models.training.data import Worker
 from simtool.models.training.devices import Devices
 from simtool.models.training.errors import TrainingError
-from simtool.models.training.sharing import Share, rows_of, shared
+from simtool.models.training.sharing import Share, check_even, rows_of, shared
 
 
 class Several:
@@ -75,3 +75,10 @@ def test_arrays_of_different_lengths_are_refused() -> None:
 def test_too_many_rows_are_refused() -> None:
     with pytest.raises(TrainingError, match="5 rows for 1 devices; batch_size 4 gives 4 to each"):
         shared({"x": np.zeros(5)}, Devices(None), 4, fill=False)
+
+
+def test_devices_that_cannot_share_a_batch_evenly_are_refused() -> None:
+    devices = Devices(Several(0, 2), Worker(0, 2), 4)
+    check_even(16, devices)
+    with pytest.raises(TrainingError, match="4 devices cannot share batches of 18 evenly"):
+        check_even(18, devices)
