@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.models.training.data import Worker
@@ -36,6 +36,7 @@ def split(rows: int, batch_size: int, workers: int, local: int) -> list[Share]:
     return shares
 
 
+@settings(deadline=None)  # the first example loads TensorFlow
 @given(batch_size=st.integers(1, 20), short=st.integers(0, 19), workers=st.integers(1, 4), local=st.integers(1, 3))
 def test_every_example_is_there_once_and_knows_its_place(batch_size: int, short: int, workers: int, local: int) -> None:
     rows = max(batch_size - short, 1)
