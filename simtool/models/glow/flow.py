@@ -99,8 +99,7 @@ class Flow:
 
     def __init__(self, config: FlowConfig, seed: int = 0, dtype: str = "float32") -> None:
         self.config = config
-        weights, constants = _initial(config, np.random.default_rng(seed))
-        self._hold({**weights, **constants}, dtype)
+        self._hold(_initial(config, np.random.default_rng(seed), dtype), dtype)
 
     @classmethod
     def from_arrays(
@@ -118,20 +117,20 @@ class Flow:
         """
         flow = cls.__new__(cls)
         flow.config = config
-        flow._hold(_checked(arrays, {**shapes(config), **_constant_shapes(config)}), dtype)
+        flow._hold(_checked(arrays, shapes(config) | _constant_shapes(config)), dtype)
         return flow
 
     def to_arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Name and value of each weight and each constant, one at a time."""
+        """Name and value of each weight and each constant; views, which later changes leave as they are."""
         for name, variable in chain(self.variables.items(), self.constants.items()):
-            yield name, variable.numpy()
+            yield name, np.asarray(ops.convert_to_tensor(variable))
 
-    def _hold(self, arrays: dict[str, NDArray[Any]], dtype: str) -> None:
-        """Make the variables; each array is let go of as soon as its variable holds it."""
-        self.variables = {name: _variable(name, arrays.pop(name), dtype) for name in shapes(self.config)}
-        self.constants = {
-            name: _variable(name, arrays.pop(name), dtype, trainable=False) for name in _constant_shapes(self.config)
-        }
+    def _hold(self, arrays: Iterable[tuple[str, NDArray[Any]]], dtype: str) -> None:
+        """Make the variables, one after the other as their arrays come: all of them at once would be the peak."""
+        trained, fixed = shapes(self.config), _constant_shapes(self.config)
+        held = {name: _variable(name, array, dtype, trainable=name in trained) for name, array in arrays}
+        self.variables = {name: held[name] for name in trained}
+        self.constants = {name: held[name] for name in fixed}
 
     def encode(
         self,
@@ -271,9 +270,9 @@ def _of(mapping: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 def _checked(
     arrays: Iterable[tuple[str, NDArray[Any]]], expected: Mapping[str, tuple[int, ...]]
-) -> dict[str, NDArray[Any]]:
+) -> Iterator[tuple[str, NDArray[Any]]]:
     """Arrays by name, each of its shape and all there."""
-    found: dict[str, NDArray[Any]] = {}
+    missing = dict.fromkeys(expected)
     for name, array in arrays:
         if name not in expected:
             raise ModelError(f"the weights hold {name}, which such a flow has not")
@@ -281,29 +280,27 @@ def _checked(
             raise ModelError(f"{name} has the shape {array.shape}, such a flow has {expected[name]}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ModelError(f"{name} holds something else than finite numbers")
-        found[name] = array
-    if missing := [name for name in expected if name not in found]:
+        missing.pop(name, None)
+        yield name, array
+    if missing:
         raise ModelError(f"the weights lack {listed(missing)}")
-    return found
 
 
-def _variable(name: str, value: NDArray[Any], dtype: str, trainable: bool = True) -> Any:
-    return keras.Variable(value.astype(dtype), dtype=dtype, trainable=trainable, name=name.replace("/", "."))
+def _variable(name: str, value: NDArray[Any], dtype: str, trainable: bool) -> Any:
+    return keras.Variable(value, dtype=dtype, trainable=trainable, name=name.replace("/", "."))
 
 
-def _initial(
-    config: FlowConfig, generator: np.random.Generator
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-    """The weights and the constants of an untrained flow."""
-    weights: dict[str, NDArray[np.float64]] = {}
-    constants: dict[str, NDArray[np.float64]] = {}
+def _initial(config: FlowConfig, generator: np.random.Generator, dtype: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The weights and the constants of an untrained flow, a level at a time."""
     for number in range(1, config.levels + 1):
         channels = config.level_shape(number)[-1]
-        for found, steps in zip(
-            (weights, constants),
-            zip(*(step.initial(channels, config, generator) for _ in range(config.steps)), strict=True),
-            strict=True,
-        ):
-            found.update({_name(number, name): np.stack([one[name] for one in steps]) for name in steps[0]})
-        weights.update({_name(number, name): value for name, value in prior.initial(number, config).items()})
-    return weights, constants
+        of_step = step.shapes(channels, config) | convolution.constant_shapes(channels)
+        stacked = {name: np.empty((config.steps, *shape), dtype) for name, shape in of_step.items()}
+        for k in range(config.steps):
+            weights, constants = step.initial(channels, config, generator)
+            for name, value in (weights | constants).items():
+                stacked[name][k] = value
+        for name in of_step:
+            yield _name(number, name), stacked.pop(name)
+        for name, value in prior.initial(number, config).items():
+            yield _name(number, name), value

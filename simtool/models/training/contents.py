@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from simtool.models.training.arrays import ArraysError
 from simtool.models.training.errors import TrainingError
+from simtool.tensorflow import load_tensorflow
 
 __all__ = ["Variables", "assign_arrays", "named", "to_arrays"]
 
@@ -22,9 +24,10 @@ def named(**groups: Sequence[Any]) -> Variables:
 
 
 def to_arrays(variables: Variables) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Name and value of each, one at a time."""
+    """Name and value of each; views, which take no memory, and which later changes leave as they are."""
+    tf = load_tensorflow()
     for name, variable in variables.items():
-        yield name, variable.value.numpy()
+        yield name, np.asarray(tf.convert_to_tensor(variable.value))
 
 
 def assign_arrays(variables: Variables, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
