@@ -171,16 +171,15 @@ def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool
     from simtool.tensorflow import load_tensorflow
 
     load_tensorflow()
-    from simtool.models.glow.flow import count_parameters
+    from simtool.models.glow.flow import count_parameters, shapes
 
-    parameters = count_parameters(plan.flow)
     photographs = preparation.dimension * (len(holdout.train) + len(holdout.validation))
-    peaks = {mode: training_bytes(plan.flow, plan.settings, mode, parameters, photographs) for mode in MODES}
+    peaks = {mode: training_bytes(plan.flow, plan.settings, mode, shapes(plan.flow), photographs) for mode in MODES}
     facts = {
         "training_images": len(holdout.train),
         "validation_images": len(holdout.validation),
         "validation": plan.validation,
-        "trainable_parameters": parameters,
+        "trainable_parameters": count_parameters(plan.flow),
         "backprop": plan.mode,
         "peak_bytes": peaks[plan.mode],
         "peak_bytes_by_backprop": peaks,
@@ -211,7 +210,7 @@ def _train(
 
     # Before TensorFlow does anything else, the decoding of photographs included.
     devices = open_devices()
-    from simtool.models.glow.flow import Flow, count_parameters
+    from simtool.models.glow.flow import Flow, shapes
     from simtool.models.glow.footprint import check_room
     from simtool.models.glow.model import Glow
     from simtool.models.glow.task import FlowTask
@@ -219,9 +218,10 @@ def _train(
     from simtool.tensorflow import load_tensorflow
 
     settings, names = plan.settings, classes.names if classes else ()
+    plan.flow.check_initial_images(min(plan.initial_images, len(holdout.train)))
     if not load_tensorflow().config.list_physical_devices("GPU"):
         photographs = preparation.dimension * len(table)
-        check_room(plan.flow, settings, plan.mode, count_parameters(plan.flow), photographs, available_memory())
+        check_room(plan.flow, settings, plan.mode, shapes(plan.flow), photographs, available_memory())
     pixels, holdout = decoded(images, table, holdout, preparation, "floor", skip_bad, scratch)
     data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)
     examples = pixels[(holdout.validation if len(holdout.validation) else holdout.train)[:_EXAMPLES]]

@@ -182,6 +182,7 @@ def test_a_class_conditional_flow_learns_a_prior_for_each_class(simtool: Simtool
         (("--backprop", "fast"), 2, "the modes are plain, recompute, reversible"),
         (("--preset", "tiny", "--recipe", "caffe"), 2, "Glow needs colors from -0.5 to 0.5"),
         (("--preset", "tiny", "--size", "20"), 1, "20 pixels cannot be halved 3 times; choose a size of 16 or 24"),
+        (("--preset", "study", "--validation", "0.5"), 1, "6 images are too few to set the 384 channels"),
         (("--preset", "tiny", "--set", "rate=1"), 1, "there is no setting rate"),
         (("--preset", "tiny", "--validation", "most"), 1, "validation is split, study, none, or a fraction"),
     ],

@@ -15,6 +15,10 @@ Mode = Literal["plain", "recompute", "reversible"]
 #: From the fastest to the one that needs the least memory.
 MODES: tuple[Mode, ...] = get_args(Mode)
 
+#: Steps for which a batch with as many values of a channel as there are channels is large enough. Measured on untrained
+#: flows of 4 levels, as the standard deviation that new images have at the deepest: with that many values 1.09 after
+#: 16 steps and 1.44 after 48, with twice as many 1.2 after 48, with a quarter of them 9.
+_FITTING_STEPS = 24
 #: Nearest sizes to name where one does not fit the depth.
 _LARGEST = 4096
 
@@ -98,6 +102,30 @@ class FlowConfig:
         """The latents that leave the flow at a level: half of its channels, at the deepest all of them."""
         height, width, channels = self.level_shape(level)
         return height, width, channels if level == self.levels else channels // 2
+
+    @property
+    def least_initial_images(self) -> int:
+        """Images that can set actnorm: fewer have too few values of each channel of the deepest level.
+
+        Each step fits a batch a little more closely than the data that it stands for: as many values as channels
+        do for up to 24 steps, 48 steps take twice as many.
+        """
+        height, width, channels = self.level_shape(self.levels)
+        return math.ceil(channels * max(1.0, self.steps / _FITTING_STEPS) / (height * width))
+
+    def check_initial_images(self, count: int) -> None:
+        """Refuse to set actnorm from too few images.
+
+        Raises:
+            ModelError: says how many are enough.
+        """
+        if count < self.least_initial_images:
+            height, width, channels = self.level_shape(self.levels)
+            raise ModelError(
+                f"{count:,} images are too few to set the {channels:,} channels of {height} x {width} pixels at the "
+                f"deepest of {self.levels} levels, {self.least_initial_images:,} are enough: take more photographs or "
+                "--initial-images, or fewer --levels"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object that :meth:`from_json` reads back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -115,7 +116,8 @@ class FlowTask(Task):
         """
         worst = float(self._round_trip(self._dequantized(batch["image"], 0.5)))
         if not worst <= _MOST_ROUND_TRIP:
-            raise Unhealthy(f"the flow is no longer invertible, photographs come back with errors of up to {worst:.2g}")
+            how = f"with errors of up to {worst:.2g}" if math.isfinite(worst) else "as values that are not numbers"
+            raise Unhealthy(f"the flow is no longer invertible, photographs come back {how}")
         return {"round_trip": worst}
 
     def illustrate(self, folder: Path, step: int) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from simtool.models.errors import ModelError
 from simtool.models.glow.config import FlowConfig
+from simtool.models.glow.presets import PRESETS
 
 TINY = FlowConfig(size=16, levels=2, steps=2, width=8)
 
@@ -79,3 +80,19 @@ def test_an_impossible_flow_is_refused_with_its_reason(changes: dict[str, Any], 
 def test_a_foreign_configuration_is_refused_with_its_reason(content: object, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         FlowConfig.from_json(content)
+
+
+@pytest.mark.parametrize(("steps", "least"), [(3, 6), (24, 6), (48, 12)])
+def test_too_few_images_for_the_depth_are_refused_and_what_is_enough_is_said(steps: int, least: int) -> None:
+    # 24 channels of 2 x 2 pixels at the deepest level.
+    config = FlowConfig(size=8, levels=2, steps=steps, width=4)
+    config.check_initial_images(least)
+    expected = rf"{least - 1} images are too few to set the 24 channels of 2 x 2 pixels .*, {least} are enough"
+    with pytest.raises(ModelError, match=expected):
+        config.check_initial_images(least - 1)
+
+
+def test_every_preset_takes_enough_images_for_its_depth() -> None:
+    assert PRESETS["study"].flow.least_initial_images == 192
+    for preset in PRESETS.values():
+        preset.flow.check_initial_images(preset.initial_images)

@@ -98,3 +98,12 @@ def test_images_that_are_not_numbers_are_refused(value: float) -> None:
     x[1, 2, 3, 0] = value
     with pytest.raises(ModelError, match="not finite"):
         initialize(Flow(CONFIG), [x])
+
+
+@pytest.mark.slow
+def test_images_that_were_not_in_the_batch_come_out_of_a_deep_flow_as_those_that_were() -> None:
+    config = FlowConfig(size=4, levels=2, steps=48, width=4)
+    flow = Flow(config)
+    initialize(flow, [images(config, config.least_initial_images)])
+    new = flow.encode(images(config, 64, seed=1)).latents[-1]
+    assert 0.8 < np.std(new) < 1.6

@@ -79,10 +79,10 @@ def test_a_flow_that_cannot_be_inverted_is_unhealthy() -> None:
     assert task.health(batch(4))["round_trip"] < 1e-4
     bias = flow.variables["level-1/actnorm/bias"]
     bias.assign(np.full(bias.shape, 1e7))  # float32 has no digits left for a photograph
-    with pytest.raises(Unhealthy, match="no longer invertible, photographs come back with errors"):
+    with pytest.raises(Unhealthy, match="no longer invertible, photographs come back"):
         task.health(batch(4))
     bias.assign(np.full(bias.shape, np.nan))
-    with pytest.raises(Unhealthy, match="nan"):
+    with pytest.raises(Unhealthy, match="photographs come back as values that are not numbers"):
         task.health(batch(4))
 
 
