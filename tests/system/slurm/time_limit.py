@@ -1,6 +1,7 @@
 """Trainings under a real limit of a minute, requeued until they are done.
 
-SLURM looks at limits twice a minute, so that this takes minutes. It is not collected with the other tests; run it by
+SLURM looks at limits twice a minute, so that a signal 5 seconds ahead comes 5 to 35 seconds ahead, and this takes
+minutes. It is not collected with the other tests; run it by
 
     python -m pytest tests/system/slurm/time_limit.py
 """
@@ -18,8 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slu
 TINY = ("--preset", "tiny", "--validation", "0.5", "--batch-size", "8", "--set", "evaluate-every=50")
 #: Of each command, what takes a minute or two.
 LONG = {
-    "train-glow": (*TINY, "--steps", "1", "--epochs", "600"),
-    "train-resnet": (*TINY, "--epochs", "300"),
+    "train-glow": (*TINY, "--steps", "1", "--epochs", "1000"),
+    "train-resnet": (*TINY, "--epochs", "400"),
 }
 
 
@@ -27,7 +28,7 @@ LONG = {
 def test_a_training_that_meets_its_limit_goes_on_to_the_same_weights(birds: Project, command: str) -> None:
     arguments = ("study/birds/images.parquet", "--out", "limited", *LONG[command])
     started = time.monotonic()
-    job = birds.submit(command, "--time=1", "--signal=USR1@20", "--cpus-per-task=1", arguments=arguments)
+    job = birds.submit(command, "--time=1", "--signal=USR1@5", "--cpus-per-task=1", arguments=arguments)
     simtool(command, arguments[0], "--out", "whole", *LONG[command], cwd=birds.home, more=ONE_THREAD)
     birds.slurm.wait(job, seconds=1200)
     birds.finished(job)
