@@ -59,6 +59,7 @@ PRESETS: dict[str, Preset] = {
         ),
         "study",
         mode="reversible",
+        initial_images=400,
     ),
     "openai": Preset(
         FLOWS["openai"],
