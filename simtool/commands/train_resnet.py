@@ -155,12 +155,13 @@ def _sorted(changes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
 
 def _describe(plan: Preset, classes: Classes, holdout: Holdout, as_json: bool) -> None:
     """What would be trained."""
+    from simtool.images.training import decoded_bytes
     from simtool.models.classifier.footprint import training_bytes
     from simtool.models.classifier.network import build, count_parameters
 
     config = plan.config
     network = build(config, len(classes.names))
-    photographs = config.decoded.dimension * (len(holdout.train) + len(holdout.validation))
+    photographs = decoded_bytes(len(holdout.train) + len(holdout.validation), config.decoded)
     facts = {
         "classes": len(classes.names),
         "training_images": len(holdout.train),
@@ -189,19 +190,21 @@ def _train(
     skip_bad: bool,
     scratch: Path | None,
 ) -> None:
-    from simtool.images.training import TrainingImages
+    from simtool.images.training import TrainingImages, decoded_bytes
     from simtool.models.training.devices import open_devices
     from simtool.models.training.precision import layer_precision
+    from simtool.models.training.sharing import check_even
 
     # Before TensorFlow does anything else, the decoding of photographs included.
     devices = open_devices()
+    from simtool.models.classifier.footprint import check_room
     from simtool.models.classifier.model import Classifier
     from simtool.models.classifier.network import build, load_backbone
     from simtool.models.classifier.task import Classification
+    from simtool.models.training.memory import available_memory
+    from simtool.tensorflow import load_tensorflow
 
-    config, settings = plan.config, plan.settings
-    pixels, holdout = decoded(images, table, holdout, config.decoded, "nearest", skip_bad, scratch)
-    data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
+    config, settings, room = plan.config, plan.settings, available_memory()
     with devices.scope(), layer_precision(settings.precision):
         import keras
 
@@ -210,6 +213,11 @@ def _train(
         if config.pretrained:
             load_backbone(network, config, weights)
         task = Classification(network, config)
+    if not load_tensorflow().config.list_physical_devices("GPU"):
+        check_room(network, settings, decoded_bytes(len(table), config.decoded), room)
+    pixels, holdout = decoded(images, table, holdout, config.decoded, "nearest", skip_bad, scratch)
+    data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
+    check_even(data.batch_size, devices)
     configuration = {"model": config.to_json(), "classes": list(classes.names), "validation": plan.validation}
     run_training(
         run,

@@ -19,7 +19,7 @@ from simtool.images.pipeline import BadImage, stream
 from simtool.images.recipes import Recipe
 from simtool.tables.images import Images
 
-__all__ = ["Classes", "Rounding", "TrainingImages", "check_classes", "decode_all"]
+__all__ = ["Classes", "Rounding", "TrainingImages", "check_classes", "decode_all", "decoded_bytes"]
 
 #: How the values of resized images become bytes: ``floor``, exact for what reduces them to fewer bits; ``nearest``.
 Rounding = Literal["floor", "nearest"]
@@ -98,6 +98,17 @@ def decode_all(
         if bar is not None:
             bar.advance(len(batch.rows))
     return pixels
+
+
+def decoded_bytes(count: int, recipe: Recipe) -> int:
+    """The memory that images take once :func:`decode_all` is done; a scratch file takes none that others may need.
+
+    Args:
+        count: of images.
+        recipe: that they are decoded by.
+    """
+    size = count * recipe.dimension
+    return size if size <= _IN_MEMORY else 0
 
 
 def _room(shape: tuple[int, ...], scratch: Path | None) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,25 @@ def test_a_corrupt_photograph_is_named_or_left_out(simtool: Simtool, tmp_path: P
     ran = simtool(*command, "--skip-bad")
     assert ran.code == 0
     assert "left out 1 images: bird-3" in ran.err
+
+
+def test_a_training_that_would_not_fit_in_memory_is_not_begun(
+    simtool: Simtool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simtool.models.training.memory.available_memory", lambda: 1 << 28)
+    ran = simtool("train-resnet", home / "images.parquet", "--out", tmp_path / "no", *SMALL)
+    assert ran.code == 1
+    assert re.search(r"needs about 0\.\d GB of memory, 0\.3 GB are free; only a smaller network", ran.err)
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_class_of_one_image_is_trained_on_and_never_held_out(simtool: Simtool, tmp_path: Path) -> None:
+    write_table(tmp_path, 5, class_id=[0, 0, 1, 1, 2], class_name=["wren", "wren", "robin", "robin", "lark"])
+    command = ("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "no", *SMALL, "--validation", "0.5")
+    ran = simtool(*command, "--dry-run", "--json")
+    assert ran.code == 0
+    found = json.loads(ran.out)
+    assert (found["classes"], found["training_images"], found["validation_images"]) == (3, 3, 2)
 
 
 def test_photographs_without_a_class_are_refused(simtool: Simtool, tmp_path: Path) -> None:

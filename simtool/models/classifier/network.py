@@ -99,8 +99,10 @@ def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
     try:
         network.load_weights(weights)
     except (ValueError, KeyError, OSError) as failure:
+        # Keras goes on for lines, up to a list of all layers.
+        reason = next(iter(str(failure).strip().splitlines()), type(failure).__name__)
         raise ModelError(
-            f"{weights}: these are not the weights of a {config.architecture} without its top: {failure}"
+            f"{weights}: these are not the weights of a {config.architecture} without its top: {reason}"
         ) from failure
 
 

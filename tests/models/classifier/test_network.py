@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simtool.models.classifier.config import ClassifierConfig
-from simtool.models.classifier.network import HEAD, build, count_parameters, load_backbone, rate_multipliers
+from simtool.models.classifier.network import HEAD, build, count_parameters, load_backbone, rate_multipliers, to_arrays
 from simtool.models.classifier.presets import PRESETS
 from simtool.models.errors import ModelError
 
@@ -68,8 +68,9 @@ def test_weights_of_another_architecture_are_refused(small: ClassifierConfig, ne
 
     other = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg")
     other.save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(ModelError, match="not the weights of a MobileNet without its top"):
+    with pytest.raises(ModelError, match="not the weights of a MobileNet without its top") as refused:
         load_backbone(network, small, tmp_path / "other.weights.h5")
+    assert "\n" not in str(refused.value)
     with pytest.raises(ModelError, match="no such file"):
         load_backbone(network, small, tmp_path / "absent.weights.h5")
 
@@ -85,3 +86,20 @@ def test_a_download_that_fails_says_what_to_do(
     monkeypatch.setattr(keras.src.applications.mobilenet, "BASE_WEIGHT_PATH", "http://127.0.0.1:9/")
     with pytest.raises(ModelError, match=r"cannot be downloaded .* --weights FILE"):
         load_backbone(network, small, None)
+
+
+def test_weights_have_the_same_names_whenever_and_whatever_else_was_built() -> None:
+    import keras
+
+    def names() -> list[str]:
+        # Keras counts the layers and variables that it names itself over the whole program.
+        image = keras.Input((8, 8, 3))
+        seen = keras.layers.Conv2D(2, 1)(keras.layers.Conv2D(2, 1)(keras.layers.Normalization()(image)))
+        network = keras.Model(image, keras.layers.Dense(3, name=HEAD)(keras.layers.BatchNormalization(name="bn")(seen)))
+        found = [name for name, _ in to_arrays(network)]
+        assert len(found) == len(network.weights)
+        return found
+
+    first = names()
+    assert names() == first
+    assert {"conv2d-1/kernel", "conv2d-2/kernel", "bn/gamma", f"{HEAD}/bias"} <= set(first)

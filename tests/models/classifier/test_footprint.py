@@ -1,0 +1,37 @@
+"""How much memory the training of a classifier takes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from simtool.models.classifier.footprint import check_room, training_bytes
+from simtool.models.errors import ModelError
+from simtool.models.training.settings import Settings
+
+SETTINGS = Settings(batch_size=64)
+
+
+def needed(network: Any, batch_size: int = 64) -> int:
+    return training_bytes(network, SETTINGS.changed(batch_size=batch_size), 0)
+
+
+def test_memory_grows_by_what_an_image_keeps_for_its_gradient(network: Any) -> None:
+    outputs = 4 * sum(math.prod(layer.output.shape[1:]) for layer in network.layers)
+    assert outputs / 2 < needed(network, 65) - needed(network) < outputs
+    assert training_bytes(network, SETTINGS, 1000) == needed(network) + 1000
+
+
+def test_what_fits_is_begun(network: Any) -> None:
+    check_room(network, SETTINGS, 0, needed(network))
+    check_room(network, SETTINGS, 0, None)
+
+
+def test_what_does_not_fit_is_refused_and_what_would_is_said(network: Any) -> None:
+    saying = rf"needs about {needed(network) / 1e9:.1f} GB of memory, .* free; "
+    with pytest.raises(ModelError, match=saying + "--batch-size 16 would fit"):
+        check_room(network, SETTINGS, 0, needed(network, 16))
+    with pytest.raises(ModelError, match=saying + "only a smaller network or a smaller --size would fit"):
+        check_room(network, SETTINGS, 0, 1 << 28)
