@@ -11,10 +11,10 @@ from simtool.models.training.settings import Settings
 __all__ = ["check_room", "training_bytes"]
 
 #: TensorFlow itself, its threads and the program around it; and its graphs, for each layer. With these, the estimate
-#: is 1 to 7 % above the peaks of ResNet50 at 64x64 and 128x128 in batches of 16 and 64, and of ResNet20.
+#: is 1 to 9 % above the peaks of ResNet50 at 64x64, 128x128 and 224x224, in batches of 16 to 64, and of ResNet20.
 _BASE, _LAYER = 845_000_000, 1_000_000
 #: The share of the layers' outputs that is alive at once: what the way back does not need is let go of.
-_KEPT = 0.65
+_KEPT = 0.7
 #: Copies of each trained value: itself, its gradient, the optimizer's two moments; the best weights so far.
 _COPIES = 5
 
