@@ -3,11 +3,14 @@
 SLURM looks at limits twice a minute, so that a signal 5 seconds ahead comes 5 to 35 seconds ahead, and this takes
 minutes. It is not collected with the other tests; run it by
 
-    python -m pytest tests/system/slurm/time_limit.py
+    python -m pytest -s tests/system/slurm/time_limit.py
+
+Where other programs take a part of the processors, a round of a minute has fewer steps: SIMTOOL_LIMIT_EPOCHS=400.
 """
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -17,10 +20,11 @@ from tests.system.slurm.conftest import ONE_THREAD, Project, assert_same_weights
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
 
 TINY = ("--preset", "tiny", "--validation", "0.5", "--batch-size", "8", "--set", "evaluate-every=50")
-#: Of each command, what takes a minute or two.
+#: Of each command, what takes a minute or two: epochs of two steps.
+EPOCHS = ("--epochs", os.environ.get("SIMTOOL_LIMIT_EPOCHS", "1500"))
 LONG = {
-    "train-glow": (*TINY, "--steps", "1", "--epochs", "1000"),
-    "train-resnet": (*TINY, "--epochs", "400"),
+    "train-glow": (*TINY, "--steps", "1", *EPOCHS),
+    "train-resnet": (*TINY, "--size", "16", *EPOCHS),
 }
 
 
