@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import shutil
@@ -13,15 +14,25 @@ import pytest
 
 from simtool.tables.embeddings import open_embeddings
 from tests.system.slurm.conftest import ENVIRONMENT, Project, refused, simtool
+from tests.system.slurm.private import Slurm
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
 
 PARTS = 4
 KILLS = 10
-IMAGES = ("birds/images.parquet", "--model", "pixels", "--size", "32")
+PIXELS = ("--model", "pixels", "--size", "32")
+IMAGES = ("birds/images.parquet", *PIXELS)
 
 
-def test_ten_tasks_killed_at_random_lose_and_duplicate_nothing(project: Project, toys: Path) -> None:
+@pytest.fixture(scope="session")
+def whole(toys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The vectors of the toy birds, made by one process."""
+    table = tmp_path_factory.mktemp("whole") / "vectors.parquet"
+    simtool("embed", toys / "images.parquet", *PIXELS, "--out", table)
+    return table
+
+
+def test_ten_tasks_killed_at_random_lose_and_duplicate_nothing(project: Project, toys: Path, whole: Path) -> None:
     chance, slurm, study, kills = random.Random(7), project.slurm, project.study, 0
     shutil.copytree(toys, study / "birds")
     project.configure(f"SHARDS={PARTS}")
@@ -39,22 +50,25 @@ def test_ten_tasks_killed_at_random_lose_and_duplicate_nothing(project: Project,
         if not (missing := parts_to_run(study)):
             chance.choice(sorted((study / "vectors").glob("*.parquet"))).unlink()
             continue
-        job = embed(missing)
+        job, moments = embed(missing), dict[str, float]()
         while kills < KILLS and not slurm.has_ended(job):
-            time.sleep(chance.uniform(0, duration))
-            if running := [task["ArrayTaskId"] for task in slurm.shown(job) if task["JobState"] == "RUNNING"]:
-                slurm.run("scancel", "--signal=KILL", f"{job}_{chance.choice(running)}", check=False)
-                kills += 1
+            for task in running(slurm, job):
+                # Of each task its own, within the time that it needs.
+                moment = moments.setdefault(task, time.monotonic() + chance.uniform(0, duration))
+                if moment <= time.monotonic() and kills < KILLS:
+                    slurm.run("scancel", "--signal=KILL", f"{job}_{task}", check=False)
+                    moments[task] = math.inf
+                    kills += 1
+            time.sleep(0.05)
         slurm.wait(job)
     if missing := parts_to_run(study):
         project.finished(embed(missing))
 
     assert parts_to_run(study) == ""
-    simtool("embed", *IMAGES, "--out", "whole.parquet", cwd=study)
-    assert_parts_are_the_whole(study)
+    assert_parts_are_the_whole(study / "vectors", whole)
 
 
-def test_the_tasks_of_a_job_make_a_part_each_of_an_array_too(project: Project, toys: Path) -> None:
+def test_the_tasks_of_a_job_make_a_part_each_of_an_array_too(project: Project, toys: Path, whole: Path) -> None:
     study = project.study
     shutil.copytree(toys, study / "birds")
     project.configure("SHARDS=2")
@@ -64,7 +78,7 @@ def test_the_tasks_of_a_job_make_a_part_each_of_an_array_too(project: Project, t
     alone = project.slurm.submit(
         *(
             f"--chdir={study}",
-            "--ntasks=3",
+            "--ntasks=2",
             "--output=logs/%x-%j.out",
             f"--wrap=srun {ENVIRONMENT}/bin/{' '.join(words)}",
         ),
@@ -72,22 +86,22 @@ def test_the_tasks_of_a_job_make_a_part_each_of_an_array_too(project: Project, t
     )
     options = (f"--chdir={study}", "--ntasks=2", "--cpus-per-task=1")
     jobs = [project.submit("embed", *options, f"--array={task}", arguments=arguments) for task in (1, 0)]
-    simtool("embed", *IMAGES, "--out", "whole.parquet", cwd=study)
     for job in (alone, *jobs):
         project.finished(job)
-    assert_parts_are_the_whole(study)
-    assert len(list((study / "vectors").glob("*-of-00004.parquet"))) == 4
-    assert len(list((study / "without-an-array").glob("*-of-00003.parquet"))) == 3
-    assert (
-        open_embeddings(study / "without-an-array").image_id.tolist()
-        == open_embeddings(study / "whole.parquet").image_id.tolist()
-    )
+    for table, parts in (("vectors", 4), ("without-an-array", 2)):
+        assert_parts_are_the_whole(study / table, whole)
+        assert len(list((study / table).glob(f"*-of-{parts:05}.parquet"))) == parts
 
 
-def assert_parts_are_the_whole(study: Path) -> None:
-    whole, parts = open_embeddings(study / "whole.parquet"), open_embeddings(study / "vectors")
-    assert parts.image_id.tolist() == whole.image_id.tolist()
-    np.testing.assert_array_equal(parts.read(), whole.read())
+def assert_parts_are_the_whole(table: Path, whole: Path) -> None:
+    parts, expected = open_embeddings(table), open_embeddings(whole)
+    assert parts.image_id.tolist() == expected.image_id.tolist()
+    np.testing.assert_array_equal(parts.read(), expected.read())
+
+
+def running(slurm: Slurm, job: str) -> list[str]:
+    """The tasks of an array that are running."""
+    return [task["ArrayTaskId"] for task in slurm.shown(job) if task["JobState"] == "RUNNING"]
 
 
 def parts_to_run(study: Path) -> str:
