@@ -83,11 +83,13 @@ class Project:
 
 
 @pytest.fixture
-def project(slurm: Slurm, tmp_path: Path) -> Project:
+def project(slurm: Slurm, tmp_path: Path) -> Iterator[Project]:
+    """A project whose jobs, where a test failed or did not wait for them, do not outlive it."""
     shutil.copytree(ROOT / "jobscripts", tmp_path / "jobscripts", ignore=shutil.ignore_patterns("site.env"))
     (tmp_path / "jobscripts" / "site.env").write_text(f"VENV={ENVIRONMENT}\nexport SBATCH_MEM_PER_CPU=100\n")
     (tmp_path / "logs").mkdir()
-    return Project(tmp_path, slurm)
+    yield Project(tmp_path, slurm)
+    slurm.cancel_all()
 
 
 def simtool(*arguments: str | Path, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> None:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -142,12 +142,23 @@ class Slurm:
             time.sleep(0.1)
 
     def start_node(self, node: str) -> None:
-        """Start the daemon of a node, again where it was stopped."""
+        """Start the daemon of a node again, and wait until the node may have jobs."""
+        before = self._node(node)["SlurmdStartTime"]
         self._start(f"slurmd.{node}", "slurmd", "-D", "-N", node)
-        self.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
-        # A plan that the scheduler had for the node is not forgotten while the queue is empty.
-        state = ("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T")
-        self.until(lambda: self.run(*state) in ("idle", "planned"), 30, f"{node} idle")
+        try:
+            self.until(lambda: self._node(node)["SlurmdStartTime"] != before, 60, f"the daemon of {node}")
+            # Not before its daemon has answered: SLURM would give jobs to a node that is not there.
+            self.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+            # A node for which the scheduler has plans is as good as an idle one.
+            self.until(lambda: self._node(node)["State"] in ("IDLE", "IDLE+PLANNED"), 60, f"{node} idle")
+        except TimeoutError as error:
+            logs = [(self.folder / "log" / f"{name}.log").read_text() for name in ("slurmctld", f"slurmd.{node}")]
+            raise TimeoutError("\n".join((str(error), str(self._node(node)), *(log[-2000:] for log in logs)))) from None
+
+    def _node(self, node: str) -> dict[str, str]:
+        """What ``scontrol show node`` says of a node."""
+        words = self.run("scontrol", "show", "node", "--oneliner", node).split()
+        return dict(word.split("=", 1) for word in words if "=" in word)
 
     def kill_node(self, node: str) -> None:
         """End a node with everything that runs on it, as a power cut does: SLURM has to be told, or to miss it."""
@@ -190,13 +201,17 @@ class Slurm:
         idle = ("sinfo", "-h", "-N", "-p", "main", "-t", "idle", "-o", "%N")
         self.until(lambda: len(self.run(*idle).split()) == len(self.nodes), 30, "idle nodes")
 
-    def stop(self) -> None:
-        """End the jobs first, so that none outlives its node; then the daemons, in the reverse order."""
+    def cancel_all(self) -> None:
+        """End every job, and wait a little until none is left."""
         if jobs := self.run("squeue", "-h", "-o", "%A", check=False).split():
             self.run("scancel", "--full", *set(jobs), check=False)
             end = time.monotonic() + 10
             while self.run("squeue", "-h", check=False) and time.monotonic() < end:
                 time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End the jobs first, so that none outlives its node; then the daemons, in the reverse order."""
+        self.cancel_all()
         for daemon in reversed(self.daemons.values()):
             daemon.terminate()
             try:
@@ -269,8 +284,11 @@ def _configure(folder: Path, names: Sequence[str]) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    with ExitStack() as open_ones:
-        sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Ports that nobody has, and that no connection is given while a daemon is down."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports: list[int] = []
+    while len(ports) < count:
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port := 10_000 + secrets.randbelow(first - 10_000)))
+            ports += {port} - set(ports)
+    return ports
