@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -29,8 +28,10 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from benchmarks.glow_subjects import SUBJECTS, Case
+    from benchmarks.processes import Subject
 else:
     from glow_subjects import SUBJECTS, Case
+    from processes import Subject
 
 CONSOLE = Console(stderr=True)
 #: The modes of backpropagation; the others are compared with the first.
@@ -86,43 +87,26 @@ class Runner:
 
     def __init__(self, python: Path, case: Case, row: Row) -> None:
         self.row = row
-        command = [
-            str(python),
-            str(Path(__file__).with_name("glow_subjects.py")),
-            row.subject,
-            json.dumps(asdict(case)),
-        ]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        for name, value in self._answer().items():
-            setattr(row, name, value)
+        self._subject = Subject(python, "glow_subjects.py", [row.subject, json.dumps(asdict(case))])
+        self._note(self._subject.answer())
 
     def take(self, steps: int) -> None:
         """Take a turn."""
-        if not self.row.failure and (answer := self._ask(str(steps))):
+        if not self.row.failure and (answer := self._subject.ask(str(steps))):
             self.row.turns.append(answer[0])
             self.row.cpu_turns.append(answer[1])
+        self.row.failure = self._subject.failure
 
     def end(self) -> None:
         """Ask for the memory and let the process go."""
         if not self.row.failure:
-            for name, value in self._ask("peak").items():
-                setattr(self.row, name, value)
-        self._process.communicate()
+            self._note(self._subject.ask("peak"))
+        self._subject.end()
 
-    def _ask(self, question: str) -> Any:
-        if self._process.stdin is not None:
-            self._process.stdin.write(question + "\n")
-            self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> Any:
-        line = self._process.stdout.readline() if self._process.stdout is not None else ""
-        if not line:
-            self.row.failure = f"ended with exit code {self._process.wait()}"
-            return {}
-        return json.loads(line)
+    def _note(self, answers: dict[str, Any]) -> None:
+        for name, value in answers.items():
+            setattr(self.row, name, value)
+        self.row.failure = self._subject.failure
 
 
 def rows_of(label: str, case: Case, subjects: Iterable[str], modes: Iterable[str] = MODES) -> list[tuple[Case, Row]]:

@@ -16,11 +16,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from benchmarks.processes import memory, say, serve
+else:
+    from processes import memory, say, serve
 
 __all__ = ["SUBJECTS", "Case", "Step"]
 
@@ -172,12 +176,6 @@ SUBJECTS: dict[str, Callable[[Case], Step]] = {
 }
 
 
-def memory(field: str) -> int:
-    """Bytes of this process: ``VmRSS`` now, ``VmHWM`` at most."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(next(line for line in status.splitlines() if line.startswith(field)).split()[1])
-
-
 def timed(step: Step) -> tuple[float, float]:
     """Seconds of a step by the clock, and of all processors together."""
     started, busy = time.perf_counter(), time.process_time()
@@ -186,21 +184,15 @@ def timed(step: Step) -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - busy
 
 
-def say(answer: Any) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
-
-
 def main(subject: str, case: Case) -> None:
     started = time.perf_counter()
     step = SUBJECTS[subject](case)
     built, before = time.perf_counter() - started, memory("VmRSS")
     say({"build_seconds": built, "first_seconds": timed(step)[0], "parameters": step.parameters})
-    for line in sys.stdin:
-        if line.strip() == "peak":
-            say({"peak_bytes": memory("VmHWM"), "above_start_bytes": memory("VmHWM") - before})
-        else:
-            say(list(zip(*(timed(step) for _ in range(int(line))), strict=True)))
+    serve(
+        take=lambda steps: list(zip(*(timed(step) for _ in range(steps)), strict=True)),
+        peak=lambda: {"peak_bytes": memory("VmHWM"), "above_start_bytes": memory("VmHWM") - before},
+    )
 
 
 if __name__ == "__main__":

@@ -32,9 +32,12 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from benchmarks.processes import memory
     from simtool.models.training.devices import Devices
     from simtool.models.training.settings import Settings
     from simtool.models.training.task import Task
+else:
+    from processes import memory
 
 CONSOLE = Console(stderr=True)
 #: Of each case, the side of the images and the batch.
@@ -113,9 +116,7 @@ def measure(case: str, batch: int, turns: int) -> Row:
     devices.barrier()
     exchanged = sum(4 * int(np.prod(variable.shape)) for variable in task.variables) if worker.count > 1 else 0
     subject = f"{worker.count} x {batch // worker.count} images"
-    status = Path("/proc/self/status").read_text()
-    peak = 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
-    row = Row(case, subject, worker.count, batch, seconds, exchange, exchanged, peak)
+    row = Row(case, subject, worker.count, batch, seconds, exchange, exchanged, memory("VmHWM"))
     devices.part()
     return row if devices.chief else sys.exit(0)
 

@@ -14,19 +14,20 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from benchmarks.processes import Subject
     from benchmarks.resnet_subjects import NETWORKS, SUBJECTS, Case
 else:
+    from processes import Subject
     from resnet_subjects import NETWORKS, SUBJECTS, Case
 
 CONSOLE = Console(stderr=True)
@@ -66,39 +67,22 @@ class Runner:
     def __init__(self, python: Path, case: Case, row: Row) -> None:
         CONSOLE.print(f"starting {row.subject}")
         self._row = row
-        program = str(Path(__file__).with_name("resnet_subjects.py"))
-        self._process = subprocess.Popen(
-            [str(python), program, row.subject, json.dumps(asdict(case))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        row.first_seconds = self._answer().get("first_seconds")
+        self._subject = Subject(python, "resnet_subjects.py", [row.subject, json.dumps(asdict(case))])
+        row.first_seconds = self._subject.answer().get("first_seconds")
+        row.failure = self._subject.failure
 
     def take(self, rounds: int) -> None:
         """Take a turn."""
-        if not self._row.failure and (seconds := self._ask(str(rounds))):
+        if not self._row.failure and (seconds := self._subject.ask(str(rounds))):
             self._row.turns.append(seconds)
+        self._row.failure = self._subject.failure
 
     def end(self) -> None:
         """Ask for the memory and let the process go."""
         if not self._row.failure:
-            self._row.peak_bytes = self._ask("peak").get("peak_bytes")
-        self._process.communicate()
-
-    def _ask(self, question: str) -> Any:
-        if self._process.stdin is not None:
-            self._process.stdin.write(question + "\n")
-            self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> Any:
-        line = self._process.stdout.readline() if self._process.stdout is not None else ""
-        if not line:
-            self._row.failure = f"ended with exit code {self._process.wait()}"
-            return {}
-        return json.loads(line)
+            self._row.peak_bytes = self._subject.ask("peak").get("peak_bytes")
+            self._row.failure = self._subject.failure
+        self._subject.end()
 
 
 def measure(rows: list[Row], case: Case, peers_python: Path | None, turns: int, rounds: int) -> None:

@@ -22,10 +22,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from benchmarks.processes import memory, say, serve
+else:
+    from processes import memory, say, serve
 
 __all__ = ["NETWORKS", "PHOTOGRAPHS", "SUBJECTS", "Case"]
 
@@ -189,22 +194,11 @@ PHOTOGRAPHS: dict[str, Callable[[Case], Round]] = {
 SUBJECTS = {**NETWORKS, **PHOTOGRAPHS}
 
 
-def peak_bytes() -> int:
-    """The most memory that this process has had."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
-
-
 def timed(round_: Round) -> float:
     """Seconds for a photograph."""
     started = time.perf_counter()
     count = round_()
     return (time.perf_counter() - started) / count
-
-
-def say(answer: Any) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
 
 
 def main(subject: str, case: Case) -> None:
@@ -213,8 +207,10 @@ def main(subject: str, case: Case) -> None:
     started = time.perf_counter()
     round_()
     say({"first_seconds": time.perf_counter() - started})
-    for line in sys.stdin:
-        say({"peak_bytes": peak_bytes()} if line.strip() == "peak" else [timed(round_) for _ in range(int(line))])
+    serve(
+        take=lambda rounds: [timed(round_) for _ in range(rounds)],
+        peak=lambda: {"peak_bytes": memory("VmHWM")},
+    )
 
 
 if __name__ == "__main__":
