@@ -166,6 +166,7 @@ def _preparation(plan: Preset, crop: float | None) -> Recipe:
 
 def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool) -> None:
     """What would be trained."""
+    from simtool.images.training import decoded_bytes
     from simtool.models.glow.config import MODES
     from simtool.models.glow.footprint import training_bytes
     from simtool.tensorflow import load_tensorflow
@@ -173,7 +174,7 @@ def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool
     load_tensorflow()
     from simtool.models.glow.flow import count_parameters, shapes
 
-    photographs = preparation.dimension * (len(holdout.train) + len(holdout.validation))
+    photographs = decoded_bytes(len(holdout.train) + len(holdout.validation), preparation)
     peaks = {mode: training_bytes(plan.flow, plan.settings, mode, shapes(plan.flow), photographs) for mode in MODES}
     facts = {
         "training_images": len(holdout.train),
@@ -205,7 +206,7 @@ def _train(
     skip_bad: bool,
     scratch: Path | None,
 ) -> None:
-    from simtool.images.training import TrainingImages
+    from simtool.images.training import TrainingImages, decoded_bytes
     from simtool.models.training.devices import open_devices
 
     # Before TensorFlow does anything else, the decoding of photographs included.
@@ -220,7 +221,7 @@ def _train(
     settings, names = plan.settings, classes.names if classes else ()
     plan.flow.check_initial_images(min(plan.initial_images, len(holdout.train)))
     if not load_tensorflow().config.list_physical_devices("GPU"):
-        photographs = preparation.dimension * len(table)
+        photographs = decoded_bytes(len(table), preparation)
         check_room(plan.flow, settings, plan.mode, shapes(plan.flow), photographs, available_memory())
     pixels, holdout = decoded(images, table, holdout, preparation, "floor", skip_bad, scratch)
     data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)

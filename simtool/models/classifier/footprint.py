@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from simtool.models.errors import ModelError
+from simtool.models.training.memory import refuse_without_room, smaller_batches
 from simtool.models.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
@@ -48,12 +48,12 @@ def check_room(network: Any, settings: Settings, decoded: int, room: int | None)
     Raises:
         ModelError: says what would fit.
     """
-    needed = training_bytes(network, settings, decoded)
-    if room is None or needed <= room:
-        return
-    saying = f"this training needs about {needed / 1e9:.1f} GB of memory, {room / 1e9:.1f} GB are free"
-    for halvings in range(1, settings.batch_size.bit_length()):
-        smaller = settings.changed(batch_size=settings.batch_size >> halvings)
-        if training_bytes(network, smaller, decoded) <= room:
-            raise ModelError(f"{saying}; --batch-size {smaller.batch_size} would fit")
-    raise ModelError(f"{saying}; only a smaller network or a smaller --size would fit")
+    refuse_without_room(
+        training_bytes(network, settings, decoded),
+        room,
+        (
+            (f"--batch-size {size}", training_bytes(network, settings.changed(batch_size=size), decoded))
+            for size in smaller_batches(settings.batch_size)
+        ),
+        "only a smaller network or a smaller --size would fit",
+    )

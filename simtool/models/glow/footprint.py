@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-from simtool.models.errors import ModelError
 from simtool.models.glow.config import MODES, FlowConfig, Mode
+from simtool.models.training.memory import refuse_without_room, smaller_batches
 from simtool.models.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
@@ -78,18 +78,16 @@ def check_room(
     Raises:
         ModelError: says what would fit.
     """
-    needed = training_bytes(config, settings, mode, shapes, decoded)
-    if room is None or needed <= room:
-        return
-    saying = f"this training needs about {needed / 1e9:.1f} GB of memory, {room / 1e9:.1f} GB are free"
-    for batch_size in (settings.batch_size, *_smaller(settings.batch_size)):
-        changed = settings.changed(batch_size=batch_size)
-        for other in MODES[MODES.index(mode) :]:
-            if training_bytes(config, changed, other, shapes, decoded) <= room:
-                raise ModelError(f"{saying}; --backprop {other} --batch-size {batch_size} would fit")
-    raise ModelError(f"{saying}; only a smaller flow would fit: take fewer --steps, or less --width")
-
-
-def _smaller(batch_size: int) -> list[int]:
-    """Half of it, a quarter, and so on down to 1."""
-    return [batch_size >> halvings for halvings in range(1, batch_size.bit_length())]
+    refuse_without_room(
+        training_bytes(config, settings, mode, shapes, decoded),
+        room,
+        (
+            (
+                f"--backprop {other} --batch-size {size}",
+                training_bytes(config, settings.changed(batch_size=size), other, shapes, decoded),
+            )
+            for size in (settings.batch_size, *smaller_batches(settings.batch_size))
+            for other in MODES[MODES.index(mode) :]
+        ),
+        "only a smaller flow would fit: take fewer --steps, or less --width",
+    )
