@@ -181,11 +181,12 @@ class Flow:
             (b, size, size, channels).
         """
         weights = self._tensors(weights)
-        deepest = standardized[-1]
+        dtype = next(iter(weights.values())).dtype
+        *others, deepest = (ops.convert_to_tensor(scale, dtype) for scale in standardized)
         x = prior.deepest(_of(weights, self.config.levels), deepest, labels, self.config).restore(deepest)
         for number in range(self.config.levels, 0, -1):
             if number < self.config.levels:
-                leaving = prior.split(_of(weights, number), x, self.config).restore(standardized[number - 1])
+                leaving = prior.split(_of(weights, number), x, self.config).restore(others[number - 1])
                 x = ops.concatenate([x, leaving], axis=-1)
             x = unsqueeze(level.inverse(*self._level(weights, number), x, self.config))
         return x
@@ -242,6 +243,18 @@ class Flow:
         """Mean over classes, and standard deviation within them, of each channel of the deepest latents, (c,) each."""
         return prior.within_classes(_of(self._tensors(None), self.config.levels))
 
+    def precise_weights(self) -> dict[str, Any]:
+        """The weights for passes that are to be inverted: float64, but for those inside of the coupling networks.
+
+        What passes from step to step is then float64, too. The two ways through a deep flow differ by what each step
+        rounds, and trained steps enlarge what the ones before have rounded; the networks, with most of the arithmetic,
+        see nearly the same on both ways and can stay as they are.
+        """
+        return {
+            name: ops.convert_to_tensor(weight) if "/coupling/" in name else ops.cast(weight, "float64")
+            for name, weight in self.variables.items()
+        }
+
     def _tensors(self, weights: Mapping[str, Any] | None) -> Mapping[str, Any]:
         chosen = self.variables if weights is None else weights
         return {name: ops.convert_to_tensor(value) for name, value in chosen.items()}
@@ -249,7 +262,8 @@ class Flow:
     def _level(self, weights: Mapping[str, Any], number: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """The stacked weights and constants of a level's steps."""
         stacked = {name: weight for name, weight in _of(weights, number).items() if not name.startswith("prior/")}
-        return stacked, {n: ops.convert_to_tensor(value) for n, value in _of(self.constants, number).items()}
+        dtype = stacked["actnorm/bias"].dtype
+        return stacked, {name: ops.cast(value, dtype) for name, value in _of(self.constants, number).items()}
 
     def _deepest_log_prior(self, weights: Mapping[str, Any], normal: Normal, z: Any, labels: Any | None) -> Any:
         if not self.config.classes or labels is not None:

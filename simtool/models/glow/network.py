@@ -46,8 +46,8 @@ def initial(
 
 
 def hidden(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
-    """The activations of the second layer: (b, h, w, width), in ``config.compute_dtype`` or that of ``x``."""
-    dtype = _compute_dtype(x, config)
+    """The activations of the second layer: (b, h, w, width), in ``config.compute_dtype`` or float64."""
+    dtype = _compute_dtype(weights, config)
     kernel, bias = (ops.cast(weights[f"coupling/first/{part}"], dtype) for part in ("kernel", "bias"))
     first = ops.relu(_convolve(ops.cast(x, dtype), kernel, bias))
     kernel, bias = (ops.cast(weights[f"coupling/middle/{part}"], dtype) for part in ("kernel", "bias"))
@@ -59,11 +59,11 @@ def apply(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
     """From (b, h, w, inputs) to (b, h, w, outputs), in the type of ``x``."""
     inside = hidden(weights, x, config)
     kernel = ops.cast(weights["coupling/last/kernel"], inside.dtype)
-    last = ops.cast(ops.conv(inside, kernel, padding="same", data_format="channels_last"), x.dtype)
-    last = ops.add(last, weights["coupling/last/bias"])
+    last = ops.conv(inside, kernel, padding="same", data_format="channels_last")
+    last = ops.add(ops.cast(last, x.dtype), ops.cast(weights["coupling/last/bias"], x.dtype))
     if "coupling/last/log_gain" not in weights:
         return last
-    return last * ops.exp(GAIN_RATE * weights["coupling/last/log_gain"])
+    return last * ops.cast(ops.exp(GAIN_RATE * weights["coupling/last/log_gain"]), x.dtype)
 
 
 def _convolve(x: Any, kernel: Any, bias: Any) -> Any:
@@ -71,7 +71,7 @@ def _convolve(x: Any, kernel: Any, bias: Any) -> Any:
     return ops.add(ops.conv(x, kernel, padding="same", data_format="channels_last"), bias)
 
 
-def _compute_dtype(x: Any, config: FlowConfig) -> str:
+def _compute_dtype(weights: Mapping[str, Any], config: FlowConfig) -> str:
     """The type inside: float64 arithmetic is asked for by float64 weights, and is never lowered."""
-    found: str = keras.backend.standardize_dtype(x.dtype)
+    found: str = keras.backend.standardize_dtype(weights["coupling/first/kernel"].dtype)
     return found if found == "float64" else config.compute_dtype

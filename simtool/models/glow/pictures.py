@@ -34,8 +34,15 @@ class Painter:
     def __init__(self, flow: Flow) -> None:
         tf = load_tensorflow()
         self.flow = flow
-        self._encode = tf.function(lambda x: flow.encode(x).standardized, autograph=False, reduce_retracing=True)
-        self._decode = tf.function(flow.decode, autograph=False, reduce_retracing=True)
+
+        def encode(images: Any) -> Any:
+            return flow.encode(images, weights=flow.precise_weights()).standardized
+
+        def decode(latents: Sequence[Any], classes: Any | None) -> Any:
+            return flow.decode(latents, classes, flow.precise_weights())
+
+        self._encode = tf.function(encode, autograph=False, reduce_retracing=True)
+        self._decode = tf.function(decode, autograph=False, reduce_retracing=True)
 
     def samples(
         self, count: int, temperatures: Sequence[float], seed: int, labels: Sequence[int] | None = None
@@ -82,13 +89,14 @@ class Painter:
         return list(np.stack(columns, axis=1))
 
     def _latents(self, images: Array) -> list[Array]:
-        return [scale.numpy() for scale in self._encode(load_tensorflow().constant(images))]
+        return [scale.numpy().astype(np.float32) for scale in self._encode(load_tensorflow().constant(images))]
 
     def _images(self, latents: Sequence[Array], labels: Sequence[int] | None = None) -> Array:
         tf = load_tensorflow()
         classes = None if labels is None else tf.constant(labels, tf.int32)
-        images: Array = self._decode([tf.constant(scale) for scale in latents], classes).numpy()
-        return images
+        images = self._decode([tf.constant(scale) for scale in latents], classes)
+        found: Array = images.numpy().astype(np.float32)
+        return found
 
 
 def great_circle(start: Array, end: Array, steps: int) -> list[Array]:

@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 
 
 class Passes:
-    """The passes through a flow, compiled.
+    """The passes through a flow, compiled, with its precise weights.
 
     Args:
         flow: whose weights do not change any more.
@@ -34,23 +34,24 @@ class Passes:
     def encode(self, x: Any) -> tuple[tuple[Array, ...], Array]:
         """The standardised latents of dequantised images, finest scale first, and the deepest as they are."""
         standardized, deepest = self._encode(x)
-        return tuple(scale.numpy() for scale in standardized), deepest.numpy()
+        *scales, deepest = map(_array, (*standardized, deepest))
+        return tuple(scales), deepest
 
     def activations(self, x: Any) -> tuple[Array, ...]:
         """See :meth:`simtool.models.glow.flow.Flow.activations`."""
-        return tuple(level.numpy() for level in self._activations(x))
+        return tuple(map(_array, self._activations(x)))
 
     @cached_property
     def _encode(self) -> Callable[[Any], Any]:
         def encode(x: Any) -> Any:
-            encoding = self.flow.encode(x)
+            encoding = self.flow.encode(x, weights=self.flow.precise_weights())
             return encoding.standardized, encoding.latents[-1]
 
         return _compiled(encode)
 
     @cached_property
     def _activations(self) -> Callable[[Any], Any]:
-        return _compiled(self.flow.activations)
+        return _compiled(lambda x: self.flow.activations(x, self.flow.precise_weights()))
 
 
 class View:
@@ -123,6 +124,11 @@ class View:
         from simtool.models.glow.dequantization import dequantize
 
         return dequantize(load_tensorflow().constant(images), self.config.bits, noise)
+
+
+def _array(tensor: Any) -> Array:
+    found: Array = tensor.numpy().astype(np.float32)
+    return found
 
 
 def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -15,7 +15,10 @@ from tests.models.glow.flows import LOG_DET_TOLERANCE, images, jacobian_log_det,
 
 tf = load_tensorflow()
 
+import keras  # noqa: E402 - after TensorFlow
+
 from simtool.models.glow.flow import Flow, count_parameters, shapes  # noqa: E402 - Keras after TensorFlow
+from simtool.models.glow.initialization import initialize  # noqa: E402
 from simtool.models.glow.level import MODES, Mode  # noqa: E402
 
 KINDS = [(kind, arrangement) for kind in ("affine", "additive") for arrangement in ("glow", "study")]
@@ -29,10 +32,13 @@ def _config(
     return FlowConfig(size, levels, steps, width=8, coupling=kind, arrangement=arrangement, channels=channels)
 
 
-def _round_trip_error(flow: Flow, seed: int = 9) -> float:
-    """The largest error of a reconstruction, in units of the range of an image."""
+def _round_trip_error(flow: Flow, seed: int = 9, precise: bool = False) -> float:
+    """The largest error of a reconstruction from latents in the type of the weights, in units of an image's range."""
     x = images(flow.config, 4, seed)
-    return float(np.abs(flow.decode(flow.encode(x).standardized) - x).max())
+    weights = flow.precise_weights() if precise else None
+    dtype = flow.variables["level-1/actnorm/bias"].numpy().dtype
+    latents = [scale.numpy().astype(dtype) for scale in flow.encode(x, weights=weights).standardized]
+    return float(np.abs(flow.decode(latents, weights=weights) - x).max())
 
 
 @pytest.mark.parametrize(("kind", "arrangement"), KINDS)
@@ -53,6 +59,47 @@ def test_decoding_undoes_encoding_at_the_studys_depth(kind: str, arrangement: st
 def test_decoding_undoes_encoding_at_the_studys_depth_with_trained_weights(arrangement: str) -> None:
     config = _config("affine", arrangement, size=64, levels=6, steps=48, channels=1)
     assert _round_trip_error(trained(config, amount=0.3, batch=128)) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arrangement", ["glow", "study"])
+def test_precise_weights_undo_what_float32_alone_does_not(arrangement: str) -> None:
+    config = _config("affine", arrangement, size=64, levels=6, steps=48, channels=1)
+    flow = trained(config, amount=0.45, batch=128)
+    assert _round_trip_error(flow) > 1e-4 > _round_trip_error(flow, precise=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arrangement", ["glow", "study"])
+def test_a_flow_of_the_studys_depth_is_undone_while_it_learns(arrangement: str) -> None:
+    flow = Flow(_config("affine", arrangement, size=64, levels=6, steps=48, channels=1))
+    x = images(flow.config, 128).astype(np.float32)
+    initialize(flow, [x])
+    variables = list(flow.variables.values())
+    optimizer = keras.optimizers.Adam(1e-4, global_clipnorm=1)
+    optimizer.build(variables)
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def learn(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(flow.encode(x, mode="reversible").log_prob) / flow.config.dimension
+        optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+        return loss
+
+    losses = [float(learn(x[start : start + 16])) for _ in range(3) for start in range(0, 128, 16)]
+    assert np.mean(losses[-4:]) < losses[0]
+    assert _round_trip_error(flow, precise=True) < 1e-4
+
+
+@pytest.mark.parametrize("arrangement", ["glow", "study"])
+def test_precise_weights_change_latents_by_less_than_float32_rounds(arrangement: str) -> None:
+    flow = trained(_config("affine", arrangement))
+    x = images(CONFIG, 4)
+    as_they_are, precise = flow.encode(x), flow.encode(x, weights=flow.precise_weights())
+    for found, expected in zip(precise.standardized, as_they_are.standardized, strict=True):
+        assert found.dtype == tf.float64
+        assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+    assert precise.log_prob.numpy() == pytest.approx(as_they_are.log_prob.numpy(), rel=1e-5)
 
 
 def test_encoding_undoes_decoding() -> None:

@@ -1,0 +1,106 @@
+"""What a trained flow loses between photographs and latents and back, in three arithmetics, side by side.
+
+``float32``: everything, as training computes. ``precise``: what passes between the coupling networks in float64, as
+``embed`` and ``sample`` compute. ``float64``: everything. Latents are rounded to float32 in between, as in a table of
+embeddings. Errors are shares of the range of colors, the largest of each photograph.
+
+    python benchmarks/inverse.py MODEL IMAGES [--count 16] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool import console
+from simtool.images.training import decode_all
+from simtool.models.glow.model import Glow
+from simtool.models.registry import load_model
+from simtool.tables.images import image_paths, read_images
+from simtool.tensorflow import load_tensorflow
+
+REPEATS = 3
+
+
+def photographs(glow: Glow, table: Path, count: int) -> NDArray[np.float32]:
+    """(count, size, size, 3) in [-0.5, 0.5), at equal distances in the table, in the middle of their bins."""
+    images = read_images(table)
+    rows = np.linspace(0, len(images) - 1, count).round().astype(int)
+    paths = image_paths(table, images)
+    pixels = decode_all(images.take(rows), [paths[row] for row in rows], glow.recipe, "floor")
+    return glow.dequantized(pixels.astype(np.float32) / 255 - 0.5)
+
+
+def median_seconds(function: Any, argument: Any) -> float:
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        function(argument)
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
+
+
+def measure(glow: Glow, x: NDArray[np.float32]) -> list[dict[str, Any]]:
+    tf = load_tensorflow()
+    from simtool.models.glow.flow import Flow
+
+    rows = []
+    for subject in ("float32", "precise", "float64"):
+        if subject == "float64":
+            flow = Flow.from_arrays(glow.flow.config, glow.flow.to_arrays(), "float64")
+        else:
+            flow = glow.flow
+
+        def weights(flow: Flow = flow, subject: str = subject) -> Any:
+            return flow.precise_weights() if subject == "precise" else None
+
+        def encode(x: Any, flow: Flow = flow, weights: Any = weights) -> list[Any]:
+            return [tf.cast(scale, tf.float32) for scale in flow.encode(x, weights=weights()).standardized]
+
+        def decode(latents: Any, flow: Flow = flow, weights: Any = weights) -> Any:
+            return flow.decode(latents, weights=weights())
+
+        there, back = (tf.function(function, autograph=False) for function in (encode, decode))
+        images = tf.constant(x)
+        latents = there(images)
+        errors = np.abs(back(latents).numpy() - x).max(axis=(1, 2, 3))
+        rows.append(
+            {
+                "subject": subject,
+                "largest": float(errors.max()),
+                "median": float(np.median(errors)),
+                "encode_seconds": median_seconds(there, images),
+                "decode_seconds": median_seconds(back, latents),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, help="a folder with a trained Glow")
+    parser.add_argument("images", type=Path, help="a table of photographs")
+    parser.add_argument("--count", type=int, default=16, help="photographs to take from it")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    glow = load_model(arguments.model)
+    if not isinstance(glow, Glow):
+        raise SystemExit(f"{arguments.model}: not a Glow")
+    rows = measure(glow, photographs(glow, arguments.images, arguments.count))
+    for row in rows:
+        console.result_text(
+            f"{row['subject']:<8} largest error {row['largest']:.1e}, median {row['median']:.1e}, "
+            f"encode {row['encode_seconds']:.2f} s, decode {row['decode_seconds']:.2f} s"
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
