@@ -30,7 +30,7 @@ __all__ = ["FlowTask"]
 _MOST_ROUND_TRIP = 0.1
 _LOST = {
     "round_trip": "the flow is no longer invertible",
-    "drift": "in float32, which --backprop recompute can do without, the flow is no longer invertible",
+    "drift": "the float32 of backpropagation no longer inverts the flow",
 }
 #: Photographs that are drawn.
 _DRAWN = 6
@@ -80,6 +80,11 @@ class FlowTask(Task):
             name: tf.function(partial(self._error, precise=name == "round_trip"), autograph=False)
             for name in (("round_trip", "drift") if mode == "reversible" else ("round_trip",))
         }
+        if mode == "reversible":
+            self.advice = (
+                "try a lower learning rate or a longer warm-up (warmup_steps), or --backprop recompute, for which "
+                "the flow need not be inverted"
+            )
         self.variables = list(flow.variables.values())
         self.decayed = [name.endswith("/kernel") for name in flow.variables]
 

@@ -360,7 +360,7 @@ class _Training:
         self._devices.part()
         kept = f"the weights of epoch {best}, the best, are kept" if best else "no epoch before it was complete"
         raise Diverged(
-            f"the training was stopped: {what}; {kept}; try a lower learning rate, or clip gradients (clip_norm)",
+            f"the training was stopped: {what}; {kept}; {self._task.advice}",
             self._result() if best else None,
         )
 

@@ -42,6 +42,7 @@ class Task(ABC):
         multipliers: of the learning rate, one per variable; None for 1 everywhere.
         decayed: which variables weight decay acts on; None for those with two dimensions or more.
         criterion: which metric chooses the best epoch.
+        advice: what to try where a training cannot go on.
     """
 
     variables: Sequence[Any]
@@ -49,6 +50,7 @@ class Task(ABC):
     multipliers: Sequence[float] | None = None
     decayed: Sequence[bool] | None = None
     criterion: ClassVar[Criterion] = Criterion("loss")
+    advice: str = "try a lower learning rate, or clip gradients (clip_norm)"
 
     def initialize(self, batches: Iterator[Batch]) -> None:  # noqa: B027 - most have nothing to do
         """Set variables from data, once before the first step.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from simtool.images.recipes import named_recipe
 from simtool.models.glow.config import FlowConfig
 from simtool.models.training.draws import Draws
 from simtool.models.training.task import Unhealthy
-from tests.models.glow.flows import tf, trained
+from tests.models.glow.flows import one_step, tf, trained
 
-from simtool.models.glow.flow import Flow  # isort: skip - Keras after TensorFlow
+from simtool.models.glow import step  # isort: skip - Keras after TensorFlow
+from simtool.models.glow.flow import Flow  # isort: skip
 from simtool.models.glow.task import FlowTask  # isort: skip
 
 CONFIG = FlowConfig(size=8, levels=2, steps=1, width=4, bits=6)
@@ -84,6 +86,24 @@ def test_a_flow_that_cannot_be_inverted_is_unhealthy() -> None:
     bias.assign(np.full(bias.shape, np.nan))
     with pytest.raises(Unhealthy, match="photographs come back as values that are not numbers"):
         task.health(batch(4))
+
+
+def test_backpropagation_by_inversion_watches_the_float32_that_it_relies_on() -> None:
+    flow = Flow(replace(CONFIG, steps=2))
+    bias = np.zeros(flow.variables["level-1/actnorm/bias"].shape, np.float32)
+    flow.variables["level-1/actnorm/bias"].assign(bias)
+    assert FlowTask(flow, RECIPE, "reversible").health(batch(4)) == pytest.approx(
+        {"round_trip": 0, "drift": 0}, abs=1e-5
+    )
+    # Far away and back: float32 has no digits left for a photograph in between, float64 has.
+    bias[0] = 1e7
+    flow.variables["level-1/actnorm/bias"].assign(bias)
+    away, _ = step.forward(*one_step(flow, 1, 0), np.zeros((1, 4, 4, 12), np.float32), flow.config)
+    bias[1] = -away.numpy()[0, 0, 0]
+    flow.variables["level-1/actnorm/bias"].assign(bias)
+    assert FlowTask(flow, RECIPE, "recompute").health(batch(4))["round_trip"] < 1e-4
+    with pytest.raises(Unhealthy, match="float32 of backpropagation no longer inverts the flow, photographs come back"):
+        FlowTask(flow, RECIPE, "reversible").health(batch(4))
 
 
 def test_without_examples_only_samples_are_drawn(tmp_path: Path) -> None:
