@@ -70,9 +70,8 @@ def test_precise_weights_undo_what_float32_alone_does_not(arrangement: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
-def test_a_flow_of_the_studys_depth_is_undone_while_it_learns(arrangement: str) -> None:
-    flow = Flow(_config("affine", arrangement, size=64, levels=6, steps=48, channels=1))
+def test_a_flow_of_the_studys_depth_is_undone_while_it_learns() -> None:
+    flow = Flow(_config("affine", "study", size=64, levels=6, steps=48, channels=1))
     x = images(flow.config, 128).astype(np.float32)
     initialize(flow, [x])
     variables = list(flow.variables.values())
@@ -86,8 +85,8 @@ def test_a_flow_of_the_studys_depth_is_undone_while_it_learns(arrangement: str) 
         optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
         return loss
 
-    losses = [float(learn(x[start : start + 16])) for _ in range(3) for start in range(0, 128, 16)]
-    assert np.mean(losses[-4:]) < losses[0]
+    losses = [float(learn(x[start : start + 16])) for _ in range(2) for start in range(0, 128, 16)]
+    assert losses[-1] < losses[0] / 2
     assert _round_trip_error(flow, precise=True) < 1e-4
 
 
