@@ -13,7 +13,7 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from simtool.models.glow.model import Glow
 from simtool.models.registry import load_model
 from simtool.tables.images import image_paths, read_images
 from simtool.tensorflow import load_tensorflow
+
+if TYPE_CHECKING:
+    from simtool.models.glow.flow import Flow
 
 REPEATS = 3
 
@@ -37,46 +40,50 @@ def photographs(glow: Glow, table: Path, count: int) -> NDArray[np.float32]:
     return glow.dequantized(np.divide(pixels, np.float32(255), dtype=np.float32) - np.float32(0.5))
 
 
-def median_seconds(function: Any, argument: Any) -> float:
-    seconds = []
+def passes(flow: Flow, precise: bool) -> tuple[Any, Any]:
+    """From images to latents, and back."""
+    tf = load_tensorflow()
+
+    def weights() -> dict[str, Any] | None:
+        return flow.precise_weights() if precise else None
+
+    def encode(x: Any) -> list[Any]:
+        return [tf.cast(scale, tf.float32) for scale in flow.encode(x, weights=weights()).standardized]
+
+    def decode(latents: Any) -> Any:
+        return flow.decode(latents, weights=weights())
+
+    return tf.function(encode, autograph=False), tf.function(decode, autograph=False)
+
+
+def timed(function: Any, argument: Any) -> tuple[Any, float]:
+    """What a function gives, and the median of the seconds that it takes once it is compiled."""
+    result, seconds = function(argument), []
     for _ in range(REPEATS):
         start = time.perf_counter()
         function(argument)
         seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))
+    return result, float(np.median(seconds))
 
 
 def measure(glow: Glow, x: NDArray[np.float32]) -> list[dict[str, Any]]:
-    tf = load_tensorflow()
+    load_tensorflow()
     from simtool.models.glow.flow import Flow
 
+    double = Flow.from_arrays(glow.flow.config, glow.flow.to_arrays(), "float64")
     rows = []
-    for subject in ("float32", "precise", "float64"):
-        if subject == "float64":
-            flow = Flow.from_arrays(glow.flow.config, glow.flow.to_arrays(), "float64")
-        else:
-            flow = glow.flow
-
-        def weights(flow: Flow = flow, subject: str = subject) -> Any:
-            return flow.precise_weights() if subject == "precise" else None
-
-        def encode(x: Any, flow: Flow = flow, weights: Any = weights) -> list[Any]:
-            return [tf.cast(scale, tf.float32) for scale in flow.encode(x, weights=weights()).standardized]
-
-        def decode(latents: Any, flow: Flow = flow, weights: Any = weights) -> Any:
-            return flow.decode(latents, weights=weights())
-
-        there, back = (tf.function(function, autograph=False) for function in (encode, decode))
-        images = tf.constant(x)
-        latents = there(images)
-        errors = np.abs(back(latents).numpy() - x).max(axis=(1, 2, 3))
+    for subject, flow in (("float32", glow.flow), ("precise", glow.flow), ("float64", double)):
+        there, back = passes(flow, subject == "precise")
+        latents, encoding = timed(there, load_tensorflow().constant(x))
+        images, decoding = timed(back, latents)
+        errors = np.abs(images.numpy() - x).max(axis=(1, 2, 3))
         rows.append(
             {
                 "subject": subject,
                 "largest": float(errors.max()),
                 "median": float(np.median(errors)),
-                "encode_seconds": median_seconds(there, images),
-                "decode_seconds": median_seconds(back, latents),
+                "encode_seconds": encoding,
+                "decode_seconds": decoding,
             }
         )
     return rows

@@ -39,22 +39,26 @@ def halves(x: Any) -> tuple[Any, Any]:
 
 
 def network(weights: Mapping[str, Any], x_a: Any, config: FlowConfig) -> Any:
-    """h: what the transformation is computed from, (b, h, w, outputs)."""
+    """h: what the transformation is computed from, (b, h, w, outputs), in the type of the network's weights."""
     return networks.apply(weights, x_a, config)
 
 
 def transform(h: Any, x_b: Any, config: FlowConfig) -> tuple[Any, Any]:
     """y_b, and the log-determinant of each image (b,)."""
     log_scale, shift = _log_scale_and_shift(h, config)
+    shift = ops.cast(shift, x_b.dtype)
     if log_scale is None:
         return x_b + shift, ops.zeros_like(x_b[:, 0, 0, 0])
-    return x_b * ops.exp(log_scale) + shift, ops.sum(log_scale, axis=(1, 2, 3))
+    log_det = ops.sum(ops.cast(log_scale, x_b.dtype), axis=(1, 2, 3))
+    return x_b * ops.cast(ops.exp(log_scale), x_b.dtype) + shift, log_det
 
 
 def invert(h: Any, y_b: Any, config: FlowConfig) -> Any:
     """x_b = (y_b - t) / s."""
     log_scale, shift = _log_scale_and_shift(h, config)
-    return y_b - shift if log_scale is None else (y_b - shift) * ops.exp(-log_scale)
+    shifted = y_b - ops.cast(shift, y_b.dtype)
+    # Divided by the very scale that it was multiplied with, which has fewer digits than y_b in a precise inverse.
+    return shifted if log_scale is None else shifted / ops.cast(ops.exp(log_scale), y_b.dtype)
 
 
 def _log_scale_and_shift(h: Any, config: FlowConfig) -> tuple[Any, Any]:

@@ -244,15 +244,15 @@ class Flow:
         return prior.within_classes(_of(self._tensors(None), self.config.levels))
 
     def precise_weights(self) -> dict[str, Any]:
-        """The weights for passes that are to be inverted: float64, but for those inside of the coupling networks.
+        """The weights for passes that are to be inverted: the linear maps of the steps in float64, the rest as it is.
 
         What passes from step to step is then float64, too. The two ways through a deep flow differ by what each step
-        rounds, and trained steps enlarge what the ones before have rounded; the networks, with most of the arithmetic,
-        see nearly the same on both ways and can stay as they are.
+        rounds, and trained steps enlarge what the ones before have rounded. Networks and what they give, with most of
+        the arithmetic, can stay as they are: they see the same on both ways, to the last digit but for a few values.
         """
         return {
-            name: ops.convert_to_tensor(weight) if "/coupling/" in name else ops.cast(weight, "float64")
-            for name, weight in self.variables.items()
+            name: ops.cast(weight, "float64") if "/actnorm/" in name or "/convolution/" in name else weight
+            for name, weight in self._tensors(None).items()
         }
 
     def _tensors(self, weights: Mapping[str, Any] | None) -> Mapping[str, Any]:

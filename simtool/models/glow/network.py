@@ -56,14 +56,15 @@ def hidden(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
 
 
 def apply(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
-    """From (b, h, w, inputs) to (b, h, w, outputs), in the type of ``x``."""
+    """From (b, h, w, inputs) to (b, h, w, outputs), in the type of the weights."""
     inside = hidden(weights, x, config)
+    bias = weights["coupling/last/bias"]
     kernel = ops.cast(weights["coupling/last/kernel"], inside.dtype)
-    last = ops.conv(inside, kernel, padding="same", data_format="channels_last")
-    last = ops.add(ops.cast(last, x.dtype), ops.cast(weights["coupling/last/bias"], x.dtype))
+    last = ops.cast(ops.conv(inside, kernel, padding="same", data_format="channels_last"), bias.dtype)
+    last = ops.add(last, bias)
     if "coupling/last/log_gain" not in weights:
         return last
-    return last * ops.cast(ops.exp(GAIN_RATE * weights["coupling/last/log_gain"]), x.dtype)
+    return last * ops.exp(GAIN_RATE * weights["coupling/last/log_gain"])
 
 
 def _convolve(x: Any, kernel: Any, bias: Any) -> Any:

@@ -74,13 +74,15 @@ def split(weights: Mapping[str, Any], staying: Any, config: FlowConfig) -> Norma
         staying: (b, h, w, c), the half that goes on.
         config: of the flow.
     """
-    h = ops.conv(staying, weights["prior/kernel"], padding="same", data_format="channels_last") + weights["prior/bias"]
-    channels = staying.shape[-1]
+    kernel, channels = weights["prior/kernel"], staying.shape[-1]
+    h = ops.conv(ops.cast(staying, kernel.dtype), kernel, padding="same", data_format="channels_last")
+    h = h + weights["prior/bias"]
     if config.arrangement == "study":
+        h = ops.cast(h, staying.dtype)
         # Its latents are z exp(h_s + 2) + h_t, standard normal: z has the scale exp(-h_s - 2) around -h_t times that.
         log_scale = -(h[..., :channels] + 2.0)
         return Normal(-h[..., channels:] * ops.exp(log_scale), log_scale)
-    h = h * ops.exp(_GAIN_RATE * weights["prior/log_gain"])
+    h = ops.cast(h * ops.exp(_GAIN_RATE * weights["prior/log_gain"]), staying.dtype)
     return Normal(h[..., channels:], h[..., :channels])
 
 
@@ -96,7 +98,7 @@ def deepest(weights: Mapping[str, Any], latents: Any, labels: Any | None, config
     if config.arrangement == "study":
         zeros = ops.zeros_like(latents)
         return Normal(zeros, zeros)
-    mean, log_scale = weights["prior/mean"], weights["prior/log_scale"]
+    mean, log_scale = (ops.cast(weights[name], latents.dtype) for name in ("prior/mean", "prior/log_scale"))
     if config.classes and labels is not None:
         mean, log_scale = (ops.take(weight, labels, axis=0)[:, None, None, :] for weight in (mean, log_scale))
     elif config.classes:
@@ -108,8 +110,10 @@ def deepest(weights: Mapping[str, Any], latents: Any, labels: Any | None, config
 
 def class_log_probs(weights: Mapping[str, Any], latents: Any) -> Any:
     """Density log p(z | y) of the deepest latents (b, h, w, c) for each class, in nats: (b, classes)."""
-    mean, log_scale = (weights[name][None, :, None, None, :] for name in ("prior/mean", "prior/log_scale"))
     expanded = latents[:, None]
+    mean, log_scale = (
+        ops.cast(weights[name], expanded.dtype)[None, :, None, None, :] for name in ("prior/mean", "prior/log_scale")
+    )
     return Normal(mean, log_scale + ops.zeros_like(expanded)).log_prob(expanded)
 
 
