@@ -53,7 +53,7 @@ PRESETS: dict[str, Preset] = {
             schedule="cosine-restarts",
             first_period=10,
             period_growth=2,
-            # The study had none. Its first steps at the full rate leave a flow that not even float64 can invert.
+            # The study had none; see docs/glow.md for what became of its recipe here.
             warmup_steps=100,
             clip_value=10,
             clip_norm=1,

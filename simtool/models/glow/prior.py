@@ -22,6 +22,8 @@ __all__ = ["Normal", "class_log_probs", "deepest", "initial", "shapes", "split",
 
 #: log_gain is learned this much faster than the other weights, as in the coupling networks.
 _GAIN_RATE = 3.0
+#: Added to h_s in the study's arrangement.
+_SHIFT = 2.0
 
 
 class Normal(NamedTuple):
@@ -62,8 +64,16 @@ def shapes(level: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
 
 
 def initial(level: int, config: FlowConfig) -> dict[str, NDArray[np.float64]]:
-    """Zeros: standard normal distributions, but for the study's arrangement with its scale of exp(-2) at the splits."""
-    return {name: np.zeros(shape) for name, shape in shapes(level, config).items()}
+    """Standard normal distributions, as actnorm is set to give them.
+
+    TensorFlow Probability starts its splits at a scale of exp(-2) instead. A flow first learns to shrink by as much
+    then, unevenly, and until it has learned more, its inverse blows up whatever was rounded.
+    """
+    found = {name: np.zeros(shape) for name, shape in shapes(level, config).items()}
+    if config.arrangement == "study" and found:
+        bias = found["prior/bias"]
+        bias[: len(bias) // 2] = -_SHIFT
+    return found
 
 
 def split(weights: Mapping[str, Any], staying: Any, config: FlowConfig) -> Normal:
@@ -80,7 +90,7 @@ def split(weights: Mapping[str, Any], staying: Any, config: FlowConfig) -> Norma
     if config.arrangement == "study":
         h = ops.cast(h, staying.dtype)
         # Its latents are z exp(h_s + 2) + h_t, standard normal: z has the scale exp(-h_s - 2) around -h_t times that.
-        log_scale = -(h[..., :channels] + 2.0)
+        log_scale = -(h[..., :channels] + _SHIFT)
         return Normal(-h[..., channels:] * ops.exp(log_scale), log_scale)
     h = ops.cast(h * ops.exp(_GAIN_RATE * weights["prior/log_gain"]), staying.dtype)
     return Normal(h[..., channels:], h[..., :channels])
