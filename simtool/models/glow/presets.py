@@ -53,8 +53,8 @@ PRESETS: dict[str, Preset] = {
             schedule="cosine-restarts",
             first_period=10,
             period_growth=2,
-            # The study had none; see docs/glow.md for what became of its recipe here.
-            warmup_steps=100,
+            # The study had none; see docs/glow.md for what becomes of its recipe. Ten epochs, as in the reference.
+            warmup_steps=6640,
             clip_value=10,
             clip_norm=1,
             illustrate_every=10,
