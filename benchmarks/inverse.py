@@ -67,14 +67,14 @@ def timed(function: Any, argument: Any) -> tuple[Any, float]:
 
 
 def measure(glow: Glow, x: NDArray[np.float32]) -> list[dict[str, Any]]:
-    load_tensorflow()
+    tf = load_tensorflow()
     from simtool.models.glow.flow import Flow
 
     double = Flow.from_arrays(glow.flow.config, glow.flow.to_arrays(), "float64")
     rows = []
     for subject, flow in (("float32", glow.flow), ("precise", glow.flow), ("float64", double)):
         there, back = passes(flow, subject == "precise")
-        latents, encoding = timed(there, load_tensorflow().constant(x))
+        latents, encoding = timed(there, tf.constant(x))
         images, decoding = timed(back, latents)
         errors = np.abs(images.numpy() - x).max(axis=(1, 2, 3))
         rows.append(

@@ -79,7 +79,8 @@ class Flow:
     Args:
         config: its shape.
         seed: of the rotations and kernels that it starts with.
-        dtype: of the weights, and of all arithmetic outside of the coupling networks: float32 or float64.
+        dtype: of the weights, and of all arithmetic outside of the coupling networks: float32 or float64. For passes
+            that are to be inverted there is :meth:`precise_weights`.
 
     Attributes:
         config: its shape.

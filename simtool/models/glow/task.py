@@ -26,8 +26,9 @@ from simtool.tensorflow import load_tensorflow
 __all__ = ["FlowTask"]
 
 #: Beyond this share of the range of colors, a photograph does not come back from its latents: the flow is no longer
-#: invertible in float32, and what it says of densities is not true.
+#: invertible, and what it says of densities, or of gradients, is not true.
 _MOST_ROUND_TRIP = 0.1
+#: What it means that an error of :meth:`FlowTask.health` is beyond it.
 _LOST = {
     "round_trip": "the flow is no longer invertible",
     "drift": "the float32 of backpropagation no longer inverts the flow",

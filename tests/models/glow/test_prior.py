@@ -48,10 +48,11 @@ def test_restoring_undoes_standardizing() -> None:
     assert normal.restore(normal.standardize(z)).numpy() == pytest.approx(z)
 
 
+@pytest.mark.parametrize("config", [CONFIG, STUDY])
 @pytest.mark.parametrize("level", [1, 2])
-def test_untrained_ours_are_standard_normal(level: int) -> None:
-    weights, z = _weights(level, CONFIG, moved=0), _latents(level)
-    normal = prior.split(weights, z, CONFIG) if level == 1 else prior.deepest(weights, z, None, CONFIG)
+def test_untrained_they_are_standard_normal(level: int, config: FlowConfig) -> None:
+    weights, z = _weights(level, config, moved=0), _latents(level)
+    normal = prior.split(weights, z, config) if level == 1 else prior.deepest(weights, z, None, config)
     assert np.abs(normal.mean).max() == np.abs(normal.log_scale).max() == 0
 
 
