@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -49,6 +51,8 @@ _SCHEMA = pa.schema(
 )
 #: Trials in a row group: written one after the other, they bound the memory of writing.
 _GROUP_ROWS = 1 << 17
+#: The greatest finite number of a column.
+_GREATEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -138,28 +142,127 @@ def _constant(text: str, count: int) -> pa.DictionaryArray:
 def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:
     """Read the outcomes of every model and distance in some tables.
 
-    Models that were scored on the same judgments share one :class:`Trials` object.
+    Entries on the same judgments share one :class:`Trials` object, in whatever order their tables list them.
+    A model and distance that was scored on several experiments has an entry for each.
 
     Args:
         paths: files, or folders of parts.
 
     Returns:
-        One element for each model and distance, in the order of first appearance.
+        One element for each model, distance and table, in the order of first appearance.
 
     Raises:
-        TableError: a table is not one of outcomes, or holds a model and distance that another holds too.
+        TableError: a table is not one of outcomes, or holds a model and distance on judgments on which an earlier one
+            holds it too.
     """
     found: list[Outcomes] = []
-    shared: list[tuple[pa.Table, Trials]] = []
+    samples: list[_Sample] = []
     for path in paths:
-        for outcomes in _of_table(path, shared):
-            if any((other.model, other.distance) == (outcomes.model, outcomes.distance) for other in found):
-                raise TableError(f"{path}: {outcomes.model} with {outcomes.distance} is there twice; leave one out")
+        for model, distance, rows in _slices(path):
+            sample, order = _sample_of(path, rows, samples)
+            outcomes = _outcomes(path, model, distance, rows if order is None else rows.take(order), sample.trials)
+            _refuse_repeats(path, outcomes, found, sample, samples)
             found.append(outcomes)
     return found
 
 
-def _of_table(path: Path, shared: list[tuple[pa.Table, Trials]]) -> Iterator[Outcomes]:
+@dataclass(frozen=True)
+class _Sample:
+    """Judgments as a table holds them, and the trials that they are."""
+
+    judgments: pa.Table
+    trials: Trials
+
+    @cached_property
+    def content(self) -> pa.Array:
+        """What was judged, by whom, and how, as one text for each row; the number of the trial does not count."""
+        return _texts(self.judgments.drop_columns(["trial_id"]))
+
+    @cached_property
+    def numbered(self) -> pa.Array:
+        """The same with the number of the trial."""
+        return _texts(self.judgments)
+
+
+def _texts(table: pa.Table) -> pa.Array:
+    """Each row as one text."""
+    columns = [
+        pc.binary_join(column.cast(pa.list_(pa.large_string())), pa.scalar("\x1e", pa.large_string()))
+        if pa.types.is_list(column.type)
+        else column.cast(pa.large_string())
+        for column in table.columns
+    ]
+    joined = pc.binary_join_element_wise(
+        *columns, pa.scalar("\x1f", pa.large_string()), null_handling="replace", null_replacement="\x00"
+    )
+    return joined.combine_chunks()
+
+
+def _sample_of(path: Path, rows: pa.Table, samples: list[_Sample]) -> tuple[_Sample, pa.Array | None]:
+    """The judgments of a slice of outcomes: those at hand where they are the same, else added to them.
+
+    Returns:
+        The judgments, and the order of the slice's rows that fits them; None where they fit as they are.
+    """
+    judgments = rows.select(list(_JUDGMENT))
+    for known in samples:
+        if known.judgments.equals(judgments):
+            return known, None
+    trials = trials_from_columns(path, rows)
+    sample = _Sample(judgments, trials)
+    for known in samples:
+        if (order := _order_like(known, sample)) is not None:
+            return known, order
+    samples.append(sample)
+    return sample, None
+
+
+def _order_like(known: _Sample, other: _Sample) -> pa.Array | None:
+    """The order in which the rows of ``other`` are the judgments of ``known``; None where they are others."""
+    if known.judgments.num_rows != other.judgments.num_rows:
+        return None
+    theirs, ours = (_ranks(sample) for sample in (known, other))
+    if not known.content.take(theirs).equals(other.content.take(ours)):
+        return None
+    return ours.take(pc.array_sort_indices(theirs))
+
+
+def _ranks(sample: _Sample) -> pa.Array:
+    """The order of the rows by content; equal judgments in the order of their numbers."""
+    keys = pa.table({"content": sample.content, "trial_id": sample.judgments.column("trial_id")})
+    return pc.sort_indices(keys, sort_keys=[("content", "ascending"), ("trial_id", "ascending")])
+
+
+def _refuse_repeats(
+    path: Path, outcomes: Outcomes, found: Sequence[Outcomes], sample: _Sample, samples: Sequence[_Sample]
+) -> None:
+    """Refuse a model and distance whose judgments are all in an earlier entry of the same name, or the reverse.
+
+    Raises:
+        TableError: naming both.
+    """
+    label = f"{outcomes.model} with {outcomes.distance}"
+    for earlier in found:
+        if (earlier.model, earlier.distance) != (outcomes.model, outcomes.distance):
+            continue
+        if earlier.trials is outcomes.trials:
+            if np.array_equal(earlier.credits, outcomes.credits, equal_nan=True):
+                raise TableError(f"{path}: {label} is there twice, on the same judgments; leave one out")
+            raise TableError(
+                f"{path}: {label} is there twice, on the same judgments but with other credits: if these are two "
+                "models, give one of them another name with embed --name and score it again, else leave one out"
+            )
+        other = next(one for one in samples if one.trials is earlier.trials)
+        few, many = sorted((sample.numbered, other.numbered), key=len)
+        if pc.all(pc.is_in(few, value_set=many)).as_py():
+            raise TableError(
+                f"{path}: {label} is there twice: one table holds all {len(few):,} judgments of the other; "
+                "leave one out"
+            )
+
+
+def _slices(path: Path) -> Iterator[tuple[str, str, pa.Table]]:
+    """Each model and distance of a table, with its rows."""
     required = {"model": _DICTIONARY, "distance": _DICTIONARY, **TRIALS_REQUIRED, "credits": pa.list_(pa.float32())}
     required |= dict.fromkeys(_SCORES, pa.float32())
     optional = {**TRIALS_OPTIONAL, "relations": pa.list_(pa.int8()), "log_likelihood": pa.float32()}
@@ -167,9 +270,7 @@ def _of_table(path: Path, shared: list[tuple[pa.Table, Trials]]) -> Iterator[Out
     if not table.num_rows:
         raise TableError(f"{path}: the table has no rows")
     for model, distance, rows in _groups(table):
-        yield _outcomes(
-            path, model, distance, table.take(rows) if isinstance(rows, pa.Array) else table.slice(*rows), shared
-        )
+        yield model, distance, table.take(rows) if isinstance(rows, pa.Array) else table.slice(*rows)
 
 
 def _groups(table: pa.Table) -> Iterator[tuple[str, str, Any]]:
@@ -185,37 +286,79 @@ def _groups(table: pa.Table) -> Iterator[tuple[str, str, Any]]:
         yield models[code // len(distances)], distances[code % len(distances)], rows
 
 
-def _outcomes(
-    path: Path, model: str, distance: str, table: pa.Table, shared: list[tuple[pa.Table, Trials]]
-) -> Outcomes:
-    trials = _trials(path, table, shared)
-    credits = padded("credits", table.column("credits"), np.nan)
-    most = int(_comparisons(trials).max())
-    if credits.shape[1] != most or ((~np.isnan(credits)).sum(axis=1) != _comparisons(trials)).any():
-        raise TableError(f"{path}: {model} with {distance}: credits are not one for each comparison of a trial")
-    scores = {name: table.column(name).to_numpy() for name in _SCORES}
-    for name, values in {"credits": credits, **scores}.items():
-        if bad := np.flatnonzero(((values < 0) | (values > 1)).reshape(len(trials), -1).any(axis=1)).tolist():
-            ids = listed(trials.trial_id[bad])
-            raise TableError(f"{path}: {model} with {distance}: {name} outside 0 to 1 at trial_id {ids}")
-    relations, likelihood = table.column("relations"), table.column("log_likelihood")
+def _outcomes(path: Path, model: str, distance: str, table: pa.Table, trials: Trials) -> Outcomes:
+    """The entry of one model and distance.
+
+    Raises:
+        TableError: a value is missing, not a number or impossible; the message names the trials.
+    """
+    column = _Column(f"{path}: {model} with {distance}", table, trials)
     return Outcomes(
         model=model,
         distance=distance,
         trials=trials,
-        credits=credits,
-        **scores,
-        relations=None if relations.null_count else padded("relations", relations, -1),
-        log_likelihood=None if likelihood.null_count else likelihood.to_numpy(),
+        credits=column.of_comparisons("credits", np.nan, (0, 1)),
+        top_1=column.of_trials("top_1", (0, 1)),
+        ordered=column.of_trials("ordered", (0, 1)),
+        unordered=column.of_trials("unordered", (0, 1)),
+        relations=column.of_comparisons("relations", -1, (0, 15)) if column.given("relations") else None,
+        log_likelihood=column.of_trials("log_likelihood", (-_GREATEST, _GREATEST))
+        if column.given("log_likelihood")
+        else None,
     )
 
 
-def _trials(path: Path, table: pa.Table, shared: list[tuple[pa.Table, Trials]]) -> Trials:
-    """The judgments of a slice of outcomes; an object that is at hand already, where they are the same."""
-    judgments = table.select(list(_JUDGMENT))
-    for known, trials in shared:
-        if known.equals(judgments):
-            return trials
-    trials = trials_from_columns(path, table)
-    shared.append((judgments, trials))
-    return trials
+class _Column:
+    """The numbers of one model and distance, checked; complaints name the trials at fault."""
+
+    def __init__(self, label: str, table: pa.Table, trials: Trials) -> None:
+        self._label, self._table, self._trials = label, table, trials
+
+    def given(self, name: str) -> bool:
+        """Whether an optional column is there; it is so for all trials of a model or for none.
+
+        Raises:
+            TableError: it is there for some.
+        """
+        missing = pc.is_null(self._table.column(name)).to_numpy()
+        if missing.all():
+            return False
+        self._refuse(
+            missing, f"{name} is there for some trials only (fill it, or leave it empty for all): it is missing"
+        )
+        return True
+
+    def of_trials(self, name: str, bounds: tuple[float, float]) -> NDArray[np.float32]:
+        """(T,) one number a trial."""
+        values: NDArray[np.float32] = self._table.column(name).to_numpy()
+        self._refuse(~_within(values, bounds), _complaint(name, bounds))
+        return values
+
+    def of_comparisons(self, name: str, fill: float, bounds: tuple[float, float]) -> NDArray[Any]:
+        """(T, most comparisons), one number a comparison, with ``fill`` behind the end."""
+        column = self._table.column(name).combine_chunks()
+        counts = pc.list_value_length(column).to_numpy()
+        wanted = _comparisons(self._trials)
+        self._refuse(counts != wanted, f"{name} are not one for each comparison of a trial")
+        flat = column.flatten()
+        fault = ~_within(pc.fill_null(flat, bounds[0] - 1).to_numpy(), bounds)
+        self._refuse(
+            np.isin(np.arange(len(wanted)), np.repeat(np.arange(len(wanted)), wanted)[fault]), _complaint(name, bounds)
+        )
+        return padded(name, column, fill)
+
+    def _refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
+        if fault.any():
+            raise TableError(f"{self._label}: {complaint} at trial_id {listed(self._trials.trial_id[fault])}")
+
+
+def _within(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.bool_]:
+    """Which values are numbers between the bounds."""
+    within: NDArray[np.bool_] = (values >= bounds[0]) & (values <= bounds[1])
+    return within
+
+
+def _complaint(name: str, bounds: tuple[float, float]) -> str:
+    return (
+        f"{name} is not finite" if bounds[1] == _GREATEST else f"{name} is not a number from {bounds[0]} to {bounds[1]}"
+    )

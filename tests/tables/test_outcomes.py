@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simtool.tables.files import TableError
 from simtool.tables.outcomes import Outcomes, OutcomesWriter, read_outcomes
@@ -80,10 +85,105 @@ def test_rows_in_any_order_are_sorted_out(tmp_path: Path, trials: Trials, proven
         np.testing.assert_array_equal(entry.credits, outcomes_of(trials).credits)
 
 
-def test_the_same_model_and_distance_twice_is_refused(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    paths = [write(tmp_path / name, provenance, outcomes_of(trials)) for name in ("1.parquet", "2.parquet")]
-    with pytest.raises(TableError, match=r"2\.parquet: pixels with mse is there twice"):
-        read_outcomes(paths)
+def reordered(entry: Outcomes, order: list[int]) -> Outcomes:
+    rows = np.array(order)
+    columns = {name: getattr(entry, name)[rows] for name in ("credits", "top_1", "ordered", "unordered")}
+    return Outcomes(entry.model, entry.distance, entry.trials.take(rows), **columns)
+
+
+def elsewhere(trials: Trials) -> Trials:
+    """The same design with another answer to one trial: another experiment."""
+    selected = trials.selected.copy()
+    selected[0] = [1, 2]
+    return replace(trials, selected=selected)
+
+
+def test_judgments_in_another_order_are_the_same_sample(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    scores = np.array([0.1, 0.2, 0.3], np.float32)
+    entry = outcomes_of(trials, "other", top_1=scores)
+    paths = [
+        write(tmp_path / "1.parquet", provenance, outcomes_of(trials)),
+        write(tmp_path / "2.parquet", provenance, reordered(entry, [2, 0, 1])),
+    ]
+    first, second = read_outcomes(paths)
+    assert first.trials is second.trials
+    np.testing.assert_array_equal(second.credits, entry.credits)
+    np.testing.assert_array_equal(second.top_1, scores)
+
+
+def test_trials_that_were_counted_in_another_order_are_the_same_sample(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    entry = reordered(outcomes_of(trials, "other"), [2, 0, 1])
+    counted = replace(entry, trials=replace(entry.trials, trial_id=np.arange(3)))
+    paths = [
+        write(tmp_path / "1.parquet", provenance, outcomes_of(trials)),
+        write(tmp_path / "2.parquet", provenance, counted),
+    ]
+    first, second = read_outcomes(paths)
+    assert first.trials is second.trials
+    np.testing.assert_array_equal(second.credits, outcomes_of(trials).credits)
+
+
+@given(order=st.permutations(range(12)))
+def test_any_order_is_undone_also_where_people_agree(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int]
+) -> None:
+    people = Trials.build(
+        images=["a", "b", "c"],
+        trial_type=["2-choose-1"] * 12,
+        query=np.zeros(12, int),
+        references=np.tile([1, 2], (12, 1)),
+        selected=np.arange(12)[:, None] % 2,
+        participant=[f"p{at % 3}" for at in range(12)],
+    )
+    credits = (np.arange(12)[:, None] % 6 / 6).astype(np.float32)
+    first_choice = credits[:, 0]
+    entry = Outcomes("m", "mse", people, credits, first_choice, first_choice, first_choice)
+    folder, provenance = tmp_path_factory.mktemp("order"), Provenance.of([], [])
+    paths = [
+        write(folder / "1.parquet", provenance, entry),
+        write(folder / "2.parquet", provenance, reordered(replace(entry, model="other"), order)),
+    ]
+    first, second = read_outcomes(paths)
+    assert first.trials is second.trials
+    np.testing.assert_array_equal(first.credits, second.credits)
+
+
+def test_one_model_on_two_experiments_is_two_entries(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    paths = [
+        write(tmp_path / "1.parquet", provenance, outcomes_of(trials)),
+        write(tmp_path / "2.parquet", provenance, outcomes_of(elsewhere(trials))),
+    ]
+    first, second = read_outcomes(paths)
+    assert (first.model, first.distance) == (second.model, second.distance)
+    assert first.trials is not second.trials
+    np.testing.assert_array_equal(second.trials.selected, elsewhere(trials).selected)
+
+
+def half(trials: Trials) -> Outcomes:
+    return reordered(outcomes_of(trials), [2, 0])
+
+
+@pytest.mark.parametrize(
+    ("second", "complaint"),
+    [
+        (outcomes_of, r"2\.parquet: pixels with mse is there twice, on the same judgments; leave one out"),
+        (lambda trials: reordered(outcomes_of(trials), [1, 2, 0]), "twice, on the same judgments; leave one out"),
+        (half, "there twice: one table holds all 2 judgments of the other; leave one out"),
+        (
+            lambda trials: outcomes_of(trials, credits=np.array([[0, 0, 0], [1, NAN, NAN], [0, 0, 1]], np.float32)),
+            "other credits: if these are two models, give one of them another name with embed --name",
+        ),
+    ],
+)
+def test_the_same_judgments_twice_for_a_model_and_distance_are_refused(
+    tmp_path: Path, trials: Trials, provenance: Provenance, second: Callable[[Trials], Outcomes], complaint: str
+) -> None:
+    first = write(tmp_path / "1.parquet", provenance, outcomes_of(trials))
+    again = write(tmp_path / "2.parquet", provenance, second(trials))
+    with pytest.raises(TableError, match=complaint):
+        read_outcomes([first, again])
 
 
 @pytest.mark.parametrize(
@@ -91,28 +191,59 @@ def test_the_same_model_and_distance_twice_is_refused(tmp_path: Path, trials: Tr
     [
         (
             {"credits": np.array([[1, 0, 7], [1, NAN, NAN], [0, 0, 1]], np.float32)},
-            "credits outside 0 to 1 at trial_id 0",
+            "credits is not a number from 0 to 1 at trial_id 0",
         ),
-        ({"top_1": np.array([0, -1, 0], np.float32)}, "top_1 outside 0 to 1 at trial_id 1"),
+        (
+            {"credits": np.array([[1, 0, 0], [1, NAN, NAN], [0, NAN, 1]], np.float32)},
+            "credits is not a number from 0 to 1 at trial_id 2",
+        ),
+        *(
+            ({name: np.array([0, value, 0], np.float32)}, f"{name} is not a number from 0 to 1 at trial_id 1")
+            for name in ("top_1", "ordered", "unordered")
+            for value in (-1, NAN, np.inf)
+        ),
+        *(
+            ({"log_likelihood": np.array([-1, -2, value], np.float32)}, "log_likelihood is not finite at trial_id 2")
+            for value in (NAN, -np.inf)
+        ),
+        (
+            {"relations": np.array([[0, 5, 16], [3, -1, -1], [1, 1, 2]], np.int8)},
+            "relations is not a number from 0 to 15 at trial_id 0",
+        ),
     ],
 )
 def test_impossible_outcomes_are_refused(
     tmp_path: Path, trials: Trials, provenance: Provenance, changes: dict[str, Any], complaint: str
 ) -> None:
     path = write(tmp_path / "o.parquet", provenance, outcomes_of(trials, **changes))
-    with pytest.raises(TableError, match=complaint):
+    with pytest.raises(TableError, match=complaint) as failure:
         read_outcomes([path])
+    assert "o.parquet: pixels with mse: " in str(failure.value)
 
 
-def test_credits_that_do_not_fit_the_trial_type_are_refused(
-    tmp_path: Path, trials: Trials, provenance: Provenance
+@pytest.mark.parametrize(
+    ("name", "values", "complaint"),
+    [
+        (
+            "credits",
+            [[1.0], [1.0], [0.0, 0.0, 1.0]],
+            "credits are not one for each comparison of a trial at trial_id 0",
+        ),
+        ("credits", [[1.0, None, 1.0], [1.0], [0.0, 0.0, 1.0]], "credits is not a number from 0 to 1 at trial_id 0"),
+        ("relations", [[0], [0], [0, 0, 0]], "relations are not one for each comparison of a trial at trial_id 0"),
+        ("relations", [[0, 0, 0], None, [0, 0, 0]], "relations is there for some trials only .* at trial_id 1"),
+        ("log_likelihood", [-1.0, None, -2.0], "log_likelihood is there for some trials only .* at trial_id 1"),
+        ("top_1", [0.5, None, 0.5], "column top_1 has 1 missing values, at rows 1"),
+    ],
+)
+def test_columns_of_other_programs_that_do_not_fit_are_refused(
+    tmp_path: Path, trials: Trials, provenance: Provenance, name: str, values: list[Any], complaint: str
 ) -> None:
-    path = write(tmp_path / "o.parquet", provenance, outcomes_of(trials))
-    frame = pd.read_parquet(path)
-    frame["credits"] = [[1.0], [1.0], [0.0, 0.0, 1.0]]
-    frame.to_parquet(path)
-    with pytest.raises(TableError, match="credits are not one for each comparison"):
-        read_outcomes([path])
+    table = pq.read_table(write(tmp_path / "o.parquet", provenance, outcomes_of(trials)))
+    column = pa.array(values, table.schema.field(name).type)
+    pq.write_table(table.drop_columns([name]).append_column(name, column), tmp_path / "o.parquet")
+    with pytest.raises(TableError, match=complaint):
+        read_outcomes([tmp_path / "o.parquet"])
 
 
 def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
