@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -30,6 +31,9 @@ from simtool.commands.stage import invocation
 from simtool.errors import SimtoolError
 
 __all__ = ["app", "main"]
+
+#: The exit code of a training that has saved its state: not an error, but a script should run it again.
+_SAVED = 85
 
 app = typer.Typer(
     name="simtool",
@@ -83,7 +87,7 @@ def simtool(
 
 
 def main() -> None:
-    """Run the command line; turn failures into one line and an exit code, 1 for most of them."""
+    """Run the command line; turn every failure into one line and an exit code, 1 for most of them."""
     # --debug is accepted anywhere on the line, since one adds it to the end of a command that has just failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
@@ -92,25 +96,60 @@ def main() -> None:
     try:
         with invocation(arguments):
             app(args=arguments, prog_name="simtool")
-    except (SimtoolError, OSError, MemoryError) as failure:
+    except BrokenPipeError:
+        _stop_writing()
+    except Exception as failure:
         code = failure.exit_code if isinstance(failure, SimtoolError) else 1
-        if code != 1:
+        if code == _SAVED:
             console.note(_describe(failure))
             sys.exit(code)
         if debug:
             raise
         console.error(_describe(failure))
-        sys.exit(1)
+        sys.exit(code)
+
+
+def _stop_writing() -> NoReturn:
+    """End as a program does whose reader has seen enough: ``simtool report ... | head``."""
+    # Python flushes standard output once more at its end, into a pipe that nobody reads.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(128 + signal.SIGPIPE)
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature that signal asks for
     sys.exit(128 + number)
 
 
-def _describe(failure: SimtoolError | OSError | MemoryError) -> str:
-    """One line: our own words, or what the operating system refused, and for which file."""
+def _describe(failure: Exception) -> str:
+    """One line: our own words; what the operating system refused, and for which file; or that nobody foresaw it."""
+    if isinstance(failure, SimtoolError):
+        return str(failure)
     if isinstance(failure, MemoryError):
-        return f"not enough memory: {failure}"
+        return f"not enough memory: {failure}" if str(failure) else "not enough memory"
     if isinstance(failure, OSError) and failure.strerror:
         return failure.strerror if failure.filename is None else f"{failure.filename}: {failure.strerror}"
-    return str(failure) or type(failure).__name__
+    return _unforeseen(failure)
+
+
+def _unforeseen(failure: Exception) -> str:
+    """A failure that is a fault of this program: where it was, what failed, and where the traceback is kept."""
+    where = next(iter(getattr(failure, "__notes__", ())), "simtool")
+    said = next(iter(str(failure).splitlines()), "")
+    what = type(failure).__name__ + (f": {said[:200]}" if said else "")
+    return f"{where}: an error that simtool did not foresee: {what}; {_kept(failure)}"
+
+
+def _kept(failure: Exception) -> str:
+    """Write the traceback to a file, and say where it is."""
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(failure))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="simtool-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(f"simtool {__version__}, Python {sys.version}\n{sys.argv}\n{text}")
+    except OSError:
+        return "--debug shows the traceback"
+    return f"the traceback is in {file.name}; please report it with the command"

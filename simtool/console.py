@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from simtool.text import printable
+
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from tqdm import tqdm
 
 __all__ = ["Progress", "duration", "error", "note", "progress", "result", "result_text", "scaled", "warn"]
@@ -44,18 +46,18 @@ def _console(stderr: bool) -> Console:
 
 
 def result(renderable: RenderableType) -> None:
-    """Print a rich renderable to standard output."""
-    _console(stderr=False).print(renderable, soft_wrap=False)
+    """Print a rich renderable to standard output; what would act on the terminal is printed as an escape."""
+    _console(stderr=False).print(_Harmless(renderable), soft_wrap=False)
 
 
 def result_text(text: str) -> None:
-    """Print plain text to standard output exactly as it is."""
+    """Print plain text to standard output exactly as it is: the content of a file, or text that is safe already."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def note(text: str) -> None:
     """Say in one line what a stage does."""
-    _console(stderr=True).print(text, markup=False)
+    _console(stderr=True).print(printable(text), markup=False)
 
 
 def warn(text: str) -> None:
@@ -71,7 +73,20 @@ def error(text: str) -> None:
 def _say(kind: str, style: str, text: str) -> None:
     from rich.text import Text
 
-    _console(stderr=True).print(Text.assemble((f"{kind}: ", style), text))
+    _console(stderr=True).print(Text.assemble((f"{kind}: ", style), printable(text)))
+
+
+class _Harmless:
+    """A renderable whose text cannot act on the terminal."""
+
+    def __init__(self, renderable: RenderableType) -> None:
+        self._renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        for segment in console.render(self._renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text, keep="\n"), segment.style)
 
 
 def scaled(amount: float, unit: str) -> str:

@@ -279,7 +279,8 @@ def run_chain(folder: Path, images: int, run: Callable[[Sequence[str]], None]) -
     """
     program = _program()
     for step in chain(folder, images):
-        console.note(f"\n# {step.purpose}\n$ {program} {shlex.join(step.arguments)}")
+        for line in ("", f"# {step.purpose}", f"$ {program} {shlex.join(step.arguments)}"):
+            console.note(line)
         run(step.arguments)
 
 

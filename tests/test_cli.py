@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from simtool import cli
 from simtool.cli import app
+from simtool.commands.stage import stage
 from simtool.errors import SimtoolError
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -100,3 +101,44 @@ def test_a_command_that_saved_its_state_says_so_and_exits_with_its_own_code(
             cli.main()
         assert left.value.code == 85
         assert capsys.readouterr().err == "stopped by SIGUSR1; run the same command to go on\n"
+
+
+def test_a_failure_that_nobody_foresaw_is_one_line_and_its_traceback_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**options: object) -> None:
+        with stage("score", reads=[], writes=[]) as run:
+            run.read(Path("trials.parquet"), "3 trials", files=())
+            raise KeyError("a\x1b[31m\nb")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(signal, "signal", Mock())
+    monkeypatch.setattr(sys, "argv", ["simtool", "score"])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    (said,) = capsys.readouterr().err.splitlines()[1:]
+    (kept,) = tmp_path.iterdir()
+    assert said.startswith("error: simtool score, after it had read trials.parquet: an error that simtool did not for")
+    assert str(kept) in said
+    assert "\x1b" not in said
+    assert "Traceback" in kept.read_text()
+
+
+@pytest.mark.system
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "simtool", "--version"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.system
+def test_what_ids_hold_cannot_act_on_the_terminal(tmp_path: Path) -> None:
+    done = simtool("show", str(tmp_path / "\x1b]0;title\a\nX"))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert r"\x1b]0;title\x07\nX" in done.stderr

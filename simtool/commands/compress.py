@@ -41,9 +41,7 @@ def compress(
     from simtool.models.pca.fit import fit_components
     from simtool.tables.embeddings import EmbeddingInfo, EmbeddingWriter, open_embeddings
 
-    if out.resolve() in [path.resolve() for path in (table, fit) if path is not None]:
-        raise typer.BadParameter("--out is a table that is read")
-    with stage("compress") as run:
+    with stage("compress", reads=[table, fit], writes=[out]) as run:
         source = open_embeddings(table)
         known = source if fit is None else open_embeddings(fit)
         for path, one in {table: source, fit or table: known}.items():

@@ -43,7 +43,7 @@ def demo(
     size = toy.Size(seed, images_per_species, observers)
     toy.prepare_folder(folder, size)
     console.note(f"Toy birds and simulated observers, in {folder}/")
-    with stage("drawing") as run:
+    with stage("drawing", reads=(), writes=()) as run:
         for line in toy.draw(folder, size, run.provenance()):
             console.note(f"wrote  {line}")
 
@@ -56,4 +56,5 @@ def demo(
             raise typer.Exit(code)
 
     toy.run_chain(folder, size.images, run_stage)
-    console.note(toy.closing(folder, time.perf_counter() - started))
+    for line in toy.closing(folder, time.perf_counter() - started).splitlines():
+        console.note(line)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simtool import console
-from simtool.commands.stage import stage
+from simtool.commands.stage import Folder, stage
 from simtool.errors import listed
 
 if TYPE_CHECKING:
@@ -125,14 +125,11 @@ def embed(
     from simtool.tables.files import part_name, require_set_of
     from simtool.tables.images import image_paths, read_images
 
-    if images.resolve() in [path.resolve() for path in out]:
-        raise typer.BadParameter("--out is the table of images itself")
-    if len({path.resolve() for path in out}) < len(out):
-        raise typer.BadParameter("two tables cannot have the same --out")
     layers = _with_noise(_one_each("--layer", layer, out), noise)
     names = _one_each("--name", name, out)
     part = _shard(shard)
-    with stage("embed") as run:
+    places = out if part is None else [Folder(folder) for folder in out]
+    with stage("embed", reads=[images, *_origins(model)], writes=places) as run:
         table = read_images(images).where_split(split)
         if part is not None:
             for folder in out:
@@ -232,6 +229,13 @@ def _write(
             raise ImageError(f"no image can be decoded; {described(bad)}")
         for writer in writers:
             writer.skip([image.image_id for image in bad])
+
+
+def _origins(choice: str) -> list[Path | Folder]:
+    """What the model is read from."""
+    if choice == PIXELS:
+        return []
+    return [Path(choice)] if _is_file(choice) else [Folder(Path(choice))]
 
 
 def _is_file(choice: str) -> bool:

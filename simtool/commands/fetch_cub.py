@@ -67,8 +67,8 @@ def fetch_cub(
       simtool fetch-cub cub
       simtool fetch-cub cub --archive CUB_200_2011.tgz      on a machine without network
     """
-    from simtool.datasets.archive import alone_in
     from simtool.datasets.cub import ARCHIVE, ROOT, broken, require_origin, text_files, unpack_cub
+    from simtool.system.lock import alone_in
 
     if archive is not None and url:
         raise typer.BadParameter("--archive is unpacked and --url is downloaded: give one of them")
@@ -76,9 +76,9 @@ def fetch_cub(
     if sha256:
         source = replace(source, size=None, sha256=(sha256,))
     table = folder / "images.parquet"
-    with stage("fetch-cub") as run:
+    with stage("fetch-cub", reads=[archive], writes=[table]) as run:
         accepted = (_checked(archive, source, strict=sha256 is not None),) if archive else source.sha256
-        with alone_in(folder):
+        with alone_in(folder, "fetch-cub", tell=console.note):
             images = _in_place(folder)
             spoilt = None if images is None else broken(images)
             if spoilt or (images is not None and (archive or sha256)):

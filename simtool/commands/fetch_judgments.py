@@ -10,7 +10,7 @@ import typer
 
 from simtool import console
 from simtool.commands.import_trials import tell_of_altered, tell_of_judgments
-from simtool.commands.stage import Stage, stage
+from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import listed
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def fetch_judgments(
     table, trials_table = folder / "images.parquet", folder / "trials.parquet"
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file, not a folder", param_hint="FOLDER")
-    with stage("fetch-judgments") as run:
+    with stage("fetch-judgments", reads=map(Folder, archive or ()), writes=[table, trials_table]) as run:
         copies = [birds16.inspect_copy(path) for path in archive or ()]
         source = _from_mirrors(birds16.JUDGMENTS, url, sha256)
         judgments = _judgments(run, folder, copies, source, strict=bool(sha256))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import stage
+from simtool.commands.stage import Folder, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,7 +67,7 @@ def fit_pca(
     from simtool.tables.images import image_paths, read_images
 
     preparation = named_recipe(recipe).adjusted(size, crop)
-    with stage("fit-pca") as run:
+    with stage("fit-pca", reads=[images], writes=[Folder(out)]) as run:
         table = read_images(images).where_split(split)
         run.read(images, f"{len(table):,} images" + ("" if split == "all" else f" of split {split}"))
         paths = image_paths(images, table)

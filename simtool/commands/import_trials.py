@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import stage
+from simtool.commands.stage import Folder, stage
 from simtool.datasets.formats import Format
 from simtool.errors import listed
 
@@ -69,7 +69,7 @@ def import_trials(
     from simtool.tables.images import read_images
     from simtool.tables.trials import write_trials
 
-    with stage("import-trials") as run:
+    with stage("import-trials", reads=[_place(source), catalog, images], writes=[out]) as run:
         imported = import_judgments(source, kind, catalog)
         judgments = imported.judgments
         run.read(source, f"{len(judgments.trials) + judgments.catch:,} trials ({imported.kind})", imported.files)
@@ -85,6 +85,11 @@ def import_trials(
             tell_of_altered(table, images, judgments.trials.images)
         write_trials(out, judgments.trials, run.provenance())
         run.wrote(out, summary(judgments.trials))
+
+
+def _place(source: Path) -> Path | Folder:
+    """The source as a place that is read: a folder holds documents of sequences, not the parts of a table."""
+    return Folder(source) if source.is_dir() else source
 
 
 def tell_of_judgments(judgments: Judgments) -> None:

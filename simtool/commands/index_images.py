@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import stage
+from simtool.commands.stage import Folder, stage
 from simtool.errors import listed
 
 __all__ = ["index_images"]
@@ -34,7 +34,7 @@ def index_images(
     from simtool.datasets.folder import index_folder
     from simtool.tables.images import write_images
 
-    with stage("index-images") as run:
+    with stage("index-images", reads=[Folder(folder)], writes=[out]) as run:
         index = index_folder(folder, out, skip_bad)
         count = f"{len(index.images):,} images"
         run.read(folder, f"{count}, {index.others:,} other files passed over" if index.others else count, files=())

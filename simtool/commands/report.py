@@ -78,7 +78,7 @@ def report(
     from simtool.reporting.report import ReportError, Settings
     from simtool.tables.outcomes import read_outcomes
 
-    with stage("report") as run:
+    with stage("report", reads=outcomes, writes=_files(figure, *written.values())) as run:
         tables = read_outcomes(outcomes)
         for path in outcomes:
             run.read(path, "outcomes" if len(outcomes) > 1 else f"{len(tables)} models and distances")
@@ -101,6 +101,11 @@ def report(
         for option, target in written.items():
             if target is not None:
                 _write(run, target, texts[option](), f"{len(content.rows):,} numbers")
+
+
+def _files(*targets: Path | None) -> list[Path]:
+    """The outputs that are files."""
+    return [target for target in targets if target not in (None, STDOUT)]
 
 
 def _check(figure: Path | None, written: list[Path], level: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool.commands.stage import Stage, stage
+from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import listed
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def sample(
         raise typer.BadParameter("--temperature and --class are for samples")
     if interpolate and (columns < 2 or len(image or "..") < 2):
         raise typer.BadParameter("a way has two ends: --interpolate needs two columns, and two images")
-    with stage("sample") as run:
+    with stage("sample", reads=[Folder(model), photographs], writes=[out]) as run:
         glow = _glow(load_model(model), model)
         run.read(model, "a trained Glow")
         painter = Painter(glow.flow)

@@ -70,7 +70,7 @@ def score(
     if unknown := [name for name in distances if name not in DISTANCES]:
         raise typer.BadParameter(f"no distance is called {listed(unknown)}; there are {', '.join(DISTANCES)}")
 
-    with stage("score") as run:
+    with stage("score", reads=[*tables, trials, images], writes=[out]) as run:
         judgments = read_trials(trials)
         run.read(trials, f"{len(judgments):,} trials, {_types(judgments.types)}")
         opened = [open_embeddings(path) for path in tables]

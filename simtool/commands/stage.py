@@ -9,9 +9,10 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from simtool import console
+from simtool.commands.places import Folder, check_places
 from simtool.tables.provenance import Provenance
 
-__all__ = ["Stage", "invocation", "stage"]
+__all__ = ["Folder", "Stage", "invocation", "stage"]
 
 _arguments: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
 
@@ -27,10 +28,16 @@ def invocation(arguments: Sequence[str]) -> Iterator[None]:
 
 
 class Stage:
-    """A running stage: its inputs so far, and the notes it owes the person at the terminal."""
+    """A running stage: its inputs so far, and the notes it owes the person at the terminal.
+
+    Attributes:
+        name: of the subcommand.
+        doing: how far it is, for the report of a failure that nobody foresaw.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.doing = "it had just begun"
         self._inputs: list[Path] = []
 
     def read(self, path: Path, detail: str, files: Iterable[Path] | None = None) -> None:
@@ -42,10 +49,12 @@ class Stage:
             files: which files stand for it in the provenance, where it is another kind of folder.
         """
         self._inputs.extend([path] if files is None else files)
+        self.doing = f"after it had read {path}"
         console.note(f"read   {path}: {detail}")
 
     def wrote(self, path: Path, detail: str) -> None:
         """Note an output and what it holds."""
+        self.doing = f"after it had written {path}"
         console.note(f"wrote  {path}: {detail}")
 
     def provenance(self) -> Provenance:
@@ -54,8 +63,25 @@ class Stage:
 
 
 @contextmanager
-def stage(name: str) -> Iterator[Stage]:
-    """Run the body of a subcommand as a stage; at its end say how long it took."""
+def stage(
+    name: str, *, reads: Iterable[Path | Folder | None], writes: Iterable[Path | Folder | None]
+) -> Iterator[Stage]:
+    """Run the body of a subcommand as a stage; at its end say how long it took.
+
+    Args:
+        name: of the subcommand.
+        reads: every input that the command was given; see :func:`check_places`.
+        writes: every output that it was given.
+
+    Raises:
+        PlaceError: an output is an input or another output, or is no file; raised before anything is read.
+    """
+    check_places(reads, writes)
     started = time.perf_counter()
-    yield Stage(name)
+    run = Stage(name)
+    try:
+        yield run
+    except Exception as failure:
+        failure.add_note(f"simtool {name}, {run.doing}")
+        raise
     console.note(f"{name} took {time.perf_counter() - started:.1f} s")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool.commands.stage import Stage, stage
+from simtool.commands.stage import Folder, Stage, stage
 from simtool.commands.training import (
     AsJson,
     BatchSize,
@@ -114,7 +114,7 @@ def train_glow(
         max_minutes=max_minutes,
         seed=seed,
     ).overridden(change or ())
-    with stage("train-glow") as run:
+    with stage("train-glow", reads=[images], writes=[Folder(out)]) as run:
         table = read_images(images).where_split(split)
         run.read(images, f"{len(table):,} images" + ("" if split == "all" else f" of split {split}"))
         classes = Classes(table) if class_conditional else None

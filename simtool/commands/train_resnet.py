@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool.commands.stage import Stage, stage
+from simtool.commands.stage import Folder, Stage, stage
 from simtool.commands.training import (
     AsJson,
     BatchSize,
@@ -119,7 +119,7 @@ def train_resnet(
         seed=seed,
     ).overridden(of_training)
     plan = replace(chosen, config=config, settings=settings, validation=validation or chosen.validation)
-    with stage("train-resnet") as run:
+    with stage("train-resnet", reads=[images, weights], writes=[Folder(out)]) as run:
         table = read_images(images)
         run.read(images, f"{len(table):,} images")
         classes = Classes(table)

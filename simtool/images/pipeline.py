@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.cores import available_cores
 from simtool.errors import listed
 from simtool.images.decoding import ImageError, decode_rgb, decode_tensor
 from simtool.images.recipes import Recipe
 from simtool.images.tensors import Transform, transform
+from simtool.system.cores import available_cores
 from simtool.tensorflow import load_tensorflow
 
 __all__ = ["BadImage", "Batch", "check_files", "described", "stream"]

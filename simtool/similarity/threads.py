@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from simtool.cores import available_cores
+from simtool.system.cores import available_cores
 
 __all__ = ["in_threads"]
 

@@ -1,15 +1,14 @@
-"""Room on the disk, and one process at a time."""
+"""Room on the disk."""
 
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import shutil
 from pathlib import Path
 
 import pytest
 
-from simtool.datasets.archive import ArchiveError, alone_in, require_space
+from simtool.datasets.archive import ArchiveError, require_space
 from simtool.datasets.archive.space import running_out_of_space
 
 
@@ -37,27 +36,3 @@ def test_a_quota_counts_like_a_full_disk_and_other_failures_pass(tmp_path: Path)
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
     with pytest.raises(PermissionError), running_out_of_space(tmp_path, 0, "the test"):
         raise PermissionError(errno.EACCES, "Permission denied")
-
-
-def hold(folder: Path, entered: multiprocessing.synchronize.Event, leave: multiprocessing.synchronize.Event) -> None:
-    with alone_in(folder):
-        entered.set()
-        leave.wait()
-
-
-@pytest.mark.system
-def test_the_second_process_waits_until_the_first_is_gone(tmp_path: Path) -> None:
-    ways = multiprocessing.get_context("spawn")
-    events = [ways.Event() for _ in range(4)]
-    first = ways.Process(target=hold, args=(tmp_path / "made", *events[:2]))
-    second = ways.Process(target=hold, args=(tmp_path / "made", *events[2:]))
-    first.start()
-    assert events[0].wait(30)
-    second.start()
-    assert not events[2].wait(1.0)
-    first.kill()  # the lock goes with the process
-    assert events[2].wait(30)
-    events[3].set()
-    second.join(30)
-    assert second.exitcode == 0
-    assert list((tmp_path / "made").iterdir()) == []

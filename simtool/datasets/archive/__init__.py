@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from simtool.datasets.archive.download import Patience, arrived, fetch
-from simtool.datasets.archive.lock import alone_in
 from simtool.datasets.archive.source import ArchiveError, DownloadError, Source, verify
 from simtool.datasets.archive.space import require_space
 from simtool.datasets.archive.unpacking import Limits, unpack
@@ -14,7 +13,6 @@ __all__ = [
     "Limits",
     "Patience",
     "Source",
-    "alone_in",
     "arrived",
     "fetch",
     "require_space",

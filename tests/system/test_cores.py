@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 
-from simtool.cores import available_cores
+from simtool.system.cores import available_cores
 
 
 def test_only_the_cores_of_the_job_count() -> None:

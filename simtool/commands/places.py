@@ -1,0 +1,117 @@
+"""The places that a command reads and writes, checked before it reads anything.
+
+An output must not replace what the command reads, nor another of its outputs, whatever way the paths are spelled.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from simtool.errors import SimtoolError
+
+__all__ = ["Folder", "PlaceError", "check_places"]
+
+#: What is neither a file nor a folder, by the test that tells it.
+_OTHER_KINDS = {
+    "a device": stat.S_ISCHR,
+    "a disk": stat.S_ISBLK,
+    "a pipe": stat.S_ISFIFO,
+    "a socket": stat.S_ISSOCK,
+}
+_TABLE = ".parquet"
+
+
+class PlaceError(SimtoolError):
+    """An output would replace an input or another output, or is not a place for a file."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """An output that is a folder, or an input whose folder is more than the parts of a table.
+
+    Attributes:
+        path: of the folder.
+    """
+
+    path: Path
+
+
+def check_places(reads: Iterable[Path | Folder | None], writes: Iterable[Path | Folder | None]) -> None:
+    """Refuse outputs that are inputs, or other outputs, or no files; see the module.
+
+    Args:
+        reads: inputs. A path is a file, or the folder of a table in parts, which no output may be added to. A
+            ``Folder`` is a folder of images, judgments or a model: new files in it are fine. None is no input.
+        writes: outputs. A path is a file; a ``Folder`` is a folder that the command makes or fills. None is no output.
+
+    Raises:
+        PlaceError: naming the output, and what is wrong with it.
+    """
+    inputs = [each for each in reads if each is not None]
+    outputs = [each for each in writes if each is not None]
+    for output in outputs:
+        _check_kind(output)
+    for first, second in combinations(outputs, 2):
+        if _same(_path(first), _path(second)):
+            raise PlaceError(f"{_path(second)}: two outputs cannot be one {_noun(second)}; give each its own name")
+    for output in outputs:
+        for source in inputs:
+            _check_apart(output, source)
+
+
+def _path(place: Path | Folder) -> Path:
+    return place.path if isinstance(place, Folder) else place
+
+
+def _noun(place: Path | Folder) -> str:
+    return "folder" if isinstance(place, Folder) else "file"
+
+
+def _check_kind(output: Path | Folder) -> None:
+    path = _path(output)
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # not there yet; or the command itself says why it cannot be written
+        return
+    if kind := next((name for name, test in _OTHER_KINDS.items() if test(mode)), None):
+        raise PlaceError(f"{path}: this is {kind}, not a file; name a file to write")
+    if stat.S_ISDIR(mode) and not isinstance(output, Folder):
+        raise PlaceError(f"{path}: this is a folder; name a file to write, for example {path / 'NAME'}")
+    if stat.S_ISREG(mode) and isinstance(output, Folder):
+        raise PlaceError(f"{path}: this is a file; name a folder to write to")
+
+
+def _check_apart(output: Path | Folder, source: Path | Folder) -> None:
+    path, origin = _path(output), _path(source)
+    if _same(path, origin):
+        raise PlaceError(f"{path}: this is an input, which the output would replace; give the output another name")
+    if isinstance(output, Folder):
+        if _real(origin).parent == _real(path):
+            raise PlaceError(f"{path}: this folder holds {origin}, which is read; name a folder for the output alone")
+        return
+    within = _real(origin) in _real(path).parents
+    if within and not isinstance(source, Folder) and origin.is_dir():
+        raise PlaceError(
+            f"{path}: this is inside {origin}, whose files are read as one table; write the output elsewhere"
+        )
+    if within and path.exists() and path.suffix != _TABLE:
+        raise PlaceError(f"{path}: this is a file of {origin}, which is read; give the output another name")
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Whether two paths lead to one file, by links or another spelling; also where it does not exist yet."""
+    if _real(first) == _real(second):
+        return True
+    try:
+        return first.samefile(second)
+    except OSError:
+        return False
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))

@@ -1,0 +1,1 @@
+"""The machine below: cores, locks; what a program is allowed and who else is at work."""

@@ -1,0 +1,216 @@
+"""One process at a time in a folder: who holds it, who waits, and locks whose holder is gone.
+
+The lock is a file in the folder that the holder keeps locked (flock), so that it ends with the process, however
+that ends. Some network file systems have no such locks. There the file itself is the lock, and its holder touches
+it from time to time: a file that was not touched for two minutes was left by a process that is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from simtool.errors import SimtoolError
+
+__all__ = ["LockedError", "alone_in"]
+
+#: The lock's file in the folder.
+NAME = ".simtool.lock"
+#: Seconds after which a file that nobody touches is taken to be left behind, where there are no locks.
+_STALE = 120.0
+#: Seconds between two touches, and between two looks at a lock that another process holds.
+_TOUCH, _LOOK = 15.0, 0.2
+_UNSUPPORTED = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+
+
+class LockedError(SimtoolError):
+    """Another process is at work in the folder; the message says which.
+
+    The exit code is that of sysexits.h for a failure that will pass: the same command may succeed later.
+    """
+
+    exit_code: ClassVar[int] = 75
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """The process that holds a lock.
+
+    Attributes:
+        pid: its number.
+        host: the machine that it runs on.
+        purpose: what it does there.
+        since: when it began, UTC.
+        job: its SLURM job; None outside of SLURM.
+    """
+
+    pid: int
+    host: str
+    purpose: str
+    since: str
+    job: str | None
+
+    @classmethod
+    def me(cls, purpose: str) -> _Holder:
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return cls(os.getpid(), socket.gethostname(), purpose, now, os.environ.get("SLURM_JOB_ID"))
+
+    @classmethod
+    def of(cls, file: Path) -> _Holder | None:
+        """The holder that a lock's file names; None where it names none (yet)."""
+        try:
+            return cls(**json.loads(file.read_bytes()[:4096]))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @property
+    def gone(self) -> bool:
+        """Whether it ran on this machine and does not any more."""
+        if self.host != socket.gethostname() or not isinstance(self.pid, int):
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            pass
+        return False
+
+    def __str__(self) -> str:
+        job = f", SLURM job {self.job}" if self.job else ""
+        return f"{self.purpose} (process {self.pid} on {self.host}{job}, since {self.since})"
+
+
+@contextmanager
+def alone_in(
+    folder: Path, purpose: str, patience: float | None = None, tell: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Keep other processes that ask for the same folder out of it while the body runs.
+
+    Args:
+        folder: made if missing; links to it are followed.
+        purpose: what this process does there, for the others' messages: ``fetch-cub``.
+        patience: seconds to wait for a process that is in the folder; None waits for as long as it takes.
+        tell: told once, in a line, for whom this process waits.
+
+    Raises:
+        LockedError: another process is still there when patience has run out; the message names it.
+        OSError: the folder cannot be made or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = Path(os.path.realpath(folder)) / NAME
+    held = _wait(file, folder, _Holder.me(purpose), patience, tell)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _wait(file: Path, folder: Path, me: _Holder, patience: float | None, tell: Callable[[str], None] | None) -> _Held:
+    started = time.monotonic()
+    while (held := _take(file, me)) is None:
+        who = str(_Holder.of(file) or _Holder.of(file.with_name(f"{NAME}.held")) or "another process")
+        if patience is not None and time.monotonic() - started >= patience:
+            raise LockedError(f"{folder} is in use by {who}: wait until it ends, or name another folder")
+        if tell is not None:
+            tell(f"{folder} is in use by {who}; waiting for it to end")
+            tell = None
+        time.sleep(_LOOK)
+    return held
+
+
+class _Held:
+    """A lock that this process holds."""
+
+    def __init__(self, file: Path, descriptor: int, touching: bool) -> None:
+        self._file, self._descriptor = file, descriptor
+        self._released = threading.Event()
+        if touching:
+            threading.Thread(target=self._touch, daemon=True).start()
+
+    def _touch(self) -> None:
+        while not self._released.wait(_TOUCH):
+            with suppress(OSError):
+                os.utime(self._descriptor)
+
+    def release(self) -> None:
+        self._released.set()
+        # Removed before it is unlocked: whoever then gets the lock of a removed file looks again (see _is_at).
+        with suppress(OSError):
+            self._file.unlink()
+        os.close(self._descriptor)
+
+
+def _take(file: Path, me: _Holder) -> _Held | None:
+    """The lock, if nobody else holds it."""
+    descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as failure:
+        os.close(descriptor)
+        if isinstance(failure, BlockingIOError):
+            return None
+        if failure.errno in _UNSUPPORTED:
+            return _take_by_name(file, me)
+        raise
+    if not _is_at(descriptor, file):
+        os.close(descriptor)
+        return None
+    _write(descriptor, me)
+    return _Held(file, descriptor, touching=False)
+
+
+def _is_at(descriptor: int, file: Path) -> bool:
+    """Whether the opened file still has its name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _take_by_name(file: Path, me: _Holder) -> _Held | None:
+    """The lock on a file system without locks: whoever links a file of its own to the name has it."""
+    name, own = file.with_name(f"{file.name}.held"), file.with_name(f"{file.name}.{me.host}.{me.pid}")
+    _clear_left_behind(name, own.with_name(f"{own.name}.stale"))
+    descriptor = os.open(own, os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        _write(descriptor, me)
+        os.link(own, name)
+    except OSError as failure:
+        os.close(descriptor)
+        if isinstance(failure, FileExistsError):
+            return None
+        raise
+    finally:
+        own.unlink()
+        file.unlink(missing_ok=True)
+    return _Held(name, descriptor, touching=True)
+
+
+def _clear_left_behind(name: Path, aside: Path) -> None:
+    """Remove the lock of a process that is gone."""
+    with suppress(FileNotFoundError):
+        found, holder = name.stat(), _Holder.of(name)
+        if time.time() - found.st_mtime <= _STALE and not (holder and holder.gone):
+            return
+        name.rename(aside)
+        if not os.path.samestat(aside.stat(), found):  # another process was quicker, and this is its lock
+            with suppress(FileExistsError):
+                os.link(aside, name)
+        aside.unlink()
+
+
+def _write(descriptor: int, me: _Holder) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)

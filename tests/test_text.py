@@ -1,0 +1,39 @@
+"""Text from outside, on its way to a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simtool.text import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Blue_Grosbeak_0001.jpg", "Blue_Grosbeak_0001.jpg"),
+        ("Möwe 鳥 \N{BIRD}\N{ZERO WIDTH JOINER}", "Möwe 鳥 \N{BIRD}\N{ZERO WIDTH JOINER}"),
+        ("two\nlines", r"two\nlines"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("bell\a, delete\x7f, next line\x85", r"bell\x07, delete\x7f, next line\x85"),
+        ("fdp.\u202egpj", r"fdp.\u202egpj"),
+        ("half\ud800", r"half\ud800"),
+        ("line\u2028separator", r"line\u2028separator"),
+    ],
+)
+def test_what_acts_is_escaped_and_what_shows_stays(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_newline_can_be_kept() -> None:
+    assert printable("a\nb\tc", keep="\n") == "a\nb\\tc"
+
+
+@given(st.text(alphabet=st.characters()))
+def test_nothing_that_acts_is_left_and_all_can_be_encoded(text: str) -> None:
+    shown = printable(text)
+    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}
+    assert shown.encode().decode() == shown
