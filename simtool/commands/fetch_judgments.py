@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.import_trials import tell_of_altered, tell_of_judgments
+from simtool.commands.import_trials import tell_of_altered, tell_of_judgments, tell_of_matches
 from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import listed
 
@@ -188,6 +188,8 @@ def _joined(run: Stage, images: Path, table: Path, judgments: Judgments) -> tupl
 
     everything = read_images(images)
     run.read(images, f"{len(everything):,} images")
-    trials = in_images(judgments, everything.image_id, str(images)).trials
+    joined, matches = in_images(judgments, everything.image_id, str(images))
+    trials = joined.trials
+    tell_of_matches(images, matches)
     tell_of_altered(everything, images, trials.images)
     return subset(everything, images, table, judgments.trials.images, trials.images), trials

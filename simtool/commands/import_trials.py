@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simtool.datasets.judgments import Judgments
+    from simtool.ids import Matches
     from simtool.tables.images import Images
 
-__all__ = ["import_trials", "tell_of_altered", "tell_of_judgments"]
+__all__ = ["import_trials", "tell_of_altered", "tell_of_judgments", "tell_of_matches"]
 
 
 def import_trials(
@@ -40,7 +41,7 @@ def import_trials(
         typer.Option(
             "--images",
             metavar="IMAGES",
-            help="Name images as this table of images does (by id, else by file name).",
+            help="Name images as this table of images does (by id, else by the spelling closest to it).",
         ),
     ] = None,
     kind: Annotated[
@@ -81,7 +82,8 @@ def import_trials(
         if images is not None:
             table = read_images(images)
             run.read(images, f"{len(table):,} images")
-            judgments = in_images(judgments, table.image_id, str(images))
+            judgments, matches = in_images(judgments, table.image_id, str(images))
+            tell_of_matches(images, matches)
             tell_of_altered(table, images, judgments.trials.images)
         write_trials(out, judgments.trials, run.provenance())
         run.wrote(out, summary(judgments.trials))
@@ -99,6 +101,12 @@ def tell_of_judgments(judgments: Judgments) -> None:
     if judgments.passed_over:
         kinds = listed((f"{kind} ({count:,})" for kind, count in judgments.passed_over.items()), 5)
         console.warn(f"passed over entries of kinds that are not ranked choices: {kinds}")
+
+
+def tell_of_matches(table: Path, matches: Matches) -> None:
+    """Say which images match the ids of a table by folded spelling only."""
+    if matches.note:
+        console.note(f"       {table}: {matches.note}")
 
 
 def tell_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:

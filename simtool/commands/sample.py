@@ -112,16 +112,17 @@ def _photographs(
     """Photographs of a table as the flow sees them, dequantised: those that are named, else some at random."""
     import numpy as np
 
+    from simtool.ids import match_ids
     from simtool.images.pipeline import check_files, stream
     from simtool.tables.images import image_paths, read_images
 
     images = read_images(table)
     run.read(table, f"{len(images):,} images")
     if names:
-        row_of = {str(name): row for row, name in enumerate(images.image_id)}
-        if missing := [name for name in names if name not in row_of]:
-            raise typer.BadParameter(f"{table} has no image {listed(missing)}")
-        rows = np.array([row_of[name] for name in names])
+        matches = match_ids(names, images.image_id)
+        if matches.complaint:
+            raise typer.BadParameter(f"{table}: {matches.complaint}")
+        rows = np.array(matches.rows)
     else:
         rows = np.random.default_rng(seed).permutation(len(images))[:count]
     chosen = images.take(rows)

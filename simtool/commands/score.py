@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
+from simtool.commands.import_trials import tell_of_matches
 from simtool.commands.stage import stage
 from simtool.errors import SimtoolError, listed
 
@@ -56,6 +57,7 @@ def score(
       simtool score pixels.parquet resnet.parquet --trials trials.parquet --out outcomes.parquet
       simtool score pixels.parquet --trials trials.parquet --distance cosine/segments --out out.parquet
     """
+    from simtool.ids import match_ids
     from simtool.similarity.distances import DISTANCES
     from simtool.similarity.pairs import TrialPairs
     from simtool.similarity.relations import relations_of
@@ -82,9 +84,10 @@ def score(
             table_of_images = read_images(images)
             run.read(images, f"{len(table_of_images):,} images")
             relations = relations_of(judgments, table_of_images)
+            tell_of_matches(images, match_ids(judgments.images, table_of_images.image_id))
         pairs = TrialPairs.of(judgments)
-        for table in opened:
-            table.rows_of(judgments.images[pairs.used])
+        for path, table in zip(tables, opened, strict=True):
+            tell_of_matches(path, table.match(judgments.images[pairs.used]))
 
         tallies: list[Tally] = []
         with OutcomesWriter(out, run.provenance()) as writer:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.datasets.matching import match_images
 from simtool.errors import SimtoolError
+from simtool.ids import Matches, match_ids
 from simtool.tables.trials import Trials, TrialType
 
 __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_images", "summary"]
@@ -166,8 +166,8 @@ def _rows(values: NDArray[_T] | None, rows: NDArray[np.intp]) -> NDArray[_T] | N
     return None if values is None else values[rows]
 
 
-def in_images(judgments: Judgments, image_id: NDArray[np.object_], table: str) -> Judgments:
-    """The same judgments, their images named as a table of images names them.
+def in_images(judgments: Judgments, image_id: NDArray[np.object_], table: str) -> tuple[Judgments, Matches]:
+    """The same judgments, their images named as a table of images names them, and how they were matched.
 
     Args:
         judgments: judgments whose images go by a catalog's paths, or by ids.
@@ -175,10 +175,12 @@ def in_images(judgments: Judgments, image_id: NDArray[np.object_], table: str) -
         table: how to call the table in a complaint.
 
     Raises:
-        MatchError: images are missing from the table, or it does not tell them apart.
+        JudgmentsError: images are missing from the table, or it does not tell them apart.
     """
-    matched = match_images(judgments.trials.images, image_id, table)
-    return replace(judgments, trials=replace(judgments.trials, images=matched))
+    matches = match_ids(judgments.trials.images, image_id)
+    if matches.complaint:
+        raise JudgmentsError(f"{table}: {matches.complaint}")
+    return replace(judgments, trials=replace(judgments.trials, images=image_id[matches.rows])), matches
 
 
 def summary(trials: Trials) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import listed
+from simtool.ids import match_ids
 from simtool.similarity.distances import SimilarityError
 from simtool.tables.images import Images
 from simtool.tables.trials import Trials
@@ -46,14 +46,12 @@ def relations_of(trials: Trials, images: Images) -> NDArray[np.int8]:
 
 def _rows_of(trials: Trials, images: Images) -> NDArray[np.intp]:
     """For each image of the trials its row in the table of images; -1 for one that no trial uses."""
-    row_of = {name: row for row, name in enumerate(images.image_id)}
-    rows = np.array([row_of.get(name, -1) for name in trials.images], np.intp)
     used = np.union1d(trials.query, trials.references[trials.references >= 0])
-    if (missing := used[rows[used] < 0]).size:
-        raise SimilarityError(
-            f"the table of images lacks {missing.size:,} of {used.size:,} images that the trials show: "
-            f"{listed(trials.images[missing])}"
-        )
+    matches = match_ids(trials.images[used], images.image_id)
+    if matches.complaint:
+        raise SimilarityError(f"the table of images: {matches.complaint}")
+    rows = np.full(trials.images.size, -1, np.intp)
+    rows[used] = matches.rows
     return rows
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
 from simtool.errors import listed
+from simtool.ids import Matches, match_ids
 from simtool.tables.atomic import atomic_path
 from simtool.tables.files import (
     TableError,
@@ -142,27 +143,28 @@ class EmbeddingTable:
         self.path, self.info, self.image_id, self.provenance = path, info, image_id, provenance
         self.dtype = np.result_type(*(part.dtype for part in parts))
         self._parts = parts
-        self._row_of: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self.image_id)
 
-    def rows_of(self, image_ids: Sequence[str] | NDArray[np.object_]) -> NDArray[np.intp]:
-        """Where the given images stand in the table.
+    def match(self, image_ids: Sequence[str] | NDArray[np.object_]) -> Matches:
+        """Where the given images stand in the table, by id or by a folded spelling of it.
 
         Raises:
-            TableError: some are missing; says how many, and the first few.
+            TableError: some are missing, or not told apart; says how many, and names the first few.
         """
-        if self._row_of is None:
-            self._row_of = {name: row for row, name in enumerate(self.image_id)}
-        rows = np.array([self._row_of.get(name, -1) for name in image_ids], np.intp)
-        if (rows < 0).any():
-            missing = [name for name, row in zip(image_ids, rows, strict=True) if row < 0]
-            raise TableError(
-                f"{self.path}: {len(missing):,} of {len(rows):,} images have no row: {listed(missing)}; "
-                "embed them, or check that the ids are spelled alike"
-            )
-        return rows
+        matches = match_ids(image_ids, self.image_id)
+        if matches.complaint:
+            raise TableError(f"{self.path}: {matches.complaint}")
+        return matches
+
+    def rows_of(self, image_ids: Sequence[str] | NDArray[np.object_]) -> NDArray[np.intp]:
+        """The rows of the given images.
+
+        Raises:
+            TableError: as for :meth:`match`.
+        """
+        return np.array(self.match(image_ids).rows, np.intp)
 
     def read(self, rows: NDArray[np.integer[Any]] | None = None, dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Read vectors into one array, without a second copy of the whole.

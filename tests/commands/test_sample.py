@@ -108,7 +108,10 @@ def test_interpolations_begin_and_end_with_photographs(simtool: Simtool, home: P
         (("--reconstruct", "IMAGES", "--temperature", "1"), "--temperature and --class are for samples"),
         (("--reconstruct", "IMAGES", "--interpolate", "IMAGES"), "make two pictures; run it twice"),
         (("--interpolate", "IMAGES", "--image", "bird-1"), "a way has two ends"),
-        (("--reconstruct", "IMAGES", "--image", "bird-99"), "has no image bird-99"),
+        (
+            ("--reconstruct", "IMAGES", "--image", "bird-99"),
+            "1 of 1 images are not among its ids: bird-99; its ids are ",
+        ),
     ],
 )
 def test_wrong_usage_has_exit_code_2(

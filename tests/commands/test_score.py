@@ -140,7 +140,7 @@ def test_missing_images_are_found_before_anything_is_computed(simtool: Simtool, 
     write_embeddings(folder / "few.parquet", TRIALS.images[:30], some_vectors("relu", count=30), PROVENANCE, "few")
     done = score(simtool, folder, folder / "hot.parquet", folder / "few.parquet")
     assert done.code == 1
-    assert "few.parquet: 10 of 40 images have no row: image 3" in done.err
+    assert "few.parquet: 10 of 40 images are not among its ids: image 3" in done.err
     assert not (folder / "outcomes.parquet").exists()
 
 
@@ -162,3 +162,14 @@ def test_trials_of_one_query_suffice(simtool: Simtool, tmp_path: Path) -> None:
     assert score(simtool, tmp_path, tmp_path / "line.parquet").code == 0
     mse, cosine = read_outcomes([tmp_path / "outcomes.parquet"])
     assert (mse.credits[0, 0], cosine.credits[0, 0]) == (0, 0.5)
+
+
+def test_ids_that_are_spelled_otherwise_are_matched_and_noted(simtool: Simtool, folder: Path) -> None:
+    spelled = [f"photos\\{name.title()}.JPG" for name in TRIALS.images]
+    write_embeddings(folder / "spelled.parquet", spelled, some_vectors("gaussian"), PROVENANCE, "spelled")
+    done = score(simtool, folder, folder / "pixels.parquet", folder / "spelled.parquet", "--distance", "mse")
+    assert done.code == 0, done.err
+    assert done.err.count("by spelling") == 1
+    assert "spelled.parquet: matched 40 of 40 images by spelling (separators, case, extension, folders)" in done.err
+    plain, folded = read_outcomes([folder / "outcomes.parquet"])
+    np.testing.assert_array_equal(plain.credits, folded.credits)

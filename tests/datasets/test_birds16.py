@@ -11,7 +11,7 @@ import pytest
 from simtool.datasets import birds16 as birds
 from simtool.datasets.birds16 import Birds16Error
 from simtool.datasets.folder import index_folder
-from simtool.datasets.matching import match_images
+from simtool.ids import match_ids
 from simtool.tables.images import Images, image_paths, write_images
 from simtool.tables.provenance import Provenance, sha256_of
 from tests.studies import (
@@ -194,7 +194,7 @@ def test_the_judgments_of_birds16_join_cub_by_file_name(birds16: Path, tmp_path:
     assert copy.judgments == birds16 / "obs_v0.6.0.hdf5"
     trials = birds.read_copy(copy.judgments).judgments.trials
     assert len(trials) == 16_292
-    matched = match_images(trials.images, images.image_id, "cub")
+    matched = images.image_id[match_ids(trials.images, images.image_id).rows]
     assert set(matched) == set(images.image_id)
     assert [Path(name).name for name in matched] == [Path(name).name for name in trials.images]
 

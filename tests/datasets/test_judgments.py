@@ -48,6 +48,15 @@ def test_more_references_than_a_table_can_number_are_refused() -> None:
 
 def test_judgments_are_renamed_as_a_table_names_their_images() -> None:
     judgments = assemble(record([[1, 2]], [[0]]), PLACES)
-    renamed = in_images(judgments, np.array([f"class/image {number}" for number in range(3)], object), "t")
+    table = np.array([f"class/image {number}" for number in range(3)], object)
+    renamed, matches = in_images(judgments, table, "t")
+    assert matches.note == "matched 3 of 3 images by spelling (folders)"
     assert renamed.trials.images.tolist() == ["class/image 0", "class/image 1", "class/image 2"]
     assert renamed.trials.query is judgments.trials.query
+
+
+def test_images_that_a_table_lacks_are_named_with_ids_of_both_sides() -> None:
+    judgments = assemble(record([[1, 2]], [[0]]), PLACES)
+    complaint = r"^cub\.parquet: 2 of 3 images are not among its ids: image 1, image 2; its ids are image 0, tern$"
+    with pytest.raises(JudgmentsError, match=complaint):
+        in_images(judgments, np.array(["image 0", "tern"], object), "cub.parquet")

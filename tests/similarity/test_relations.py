@@ -38,7 +38,7 @@ def test_class_ids_stand_in_for_names() -> None:
 
 def test_missing_images_are_counted_and_named() -> None:
     table = Images.build(["query", "twin"], ["a", "b"])
-    with pytest.raises(SimilarityError, match="lacks 2 of 4 images that the trials show: cousin, stranger"):
+    with pytest.raises(SimilarityError, match="2 of 4 images are not among its ids: cousin, stranger; its ids are "):
         relations_of(TRIALS, table)
 
 

@@ -1,0 +1,249 @@
+"""Names of images matched to ids that another program spelled in another way.
+
+A name matches the id that equals it. A name without such an id matches by folded spelling: the ways of folding are
+tried from the one that changes least to the one that changes most, and the first way that finds anything decides.
+A name that fits several ids matches none of them, and so do two names that fit the same id.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from simtool.errors import listed
+
+__all__ = ["Matches", "match_ids"]
+
+_FOLDS = ("separators", "Unicode composition", "case", "extension", "folders")
+_SEPARATORS, _COMPOSITION, _CASE, _EXTENSION, _FOLDERS = _FOLDS
+_IMAGE_SUFFIX = re.compile(r"(?<=[^/])\.(jpe?g|png|gif|bmp|webp|tiff?|ppm|pgm|pbm|pnm|heic|avif)$", re.IGNORECASE)
+_ONE_SPELLING = {".jpeg": ".jpg", ".tiff": ".tif"}
+
+
+def _plain_separators(name: str) -> str:
+    """``.\\birds\\a.jpg`` and ``./birds//a.jpg`` as ``birds/a.jpg``."""
+    return re.sub(r"^(\./)+", "", re.sub(r"/{2,}", "/", name.replace("\\", "/")))
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _plain_extension(name: str) -> str:
+    """``a.JPEG`` as ``a.jpg``."""
+    return _IMAGE_SUFFIX.sub(lambda match: _ONE_SPELLING.get(match[0].lower(), match[0].lower()), name)
+
+
+def _without_extension(name: str) -> str:
+    return _IMAGE_SUFFIX.sub("", name)
+
+
+_Fold = tuple[str, Callable[[str], str]]
+_Finder = Callable[[str], Sequence[str]]
+_SAFE: tuple[_Fold, ...] = ((_SEPARATORS, _plain_separators), (_COMPOSITION, _composed))
+#: The ways to fold a spelling, from the least to the most; each is a list of steps.
+_SPELLINGS: tuple[tuple[_Fold, ...], ...] = (
+    (),
+    _SAFE[:1],
+    _SAFE,
+    (*_SAFE, (_EXTENSION, _plain_extension)),
+    (*_SAFE, (_CASE, str.casefold)),
+    (*_SAFE, (_EXTENSION, _plain_extension), (_CASE, str.casefold)),
+    (*_SAFE, (_EXTENSION, _without_extension)),
+    (*_SAFE, (_EXTENSION, _without_extension), (_CASE, str.casefold)),
+)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Which id each name stands for.
+
+    Attributes:
+        rows: for each name the position of its id; -1 where there is none.
+        names: the names.
+        ids: the ids.
+        folds: what had to be folded to match some names; empty where all that match are equal to their ids.
+        folded: how many names match by folded spelling.
+        unclear: names that fit several ids, with these ids.
+        shared: ids that several names fit, with these names.
+    """
+
+    rows: list[int]
+    names: Sequence[str]
+    ids: Sequence[str]
+    folds: tuple[str, ...] = ()
+    folded: int = 0
+    unclear: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    shared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[str]:
+        """The names without an id."""
+        return [name for name, row in zip(self.names, self.rows, strict=True) if row < 0]
+
+    @property
+    def note(self) -> str | None:
+        """What was folded: ``matched 12 of 12 images by spelling (case, separators)``; None where nothing was."""
+        if not self.folded:
+            return None
+        return f"matched {self.folded:,} of {len(self.names):,} images by spelling ({', '.join(self.folds)})"
+
+    @property
+    def complaint(self) -> str | None:
+        """Which names have no id, with ids of both sides; None where all have one."""
+        known = {*self.unclear, *(name for several in self.shared.values() for name in several)}
+        total = f"{len(self.names):,} images"
+        if absent := [name for name in self.missing if name not in known]:
+            return f"{len(absent):,} of {total} are not among its ids: {listed(absent)}; its ids are {listed(self.ids)}"
+        if self.unclear:
+            name, several = next(iter(self.unclear.items()))
+            return (
+                f"{len(self.unclear):,} of {total} fit several of its ids: {name} fits {listed(several)}; use full ids"
+            )
+        if self.shared:
+            one, several = next(iter(self.shared.items()))
+            pair = " and ".join(several[:2])
+            return f"{len(self.shared):,} of its ids go by two names: {pair} both fit {one}; use one name for an image"
+        return None
+
+
+def match_ids(names: Iterable[str], ids: Iterable[str]) -> Matches:
+    """Find the id of each name: the same text, else the same by folded spelling.
+
+    Args:
+        names: in any order, with or without repeats.
+        ids: distinct.
+    """
+    names, ids = list(names), list(ids)
+    row_of = {name: row for row, name in enumerate(ids)}
+    rows = [row_of.get(name, -1) for name in names]
+    left = list(dict.fromkeys(name for name, row in zip(names, rows, strict=True) if row < 0))
+    if not left or not ids:
+        return Matches(rows, names, ids)
+    found, unclear = _by_spelling(left, ids)
+    taken: dict[str, tuple[str, ...]] = {ids[row]: (ids[row],) for row in rows if row >= 0}
+    shared = _shared(found, taken)
+    found = {name: one for name, one in found.items() if one not in shared}
+    folds = {fold for name, one in found.items() for fold in _needed(name, one)}
+    return Matches(
+        rows=[row_of[found[name]] if name in found else row for name, row in zip(names, rows, strict=True)],
+        names=names,
+        ids=ids,
+        folds=tuple(fold for fold in _FOLDS if fold in folds),
+        folded=sum(name in found for name in names),
+        unclear=unclear,
+        shared=shared,
+    )
+
+
+def _by_spelling(left: list[str], ids: list[str]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """The one id of each name that is left, and the several ids of those that fit more than one."""
+    found: dict[str, str] = {}
+    unclear: dict[str, tuple[str, ...]] = {}
+    for candidates in _ways(left, ids):
+        for name in left:
+            if several := candidates(name):
+                if len(several) == 1:
+                    found[name] = several[0]
+                else:
+                    unclear[name] = tuple(several)
+        left = [name for name in left if name not in found and name not in unclear]
+        if not left:
+            break
+    return found, unclear
+
+
+def _shared(found: dict[str, str], taken: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The ids that several names fit, with the names."""
+    names_of = dict(taken)
+    for name, one in found.items():
+        names_of[one] = (*names_of.get(one, ()), name)
+    return {one: several for one, several in names_of.items() if len(several) > 1}
+
+
+def _ways(names: list[str], ids: list[str]) -> Iterator[_Finder]:
+    """The ways to find the ids of a name, the least folding first; the path is cut only where no spelling helps."""
+    for way in (_whole, _below, _without_roots, _base):
+        for steps in _SPELLINGS:
+            yield way(names, ids, steps)
+
+
+def _key(name: str, steps: Sequence[_Fold]) -> str:
+    for _, fold in steps:
+        name = fold(name)
+    return name
+
+
+def _index(keys: Iterable[str], ids: list[str]) -> dict[str, list[str]]:
+    index: dict[str, list[str]] = {}
+    for key, one in zip(keys, ids, strict=True):
+        index.setdefault(key, []).append(one)
+    return index
+
+
+def _whole(_: list[str], ids: list[str], steps: Sequence[_Fold]) -> _Finder:
+    index = _index((_key(one, steps) for one in ids), ids)
+    return lambda name: index.get(_key(name, steps), ())
+
+
+def _below(_: list[str], ids: list[str], steps: Sequence[_Fold]) -> _Finder:
+    """A name that ends in an id (its folders above are dropped), or an id that ends in the name."""
+    index = _index((_key(one, steps) for one in ids), ids)
+    ends: dict[str, list[str]] = {}
+    for key, several in index.items():
+        for end in _ends(key):
+            ends.setdefault(end, []).extend(several)
+
+    def candidates(name: str) -> Sequence[str]:
+        key = _key(name, steps)
+        return next((index[end] for end in _ends(key) if end in index), ()) or ends.get(key, ())
+
+    return candidates
+
+
+def _ends(path: str) -> Iterator[str]:
+    """The path without its first folder, without its first two, ...: the longest first."""
+    at = path.find("/")
+    while at >= 0:
+        yield path[at + 1 :]
+        at = path.find("/", at + 1)
+
+
+def _without_roots(names: list[str], ids: list[str], steps: Sequence[_Fold]) -> _Finder:
+    """Both without the folders that all of their side have in common."""
+    keys = [_key(one, steps) for one in ids]
+    below, above = _root([_key(name, steps) for name in names]), _root(keys)
+    index = _index((key[above:] for key in keys), ids)
+    return lambda name: index.get(_key(name, steps)[below:], ())
+
+
+def _root(paths: list[str]) -> int:
+    """The length of the folders that all paths have in common."""
+    first, last = min(paths), max(paths)
+    same = next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    return first[: min(same, len(first))].rfind("/") + 1
+
+
+def _base(_: list[str], ids: list[str], steps: Sequence[_Fold]) -> _Finder:
+    index = _index((_base_name(_key(one, steps)) for one in ids), ids)
+    return lambda name: index.get(_base_name(_key(name, steps)), ())
+
+
+def _base_name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _needed(name: str, one: str) -> Iterator[str]:
+    """What has to be folded so that a name is its id."""
+
+    def alike(steps: Sequence[_Fold]) -> bool:
+        return cut(_key(name, steps)) == cut(_key(one, steps))
+
+    cut: Callable[[str], str] = str
+    if not any(alike(steps) for steps in _SPELLINGS):
+        cut = _base_name
+        yield _FOLDERS
+    steps = next(steps for steps in _SPELLINGS if alike(steps))
+    yield from (fold[0] for fold in steps if not alike([other for other in steps if other is not fold]))
