@@ -1,0 +1,156 @@
+"""Archives: zip and what is made of it, tar, gzip; told apart by their members, read in bounded pieces."""
+
+from __future__ import annotations
+
+import re
+import struct
+import tarfile
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from simtool.errors import listed
+from simtool.kinds.kind import TRUNCATED, Kind, What
+
+__all__ = ["Reader", "gzip_kind", "tar_kind", "zip_kind"]
+
+#: Reads so many bytes of a file, fewer at its end, from a position.
+Reader = Callable[[int, int], bytes]
+
+_MEMBERS = 2000
+_DIRECTORY_BYTES = 1 << 21
+#: Bytes of a gzip file that are unpacked, and the most that they may become.
+_PACKED_BYTES = 1 << 23
+_UNPACKED_BYTES = 1 << 26
+_START = 1 << 16
+
+
+def zip_kind(read: Reader, size: int) -> Kind:
+    """What a zip is."""
+    try:
+        names = _directory(read, size)
+    except struct.error:
+        names = None
+    if names is None:
+        found = _by_members(_local_names(read(0, _START)))
+        return Kind(found.what, f"{TRUNCATED}: its last part, the list of its members, is missing", keys=found.keys)
+    return _by_members(names)
+
+
+def _directory(read: Reader, size: int) -> tuple[str, ...] | None:
+    """The names in the central directory; None where there is none."""
+    tail_start = max(0, size - (1 << 16) - 22)
+    tail = read(tail_start, size - tail_start)
+    end = tail.rfind(b"PK\5\6")
+    if end < 0 or end + 22 > len(tail):
+        return None
+    count, length = struct.unpack_from("<HL", tail, end + 10)
+    start = tail_start + end - length
+    if tail[max(0, end - 20) : end].startswith(b"PK\6\7"):  # a zip of 64 bits has its larger numbers before
+        record = tail.rfind(b"PK\6\6", 0, end)
+        if record < 0 or record + 56 > len(tail):
+            return None
+        count, length = struct.unpack_from("<QQ", tail, record + 32)
+        start = tail_start + record - length
+    if start < 0:
+        return None
+    return _names(read(start, min(length, _DIRECTORY_BYTES)), min(count, _MEMBERS), whole=length <= _DIRECTORY_BYTES)
+
+
+def _names(directory: bytes, count: int, whole: bool) -> tuple[str, ...] | None:
+    names: list[str] = []
+    place = 0
+    while len(names) < count:
+        if directory[place : place + 4] != b"PK\1\2" or place + 46 > len(directory):
+            return tuple(names) if names and not whole else None
+        lengths = struct.unpack_from("<HHH", directory, place + 28)
+        names.append(directory[place + 46 : place + 46 + lengths[0]].decode("utf-8", "replace"))
+        place += 46 + sum(lengths)
+    return tuple(names)
+
+
+def _local_names(start: bytes) -> tuple[str, ...]:
+    """The names before the members in the beginning of a zip."""
+    names: list[str] = []
+    place = 0
+    while start[place : place + 4] == b"PK\3\4" and place + 30 <= len(start):
+        packed, _, name, extra = struct.unpack_from("<LLHH", start, place + 18)
+        names.append(start[place + 30 : place + 30 + name].decode("utf-8", "replace"))
+        place += 30 + name + extra + packed
+    return tuple(names)
+
+
+def _by_members(names: tuple[str, ...]) -> Kind:
+    kept = tuple(name for name in names if not name.startswith("__MACOSX/") and not name.endswith("/"))
+    held = set(kept)
+    what = What.ZIP
+    if {"config.json", "metadata.json"} & held and held <= {"config.json", "metadata.json", "model.weights.h5"} | {
+        name for name in held if name.startswith("assets")
+    }:
+        what = What.KERAS
+    elif "[Content_Types].xml" in held or "mimetype" in held:
+        what = What.XLSX if any(name.startswith("xl/") for name in held) else What.OFFICE
+    elif any(re.search(r"(^|/)data\.pkl$", name) for name in held):
+        what = What.TORCH
+    elif kept and all(name.endswith(".npy") for name in kept):
+        arrays = tuple(name.removesuffix(".npy") for name in kept)
+        return Kind(What.NPZ, detail=f"named {listed(arrays, 6)}", keys=arrays)
+    return Kind(what, detail=f"of {_contents(kept)}" if what is What.ZIP else "", keys=kept)
+
+
+def _contents(names: tuple[str, ...]) -> str:
+    """What files there are, by suffix: ``12 .jpg, 1 .csv``."""
+    if not names:
+        return "nothing"
+    suffixes = Counter(PurePosixPath(name).suffix.lower() or "other" for name in names)
+    return listed((f"{count:,} {suffix}" for suffix, count in suffixes.most_common()), 4)
+
+
+def tar_kind(read: Reader, size: int) -> Kind | None:
+    """What a tar is; None where it is none. Its members are walked without reading them."""
+    names: list[str] = []
+    place = 0
+    while len(names) < _MEMBERS and place < size:
+        block = read(place, tarfile.BLOCKSIZE)
+        if names and not any(block):
+            break
+        try:
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+        except tarfile.HeaderError:
+            if not names:
+                return None
+            cut = len(block) < tarfile.BLOCKSIZE
+            damage = f"{TRUNCATED}: it ends within a member" if cut else "damaged between two members"
+            return Kind(What.TAR, damage, keys=tuple(names))
+        names.append(info.name)
+        if info.size < 0:
+            return Kind(What.TAR, "damaged: a member of negative size", keys=tuple(names))
+        place += tarfile.BLOCKSIZE * (1 + -(-info.size // tarfile.BLOCKSIZE))
+        if place - tarfile.BLOCKSIZE * bool(info.size) > size:
+            return Kind(What.TAR, f"{TRUNCATED}: it ends within a member", keys=tuple(names))
+    return Kind(What.TAR, detail=f"of {_contents(tuple(names))}", keys=tuple(names))
+
+
+def gzip_kind(read: Reader, size: int) -> Kind:
+    """What a gzip file holds; a small one is unpacked to its end."""
+    unpacker = zlib.decompressobj(31)
+    place = unpacked = 0
+    start, damage = b"", ""
+    try:
+        while not unpacker.eof and place < min(size, _PACKED_BYTES) and unpacked < _UNPACKED_BYTES:
+            block = unpacker.unconsumed_tail or read(place, _START)
+            place += 0 if unpacker.unconsumed_tail else len(block)
+            piece = unpacker.decompress(block, 1 << 20)
+            unpacked += len(piece)
+            start += piece[: max(0, _START - len(start))]
+    except zlib.error:
+        damage = "damaged: it cannot be unpacked"
+    if not unpacker.eof and place >= size and unpacked < _UNPACKED_BYTES and not damage:
+        damage = f"{TRUNCATED}: it ends before its checksum"
+    held = tar_kind(lambda at, count: start[at : at + count], len(start)) if start else None
+    if held is not None:
+        return Kind(What.TAR_GZ, damage, keys=held.keys)
+    if start.startswith((b"RDX", b"X\n\0\0\0")):
+        return Kind(What.R_DATA, damage)
+    return Kind(What.GZIP, damage)

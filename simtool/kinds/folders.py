@@ -1,0 +1,110 @@
+"""Folders, by the names in them and one level below."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path, PurePath
+
+from simtool.errors import listed
+from simtool.kinds.kind import Kind, What
+
+__all__ = ["folder_kind"]
+
+#: Entries of one folder that are looked at, and folders below it.
+_ENTRIES = 5000
+_BELOW = 50
+_MANIFEST_BYTES = 1 << 22
+_IMAGES = frozenset(
+    (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif", ".jfif")
+)
+
+
+def folder_kind(path: Path) -> Kind:
+    """What a folder is.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    files, folders = _listing(path)
+    if not files and not folders:
+        return Kind(What.EMPTY_FOLDER)
+    if what := _by_names(path, files, folders):
+        return Kind(what, keys=tuple(files[:_BELOW]))
+    if _holds_parquet(files) or any(_holds_parquet(_listing(path / name)[0]) for name in folders if "=" in name):
+        return Kind(What.PARQUET_FOLDER, keys=tuple(files[:_BELOW]))
+    below = list(islice(_below(path, folders, 3), _ENTRIES))
+    suffixes = Counter(PurePath(name).suffix.lower() for name in (*files, *below))
+    if any(name.endswith("_seqs") for name in folders) and suffixes[".json"]:
+        return Kind(What.PSIZ_FOLDER)
+    if sum(suffixes[suffix] for suffix in _IMAGES):
+        return Kind(What.IMAGE_FOLDER)
+    contents = listed((f"{count:,} {suffix or 'without suffix'}" for suffix, count in suffixes.most_common()), 4)
+    return Kind(What.FOLDER, detail=f"of {contents}" if contents else "of folders only", keys=tuple(files[:_BELOW]))
+
+
+def _by_names(path: Path, files: list[str], folders: list[str]) -> What | None:
+    """The kind that certain files tell; None where there are none such."""
+    held = set(files)
+    if "model.json" in held and _is_manifest(path / "model.json"):
+        return What.MODEL_FOLDER
+    if "checkpoints" in folders and any(name.endswith(".npz") for name in _listing(path / "checkpoints")[0]):
+        return What.TRAINING_FOLDER
+    if {"saved_model.pb", "saved_model.pbtxt"} & held:
+        return What.SAVED_MODEL
+    if {"config.json", "metadata.json", "model.weights.h5"} <= held:
+        return What.KERAS_FOLDER
+    if "config.json" in held and any(name.endswith((".safetensors", ".bin")) for name in held):
+        return What.TRANSFORMERS_FOLDER
+    if "dataset_info.json" in held and any(name.endswith(".arrow") for name in held):
+        return What.ARROW_FOLDER
+    if "features.json" in held or ("dataset_info.json" in held and any(".tfrecord" in name for name in held)):
+        return What.TFDS_FOLDER
+    if {"images.txt", "classes.txt"} <= held and "images" in folders:
+        return What.CUB_FOLDER
+    if "checkpoint" in held and any(name.endswith(".index") for name in held):
+        return What.CHECKPOINT_FOLDER
+    return None
+
+
+def _holds_parquet(files: list[str]) -> bool:
+    return any(name.endswith(".parquet") for name in files)
+
+
+def _is_manifest(file: Path) -> bool:
+    """Whether a ``model.json`` is simtool's; TensorFlow.js has files of this name too."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        content = opened.read(_MANIFEST_BYTES)
+    try:
+        manifest = json.loads(content)
+    except (ValueError, RecursionError):
+        return True
+    return not (isinstance(manifest, dict) and "modelTopology" in manifest)
+
+
+def _below(path: Path, folders: list[str], depth: int) -> Iterator[str]:
+    """The names of the files below a folder, in the first of its folders."""
+    for folder in folders[:_BELOW]:
+        files, inner = _listing(path / folder)
+        yield from files
+        if depth > 1:
+            yield from _below(path / folder, inner, depth - 1)
+
+
+def _listing(path: Path) -> tuple[list[str], list[str]]:
+    """The names of files and of folders, sorted; hidden ones are left out."""
+    files: list[str] = []
+    folders: list[str] = []
+    try:
+        with os.scandir(path) as entries:
+            for entry in islice(entries, _ENTRIES):
+                if not entry.name.startswith("."):
+                    (folders if entry.is_dir() else files).append(entry.name)
+    except PermissionError:
+        return [], []
+    return sorted(files), sorted(folders)

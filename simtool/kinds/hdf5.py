@@ -1,0 +1,63 @@
+"""HDF5 files, by the names at their root; their values are not read."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from simtool.errors import listed
+from simtool.kinds.kind import TRUNCATED, Kind, What
+
+__all__ = ["hdf5_kind"]
+
+_MOST = 1000
+
+
+def hdf5_kind(path: Path) -> Kind:
+    """What an HDF5 file is."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            names = tuple(str(name) for name in islice(file, _MOST))
+            attributes = tuple(str(name) for name in islice(file.attrs, _MOST))
+            stored = next((_word(file.get(key)) for key in ("class_name", "trial_type") if key in names), "")
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError) as failure:
+        message = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
+        if "truncated file" in message:
+            return Kind(What.HDF5, f"{TRUNCATED}: it is shorter than it says")
+        return Kind(What.HDF5, f"damaged: {message}")
+    what = _what(set(names), set(attributes), stored)
+    return Kind(what, detail=f"that holds {listed(names, 6) or 'nothing'}" if what is What.HDF5 else "", keys=names)
+
+
+def _word(stored: Any) -> str:
+    """A dataset of one text; empty for any other."""
+    if getattr(stored, "shape", None) != ():
+        return ""
+    value = stored[()]
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _what(names: set[str], attributes: set[str], stored: str) -> What:
+    """The kind by the names at the root, the attributes of the root, and the class that psiz stores."""
+    if "trial_components" in names or stored == "TrialDataset":
+        return What.PSIZ_TRIALS
+    if "Docket" in stored:
+        return What.PSIZ_DOCKET
+    if "Rate" in stored:
+        return What.PSIZ_RATINGS
+    if "stimulus_set" in names:
+        return What.PSIZ_OBSERVATIONS
+    if {"stimulus_id", "stimulus_filepath"} <= names:
+        return What.PSIZ_CATALOG
+    if "model_config" in attributes:
+        return What.KERAS_H5
+    if "layer_names" in attributes or "_layer_checkpoint_dependencies" in names or names & {"layers", "vars"}:
+        return What.KERAS_WEIGHTS
+    if "rsatoolbox_version" in attributes or "dissimilarities" in names or "measurements" in names:
+        return What.RSATOOLBOX
+    if names == {"features"}:
+        return What.FEATURES_HDF5
+    return What.HDF5

@@ -1,0 +1,136 @@
+"""What a file can be, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from simtool.errors import SimtoolError
+
+__all__ = ["TRUNCATED", "Kind", "KindError", "Text", "What"]
+
+#: How the damage of a file begins that ends too early.
+TRUNCATED = "truncated"
+
+
+class KindError(SimtoolError):
+    """There is no such file, or it is nothing that can be read: a pipe, a device."""
+
+
+class What(StrEnum):
+    """The kinds of file and folder that are told apart, in the words that people read."""
+
+    PARQUET = "a Parquet file"
+    ARROW = "an Arrow (Feather) file"
+    NPY = "a NumPy array (.npy)"
+    NPZ = "NumPy arrays (.npz)"
+    CSV = "a CSV"
+    NUMBERS = "a text of numbers in columns"
+    TEXT = "a text file"
+    JSON = "a JSON file"
+    JSON_LINES = "JSON lines"
+    PSIZ_JSON = "a JSON of psiz-datasets"
+    PSIZ_OBSERVATIONS = "psiz's observations (HDF5)"
+    PSIZ_CATALOG = "psiz's catalog of stimuli (HDF5)"
+    PSIZ_TRIALS = "psiz's TrialDataset (HDF5)"
+    PSIZ_DOCKET = "psiz's docket: trials to be shown, without answers (HDF5)"
+    PSIZ_RATINGS = "psiz's ratings of pairs (HDF5)"
+    HDF5 = "an HDF5 file"
+    RSATOOLBOX = "a file of rsatoolbox (HDF5)"
+    FEATURES_HDF5 = "features in HDF5, as thingsvision writes them"
+    MATLAB = "a MATLAB file (.mat)"
+    XLSX = "an Excel workbook (.xlsx)"
+    XLS = "an old Excel workbook or Word document"
+    OFFICE = "an office document"
+    ZIP = "a zip archive"
+    TAR = "a tar archive"
+    TAR_GZ = "a gzipped tar archive"
+    GZIP = "a gzipped file"
+    PACKED = "a packed file"
+    KERAS = "a Keras model (.keras)"
+    KERAS_H5 = "a Keras model in HDF5 (.h5)"
+    KERAS_WEIGHTS = "weights of a Keras model, without the model"
+    TORCH = "a PyTorch file"
+    ONNX = "an ONNX model"
+    SAFETENSORS = "weights in safetensors, without the model"
+    TFLITE = "a TensorFlow Lite model"
+    PICKLE = "a Python pickle"
+    R_DATA = "a file of R"
+    SQLITE = "an SQLite database"
+    PDF = "a PDF"
+    IMAGE = "an image"
+    HTML = "a web page (HTML)"
+    XML = "an XML file"
+    LFS_POINTER = "a Git LFS pointer, which stands in for the file"
+    ANNEX_POINTER = "a git-annex pointer, which stands in for the file"
+    EMPTY = "an empty file"
+    ZEROS = "a file of zero bytes only"
+    OTHER = "a file of no kind that simtool knows"
+    MODEL_FOLDER = "a model folder of simtool"
+    TRAINING_FOLDER = "the folder of a training that has not ended"
+    PARQUET_FOLDER = "a folder of Parquet files"
+    PSIZ_FOLDER = "a folder of psiz-datasets"
+    CUB_FOLDER = "a copy of CUB-200-2011"
+    IMAGE_FOLDER = "a folder of images"
+    SAVED_MODEL = "a SavedModel of TensorFlow"
+    KERAS_FOLDER = "an unpacked .keras model"
+    CHECKPOINT_FOLDER = "a folder of TensorFlow checkpoints"
+    TRANSFORMERS_FOLDER = "a model folder of Hugging Face"
+    TFDS_FOLDER = "a data set of tensorflow_datasets"
+    ARROW_FOLDER = "a data set of Hugging Face (Arrow files)"
+    EMPTY_FOLDER = "an empty folder"
+    FOLDER = "a folder"
+
+
+@dataclass(frozen=True)
+class Text:
+    """How a text is written.
+
+    Attributes:
+        encoding: Python's name of it; for UTF-8 with a byte order mark ``utf-8-sig``.
+        newline: what ends its lines; empty where it has one line.
+        delimiter: what separates its cells; empty where it has none.
+    """
+
+    encoding: str = "utf-8"
+    newline: str = "\n"
+    delimiter: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a file or folder is, by its content.
+
+    Attributes:
+        what: the kind.
+        damage: in words; empty where none is seen.
+        detail: in words, what more there is to say of it.
+        keys: the names within: keys of JSON, cells of a CSV's first line, arrays, datasets, members.
+        text: how it is written, for texts.
+    """
+
+    what: What
+    damage: str = ""
+    detail: str = ""
+    keys: tuple[str, ...] = ()
+    text: Text | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether it ends too early."""
+        return self.damage.startswith(TRUNCATED)
+
+    @property
+    def words(self) -> str:
+        """What it is, for a sentence: ``a CSV with tabs in UTF-16``."""
+        if self.damage:
+            return f"{self.what}, but {self.damage}"
+        return f"{self.what}{self._written}{f' {self.detail}' if self.detail else ''}"
+
+    @property
+    def _written(self) -> str:
+        if self.text is None:
+            return ""
+        marks = {"": "", ",": "", " ": "", "\t": " with tabs between cells"}
+        cells = marks.get(self.text.delimiter, f" with {self.text.delimiter} between cells")
+        return cells + ("" if self.text.encoding in ("utf-8", "utf-8-sig") else f" in {self.text.encoding.upper()}")

@@ -1,0 +1,69 @@
+"""Models as protocol buffers: ONNX files and TensorFlow's ``saved_model.pb``, by the fields of their outer message."""
+
+from __future__ import annotations
+
+from simtool.kinds.kind import TRUNCATED, Kind, What
+
+__all__ = ["message_kind"]
+
+_VARINT, _LENGTH = 0, 2
+#: The fields of ONNX's ModelProto and how each is written.
+_ONNX = {1: _VARINT, 2: _LENGTH, 3: _LENGTH, 4: _LENGTH, 5: _VARINT, 6: _LENGTH, 7: _LENGTH, 8: _LENGTH, 14: _LENGTH}
+_ONNX |= {20: _LENGTH, 25: _LENGTH, 26: _LENGTH}
+_GRAPH = 7
+
+
+def message_kind(start: bytes, size: int) -> Kind | None:
+    """What a message is that begins with a version; None where it is none of these.
+
+    Args:
+        start: the first bytes of the file.
+        size: of the file, in bytes.
+    """
+    if len(start) < 4 or start[0] != 0x08 or start[1] > 0x20:
+        return None
+    if start[1] == 1 and start[2] == 0x12:
+        return _meta_graph(start, size)
+    place = 0
+    try:
+        while place < min(size, len(start)):
+            tag, place = _varint(start, place)
+            field, wire = tag >> 3, tag & 7
+            if _ONNX.get(field) != wire:
+                return None
+            value, place = _varint(start, place)
+            if wire == _LENGTH:
+                place += value
+            if field == _GRAPH:
+                return Kind(What.ONNX, f"{TRUNCATED}: it ends within its graph" if place > size else "")
+    except IndexError:
+        return None
+    return None
+
+
+def _meta_graph(start: bytes, size: int) -> Kind | None:
+    """TensorFlow's: version 1, then a graph, which begins with its description."""
+    try:
+        length, place = _varint(start, 3)
+    except IndexError:
+        return None
+    if start[place : place + 1] != b"\x0a":
+        return None
+    return Kind(What.SAVED_MODEL, f"{TRUNCATED}: it ends within its graph" if place + length > size else "")
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """A number and where the next field begins.
+
+    Raises:
+        IndexError: the data ends before it.
+    """
+    value = shift = 0
+    while shift < 64:
+        byte = data[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+        shift += 7
+    raise IndexError

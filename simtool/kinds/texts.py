@@ -1,0 +1,208 @@
+"""Texts: their encoding, and whether they are CSV, JSON, a web page or a pointer to a file elsewhere."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from simtool.errors import listed
+from simtool.kinds.kind import TRUNCATED, Kind, Text, What
+
+__all__ = ["text_kind"]
+
+#: Reads up to so many bytes from the beginning of a file.
+Rest = Callable[[int], bytes]
+
+#: Bytes of a JSON document that is read whole.
+_WHOLE_JSON = 1 << 24
+_ROWS = 200
+#: Characters of a cell in the first line of a CSV; a longer one is prose.
+_LONGEST_NAME = 120
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
+_HTML = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_XML = re.compile(r"<\?xml\b|<[A-Za-z][\w:.-]*(\s[^<>]*)?>")
+_KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:')
+#: What ends a line, the longest first.
+_NEWLINES = ("\r\n", "\n", "\r")
+
+
+def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
+    """What a text is; None where it is none.
+
+    Args:
+        start: the first bytes of the file.
+        whole: whether these are all of it.
+        rest: reads up to so many bytes from the beginning of the file.
+    """
+    encoding = _encoding_of(start)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(start) if encoding else ""
+    if not encoding or _CONTROL.search(text):
+        return None
+    stripped = text.lstrip("\ufeff").lstrip()
+    if not stripped:
+        return Kind(What.EMPTY, detail="but for blanks") if whole else None
+    if stripped.startswith("version https://git-lfs.github.com/spec/"):
+        return Kind(What.LFS_POINTER)
+    if re.match(r"/annex/objects/\S+\s*$", stripped):
+        return Kind(What.ANNEX_POINTER)
+    if _HTML.search(stripped[:2000]) and stripped.startswith("<"):
+        return Kind(What.HTML)
+    written = Text(encoding, next((end for end in _NEWLINES if end in text), ""))
+    if _XML.match(stripped):
+        return Kind(What.XML, text=written)
+    if stripped[0] in "{[" and (kind := _json_kind(stripped, whole, encoding, rest, written)):
+        return kind
+    return _table_kind(text.lstrip("\ufeff"), whole, written)
+
+
+def _encoding_of(start: bytes) -> str:
+    """The encoding of a text; empty where the bytes are none."""
+    for mark, encoding in _MARKS:
+        if start.startswith(mark):
+            return encoding
+    if encoding := _unmarked_utf16(start):
+        return encoding
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        # Windows leaves five codes undefined; a text in it has letters, and hardly any bytes of control.
+        return "latin-1" if _mostly_printable(start) else ""
+    return "utf-8"
+
+
+def _unmarked_utf16(start: bytes) -> str:
+    sample = start[:1024]
+    for encoding, zeros, letters in (
+        ("utf-16-le", sample[1::2], sample[::2]),
+        ("utf-16-be", sample[::2], sample[1::2]),
+    ):
+        if len(sample) >= 8 and zeros.count(0) > 0.7 * len(zeros) and letters.count(0) < 0.1 * len(letters):
+            return encoding
+    return ""
+
+
+def _mostly_printable(start: bytes) -> bool:
+    return sum(byte > 0x7E for byte in start) < 0.3 * len(start) and not _CONTROL.search(start.decode("latin-1"))
+
+
+def _json_kind(text: str, whole: bool, encoding: str, rest: Rest, written: Text) -> Kind | None:
+    """JSON, whole or cut off, or JSON lines; None for text that only begins like it."""
+    if kind := _lines_kind(text, written):
+        return kind
+    if not whole:
+        content = rest(_WHOLE_JSON + 1)
+        if len(content) > _WHOLE_JSON:
+            return _large_json(text, written)
+        text = codecs.decode(content, encoding, "replace").lstrip("\ufeff").lstrip()
+    try:
+        return _document(json.loads(text), written)
+    except RecursionError:
+        return Kind(What.JSON, "nested too deeply", text=written)
+    except json.JSONDecodeError as failure:
+        if not re.match(r'\{\s*("|\}|$)|\[', text):
+            return None
+        if text[failure.pos :].strip() == "" or "Unterminated" in failure.msg:
+            return Kind(What.JSON, f"{TRUNCATED}: it ends within a value", keys=_first_keys(text), text=written)
+        if text.startswith("["):
+            return None
+        return Kind(What.JSON, f"malformed at line {failure.lineno}: {failure.msg}", text=written)
+    except ValueError as failure:  # a number of more digits than Python reads
+        return Kind(What.JSON, f"malformed: {failure}", text=written)
+
+
+def _lines_kind(text: str, written: Text) -> Kind | None:
+    """JSON lines: the first line is a document, and another follows."""
+    lines = [line for line in text.splitlines() if line.strip()][:3]
+    if len(lines) < 2 or lines[1].lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        first = json.loads(lines[0])
+    except (ValueError, RecursionError):
+        return None
+    keys = tuple(map(str, first)) if isinstance(first, dict) else ()
+    return Kind(What.JSON_LINES, detail=f"with the keys {listed(keys, 8)}" if keys else "", keys=keys, text=written)
+
+
+def _document(document: Any, written: Text) -> Kind:
+    """A document of JSON, by its top-level keys."""
+    if isinstance(document, dict):
+        keys = tuple(map(str, document))
+        data = document.get("data")
+        if isinstance(data, list) and data and all(_is_sequence(entry) for entry in data[:9]):
+            return Kind(What.PSIZ_JSON, keys=keys, text=written)
+        detail = f"with the keys {listed(keys, 8)}" if keys else "without keys"
+        return Kind(What.JSON, detail=detail, keys=keys, text=written)
+    if isinstance(document, list):
+        first = document[0] if document else None
+        keys = tuple(map(str, first)) if isinstance(first, dict) else ()
+        detail = f"that lists {len(document):,} " + (f"objects with the keys {listed(keys, 8)}" if keys else "values")
+        return Kind(What.JSON, detail=detail, keys=keys, text=written)
+    return Kind(What.JSON, detail="of one value", text=written)
+
+
+def _is_sequence(entry: Any) -> bool:
+    return isinstance(entry, dict) and "sequence" in entry
+
+
+def _large_json(text: str, written: Text) -> Kind:
+    """A document too large to be read for its kind: the keys that its beginning shows."""
+    keys = _first_keys(text)
+    return Kind(What.JSON, detail=f"that begins with the key {keys[0]}" if keys else "", keys=keys, text=written)
+
+
+def _first_keys(text: str) -> tuple[str, ...]:
+    match = _KEY.match(text, 1) if text.startswith("{") else None
+    return (json.loads(match[1], strict=False),) if match else ()
+
+
+def _table_kind(text: str, whole: bool, written: Text) -> Kind:
+    """A CSV with the delimiter that divides its lines most evenly, or a text without cells."""
+    lines = text.splitlines()
+    if not whole and len(lines) > 1:
+        lines = lines[:-1]
+    declared = re.match(r"\s*sep=(.)\s*$", lines[0], re.IGNORECASE) if lines else None
+    lines = [line for line in lines[1 if declared else 0 :] if line.strip()][:_ROWS]
+    for delimiter in (declared[1],) if declared else (",", "\t", ";", "|", " "):
+        rows = _rows(lines, delimiter)
+        if rows and (declared or _is_even(rows, delimiter)):
+            cells = tuple(cell.strip() for cell in rows[0])
+            divided = Text(written.encoding, written.newline, delimiter)
+            if delimiter == " ":
+                return Kind(What.NUMBERS, keys=cells, text=divided)
+            return Kind(What.CSV, detail=f"whose first line is {listed(cells, 6)}", keys=cells, text=divided)
+    return Kind(What.TEXT, text=written)
+
+
+def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
+    if delimiter == " ":
+        return [line.split() for line in lines]
+    try:
+        return list(islice(csv.reader(lines, delimiter=delimiter), _ROWS))
+    except csv.Error:
+        return [line.split(delimiter) for line in lines]
+
+
+def _is_even(rows: list[list[str]], delimiter: str) -> bool:
+    """Whether most rows have as many cells as the first, which has several; for blanks all rows must."""
+    width, count = Counter(len(row) for row in rows).most_common(1)[0]
+    if width < 2 or max(map(len, rows[0])) > _LONGEST_NAME:
+        return False
+    if delimiter == " ":
+        return count == len(rows) and _are_numbers(rows)
+    return count >= 0.6 * len(rows)
+
+
+def _are_numbers(rows: list[list[str]]) -> bool:
+    return all(re.fullmatch(r"[-+.\deE]+", cell) for row in rows[1:] or rows for cell in row)
