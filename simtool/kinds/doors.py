@@ -32,6 +32,11 @@ class Door(Enum):
     PHOTOS = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
 
+    @classmethod
+    def of(cls, table: str) -> Door:
+        """The door of a table, by its kind in the contract: ``images``, ``trials``."""
+        return cls[table.upper()]
+
     @property
     def words(self) -> str:
         """What is asked for."""
@@ -59,7 +64,6 @@ _ALWAYS: Mapping[What, str] = {
     What.EMPTY: "write it or get it again",
     What.ZEROS: "a copy or a download did not finish: get it again",
     What.PACKED: "unpack it first",
-    What.EMPTY_FOLDER: "look whether it is the right one",
 }
 
 #: Which command takes a kind.
@@ -81,7 +85,6 @@ _USES: Mapping[What, str] = {
     What.NUMBERS: f"if it holds judgments, {_AS_CSV}",
     What.PSIZ_DOCKET: "import the observations that people made of it",
     What.PSIZ_RATINGS: "simtool reads choices among references, not ratings",
-    What.TEXT: "look into it, and give the file that is asked for",
     What.JSON: f"if it holds judgments, {_AS_CSV}",
     What.JSON_LINES: f"if it holds judgments, {_AS_CSV}",
     What.PSIZ_JSON: "simtool import-trials takes it",

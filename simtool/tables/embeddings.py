@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from simtool.errors import listed
 from simtool.ids import Matches, match_ids
+from simtool.kinds import Door
 from simtool.tables.atomic import atomic_path
 from simtool.tables.files import (
     TableError,
@@ -225,7 +226,7 @@ class _Part:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.file = open_parquet(path)
+        self.file = open_parquet(path, Door.EMBEDDINGS)
         schema = self.file.schema_arrow
         self.metadata = metadata_of(self.file.metadata)
         check_kind(path, self.metadata, KIND)
@@ -325,7 +326,7 @@ def open_embeddings(path: Path) -> EmbeddingTable:
     Raises:
         TableError: not such a table; ids missing or repeated; parts that disagree, or are missing.
     """
-    parts = [_Part(file) for file in part_files(path)]
+    parts = [_Part(file) for file in part_files(path, Door.EMBEDDINGS)]
     filled = [part for part in parts if part.rows]
     if not filled:
         raise TableError(f"{path}: the table has no rows")

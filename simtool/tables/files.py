@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, listed
+from simtool.kinds import Door, explain
 from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.provenance import Provenance
 
@@ -53,11 +54,12 @@ def part_name(index: int, count: int) -> str:
     return f"part-{index:05d}-of-{count:05d}.parquet"
 
 
-def part_files(path: Path) -> list[Path]:
+def part_files(path: Path, door: Door = Door.TABLE) -> list[Path]:
     """The Parquet files that make up a table: the file itself, or the parts in a folder, in order.
 
     Args:
         path: a Parquet file, or a folder of part files.
+        door: which table is asked for, for complaints.
 
     Raises:
         TableError: nothing is there, the folder holds no Parquet file, or its numbered set is incomplete.
@@ -65,10 +67,10 @@ def part_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise TableError(f"{path}: no such file or folder")
+        raise TableError(explain(path, door))
     files = sorted(file for file in path.glob("*.parquet") if not file.name.startswith("."))
     if not files:
-        raise TableError(f"{path}: the folder holds no Parquet files")
+        raise TableError(explain(path, door))
     numbered = {file: match for file in files if (match := _PART.fullmatch(file.name))}
     if not numbered:
         return files
@@ -122,8 +124,12 @@ def require_set_of(folder: Path, count: int) -> None:
             )
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
+def open_parquet(path: Path, door: Door = Door.TABLE) -> pq.ParquetFile:
     """Open a Parquet file and read its footer.
+
+    Args:
+        path: the file.
+        door: which table is asked for; the complaint says how a file of another kind becomes one.
 
     Raises:
         TableError: the file is missing, truncated or not Parquet.
@@ -132,8 +138,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path.absolute(), pre_buffer=False, memory_map=False)
     except FileNotFoundError as failure:
         raise TableError(f"{path}: no such file") from failure
-    except pa.ArrowException as failure:
-        raise TableError(f"{path}: not a Parquet file, or a truncated one; write it again") from failure
+    except (pa.ArrowException, OSError) as failure:
+        raise TableError(explain(path, door, _first_line(failure))) from failure
 
 
 def metadata_of(schema: pa.Schema) -> dict[str, Any]:
@@ -196,7 +202,7 @@ def read_columns(
     Raises:
         TableError: naming the column, and for nulls the first rows.
     """
-    pieces = [_read_part(part, kind, required, optional) for part in part_files(path)]
+    pieces = [_read_part(part, kind, required, optional) for part in part_files(path, Door.of(kind))]
     table = pa.concat_tables(pieces).combine_chunks()
     for name in required:
         if table.column(name).null_count:
@@ -208,7 +214,7 @@ def read_columns(
 def _read_part(
     part: Path, kind: str, required: Mapping[str, pa.DataType], optional: Mapping[str, pa.DataType]
 ) -> pa.Table:
-    file = open_parquet(part)
+    file = open_parquet(part, Door.of(kind))
     schema = file.schema_arrow
     check_kind(part, metadata_of(schema), kind)
     if missing := [name for name in required if name not in schema.names]:
