@@ -315,7 +315,7 @@ def test_parts_under_any_names_are_read_in_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["absent", "."])
 def test_nothing_there_is_one_line(tmp_path: Path, path: str) -> None:
-    with pytest.raises(TableError, match="no such file or folder|an empty folder, not a table of embeddings"):
+    with pytest.raises(TableError, match=r"no such file or folder|an empty folder, not a table of embeddings"):
         open_embeddings(tmp_path / path)
 
 
