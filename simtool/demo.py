@@ -98,7 +98,10 @@ def chain(folder: Path, images: int) -> list[Step]:
         ),
         Step(
             "Import the judgments of the simulated observers.",
-            ("import-trials", at("judgments.csv"), "--out", at("trials.parquet"), "--images", at("images.parquet")),
+            (
+                *("import-trials", at("judgments.csv"), "--out", at("trials.parquet")),
+                *("--images", at("images.parquet"), "--observers", "simulated"),
+            ),
         ),
         Step(
             "Embed each photograph as its pixels.",

@@ -93,7 +93,7 @@ def outcomes_of(name: str, distance: str, trials: Trials, distances: NDArray[np.
 
 def write(path: Path, *outcomes: Outcomes) -> Path:
     """Write a table of outcomes."""
-    with OutcomesWriter(path, Provenance.of(("simtool", "score"), [])) as writer:
+    with OutcomesWriter(path, Provenance.of(("simtool", "score"), []), outcomes[0].trials) as writer:
         for each in outcomes:
             writer.write(each)
     return path

@@ -76,6 +76,7 @@ def fetch_judgments(
     from simtool.datasets import birds16
     from simtool.datasets.judgments import summary
     from simtool.tables.images import write_images
+    from simtool.tables.observers import Observers
     from simtool.tables.trials import write_trials
 
     table, trials_table = folder / "images.parquet", folder / "trials.parquet"
@@ -101,7 +102,7 @@ def fetch_judgments(
         else:
             write_images(table, rows, provenance)
             run.wrote(table, f"{len(rows):,} images of {len(set(rows.class_name)):,} classes")
-        write_trials(trials_table, trials, provenance)
+        write_trials(trials_table, replace(trials, observers=Observers.HUMAN), provenance)
         run.wrote(trials_table, summary(trials))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from simtool import console
 from simtool.commands.stage import Folder, stage
 from simtool.datasets.formats import Format
 from simtool.errors import listed
+from simtool.tables.observers import Observers
 
 if TYPE_CHECKING:
     from numpy import object_
@@ -47,6 +49,10 @@ def import_trials(
     kind: Annotated[
         Format, typer.Option("--format", help="The format of SOURCE; auto tells it by content.", show_choices=True)
     ] = Format.AUTO,
+    observers: Annotated[
+        Observers | None,
+        typer.Option("--observers", help="Who judged; the table and reports then state it.", show_choices=True),
+    ] = None,
 ) -> None:
     """Turn judgments of similarity into a table of trials.
 
@@ -85,7 +91,7 @@ def import_trials(
             judgments, matches = in_images(judgments, table.image_id, str(images))
             tell_of_matches(images, matches)
             tell_of_altered(table, images, judgments.trials.images)
-        write_trials(out, judgments.trials, run.provenance())
+        write_trials(out, replace(judgments.trials, observers=observers), run.provenance())
         run.wrote(out, summary(judgments.trials))
 
 

@@ -90,7 +90,7 @@ def score(
             tell_of_matches(path, table.match(judgments.images[pairs.used]))
 
         tallies: list[Tally] = []
-        with OutcomesWriter(out, run.provenance()) as writer:
+        with OutcomesWriter(out, run.provenance(), judgments) as writer:
             for label, table in zip(labels, opened, strict=True):
                 with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
                     for outcomes in score_table(table, pairs, distances, label, relations, bar.advance):

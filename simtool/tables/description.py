@@ -122,6 +122,7 @@ def _trials(path: Path) -> list[tuple[str, str]]:
         ("images", f"{len(trials.images):,}"),
         ("participants", _count_of(trials.participant)),
         ("sessions", _count_of(trials.session)),
+        ("observers", str(trials.observers or "not stated")),
     ]
 
 
@@ -132,6 +133,7 @@ def _outcomes(path: Path) -> list[tuple[str, str]]:
         ("models", listed(dict.fromkeys(entry.model for entry in outcomes), 12)),
         ("distances", listed(dict.fromkeys(entry.distance for entry in outcomes), 12)),
         ("trials", f"{max(len(entry.trials) for entry in outcomes):,}"),
+        ("observers", str(outcomes[0].trials.observers or "not stated")),
     ]
 
 

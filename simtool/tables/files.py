@@ -174,13 +174,15 @@ def schema_with_metadata(schema: pa.Schema, kind: str, provenance: Provenance, e
     return schema.with_metadata({_KEY: json.dumps(content, ensure_ascii=False).encode()})
 
 
-def write_table(path: Path, table: pa.Table, kind: str, provenance: Provenance) -> None:
-    """Write a small table in one piece, atomically.
+def write_table(
+    path: Path, table: pa.Table, kind: str, provenance: Provenance, extra: Mapping[str, Any] | None = None
+) -> None:
+    """Write a small table in one piece, atomically; ``extra`` is added to its metadata.
 
     Raises:
         OSError: the place cannot be written.
     """
-    schema = schema_with_metadata(table.schema, kind, provenance, {})
+    schema = schema_with_metadata(table.schema, kind, provenance, extra or {})
     with atomic_path(path) as temporary:
         pq.write_table(table.cast(schema), temporary, compression="zstd")
 

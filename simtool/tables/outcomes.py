@@ -23,7 +23,7 @@ from simtool.tables.provenance import Provenance
 from simtool.tables.ragged import lists_of, padded
 from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
 from simtool.tables.trials import REQUIRED as TRIALS_REQUIRED
-from simtool.tables.trials import Trials, judgment_columns, trials_from_columns
+from simtool.tables.trials import Trials, judgment_columns, observers_of, stated_observers, trials_from_columns
 
 __all__ = ["Outcomes", "OutcomesWriter", "read_outcomes"]
 
@@ -87,8 +87,9 @@ class Outcomes:
 class OutcomesWriter:
     """Writes outcomes, one model and distance after the other; the file appears whole at the end, or not at all."""
 
-    def __init__(self, path: Path, provenance: Provenance) -> None:
-        self._schema = schema_with_metadata(_SCHEMA, KIND, provenance, {})
+    def __init__(self, path: Path, provenance: Provenance, trials: Trials) -> None:
+        """Prepare to write outcomes on ``trials``, or on some of them."""
+        self._schema = schema_with_metadata(_SCHEMA, KIND, provenance, stated_observers(trials))
         self._atomic = atomic_path(path)
         self._stack = ExitStack()
 
@@ -208,7 +209,7 @@ def _sample_of(path: Path, rows: pa.Table, samples: list[_Sample]) -> tuple[_Sam
     for known in samples:
         if known.judgments.equals(judgments):
             return known, None
-    trials = trials_from_columns(path, rows)
+    trials = trials_from_columns(path, rows, observers_of(path))
     sample = _Sample(judgments, trials)
     for known in samples:
         if (order := _order_like(known, sample)) is not None:

@@ -15,11 +15,31 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.errors import listed
-from simtool.tables.files import TableError, check_unique, objects, read_columns, strings, write_table
+from simtool.tables.files import (
+    TableError,
+    check_unique,
+    metadata_of,
+    objects,
+    open_parquet,
+    part_files,
+    read_columns,
+    strings,
+    write_table,
+)
+from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
 from simtool.tables.ragged import lists_of, padded
 
-__all__ = ["TrialType", "Trials", "judgment_columns", "read_trials", "trials_from_columns", "write_trials"]
+__all__ = [
+    "TrialType",
+    "Trials",
+    "judgment_columns",
+    "observers_of",
+    "read_trials",
+    "stated_observers",
+    "trials_from_columns",
+    "write_trials",
+]
 
 KIND = "trials"
 REQUIRED = {
@@ -35,6 +55,10 @@ OPTIONAL = {
     "weight": pa.float32(),
     "response_ms": pa.float32(),
 }
+
+
+#: Attributes of :class:`Trials` that are no columns.
+_OF_THE_WHOLE = frozenset(("images", "types", "observers"))
 
 
 @dataclass(frozen=True, order=True)
@@ -108,6 +132,7 @@ class Trials:
         session: (T,) text or None.
         weight: (T,) NaN where null.
         response_ms: (T,) NaN where null.
+        observers: who judged; None where the table does not state it.
     """
 
     images: NDArray[np.object_]
@@ -121,6 +146,7 @@ class Trials:
     session: NDArray[np.object_]
     weight: NDArray[np.float32]
     response_ms: NDArray[np.float32]
+    observers: Observers | None = None
 
     @classmethod
     def build(
@@ -135,6 +161,7 @@ class Trials:
         session: Sequence[str | None] | NDArray[np.object_] | None = None,
         weight: NDArray[np.floating[Any]] | None = None,
         response_ms: NDArray[np.floating[Any]] | None = None,
+        observers: Observers | None = None,
     ) -> Trials:
         """From columns; see the attributes for their shapes. What is not given is null, ids count from 0.
 
@@ -155,6 +182,7 @@ class Trials:
             session=objects([None] * count if session is None else session),
             weight=_floats(weight, count),
             response_ms=_floats(response_ms, count),
+            observers=observers,
         )
         trials.validate()
         return trials
@@ -164,7 +192,7 @@ class Trials:
 
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> Trials:
         """The trials at the given positions (or where a mask is true, or in a slice), over the same vocabulary."""
-        columns = (field.name for field in fields(self) if field.name not in ("images", "types"))
+        columns = (field.name for field in fields(self) if field.name not in _OF_THE_WHOLE)
         return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
     def of_type(self, kind: TrialType) -> NDArray[np.intp]:
@@ -250,10 +278,26 @@ def read_trials(path: Path) -> Trials:
     Raises:
         TableError: a column is missing or of another type, or a trial is impossible.
     """
-    return trials_from_columns(path, read_columns(path, KIND, REQUIRED, OPTIONAL))
+    table = read_columns(path, KIND, REQUIRED, OPTIONAL)
+    return trials_from_columns(path, table, observers_of(path))
 
 
-def trials_from_columns(path: Path, table: pa.Table) -> Trials:
+def observers_of(path: Path) -> Observers | None:
+    """Who judged, as the metadata of a table of trials or outcomes states it; None where it does not.
+
+    Raises:
+        TableError: it states something else, or its parts do not agree.
+    """
+    stated = [metadata_of(open_parquet(part).schema_arrow).get("observers") for part in part_files(path)]
+    if any(other != stated[0] for other in stated):
+        raise TableError(f"{path}: its parts do not agree who judged: {listed(dict.fromkeys(map(str, stated)))}")
+    try:
+        return None if stated[0] is None else Observers(stated[0])
+    except ValueError as failure:
+        raise TableError(f"{path}: the metadata's observers should be {listed(Observers)}: {failure}") from failure
+
+
+def trials_from_columns(path: Path, table: pa.Table, observers: Observers | None = None) -> Trials:
     """Trials from the columns of a table (of trials, or of outcomes) that was read from ``path``.
 
     Raises:
@@ -279,6 +323,7 @@ def trials_from_columns(path: Path, table: pa.Table) -> Trials:
             session=strings(table.column("session")),
             weight=table.column("weight").to_numpy(),
             response_ms=table.column("response_ms").to_numpy(),
+            observers=observers,
         )
     except TableError as failure:
         raise TableError(f"{path}: {failure}") from failure
@@ -329,4 +374,9 @@ def write_trials(path: Path, trials: Trials, provenance: Provenance) -> None:
     columns = judgment_columns(trials)
     required = {"trial_id", *REQUIRED}
     schema = pa.schema([pa.field(name, array.type, nullable=name not in required) for name, array in columns.items()])
-    write_table(path, pa.table(columns, schema=schema), KIND, provenance)
+    write_table(path, pa.table(columns, schema=schema), KIND, provenance, stated_observers(trials))
+
+
+def stated_observers(trials: Trials) -> dict[str, str]:
+    """What the metadata of a table states of who judged."""
+    return {} if trials.observers is None else {"observers": str(trials.observers)}

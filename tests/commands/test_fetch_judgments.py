@@ -61,6 +61,7 @@ def test_both_zips_are_downloaded_and_become_two_tables(simtool: Simtool, tmp_pa
     assert f"read   {folder / 'birds16_stimuli.zip'}: 40 photographs" in ran.err
     assert "dropped 1 catch trials" in ran.err
     images, trials = read_images(folder / "images.parquet"), read_trials(folder / "trials.parquet")
+    assert trials.observers == "human"
     assert images.image_id.tolist() == sorted(IMAGES)
     assert set(images.class_name) == {f"Species_{number}" for number in range(4)}
     assert set(images.group_name) == {"Family_0", "Family_1"}

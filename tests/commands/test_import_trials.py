@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simtool.tables.images import Images, write_images
+from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import read_trials
 from tests.studies import (
@@ -55,6 +56,13 @@ def test_images_are_named_as_the_given_table_names_them(simtool: Simtool, tmp_pa
     first, second = plain(read_trials(out))
     assert first["query"] == ids[0]
     assert second["references"] == [ids[image] for image in (5, 6, 8, 10)]
+
+
+@pytest.mark.parametrize("observers", Observers)
+def test_who_judged_can_be_stated(simtool: Simtool, tmp_path: Path, out: Path, observers: Observers) -> None:
+    write_csv(tmp_path / "t.csv", STUDY)
+    assert simtool("import-trials", tmp_path / "t.csv", "--out", out, "--observers", observers).code == 0
+    assert read_trials(out).observers is observers
 
 
 def test_images_that_are_not_in_the_table_are_named_and_nothing_is_written(

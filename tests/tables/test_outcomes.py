@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simtool.tables.files import TableError
+from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes, OutcomesWriter, read_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials
@@ -34,7 +35,7 @@ def outcomes_of(trials: Trials, model: str = "pixels", distance: str = "mse", **
 
 
 def write(path: Path, provenance: Provenance, *entries: Outcomes) -> Path:
-    with OutcomesWriter(path, provenance) as writer:
+    with OutcomesWriter(path, provenance, entries[0].trials) as writer:
         for entry in entries:
             writer.write(entry)
     return path
@@ -247,7 +248,16 @@ def test_columns_of_other_programs_that_do_not_fit_are_refused(
 
 
 def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    with pytest.raises(RuntimeError), OutcomesWriter(tmp_path / "o.parquet", provenance) as writer:
+    with pytest.raises(RuntimeError), OutcomesWriter(tmp_path / "o.parquet", provenance, trials) as writer:
         writer.write(outcomes_of(trials))
         raise RuntimeError
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("observers", [None, *Observers])
+def test_outcomes_carry_who_judged(
+    tmp_path: Path, trials: Trials, provenance: Provenance, observers: Observers | None
+) -> None:
+    entry = outcomes_of(replace(trials, observers=observers))
+    (read,) = read_outcomes([write(tmp_path / "o.parquet", provenance, entry)])
+    assert read.trials.observers is observers

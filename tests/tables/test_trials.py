@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simtool.tables.files import TableError
+from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, TrialType, read_trials, write_trials
 
@@ -158,3 +161,33 @@ def test_an_empty_table_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([GOOD]).slice(0, 0), tmp_path / "t.parquet")
     with pytest.raises(TableError, match="the table has no rows"):
         read_trials(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("observers", [None, *Observers])
+def test_a_table_states_who_judged(
+    tmp_path: Path, trials: Trials, provenance: Provenance, observers: Observers | None
+) -> None:
+    write_trials(tmp_path / "t.parquet", replace(trials, observers=observers), provenance)
+    read = read_trials(tmp_path / "t.parquet")
+    assert read.observers is observers
+    assert read.take(np.array([1])).observers is observers
+
+
+@pytest.mark.parametrize("stated", ["animals", ["human"], 3])
+def test_observers_of_no_known_kind_are_refused(
+    tmp_path: Path, trials: Trials, provenance: Provenance, stated: object
+) -> None:
+    write_trials(tmp_path / "t.parquet", trials, provenance)
+    table = pq.read_table(tmp_path / "t.parquet")
+    metadata = json.loads(table.schema.metadata[b"simtool"]) | {"observers": stated}
+    pq.write_table(table.replace_schema_metadata({b"simtool": json.dumps(metadata)}), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r"t\.parquet: the metadata's observers should be human, simulated"):
+        read_trials(tmp_path / "t.parquet")
+
+
+def test_parts_that_do_not_agree_who_judged_are_refused(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    for name, observers in (("a", Observers.HUMAN), ("b", None)):
+        part = replace(trials, observers=observers, trial_id=trials.trial_id + 10 * (name == "b"))
+        write_trials(tmp_path / f"{name}.parquet", part, provenance)
+    with pytest.raises(TableError, match="its parts do not agree who judged"):
+        read_trials(tmp_path)

@@ -34,7 +34,7 @@ __all__ = [
     "write_judgments",
 ]
 
-#: Names of simulated observers begin with this; reports say what they are.
+#: Names of simulated observers begin with this.
 PREFIX = "simulated-"
 
 #: What the average observer attends to; the shares sum to 1.
