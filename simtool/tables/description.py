@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from simtool.errors import listed
+from simtool.tables.carried import described
 from simtool.tables.embeddings import open_embeddings
 from simtool.tables.files import TableError, metadata_of, open_parquet, part_files
 from simtool.tables.images import image_paths, read_images
@@ -123,6 +124,7 @@ def _trials(path: Path) -> list[tuple[str, str]]:
         ("participants", _count_of(trials.participant)),
         ("sessions", _count_of(trials.session)),
         ("observers", str(trials.observers or "not stated")),
+        ("further columns", described(trials.extra)),
     ]
 
 
@@ -134,6 +136,7 @@ def _outcomes(path: Path) -> list[tuple[str, str]]:
         ("distances", listed(dict.fromkeys(entry.distance for entry in outcomes), 12)),
         ("trials", f"{max(len(entry.trials) for entry in outcomes):,}"),
         ("observers", str(outcomes[0].trials.observers or "not stated")),
+        ("further columns", described(outcomes[0].trials.extra)),
     ]
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.tables.atomic import atomic_path
+from simtool.tables.carried import read_carried
 from simtool.tables.files import TableError, read_columns, schema_with_metadata
 from simtool.tables.provenance import Provenance
 from simtool.tables.ragged import lists_of, padded
@@ -49,6 +50,7 @@ _SCHEMA = pa.schema(
         pa.field("log_likelihood", pa.float32()),
     ]
 )
+_KNOWN = frozenset((*_SCHEMA.names, *TRIALS_OPTIONAL))
 #: Trials in a row group: written one after the other, they bound the memory of writing.
 _GROUP_ROWS = 1 << 17
 #: The greatest finite number of a column.
@@ -89,7 +91,8 @@ class OutcomesWriter:
 
     def __init__(self, path: Path, provenance: Provenance, trials: Trials) -> None:
         """Prepare to write outcomes on ``trials``, or on some of them."""
-        self._schema = schema_with_metadata(_SCHEMA, KIND, provenance, stated_observers(trials))
+        extra = [pa.field(name, column.type) for name, column in trials.extra.items()]
+        self._schema = schema_with_metadata(pa.schema([*_SCHEMA, *extra]), KIND, provenance, stated_observers(trials))
         self._atomic = atomic_path(path)
         self._stack = ExitStack()
 
@@ -209,7 +212,8 @@ def _sample_of(path: Path, rows: pa.Table, samples: list[_Sample]) -> tuple[_Sam
     for known in samples:
         if known.judgments.equals(judgments):
             return known, None
-    trials = trials_from_columns(path, rows, observers_of(path))
+    extra = rows.select([name for name in rows.column_names if name not in _KNOWN])
+    trials = trials_from_columns(path, rows, extra, observers_of(path))
     sample = _Sample(judgments, trials)
     for known in samples:
         if (order := _order_like(known, sample)) is not None:
@@ -268,6 +272,9 @@ def _slices(path: Path) -> Iterator[tuple[str, str, pa.Table]]:
     required |= dict.fromkeys(_SCORES, pa.float32())
     optional = {**TRIALS_OPTIONAL, "relations": pa.list_(pa.int8()), "log_likelihood": pa.float32()}
     table = read_columns(path, KIND, required, optional)
+    carried = read_carried(path, _KNOWN)
+    for name in carried.column_names:
+        table = table.append_column(name, carried.column(name))
     if not table.num_rows:
         raise TableError(f"{path}: the table has no rows")
     for model, distance, rows in _groups(table):

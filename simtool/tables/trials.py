@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.errors import listed
+from simtool.tables.carried import Carried, carried_names, read_carried, rows_of
 from simtool.tables.files import (
     TableError,
     check_unique,
@@ -57,8 +58,8 @@ OPTIONAL = {
 }
 
 
-#: Attributes of :class:`Trials` that are no columns.
-_OF_THE_WHOLE = frozenset(("images", "types", "observers"))
+#: Attributes of :class:`Trials` other than arrays of numpy with an entry for each trial.
+_OTHERS = frozenset(("images", "types", "extra", "observers"))
 
 
 @dataclass(frozen=True, order=True)
@@ -132,6 +133,7 @@ class Trials:
         session: (T,) text or None.
         weight: (T,) NaN where null.
         response_ms: (T,) NaN where null.
+        extra: columns that mean nothing here but are kept, by name; (T,) each.
         observers: who judged; None where the table does not state it.
     """
 
@@ -146,6 +148,7 @@ class Trials:
     session: NDArray[np.object_]
     weight: NDArray[np.float32]
     response_ms: NDArray[np.float32]
+    extra: Carried = field(default_factory=dict)
     observers: Observers | None = None
 
     @classmethod
@@ -161,6 +164,7 @@ class Trials:
         session: Sequence[str | None] | NDArray[np.object_] | None = None,
         weight: NDArray[np.floating[Any]] | None = None,
         response_ms: NDArray[np.floating[Any]] | None = None,
+        extra: Carried | None = None,
         observers: Observers | None = None,
     ) -> Trials:
         """From columns; see the attributes for their shapes. What is not given is null, ids count from 0.
@@ -182,6 +186,7 @@ class Trials:
             session=objects([None] * count if session is None else session),
             weight=_floats(weight, count),
             response_ms=_floats(response_ms, count),
+            extra=extra or {},
             observers=observers,
         )
         trials.validate()
@@ -192,8 +197,8 @@ class Trials:
 
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> Trials:
         """The trials at the given positions (or where a mask is true, or in a slice), over the same vocabulary."""
-        columns = (field.name for field in fields(self) if field.name not in _OF_THE_WHOLE)
-        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+        columns = (column.name for column in fields(self) if column.name not in _OTHERS)
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns}, extra=rows_of(self.extra, rows))
 
     def of_type(self, kind: TrialType) -> NDArray[np.intp]:
         """The positions of the trials of one type."""
@@ -279,7 +284,9 @@ def read_trials(path: Path) -> Trials:
         TableError: a column is missing or of another type, or a trial is impossible.
     """
     table = read_columns(path, KIND, REQUIRED, OPTIONAL)
-    return trials_from_columns(path, table, observers_of(path))
+    extra = read_carried(path, {*REQUIRED, *OPTIONAL})
+    named = carried_names(extra.column_names)
+    return trials_from_columns(path, table, extra.rename_columns(list(named.values())), observers_of(path))
 
 
 def observers_of(path: Path) -> Observers | None:
@@ -297,8 +304,16 @@ def observers_of(path: Path) -> Observers | None:
         raise TableError(f"{path}: the metadata's observers should be {listed(Observers)}: {failure}") from failure
 
 
-def trials_from_columns(path: Path, table: pa.Table, observers: Observers | None = None) -> Trials:
+def trials_from_columns(
+    path: Path, table: pa.Table, extra: pa.Table | None = None, observers: Observers | None = None
+) -> Trials:
     """Trials from the columns of a table (of trials, or of outcomes) that was read from ``path``.
+
+    Args:
+        path: the table, for complaints.
+        table: the known columns.
+        extra: the columns that are carried along.
+        observers: who judged.
 
     Raises:
         TableError: a trial is impossible.
@@ -323,6 +338,7 @@ def trials_from_columns(path: Path, table: pa.Table, observers: Observers | None
             session=strings(table.column("session")),
             weight=table.column("weight").to_numpy(),
             response_ms=table.column("response_ms").to_numpy(),
+            extra={} if extra is None else {name: extra.column(name).combine_chunks() for name in extra.column_names},
             observers=observers,
         )
     except TableError as failure:
@@ -360,6 +376,7 @@ def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
         "session": pa.array(trials.session, pa.string()),
         "weight": pa.array(trials.weight, pa.float32(), mask=np.isnan(trials.weight)),
         "response_ms": pa.array(trials.response_ms, pa.float32(), mask=np.isnan(trials.response_ms)),
+        **trials.extra,
     }
 
 

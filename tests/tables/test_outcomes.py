@@ -261,3 +261,13 @@ def test_outcomes_carry_who_judged(
     entry = outcomes_of(replace(trials, observers=observers))
     (read,) = read_outcomes([write(tmp_path / "o.parquet", provenance, entry)])
     assert read.trials.observers is observers
+
+
+def test_outcomes_carry_the_further_columns_of_the_trials(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    extra = {"condition": pa.array(["upright", None, "inverted"]), "age": pa.array([31, 27, None], pa.int64())}
+    trials = replace(trials, extra=extra)
+    entries = [outcomes_of(trials), outcomes_of(trials, "glow")]
+    for read in read_outcomes([write(tmp_path / "o.parquet", provenance, *entries)]):
+        assert dict(read.trials.extra) == extra

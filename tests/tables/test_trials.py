@@ -191,3 +191,59 @@ def test_parts_that_do_not_agree_who_judged_are_refused(tmp_path: Path, trials: 
         write_trials(tmp_path / f"{name}.parquet", part, provenance)
     with pytest.raises(TableError, match="its parts do not agree who judged"):
         read_trials(tmp_path)
+
+
+EXTRA = {
+    "condition": pa.array(["upright", None, "inverted"]),
+    "age": pa.array([31, 27, None], pa.int64()),
+    "pilot": pa.array([True, False, True]),
+    "contrast": pa.array([0.5, 1.0, None]),
+}
+
+
+def test_columns_that_mean_nothing_here_are_kept_with_their_types(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    write_trials(tmp_path / "t.parquet", replace(trials, extra=EXTRA), provenance)
+    read = read_trials(tmp_path / "t.parquet")
+    assert dict(read.extra) == EXTRA
+    for rows in (np.array([2, 0]), np.array([True, False, True]), slice(1, 3)):
+        taken = read.take(rows)
+        kept = np.arange(3)[rows].tolist()
+        assert {name: column.to_pylist() for name, column in taken.extra.items()} == {
+            name: [column[row].as_py() for row in kept] for name, column in EXTRA.items()
+        }
+
+
+def test_columns_of_pandas_and_polars_are_kept(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    write_trials(tmp_path / "t.parquet", trials, provenance)
+    frame = pd.read_parquet(tmp_path / "t.parquet").assign(group=pd.Categorical(["a", "b", "a"]))
+    frame.index = pd.Index([4, 5, 9])
+    frame.to_parquet(tmp_path / "pandas.parquet")
+    assert {name: str(column.type) for name, column in read_trials(tmp_path / "pandas.parquet").extra.items()} == {
+        "group": "string"
+    }
+    pl.read_parquet(tmp_path / "t.parquet").with_columns(group=pl.Series(["a", "b", "a"])).write_parquet(
+        tmp_path / "polars.parquet"
+    )
+    assert read_trials(tmp_path / "polars.parquet").extra["group"].to_pylist() == ["a", "b", "a"]
+
+
+def test_a_column_that_some_parts_lack_is_null_there(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    write_trials(tmp_path / "a.parquet", replace(trials, extra={"age": pa.array([3, 4, 5])}), provenance)
+    write_trials(tmp_path / "b.parquet", replace(trials, trial_id=trials.trial_id + 50), provenance)
+    assert read_trials(tmp_path).extra["age"].to_pylist() == [3, 4, 5, None, None, None]
+    text = replace(trials, trial_id=trials.trial_id + 90, extra={"age": pa.array(["x", "y", "z"])})
+    write_trials(tmp_path / "c.parquet", text, provenance)
+    with pytest.raises(TableError, match=r"its parts hold a column in types that do not fit together: .*age"):
+        read_trials(tmp_path)
+
+
+def test_a_column_named_as_one_of_outcomes_gets_another_name(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    names = ("model", "trial_model", "Distance")
+    extra = {name: pa.array([name] * 3) for name in names}
+    write_trials(tmp_path / "t.parquet", replace(trials, extra=extra), provenance)
+    read = {name: column[0].as_py() for name, column in read_trials(tmp_path / "t.parquet").extra.items()}
+    assert read == {"trial_trial_model": "model", "trial_model": "trial_model", "trial_Distance": "Distance"}
