@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, listed
+from simtool.kinds import Door, explain, kind_of
 
 __all__ = ["Catalog", "CatalogError", "image_id_of", "is_catalog", "parse_catalog", "read_catalog"]
 
@@ -103,9 +104,10 @@ def read_catalog(path: Path) -> Catalog:
         CatalogError: it is none of these, a row is malformed, a number or a path occurs twice.
         OSError: the file cannot be read.
     """
-    if h5py.is_hdf5(path):
-        return _from_hdf5(path)
-    return parse_catalog(path.read_bytes(), str(path))
+    kind = kind_of(path)
+    if kind.damage or kind.what not in Door.CATALOG.takes:
+        raise CatalogError(explain(path, Door.CATALOG))
+    return parse_catalog(path.read_bytes(), str(path)) if kind.text else _from_hdf5(path)
 
 
 def parse_catalog(content: bytes, name: str) -> Catalog:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,13 @@ from simtool.datasets.judgments import Judgments, JudgmentsError
 from simtool.datasets.psiz import Layout, find_documents, layout_of, read_observations, read_sequences
 from simtool.datasets.triplets import read_triplets
 from simtool.errors import listed
+from simtool.kinds import Door, What, explain, kind_of
 
 __all__ = ["Import", "catalogs_in", "detect", "import_judgments", "observations_in"]
 
 _LAYOUTS = {Format.PSIZ_2018: Layout.PSIZ_2018, Format.PSIZ_06: Layout.PSIZ_06}
 _FORMATS = {layout: kind for kind, layout in _LAYOUTS.items()}
+_SEQUENCES = frozenset((What.PSIZ_JSON, What.PSIZ_FOLDER, What.PSIZ_ZIP))
 _CATALOG_SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".hdf5", ".h5"))
 _HDF5_SUFFIXES = frozenset((".hdf5", ".h5"))
 
@@ -79,24 +80,21 @@ def detect(source: Path) -> Format:
     """Tell the format of a source by its content; never ``AUTO``.
 
     Raises:
-        JudgmentsError: it is in no known format.
-        OSError: the file cannot be read.
+        JudgmentsError: it is in no known format; the message says what it is.
+        KindError: it cannot be read at all.
     """
-    if source.is_dir() or zipfile.is_zipfile(source):
+    kind = kind_of(source)
+    if kind.what is What.FOLDER or kind.what is What.EMPTY_FOLDER:
+        raise JudgmentsError(f"{source}: no JSON sequences in it{_suggestion(source)}")
+    if kind.damage or kind.what not in Door.JUDGMENTS.takes:
+        raise JudgmentsError(explain(source, Door.JUDGMENTS))
+    if kind.what in _SEQUENCES:
         return Format.PSIZ_JSON
-    with source.open("rb") as file:
-        start = file.read(1024)
-    if not start:
-        raise JudgmentsError(f"{source}: the file is empty")
-    if h5py.is_hdf5(source):
+    if kind.text is None:
         return _FORMATS[layout_of(source)]
-    if start.startswith(b"PAR1"):
-        raise JudgmentsError(f"{source}: a Parquet file: a table of trials needs no import")
-    if start.startswith((b"PK\x03\x04", b"\x89HDF")):
-        raise JudgmentsError(f"{source}: a damaged or truncated file: get it again")
-    if b"query" not in start.partition(b"\n")[0] and is_catalog(source):
+    if "query" not in kind.keys and is_catalog(source):
         raise JudgmentsError(f"{source}: a catalog of stimuli, not judgments: give it as --catalog")
-    return Format.PSIZ_JSON if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else Format.CSV
+    return Format.CSV
 
 
 def catalogs_in(folder: Path) -> list[Path]:

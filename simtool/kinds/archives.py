@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import struct
 import tarfile
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from simtool.errors import listed
 from simtool.kinds.kind import TRUNCATED, Kind, What
+from simtool.kinds.texts import WHOLE_JSON, text_kind
 
 __all__ = ["Reader", "gzip_kind", "tar_kind", "zip_kind"]
 
@@ -19,14 +22,14 @@ __all__ = ["Reader", "gzip_kind", "tar_kind", "zip_kind"]
 Reader = Callable[[int, int], bytes]
 
 _MEMBERS = 2000
-_DIRECTORY_BYTES = 1 << 21
+_DIRECTORY_BYTES = 1 << 24
 #: Bytes of a gzip file that are unpacked, and the most that they may become.
 _PACKED_BYTES = 1 << 23
 _UNPACKED_BYTES = 1 << 26
 _START = 1 << 16
 
 
-def zip_kind(read: Reader, size: int) -> Kind:
+def zip_kind(path: Path, read: Reader, size: int) -> Kind:
     """What a zip is."""
     try:
         names = _directory(read, size)
@@ -35,7 +38,26 @@ def zip_kind(read: Reader, size: int) -> Kind:
     if names is None:
         found = _by_members(_local_names(read(0, _START)))
         return Kind(found.what, f"{TRUNCATED}: its last part, the list of its members, is missing", keys=found.keys)
-    return _by_members(names)
+    kind = _by_members(names)
+    documents = sorted((name for name in kind.keys if name.endswith(".json")), key=_in_no_sequences)
+    if kind.what is What.ZIP and documents and _is_sequences(path, documents[0]):
+        return Kind(What.PSIZ_ZIP, keys=kind.keys)
+    return kind
+
+
+def _in_no_sequences(name: str) -> bool:
+    return not PurePosixPath(name).parent.name.endswith("_seqs")
+
+
+def _is_sequences(path: Path, name: str) -> bool:
+    """Whether a member of a zip is a document of psiz-datasets; it is unpacked in part."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as member:
+            content = member.read(WHOLE_JSON)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, KeyError, ValueError, OSError):
+        return False
+    kind = text_kind(content[:_START], len(content) <= _START, lambda count: content[:count])
+    return kind is not None and kind.what is What.PSIZ_JSON
 
 
 def _directory(read: Reader, size: int) -> tuple[str, ...] | None:

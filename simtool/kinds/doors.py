@@ -24,10 +24,15 @@ class Door(Enum):
     IMAGES = ("a table of images (Parquet)", _TABLES)
     JUDGMENTS = (
         "judgments that simtool import-trials reads",
-        frozenset((What.CSV, What.PSIZ_JSON, What.PSIZ_OBSERVATIONS, What.PSIZ_FOLDER, What.ZIP)),
+        frozenset(
+            (
+                *(What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_JSON, What.PSIZ_FOLDER, What.PSIZ_ZIP, What.HDF5),
+                *(What.PSIZ_OBSERVATIONS, What.PSIZ_TRIALS, What.PSIZ_DOCKET, What.PSIZ_RATINGS, What.PSIZ_CATALOG),
+            )
+        ),
     )
-    CATALOG = ("a catalog of stimuli", frozenset((What.CSV, What.PSIZ_CATALOG)))
-    ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP)))
+    CATALOG = ("a catalog of stimuli", frozenset((What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_CATALOG, What.HDF5)))
+    ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP, What.PSIZ_ZIP)))
     MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS)))
     PHOTOS = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
@@ -50,7 +55,7 @@ class Door(Enum):
 
 _HEADER = "query,reference_1,...,reference_N,selected_1,...,selected_K"
 _AS_TABLE = "write its vectors as a Parquet file with the columns image_id and embedding (docs/tables.md shows how)"
-_AS_CSV = f"write its judgments as a CSV with the header {_HEADER}, and give that to simtool import-trials"
+_AS_CSV = f"if it holds judgments, write them as a CSV with the header {_HEADER} for simtool import-trials"
 _NETWORK = (
     "embed the images with it, and write the vectors as a Parquet file of image_id and embedding (docs/tables.md)"
 )
@@ -82,13 +87,14 @@ _USES: Mapping[What, str] = {
     What.R_DATA: "write what it holds as CSV or Parquet",
     What.SQLITE: "write what it holds as CSV or Parquet",
     What.CSV: "simtool import-trials takes it if it holds judgments",
-    What.NUMBERS: f"if it holds judgments, {_AS_CSV}",
+    What.NUMBERS: _AS_CSV,
     What.PSIZ_DOCKET: "import the observations that people made of it",
     What.PSIZ_RATINGS: "simtool reads choices among references, not ratings",
-    What.JSON: f"if it holds judgments, {_AS_CSV}",
-    What.JSON_LINES: f"if it holds judgments, {_AS_CSV}",
+    What.JSON: _AS_CSV,
+    What.JSON_LINES: _AS_CSV,
     What.PSIZ_JSON: "simtool import-trials takes it",
     What.PSIZ_FOLDER: "simtool import-trials takes it",
+    What.PSIZ_ZIP: "simtool import-trials takes it",
     What.PSIZ_OBSERVATIONS: "simtool import-trials takes it, with --catalog",
     What.PSIZ_CATALOG: "simtool import-trials takes it as --catalog",
     What.PSIZ_TRIALS: _AS_CSV,
@@ -129,6 +135,7 @@ _AT: Mapping[Door, Mapping[What, str]] = {
         What.CSV: _IMPORT,
         What.PSIZ_JSON: _IMPORT,
         What.PSIZ_FOLDER: _IMPORT,
+        What.PSIZ_ZIP: _IMPORT,
         What.PSIZ_OBSERVATIONS: f"{_IMPORT}, with --catalog",
         What.XLSX: _SHEET,
         What.XLS: _SHEET,
@@ -153,22 +160,18 @@ _AT: Mapping[Door, Mapping[What, str]] = {
     Door.JUDGMENTS: {
         What.PARQUET: "if it is a table of trials, it needs no import: simtool score takes it as --trials",
         What.PARQUET_FOLDER: "if it is a table of trials, it needs no import: simtool score takes it as --trials",
-        What.NUMBERS: f"judgments are a CSV with the header {_HEADER}",
-        What.TEXT: f"judgments are a CSV with the header {_HEADER}",
-        What.CSV: f"the header of judgments is {_HEADER}",
         What.XLSX: "save the sheet as CSV UTF-8, and import that",
         What.XLS: "save the sheet as CSV UTF-8, and import that",
         What.OFFICE: "save the sheet as CSV UTF-8, and import that",
         What.ARROW: f"if it holds judgments, write them as a CSV with the header {_HEADER}",
-        What.NPY: f"{_VECTORS}; judgments are a CSV with the header {_HEADER}",
-        What.NPZ: f"{_VECTORS}; judgments are a CSV with the header {_HEADER}",
+        What.NPY: f"{_VECTORS}, which simtool score takes",
+        What.NPZ: f"{_VECTORS}, which simtool score takes",
     },
     Door.MODEL: {
         What.PARQUET: "if it is a table of embeddings, simtool score takes it as it is",
         What.PARQUET_FOLDER: "if it is a table of embeddings, simtool score takes it as it is",
     },
     Door.ARCHIVE: {What.GZIP: "get the archive again", What.PACKED: "pack it as a tar.gz or a zip"},
-    Door.CATALOG: {What.TEXT: "a catalog is psiz's HDF5, a stimuli.txt, or a CSV of numbers and paths"},
 }
 
 
@@ -189,6 +192,7 @@ def _default(door: Door) -> str:
         Door.IMAGES: "simtool index-images makes one",
         Door.MODEL: "that is a model folder of simtool, or a .keras file with a --recipe",
         Door.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
+        Door.CATALOG: "a catalog is psiz's HDF5, a stimuli.txt, or a CSV of numbers and paths",
     }
     return makers.get(door, "look whether it is the right one")
 

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from simtool.errors import listed
 from simtool.kinds.kind import Kind, What
+from simtool.kinds.texts import WHOLE_JSON, text_kind
 
 __all__ = ["folder_kind"]
 
@@ -38,7 +39,7 @@ def folder_kind(path: Path) -> Kind:
         return Kind(What.PARQUET_FOLDER, keys=tuple(files[:_BELOW]))
     below = list(islice(_below(path, folders, 3), _ENTRIES))
     suffixes = Counter(PurePath(name).suffix.lower() for name in (*files, *below))
-    if any(name.endswith("_seqs") for name in folders) and suffixes[".json"]:
+    if suffixes[".json"] and _holds_sequences(path, files, folders):
         return Kind(What.PSIZ_FOLDER)
     if sum(suffixes[suffix] for suffix in _IMAGES):
         return Kind(What.IMAGE_FOLDER)
@@ -68,6 +69,18 @@ def _by_names(path: Path, files: list[str], folders: list[str]) -> What | None:
     if "checkpoint" in held and any(name.endswith(".index") for name in held):
         return What.CHECKPOINT_FOLDER
     return None
+
+
+def _holds_sequences(path: Path, files: list[str], folders: list[str]) -> bool:
+    """Whether the first JSON of a folder, or of its folders of sequences, is a document of psiz-datasets."""
+    filed = [f"{name}/{file}" for name in folders if name.endswith("_seqs") for file in _listing(path / name)[0]]
+    first = next((name for name in (*filed, *files) if name.endswith(".json")), None)
+    if first is None or not (path / first).is_file():
+        return False
+    with (path / first).open("rb") as opened:
+        content = opened.read(WHOLE_JSON)
+    kind = text_kind(content, len(content) < WHOLE_JSON, lambda count: content[:count])
+    return kind is not None and kind.what is What.PSIZ_JSON
 
 
 def _holds_parquet(files: list[str]) -> bool:

@@ -42,6 +42,7 @@ class What(StrEnum):
     XLSX = "an Excel workbook (.xlsx)"
     XLS = "an old Excel workbook or Word document"
     OFFICE = "an office document"
+    PSIZ_ZIP = "a zip of psiz-datasets"
     ZIP = "a zip archive"
     TAR = "a tar archive"
     TAR_GZ = "a gzipped tar archive"

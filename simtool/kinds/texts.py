@@ -14,13 +14,13 @@ from typing import Any
 from simtool.errors import listed
 from simtool.kinds.kind import TRUNCATED, Kind, Text, What
 
-__all__ = ["text_kind"]
+__all__ = ["WHOLE_JSON", "text_kind"]
 
 #: Reads up to so many bytes from the beginning of a file.
 Rest = Callable[[int], bytes]
 
 #: Bytes of a JSON document that is read whole.
-_WHOLE_JSON = 1 << 24
+WHOLE_JSON = 1 << 25
 _ROWS = 200
 #: Characters of a cell in the first line of a CSV; a longer one is prose.
 _LONGEST_NAME = 120
@@ -102,8 +102,8 @@ def _json_kind(text: str, whole: bool, encoding: str, rest: Rest, written: Text)
     if kind := _lines_kind(text, written):
         return kind
     if not whole:
-        content = rest(_WHOLE_JSON + 1)
-        if len(content) > _WHOLE_JSON:
+        content = rest(WHOLE_JSON + 1)
+        if len(content) > WHOLE_JSON:
             return _large_json(text, written)
         text = codecs.decode(content, encoding, "replace").lstrip("\ufeff").lstrip()
     try:

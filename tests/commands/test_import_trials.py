@@ -103,7 +103,7 @@ def test_a_catalog_that_a_csv_does_not_need_is_told(simtool: Simtool, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (["absent.csv"], 1, "absent.csv: No such file or directory"),
+        (["absent.csv"], 1, "absent.csv: no such file or folder"),
         (["obs.hdf5"], 1, "say which images they are with --catalog"),
         (["obs.hdf5", "--catalog", "t.csv"], 1, "t.csv: not a catalog of stimuli"),
         (["t.csv", "--images", "t.csv"], 1, "t.csv: this is a CSV"),

@@ -109,7 +109,7 @@ def test_a_malformed_hdf5_catalog_is_refused(tmp_path: Path, datasets: dict[str,
 def test_a_truncated_hdf5_catalog_is_refused(tmp_path: Path) -> None:
     path = write_hdf5_catalog(tmp_path / "catalog.hdf5")
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(CatalogError, match="damaged"):
+    with pytest.raises(CatalogError, match="an HDF5 file, but truncated"):
         read_catalog(path)
 
 

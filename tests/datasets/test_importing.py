@@ -7,6 +7,7 @@ import pytest
 from simtool.datasets.formats import Format
 from simtool.datasets.importing import catalogs_in, detect, import_judgments, observations_in
 from simtool.datasets.judgments import JudgmentsError
+from simtool.kinds import KindError
 from tests.studies import (
     Judgment,
     plain,
@@ -80,10 +81,10 @@ def test_a_folder_of_other_things_says_what_could_be_imported_from_it(tmp_path: 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "the file is empty"),
-        (b"PAR1....PAR1", "a Parquet file: a table of trials needs no import"),
-        (b"PK\x03\x04 cut off", "a damaged or truncated file"),
-        (b"\x89PNG\r\n\x1a\n\0\xff", "neither a known format of judgments nor a CSV in UTF-8"),
+        (b"", "this is an empty file"),
+        (b"PAR1\0\0\0\0PAR1", "if it is a table of trials, it needs no import"),
+        (b"PK\x03\x04 cut off", "this is a zip archive, but truncated"),
+        (b"\x89PNG\r\n\x1a\n\0\xff", "an image \\(PNG\\), not judgments"),
         (b"id_1based,filepath\n1,a.jpg\n", "a catalog of stimuli, not judgments: give it as --catalog"),
         (b"some text\n", "the header should be query,reference_1"),
     ],
@@ -95,8 +96,8 @@ def test_what_is_no_judgments_is_refused(tmp_path: Path, content: bytes, complai
         import_judgments(path)
 
 
-def test_a_missing_file_is_the_systems_complaint(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KindError, match=r"absent\.csv: no such file or folder"):
         import_judgments(tmp_path / "absent.csv")
 
 
