@@ -239,8 +239,23 @@ def _origins(choice: str) -> list[Path | Folder]:
 
 
 def _is_file(choice: str) -> bool:
-    """Whether the model is a file from elsewhere, and not a model folder."""
-    return choice.endswith(".keras") and not Path(choice).is_dir()
+    """Whether the model is a Keras file, and not a model folder; told by its content.
+
+    Raises:
+        ModelError: it is neither of them, nor ``pixels``; the message says what it is.
+    """
+    from simtool.kinds import Door, KindError, What, explain, kind_of
+    from simtool.models.errors import ModelError
+
+    if choice == PIXELS:
+        return False
+    try:
+        kind = kind_of(Path(choice))
+    except KindError as failure:
+        raise ModelError(f"{failure}; --model takes {PIXELS}, a model folder or a .keras file") from failure
+    if kind.damage or kind.what not in Door.MODEL.takes:
+        raise ModelError(explain(Path(choice), Door.MODEL))
+    return kind.what is What.KERAS
 
 
 def _model(choice: str, components: int | None, of_pixels: dict[str, Any], trust_code: bool) -> Model:

@@ -34,6 +34,7 @@ class Door(Enum):
     CATALOG = ("a catalog of stimuli", frozenset((What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_CATALOG, What.HDF5)))
     ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP, What.PSIZ_ZIP)))
     MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS)))
+    MODEL_FOLDER = ("a model folder of simtool", frozenset((What.MODEL_FOLDER,)))
     PHOTOS = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
 
@@ -190,7 +191,8 @@ def _default(door: Door) -> str:
         Door.TRIALS: "simtool import-trials makes one",
         Door.OUTCOMES: "simtool score makes one",
         Door.IMAGES: "simtool index-images makes one",
-        Door.MODEL: "that is a model folder of simtool, or a .keras file with a --recipe",
+        Door.MODEL: "that is a folder with a model.json, as fit-pca and the trainings write it, or a .keras file",
+        Door.MODEL_FOLDER: "that is a folder with a model.json, as fit-pca and the trainings write it",
         Door.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
         Door.CATALOG: "a catalog is psiz's HDF5, a stimuli.txt, or a CSV of numbers and paths",
     }

@@ -113,7 +113,7 @@ def _file_kind(path: Path, file: BinaryIO) -> Kind:
     if start.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08")):
         return zip_kind(path, read, size)
     if start.startswith(b"\x1f\x8b"):
-        return gzip_kind(path, read, size)
+        return gzip_kind(read, size)
     if any(start.startswith(b"\x89HDF\r\n\x1a\n", place) for place in (0, 512, 1024, 2048, 4096, 8192)):
         return hdf5_kind(path)
     return (

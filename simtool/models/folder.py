@@ -18,6 +18,7 @@ from typing import Any
 
 from simtool.errors import listed
 from simtool.images.recipes import Recipe, RecipeError
+from simtool.kinds import Door, explain
 from simtool.models.errors import ModelError
 from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.description import Description
@@ -169,11 +170,11 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder")
+        raise ModelError(explain(folder, Door.MODEL_FOLDER))
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as failure:
-        raise ModelError(f"{folder}: not a model folder, it has no {MANIFEST}") from failure
+        raise ModelError(explain(folder, Door.MODEL_FOLDER)) from failure
     except (ValueError, RecursionError) as failure:
         raise ModelError(f"{path}: damaged: {failure}") from failure
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):

@@ -305,7 +305,7 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--model", "pixel"), "pixel: no such model folder"),
+        (("--model", "pixel"), "pixel: no such file or folder; --model takes pixels, a model folder or a .keras file"),
         (("--model", "pixels", "--layer", "final"), "pixels have no layer final"),
         (("--model", "pixels", "--components", "3"), "pixels: it has no components"),
         (("--model", "pixels", "--recipe", "coffee"), "no recipe is called coffee"),

@@ -98,9 +98,9 @@ def test_a_damaged_manifest_is_an_error(tmp_path: Path, content: str) -> None:
 
 
 def test_what_is_no_model_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such model folder"):
+    with pytest.raises(ModelError, match="no such file or folder"):
         load_model(tmp_path / "absent")
-    with pytest.raises(ModelError, match=r"not a model folder, it has no model\.json"):
+    with pytest.raises(ModelError, match=r"not a model folder of simtool; that is a folder with a model\.json"):
         load_model(tmp_path)
 
 
