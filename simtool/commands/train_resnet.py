@@ -124,7 +124,7 @@ def train_resnet(
         run.read(images, f"{len(table):,} images")
         classes = Classes(table)
         holdout = hold_out(table, plan.validation, settings.seed)
-        check_classes(classes, holdout)
+        check_classes(classes, holdout, least=2)
         if dry_run:
             _describe(plan, classes, holdout, as_json)
             return
@@ -218,7 +218,12 @@ def _train(
     pixels, holdout = decoded(images, table, holdout, config.decoded, "nearest", skip_bad, scratch)
     data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
     check_even(data.batch_size, devices)
-    configuration = {"model": config.to_json(), "classes": list(classes.names), "validation": plan.validation}
+    configuration = {
+        "model": config.to_json(),
+        "classes": list(classes.names),
+        "validation": plan.validation,
+        **({"scaled": True} if config.scaled else {}),
+    }
     run_training(
         run,
         out,

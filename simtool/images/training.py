@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.console import Progress
+from simtool.errors import listed
 from simtool.images.decoding import ImageError
 from simtool.images.holdout import Holdout
 from simtool.images.pipeline import BadImage, stream
@@ -167,12 +168,22 @@ class TrainingImages:
         return images if self._labels is None else {**images, "label": self._labels[rows]}
 
 
-def check_classes(classes: Classes, holdout: Holdout) -> None:
-    """Refuse classes that cannot be learned: those without a photograph to train on.
+def check_classes(classes: Classes, holdout: Holdout, least: int = 1) -> None:
+    """Refuse classes that cannot be learned: too few of them, or some without an image to train on.
+
+    Args:
+        classes: of the images.
+        holdout: which images are trained on.
+        least: how many classes there have to be.
 
     Raises:
-        ImageError: names the first few.
+        ImageError: says what is missing.
     """
+    if len(classes.names) < least:
+        raise ImageError(
+            f"all images are of one class, {listed(classes.names)}: there is nothing to tell apart; "
+            "index-images takes each folder of images for a class"
+        )
     present = np.bincount(classes.labels[holdout.train], minlength=len(classes.names)) > 0
     if not present.all():
         absent = [name for name, there in zip(classes.names, present, strict=True) if not there]

@@ -151,3 +151,11 @@ def test_photographs_without_a_class_are_refused(simtool: Simtool, tmp_path: Pat
     ran = simtool("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL)
     assert ran.code == 1
     assert "3 of 3 images have no class, the first is bird-0" in ran.err
+
+
+def test_photographs_of_one_class_are_refused(simtool: Simtool, tmp_path: Path) -> None:
+    write_table(tmp_path, 4, class_id=[5] * 4, class_name=["images"] * 4)
+    ran = simtool("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL)
+    assert ran.code == 1
+    assert "all images are of one class, images: there is nothing to tell apart" in " ".join(ran.err.split())
+    assert not (tmp_path / "resnet").exists()

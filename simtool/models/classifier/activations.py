@@ -6,13 +6,16 @@ import difflib
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool import console
 from simtool.errors import listed
 from simtool.models.batches import whole_batches
+from simtool.models.classifier.graph import SEPARATOR, Call, calls
 from simtool.models.errors import ModelError
 from simtool.models.interface import Model, Output
 from simtool.tensorflow import load_tensorflow
@@ -33,7 +36,9 @@ _Graph = Callable[[NDArray[np.float32]], Sequence[Any]]
 class Activations(Model):
     """A network whose layers can be embedded: those that have a name here, and any other by its name in the network.
 
-    Of a map of activations the mean over its pixels is taken; ``NAME:flat`` keeps it whole.
+    A layer within a network that is itself a layer is ``NETWORK/LAYER``. Of a map of activations the mean over its
+    pixels is taken; ``NAME:flat`` keeps it whole. Of a layer that is called several times, the call nearest to the
+    output is taken.
 
     Attributes:
         name: of the network, for reports.
@@ -71,8 +76,42 @@ class Activations(Model):
                 result[where] = vectors.numpy()[: where.stop - where.start]
         return results
 
+    @cached_property
+    def _calls(self) -> Mapping[str, Call]:
+        return calls(self.network)
+
+    @cached_property
+    def _full_names(self) -> dict[str, str]:
+        """Of the layers that were asked for by a part of their name."""
+        return {}
+
+    @cached_property
+    def _tensors(self) -> dict[str, Any]:
+        """The activations that were looked up, by the full name of their layer."""
+        return {}
+
     def _named(self, layer: str | None) -> str:
-        return layer or next(iter(self.named))
+        """The full name of a layer; a name that is found within one nested network alone is completed."""
+        if layer is None:
+            return next(iter(self.named))
+        name = layer.removesuffix(_FLAT)
+        if layer in self.named or name in self._calls:
+            return layer
+        if name not in self._full_names:
+            self._full_names[name] = self._completed(name)
+        return self._full_names[name] + layer[len(name) :]
+
+    def _completed(self, name: str) -> str:
+        found = [full for full in self._calls if full.endswith(SEPARATOR + name)]
+        if len(found) == 1:
+            console.note(f"layer {name} of {self.name} is {found[0]}")
+            return found[0]
+        if found:
+            raise ModelError(f"{self.name} has {len(found)} layers {name}: name one of {listed(found, 6)}")
+        near = difflib.get_close_matches(name, self._calls, n=6, cutoff=0.3) or list(self._calls)[-6:]
+        raise ModelError(
+            f"{self.name} has no layer {name}; it has {', '.join(self.named)}, and layers such as {listed(near, 6)}"
+        )
 
     def _graph(self, names: tuple[str, ...]) -> _Graph:
         """The graph of some layers, made once."""
@@ -93,21 +132,16 @@ class Activations(Model):
         return graph
 
     def _tensor(self, layer: str) -> Any:
-        """Where in the network the activations of a layer are."""
+        """Where in the network the activations of a layer are, by its full name."""
         if layer in self.named:
             return self.named[layer]
         name = layer.removesuffix(_FLAT)
-        layers = {one.name: one for one in self.network.layers}
-        if name not in layers:
-            near = difflib.get_close_matches(name, layers, n=6, cutoff=0.3) or list(layers)[-6:]
-            raise ModelError(
-                f"{self.name} has no layer {layer}; it has {', '.join(self.named)}, "
-                f"and layers such as {listed(near, 6)}"
-            )
-        output = layers[name].output
-        if isinstance(output, list | tuple | dict) or len(output.shape) < 2 or None in output.shape[1:]:
-            raise ModelError(f"layer {name} of {self.name} gives no vector")
-        return output
+        if name not in self._tensors:
+            outputs = self._calls[name].outputs
+            if len(outputs) > 1 or len(outputs[0].shape) < 2 or None in outputs[0].shape[1:]:
+                raise ModelError(f"layer {name} of {self.name} gives no vector")
+            self._tensors[name] = outputs[0]
+        return self._tensors[name]
 
 
 def _vector(activations: Any, whole: bool) -> Any:

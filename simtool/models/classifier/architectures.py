@@ -24,6 +24,11 @@ class Architecture:
     recipe: str
     least: int = 32
 
+    @property
+    def scaled(self) -> bool:
+        """Whether its ImageNet weights expect colors that Keras scales once more than in the network without them."""
+        return self.name.startswith("EfficientNetB")
+
 
 _FAMILIES: dict[tuple[str, int], tuple[str, ...]] = {
     ("caffe", 32): ("ResNet50", "ResNet101", "ResNet152", "VGG16", "VGG19"),

@@ -60,6 +60,11 @@ class ClassifierConfig:
                 raise ModelError(f"{name} is from {low:g} to {high:g}, not {getattr(self, name)}")
 
     @property
+    def scaled(self) -> bool:
+        """Whether the network scales colors as ImageNet's weights want it, and one from scratch does not."""
+        return self.pretrained and named_architecture(self.architecture).scaled
+
+    @property
     def preparation(self) -> Recipe:
         """What a photograph goes through before the network sees it."""
         return named_recipe(self.recipe).adjusted(self.size)

@@ -1,29 +1,41 @@
-"""A network that somebody saved as a ``.keras`` file, embedded as it is."""
+"""A network that somebody saved as a ``.keras`` file, embedded as it is.
+
+The older ``.h5`` files are not read: they can hold code that runs unasked.
+"""
 
 from __future__ import annotations
 
+import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from simtool import console
+from simtool.errors import listed
 from simtool.images.recipes import Recipe
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
+from simtool.models.classifier.graph import Call, calls, dense_head
 from simtool.models.errors import ModelError
 from simtool.tables.provenance import sha256_of
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["SUFFIX", "KerasFile", "load_keras_file"]
+__all__ = ["KerasFile", "load_keras_file"]
 
-#: How the name of such a file ends. The older ``.h5`` files are not read: they can hold code that runs unasked.
-SUFFIX = ".keras"
+_METADATA, _CONFIG = "metadata.json", "config.json"
+#: Bytes of text in such a file, and how many times its size a part of it may grow to when it is unpacked.
+_LARGEST_TEXT, _MOST_GROWTH = 64 << 20, 100
+#: Characters of a complaint.
+_LONGEST = 200
 
 
 class KerasFile(Activations):
     """A network from elsewhere.
 
-    ``final`` is its output, ``penultimate`` what its last dense layer sees, and ``logits`` what that layer gives before
-    its softmax.
+    ``final`` is its output. Where that comes from a dense layer, ``penultimate`` is what the layer sees, and ``logits``
+    what it gives before its activation; the default is ``penultimate`` there, and ``final`` of any other network.
 
     Args:
         name: of the network, for reports.
@@ -38,18 +50,35 @@ class KerasFile(Activations):
 
     @cached_property
     def named(self) -> Mapping[str, Any]:
-        """``penultimate`` and ``logits`` where there is a dense layer, and ``final``. See :class:`Activations`."""
-        import keras
-
+        """``penultimate`` and ``logits`` where a dense layer is its head, and ``final``. See :class:`Activations`."""
         final = {FINAL: self.network.outputs[0]}
-        dense = [layer for layer in self.network.layers if isinstance(layer, keras.layers.Dense)]
-        if not dense:
+        head = dense_head(self.network)
+        if head is None:
             return final
-        last = dense[-1]
-        linear = keras.layers.Dense(last.units, use_bias=last.use_bias, dtype="float32", name=LOGITS)
-        logits = linear(last.input)
-        linear.set_weights(last.get_weights())
-        return {PENULTIMATE: last.input, LOGITS: logits, **final}
+        (penultimate,) = head.inputs
+        return {PENULTIMATE: penultimate, LOGITS: _logits(head, penultimate), **final}
+
+
+def _logits(head: Call, values: Any) -> Any:
+    """What a dense layer makes of its inputs without its activation.
+
+    The layer itself computes it, since its weights may be quantised, or have others (LoRA) added to them.
+    """
+    import keras
+
+    dense = head.layer
+    if dense.activation is keras.activations.linear:
+        return head.outputs[0]
+
+    class Linear(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            activation, dense.activation = dense.activation, keras.activations.linear
+            try:
+                return dense.quantized_call(inputs) if dense.quantization_mode else dense.call(inputs)
+            finally:
+                dense.activation = activation
+
+    return Linear(name=LOGITS, dtype="float32")(values)
 
 
 def load_keras_file(path: Path, recipe: Recipe, size: int | None = None, trust: bool = False) -> KerasFile:
@@ -66,18 +95,50 @@ def load_keras_file(path: Path, recipe: Recipe, size: int | None = None, trust: 
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
+    version = _written_by(path)
     load_tensorflow()
     import keras
 
     try:
         network = keras.models.load_model(path, compile=False, safe_mode=not trust)
     except Exception as failure:  # whatever a file from elsewhere makes Keras raise
-        raise ModelError(f"{path}: Keras cannot load it: {_reason(failure, trust)}") from failure
+        raise ModelError(f"{path}: Keras cannot load it: {_reason(failure, version, trust)}") from failure
     expected = _sides(path, network)
     sides = tuple(size or recipe.shape[0] if side is None else side for side in expected)
     if sides[0] != sides[1] or (size and sides[0] != size):
         raise ModelError(f"{path}: the network expects {expected[0]} by {expected[1]} pixels, not {size or 'a square'}")
+    if recipe.colors and (scaling := _scaling(network)):
+        console.note(
+            f"{path}: the network scales colors itself (layer {listed(scaling)}), and the recipe {recipe.name} does so "
+            "before it; --recipe bytes gives it the bytes of the image, from 0 to 255"
+        )
     return KerasFile(path.stem, network, recipe.adjusted(sides[0]), sha256_of(path))
+
+
+def _written_by(path: Path) -> str:
+    """The version of Keras that wrote a file, from its own words.
+
+    Raises:
+        ModelError: it is no ``.keras`` file, or a part of it grows to a size that no network has when it is unpacked.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = {part.filename: part for part in archive.infolist()}
+            if lacking := sorted({_METADATA, _CONFIG} - parts.keys()):
+                raise ModelError(f"{path}: not a .keras file of Keras, it lacks {listed(lacking)}")
+            for name, part in parts.items():
+                if part.file_size > _LARGEST_TEXT and (
+                    name in (_METADATA, _CONFIG) or part.file_size > _MOST_GROWTH * part.compress_size
+                ):
+                    raise ModelError(
+                        f"{path}: {name} in it has {part.file_size:,} bytes, too many to be one of Keras's"
+                    )
+            metadata = json.loads(archive.read(_METADATA))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as failure:
+        # RuntimeError: encrypted, or nested too deeply.
+        raise ModelError(f"{path}: not a .keras file, or a damaged one: {_brief(failure)}") from failure
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else "of unknown version"
 
 
 def _sides(path: Path, network: Any) -> tuple[int | None, int | None]:
@@ -90,9 +151,36 @@ def _sides(path: Path, network: Any) -> tuple[int | None, int | None]:
     return inputs[0][:2]
 
 
-def _reason(failure: Exception, trust: bool) -> str:
-    """The first sentence of a complaint of Keras, and what to do about code."""
-    text = str(failure).strip()
+def _scaling(network: Any) -> list[str]:
+    """The names of the layers that scale colors, before any layer with trained weights."""
+    import keras
+
+    found = []
+    for call in calls(network).values():
+        if isinstance(call.layer, keras.layers.Rescaling | keras.layers.Normalization):
+            found.append(call.name)
+        elif getattr(call.layer, "weights", None):
+            break
+    return found
+
+
+def _reason(failure: Exception, version: str, trust: bool) -> str:
+    """The first sentence of a complaint of Keras, and what to do about code and about old files."""
+    import keras
+
+    text = str(failure)
     if not trust and "safe" in text and "Lambda" in text:
         return "it holds code of its own; --trust-code runs it, if you trust where it comes from"
-    return (text.splitlines() or [type(failure).__name__])[0]
+    if version.startswith("2."):
+        return (
+            f"Keras {version} wrote it, and Keras {keras.__version__} here reads few networks of Keras 2; "
+            "build the network in Keras 3, load its weights there, and save it again"
+        )
+    return _brief(failure)
+
+
+def _brief(failure: Exception) -> str:
+    """The first line of a complaint, without the whole configuration of a layer, which Keras may add."""
+    text = next(iter(str(failure).strip().splitlines()), "") or type(failure).__name__
+    text = text.split(" Full object config")[0].split(" config={")[0]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

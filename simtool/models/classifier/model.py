@@ -20,6 +20,8 @@ from simtool.tables.provenance import Provenance
 __all__ = ["Classifier"]
 
 _WEIGHTS = "weights.npz"
+#: The setting that says that colors are scaled as ImageNet's weights want it.
+_SCALED = "scaled"
 
 
 class Classifier(Activations, TrainedModel):
@@ -65,7 +67,11 @@ class Classifier(Activations, TrainedModel):
             weights=(_WEIGHTS,),
             provenance=provenance,
             layers=self.layers,
-            settings={"config": self.config.to_json(), "classes": list(self.classes)},
+            settings={
+                "config": self.config.to_json(),
+                "classes": list(self.classes),
+                **({_SCALED: True} if self.config.scaled else {}),
+            },
         )
         self.weights = manifest.digest
 
@@ -76,6 +82,11 @@ class Classifier(Activations, TrainedModel):
         classes = manifest.settings.get("classes")
         if not isinstance(classes, list) or not classes:
             raise ModelError(f"{folder}: the manifest of a classifier names its classes, not {classes}")
+        if config.scaled and not manifest.settings.get(_SCALED):
+            raise ModelError(
+                f"{folder}: an older simtool trained this {config.architecture}, without the scaling of colors that "
+                "ImageNet's weights expect; train it again"
+            )
         network = build(config, len(classes))
         try:
             assign_arrays(network, read_arrays(folder / _WEIGHTS))

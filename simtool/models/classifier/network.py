@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import listed
@@ -24,6 +25,10 @@ HEAD = "predictions"
 _PARTS = 5
 #: The network that is none of ``keras.applications``.
 _SMALL = "ResNet20"
+#: Of ImageNet's red, green and blue. The weights of EfficientNetB0 to B7 expect colors that are divided by the root of
+#: them once more after their normalization, for which Keras adds a layer to the network that has ImageNet's weights.
+#: Here, the variance that the normalization divides by the root of is multiplied by them, which is the same.
+_DEVIATIONS = (0.229, 0.224, 0.225)
 
 
 def build(config: ClassifierConfig, classes: int) -> Any:
@@ -71,10 +76,36 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
         ) from failure
     if weights is not None:
         _load(source, weights, config)
+    _take_over(network, source, config)
+
+
+def _take_over(network: Any, source: Any, config: ClassifierConfig) -> None:
+    """Give a network the weights of another without its last layer.
+
+    Raises:
+        ModelError: the other one is built otherwise.
+    """
     # Side by side: names that Keras gives itself differ from one building to the next.
-    for target, layer in zip(network.layers, source.layers, strict=False):
-        if layer.weights:
-            target.set_weights(layer.get_weights())
+    targets, layers = (
+        [layer for layer in one.layers if layer.weights and layer.name != HEAD] for one in (network, source)
+    )
+    if [type(layer) for layer in targets] != [type(layer) for layer in layers]:
+        raise ModelError(
+            f"this version of Keras builds {config.architecture} in two ways, with and without its weights"
+        )
+    for target, layer in zip(targets, layers, strict=True):
+        target.set_weights(layer.get_weights())
+    if config.scaled:
+        normalization = next(layer for layer in targets if type(layer).__name__ == "Normalization")
+        normalization.adapt_variance.assign(normalization.adapt_variance * np.array(_DEVIATIONS, np.float32))
+    _settle(network)
+
+
+def _settle(network: Any) -> None:
+    """Let layers take note of new weights, where they compute with something that is made of them."""
+    for layer in network.layers:
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def _backbone(config: ClassifierConfig, published: bool = False) -> Any:
@@ -132,6 +163,7 @@ def assign_arrays(network: Any, arrays: Iterable[tuple[str, NDArray[Any]]]) -> N
         weight.assign(array)
     if missing:
         raise ModelError(f"the weights of {network.name} lack {listed(sorted(missing))}")
+    _settle(network)
 
 
 def _named(network: Any) -> dict[str, Any]:

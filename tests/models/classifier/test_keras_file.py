@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,117 @@ def test_its_layers_are_what_the_network_computes(tmp_path: Path, images: NDArra
     assert loaded.output("seen:flat").shape == (6, 6, 5)
 
 
+def test_a_network_without_its_top_has_its_output_as_default(tmp_path: Path, images: NDArray[np.float32]) -> None:
+    """The dense layers in it are gates (squeeze-and-excitation), and no head."""
+    import keras
+
+    image = keras.Input((8, 8, 3))
+    seen = keras.layers.Conv2D(6, 3)(image)
+    gate = keras.layers.Dense(2, activation="relu")(keras.layers.GlobalAveragePooling2D()(seen))
+    gate = keras.layers.Reshape((1, 1, 6))(keras.layers.Dense(6, activation="sigmoid")(gate))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Multiply()([seen, gate]))
+    network = keras.Model(image, features)
+    network.save(tmp_path / "features.keras")
+    loaded = load_keras_file(tmp_path / "features.keras", RECIPE)
+    assert loaded.layers == ("final",)
+    np.testing.assert_allclose(loaded.embed(images), network(images).numpy(), atol=1e-6)
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Any:
+    """A network two of whose layers are networks, one of them within the other."""
+    import keras
+
+    def stage(name: str, channels: int) -> Any:
+        layers = [keras.layers.Conv2D(channels, 3, name="conv"), keras.layers.ReLU(name=f"{name}_out")]
+        return keras.Sequential([keras.Input((None, None, 3 if name == "stem" else 4)), *layers], name=name)
+
+    image = keras.Input((None, None, 3))
+    backbone = keras.Model(image, stage("body", 5)(stage("stem", 4)(image)), name="backbone")
+    picture = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone(picture, training=False))
+    top = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4), keras.layers.Softmax()], name="top")
+    network = keras.Model(picture, top(pooled))
+    network.save(tmp_path / "nested.keras")
+    return network
+
+
+def test_layers_of_nested_networks_have_names(
+    nested: Any, tmp_path: Path, images: NDArray[np.float32], capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_keras_file(tmp_path / "nested.keras", RECIPE)
+    body = nested.get_layer("backbone")(images).numpy()
+    for name in ("backbone", "backbone/body", "backbone/body/body_out"):
+        np.testing.assert_allclose(loaded.embed(images, f"{name}:flat"), body.reshape(5, -1), atol=1e-6)
+    assert loaded.output("backbone/stem/conv:flat").shape == (6, 6, 4)
+    stem = np.maximum(loaded.embed(images, "backbone/stem/conv:flat"), 0)
+    np.testing.assert_allclose(loaded.embed(images, "stem_out:flat"), stem, atol=1e-6)
+    assert loaded.output("stem_out").name == "nested backbone/stem/stem_out"
+    assert capsys.readouterr().err == "layer stem_out of nested is backbone/stem/stem_out\n"
+    with pytest.raises(ModelError, match="2 layers conv: name one of backbone/stem/conv, backbone/body/conv"):
+        loaded.output("conv")
+
+
+def test_a_head_may_be_within_a_nested_network(nested: Any, tmp_path: Path, images: NDArray[np.float32]) -> None:
+    loaded = load_keras_file(tmp_path / "nested.keras", RECIPE)
+    penultimate, logits, final = loaded.embed_layers(images, loaded.layers)
+    np.testing.assert_allclose(penultimate, loaded.embed(images, "backbone"), atol=1e-6)
+    odds = np.exp(logits)
+    np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), final, atol=1e-6)
+    np.testing.assert_allclose(final, nested(images).numpy(), atol=1e-6)
+
+
+def test_of_a_layer_that_is_called_twice_the_call_before_the_output_is_taken(
+    tmp_path: Path, images: NDArray[np.float32]
+) -> None:
+    import keras
+
+    image = keras.Input((8, 8, 3))
+    shared = keras.layers.Dense(3, activation="relu", name="shared")
+    first = shared(keras.layers.GlobalAveragePooling2D()(image))
+    network = keras.Model(image, shared(first))
+    network.save(tmp_path / "twice.keras")
+    loaded = load_keras_file(tmp_path / "twice.keras", RECIPE)
+    penultimate, logits, final = loaded.embed_layers(images, loaded.layers)
+    np.testing.assert_allclose(penultimate, keras.Model(image, first)(images).numpy(), atol=1e-6)
+    np.testing.assert_allclose(np.maximum(logits, 0), final, atol=1e-6)
+    np.testing.assert_allclose(loaded.embed(images, "shared"), network(images).numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("change", ["int8", "int4", "float8", "lora"])
+def test_logits_are_those_of_a_layer_with_other_weights(
+    tmp_path: Path, images: NDArray[np.float32], change: str
+) -> None:
+    """Weights that are quantised, or have others of low rank added to them."""
+    network = saved(tmp_path / "plain.keras")
+    head = network.get_layer("species")
+    if change == "lora":
+        head.enable_lora(2)
+        head.lora_kernel_b.assign(np.ones(head.lora_kernel_b.shape))
+    else:
+        head.quantize(change)
+    network.save(tmp_path / "other.keras")
+    loaded = load_keras_file(tmp_path / "other.keras", RECIPE)
+    _, logits, final = loaded.embed_layers(images, loaded.layers)
+    odds = np.exp(logits)
+    np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), final, atol=1e-6)
+    np.testing.assert_allclose(final, network(images).numpy(), atol=1e-5)
+
+
+def test_colors_that_are_scaled_twice_get_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import keras
+
+    saved(tmp_path / "birds.keras", 8, keras.layers.Rescaling(2.0))
+    load_keras_file(tmp_path / "birds.keras", RECIPE)
+    assert capsys.readouterr().err == ""
+    layers = [keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255, name="scale"), keras.layers.Conv2D(2, 3)]
+    keras.Sequential(layers).save(tmp_path / "scaled.keras")
+    load_keras_file(tmp_path / "scaled.keras", named_recipe("bytes"))
+    assert capsys.readouterr().err == ""
+    load_keras_file(tmp_path / "scaled.keras", RECIPE)
+    assert "scales colors itself (layer scale), and the recipe symmetric does so" in capsys.readouterr().err
+
+
 def test_a_network_of_any_size_sees_the_size_that_is_asked_for(tmp_path: Path) -> None:
     saved(tmp_path / "birds.keras", None)
     assert load_keras_file(tmp_path / "birds.keras", RECIPE, 20).recipe.shape == (20, 20, 3)
@@ -96,10 +210,62 @@ def test_what_does_not_take_photographs_is_refused(
 
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.keras").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match=r"broken\.keras: Keras cannot load it"):
+    with pytest.raises(
+        ModelError, match=r"broken\.keras: not a \.keras file, or a damaged one: File is not a zip file"
+    ):
         load_keras_file(tmp_path / "broken.keras", RECIPE)
     with pytest.raises(ModelError, match="no such file"):
         load_keras_file(tmp_path / "absent.keras", RECIPE)
+
+
+OLD = {
+    "module": "keras.src.engine.functional",
+    "class_name": "Functional",
+    "config": {"name": "model", "layers": [{"name": f"layer_{number}"} for number in range(100)]},
+}
+
+
+@pytest.mark.parametrize(
+    ("parts", "complaint"),
+    [
+        ({"readme.txt": "a zip file"}, "not a .keras file of Keras, it lacks config.json, metadata.json"),
+        ({"metadata.json": "{", "config.json": "{}"}, "a damaged one: Expecting property name"),
+        ({"metadata.json": "[" * 100_000, "config.json": "{}"}, "a damaged one: maximum recursion depth"),
+        ({"metadata.json": "3", "config.json": "{"}, "Keras cannot load it: "),
+        ({"metadata.json": "{}", "config.json": "[" * 100_000}, "Keras cannot load it: maximum recursion depth"),
+        ({"metadata.json": "{}", "config.json": json.dumps(OLD)}, "Keras cannot load it: Could not deserialize class"),
+        (
+            {"metadata.json": '{"keras_version": "2.15.0"}', "config.json": json.dumps(OLD)},
+            "Keras 2.15.0 wrote it, and Keras 3",
+        ),
+        ({"metadata.json": "{}", "config.json": " " * (65 << 20)}, "config.json in it has 68,157,440 bytes"),
+        (
+            {"metadata.json": "{}", "config.json": "{}", "model.weights.h5": "\0" * (65 << 20)},
+            "model.weights.h5 in it has 68,157,440 bytes",
+        ),
+    ],
+)
+def test_a_file_from_elsewhere_that_is_damaged_or_old_gets_a_line(
+    tmp_path: Path, parts: dict[str, str], complaint: str
+) -> None:
+    path = tmp_path / "other.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelError, match=re.escape(complaint)) as refused:
+        load_keras_file(path, RECIPE)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400 + len(str(path))
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
+def test_a_truncated_file_gets_a_line(tmp_path: Path, kept: float) -> None:
+    path = tmp_path / "birds.keras"
+    saved(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(ModelError, match=r"not a \.keras file, or a damaged one"):
+        load_keras_file(path, RECIPE)
 
 
 def test_an_unknown_layer_is_named(tmp_path: Path) -> None:

@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 
 from simtool.models.classifier.config import ClassifierConfig
+from simtool.models.classifier.model import Classifier
 from simtool.models.classifier.network import HEAD, build, count_parameters, load_backbone, rate_multipliers, to_arrays
 from simtool.models.classifier.presets import PRESETS
 from simtool.models.errors import ModelError
+from simtool.models.folder import write_manifest
+from simtool.models.registry import load_model
+from simtool.tables.provenance import Provenance
+from simtool.tensorflow import load_tensorflow
 
 
 @pytest.mark.slow
@@ -73,6 +78,45 @@ def test_weights_of_another_architecture_are_refused(small: ClassifierConfig, ne
     assert "\n" not in str(refused.value)
     with pytest.raises(ModelError, match="no such file"):
         load_backbone(network, small, tmp_path / "absent.weights.h5")
+
+
+@pytest.mark.slow
+def test_features_are_those_of_keras_with_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """This network scales colors itself, and Keras builds it in two ways, with and without ImageNet's weights."""
+    load_tensorflow()
+    import keras
+
+    options: dict[str, Any] = {"include_top": False, "input_shape": (64, 64, 3), "pooling": "avg"}
+    plain = keras.applications.EfficientNetB0(weights=None, **options)
+    file = tmp_path / "notop.weights.h5"
+    for layer in plain.layers:
+        if type(layer).__name__ == "Normalization" and layer.weights:
+            layer.set_weights([np.array([0.4, 0.5, 0.6]), np.array([0.2, 0.25, 0.3]), np.array(1)])
+    plain.save_weights(file)
+    # What is downloaded is this file.
+    monkeypatch.setattr(keras.src.utils.file_utils, "get_file", lambda *_, **__: str(file))
+    published = keras.applications.EfficientNetB0(weights="imagenet", **options)
+    config = ClassifierConfig("EfficientNetB0", size=64, pretrained=True)
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    expected = published(images).numpy()
+    assert np.ptp(expected) > 0
+    for weights in (None, file):
+        network = build(config, 3)
+        load_backbone(network, config, weights)
+        saved = Classifier(config, network, ("a", "b", "c"))
+        saved.save(tmp_path, Provenance.of(["train-resnet"], []))
+        for one in (saved, load_model(tmp_path)):
+            np.testing.assert_allclose(one.embed(images), expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_model_whose_colors_were_not_scaled_is_refused(tmp_path: Path) -> None:
+    config = ClassifierConfig("EfficientNetB0", size=32, pretrained=True)
+    settings = {"config": config.to_json(), "classes": ["a", "b"]}
+    (tmp_path / "weights.npz").touch()
+    origin = Provenance.of(["train-resnet"], [])
+    write_manifest(tmp_path, "classifier", "old", config.preparation, ["weights.npz"], origin, (), settings)
+    with pytest.raises(ModelError, match="an older simtool trained this EfficientNetB0"):
+        load_model(tmp_path)
 
 
 def test_a_download_that_fails_says_what_to_do(

@@ -1,0 +1,135 @@
+"""The graph of a network: which layer was called on what, down into networks that are layers of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["SEPARATOR", "Call", "calls", "dense_head", "is_network"]
+
+#: Between the name of a network that is a layer, and the name of a layer within it.
+SEPARATOR = "/"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a layer, within a network or within a network that is a layer of it.
+
+    Attributes:
+        node: of Keras: the layer, its inputs and its outputs.
+        outer: the calls of the networks that it is within, the outermost first.
+    """
+
+    node: Any
+    outer: tuple[Any, ...] = ()
+
+    @property
+    def layer(self) -> Any:
+        """The layer that was called."""
+        return self.node.operation
+
+    @property
+    def name(self) -> str:
+        """The layer's name after those of the networks that it is within: ``backbone/conv5``."""
+        return SEPARATOR.join(node.operation.name for node in (*self.outer, self.node))
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The tensors that the layer was called on, in the graph of the outermost network."""
+        return [self._raised(tensor) for tensor in self.node.input_tensors]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The tensors that the call gave, in the graph of the outermost network."""
+        return [self._raised(tensor) for tensor in self.node.outputs]
+
+    def _raised(self, tensor: Any) -> Any:
+        import keras
+
+        # A network that is a layer has a graph of its own, which its call in the outer one repeats.
+        for node in reversed(self.outer):
+            tensor = keras.Model(node.operation.inputs, tensor)(node.input_tensors)
+        return tensor
+
+
+def is_network(layer: Any) -> bool:
+    """Whether a layer is a network with a graph."""
+    import keras
+
+    return isinstance(layer, keras.Model) and bool(getattr(layer, "outputs", None))
+
+
+def calls(network: Any) -> dict[str, Call]:
+    """The calls that lead to a network's outputs, from its inputs on, by the name of their layer.
+
+    Of a layer that is called several times, the call nearest to the outputs.
+
+    Args:
+        network: a functional or sequential Keras model.
+    """
+    return {call.name: call for call in _calls(network, ())}
+
+
+def _calls(network: Any, outer: tuple[Any, ...]) -> Iterator[Call]:
+    for node in _nodes(network):
+        if is_network(node.operation):
+            yield from _calls(node.operation, (*outer, node))
+        yield Call(node, outer)
+
+
+def _nodes(network: Any) -> list[Any]:
+    """The nodes of a network's own graph, each after those that it depends on."""
+    inputs = {id(tensor) for tensor in network.inputs}
+    found: dict[int, Any] = {}
+    waiting = [(_made_by(tensor), False) for tensor in reversed(network.outputs)]
+    while waiting:
+        node, ready = waiting.pop()
+        if id(node) in found:
+            continue
+        if ready:
+            found[id(node)] = node
+            continue
+        waiting.append((node, True))
+        if not any(id(tensor) in inputs for tensor in node.outputs):
+            waiting.extend((_made_by(tensor), False) for tensor in reversed(node.input_tensors))
+    return list(found.values())
+
+
+def _made_by(tensor: Any) -> Any:
+    operation, index, _ = tensor._keras_history
+    return operation._inbound_nodes[index]
+
+
+def dense_head(network: Any) -> Call | None:
+    """The call of the dense layer whose values are the network's output, activation and dropout aside.
+
+    Args:
+        network: with one output.
+
+    Returns:
+        None where the output comes from anything else: the network has no head.
+    """
+    import keras
+
+    aside = (keras.layers.Activation, keras.layers.Softmax, keras.layers.ReLU, keras.layers.Dropout)
+    outer: tuple[Any, ...] = ()
+    tensor = network.outputs[0]
+    while True:
+        if outer and (entered := _position(tensor, outer[-1].operation.inputs)) is not None:
+            # The beginning of a network that is a layer: on with what it was called on.
+            tensor, outer = outer[-1].input_tensors[entered], outer[:-1]
+            continue
+        node = _made_by(tensor)
+        if isinstance(node.operation, keras.layers.Dense):
+            return Call(node, outer)
+        if is_network(node.operation):
+            tensor, outer = node.operation.outputs[tensor._keras_history.tensor_index], (*outer, node)
+        elif isinstance(node.operation, aside):
+            tensor = node.input_tensors[0]
+        else:
+            return None
+
+
+def _position(tensor: Any, tensors: list[Any]) -> int | None:
+    return next((place for place, one in enumerate(tensors) if one is tensor), None)
