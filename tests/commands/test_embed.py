@@ -350,7 +350,7 @@ def test_wrong_usage_has_exit_code_2(
 def test_the_table_of_images_is_not_overwritten(simtool: Simtool, tmp_path: Path) -> None:
     images = write_table(tmp_path, 2)
     before = images.read_bytes()
-    assert simtool("embed", images, "--model", "pixels", "--out", images).code == 2
+    assert simtool("embed", images, "--model", "pixels", "--out", images).code == 1
     assert images.read_bytes() == before
 
 

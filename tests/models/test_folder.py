@@ -102,6 +102,9 @@ def test_what_is_no_model_folder_is_an_error(tmp_path: Path) -> None:
         load_model(tmp_path / "absent")
     with pytest.raises(ModelError, match=r"not a model folder of simtool; that is a folder with a model\.json"):
         load_model(tmp_path)
+    (tmp_path / "notes.txt").write_text("of a model")
+    with pytest.raises(ModelError, match="this is a text file, not a model folder of simtool"):
+        load_model(tmp_path / "notes.txt")
 
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:

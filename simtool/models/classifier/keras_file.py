@@ -6,6 +6,7 @@ The older ``.h5`` files are not read: they can hold code that runs unasked.
 from __future__ import annotations
 
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 from simtool import console
 from simtool.errors import listed
 from simtool.images.recipes import Recipe
+from simtool.kinds import Door, What, explain, kind_of
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.graph import Call, calls, dense_head
 from simtool.models.errors import ModelError
@@ -27,6 +29,11 @@ __all__ = ["KerasFile", "load_keras_file"]
 _METADATA, _CONFIG = "metadata.json", "config.json"
 #: Bytes of text in such a file, and how many times its size a part of it may grow to when it is unpacked.
 _LARGEST_TEXT, _MOST_GROWTH = 64 << 20, 100
+#: What reading a damaged file raises. RuntimeError: a part is encrypted, or nested too deeply.
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(KeyError, RuntimeError, ValueError),
+)
 #: Characters of a complaint.
 _LONGEST = 200
 
@@ -121,22 +128,20 @@ def _written_by(path: Path) -> str:
     Raises:
         ModelError: it is no ``.keras`` file, or a part of it grows to a size that no network has when it is unpacked.
     """
+    if kind_of(path).what is not What.KERAS:
+        raise ModelError(explain(path, Door.MODEL))
     try:
         with zipfile.ZipFile(path) as archive:
-            parts = {part.filename: part for part in archive.infolist()}
-            if lacking := sorted({_METADATA, _CONFIG} - parts.keys()):
-                raise ModelError(f"{path}: not a .keras file of Keras, it lacks {listed(lacking)}")
-            for name, part in parts.items():
+            for part in archive.infolist():
                 if part.file_size > _LARGEST_TEXT and (
-                    name in (_METADATA, _CONFIG) or part.file_size > _MOST_GROWTH * part.compress_size
+                    part.filename in (_METADATA, _CONFIG) or part.file_size > _MOST_GROWTH * part.compress_size
                 ):
                     raise ModelError(
-                        f"{path}: {name} in it has {part.file_size:,} bytes, too many to be one of Keras's"
+                        f"{path}: {part.filename} in it unpacks to {part.file_size:,} bytes, too many for a network"
                     )
             metadata = json.loads(archive.read(_METADATA))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as failure:
-        # RuntimeError: encrypted, or nested too deeply.
-        raise ModelError(f"{path}: not a .keras file, or a damaged one: {_brief(failure)}") from failure
+    except _DAMAGES as failure:
+        raise ModelError(explain(path, Door.MODEL, _brief(failure))) from failure
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
     return version if isinstance(version, str) else "of unknown version"
 

@@ -210,9 +210,7 @@ def test_what_does_not_take_photographs_is_refused(
 
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.keras").write_bytes(b"nothing")
-    with pytest.raises(
-        ModelError, match=r"broken\.keras: not a \.keras file, or a damaged one: File is not a zip file"
-    ):
+    with pytest.raises(ModelError, match=r"broken\.keras: this is a text file, not a model that simtool can embed"):
         load_keras_file(tmp_path / "broken.keras", RECIPE)
     with pytest.raises(ModelError, match="no such file"):
         load_keras_file(tmp_path / "absent.keras", RECIPE)
@@ -228,9 +226,12 @@ OLD = {
 @pytest.mark.parametrize(
     ("parts", "complaint"),
     [
-        ({"readme.txt": "a zip file"}, "not a .keras file of Keras, it lacks config.json, metadata.json"),
-        ({"metadata.json": "{", "config.json": "{}"}, "a damaged one: Expecting property name"),
-        ({"metadata.json": "[" * 100_000, "config.json": "{}"}, "a damaged one: maximum recursion depth"),
+        ({"readme.txt": "a zip file"}, "this is a zip archive of 1 .txt, not a model that simtool can embed with"),
+        ({"metadata.json": "{", "config.json": "{}"}, "a Keras model (.keras), but damaged: Expecting property name"),
+        (
+            {"metadata.json": "[" * 100_000, "config.json": "{}"},
+            "a Keras model (.keras), but damaged: maximum recursion depth",
+        ),
         ({"metadata.json": "3", "config.json": "{"}, "Keras cannot load it: "),
         ({"metadata.json": "{}", "config.json": "[" * 100_000}, "Keras cannot load it: maximum recursion depth"),
         ({"metadata.json": "{}", "config.json": json.dumps(OLD)}, "Keras cannot load it: Could not deserialize class"),
@@ -238,10 +239,10 @@ OLD = {
             {"metadata.json": '{"keras_version": "2.15.0"}', "config.json": json.dumps(OLD)},
             "Keras 2.15.0 wrote it, and Keras 3",
         ),
-        ({"metadata.json": "{}", "config.json": " " * (65 << 20)}, "config.json in it has 68,157,440 bytes"),
+        ({"metadata.json": "{}", "config.json": " " * (65 << 20)}, "config.json in it unpacks to 68,157,440 bytes"),
         (
             {"metadata.json": "{}", "config.json": "{}", "model.weights.h5": "\0" * (65 << 20)},
-            "model.weights.h5 in it has 68,157,440 bytes",
+            "model.weights.h5 in it unpacks to 68,157,440 bytes",
         ),
     ],
 )
@@ -264,7 +265,7 @@ def test_a_truncated_file_gets_a_line(tmp_path: Path, kept: float) -> None:
     saved(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(ModelError, match=r"not a \.keras file, or a damaged one"):
+    with pytest.raises(ModelError, match=r"this is a Keras model \(\.keras\), but truncated"):
         load_keras_file(path, RECIPE)
 
 
