@@ -19,6 +19,8 @@ __all__ = ["report"]
 
 #: The suffixes of figures.
 FORMATS = ("png", "svg", "pdf")
+#: The least and the greatest level of an interval.
+LEVELS = (0.01, 0.999999)
 #: What stands for standard output.
 STDOUT = Path("-")
 
@@ -50,6 +52,10 @@ def report(
         str | None,
         typer.Option("--baseline", metavar="MODEL", help="Compare the others with this model, distance by distance."),
     ] = None,
+    weighted: Annotated[
+        bool,
+        typer.Option("--weighted", help="Let each trial count as much as its weight says; else all count the same."),
+    ] = False,
     sort: Annotated[Order, typer.Option("--sort", help="The order of rows.")] = Order.ACCURACY,
     level: Annotated[float, typer.Option("--level", help="The level of the intervals.")] = 0.95,
     replicates: Annotated[
@@ -57,13 +63,14 @@ def report(
     ] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The seed of the resampling.")] = 0,
 ) -> None:
-    """Say how well each model predicts the judgments, with intervals, chance and an upper bound.
+    """Say how well each model predicts the judgments, with intervals, chance and, from 1,000 repeats, an upper bound.
 
     Prints a table for all trials and one for each trial type. Intervals resample the people who
     judged (or sessions, where people are not recorded) and the images together, because the
     comparisons of a trial are not independent. All models are scored on the same resamples.
 
-    A FILE of - is standard output, which then holds nothing else. Several OUTCOMES are pooled.
+    A FILE of - is standard output, which then holds nothing else. Several OUTCOMES are pooled: a model
+    of one name that was scored on several experiments gets one row for all their trials.
 
     \b
     Example:
@@ -84,7 +91,7 @@ def report(
             run.read(path, "outcomes" if len(outcomes) > 1 else f"{len(tables)} models and distances")
         metrics = metric or [Metric.TRIPLET_ACCURACY]
         needed = tuple(Metric) if any(written.values()) else metrics
-        content = build_report(tables, Settings(level, replicates, seed, baseline, sort), needed)
+        content = build_report(tables, Settings(level, replicates, seed, baseline, sort, weighted), needed)
         content = content if trial_type is None else content.of_type(trial_type)
         if not any(True for _ in content.blocks(metrics)):
             raise ReportError(f"no trial has {' or '.join(metrics)}: it takes several choices in a trial")
@@ -115,8 +122,8 @@ def _check(figure: Path | None, written: list[Path], level: float) -> None:
         raise typer.BadParameter(f"{figure}: a figure's name ends in one of {known}", param_hint="--figure")
     if written.count(STDOUT) > 1:
         raise typer.BadParameter("only one output can be standard output (-)")
-    if not 0 < level < 1:
-        raise typer.BadParameter(f"{level} is not between 0 and 1", param_hint="--level")
+    if not LEVELS[0] <= level <= LEVELS[1]:
+        raise typer.BadParameter(f"{level} is not between {LEVELS[0]} and {LEVELS[1]}", param_hint="--level")
 
 
 def _print(content: Report, metrics: list[Metric]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.reporting.metrics import Metric, Order
+from simtool.reporting.pooling import Pool, pools
 from simtool.reporting.report import ALL, Difference, Report, ReportError, Row, Sample, Settings
 from simtool.similarity.ceilings import Ceiling, ceiling
 from simtool.similarity.inference import (
-    Covariance,
     Estimates,
     Observations,
     Replicates,
@@ -25,41 +25,61 @@ from simtool.similarity.inference import (
     units_of,
 )
 from simtool.tables.outcomes import Outcomes
-from simtool.tables.trials import TrialType
+from simtool.tables.trials import Trials, TrialType
 
 __all__ = ["build_report"]
-
-#: How the names of simulated observers begin.
-SIMULATED = "simulated"
 
 
 def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequence[Metric] = tuple(Metric)) -> Report:
     """Compute a report.
 
     Args:
-        outcomes: one for each model and distance; those on the same trials share the ``Trials`` object.
+        outcomes: those on the same trials share the ``Trials`` object. Several of one model and distance, on
+            different trials, become one.
         settings: how.
         metrics: which; what is left out costs no time.
 
     Raises:
-        ReportError: the baseline is not among the models.
+        ReportError: the baseline is not among the models; weights are to be used, and some are missing or all are 0.
     """
     if settings.baseline is not None and settings.baseline not in {each.model for each in outcomes}:
         models = listed(dict.fromkeys(each.model for each in outcomes), most=8)
         raise ReportError(f"the baseline {settings.baseline} is not among the models: {models}")
-    groups: dict[int, list[Outcomes]] = {}
-    for each in outcomes:
-        groups.setdefault(id(each.trials), []).append(each)
-    analyses = [_Analysis(group, settings) for group in groups.values()]
-    place = {(each.model, each.distance): at for at, each in enumerate(outcomes)}
+    sets = {id(each.trials): each.trials for each in outcomes}.values()
+    if settings.weighted:
+        for trials in sets:
+            _check_weights(trials)
+    analyses = [_Analysis(pool, settings) for pool in pools(outcomes)]
+    place = {(each.model, each.distance): at for at, each in reversed(list(enumerate(outcomes)))}
     rows = [row for analysis in analyses for row in analysis.rows(metrics)]
     return Report(
         rows=tuple(sorted(rows, key=lambda row: (_block_key(row), _order_key(row, place, settings.order)))),
         samples=tuple(analysis.sample for analysis in analyses),
         settings=settings,
-        simulated=any(analysis.simulated for analysis in analyses),
+        observers=_observers(sets),
         trial_types=(ALL, *dict.fromkeys(name for analysis in analyses for name in analysis.trial_types)),
+        unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
     )
+
+
+def _check_weights(trials: Trials) -> None:
+    """Refuse weights that cannot be used."""
+    if (missing := np.flatnonzero(np.isnan(trials.weight))).size:
+        ids = listed(trials.trial_id[missing])
+        raise ReportError(
+            f"--weighted: {missing.size:,} of {len(trials):,} trials have no weight (trial_id {ids}); "
+            "give them one, or leave --weighted out"
+        )
+    for kind in trials.types:
+        own = trials.weight[trials.of_type(kind)]
+        if own.size and not own.any():
+            raise ReportError(f"--weighted: the weights of all {own.size:,} trials of {kind} are 0")
+
+
+def _observers(sets: Iterable[Trials]) -> str | None:
+    """Who judged several sets of trials: simulated observers if any of them did, people if they judged all."""
+    found = {getattr(trials, "observers", None) for trials in sets}
+    return "simulated" if "simulated" in found else "human" if found == {"human"} else None
 
 
 def _block_key(row: Row) -> tuple[object, ...]:
@@ -75,21 +95,20 @@ def _order_key(row: Row, place: dict[tuple[str, str], int], order: Order) -> tup
 class _Analysis:
     """All numbers of the models that were scored on the same trials."""
 
-    def __init__(self, outcomes: Sequence[Outcomes], settings: Settings) -> None:
-        self._outcomes = outcomes
+    def __init__(self, pool: Pool, settings: Settings) -> None:
+        self._outcomes = pool.outcomes
+        self._sets = len(pool.sets)
         self._settings = settings
-        self._trials = outcomes[0].trials
+        self._trials = pool.outcomes[0].trials
         self._units = units_of(self._trials)
+        self._weight = self._trials.weight.astype(np.float64) if settings.weighted else None
+        self._counts = np.ones(len(self._trials), bool) if self._weight is None else self._weight > 0
         self._comparisons = comparisons_of(self._trials, self._units)
         self._implied = np.bincount(self._comparisons.trial, minlength=len(self._trials))
 
     @property
     def sample(self) -> Sample:
-        return Sample(self._units.name, self._units.count, self._comparisons.image_count, len(self._trials))
-
-    @property
-    def simulated(self) -> bool:
-        return any(name is not None and name.startswith(SIMULATED) for name in set(self._trials.participant))
+        return self._sample(self._comparisons, np.arange(len(self._comparisons)))
 
     @property
     def trial_types(self) -> list[str]:
@@ -104,26 +123,27 @@ class _Analysis:
             yield from self._choice_rows(choices)
 
     def _triplet_rows(self) -> Iterator[Row]:
-        observations, metric = self._comparisons, Metric.TRIPLET_ACCURACY
-        clusters = SharedClusters(observations)
+        observations = self._comparisons
         credits = np.column_stack([each.credits[~np.isnan(each.credits)] for each in self._outcomes])
         stratum = self._trials.type_index[observations.trial]
         scopes: list[tuple[str, slice | int, NDArray[np.intp]]] = [(ALL, slice(None), np.arange(len(credits)))]
         scopes += [(str(kind), at, np.flatnonzero(stratum == at)) for at, kind in enumerate(self._trials.types)]
         scopes = [scope for scope in scopes if scope[2].size]
-        with ThreadPoolExecutor(1) as pool:  # numpy lets the two run side by side
-            drawing = pool.submit(self._resample, observations, stratum, credits)
-            covariances = [clusters.covariance(rows, credits[rows]) for _, _, rows in scopes]
-            replicates = drawing.result()
-        for (trial_type, strata, rows), covariance in zip(scopes, covariances, strict=True):
-            values = credits[rows]
-            estimates = _estimates(values, covariance, replicates.means(strata), observations.independent(rows))
-            trials, bound = np.unique(observations.trial[rows]), ceiling(observations.images[rows])
-            yield from self._rows(trial_type, metric, 0.5, trials, _broken(values), estimates, bound)
+        found = self._estimates(observations, credits, stratum, [(strata, rows) for _, strata, rows in scopes])
+        for (trial_type, _, rows), estimates in zip(scopes, found, strict=True):
+            yield from self._rows(
+                trial_type=trial_type,
+                metric=Metric.TRIPLET_ACCURACY,
+                chance=0.5,
+                trials=np.unique(observations.trial[rows]),
+                ties=_broken(credits[rows]),
+                estimates=estimates,
+                sample=self._sample(observations, rows),
+                bound=ceiling(observations.images[rows], self._weights(observations.trial[rows])),
+            )
 
     def _choice_rows(self, choices: Sequence[Metric]) -> Iterator[Row]:
         observations = choices_of(self._trials, self._units)
-        clusters = SharedClusters(observations)
         for kind in self._trials.types:
             trials = self._trials.of_type(kind)
             metrics = [metric for metric in choices if metric.applies_to(kind)]
@@ -131,10 +151,8 @@ class _Analysis:
                 continue
             columns = [getattr(each, metric.value)[trials] for metric in metrics for each in self._outcomes]
             values = np.column_stack(columns).astype(np.float64)
-            stratum = np.zeros(trials.size, np.intp)
-            replicates = self._resample(observations.take(trials), stratum, values)
-            covariance, independent = clusters.covariance(trials, values), observations.independent(trials)
-            estimates = _estimates(values, covariance, replicates.means(), independent)
+            part, every = observations.take(trials), np.arange(trials.size)
+            (estimates,) = self._estimates(part, values, np.zeros(trials.size, np.intp), [(slice(None), every)])
             for at, metric in enumerate(metrics):
                 own = slice(at * len(self._outcomes), (at + 1) * len(self._outcomes))
                 yield from self._rows(
@@ -144,12 +162,81 @@ class _Analysis:
                     trials=trials,
                     ties=_broken(values[:, own]),
                     estimates=estimates.take(own),
+                    sample=self._sample(part, every),
                 )
 
+    def _estimates(
+        self,
+        observations: Observations,
+        values: NDArray[np.floating],
+        stratum: NDArray[np.integer],
+        scopes: Sequence[tuple[slice | int, NDArray[np.intp]]],
+    ) -> list[Estimates]:
+        """The means over some scopes, with their errors.
+
+        Args:
+            observations: N of them.
+            values: (N, M).
+            stratum: (N,) the trial type of each.
+            scopes: which strata each pools, and which rows these are.
+        """
+        known = np.flatnonzero(self._tells(observations))
+        weight = self._weights(observations.trial)
+        sampled, told = observations.take(known), values[known]
+        given = None if weight is None else weight[known]
+        place = np.full(len(observations), -1)
+        place[known] = np.arange(known.size)
+        clusters = SharedClusters(sampled)
+        with ThreadPoolExecutor(1) as pool:  # numpy lets the two run side by side
+            drawing = pool.submit(self._resample, sampled, stratum[known], told, given)
+            parts = [inside[inside >= 0] for inside in (place[rows] for _, rows in scopes)]
+            covariances = [
+                clusters.covariance(part, told[part], None if given is None else given[part]) for part in parts
+            ]
+            replicates = drawing.result()
+        return [
+            Estimates(
+                mean=_mean(values[rows], None if weight is None else weight[rows]),
+                covariance=covariance,
+                replicates=replicates.means(strata),
+                independent=sampled.independent(part),
+            )
+            for (strata, rows), part, covariance in zip(scopes, parts, covariances, strict=True)
+        ]
+
     def _resample(
-        self, observations: Observations, stratum: NDArray[np.integer], values: NDArray[np.floating]
+        self,
+        observations: Observations,
+        stratum: NDArray[np.integer],
+        values: NDArray[np.floating],
+        weight: NDArray[np.float64] | None,
     ) -> Replicates:
-        return resample(observations, stratum, values, self._settings.replicates, self._settings.seed)
+        settings, strata = self._settings, len(self._trials.types)
+        return resample(observations, stratum, values, settings.replicates, settings.seed, weight, strata)
+
+    def _weights(self, trials: NDArray[np.intp]) -> NDArray[np.float64] | None:
+        """What each of some trials counts; None where all count the same."""
+        return None if self._weight is None else self._weight[trials]
+
+    def _tells(self, observations: Observations) -> NDArray[np.bool_]:
+        """Which observations tell how people differ: those of known units, and of some weight."""
+        tells: NDArray[np.bool_] = (observations.unit >= 0) & self._counts[observations.trial]
+        return tells
+
+    def _sample(self, observations: Observations, rows: NDArray[np.intp]) -> Sample:
+        """What the error of some observations rests on."""
+        trials = np.unique(observations.trial[rows])
+        told = rows[self._tells(observations)[rows]]
+        return Sample(
+            units=self._units.name,
+            unit_count=np.unique(observations.unit[told]).size,
+            images=np.unique(observations.images[told]).size,
+            trials=trials.size,
+            people=self._units.people,
+            nameless=self._units.nameless,
+            unresampled=int((self._units.code[trials] < 0).sum()),
+            sets=self._sets,
+        )
 
     def _rows(
         self,
@@ -159,6 +246,7 @@ class _Analysis:
         trials: NDArray[np.intp],
         ties: NDArray[np.intp],
         estimates: Estimates,
+        sample: Sample,
         bound: Ceiling | None = None,
     ) -> Iterator[Row]:
         differences = self._differences(estimates)
@@ -177,6 +265,7 @@ class _Analysis:
                 trials=trials.size,
                 comparisons=comparisons,
                 ties=int(ties[column]),
+                sample=sample,
                 ceiling=bound,
                 difference=differences.get(column),
             )
@@ -194,7 +283,8 @@ class _Analysis:
         for pair, p_value, p_holm in zip(pairs, p_values, holm(p_values), strict=True):
             interval = estimates.difference(*pair, self._settings.level)
             gain = float(estimates.mean[pair[0]] - estimates.mean[pair[1]])
-            found[pair[0]] = Difference(gain, interval.low, interval.high, p_value, p_holm)
+            low, high = (None, None) if interval is None else (interval.low, interval.high)
+            found[pair[0]] = Difference(gain, low, high, p_value, p_holm)
         return found
 
 
@@ -204,7 +294,8 @@ def _broken(values: NDArray[np.floating]) -> NDArray[np.intp]:
     return broken
 
 
-def _estimates(
-    values: NDArray[np.floating], covariance: Covariance, replicates: NDArray[np.float64], independent: int
-) -> Estimates:
-    return Estimates(values.mean(axis=0, dtype=np.float64), covariance, replicates, independent)
+def _mean(values: NDArray[np.floating], weight: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """The means of columns."""
+    if weight is None:
+        return np.asarray(values.mean(axis=0, dtype=np.float64))
+    return np.asarray(weight @ values / weight.sum())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 from simtool.reporting import words
@@ -12,13 +13,16 @@ from simtool.reporting.report import Block, Report, Row
 
 __all__ = ["records", "to_csv", "to_json", "to_markdown"]
 
+#: What a formula begins with in a spreadsheet, also in full width. (Control characters are escaped in any case.)
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
 
 def records(report: Report) -> list[dict[str, Any]]:
     """One flat object for each row.
 
     After the columns that the contract pins come ``observers`` (``human`` or ``simulated``), the bounds
-    ``ceiling_lower`` and ``ceiling_upper``, and, where there is a baseline, ``difference`` with its interval
-    and p values; what does not apply is None.
+    ``ceiling_lower`` and ``ceiling_upper``, whether trials are ``weighted``, and, where there is a baseline,
+    ``difference`` with its interval and p values; what does not apply, or cannot be told, is None.
     """
     return [_record(row, report) for row in report.rows]
 
@@ -37,9 +41,10 @@ def _record(row: Row, report: Report) -> dict[str, Any]:
         "trials": row.trials,
         "comparisons": row.comparisons,
         "ties": row.ties,
-        "observers": "simulated" if report.simulated else "human",
+        "observers": report.observers,
         "ceiling_lower": bound and bound.lower,
         "ceiling_upper": bound and bound.upper,
+        "weighted": report.settings.weighted,
     }
     if report.settings.baseline is not None:
         record |= {
@@ -58,13 +63,25 @@ def to_json(report: Report) -> str:
 
 
 def to_csv(report: Report) -> str:
-    """The same columns, with a header; what does not apply is empty."""
-    lines = records(report)
+    """The same columns, with a header; what does not apply is empty.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front, with which spreadsheets mark text.
+    """
+    lines = [
+        {column: _inert(value) if isinstance(value, str) else value for column, value in record.items()}
+        for record in records(report)
+    ]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(lines[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return buffer.getvalue()
+
+
+def _inert(text: str) -> str:
+    """A cell that is text in every program."""
+    shown = words.name(text)
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
 def to_markdown(report: Report) -> str:
@@ -74,7 +91,7 @@ def to_markdown(report: Report) -> str:
         parts += [f"**{words.headline(block)}**", _markdown_table(block, report)]
         caption = words.block_caption(block)
         parts += [] if caption is None else [caption]
-    parts += [*words.method(report), *words.notes(report)]
+    parts += [_escaped(line) for line in [*words.method(report), *words.notes(report)]]
     return "\n\n".join(parts) + "\n"
 
 
@@ -82,10 +99,10 @@ def _markdown_table(block: Block, report: Report) -> str:
     level = words.percent(report.settings.level)
     header = ["model", "distance", "accuracy", f"{level} CI", "comparisons", "ties"]
     compared = report.settings.baseline is not None
-    header += [f"less {report.settings.baseline}", f"{level} CI", "p (Holm)"] if compared else []
+    header += [f"less {words.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
     lines = [header]
     for row in block.rows:
-        line = [row.model, row.distance, words.accuracy(row.estimate), words.interval(row)]
+        line = [words.name(row.model), words.name(row.distance), words.accuracy(row.estimate), words.interval(row)]
         line += [f"{row.comparisons:,}", f"{row.ties:,}"]
         lines.append([*line, *(words.difference(row.difference) if compared else [])])
     escaped = [[_escaped(cell) for cell in line] for line in lines]
@@ -104,7 +121,5 @@ def _markdown_line(cells: list[str], widths: list[int]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    """A cell in which nothing is markup."""
-    for mark in ("\\", "|", "*", "_", "`", "<", "[", "~"):
-        cell = cell.replace(mark, "\\" + mark)
-    return cell.replace("\n", " ")
+    """A text in which nothing is markup."""
+    return re.sub(r"[\\|*_`<\[~&$]", r"\\\g<0>", cell)

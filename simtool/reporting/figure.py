@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
+from rich.cells import cell_len
 
 from simtool.reporting import words
 from simtool.reporting.metrics import Metric
@@ -29,7 +33,6 @@ __all__ = ["draw", "figure_bytes", "write_figure"]
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#000000")
 INK = "#222222"
 QUIET = "#666666"
-BAND = "#E8E8E8"
 BOUND = "#D4D4D4"
 #: What would tell when, and by which release of which program, a file was drawn: left out, so that equal numbers
 #: give equal files.
@@ -38,9 +41,28 @@ _METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+#: Widths of a character in inches: of the models' names, and of the smaller text below.
+NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
+#: Characters in a line of a name, of a model and of a distance, and how many lines a name takes at most.
+NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
+#: Most pixels that a side of a PNG can have.
+MOST_PIXELS = 65_000
+#: Fonts for scripts that DejaVu lacks, where they are installed.
+FALLBACKS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "WenQuanYi Zen Hei",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Arial Unicode MS",
+)
 _STYLE: Any = {
     "font.size": 8.5,
-    "font.family": "DejaVu Sans",
+    "text.parse_math": False,
     "axes.edgecolor": QUIET,
     "axes.labelcolor": INK,
     "text.color": INK,
@@ -73,9 +95,31 @@ def figure_bytes(report: Report, kind: str, metric: Metric = Metric.TRIPLET_ACCU
         metric: which numbers.
     """
     buffer = BytesIO()
-    with mpl.rc_context(_STYLE):
-        draw(report, metric).savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
+    with _styled():
+        figure = draw(report, metric)
+        dpi = min(200.0, MOST_PIXELS / max(figure.get_size_inches()))
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
     return buffer.getvalue()
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    """Names are drawn letter by letter, never as mathematics; a letter that no font has is a box, without a word."""
+    installed = {font.name for font in fontManager.ttflist}
+    families = ["DejaVu Sans", *(name for name in FALLBACKS if name in installed)]
+    with mpl.rc_context({**_STYLE, "font.family": families}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
+
+
+def _wrapped(name: str, width: int) -> str:
+    """A name in lines of some characters; what does not fit into the most lines is left out in the middle."""
+    shown = words.name(name)
+    most = width * NAME_LINES
+    if len(shown) > most:
+        shown = f"{shown[: most // 2 - 8]} … {shown[-most // 2 + 8 :]}"
+    width = max(1, width * len(shown) // max(cell_len(shown), 1))
+    return "\n".join(textwrap.wrap(shown, width, max_lines=NAME_LINES, placeholder="…")) or shown
 
 
 def draw(report: Report, metric: Metric = Metric.TRIPLET_ACCURACY) -> Figure:
@@ -89,8 +133,10 @@ def draw(report: Report, metric: Metric = Metric.TRIPLET_ACCURACY) -> Figure:
     """
     blocks = list(report.blocks([metric]))
     layout = _Layout.of(blocks)
-    height = 2.0 + 0.19 * layout.bottom
-    width = 2.0 + max(2.75 * len(blocks), 4.4)
+    longest = max(cell_len(line) for name in layout.centers_of for line in name.split("\n"))
+    width = max(2.0, 0.5 + NAME_WIDTH * longest) + max(2.75 * len(blocks), 4.4)
+    method = [line for text in words.method(report) for line in textwrap.wrap(text, int((width - 0.5) / SMALL_WIDTH))]
+    height = 1.85 + 0.15 * len(method) + 0.19 * layout.bottom
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08))
     panels: Sequence[Axes] = figure.subplots(
         1, len(blocks), sharey=True, sharex=len({block.chance for block in blocks}) == 1, squeeze=False
@@ -100,7 +146,7 @@ def draw(report: Report, metric: Metric = Metric.TRIPLET_ACCURACY) -> Figure:
     panels[0].set_yticks(list(layout.centers), list(layout.centers_of))
     panels[0].set_ylim(layout.bottom, -0.1)
     figure.suptitle(report.title, fontsize=11, fontweight="bold")
-    _draw_legend(figure, layout, blocks, report)
+    _draw_legend(figure, layout, blocks, report, method)
     return figure
 
 
@@ -111,7 +157,7 @@ class _Layout:
     Attributes:
         place: of each model and distance, from the top.
         centers: of each model's bars.
-        centers_of: the models.
+        centers_of: the models' names, in lines.
         distances: in the order of their colors.
         bottom: below the last bar; how many bars high the panels are, gaps included.
     """
@@ -128,15 +174,18 @@ class _Layout:
         rows = [row for block in blocks for row in block.rows]
         distances = tuple(sorted({row.distance for row in rows}, key=lambda name: (len(name), name)))
         place: dict[tuple[str, str], float] = {}
-        centers: dict[str, float] = {}
+        centers: list[float] = []
+        models = tuple(dict.fromkeys(row.model for row in rows))
+        names = tuple(_wrapped(model, NAME_LINE) for model in models)
         top = 0.5
-        for model in dict.fromkeys(row.model for row in rows):
+        for model, name in zip(models, names, strict=True):
             own = [each for each in distances if any((row.model, row.distance) == (model, each) for row in rows)]
+            room = max(len(own), 0.8 * (1 + name.count("\n")))
             for at, distance in enumerate(own):
-                place[model, distance] = top + at
-            centers[model] = top + (len(own) - 1) / 2
-            top += len(own) + 0.6
-        return cls(place, tuple(centers.values()), tuple(centers), distances, top - 0.75)
+                place[model, distance] = top + at + (room - len(own)) / 2
+            centers.append(top + (room - 1) / 2)
+            top += room + 0.6
+        return cls(place, tuple(centers), names, distances, top - 0.75)
 
     def color(self, distance: str) -> str:
         """The color of a distance."""
@@ -144,15 +193,13 @@ class _Layout:
 
 
 def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
-    band = float(np.median([row.high - row.low for row in block.rows])) / 2
-    panel.axvspan(block.chance - band, block.chance + band, color=BAND, lw=0, zorder=0)
     for row in block.rows:
         _draw_bar(panel, row, layout)
     panel.axvline(block.chance, color=INK, lw=0.9, zorder=3)
-    if block.ceiling is not None:
+    if block.ceiling is not None and block.ceiling.upper is not None and block.ceiling.lower is not None:
         panel.axvspan(block.ceiling.lower, block.ceiling.upper, facecolor="none", edgecolor=BOUND, hatch="///", lw=0)
         panel.axvline(block.ceiling.upper, color=INK, lw=1.1, ls=(0, (4, 2)), zorder=3)
-    left, right = _limits(block, band)
+    left, right = _limits(block)
     before = panel.get_xlim() if panel.get_autoscalex_on() is False else (left, right)
     panel.set_xlim(min(left, before[0]), max(right, before[1]))
     panel.spines[["top", "right", "left"]].set_visible(False)
@@ -160,7 +207,7 @@ def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
     panel.xaxis.set_major_formatter(lambda value, _: words.accuracy(value, 2))
     panel.set_xlabel(block.metric.label.lower())
     first = block.rows[0]
-    counts = f"{first.comparisons:,} comparisons" if block.same_trials else "models differ in trials"
+    counts = words.counted(first.comparisons, "comparisons") if block.same_trials else "models differ in trials"
     panel.set_title(f"{words.trials(block)}\n", fontsize=9.5, fontweight="bold")
     panel.text(0.5, 1.012, counts, transform=panel.transAxes, ha="center", fontsize=7.5, color=QUIET)
 
@@ -181,31 +228,31 @@ def _draw_bar(panel: Axes, row: Row, layout: _Layout) -> None:
     )
 
 
-def _limits(block: Block, band: float) -> tuple[float, float]:
+def _limits(block: Block) -> tuple[float, float]:
     """The ends of a panel's axis, with room for the numbers behind the bars."""
-    ends = [block.chance - band, block.chance + band, *(end for row in block.rows for end in (row.low, row.high))]
-    right = max(ends)
-    span = max(right, block.ceiling.upper if block.ceiling else 0.0) - min(ends)
-    right += 0.16 * span
-    return min(ends) - 0.03 * span, max(right, block.ceiling.upper + 0.03 * span if block.ceiling else 0.0)
+    ends = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
+    bound = max(ends) if block.bound is None else block.bound
+    span = max(*ends, bound) - min(ends)
+    return min(ends) - 0.03 * span, max(max(ends) + 0.16 * span, bound + 0.03 * span)
 
 
-def _draw_legend(figure: Figure, layout: _Layout, blocks: Sequence[Block], report: Report) -> None:
+def _draw_legend(
+    figure: Figure, layout: _Layout, blocks: Sequence[Block], report: Report, method: Sequence[str]
+) -> None:
     level = words.percent(report.settings.level)
     handles: list[Patch | Line2D] = [
-        Patch(color=layout.color(distance), label=distance) for distance in layout.distances
+        Patch(color=layout.color(distance), label=_wrapped(distance, DISTANCE_LINE)) for distance in layout.distances
     ]
     handles += [
         Line2D([], [], color=INK, lw=1.1, label=f"{level} interval"),
         Line2D([], [], color=INK, lw=0.9, marker="|", ls="", markersize=9, label="chance"),
-        Patch(color=BAND, label=f"{level} of guessing models"),
     ]
-    if any(block.ceiling for block in blocks):
+    if any(block.bound is not None for block in blocks):
         handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="upper bound"))
         handles.append(Patch(facecolor="none", edgecolor=BOUND, hatch="///", label="down to its lower estimate"))
     legend = figure.legend(
         handles=handles,
-        title="\n".join(words.method(report)),
+        title="\n".join(method),
         loc="outside lower center",
         ncols=4 if len(blocks) > 1 else 3,
         frameon=False,

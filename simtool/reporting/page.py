@@ -14,6 +14,7 @@ from simtool.reporting import words
 from simtool.reporting.figure import figure_bytes
 from simtool.reporting.metrics import Metric
 from simtool.reporting.report import Block, Report, Row
+from simtool.similarity.ceilings import ENOUGH
 from simtool.tables.provenance import Provenance
 
 __all__ = ["to_html"]
@@ -61,18 +62,22 @@ _EXPLANATION = (
         "interval is the percentiles of the replicates, brought to the width of the multiway cluster-robust "
         "standard error, in which two comparisons depend if they share the observer or an image (Cameron, "
         "Gelbach & Miller 2011; Aronow, Samii & Assenova 2015). Where nothing varies, the interval is "
-        "Wilson's for as many trials as there are observers or images, whichever are fewer.",
+        "Wilson's for as many trials as there are observers or images, whichever are fewer. Trials that do not "
+        "say who judged count in the accuracies; the intervals rest on the others.",
     ),
     (
         "Differences",
         "Model and baseline answer the same comparisons, so what makes these easy or hard for both cancels "
         "out of the standard error of their difference, which is the same multiway one. Intervals and "
-        "two-sided p values are Student's; p values are adjusted by Holm's method over the models of a table.",
+        "two-sided p values are Student's, with one degree of freedom less than there are observers or images, "
+        "whichever are fewer; p values are adjusted by Holm's method over the models of a table. A difference that "
+        "does not vary, or rests on fewer than two observers, is not tested.",
     ),
     (
         "Upper bound",
         "How often observers agree with the majority of all who judged the same comparison, themselves "
-        "included; only comparisons that were judged more than once count. No model can be expected to do "
+        "included; only comparisons that were judged more than once count, and below "
+        f"{ENOUGH:,} such judgments no bound is given. No model can be expected to do "
         "better. The lower estimate leaves the judged observer out of the majority.",
     ),
 )
@@ -113,7 +118,7 @@ def _table(block: Block, report: Report) -> str:
     level = words.percent(report.settings.level)
     compared = any(row.difference for row in block.rows)
     titles = ["accuracy", f"{level} CI", "chance", "comparisons", "ties"]
-    titles += [f"less {report.settings.baseline}", f"{level} CI", "p (Holm)"] if compared else []
+    titles += [f"less {words.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
     head = "<th>model</th><th>distance</th>" + "".join(f'<th class="n">{escape(title)}</th>' for title in titles)
     scale = _Scale(block)
     lines = []
@@ -121,7 +126,8 @@ def _table(block: Block, report: Report) -> str:
         numbers = [words.accuracy(row.estimate), words.interval(row), words.accuracy(row.chance, 3)]
         numbers += [f"{row.comparisons:,}", f"{row.ties:,}"]
         numbers += words.difference(row.difference) if compared else []
-        cells = f'<td class="name">{escape(row.model)}</td><td>{escape(row.distance)}</td>'
+        cells = f'<td class="name">{escape(words.name(row.model))}</td>'
+        cells += f"<td>{escape(words.name(row.distance))}</td>"
         cells += "".join(f'<td class="n">{escape(number)}</td>' for number in numbers)
         lines.append(f'<tr>{cells}<td class="bar">{scale.bar(row)}</td></tr>')
     caption = words.block_caption(block)
@@ -138,7 +144,7 @@ class _Scale:
     """The bars in the cells of a table: from chance to the estimate, with the interval and the upper bound."""
 
     def __init__(self, block: Block) -> None:
-        self._bound = None if block.ceiling is None else block.ceiling.upper
+        self._bound = block.bound
         ends = [block.chance, *(end for row in block.rows for end in (row.low, row.high)), self._bound or block.chance]
         self._left, self._width = min(ends), max(max(ends) - min(ends), 1e-9)
 
@@ -170,11 +176,12 @@ def _definitions(entries: Iterable[tuple[str, str]]) -> str:
 
 def _origin(provenance: Provenance) -> str:
     files = "".join(
-        f"<li><code>{escape(file.name)}</code> SHA-256 <code>{escape(file.sha256)}</code></li>"
+        f"<li><code>{escape(words.name(file.name))}</code> SHA-256 <code>{escape(file.sha256)}</code></li>"
         for file in provenance.inputs
     )
+    command = words.name(" ".join(provenance.command))
     versions = f"Python {python_version()}, numpy {np.__version__}, matplotlib {mpl.__version__}"
     return (
-        f"<p>Outcomes:</p><ul>{files}</ul><p>Command: <code>{escape(' '.join(provenance.command))}</code></p>"
+        f"<p>Outcomes:</p><ul>{files}</ul><p>Command: <code>{escape(command)}</code></p>"
         f'<p class="quiet">simtool {escape(__version__)} ({escape(versions)}), {escape(provenance.created_at)}</p>'
     )

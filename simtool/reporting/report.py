@@ -22,6 +22,8 @@ __all__ = [
 
 #: The trial type that pools every comparison.
 ALL = "all"
+#: Units or images below which a report cautions.
+FEW = 5
 
 
 class ReportError(SimtoolError):
@@ -38,6 +40,7 @@ class Settings:
         seed: of the resamples.
         baseline: the model that the others are compared with; None for no comparison.
         order: of the rows.
+        weighted: whether each trial counts as much as its weight says; else all count the same.
     """
 
     level: float = 0.95
@@ -45,25 +48,54 @@ class Settings:
     seed: int = 0
     baseline: str | None = None
     order: Order = Order.ACCURACY
+    weighted: bool = False
 
 
 @dataclass(frozen=True)
 class Difference:
     """A model's accuracy less the baseline's, with the same distance and on the same trials.
 
+    Where the sample is too small to test it (fewer than 2 people or images, or a difference that does not vary),
+    all but the estimate is None.
+
     Attributes:
         estimate: the difference.
         low: of its interval.
         high: of its interval.
         p_value: two-sided.
-        p_holm: the same, adjusted by Holm's method for all differences of a block.
+        p_holm: the same, adjusted by Holm's method for all differences of a block that were tested.
     """
 
     estimate: float
-    low: float
-    high: float
-    p_value: float
-    p_holm: float
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the intervals of some models resample.
+
+    Attributes:
+        units: ``participants``, ``sessions`` or ``trials``.
+        unit_count: how many.
+        images: how many images the trials show.
+        trials: how many trials.
+        people: how many participants the table names.
+        nameless: how many trials name no participant.
+        unresampled: how many trials belong to no unit, so that the intervals do not rest on them.
+        sets: how many sets of trials were pooled.
+    """
+
+    units: str
+    unit_count: int
+    images: int
+    trials: int
+    people: int
+    nameless: int
+    unresampled: int
+    sets: int = 1
 
 
 @dataclass(frozen=True)
@@ -82,7 +114,8 @@ class Row:
         trials: how many trials were scored.
         comparisons: how many comparisons they imply.
         ties: for triplet accuracy, the tied comparisons; else the trials in which ties had to be broken.
-        ceiling: the bounds from repeated comparisons; None where there are none, or for other metrics.
+        sample: what the interval rests on.
+        ceiling: what repeated comparisons say; None for other metrics than triplet accuracy.
         difference: from the baseline; None without one, and for the baseline itself.
     """
 
@@ -97,25 +130,9 @@ class Row:
     trials: int
     comparisons: int
     ties: int
+    sample: Sample
     ceiling: Ceiling | None = None
     difference: Difference | None = None
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What the intervals of some models resample.
-
-    Attributes:
-        units: ``participants``, ``sessions`` or ``trials``.
-        unit_count: how many.
-        images: how many images the trials show.
-        trials: how many trials.
-    """
-
-    units: str
-    unit_count: int
-    images: int
-    trials: int
 
 
 @dataclass(frozen=True)
@@ -133,9 +150,14 @@ class Block:
 
     @property
     def ceiling(self) -> Ceiling | None:
-        """The bounds that hold for every row; None where there are none, or where rows differ in trials."""
+        """What repeated comparisons say of every row; None for other metrics, or where rows differ in trials."""
         found = {row.ceiling for row in self.rows}
         return found.pop() if len(found) == 1 else None
+
+    @property
+    def bound(self) -> float | None:
+        """The upper bound of every row; None where there is none."""
+        return None if self.ceiling is None else self.ceiling.upper
 
     @property
     def same_trials(self) -> bool:
@@ -151,25 +173,23 @@ class Report:
         rows: block by block: ``all`` first, then the trial types; in each the metrics.
         samples: what was resampled; one for each set of trials.
         settings: how it was computed.
-        simulated: whether any observer was simulated.
+        observers: ``human`` or ``simulated``; None where the tables do not say.
         trial_types: ``all``, and the types of the trials.
+        unequal: whether trials have different weights.
     """
 
     rows: tuple[Row, ...]
     samples: tuple[Sample, ...]
     settings: Settings
-    simulated: bool
+    observers: str | None
     trial_types: tuple[str, ...]
-
-    @property
-    def observers(self) -> str:
-        """Who judged, as titles say it."""
-        return "simulated observers" if self.simulated else "human observers"
+    unequal: bool = False
 
     @property
     def title(self) -> str:
         """The headline of every format."""
-        return f"Prediction of similarity judgments ({self.observers})"
+        who = "" if self.observers is None else f" ({self.observers} observers)"
+        return f"Prediction of similarity judgments{who}"
 
     def blocks(self, metrics: Sequence[Metric] = tuple(Metric)) -> Iterator[Block]:
         """The blocks to show: without ``all`` where there is only one type."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
@@ -60,7 +61,7 @@ class _Axis:
 
     @classmethod
     def of(cls, block: Block, width: int) -> _Axis:
-        bound = None if block.ceiling is None else block.ceiling.upper
+        bound = block.bound
         values = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
         values += [] if bound is None else [bound]
         margin = 0.02 * max(max(values) - min(values), 0.01)
@@ -152,11 +153,12 @@ class _BlockTable:
         header += ["ties"]
         lines = []
         for row in block.rows:
-            line = [row.model, row.distance, words.accuracy(row.estimate), words.interval(row, glyphs.dash)]
+            names = [words.name(row.model), words.name(row.distance)]
+            line = [*names, words.accuracy(row.estimate), words.interval(row, glyphs.dash)]
             line += [] if block.same_trials else [f"{row.comparisons:,}"]
             lines.append([*line, f"{row.ties:,}"])
-        if block.ceiling is not None:
-            lines.append(["upper bound", "", words.accuracy(block.ceiling.upper), *[""] * (len(header) - 3)])
+        if block.bound is not None:
+            lines.append(["upper bound", "", words.accuracy(block.bound), *[""] * (len(header) - 3)])
         return header, lines
 
 
@@ -172,10 +174,10 @@ class _DifferenceTable:
         header = ["model", "distance", "difference", f"{words.percent(self._settings.level)} CI", "p", "p Holm"]
         lines = [
             [
-                row.model,
-                row.distance,
+                words.name(row.model),
+                words.name(row.distance),
                 words.signed(gain.estimate),
-                words.interval(gain),
+                words.difference_interval(gain),
                 words.p_value(gain.p_value),
                 words.p_value(gain.p_holm),
             ]
@@ -185,13 +187,14 @@ class _DifferenceTable:
         table, _ = _table(header, lines, options.max_width)
         for line in lines:
             table.add_row(*_fitted(line, table, glyphs))
-        yield Text(f"Difference from {self._settings.baseline} with the same distance, on the same comparisons")
+        baseline = words.name(self._settings.baseline or "")
+        yield Text(f"Difference from {baseline} with the same distance, on the same comparisons")
         yield table
 
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int) -> tuple[Table, int]:
     """A table whose first column, the models, shrinks as far as it must; and the width that it uses."""
-    widths = [max(len(line[column]) for line in [header, *lines]) for column in range(len(header))]
+    widths = [max(cell_len(line[column]) for line in [header, *lines]) for column in range(len(header))]
     spare = available - sum(widths[1:]) - GAP * (len(widths) - 1)
     widths[0] = min(widths[0], max(NAME_WIDTH, spare))
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
@@ -205,7 +208,7 @@ def _fitted(line: Sequence[str], table: Table, glyphs: _Glyphs) -> list[Text]:
     fitted = []
     for cell, column in zip(line, table.columns, strict=False):
         text = Text(cell.encode("ascii", "replace").decode() if glyphs is _ASCII else cell)
-        text.truncate(column.width or len(cell), overflow="crop" if glyphs is _ASCII else "ellipsis")
+        text.truncate(column.width or cell_len(cell), overflow="crop" if glyphs is _ASCII else "ellipsis")
         fitted.append(text)
     return fitted
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,12 +17,12 @@ NAMES = ("pixels", "ResNet50, penultimate layer, trained from scratch", "<b>R&D<
 
 
 def make_report(
-    who: str = "person", baseline: str | None = "pixels", models: tuple[str, ...] = NAMES, pairs: int = 200
+    baseline: str | None = "pixels", models: tuple[str, ...] = NAMES, pairs: int = 200, **columns: Any
 ) -> Report:
     """Models of rising quality with two distances, on both of the usual trial types."""
     rng = np.random.default_rng(3)
     minds = latent(rng, 14)
-    trials = observe(rng, minds, {"8-rank-2": 40, "2-choose-1": pairs}, who=who)
+    trials = observe(rng, minds, {"8-rank-2": 40, "2-choose-1": pairs}, **columns)
     outcomes = [
         outcomes_of(name, distance, trials, model(rng, minds, noise))
         for name, noise in zip(models, np.linspace(3, 0.2, len(models)), strict=True)
@@ -30,11 +33,11 @@ def make_report(
 
 @pytest.fixture(scope="session")
 def report() -> Report:
-    """Human observers, four models, a baseline."""
-    return make_report()
+    """Human observers, four models, a baseline; enough judgments for an upper bound of 2-choose-1."""
+    return replace(make_report(pairs=1500), observers="human")
 
 
 @pytest.fixture(scope="session")
 def simulated() -> Report:
     """The same with simulated observers and no baseline."""
-    return make_report("simulated", None)
+    return replace(make_report(None), observers="simulated")

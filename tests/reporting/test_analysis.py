@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import stats
 
+from simtool.reporting import words
 from simtool.reporting.analysis import build_report
 from simtool.reporting.metrics import Metric, Order
 from simtool.reporting.report import Report, ReportError, Row, Settings
@@ -142,16 +145,6 @@ def test_one_person_leaves_sessions_and_trials_to_resample() -> None:
     assert 0 < row.low < row.estimate < row.high < 1
 
 
-def test_simulated_observers_are_recognized_by_their_names() -> None:
-    rng = np.random.default_rng(0)
-    minds = latent(rng, 15)
-    trials = observe(rng, minds, {"2-choose-1": 20}, who="simulated")
-    report = build_report([outcomes_of("m", "mse", trials, model(rng, minds, 1.0))], FEW)
-    assert report.simulated
-    assert "simulated observers" in report.title
-    assert not build_report(_study(**{"2_choose_1": 20})[1], FEW).simulated
-
-
 def test_a_baseline_is_compared_within_its_distance_and_not_with_itself() -> None:
     _, scored = _study(**{"2_choose_1": 200})
     cosine = [replace(each, distance="cosine") for each in scored[:2]]
@@ -162,6 +155,9 @@ def test_a_baseline_is_compared_within_its_distance_and_not_with_itself() -> Non
     gain = rows["good", "mse"].difference
     assert gain is not None
     assert gain.estimate == pytest.approx(rows["good", "mse"].estimate - rows["random", "mse"].estimate)
+    assert gain.low is not None
+    assert gain.high is not None
+    assert gain.p_value is not None
     assert gain.low <= gain.estimate <= gain.high
     assert gain.p_holm == min(1, 2 * gain.p_value)
     assert (gain.p_value < 0.05) == (gain.low > 0)
@@ -225,3 +221,205 @@ def test_metrics_that_are_not_asked_for_are_left_out() -> None:
     assert {row.metric for row in some.rows} == {Metric.ORDERED}
     every = build_report(scored, FEW)
     assert set(some.rows) <= set(every.rows)
+
+
+def _judged(seed: int = 0, **columns: Any) -> list[Outcomes]:
+    """Two models on 120 trials of six people, or of whoever the columns name."""
+    rng = np.random.default_rng(seed)
+    minds = latent(rng, 15)
+    trials = observe(rng, minds, {"8-rank-2": 20, "2-choose-1": 100}, participants=6, **columns)
+    return [outcomes_of(name, "mse", trials, model(rng, minds, noise)) for name, noise in (("good", 0.3), ("fair", 1))]
+
+
+def test_trials_without_a_name_count_in_accuracies_and_as_nobody_in_intervals() -> None:
+    everybody = _judged()
+    names = everybody[0].trials.participant.copy()
+    names[::3] = None
+    trials = replace(everybody[0].trials, participant=names)
+    report = build_report([replace(each, trials=trials) for each in everybody], FEW)
+    full = build_report(everybody, FEW)
+    (sample,) = report.samples
+    assert (sample.units, sample.unit_count, sample.people) == ("participants", 6, 6)
+    assert (sample.nameless, sample.unresampled, sample.trials) == (40, 40, 120)
+    for row in report.rows:
+        assert row.estimate == pytest.approx(_row(full, row.model, row.trial_type, row.metric).estimate)
+    assert "40 of 120 trials do not say who judged" in words.method(report)[0]
+    assert "the intervals rest on the other 80" in words.method(report)[0]
+
+
+def test_a_trial_type_in_which_nobody_is_named_has_a_very_wide_interval_and_no_test() -> None:
+    scored = _judged()
+    names = scored[0].trials.participant.copy()
+    names[:20] = None
+    trials = replace(scored[0].trials, participant=names)
+    report = build_report([replace(each, trials=trials) for each in scored], replace(FEW, baseline="fair"))
+    row = _row(report, "good", "8-rank-2")
+    assert row.high - row.low > 0.5
+    assert row.difference is not None
+    assert (row.difference.low, row.difference.p_value, row.difference.p_holm) == (None, None, None)
+    assert "no participants and no images in 8-rank-2" in " ".join(words.notes(report))
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"participant": ["p"] * 120}, "one participant judged all, so trials are resampled"),
+        (
+            {"participant": ["p"] * 120, "session": [str(at % 7) for at in range(120)]},
+            "one participant judged all, so sessions are resampled and the intervals are about this person",
+        ),
+        ({"participant": ["p"] * 90 + [None] * 30}, "30 of 120 trials do not say who judged, so the intervals may be"),
+        ({"participant": [None] * 120}, "the table does not say which trials one person judged"),
+        (
+            {"participant": None, "session": ["a"] * 60 + ["b"] * 50 + [None] * 10},
+            "10 of 120 trials name no session; all of them count in the accuracies, and the intervals rest on the",
+        ),
+    ],
+)
+def test_the_method_says_who_was_resampled_and_why(columns: dict[str, Any], told: str) -> None:
+    (line,) = words.method(build_report(_judged(**columns), FEW))
+    assert told in line
+
+
+def test_few_people_are_one_caution() -> None:
+    few = build_report(_judged(participant=[f"p{at % 2}" for at in range(120)]), FEW)
+    assert [note for note in words.notes(few) if "wide" in note] == [
+        "The intervals are wide: 2 participants (fewer than 5) say little about others."
+    ]
+    enough = build_report(_judged(participant=[f"p{at % 5}" for at in range(120)]), FEW)
+    assert not any("wide" in note for note in words.notes(enough))
+
+
+def test_a_trial_type_of_few_people_is_named_in_the_caution() -> None:
+    names = ["a", "b"] * 10 + [f"p{at % 9}" for at in range(100)]
+    report = build_report(_judged(participant=names), FEW)
+    (note,) = (note for note in words.notes(report) if "wide" in note)
+    assert "2 participants in 8-rank-2 (fewer than 5)" in note
+
+
+@pytest.mark.parametrize("counts", [{"2_choose_1": 1}, {"8_rank_2": 1}])
+def test_one_trial_tests_nothing(counts: dict[str, int]) -> None:
+    _, scored = _study(**counts)
+    report = build_report(scored, replace(FEW, baseline="random"))
+    gains = [row.difference for row in report.rows if row.difference is not None]
+    assert gains
+    assert all((gain.low, gain.high, gain.p_value, gain.p_holm) == (None,) * 4 for gain in gains)
+
+
+def test_a_difference_that_is_the_same_everywhere_is_not_tested() -> None:
+    _, scored = _study(**{"2_choose_1": 50})
+    right = replace(scored[0], model="right", credits=np.ones_like(scored[0].credits))
+    wrong = replace(scored[0], model="wrong", credits=np.zeros_like(scored[0].credits))
+    report = build_report([right, wrong, scored[1]], replace(FEW, baseline="right"))
+    gain, other = (_row(report, name, "all").difference for name in ("wrong", "fair"))
+    assert gain is not None
+    assert (gain.estimate, gain.low, gain.high, gain.p_value, gain.p_holm) == (-1.0, None, None, None, None)
+    assert other is not None
+    assert other.p_holm == other.p_value
+    assert any("Too few to test" in note for note in words.notes(report))
+
+
+def _repeated(outcomes: Outcomes, times: NDArray[np.integer[Any]]) -> Outcomes:
+    """The same rows, each several times, under ids of their own."""
+    rows = np.repeat(np.arange(len(outcomes.trials)), times)
+    trials = replace(outcomes.trials.take(rows), trial_id=np.arange(rows.size))
+    return _moved(outcomes, trials, rows)
+
+
+def test_whole_weights_are_rows_repeated_when_they_are_used() -> None:
+    scored = _judged()
+    weight = np.random.default_rng(5).integers(0, 4, 120)
+    heavy = replace(scored[0].trials, weight=weight.astype(np.float32))
+    used = replace(FEW, weighted=True, baseline="fair")
+    weighted = build_report([replace(each, trials=heavy) for each in scored], used)
+    repeated = [_repeated(each, weight) for each in scored]
+    expanded = build_report(
+        [replace(each, trials=repeated[0].trials) for each in repeated], replace(used, weighted=False)
+    )
+    for row in weighted.rows:
+        other = _row(expanded, row.model, row.trial_type, row.metric)
+        assert row.estimate == pytest.approx(other.estimate, abs=1e-12)
+        # The weight of one judgment is no evidence of several, so an interval can be wider, but not narrower.
+        assert row.low <= other.low + 1e-9
+        assert row.high >= other.high - 1e-9
+        if row.difference is not None:
+            assert other.difference is not None
+            assert row.difference.estimate == pytest.approx(other.difference.estimate, abs=1e-12)
+    pooled, same = (_row(report, "good", "all") for report in (weighted, expanded))
+    assert (pooled.low, pooled.high) == pytest.approx((same.low, same.high))
+    assert (pooled.trials, same.trials) == (120, weight.sum())
+
+
+def test_weights_are_left_alone_unless_they_are_asked_for_and_a_note_says_so() -> None:
+    scored = _judged()
+    heavy = replace(scored[0].trials, weight=np.arange(1, 121, dtype=np.float32))
+    plain, unused = build_report(scored, FEW), build_report([replace(each, trials=heavy) for each in scored], FEW)
+    assert plain.rows == unused.rows
+    assert not any("--weighted" in note for note in words.notes(plain))
+    (note,) = (note for note in words.notes(unused) if "--weighted" in note)
+    assert "different weights" in note
+
+
+def test_equal_weights_change_nothing() -> None:
+    scored = _judged()
+    equal = replace(scored[0].trials, weight=np.full(120, 0.3, np.float32))
+    weighted = build_report([replace(each, trials=equal) for each in scored], replace(FEW, weighted=True))
+    for row in build_report(scored, FEW).rows:
+        other = _row(weighted, row.model, row.trial_type, row.metric)
+        assert (other.estimate, other.low, other.high) == pytest.approx((row.estimate, row.low, row.high))
+        assert (other.trials, other.comparisons, other.ties) == (row.trials, row.comparisons, row.ties)
+
+
+@pytest.mark.parametrize(
+    ("weight", "reason"),
+    [
+        ([1.0] * 117 + [np.nan] * 3, r"3 of 120 trials have no weight \(trial_id 117, 118, 119\)"),
+        ([np.nan] * 120, "120 of 120 trials have no weight"),
+        ([0.0] * 20 + [1.0] * 100, "the weights of all 20 trials of 8-rank-2 are 0"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(weight: list[float], reason: str) -> None:
+    scored = _judged(weight=np.array(weight, np.float32))
+    with pytest.raises(ReportError, match=reason):
+        build_report(scored, replace(FEW, weighted=True))
+
+
+def test_a_person_without_weight_is_nobody_to_resample() -> None:
+    scored = _judged()
+    who = scored[0].trials.participant
+    heavy = replace(scored[0].trials, weight=(who != who[0]).astype(np.float32))
+    report = build_report([replace(each, trials=heavy) for each in scored], replace(FEW, weighted=True))
+    assert report.samples[0].unit_count == 5
+
+
+def test_a_baseline_without_a_partner_is_told() -> None:
+    _, scored = _study(**{"2_choose_1": 30})
+    report = build_report([scored[0], replace(scored[1], distance="cosine")], replace(FEW, baseline="good"))
+    assert all(row.difference is None for row in report.rows)
+    (note,) = (note for note in words.notes(report) if "Without a difference" in note)
+    assert "fair with cosine" in note
+
+
+def test_one_display_judged_by_many_tells_how_people_differ() -> None:
+    rng = np.random.default_rng(0)
+    votes = rng.random(60) < 0.7
+    trials = Trials.build(
+        ["a", "b", "c"],
+        ["2-choose-1"] * 60,
+        np.zeros(60, int),
+        np.tile([1, 2], (60, 1)),
+        np.where(votes, 0, 1)[:, None],
+        participant=[f"p{at}" for at in range(60)],
+    )
+    credit = votes.astype(np.float32)
+    row = build_report([Outcomes("m", "mse", trials, credit[:, None], credit, credit, credit)], FEW).rows[0]
+    share = votes.mean()
+    half = stats.t.ppf(0.975, 2) * np.sqrt(share * (1 - share) / 59)
+    assert (row.high - row.low) / 2 == pytest.approx(half, rel=0.15)
+    assert 0.0 < row.low < share < row.high <= 1.0
+
+
+def test_too_few_replicates_for_a_level_are_told() -> None:
+    report = build_report(_judged(), replace(FEW, level=0.9999))
+    assert "100 replicates are too few for the shape of 99.99 % intervals" in " ".join(words.notes(report))
+    assert not any("replicates" in note for note in words.notes(build_report(_judged(), FEW)))

@@ -42,7 +42,8 @@ def test_every_row_is_one_line_that_fits(report: Report, width: int) -> None:
             assert line.startswith(row.model[:11])
             for cell in (row.distance, words.accuracy(row.estimate), words.interval(row)):
                 assert f" {cell} " in line
-        assert table[2 + len(block.rows)].startswith("upper bound")
+        below = table[2 + len(block.rows)]
+        assert below.startswith("No upper bound" if block.bound is None else "upper bound")
 
 
 def test_bars_start_at_one_mark_of_chance_and_rank_the_models(report: Report) -> None:
@@ -85,7 +86,7 @@ def test_other_metrics_come_on_demand(report: Report) -> None:
     assert titles == [
         "First choice right, 8-rank-2: 40 trials, 520 comparisons, chance .125",
         "Choices right, in order, 8-rank-2: 40 trials, 520 comparisons, chance .018",
-        "First choice right, 2-choose-1: 200 trials, 200 comparisons, chance .500",
+        "First choice right, 2-choose-1: 1,500 trials, 1,500 comparisons, chance .500",
     ]
 
 
@@ -100,7 +101,8 @@ def test_differences_from_the_baseline_follow_their_table(report: Report, simula
 def test_the_caption_says_what_was_resampled_and_what_the_bound_rests_on(report: Report) -> None:
     text = " ".join(" ".join(_lines(report, 80)).split())
     assert "95 % intervals from 100 replicates (seed 0) that resample 8 participants and 14 images together." in text
-    assert "comparisons that were judged more than once" in text
+    assert "that were judged more than once" in text
+    assert "No upper bound: it takes 1,000 judgments" in text
     assert "human observers" in text
 
 

@@ -47,7 +47,9 @@ def test_intervals_hold_the_truth_about_as_often_as_they_promise_and_binomial_on
         )
         means.append(estimates.mean)
         intervals.append([estimates.interval(column, 0.95) for column in (0, 1)])
-        gaps.append(estimates.difference(0, 1, 0.95))
+        gap = estimates.difference(0, 1, 0.95)
+        assert gap is not None
+        gaps.append(gap)
         binomial.append(1.96 * np.sqrt(estimates.mean * (1 - estimates.mean) / len(credits)))
     # People and images are drawn anew each time, so the mean over draws is the truth about all of them.
     truth = np.mean(means, axis=0)

@@ -9,11 +9,12 @@ multiway cluster-robust variance gives (:func:`multiway_covariance`).
 from __future__ import annotations
 
 from simtool.similarity.inference.bootstrap import Replicates, resample
-from simtool.similarity.inference.intervals import Estimates, holm, paired_p_value
+from simtool.similarity.inference.intervals import BEYOND, Estimates, holm
 from simtool.similarity.inference.multiway import Covariance, SharedClusters
 from simtool.similarity.inference.observations import Observations, Units, choices_of, comparisons_of, units_of
 
 __all__ = [
+    "BEYOND",
     "Covariance",
     "Estimates",
     "Observations",
@@ -23,7 +24,6 @@ __all__ = [
     "choices_of",
     "comparisons_of",
     "holm",
-    "paired_p_value",
     "resample",
     "units_of",
 ]

@@ -58,11 +58,14 @@ def resample(
     values: NDArray[np.floating],
     replicates: int,
     seed: int,
+    weight: NDArray[np.float64] | None = None,
+    strata: int = 0,
 ) -> Replicates:
     """Draw replicates of the sums of values, by stratum.
 
-    Weights and credits are multiples of one half, so their products and sums are exact in float32: the result
-    depends neither on the block size nor on the order of rows or columns.
+    Drawn weights and credits are multiples of one half, so their products and sums are exact in float32: the result
+    depends neither on the block size nor on the order of rows or columns. With weights of the observations' own
+    the sums are rounded in float64.
 
     Args:
         observations: N observations.
@@ -70,12 +73,15 @@ def resample(
         values: (N, M) floating point; its precision is that of the weights.
         replicates: B, how many.
         seed: of the random numbers.
+        weight: (N,) what each observation counts; None where all count the same.
+        strata: G, how many there are, where the last ones may be empty.
     """
     columns = values.shape[1]
-    table = np.column_stack([values, np.ones(len(values), values.dtype)])
-    total = np.zeros((int(stratum.max(initial=0)) + 1, columns + 1, replicates))
+    own = np.ones(len(values), values.dtype) if weight is None else weight
+    table = np.column_stack([values * own[:, None], own])
+    total = np.zeros((max(strata, int(stratum.max(initial=0)) + 1), columns + 1, replicates))
     with threadpool_limits(1, "blas"):  # the products are too slim to gain from threads
-        for rows, weights in _weights(observations, replicates, seed, values.dtype):
+        for rows, weights in _weights(observations, replicates, seed, table.dtype):
             for group in np.unique(stratum[rows]):
                 inside = stratum[rows] == group
                 part = weights if inside.all() else weights[inside]

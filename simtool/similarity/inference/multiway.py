@@ -78,27 +78,43 @@ class SharedClusters:
     Two observations share m of three images. Since m - m(m-1)/2 + m(m-1)(m-2)/6 is 1 for m = 1, 2, 3, the sums
     over images, less those over pairs, plus those over triples, count each pair of observations once. The same
     sums within units, subtracted, leave the pairs that share an image but not the unit.
+
+    An image that all observations show makes none of them differ: the sample says nothing about other images in
+    its place, and the variance is that of studies that show it too.
     """
 
     def __init__(self, observations: Observations) -> None:
         self._observations = observations
         images = np.sort(observations.images, axis=1).astype(np.int64).T
         self._kinds: list[_Kind] = []
-        for members, sign in ((1, 1), (2, -1), (3, 1)):
-            chosen = np.stack([images[list(roles)] for roles in combinations(range(3), members)])
+        for members in range(1, len(images) + 1):
+            sign = 1 if members % 2 else -1
+            chosen = np.stack([images[list(roles)] for roles in combinations(range(len(images)), members)])
             code, size = _code(chosen, observations.image_count)
             within = _compact(code * observations.units + observations.unit, size * observations.units)
             self._kinds += [_Kind(sign, code, size), _Kind(-sign, *within)]
 
-    def covariance(self, rows: NDArray[np.intp], values: NDArray[np.floating]) -> Covariance:
+    def covariance(
+        self, rows: NDArray[np.intp], values: NDArray[np.floating], weight: NDArray[np.float64] | None = None
+    ) -> Covariance:
         """The covariance of the means of some observations' values.
 
         Args:
             rows: (n,) which observations.
             values: (n, M) their values.
+            weight: (n,) what each counts in the means; None where all count the same.
         """
-        centered = (values - values.mean(axis=0, dtype=np.float64)).T
-        influence = np.vstack([centered, np.ones(len(rows))]) / max(len(rows), 1)
+        if self._observations.shown_by_all(rows).size:
+            varying = SharedClusters(self._observations.take(rows).without_shared_images())
+            return varying._covariance(np.arange(len(rows)), values, weight)
+        return self._covariance(rows, values, weight)
+
+    def _covariance(
+        self, rows: NDArray[np.intp], values: NDArray[np.floating], weight: NDArray[np.float64] | None
+    ) -> Covariance:
+        share = np.full(len(rows), 1 / max(len(rows), 1)) if weight is None else weight / weight.sum()
+        centered = values.T - (share @ values)[:, None]
+        influence = np.vstack([centered * share, share])
         by_unit = _products(self._observations.unit[None, rows], self._observations.units, influence)
         shared = by_unit.copy()
         for kind in self._kinds:
@@ -110,8 +126,9 @@ def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Make good for the mean having been estimated from the same observations.
 
     Over all n^2 pairs the products of the influences sum to zero. So the share f of the pairs that a sum covers
-    (which the same sum over a column of 1/n tells) costs it that share of its expectation, exactly so for balanced
-    additive effects: with U equal units f is 1 / U, and 1 / (1 - f) the usual U / (U - 1).
+    (which the same sum over the observations' shares of the total weight tells) costs it that share of its
+    expectation, exactly so for balanced additive effects: with U equal units f is 1 / U, and 1 / (1 - f) the usual
+    U / (U - 1).
     """
     covered = sums[-1, -1]
     if covered > 1 - 1e-9:

@@ -20,31 +20,44 @@ class Units:
 
     Attributes:
         name: ``participants``, ``sessions`` or ``trials``.
-        code: (T,) the unit of each trial, counted from 0 in the order of the units' names.
+        code: (T,) the unit of each trial, counted from 0 in the order of the units' names; -1 where it has no name.
         count: how many units there are.
+        people: how many participants the table names.
+        nameless: how many trials name no participant.
     """
 
     name: str
     code: NDArray[np.intp]
     count: int
+    people: int
+    nameless: int
 
 
 def units_of(trials: Trials) -> Units:
     """Group the trials that, as far as the table tells, one person judged.
 
-    A column with a single name cannot be resampled and is passed over. Trials that lack a name in
-    the column that is used stand for themselves.
+    A column with a single name cannot be resampled and is passed over. A trial that lacks a name in the column
+    that is used belongs to no unit: it may be anybody's, so it is no evidence of how people differ.
 
     Args:
         trials: T trials.
     """
-    for kind, column in (("participants", trials.participant), ("sessions", trials.session)):
-        if len(set(column) - {None}) > 1:
-            named = zip(column.tolist(), trials.trial_id.tolist(), strict=True)
-            code, count = _ranks([f"\0{trial}" if name is None else name for name, trial in named])
-            return Units(kind, code, count)
+    people, who = _names(trials.participant)
+    sessions, when = _names(trials.session)
+    nameless = int((who < 0).sum())
+    for kind, count, code in (("participants", people, who), ("sessions", sessions, when)):
+        if count > 1:
+            return Units(kind, code, count, people, nameless)
     code, count = _ranks(trials.trial_id.tolist())
-    return Units("trials", code, count)
+    return Units("trials", code, count, people, nameless)
+
+
+def _names(column: NDArray[np.object_]) -> tuple[int, NDArray[np.intp]]:
+    """How many names a column holds, and the place of each among them; -1 where it is null or blank."""
+    blank = np.fromiter((name is None or not name.strip() for name in column), bool, len(column))
+    code = np.full(len(column), -1, np.intp)
+    code[~blank], count = _ranks(column[~blank].tolist())
+    return count, code
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class Observations:
 
     Attributes:
         trial: (N,) the trial's row.
-        unit: (N,) the unit, below ``units``.
+        unit: (N,) the unit, below ``units``; -1 where it is not known.
         images: (N, 3) the images that decide, below ``image_count``: the query, and two references.
             Both codes are in the order of names, so that results do not depend on the order of rows.
         units: how many units there are.
@@ -78,6 +91,16 @@ class Observations:
     def independent(self, rows: NDArray[np.intp]) -> int:
         """How many independent pieces some rows hold at most: their units or their images, whichever are fewer."""
         return min(np.unique(self.unit[rows]).size, np.unique(self.images[rows]).size)
+
+    def shown_by_all(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The images that every one of some rows shows."""
+        times = np.bincount(self.images[rows].ravel(), minlength=self.image_count)
+        return np.flatnonzero(times == max(len(rows), 1))
+
+    def without_shared_images(self) -> Observations:
+        """The same less the images that all of them show; fewer than three columns of images remain."""
+        constant = np.isin(self.images, self.shown_by_all(np.arange(len(self))))
+        return replace(self, images=self.images[~constant].reshape(len(self), -1))
 
 
 def comparisons_of(trials: Trials, units: Units) -> Observations:

@@ -68,3 +68,19 @@ def test_replicates_that_drew_nothing_are_left_out() -> None:
     drawn = resample(observations, stratum, values, 200, seed=0).means()
     assert 0 < drawn.shape[1] < 200
     assert np.array_equal(drawn, np.repeat(values.T, drawn.shape[1], axis=1))
+
+
+def test_whole_weights_are_rows_repeated() -> None:
+    observations, stratum, values = _study()
+    weight = np.random.default_rng(2).integers(0, 4, len(observations))
+    rows = np.repeat(np.arange(len(observations)), weight)
+    weighted = resample(observations, stratum, values, 100, seed=0, weight=weight.astype(float))
+    repeated = resample(observations.take(rows), stratum[rows], values[rows], 100, seed=0)
+    assert weighted.means() == pytest.approx(repeated.means())
+
+
+def test_strata_that_are_empty_draw_nothing() -> None:
+    observations, stratum, values = _study()
+    drawn = resample(observations, stratum, values, 50, seed=0, strata=4)
+    assert drawn.means(3).shape == (4, 0)
+    assert np.array_equal(drawn.means(), resample(observations, stratum, values, 50, seed=0).means())

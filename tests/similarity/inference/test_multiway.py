@@ -17,10 +17,11 @@ def _observations(rng: np.random.Generator, count: int, units: int, images: int)
 
 
 def _shared(observations: Observations) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(N, N) whether two observations share the unit; whether they share an image."""
+    """(N, N) whether two observations share the unit; whether they share an image that not all of them show."""
     unit = observations.unit[:, None] == observations.unit[None]
-    image = (observations.images[:, None, :, None] == observations.images[None, :, None, :]).any(axis=(2, 3))
-    return unit, image
+    shows = (observations.images[:, :, None] == np.arange(observations.image_count)).any(axis=1)
+    varying = shows[:, ~shows.all(axis=0)].astype(int)
+    return unit, varying @ varying.T > 0
 
 
 @settings(max_examples=40, deadline=None)
@@ -30,19 +31,20 @@ def test_every_pair_that_shares_a_unit_or_an_image_counts_once(seed: int, count:
     observations = _observations(rng, count, units, images)
     values = rng.integers(0, 3, (count, 2)) / 2
     rows = np.sort(rng.permutation(count)[: rng.integers(2, count + 1)])
+    weight = rng.uniform(0.5, 3, len(rows)) if seed % 2 else np.ones(len(rows))
 
-    found = SharedClusters(observations).covariance(rows, values[rows])
+    found = SharedClusters(observations).covariance(rows, values[rows], weight if seed % 2 else None)
 
-    part = observations.take(rows)
+    part, share = observations.take(rows), weight / weight.sum()
     unit, image = _shared(part)
-    influence = (values[rows] - values[rows].mean(axis=0)) / len(rows)
+    influence = (values[rows] - share @ values[rows]) * share[:, None]
     for estimate, pairs in (
         (found.multiway, unit | image),
         (found.one_way, unit),
         (found.independent, np.eye(len(rows), dtype=bool)),
     ):
-        free = 1 - pairs.mean()
-        expected = influence.T @ pairs @ influence / free if free else np.zeros((2, 2))
+        free = 1 - share @ pairs @ share
+        expected = influence.T @ pairs @ influence / free if free > 1e-9 else np.zeros((2, 2))
         assert estimate == pytest.approx(expected, abs=1e-12)
 
 
@@ -62,6 +64,30 @@ def test_known_effects_of_people_images_and_chance_are_recovered() -> None:
     estimates = np.diag(SharedClusters(observations).covariance(np.arange(count), values).multiway)
     assert estimates.mean() == pytest.approx(truth, rel=0.06)
     assert values.mean(axis=0).var() == pytest.approx(truth, rel=0.2)
+
+
+def test_a_query_that_all_trials_show_does_not_hide_how_references_differ() -> None:
+    rng = np.random.default_rng(2)
+    count, images, draws = 400, 20, 300
+    pairs = np.array([rng.permutation(images)[:2] for _ in range(count)])
+    triples = np.column_stack([np.full(count, images), pairs])
+    observations = Observations(np.arange(count), np.arange(count), triples, count, images + 1)
+    values = rng.normal(size=(images, draws))[pairs].sum(axis=1) + rng.normal(size=(count, draws))
+    truth = (np.bincount(pairs.ravel()) ** 2).sum() / count**2 + 1 / count
+    estimates = np.diag(SharedClusters(observations).covariance(np.arange(count), values).multiway)
+    assert estimates.mean() == pytest.approx(truth, rel=0.1)
+
+
+@pytest.mark.parametrize("units", [2, 7])
+def test_whole_weights_are_rows_repeated_within_their_unit(units: int) -> None:
+    rng = np.random.default_rng(4)
+    observations = _observations(rng, 60, units, 9)
+    values, weight = rng.integers(0, 3, (60, 2)) / 2, rng.integers(1, 5, 60)
+    repeated = np.repeat(np.arange(60), weight)
+    weighted = SharedClusters(observations).covariance(np.arange(60), values, weight.astype(float))
+    expanded = SharedClusters(observations.take(repeated)).covariance(np.arange(repeated.size), values[repeated])
+    assert weighted.multiway == pytest.approx(expanded.multiway)
+    assert weighted.one_way == pytest.approx(expanded.one_way)
 
 
 def test_an_estimate_below_its_parts_is_raised_to_them() -> None:

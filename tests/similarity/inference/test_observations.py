@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simtool.similarity.inference import choices_of, comparisons_of, units_of
+from simtool.similarity.inference import Observations, choices_of, comparisons_of, units_of
 from simtool.tables.trials import Trials
 from tests.scored import latent, observe
 
@@ -66,19 +66,29 @@ def test_units_are_people_else_sessions_else_trials(
     assert (units.name, units.count) == (name, count)
 
 
-def test_a_trial_without_a_name_stands_for_itself() -> None:
-    trials = observe(np.random.default_rng(0), latent(np.random.default_rng(1), 9), {"2-choose-1": 5}, 0)
-    named = Trials.build(
-        trials.images,
-        ["2-choose-1"] * 5,
-        trials.query,
-        trials.references,
-        trials.selected,
-        participant=["x", None, "y", None, "x"],
-    )
-    units = units_of(named)
-    assert units.count == 4
-    assert units.code[0] == units.code[4]
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_a_trial_without_a_name_is_nobody(blank: str | None) -> None:
+    rng = np.random.default_rng(0)
+    who = ["x", blank, "y", blank, "x"]
+    trials = observe(rng, latent(rng, 9), {"2-choose-1": 5}, participant=who)
+    units = units_of(trials)
+    assert (units.name, units.count, units.people, units.nameless) == ("participants", 2, 2, 2)
+    assert units.code.tolist() == [0, -1, 1, -1, 0]
+
+
+def test_a_single_name_among_none_leaves_trials() -> None:
+    rng = np.random.default_rng(0)
+    trials = observe(rng, latent(rng, 9), {"2-choose-1": 3}, participant=["x", None, "x"])
+    units = units_of(trials)
+    assert (units.name, units.count, units.people, units.nameless) == ("trials", 3, 1, 1)
+
+
+def test_an_image_that_every_observation_shows_can_be_left_out() -> None:
+    images = np.array([[4, 1, 2], [1, 3, 4], [2, 4, 0]])
+    observations = Observations(np.arange(3), np.arange(3), images, 3, 5)
+    assert observations.shown_by_all(np.arange(3)).tolist() == [4]
+    assert observations.shown_by_all(np.arange(2)).tolist() == [1, 4]
+    assert observations.without_shared_images().images.tolist() == [[1, 2], [1, 3], [2, 0]]
 
 
 def test_codes_follow_names_and_not_rows() -> None:
