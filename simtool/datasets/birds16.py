@@ -17,6 +17,7 @@ from simtool.datasets.folder import SUFFIXES, index_folder
 from simtool.datasets.importing import Import, catalogs_in, import_judgments, observations_in
 from simtool.datasets.psiz import find_documents
 from simtool.errors import SimtoolError, listed
+from simtool.kinds import Door, explain
 from simtool.tables.atomic import atomic_path
 from simtool.tables.images import Images, image_paths, read_images, relative_path
 from simtool.tables.provenance import sha256_of
@@ -128,7 +129,7 @@ def _names(path: Path) -> list[PurePosixPath]:
     if tarfile.is_tarfile(path):
         with tarfile.open(path) as tar:
             return [PurePosixPath(name) for name in tar.getnames()]
-    raise Birds16Error(f"{path}: neither a folder nor a whole zip or tar archive (a single psiz file: import-trials)")
+    raise Birds16Error(explain(path, Door.ARCHIVE))
 
 
 def _is_photograph(name: PurePosixPath) -> bool:

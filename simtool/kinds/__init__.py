@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from simtool.kinds.doors import Door, advice, explain
+from simtool.kinds.doors import Door, advice, explain, wrong_table
 from simtool.kinds.kind import Kind, KindError, Text, What
-from simtool.kinds.sniffing import kind_of
+from simtool.kinds.sniffing import kind_of, kind_of_content
 
-__all__ = ["Door", "Kind", "KindError", "Text", "What", "advice", "explain", "kind_of"]
+__all__ = [
+    "Door",
+    "Kind",
+    "KindError",
+    "Text",
+    "What",
+    "advice",
+    "explain",
+    "kind_of",
+    "kind_of_content",
+    "wrong_table",
+]

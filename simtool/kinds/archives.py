@@ -10,7 +10,8 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from simtool.errors import listed
 from simtool.kinds.kind import TRUNCATED, Kind, What
@@ -29,7 +30,7 @@ _UNPACKED_BYTES = 1 << 26
 _START = 1 << 16
 
 
-def zip_kind(path: Path, read: Reader, size: int) -> Kind:
+def zip_kind(file: BinaryIO, read: Reader, size: int) -> Kind:
     """What a zip is."""
     try:
         names = _directory(read, size)
@@ -40,7 +41,7 @@ def zip_kind(path: Path, read: Reader, size: int) -> Kind:
         return Kind(found.what, f"{TRUNCATED}: its last part, the list of its members, is missing", keys=found.keys)
     kind = _by_members(names)
     documents = sorted((name for name in kind.keys if name.endswith(".json")), key=_in_no_sequences)
-    if kind.what is What.ZIP and documents and _is_sequences(path, documents[0]):
+    if kind.what is What.ZIP and documents and _is_sequences(file, documents[0]):
         return Kind(What.PSIZ_ZIP, keys=kind.keys)
     return kind
 
@@ -49,10 +50,10 @@ def _in_no_sequences(name: str) -> bool:
     return not PurePosixPath(name).parent.name.endswith("_seqs")
 
 
-def _is_sequences(path: Path, name: str) -> bool:
+def _is_sequences(file: BinaryIO, name: str) -> bool:
     """Whether a member of a zip is a document of psiz-datasets; it is unpacked in part."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(name) as member:
+        with zipfile.ZipFile(file) as archive, archive.open(name) as member:
             content = member.read(WHOLE_JSON)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, KeyError, ValueError, OSError):
         return False
@@ -117,7 +118,7 @@ def _by_members(names: tuple[str, ...]) -> Kind:
         what = What.TORCH
     elif kept and all(name.endswith(".npy") for name in kept):
         arrays = tuple(name.removesuffix(".npy") for name in kept)
-        return Kind(What.NPZ, detail=f"named {listed(arrays, 6)}", keys=arrays)
+        return Kind(What.NPZ, detail=f"({listed(arrays, 6)})", keys=arrays)
     return Kind(what, detail=f"of {_contents(kept)}" if what is What.ZIP else "", keys=kept)
 
 
@@ -148,31 +149,42 @@ def tar_kind(read: Reader, size: int) -> Kind | None:
         names.append(info.name)
         if info.size < 0:
             return Kind(What.TAR, "damaged: a member of negative size", keys=tuple(names))
-        place += tarfile.BLOCKSIZE * (1 + -(-info.size // tarfile.BLOCKSIZE))
-        if place - tarfile.BLOCKSIZE * bool(info.size) > size:
+        if place + tarfile.BLOCKSIZE + info.size > size:
             return Kind(What.TAR, f"{TRUNCATED}: it ends within a member", keys=tuple(names))
+        place += tarfile.BLOCKSIZE * (1 + -(-info.size // tarfile.BLOCKSIZE))
     return Kind(What.TAR, detail=f"of {_contents(tuple(names))}", keys=tuple(names))
 
 
-def gzip_kind(read: Reader, size: int) -> Kind:
+def gzip_kind(read: Reader) -> Kind:
     """What a gzip file holds; a small one is unpacked to its end."""
-    unpacker = zlib.decompressobj(31)
-    place = unpacked = 0
-    start, damage = b"", ""
-    try:
-        while not unpacker.eof and place < min(size, _PACKED_BYTES) and unpacked < _UNPACKED_BYTES:
-            block = unpacker.unconsumed_tail or read(place, _START)
-            place += 0 if unpacker.unconsumed_tail else len(block)
-            piece = unpacker.decompress(block, 1 << 20)
-            unpacked += len(piece)
-            start += piece[: max(0, _START - len(start))]
-    except zlib.error:
-        damage = "damaged: it cannot be unpacked"
-    if not unpacker.eof and place >= size and unpacked < _UNPACKED_BYTES and not damage:
-        damage = f"{TRUNCATED}: it ends before its checksum"
+    start, damage = _unpacked(read)
     held = tar_kind(lambda at, count: start[at : at + count], len(start)) if start else None
     if held is not None:
         return Kind(What.TAR_GZ, damage, keys=held.keys)
     if start.startswith((b"RDX", b"X\n\0\0\0")):
         return Kind(What.R_DATA, damage)
-    return Kind(What.GZIP, damage)
+    text = text_kind(start, len(start) < _START, lambda count: start[:count])
+    return Kind(What.GZIP, damage, detail=f"(of {text.what})" if text else "")
+
+
+def _unpacked(read: Reader) -> tuple[bytes, str]:
+    """The first bytes in a gzip file, and its damage, where it is so small that its end is reached."""
+    unpacker = zlib.decompressobj(31)
+    place = unpacked = 0
+    start = b""
+    while not unpacker.eof and unpacked < _UNPACKED_BYTES:
+        block = unpacker.unconsumed_tail
+        if not block:
+            if place >= _PACKED_BYTES:
+                return start, ""
+            block = read(place, _START)
+            place += len(block)
+        if not block:
+            return start, f"{TRUNCATED}: it ends before its checksum"
+        try:
+            piece = unpacker.decompress(block, 1 << 20)
+        except zlib.error:
+            return start, "damaged: it cannot be unpacked"
+        unpacked += len(piece)
+        start += piece[: max(0, _START - len(start))]
+    return start, ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from simtool.kinds.kind import Kind, KindError, What
 from simtool.kinds.sniffing import kind_of
 
-__all__ = ["Door", "advice", "explain"]
+__all__ = ["Door", "advice", "explain", "wrong_table"]
 
 _TABLES = frozenset((What.PARQUET, What.PARQUET_FOLDER))
 
@@ -55,7 +55,8 @@ class Door(Enum):
 
 
 _HEADER = "query,reference_1,...,reference_N,selected_1,...,selected_K"
-_AS_TABLE = "write its vectors as a Parquet file with the columns image_id and embedding (docs/tables.md shows how)"
+_AS_TABLE = "as a Parquet file with the columns image_id and embedding (docs/tables.md shows how)"
+_VECTORS = f"if it holds vectors, write them {_AS_TABLE}"
 _AS_CSV = f"if it holds judgments, write them as a CSV with the header {_HEADER} for simtool import-trials"
 _NETWORK = (
     "embed the images with it, and write the vectors as a Parquet file of image_id and embedding (docs/tables.md)"
@@ -78,12 +79,12 @@ _USES: Mapping[What, str] = {
     What.PARQUET_FOLDER: "simtool show says which table it is",
     What.ARROW: "write it as Parquet (pyarrow.parquet.write_table)",
     What.ARROW_FOLDER: "write it as Parquet (Dataset.to_parquet)",
-    What.NPY: f"if it holds vectors, {_AS_TABLE}",
-    What.NPZ: f"if it holds vectors, {_AS_TABLE}",
-    What.FEATURES_HDF5: _AS_TABLE,
-    What.RSATOOLBOX: f"if it holds vectors, {_AS_TABLE}",
-    What.MATLAB: f"if it holds vectors, {_AS_TABLE}",
-    What.HDF5: f"if it holds vectors, {_AS_TABLE}",
+    What.NPY: f"{_VECTORS}",
+    What.NPZ: f"{_VECTORS}",
+    What.FEATURES_HDF5: f"write them {_AS_TABLE}",
+    What.RSATOOLBOX: f"{_VECTORS}",
+    What.MATLAB: f"{_VECTORS}",
+    What.HDF5: f"{_VECTORS}",
     What.PICKLE: "simtool runs no pickles: write what it holds as CSV or Parquet",
     What.R_DATA: "write what it holds as CSV or Parquet",
     What.SQLITE: "write what it holds as CSV or Parquet",
@@ -125,10 +126,17 @@ _USES: Mapping[What, str] = {
     What.CHECKPOINT_FOLDER: 'make the model in Keras, load the checkpoint, then save("model.keras")',
 }
 
+#: Which command takes a table of simtool.
+_TABLE_USES: Mapping[str, str] = {
+    "images": "simtool embed, fit-pca and the trainings take it, and simtool score as --images",
+    "embeddings": "simtool score and compress take it",
+    "trials": "simtool score takes it as --trials",
+    "outcomes": "simtool report takes it",
+}
+
 _IMPORT = "simtool import-trials makes a table of trials from it"
 _SHEET = "save the sheet as CSV UTF-8; simtool import-trials makes a table of trials from that"
 _INDEX = "simtool index-images makes a table of images from it"
-_VECTORS = f"if it holds vectors, {_AS_TABLE}"
 
 #: What to do with a kind where something in particular was asked for.
 _AT: Mapping[Door, Mapping[What, str]] = {
@@ -199,6 +207,18 @@ def _default(door: Door) -> str:
     return makers.get(door, "look whether it is the right one")
 
 
+def wrong_table(path: Path, found: str, wanted: str) -> str:
+    """Say in one line which table this is, where another one of simtool's was asked for.
+
+    Args:
+        path: the table.
+        found: its kind in the contract: ``images``, ``trials``.
+        wanted: the kind that was asked for.
+    """
+    use = _TABLE_USES.get(found)
+    return f"{path}: this is a table of {found}, not of {wanted}" + (f"; {use}" if use else "")
+
+
 def explain(path: Path, door: Door, reason: str = "") -> str:
     """Say in one line why a file cannot be read as what was asked for: what it is, and what to do.
 
@@ -211,7 +231,7 @@ def explain(path: Path, door: Door, reason: str = "") -> str:
         kind = kind_of(path)
     except KindError as failure:
         return str(failure)
-    if kind.damage or (kind.what in (What.EMPTY, What.ZEROS)):
+    if kind.damage or kind.what in _ALWAYS:
         return f"{path}: this is {kind.words}; {advice(kind, door)}"
     if kind.what in door.takes:
         again = "write it again" if kind.what in _TABLES else "get it again"

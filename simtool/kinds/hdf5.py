@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from simtool.errors import listed
 from simtool.kinds.kind import TRUNCATED, Kind, What
@@ -14,12 +13,12 @@ __all__ = ["hdf5_kind"]
 _MOST = 1000
 
 
-def hdf5_kind(path: Path) -> Kind:
+def hdf5_kind(content: BinaryIO) -> Kind:
     """What an HDF5 file is."""
     import h5py
 
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with h5py.File(content, "r") as file:
             names = tuple(str(name) for name in islice(file, _MOST))
             attributes = tuple(str(name) for name in islice(file.attrs, _MOST))
             stored = next((_word(file.get(key)) for key in ("class_name", "trial_type") if key in names), "")

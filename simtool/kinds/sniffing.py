@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import io
 import os
 import stat
 import struct
@@ -17,7 +18,7 @@ from simtool.kinds.kind import TRUNCATED, Kind, KindError, What
 from simtool.kinds.messages import message_kind
 from simtool.kinds.texts import text_kind
 
-__all__ = ["kind_of"]
+__all__ = ["kind_of", "kind_of_content"]
 
 #: Bytes from the beginning of a file that most kinds are told by.
 _START = 1 << 16
@@ -67,11 +68,16 @@ def kind_of(path: Path) -> Kind:
         if not stat.S_ISREG(mode):
             raise KindError(f"{path}: {_special(mode)}, not a file; write its content to a file, and name that")
         with _open(path) as file:
-            return _file_kind(path, file)
+            return _kind(file, os.fstat(file.fileno()).st_size)
     except OSError as failure:
         raise KindError(f"{path}: {_unreadable(path, failure)}") from failure
     except ValueError as failure:  # a null character in the path
         raise KindError(f"{path}: no such file or folder") from failure
+
+
+def kind_of_content(content: bytes) -> Kind:
+    """Say what a file is whose content is at hand."""
+    return _kind(io.BytesIO(content), len(content))
 
 
 def _special(mode: int) -> str:
@@ -94,8 +100,7 @@ def _open(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
-def _file_kind(path: Path, file: BinaryIO) -> Kind:
-    size = os.fstat(file.fileno()).st_size
+def _kind(file: BinaryIO, size: int) -> Kind:
     if not size:
         return Kind(What.EMPTY)
 
@@ -105,17 +110,17 @@ def _file_kind(path: Path, file: BinaryIO) -> Kind:
 
     start = read(0, _START)
     tail = read(max(0, size - 16), 16)
-    if not start.strip(b"\0"):
+    if not start.strip(b"\0") and not tail.strip(b"\0"):
         return Kind(What.ZEROS)
     for found in (_parquet(start, tail, size), _arrow(start, tail), _numpy(start, size), _image(start), _known(start)):
         if found:
             return found
     if start.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08")):
-        return zip_kind(path, read, size)
+        return zip_kind(file, read, size)
     if start.startswith(b"\x1f\x8b"):
-        return gzip_kind(read, size)
+        return gzip_kind(read)
     if any(start.startswith(b"\x89HDF\r\n\x1a\n", place) for place in (0, 512, 1024, 2048, 4096, 8192)):
-        return hdf5_kind(path)
+        return hdf5_kind(file)
     return (
         tar_kind(read, size)
         or message_kind(start, size)

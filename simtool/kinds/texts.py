@@ -181,7 +181,7 @@ def _table_kind(text: str, whole: bool, written: Text) -> Kind:
             divided = Text(written.encoding, written.newline, delimiter)
             if delimiter == " ":
                 return Kind(What.NUMBERS, keys=cells, text=divided)
-            return Kind(What.CSV, detail=f"whose first line is {listed(cells, 6)}", keys=cells, text=divided)
+            return Kind(What.CSV, detail=f"(first line: {listed(cells, 5)})", keys=cells, text=divided)
     return Kind(What.TEXT, text=written)
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, listed
-from simtool.kinds import Door, explain
+from simtool.kinds import Door, explain, wrong_table
 from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.provenance import Provenance
 
@@ -162,7 +162,7 @@ def check_kind(path: Path, metadata: Mapping[str, Any], kind: str) -> None:
     """
     found = metadata.get("table", kind)
     if found != kind:
-        raise TableError(f"{path}: this is a table of {found}, not of {kind}")
+        raise TableError(wrong_table(path, str(found), kind))
     version = metadata.get("version", VERSION)
     if not isinstance(version, int) or version > VERSION:
         raise TableError(f"{path}: written for version {version} of the tables, this program reads up to {VERSION}")

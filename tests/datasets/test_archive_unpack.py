@@ -292,10 +292,10 @@ def test_changed_bytes_are_found(tmp_path: Path, make: Maker) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "the file is empty"),
+        (b"", "an empty file"),
         (b"\n<!DOCTYPE html><html>Sign in</html>", "this is a web page"),
-        (b"\x89PNG\r\n\x1a\n" + NOISE, "neither a tar nor a zip"),
-        (gzip.compress(b"no tar", mtime=0), "truncated|damaged"),
+        (b"\x89PNG\r\n\x1a\n" + NOISE, r"an image \(PNG\), not a tar or zip archive"),
+        (gzip.compress(b"no tar", mtime=0), "a gzipped file .of a text file., not a tar or zip archive"),
         (b"PK\3\4 and no more", "damaged"),
     ],
 )

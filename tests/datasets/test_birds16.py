@@ -68,7 +68,7 @@ def test_a_copy_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(Birds16Error, match=r"neither judgments .* nor photographs"):
         birds.inspect_copy(tmp_path / "empty")
-    with pytest.raises(Birds16Error, match="neither a folder nor a whole zip or tar archive"):
+    with pytest.raises(Birds16Error, match="a zip archive, but truncated"):
         birds.inspect_copy(write(tmp_path / "cut.zip", b"PK\x03\x04"))
     with pytest.raises(FileNotFoundError):
         birds.inspect_copy(tmp_path / "absent.zip")
@@ -202,7 +202,7 @@ def test_the_judgments_of_birds16_join_cub_by_file_name(birds16: Path, tmp_path:
 def test_a_truncated_archive_changes_nothing(tmp_path: Path, photographs: Path) -> None:
     content = zipped(photographs)
     cut = write(tmp_path / "cut.zip", content[:-100])
-    with pytest.raises(Birds16Error, match="neither a folder nor a whole zip"):
+    with pytest.raises(Birds16Error, match="a zip archive, but truncated"):
         birds.place_photographs(cut, NAMES, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert io.BytesIO(content).read(4) == b"PK\x03\x04"

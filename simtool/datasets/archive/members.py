@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Literal, Self
 
 from simtool.datasets.archive.source import ArchiveError
+from simtool.kinds import Door, What, explain, kind_of
 
 __all__ = ["Member", "open_archive", "unpacked_size"]
 
@@ -36,6 +37,7 @@ _PADDING = 64
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
 
 _Format = Literal["tar", "tar.gz", "zip"]
+_FORMATS: dict[What, _Format] = {What.TAR: "tar", What.TAR_GZ: "tar.gz", What.ZIP: "zip", What.PSIZ_ZIP: "zip"}
 
 
 @dataclass(frozen=True)
@@ -106,20 +108,10 @@ def unpacked_size(path: Path) -> int:
 
 
 def _format_of(path: Path) -> _Format:
-    with path.open("rb") as file:
-        start = file.read(tarfile.BLOCKSIZE)
-    if not start:
-        raise ArchiveError(f"{path}: the file is empty")
-    if start.startswith((b"PK\3\4", b"PK\5\6")):
-        return "zip"
-    if start.startswith(b"\x1f\x8b"):
-        return "tar.gz"
-    try:
-        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
-    except tarfile.HeaderError as failure:
-        what = "a web page" if start.lstrip()[:1] == b"<" else "neither a tar nor a zip archive"
-        raise ArchiveError(f"{path}: this is {what}") from failure
-    return "tar"
+    found = _FORMATS.get(kind_of(path).what)
+    if found is None:
+        raise ArchiveError(explain(path, Door.ARCHIVE))
+    return found
 
 
 class _Header(tarfile.TarInfo):
