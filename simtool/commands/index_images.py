@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,26 +21,49 @@ def index_images(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out files that cannot be read as images, and name them.")
     ] = False,
+    layout: Annotated[
+        str,
+        typer.Option(
+            metavar="LAYOUT",
+            help="What folders are, an image's own last: class, group/class, split/class, class/other; flat: nothing.",
+        ),
+    ] = "auto",
 ) -> None:
     """Make a table of images from a folder of image files.
 
     An image's id is its path below FOLDER, its class the folder that it lies in, its group the
     folder above that: Cardinalidae/Blue_Grosbeak/X.jpg has class Blue_Grosbeak in group
-    Cardinalidae. In a flat folder images have neither. Only the files' headers are read.
+    Cardinalidae. Folders called train, test, val or alike are splits: train/Blue_Grosbeak/X.jpg.
+    Where all images lie in one folder they have no class. A note says what was taken for what;
+    --layout says otherwise. Only the files' headers are read.
 
     \b
     Example:
       simtool index-images photographs --out photographs.parquet
+      simtool index-images photographs --out photographs.parquet --layout split/group/class
     """
-    from simtool.datasets.folder import index_folder
+    from simtool.datasets.folder import grouped, index_folder
     from simtool.tables.images import write_images
 
     with stage("index-images", reads=[Folder(folder)], writes=[out]) as run:
-        index = index_folder(folder, out, skip_bad)
+        index = index_folder(folder, out, skip_bad, layout)
         count = f"{len(index.images):,} images"
-        run.read(folder, f"{count}, {index.others:,} other files passed over" if index.others else count, files=())
+        run.read(folder, f"{count}, {_passed_over(index.others)}" if index.others else count, files=())
+        console.note(f"layout {folder}: {index.note}" + (" (--layout says otherwise)" if layout == "auto" else ""))
+        if index.foreign:
+            console.warn(
+                f"passed over {len(index.foreign):,} images of kinds that are not read, or without a suffix: "
+                f"{listed(index.foreign)}; save them as JPEG or PNG"
+            )
         if index.bad:
-            console.warn(f"left out {len(index.bad):,} files that cannot be read as images: {listed(index.bad, 10)}")
+            console.warn(f"left out {len(index.bad):,} files that cannot be read as images: {grouped(index.bad)}")
         write_images(out, index.images, run.provenance())
         classes = len({*zip(index.images.class_id, index.images.class_name, strict=True)})
-        run.wrote(out, f"{count} of {classes:,} classes" if index.images.class_name[0] is not None else count)
+        run.wrote(out, f"{count} of {classes:,} classes" if any(index.images.class_name) else count)
+
+
+def _passed_over(others: Mapping[str, int]) -> str:
+    """How many other files there are, and of which kinds."""
+    total = sum(others.values())
+    kinds = listed(f"{count:,} {suffix or 'without a suffix'}" for suffix, count in sorted(others.items()))
+    return f"{total:,} other {'file' if total == 1 else 'files'} passed over ({kinds})"

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.datasets.archive import Source, unpack
-from simtool.datasets.folder import SUFFIXES, index_folder
+from simtool.datasets.folder import index_folder
 from simtool.datasets.importing import Import, catalogs_in, import_judgments, observations_in
 from simtool.datasets.psiz import find_documents
 from simtool.errors import SimtoolError, listed
 from simtool.kinds import Door, explain
+from simtool.pillow import SUFFIXES
 from simtool.tables.atomic import atomic_path
 from simtool.tables.images import Images, image_paths, read_images, relative_path
 from simtool.tables.provenance import sha256_of
@@ -196,7 +197,7 @@ def index_placed(names: NDArray[np.object_], folder: Path, table: Path) -> Image
     Raises:
         FolderError: a file is not an image.
     """
-    images = index_folder(folder / IMAGES, table).images
+    images = index_folder(folder / IMAGES, table, layout="group/class").images
     return images.take(np.isin(images.image_id, placed_ids(names)))
 
 

@@ -147,8 +147,8 @@ def read_cub(folder: Path) -> Images:
         class_name=[classes[class_id].values[0] for class_id in class_ids],
         split=["train" if splits[image].values == ("1",) else "test" for image in images],
         bbox=[boxes[image].values for image in images],
-        width=[size[0] if size else -1 for size in sizes],
-        height=[size[1] if size else -1 for size in sizes],
+        width=[-1 if isinstance(size, str) else size[0] for size in sizes],
+        height=[-1 if isinstance(size, str) else size[1] for size in sizes],
         source_id=list(images),
     )
 
@@ -231,7 +231,7 @@ def _whole(archive: Path, unpacked: Path) -> Images:
 
 def _require_photographs(archive: Path, unpacked: Path, names: Collection[str]) -> None:
     sizes = image_sizes(unpacked / ROOT / "images", list(names))
-    if bad := [name for name, size in zip(names, sizes, strict=True) if size is None]:
+    if bad := [name for name, size in zip(names, sizes, strict=True) if isinstance(size, str)]:
         raise CubError(f"{archive}: photographs missing in it or no images: {listed(bad)}")
 
 

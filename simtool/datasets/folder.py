@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from simtool.datasets.headers import image_sizes
+from simtool.datasets.layout import AUTO, label
+from simtool.datasets.tree import files_below
 from simtool.errors import SimtoolError, listed
+from simtool.pillow import SUFFIXES, ImageError, upright_size
 from simtool.tables.images import Images, relative_path
 
-__all__ = ["FolderError", "Index", "index_folder"]
+__all__ = ["FolderError", "Index", "grouped", "index_folder"]
 
-#: The suffixes under which images of the known formats are looked for.
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-)
+#: Suffixes of image files of other kinds, which are not read.
+_FOREIGN = frozenset((
+    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".svg", ".eps", ".psd", ".ico",
+    ".tga", ".exr", ".hdr", ".pcx", ".xcf", ".pbm", ".pnm", ".pfm", ".apng", ".mpo", ".dcm", ".cr2", ".cr3", ".nef",
+    ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw",
+))  # fmt: skip
+#: A suffix that names a kind of file. Files without one may be images that have lost theirs.
+_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{0,4}")
 
 #: Class ids are int16 in a table; a folder with more classes has names only.
 MOST_CLASSES = 1 << 15
@@ -35,85 +43,108 @@ class Index:
 
     Attributes:
         images: its images, in the order of their ids.
-        others: the number of files that are no images.
-        bad: the files that have an image's suffix and cannot be read as one, below the folder.
+        note: which classes, groups and splits its folders were taken for, in one line.
+        others: the files that were passed over: how many of each suffix.
+        foreign: those among them that are images all the same, of a kind that is not read or without a suffix.
+        bad: the files that have an image's suffix and cannot be read as one, below the folder, and why.
     """
 
     images: Images
-    others: int
-    bad: tuple[str, ...]
+    note: str
+    others: Mapping[str, int]
+    foreign: tuple[str, ...]
+    bad: Mapping[str, str]
 
 
-def index_folder(folder: Path, table: Path, skip_bad: bool = False) -> Index:
+def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str = AUTO) -> Index:
     """List the images of a folder and of the folders in it.
 
-    An image's id is its path below the folder, its class the folder that it lies in, its group the folder
-    above that; in a flat folder it has neither. Classes are numbered from 0 in the order of their paths. Only
+    An image's id is its path below the folder. Its class, group and split follow from the folders that it lies in:
+    see :func:`simtool.datasets.layout.label`. Classes are numbered from 0 in the order of their paths. Only
     headers are read. Files with other suffixes are counted, hidden ones (and ``._*`` of macOS) are not.
 
     Args:
         folder: where the images lie; links to files and folders are followed.
         table: where the table will be written, which paths are relative to.
         skip_bad: leave out files that cannot be read as images, instead of refusing the folder.
+        layout: what the folders mean.
 
     Raises:
-        FolderError: there are no images; or files cannot be read as images: the first few of them.
+        FolderError: there are no images; or files cannot be read as images: why, and the first few of them.
+        LayoutError: the layout is unknown.
         OSError: a folder cannot be listed.
     """
     if not folder.is_dir():
         raise FolderError(f"{folder}: not a folder" if folder.exists() else f"{folder}: no such folder")
-    files = sorted(file.as_posix() for file in _files(folder))
-    names = [name for name in files if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    files = sorted(file.as_posix() for file in files_below(folder))
+    names = [name for name in files if _suffix(name) in SUFFIXES]
+    passed_over = [name for name in files if _suffix(name) not in SUFFIXES]
+    foreign = tuple(name for name in passed_over if _is_foreign(folder / name))
     _refuse_unwritable(folder, names)
-    sizes = image_sizes(folder, names)
-    bad = tuple(name for name, size in zip(names, sizes, strict=True) if size is None)
+    known: dict[str, tuple[int, int]] = {}
+    bad: dict[str, str] = {}
+    for name, size in zip(names, image_sizes(folder, names), strict=True):
+        if isinstance(size, str):
+            bad[name] = size
+        else:
+            known[name] = size
     if bad and not skip_bad:
         raise FolderError(
-            f"{folder}: {len(bad):,} of {len(names):,} image files cannot be read as images: {listed(bad)}; "
+            f"{folder}: {len(bad):,} of {len(names):,} image files cannot be read as images: {grouped(bad)}; "
             "replace or remove them, or leave them out with --skip-bad"
         )
-    known = {name: size for name, size in zip(names, sizes, strict=True) if size is not None}
     if not known:
         held = f"{len(files):,} other files" if files else "no files"
-        raise FolderError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in it or below, {held}")
-    return Index(_images(folder, table, known), others=len(files) - len(names), bad=bad)
+        unread = f", {len(foreign):,} of them images ({listed(foreign)}); save those as JPEG or PNG" if foreign else ""
+        raise FolderError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in it or below, {held}{unread}")
+    images, note = _images(folder, table, known, layout)
+    return Index(images, note, Counter(map(_suffix, passed_over)), foreign, bad)
 
 
-def _images(folder: Path, table: Path, sizes: dict[str, tuple[int, int]]) -> Images:
+def grouped(bad: Mapping[str, str]) -> str:
+    """Name files by what is wrong with them: ``the file is empty (a.jpg, b.jpg)``."""
+    files: dict[str, list[str]] = {}
+    for name, reason in bad.items():
+        files.setdefault(reason, []).append(name)
+    return listed(f"{reason} ({listed(names)})" for reason, names in files.items())
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _is_foreign(file: Path) -> bool:
+    """Whether a file is an image although its suffix is not of those that are looked for."""
+    suffix = file.suffix.lower()
+    if suffix in _FOREIGN:
+        return True
+    if _SUFFIX.fullmatch(suffix):
+        return False
+    try:
+        with file.open("rb") as opened:
+            upright_size(opened)
+    except (OSError, ImageError):
+        return False
+    return True
+
+
+def _images(folder: Path, table: Path, sizes: dict[str, tuple[int, int]], layout: str) -> tuple[Images, str]:
     names = list(sizes)
     root = PurePosixPath(relative_path(folder, table))
-    parents = [PurePosixPath(name).parent for name in names]
-    classes = sorted({parent for parent in parents if parent.name}, key=str)
-    numbers = {parent: number for number, parent in enumerate(classes)} if len(classes) <= MOST_CLASSES else {}
-    return Images.build(
+    labels = label([PurePosixPath(name).parent for name in names], layout)
+    classes = sorted({path for path in labels.class_path if path is not None}, key=str)
+    numbers = {path: number for number, path in enumerate(classes)} if len(classes) <= MOST_CLASSES else {}
+    images = Images.build(
         image_id=names,
         path=[(root / name).as_posix() for name in names],
-        class_id=[numbers.get(parent, -1) for parent in parents],
-        class_name=[parent.name or None for parent in parents],
-        group_name=[parent.parent.name or None for parent in parents],
+        class_id=[-1 if path is None else numbers.get(path, -1) for path in labels.class_path],
+        class_name=[None if path is None else path.name for path in labels.class_path],
+        group_name=labels.group,
+        split=labels.split,
         width=np.array([width for width, _ in sizes.values()]),
         height=np.array([height for _, height in sizes.values()]),
     )
-
-
-def _files(folder: Path) -> Iterator[PurePosixPath]:
-    """The files below a folder that are not hidden; a folder is entered once on any way down, so links end."""
-    # Each entry: a path below the folder, and the folders (device, inode) on the way to it.
-    waiting: list[tuple[PurePosixPath, frozenset[tuple[int, int]]]] = [(PurePosixPath(), frozenset())]
-    while waiting:
-        below, above = waiting.pop()
-        status = (folder / below).stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
-            continue
-        with os.scandir(folder / below) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    waiting.append((below / entry.name, above | {identity}))
-                elif entry.is_file() or not os.path.exists(entry.path):  # noqa: PTH110 - a dead link is a bad file
-                    yield below / entry.name
+    return images, labels.note
 
 
 def _refuse_unwritable(folder: Path, names: Sequence[str]) -> None:

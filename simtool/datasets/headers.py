@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image
-
 from simtool import console
+from simtool.pillow import ImageError, upright_size
 
-__all__ = ["FORMATS", "image_sizes"]
-
-#: The formats that can be decoded, by Pillow's names.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+__all__ = ["image_sizes"]
 
 _BATCH = 32
 
 
-def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | None]:
-    """Read width and height of image files, whatever their color mode.
+def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | str]:
+    """Read width and height of image files as they are shown: upright.
 
     Several files are read at a time, because a network file system takes long to open one.
 
@@ -29,15 +24,10 @@ def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | No
         names: their paths below it.
 
     Returns:
-        (width, height) in pixels for each; None where there is no file, or no image of a known format.
+        (width, height) in pixels for each; where there is no image that can be read, why, in a few words.
     """
-    with (
-        console.progress("reading headers", len(names), "images") as bar,
-        warnings.catch_warnings(),
-        ThreadPoolExecutor() as pool,
-    ):
-        warnings.simplefilter("ignore")  # Pillow's warnings of huge or oddly tagged images
-        sizes: list[tuple[int, int] | None] = []
+    with console.progress("reading headers", len(names), "images") as bar, ThreadPoolExecutor() as pool:
+        sizes: list[tuple[int, int] | str] = []
         for batch in pool.map(lambda batch: [_size(folder / name) for name in batch], _batches(names)):
             sizes += batch
             bar.advance(len(batch))
@@ -49,9 +39,11 @@ def _batches(names: Sequence[str]) -> list[Sequence[str]]:
     return [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
 
 
-def _size(file: Path) -> tuple[int, int] | None:
+def _size(path: Path) -> tuple[int, int] | str:
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            return image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
+        with path.open("rb") as file:
+            return upright_size(file)
+    except ImageError as failure:
+        return str(failure)
+    except OSError as failure:
+        return (failure.strerror or str(failure)).lower()

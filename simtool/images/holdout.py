@@ -40,25 +40,28 @@ def hold_out(images: Images, rule: str, seed: int) -> Holdout:
 
     Args:
         images: the table.
-        rule: ``split``, to train on the split train and validate with test; ``study``, to train on train and four
-            fifths of test, and validate with the rest, as the original study did; a fraction of each class between 0
-            and 1; or ``none``, to train on everything.
+        rule: ``split``, to train on the split train and validate with the split validation, or with test where there
+            is none; ``study``, to train on train and four fifths of test, and validate with the rest, as the
+            original study did; a fraction of each class between 0 and 1; or ``none``, to train on everything.
         seed: of what is drawn.
 
     Raises:
         ImageError: the rule is unknown, or leaves nothing to train on or to validate with.
     """
     everything = np.arange(len(images))
-    if rule == "none":
-        held = np.zeros(len(images), bool)
-    elif rule in ("split", "study"):
-        held = _split(images, rule)
-        if rule == "study":
-            held[_drawn(images, np.flatnonzero(held), _STUDY_SHARE, seed)] = False
-    else:
-        held = np.zeros(len(images), bool)
+    held = np.zeros(len(images), bool)
+    if rule == "split":
+        return _checked(images, rule, *_by_split(images))
+    if rule == "study":
+        held = _test(images)
+        held[_drawn(images, np.flatnonzero(held), _STUDY_SHARE, seed)] = False
+    elif rule != "none":
         held[_drawn(images, everything, _fraction(rule), seed)] = True
-    divided = Holdout(everything[~held], everything[held])
+    return _checked(images, rule, everything[~held], everything[held])
+
+
+def _checked(images: Images, rule: str, train: NDArray[np.intp], validation: NDArray[np.intp]) -> Holdout:
+    divided = Holdout(train, validation)
     if not len(divided.train) or (rule != "none" and not len(divided.validation)):
         raise ImageError(
             f"of {len(images):,} images, validation by {rule} leaves {len(divided.train):,} to train on and "
@@ -67,14 +70,25 @@ def hold_out(images: Images, rule: str, seed: int) -> Holdout:
     return divided
 
 
-def _split(images: Images, rule: str) -> NDArray[np.bool_]:
-    """Which images are of the split test."""
-    if strange := sorted({str(split) for split in images.split if split not in ("train", "test")}):
+def _by_split(images: Images) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The images of the split train, and those of validation or, where there are none, of test."""
+    _require_splits(images, "split", ("train", "validation", "test"))
+    found = "validation" if "validation" in images.split else "test"
+    return np.flatnonzero(images.split == "train"), np.flatnonzero(images.split == found)
+
+
+def _test(images: Images) -> NDArray[np.bool_]:
+    """Which images are of the split test, where the others are of train."""
+    _require_splits(images, "study", ("train", "test"))
+    return np.array(images.split == "test", bool)
+
+
+def _require_splits(images: Images, rule: str, known: Sequence[str]) -> None:
+    if strange := sorted({str(split) for split in images.split if split not in known}):
         raise ImageError(
-            f"validation by {rule} needs a split train or test for each image, not {', '.join(strange[:3])}; "
-            f"hold out a fraction instead, for example --validation 0.1"
+            f"validation by {rule} needs a split {', '.join(known[:-1])} or {known[-1]} for each image, "
+            f"not {', '.join(strange[:3])}; hold out a fraction instead, for example --validation 0.1"
         )
-    return np.array([split == "test" for split in images.split], bool)
 
 
 def _fraction(rule: str) -> float:

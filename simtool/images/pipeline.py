@@ -124,7 +124,7 @@ def _decoded(
             # An element that fails costs just itself: the next call returns the one after it.
             yield next(elements).numpy()
         except tf.errors.OpError:
-            yield _second_try(str(image_id), path, prepare)
+            yield _second_try(str(image_id), path, prepare, recipe)
 
 
 def _dataset(paths: Sequence[Path], prepare: Transform, recipe: Recipe) -> Any:
@@ -135,16 +135,18 @@ def _dataset(paths: Sequence[Path], prepare: Transform, recipe: Recipe) -> Any:
     options.autotune.enabled = False  # it would widen the buffers until the memory is full
     options.threading.private_threadpool_size = cores
     files = tf.data.Dataset.from_tensor_slices([os.fspath(path) for path in paths])
-    images = files.map(lambda path: prepare(decode_tensor(tf.io.read_file(path))), num_parallel_calls=cores)
+    images = files.map(
+        lambda path: prepare(decode_tensor(tf.io.read_file(path), recipe.background)), num_parallel_calls=cores
+    )
     waiting = max(2 * cores, _PREFETCH_BYTES // (4 * recipe.dimension))
     return images.prefetch(waiting).with_options(options)
 
 
-def _second_try(image_id: str, path: Path, prepare: Transform) -> NDArray[np.float32] | BadImage:
+def _second_try(image_id: str, path: Path, prepare: Transform, recipe: Recipe) -> NDArray[np.float32] | BadImage:
     """What TensorFlow failed at may still be in Pillow's reach; otherwise Pillow says what is wrong."""
     tf = load_tensorflow()
     try:
-        prepared: NDArray[np.float32] = prepare(tf.constant(decode_rgb(path.read_bytes()))).numpy()
+        prepared: NDArray[np.float32] = prepare(tf.constant(decode_rgb(path.read_bytes(), recipe.background))).numpy()
     except ImageError as failure:
         return BadImage(image_id, path, str(failure))
     except OSError as failure:

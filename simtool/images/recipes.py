@@ -13,7 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+from PIL import ImageColor
+
 from simtool.errors import SimtoolError, listed
+from simtool.pillow import WHITE
 
 __all__ = [
     "RECIPES",
@@ -29,6 +32,7 @@ __all__ = [
     "named_recipe",
 ]
 
+_BACKGROUND = "background"
 #: The longest side that a resized image may have.
 LARGEST_SIDE = 4096
 
@@ -144,12 +148,18 @@ class Recipe:
     Attributes:
         name: the recipe that it is, or was before its size or crop was changed.
         steps: in order; exactly one resizes.
+        background: the color behind transparent pixels: red, green and blue from 0 to 255.
     """
 
     name: str
     steps: tuple[Step, ...]
+    background: tuple[int, int, int] = WHITE
 
     def __post_init__(self) -> None:
+        if [type(part) for part in self.background] != [int] * 3 or not 0 <= min(self.background) <= max(
+            self.background
+        ) <= 255:
+            raise RecipeError(f"a background is three whole numbers from 0 to 255, not {list(self.background)}")
         resizes = sum(isinstance(step, Resize) for step in self.steps)
         if resizes != 1:
             raise RecipeError(f"recipe {self.name} resizes {resizes} times, it should once")
@@ -195,8 +205,13 @@ class Recipe:
         return replace(self, steps=steps)
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object that :meth:`from_json` reads back."""
-        return {"name": self.name, "steps": [{"step": _NAME_OF[type(step)], **asdict(step)} for step in self.steps]}
+        """As a JSON object that :meth:`from_json` reads back; a background is stated where it is not white."""
+        steps = [{"step": _NAME_OF[type(step)], **asdict(step)} for step in self.steps]
+        return {
+            "name": self.name,
+            "steps": steps,
+            **({} if self.background == WHITE else {_BACKGROUND: self.background}),
+        }
 
     def to_text(self) -> str:
         """As one line of JSON, for the metadata of a table."""
@@ -211,7 +226,11 @@ class Recipe:
         """
         if not isinstance(content, Mapping) or not isinstance(content.get("steps"), list):
             raise RecipeError("the preprocessing is not a recipe: an object with a name and a list of steps")
-        return cls(str(content.get("name", "unnamed")), tuple(_step_from_json(entry) for entry in content["steps"]))
+        background = content.get(_BACKGROUND, WHITE)
+        if not isinstance(background, list | tuple):
+            raise RecipeError(f"a background is three whole numbers from 0 to 255, not {background}")
+        steps = tuple(_step_from_json(entry) for entry in content["steps"])
+        return cls(str(content.get("name", "unnamed")), steps, tuple(background))
 
 
 def _step_from_json(entry: object) -> Step:
@@ -265,12 +284,31 @@ RECIPES: dict[str, Recipe] = {
 
 
 def named_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """The recipe of that name; ``study:background=black`` is ``study`` with another color behind transparent pixels.
+
+    Args:
+        name: of the recipe; after it, if wanted, the background by name (those of CSS) or as ``#rrggbb``.
 
     Raises:
-        RecipeError: there is none.
+        RecipeError: there is no such recipe or color.
     """
+    base, _, option = name.partition(":")
+    if base not in RECIPES:
+        raise RecipeError(f"no recipe is called {base}; there are {listed(RECIPES, 9)}")
+    if not option:
+        return RECIPES[base]
+    key, _, color = option.partition("=")
+    if key != _BACKGROUND:
+        raise RecipeError(f"a recipe has the option {_BACKGROUND}, as in {base}:{_BACKGROUND}=black, not {option}")
+    background = _color(color)
+    return RECIPES[base] if background == WHITE else replace(RECIPES[base], name=name, background=background)
+
+
+def _color(text: str) -> tuple[int, int, int]:
     try:
-        return RECIPES[name]
-    except KeyError:
-        raise RecipeError(f"no recipe is called {name}; there are {listed(RECIPES, 9)}") from None
+        found: tuple[int, ...] = ImageColor.getrgb(text)
+    except ValueError:
+        found = ()
+    if len(found) != 3:
+        raise RecipeError(f"a background is a color such as black, gray or #808080, not {text}")
+    return found[0], found[1], found[2]

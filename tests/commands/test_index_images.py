@@ -17,8 +17,10 @@ def test_it_says_what_it_read_and_wrote(simtool: Simtool, tmp_path: Path) -> Non
     (folder / "notes.txt").touch()
     ran = simtool("index-images", folder, "--out", out)
     assert ran.code == 0
-    assert ran.err.splitlines()[:2] == [
-        f"read   {folder}: 40 images, 1 other files passed over",
+    assert ran.err.splitlines()[:3] == [
+        f"read   {folder}: 40 images, 1 other file passed over (1 .txt)",
+        f"layout {folder}: 4 classes: Species_0, Species_2, Species_1 and 1 more; 2 groups: Family_0, Family_1; "
+        "no splits (--layout says otherwise)",
         f"wrote  {out}: 40 images of 4 classes",
     ]
     images = read_images(out)
@@ -38,7 +40,7 @@ def test_a_flat_folder_has_no_classes_to_count(simtool: Simtool, tmp_path: Path)
     write_photographs(tmp_path / "p")
     flat = tmp_path / "p" / "Bird" / "Family_0" / "Species_0"
     ran = simtool("index-images", flat, "--out", tmp_path / "images.parquet")
-    assert ran.err.splitlines()[1] == f"wrote  {tmp_path / 'images.parquet'}: 10 images"
+    assert ran.err.splitlines()[2] == f"wrote  {tmp_path / 'images.parquet'}: 10 images"
 
 
 def test_bad_files_stop_it_unless_they_may_be_skipped(simtool: Simtool, tmp_path: Path) -> None:
@@ -46,12 +48,28 @@ def test_bad_files_stop_it_unless_they_may_be_skipped(simtool: Simtool, tmp_path
     (folder / "bad.jpg").write_bytes(b"\xff\xd8 cut off")
     ran = simtool("index-images", folder, "--out", out)
     assert ran.code == 1
-    assert ran.err.startswith(f"error: {folder}: 1 of 41 image files cannot be read as images: bad.jpg")
+    assert ran.err.startswith(
+        f"error: {folder}: 1 of 41 image files cannot be read as images: not an image of a known "
+    )
+    assert "(bad.jpg); replace or remove them" in ran.err
     assert not out.exists()
     ran = simtool("index-images", folder, "--out", out, "--skip-bad")
     assert ran.code == 0
-    assert "warning: left out 1 files that cannot be read as images: bad.jpg" in ran.err
+    assert (
+        "warning: left out 1 files that cannot be read as images: not an image of a known format (bad.jpg)" in ran.err
+    )
     assert len(read_images(out)) == 40
+
+
+def test_images_that_are_not_read_are_named_and_unknown_layouts_refused(simtool: Simtool, tmp_path: Path) -> None:
+    folder, out = write_photographs(tmp_path / "photographs"), tmp_path / "images.parquet"
+    (folder / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    ran = simtool("index-images", folder, "--out", out)
+    assert "warning: passed over 1 images of kinds that are not read" in ran.err
+    assert "IMG_0001.HEIC; save them as JPEG or PNG" in ran.err
+    ran = simtool("index-images", folder, "--out", out, "--layout", "species")
+    assert ran.code == 1
+    assert ran.err.startswith("error: a layout is auto, flat, or folders such as class, group/class")
 
 
 @pytest.mark.parametrize("folder", ["absent", "empty", "file"])

@@ -3,8 +3,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from simtool.datasets.folder import FolderError, index_folder
 from simtool.tables.images import image_paths
@@ -89,7 +90,8 @@ def test_other_files_are_counted_and_hidden_ones_are_not(folder: Path) -> None:
         (folder / name).write_bytes(b"x")
     index = index_folder(folder, folder / "images.parquet")
     assert index.images.image_id.tolist() == ["a.jpg"]
-    assert index.others == 2
+    assert index.others == {".txt": 1, ".db": 1}
+    assert index.foreign == ()
 
 
 def test_files_that_are_no_images_are_named_or_left_out_on_request(folder: Path) -> None:
@@ -99,12 +101,14 @@ def test_files_that_are_no_images_are_named_or_left_out_on_request(folder: Path)
     (folder / "cut.jpg").write_bytes((folder / "good.jpg").read_bytes()[:20])
     (folder / "dead.gif").symlink_to(folder / "gone.gif")
     with pytest.raises(
-        FolderError, match=r"4 of 5 image files .*: cut\.jpg, dead\.gif, empty\.jpg and 1 more.*--skip-bad"
+        FolderError,
+        match=r"4 of 5 image files .* \(cut\.jpg\), no such file or directory \(dead\.gif\), the .*--skip-bad",
     ):
         index_folder(folder, folder / "images.parquet")
     index = index_folder(folder, folder / "images.parquet", skip_bad=True)
     assert index.images.image_id.tolist() == ["good.jpg"]
-    assert index.bad == ("cut.jpg", "dead.gif", "empty.jpg", "page.png")
+    assert list(index.bad) == ["cut.jpg", "dead.gif", "empty.jpg", "page.png"]
+    assert index.bad["page.png"].endswith("but a web page")
 
 
 def test_a_folder_without_images_is_refused(folder: Path) -> None:
@@ -118,6 +122,67 @@ def test_a_folder_without_images_is_refused(folder: Path) -> None:
         index_folder(folder, folder / "images.parquet")
     with pytest.raises(FolderError, match="not a folder"):
         index_folder(folder / "notes.txt", folder / "images.parquet")
+
+
+@pytest.mark.parametrize("name", ["IMG_0001.HEIC", "a.avif", "a.jxl", "a.CR2", "a.svg", "a.tga"])
+def test_images_of_kinds_that_are_not_read_are_named(folder: Path, name: str) -> None:
+    photograph(folder / "a.jpg")
+    (folder / name).write_bytes(b"whatever")
+    index = index_folder(folder, folder / "images.parquet")
+    assert (index.foreign, index.others) == ((name,), {Path(name).suffix.lower(): 1})
+    (folder / "a.jpg").unlink()
+    with pytest.raises(FolderError, match=rf"1 other files, 1 of them images \({name}\); save those as JPEG or PNG"):
+        index_folder(folder, folder / "images.parquet")
+
+
+@pytest.mark.parametrize("name", ["IMG_0001", "a.jpg_large", "a.jpg~", "a.1"])
+def test_images_without_a_suffix_are_named_and_other_such_files_are_not(folder: Path, name: str) -> None:
+    photograph(folder / "a.jpg").with_name(name).write_bytes((folder / "a.jpg").read_bytes())
+    (folder / "README").write_text("about")
+    assert index_folder(folder, folder / "images.parquet").foreign == (name,)
+
+
+def test_a_pointer_of_git_lfs_is_called_one(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
+    with pytest.raises(FolderError, match=r"2 of 2 .* a Git LFS pointer .*git lfs pull fetches it \(a\.jpg, b\.jpg\)"):
+        index_folder(folder, folder / "images.parquet")
+
+
+def test_sizes_are_those_of_the_upright_image(folder: Path) -> None:
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (7, 5)).save(folder / "phone.jpg", exif=exif)
+    images = index_folder(folder, folder / "images.parquet").images
+    assert (images.width.tolist(), images.height.tolist()) == ([5], [7])
+
+
+def test_folders_of_splits_are_splits(folder: Path) -> None:
+    for split in ("train", "test"):
+        for species in ("Wren", "Tern"):
+            photograph(folder / split / species / f"{split}.jpg")
+    index = index_folder(folder, folder / "images.parquet")
+    assert [*zip(index.images.class_name, index.images.class_id, index.images.split, strict=True)] == [
+        ("Tern", 0, "test"), ("Wren", 1, "test"), ("Tern", 0, "train"), ("Wren", 1, "train"),
+    ]  # fmt: skip
+    assert set(index.images.group_name) == {None}
+    assert index.note == "2 classes: Tern, Wren; no groups; 2 splits: test (2 images), train (2 images)"
+
+
+def test_a_layout_can_be_given(folder: Path) -> None:
+    photograph(folder / "train" / "a.jpg")
+    photograph(folder / "test" / "b.jpg")
+    images = index_folder(folder, folder / "images.parquet", layout="class").images
+    assert (images.class_name.tolist(), images.split.tolist()) == (["test", "train"], [None, None])
+
+
+def test_the_same_folder_gives_the_same_rows(folder: Path) -> None:
+    for name in ("train/b/2.jpg", "test/a/1.jpg", "train/a/3.png", "4.gif"):
+        photograph(folder / name)
+    first, second = (index_folder(folder, folder / "images.parquet").images for _ in range(2))
+    assert all(np.array_equal(value, getattr(second, name)) for name, value in vars(first).items() if name != "bbox")
 
 
 def test_links_that_lead_back_end(folder: Path) -> None:
@@ -159,7 +224,7 @@ def test_more_classes_than_an_id_can_hold_have_names_only(folder: Path, monkeypa
 
 def test_birds16_is_208_images_of_16_species_in_4_families(birds16: Path, tmp_path: Path) -> None:
     index = index_folder(birds16 / "images", tmp_path / "images.parquet")
-    assert (len(index.images), index.others) == (208, 0)
+    assert (len(index.images), index.others) == (208, {})
     assert index.images.image_id[0] == "Bird/Cardinalidae/Blue_Grosbeak/Blue_Grosbeak_0002_36648.jpg"
     assert (len(set(index.images.class_id)), len(set(index.images.group_name))) == (16, 4)
     assert all(path.is_file() for path in image_paths(tmp_path / "images.parquet", index.images))

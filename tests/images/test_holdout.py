@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,6 +29,15 @@ def test_the_split_of_the_table_can_divide_it() -> None:
     divided = hold_out(table(), "split", seed=0)
     assert divided.train.tolist() == list(range(1, 30, 2))
     assert divided.validation.tolist() == list(range(0, 30, 2))
+
+
+def test_a_split_for_validation_is_preferred_and_test_stays_out() -> None:
+    images = replace(table(), split=np.array(["train", "validation", "test"] * 10, object))
+    divided = hold_out(images, "split", seed=0)
+    assert divided.train.tolist() == list(range(0, 30, 3))
+    assert divided.validation.tolist() == list(range(1, 30, 3))
+    with pytest.raises(ImageError, match="validation by study needs a split train or test for each image, not valid"):
+        hold_out(images, "study", seed=0)
 
 
 def test_the_study_trained_on_four_fifths_of_the_test_split_too() -> None:

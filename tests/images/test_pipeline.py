@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage, check_files, described, stream
@@ -67,6 +67,26 @@ def test_formats_mix(tmp_path: Path) -> None:
     (batch,) = stream(names(files), files, SMALL, 9)
     for pixels in batch.pixels:
         np.testing.assert_array_equal(pixels, prepared(files[0], 0.8, 8))
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tiff"])
+def test_images_that_look_alike_are_alike(tmp_path: Path, kind: str) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    picture = Image.fromarray(draw(5))
+    upright, turned = tmp_path / "upright.png", tmp_path / f"turned.{kind}"
+    picture.transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif, lossless=True, quality=100, subsampling=0)
+    picture.save(upright)
+    (batch,) = stream(["upright", "turned"], [upright, turned], SMALL, 2)
+    np.testing.assert_allclose(batch.pixels[0], batch.pixels[1], atol=0.01)
+
+
+def test_transparent_pixels_show_the_background_of_the_recipe(tmp_path: Path) -> None:
+    Image.new("RGBA", (9, 9), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    for color, value in (("white", 0.5), ("black", -0.5)):
+        recipe = named_recipe(f"study:background={color}").adjusted(size=4)
+        (batch,) = stream(["clear"], [tmp_path / "clear.png"], recipe, 1)
+        assert (batch.pixels == value).all()
 
 
 def damage(photographs: list[Path], folder: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from simtool.images.recipes import (
     Subtract,
     named_recipe,
 )
+from simtool.pillow import WHITE
 
 numbers = st.floats(-300, 300).filter(lambda value: value != 0)
 others: st.SearchStrategy[Step] = st.one_of(
@@ -34,12 +36,37 @@ resizes = st.builds(
 @st.composite
 def recipes(draw: st.DrawFn) -> Recipe:
     steps = [*draw(st.lists(others, max_size=5)), draw(resizes)]
-    return Recipe(draw(st.text()), tuple(draw(st.permutations(steps))))
+    background = draw(st.just(WHITE) | st.tuples(*[st.integers(0, 255)] * 3))
+    return Recipe(draw(st.text()), tuple(draw(st.permutations(steps))), background)
 
 
 @given(recipes())
 def test_a_recipe_survives_json(recipe: Recipe) -> None:
     assert Recipe.from_json(json.loads(recipe.to_text())) == recipe
+
+
+def test_a_background_is_an_option_of_every_recipe_and_white_without() -> None:
+    black = named_recipe("study:background=black")
+    assert black == replace(named_recipe("study"), name="study:background=black", background=(0, 0, 0))
+    assert named_recipe("caffe:background=#0a0B0c").adjusted(size=64).background == (10, 11, 12)
+    assert named_recipe("study").background == WHITE
+    assert named_recipe("study:background=white") == named_recipe("study")
+    assert "background" not in named_recipe("study").to_json()
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("studie:background=black", "no recipe is called studie"),
+        ("study:size=3", "a recipe has the option background, as in study:background=black, not size=3"),
+        ("study:background=blak", "a color such as black, gray or #808080, not blak"),
+        ("study:background=#11223344", "a color such as"),
+        ("study:background=", "a color such as"),
+    ],
+)
+def test_what_is_no_background_is_an_error(name: str, complaint: str) -> None:
+    with pytest.raises(RecipeError, match=complaint):
+        named_recipe(name)
 
 
 def test_the_study_crops_resizes_and_scales() -> None:
@@ -102,6 +129,10 @@ RESIZE = {"step": "resize", "height": 8, "width": 8}
         ({"steps": []}, "resizes 0 times"),
         ({"steps": [RESIZE, {"step": "divide", "by": 0}]}, "cannot divide by 0"),
         ({"steps": [RESIZE, {"step": "subtract", "values": [1, 2]}]}, "3 channels"),
+        ({"steps": [RESIZE], "background": [0, 0, 256]}, "three whole numbers from 0 to 255, not"),
+        ({"steps": [RESIZE], "background": [0, 0]}, "three whole numbers from 0 to 255, not"),
+        ({"steps": [RESIZE], "background": [0, 0.5, True]}, "three whole numbers from 0 to 255, not"),
+        ({"steps": [RESIZE], "background": "black"}, "three whole numbers from 0 to 255, not black"),
     ],
 )
 def test_a_recipe_from_elsewhere_is_checked(content: object, complaint: str) -> None:

@@ -1,0 +1,134 @@
+"""What the folders that images lie in mean: classes, groups, splits."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from pathlib import PurePosixPath
+
+from simtool.errors import SimtoolError, listed
+
+__all__ = ["AUTO", "FLAT", "Labels", "LayoutError", "label"]
+
+AUTO = "auto"
+FLAT = "flat"
+
+_CLASS, _GROUP, _SPLIT, _OTHER = "class", "group", "split", "other"
+_WORDS = (_CLASS, _GROUP, _SPLIT, _OTHER)
+#: What folders of a split are called, in any case: ``train``, ``Training``, ``test_set``, ``valid``, ``val-images``.
+_SPLIT_NAME = re.compile(
+    r"(?:(train(?:ing)?)|(test(?:ing)?)|(val(?:id(?:ation)?)?|dev))(?:[ _-]?(?:set|split|data|images))?"
+)
+_SPLITS = ("train", "test", "validation")
+
+
+class LayoutError(SimtoolError):
+    """A layout is not one."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What each of n images is labelled with; None where its folders do not say.
+
+    Attributes:
+        class_path: (n,) the folders that tell its class from the others, the class's own last.
+        group: (n,) the name of its group.
+        split: (n,) ``train``, ``validation``, ``test``, or the folder's own name where it is none of these.
+        note: what was taken for what, in one line.
+    """
+
+    class_path: tuple[PurePosixPath | None, ...]
+    group: tuple[str | None, ...]
+    split: tuple[str | None, ...]
+    note: str
+
+
+_Label = tuple[PurePosixPath | None, str | None, str | None]
+
+
+def label(folders: Sequence[PurePosixPath], layout: str = AUTO) -> Labels:
+    """Label images by the folders that they lie in.
+
+    Args:
+        folders: (n,) the folder of each image, relative to the one that is indexed.
+        layout: what an image's own folder and those above it are, as ``group/class`` or ``split/class``: of
+            ``class``, ``group``, ``split`` and ``other``, the image's own folder last. ``flat``: they mean nothing.
+            ``auto``: folders with the names of splits are splits; of the others, the image's own is its class and
+            the one above it its group. A class or group that would be the only one is none.
+
+    Raises:
+        LayoutError: the layout is none of these.
+    """
+    found = _automatic(folders) if layout == AUTO else _by_words(folders, _words(layout))
+    classes, groups, splits = zip(*found, strict=True) if found else ((), (), ())
+    return Labels(classes, groups, splits, _note(classes, groups, splits))
+
+
+def _words(layout: str) -> list[str]:
+    words = [] if layout == FLAT else layout.split("/")
+    named = [word for word in words if word != _OTHER]
+    if any(word not in _WORDS for word in words) or len(set(named)) < len(named):
+        raise LayoutError(
+            f"a layout is {AUTO}, {FLAT}, or folders such as class, group/class, split/class or class/other: "
+            f"{listed(_WORDS, 9)}, the image's own folder last; not {layout}"
+        )
+    return words
+
+
+def _by_words(folders: Sequence[PurePosixPath], words: Sequence[str]) -> list[_Label]:
+    found: list[_Label] = []
+    for folder in folders:
+        named = list(zip(reversed(folder.parts), chain(reversed(words), repeat("")), strict=False))[::-1]
+        own = {word: part for part, word in named}
+        to_class = [word for _, word in named].index(_CLASS) + 1 if _CLASS in own else 0
+        apart = [part for part, word in named[:to_class] if word not in (_SPLIT, _OTHER)]
+        split = own.get(_SPLIT)
+        path = PurePosixPath(*apart) if apart else None
+        found.append((path, own.get(_GROUP), split and (_split_of(split) or split)))
+    return found
+
+
+def _automatic(folders: Sequence[PurePosixPath]) -> list[_Label]:
+    place = _place_of_splits(folders)
+    found: list[_Label] = []
+    below_splits = place is not None and any(len(folder.parts) > place + 1 for folder in folders)
+    for folder in folders:
+        parts, split = folder.parts, None
+        if place is not None and len(parts) > place and (split := _split_of(parts[place])):
+            # Above the splits is the name of the data set; where nothing lies below them, they divide the classes.
+            parts = parts[place + 1 :] if below_splits else parts[:place]
+        found.append((PurePosixPath(*parts) if parts else None, parts[-2] if len(parts) > 1 else None, split))
+    only_class = len({path for path, _, _ in found}) == 1
+    only_group = len({group for _, group, _ in found}) == 1
+    return [(None if only_class else path, None if only_group else group, split) for path, group, split in found]
+
+
+def _place_of_splits(folders: Sequence[PurePosixPath]) -> int | None:
+    """How deep the folders lie that are splits; None where there are none."""
+    for place in range(max((len(folder.parts) for folder in folders), default=0)):
+        names = {folder.parts[place] for folder in folders if len(folder.parts) > place}
+        splits = {split for name in names if (split := _split_of(name))}
+        alone = all(map(_split_of, names)) and any(len(folder.parts) > place + 1 for folder in folders)
+        if alone or ("train" in splits and len(splits) > 1):
+            return place
+    return None
+
+
+def _split_of(name: str) -> str | None:
+    match = _SPLIT_NAME.fullmatch(name.lower())
+    return None if match is None else next(split for split, own in zip(_SPLITS, match.groups(), strict=True) if own)
+
+
+def _note(classes: Sequence[PurePosixPath | None], groups: Sequence[str | None], splits: Sequence[str | None]) -> str:
+    counts = Counter(split for split in splits if split)
+    kinds = {
+        "classes": [path.name for path in sorted({path for path in classes if path}, key=str)],
+        "groups": sorted({group for group in groups if group}),
+        "splits": [f"{split} ({count:,} images)" for split, count in sorted(counts.items())],
+    }
+    return "; ".join(
+        f"{len(names):,} {kind}: {listed(names)}" if names else f"no {kind}" for kind, names in kinds.items()
+    )

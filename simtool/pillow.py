@@ -1,0 +1,229 @@
+"""Pillow, held to the formats and sizes that simtool reads; upright, opaque images are what comes out of it.
+
+Every image file is opened here, by its content and whatever its name, so that no file reaches a decoder outside
+this list, which might start another program.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+
+from simtool.errors import SimtoolError
+
+__all__ = ["FORMATS", "MOST_PIXELS", "SUFFIXES", "WHITE", "ImageError", "decode_rgb", "needs_pillow", "upright_size"]
+
+#: The formats that are read, by Pillow's names.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+#: The suffixes under which images of these formats are looked for.
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+)
+#: Images of more pixels are refused. It is Pillow's own limit.
+MOST_PIXELS = 178_956_970
+
+_TOO_LARGE = f"more than {MOST_PIXELS / 1e6:.0f} megapixels; save it smaller"
+
+WHITE = (255, 255, 255)
+
+#: Bytes of a PNG's EXIF that are read.
+_LONGEST_EXIF = 1 << 20
+_PHOTOMETRIC = 262  # TIFF's PhotometricInterpretation
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+#: How to turn (height, width, 3) pixels, by the EXIF orientation of their file; 1 is upright.
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels.swapaxes(0, 1)[:, ::-1],
+    7: lambda pixels: pixels.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
+}
+_ON_THEIR_SIDE = (5, 6, 7, 8)
+
+
+# Of sizes below the limit and of odd tags, which concern nobody here. Set once, since threads share the filters.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+class ImageError(SimtoolError):
+    """An image cannot be read; the message says why."""
+
+
+@contextmanager
+def _opened(file: IO[bytes]) -> Iterator[Image.Image]:
+    """Open an image; whatever goes wrong in the body is an error with a reason in a few words."""
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                raise ImageError(_TOO_LARGE)
+            yield image
+    except (ImageError, MemoryError):
+        raise
+    except UnidentifiedImageError as failure:
+        raise ImageError(_other_kind(file)) from failure
+    except Image.DecompressionBombError as failure:
+        raise ImageError(_TOO_LARGE) from failure
+    except Exception as failure:  # damaged files fail in whatever way Pillow's readers happen to
+        reason = str(failure)
+        if "PngImagePlugin.MAX_TEXT" in reason:
+            reason = "a text in it is too long once it is unpacked; save it without texts"
+        raise ImageError(reason or f"damaged ({type(failure).__name__})") from failure
+
+
+def _other_kind(file: IO[bytes]) -> str:
+    """What a file is that is no image, as far as it is one of those that are often met in an image's place."""
+    file.seek(0)
+    head = file.read(40)
+    if not head:
+        return "the file is empty"
+    unknown = "not an image of a known format"
+    if head[4:8] == b"ftyp":
+        kind = "AVIF" if head[8:11] == b"avi" else "HEIC" if head[8:11] in (b"hei", b"hev", b"mif", b"msf") else ""
+        return f"{unknown} but {kind}; save it as JPEG or PNG" if kind else f"{unknown} but a video"
+    if head.startswith(b"version https://git-lfs"):
+        return f"{unknown} but a Git LFS pointer to one; git lfs pull fetches it"
+    return f"{unknown} but a web page" if head.lstrip().lower().startswith((b"<!doctype html", b"<html")) else unknown
+
+
+def decode_rgb(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArray[np.uint8]:
+    """Decode an image: upright as its EXIF orientation says, on a background where it is transparent.
+
+    Args:
+        data: the content of a file.
+        background: the color behind transparent pixels: red, green and blue from 0 to 255.
+
+    Returns:
+        (height, width, 3) red, green and blue.
+
+    Raises:
+        ImageError: the content is no image, is damaged, or has too many pixels.
+    """
+    file = io.BytesIO(data)
+    with _opened(file) as image:
+        orientation = _orientation(image, file)
+        pixels = _deep(image, background) if image.mode.startswith(("I", "F")) else _shallow(image, data, background)
+    turn = _TURNS.get(orientation)
+    return np.ascontiguousarray(turn(pixels) if turn else pixels)
+
+
+def upright_size(file: IO[bytes]) -> tuple[int, int]:
+    """Width and height of an image as it is shown, from its header.
+
+    Args:
+        file: an open image file.
+
+    Raises:
+        ImageError: it is no image, its header is damaged, or it has too many pixels.
+    """
+    with _opened(file) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image, file) in _ON_THEIR_SIDE else (width, height)
+
+
+def needs_pillow(jpeg: bytes) -> bool:
+    """Whether a JPEG file is more than a decoder of pixels alone may handle: it is turned, too large, or damaged."""
+    try:
+        file = io.BytesIO(jpeg)
+        with _opened(file) as image:
+            return _orientation(image, file) in _TURNS
+    except ImageError:
+        return True
+
+
+def _orientation(image: Image.Image, file: IO[bytes]) -> int:
+    """The EXIF orientation, from 1 to 8, that is left to do; 1 where the file states none, or nonsense."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself
+    content = _png_exif(file) if image.format == "PNG" else image.info.get("exif")
+    if not content:
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(content)
+        found = exif.get(ExifTags.Base.Orientation)
+    except Exception:  # damaged in whatever way; it is not what the image is about
+        return 1
+    return found if isinstance(found, int) and found in _TURNS else 1
+
+
+def _png_exif(file: IO[bytes]) -> bytes | None:
+    """The EXIF of a PNG, before its pixels or after them, where Pillow looks when it has decoded them only."""
+    place = file.tell()
+    try:
+        file.seek(len(_PNG))
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"eXIf":
+                return file.read(length) if length <= _LONGEST_EXIF else None
+            if kind == b"IEND":
+                break
+            file.seek(length + 4, io.SEEK_CUR)
+        return None
+    finally:
+        file.seek(place)
+
+
+def _shallow(image: Image.Image, data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """An image of up to 8 bits per channel, or what Pillow makes that many."""
+    raw = _raw_mode(image)
+    image.load()
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB"))
+    key = image.info.get("transparency")
+    if raw == "RGB;16B" and isinstance(key, tuple):
+        clear = _equals(_low_bytes(data), [value & 0xFF for value in key])
+        return _filled(np.array(image), clear & _equals(np.array(image), [value >> 8 for value in key]), background)
+    if raw in ("L;2", "L;4") and isinstance(key, int):
+        image.info["transparency"] = key * (85 if raw == "L;2" else 17)  # gray levels are stretched, this is not
+    ground = Image.new("RGBA", image.size, background)
+    straight = image.convert("LA") if image.mode == "La" else image
+    return np.array(Image.alpha_composite(ground, straight.convert("RGBA")).convert("RGB"))
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the file stores its pixels, in Pillow's terms; known until they are loaded."""
+    tiles = getattr(image, "tile", [])
+    args = tiles[0].args if tiles else ""
+    return str(args[0] if isinstance(args, tuple) else args)
+
+
+def _low_bytes(data: bytes) -> NDArray[np.uint8]:
+    """The lower bytes of a PNG of 16 bits per color, of which Pillow gives the upper ones."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]
+        return np.array(image)
+
+
+def _deep(image: Image.Image, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """16-bit gray as RGB bytes: the upper 8 bits. Pillow's own conversion clips at 255 instead."""
+    bits = 12 if _raw_mode(image) == "I;12" else 16
+    gray = np.array(image)
+    if not np.issubdtype(gray.dtype, np.integer) or gray.min() < 0 or gray.max() > 0xFFFF:
+        raise ImageError(f"gray levels of {gray.dtype} from {gray.min()} to {gray.max()} do not fit 16 bits")
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:
+        gray = (1 << bits) - 1 - gray  # 0 is white in these; Pillow inverts 8 bits only
+    pixels = np.repeat((gray >> (bits - 8)).astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
+    key = image.info.get("transparency")
+    return _filled(pixels, gray == key, background) if isinstance(key, int) else pixels
+
+
+def _equals(pixels: NDArray[np.uint8], color: list[int]) -> NDArray[np.bool_]:
+    equal: NDArray[np.bool_] = (pixels == np.array(color)).all(axis=2)
+    return equal
+
+
+def _filled(pixels: NDArray[np.uint8], clear: NDArray[np.bool_], background: tuple[int, int, int]) -> NDArray[np.uint8]:
+    pixels[clear] = background
+    return pixels
