@@ -53,13 +53,16 @@ train() {
   local code=0 job=$SLURM_JOB_ID before
   # The bare id of one task of an array is the id of the whole array, too.
   [ -z "${SLURM_ARRAY_TASK_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
-  before=$(newest_checkpoint "$*")
+  before=$(newest_checkpoint "$@")
   srun --wait=60 "$@" || code=$?
   case $code in
     85) ;;          # saved: run me again
+    75) # simtool has waited for it already where the job was requeued
+      echo "another process is at work in the model's folder (see above): this job is not run again" >&2
+      return "$code" ;;
     138) code=85 ;; # ended by USR1 before it had begun: there was nothing to save
     1[3-9]?)        # a task was killed
-      if [ "$(newest_checkpoint "$*")" = "$before" ]; then
+      if [ "$(newest_checkpoint "$@")" = "$before" ]; then
         echo "a task was killed (code $code) before this run had saved anything: it is not run again" >&2
         return "$code"
       fi ;;
@@ -73,16 +76,23 @@ train() {
   return "$code"
 }
 
-# The newest checkpoint of a training, given its command.
-newest_checkpoint() { find "$(outputs "$1")/training/checkpoints" -name 'step-*.npz' 2>/dev/null | sort | tail -n 1 || true; }
+# The newest checkpoint of a training, given the words of its command.
+newest_checkpoint() { find "$(after_out "$@")/training/checkpoints" -name 'step-*.npz' 2>/dev/null | sort | tail -n 1 || true; }
 
-# What follows --out in lines: the tables of vectors that lines of EMBED write, the model of a training.
+# The words that follow --out, one a line.
+after_out() {
+  local word before=
+  for word in "$@"; do
+    [ "$before" != --out ] || echo "$word"
+    before=$word
+  done
+}
+
+# The tables of vectors that lines of EMBED write, one a line.
 outputs() {
-  local line word before=
+  local line
   for line in "$@"; do
-    for word in $line; do
-      [ "$before" != --out ] || echo "$word"
-      before=$word
-    done
+    # shellcheck disable=SC2086 # several words
+    after_out $line
   done
 }

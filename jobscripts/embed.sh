@@ -2,6 +2,7 @@
 # Turn images into vectors, one part of each table per array task. A part that failed is run alone: sbatch --array=3 ...
 #SBATCH --job-name=embed
 #SBATCH --output=logs/%x-%A_%a.out
+#SBATCH --open-mode=append
 #SBATCH --array=0-3
 #SBATCH --time=02:00:00
 #SBATCH --ntasks=1

@@ -2,6 +2,7 @@
 # The birds-16 judgments and photographs, to $STUDY/birds16. On a login or transfer node: bash jobscripts/fetch-judgments.sh
 #SBATCH --job-name=fetch-judgments
 #SBATCH --output=logs/%x-%j.out
+#SBATCH --open-mode=append
 #SBATCH --time=01:00:00
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=2

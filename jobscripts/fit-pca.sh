@@ -2,6 +2,7 @@
 # Fit principal components to the photographs.
 #SBATCH --job-name=fit-pca
 #SBATCH --output=logs/%x-%j.out
+#SBATCH --open-mode=append
 #SBATCH --time=02:00:00
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=8

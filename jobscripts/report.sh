@@ -2,6 +2,7 @@
 # Say how well each model predicts: in the log, and in $STUDY/report.{html,png,csv,json}.
 #SBATCH --job-name=report
 #SBATCH --output=logs/%x-%j.out
+#SBATCH --open-mode=append
 #SBATCH --time=01:00:00
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=2

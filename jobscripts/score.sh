@@ -2,6 +2,7 @@
 # Predict every judgment from every table of vectors.
 #SBATCH --job-name=score
 #SBATCH --output=logs/%x-%j.out
+#SBATCH --open-mode=append
 #SBATCH --time=01:00:00
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=4

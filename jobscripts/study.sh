@@ -62,7 +62,7 @@ fetch() {
   if [ "${FETCH:-here}" = job ]; then
     submit "$1" "" "$1"
   elif [ -n "$dry_run" ]; then
-    say "$1" here "bash $JOBSCRIPTS/$1.sh"
+    say "$1" here "bash $(printf %q "$JOBSCRIPTS/$1.sh")"
   else
     say "$1" here ""
     bash "$JOBSCRIPTS/$1.sh"

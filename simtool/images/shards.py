@@ -51,12 +51,16 @@ class Shard:
 
         Raises:
             ValueError: the array has gaps, as those have that run failed tasks again: how many parts there are
-                does not follow from it.
+                does not follow from it. Or a variable is missing or makes no sense, as where only some of them
+                were passed on.
         """
         index, count = _array_task(environ)
-        tasks = int(environ.get("SLURM_STEP_NUM_TASKS", "1"))
+        tasks = _variable(environ, "SLURM_STEP_NUM_TASKS") if "SLURM_STEP_NUM_TASKS" in environ else 1
         if tasks > 1:
-            index, count = index * tasks + int(environ["SLURM_PROCID"]), count * tasks
+            rank = _variable(environ, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS")
+            if rank >= tasks:
+                raise ValueError(f"SLURM_PROCID is {rank}, which is no rank of {tasks} tasks")
+            index, count = index * tasks + rank, count * tasks
         return cls(index, count) if count > 1 else None
 
     def rows(self, total: int) -> NDArray[np.intp]:
@@ -71,8 +75,26 @@ def _array_task(environ: Mapping[str, str]) -> tuple[int, int]:
     """Which task of a SLURM array this is, from 0, and how many there are."""
     if "SLURM_ARRAY_TASK_ID" not in environ:
         return 0, 1
-    names = ("ID", "MIN", "MAX", "STEP", "COUNT")
-    task, first, last, step, count = (int(environ[f"SLURM_ARRAY_TASK_{name}"]) for name in names)
-    if first + step * (count - 1) != last:
+    names = [f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "MIN", "MAX", "STEP", "COUNT")]
+    task, first, last, step, count = (_variable(environ, name, names[0]) for name in names)
+    if step < 1 or count < 1 or first + step * (count - 1) != last or task not in range(first, last + 1, step):
         raise ValueError(f"which of how many parts does not follow from task {task} of a SLURM array with gaps")
     return (task - first) // step, count
+
+
+def _variable(environ: Mapping[str, str], name: str, because: str | None = None) -> int:
+    """A variable of SLURM's that holds a number, not below 0.
+
+    Args:
+        environ: the environment.
+        name: of the variable.
+        because: the variable that is set and asks for this one.
+
+    Raises:
+        ValueError: it is missing, or no such number.
+    """
+    if name not in environ:
+        raise ValueError(f"{because} is set, but {name} is not")
+    if re.fullmatch(r"[0-9]{1,9}", environ[name]) is None:
+        raise ValueError(f"{name} is {environ[name]!r}, not a number")
+    return int(environ[name])

@@ -57,6 +57,24 @@ def test_tasks_of_srun_divide_the_part_of_an_array_further(tasks: int, ranks: in
     assert parts == ([None] if tasks * ranks == 1 else [Shard(i, tasks * ranks) for i in range(tasks * ranks)])
 
 
+@pytest.mark.parametrize(
+    ("environ", "complaint"),
+    [
+        ({"SLURM_ARRAY_TASK_ID": "2"}, "SLURM_ARRAY_TASK_ID is set, but SLURM_ARRAY_TASK_MIN is not"),
+        ({"SLURM_ARRAY_TASK_ID": "x"}, "SLURM_ARRAY_TASK_ID is 'x', not a number"),
+        (array(2, [0, 1, 2, 3]) | {"SLURM_ARRAY_TASK_MAX": "-1"}, "SLURM_ARRAY_TASK_MAX is '-1', not a number"),
+        (array(2, [0, 1, 2, 3]) | {"SLURM_ARRAY_TASK_STEP": "0"}, "array with gaps"),
+        (array(9, [0, 1, 2, 3]), "array with gaps"),
+        ({"SLURM_STEP_NUM_TASKS": "4"}, "SLURM_STEP_NUM_TASKS is set, but SLURM_PROCID is not"),
+        ({"SLURM_STEP_NUM_TASKS": ""}, "SLURM_STEP_NUM_TASKS is '', not a number"),
+        ({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "4"}, "no rank of 4 tasks"),
+    ],
+)
+def test_variables_that_are_set_in_part_are_an_error_that_names_them(environ: dict[str, str], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Shard.from_slurm(environ)
+
+
 def test_outside_of_arrays_and_steps_there_is_no_part() -> None:
     assert Shard.from_slurm({}) is None
     assert Shard.from_slurm({"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"}) is None

@@ -67,9 +67,9 @@ def cluster_from_slurm(
     Raises:
         ClusterError: the variables do not fit together.
     """
-    if int(environ.get("SLURM_STEP_NUM_TASKS", "1")) == 1:
-        return None
     try:
+        if int(environ.get("SLURM_STEP_NUM_TASKS", "1")) == 1:
+            return None
         rank = int(environ["SLURM_PROCID"])
         nodes = expand_hosts(environ["SLURM_STEP_NODELIST"])
         counts = expand_counts(environ["SLURM_STEP_TASKS_PER_NODE"])

@@ -49,7 +49,7 @@ class Project:
     @property
     def study(self) -> Path:
         """The folder of its study."""
-        return self.home / "study"
+        return self.home / "my study"
 
     def script(self, name: str) -> Path:
         """One of the job scripts."""
@@ -84,11 +84,13 @@ class Project:
 
 @pytest.fixture
 def project(slurm: Slurm, tmp_path: Path) -> Iterator[Project]:
-    """A project whose jobs, where a test failed or did not wait for them, do not outlive it."""
-    shutil.copytree(ROOT / "jobscripts", tmp_path / "jobscripts", ignore=shutil.ignore_patterns("site.env"))
-    (tmp_path / "jobscripts" / "site.env").write_text(f"VENV={ENVIRONMENT}\nexport SBATCH_MEM_PER_CPU=100\n")
-    (tmp_path / "logs").mkdir()
-    yield Project(tmp_path, slurm)
+    """A project, in folders with spaces; its jobs, where a test failed or did not wait for them, do not outlive it."""
+    home = tmp_path / "the project"
+    shutil.copytree(ROOT / "jobscripts", home / "jobscripts", ignore=shutil.ignore_patterns("site.env"))
+    site = f"VENV={ENVIRONMENT}\nSTUDY='my study'\nexport SBATCH_MEM_PER_CPU=100\n"
+    (home / "jobscripts" / "site.env").write_text(site)
+    (home / "logs").mkdir()
+    yield Project(home, slurm)
     slurm.cancel_all()
 
 

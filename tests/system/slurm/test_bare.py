@@ -26,7 +26,7 @@ def test_every_script_runs_with_a_bare_sbatch_after_editing_only_site_env(projec
     program.parent.mkdir(parents=True)
     program.write_text('#!/bin/sh\necho "simtool $*"\n')
     program.chmod(0o755)
-    (project.home / "jobscripts" / "site.env").write_text(f"VENV={program.parents[1]}\n")
+    (project.home / "jobscripts" / "site.env").write_text(f"VENV='{program.parents[1]}'\n")
     jobs = {stage: project.submit(stage) for stage in STAGES}
     for stage, job in jobs.items():
         project.finished(job)

@@ -37,7 +37,7 @@ def toy_study(project: Project, toys: Path) -> Project:
     options = {name: " ".join(arguments[1:]) for name, arguments in MODELS.items()}
     project.configure(
         *(f"IMAGES={IMAGES}", f"STIMULI={IMAGES}", "TRIALS=birds/trials.parquet", "SHARDS=2"),
-        f"LOCAL={project.home / 'local'}",
+        f"LOCAL='{project.home / 'local'}'",
         *(f'{name.upper()}="{option}"' for name, option in options.items()),
         f"EMBED=({' '.join(json.dumps(line) for line in EMBED)})",
         f'DISTANCES="--distance mse" SEGMENTED="{" ".join(SEGMENTED)}" SEGMENT_DISTANCES="--distance cosine/segments"',

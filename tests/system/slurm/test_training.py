@@ -14,7 +14,7 @@ from tests.system.slurm.conftest import ONE_THREAD, Project, assert_same_weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
 
-IMAGES = "study/birds/images.parquet"
+IMAGES = "my study/birds/images.parquet"
 TINY = ("--preset", "tiny", "--validation", "0.5", "--batch-size", "16")
 #: Of each command, what makes 50 steps of one epoch each. The rounding of one step is carried on by the next; at the
 #: learning rate of its preset, a small classifier multiplies it by a thousand within ten steps, on one process, too.
