@@ -30,7 +30,7 @@ LONG = {
 
 @pytest.mark.parametrize("command", LONG)
 def test_a_training_that_meets_its_limit_goes_on_to_the_same_weights(birds: Project, command: str) -> None:
-    arguments = ("study/birds/images.parquet", "--out", "limited", *LONG[command])
+    arguments = ("my study/birds/images.parquet", "--out", "limited", *LONG[command])
     started = time.monotonic()
     job = birds.submit(command, "--time=1", "--signal=USR1@5", "--cpus-per-task=1", arguments=arguments)
     simtool(command, arguments[0], "--out", "whole", *LONG[command], cwd=birds.home, more=ONE_THREAD)

@@ -1,0 +1,221 @@
+"""Every command of simtool on one small world, and what its outputs hold apart from times."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from simtool.demo import Size, draw
+from simtool.tables.provenance import Provenance
+from tests.cub import miniature, pack
+from tests.studies import Judgment, write_photographs, write_sequences
+
+__all__ = ["COMMANDS", "Command", "World", "contents"]
+
+#: What changes from run to run in files of text: times of the day, durations, process numbers.
+_TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)?|\b\d+(\.\d+)? s\b")
+#: Keys and columns of logs that hold times or speeds.
+_CLOCK = {"created_at", "time", "seconds", "images_per_second", "started", "created_by"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the world.
+
+    Attributes:
+        words: its arguments; ``{out}`` is the folder that it writes to, other paths are below the world's folder.
+        writes: its outputs, below ``{out}``.
+        needs: the names of the commands whose outputs it reads.
+    """
+
+    words: str
+    writes: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+
+#: How the names of folders for disturbed outputs begin.
+_DISTURBED = "out-"
+_TINY = "--preset tiny --validation 0.5 --batch-size 8"
+COMMANDS: dict[str, Command] = {
+    "fetch-cub": Command("fetch-cub {out}/cub --archive cub.tgz", ("cub",)),
+    "fetch-judgments": Command("fetch-judgments {out}/birds16 --archive birds16", ("birds16",)),
+    "index-images": Command("index-images images --out {out}/images.parquet", ("images.parquet",)),
+    "import-trials": Command(
+        "import-trials judgments.csv --images index-images/images.parquet --out {out}/trials.parquet",
+        ("trials.parquet",),
+        ("index-images",),
+    ),
+    "embed": Command(
+        "embed index-images/images.parquet --model pixels --size 16 --out {out}/pixels.parquet",
+        ("pixels.parquet",),
+        ("index-images",),
+    ),
+    "embed-part": Command(
+        "embed index-images/images.parquet --model pixels --size 16 --shard 0/1 --out {out}/pixels",
+        ("pixels",),
+        ("index-images",),
+    ),
+    "fit-pca": Command(
+        "fit-pca index-images/images.parquet --size 16 --components 8 --out {out}/pca", ("pca",), ("index-images",)
+    ),
+    "compress": Command(
+        "compress embed/pixels.parquet --components 5 --out {out}/small.parquet", ("small.parquet",), ("embed",)
+    ),
+    "score": Command(
+        "score embed/pixels.parquet --trials import-trials/trials.parquet --images index-images/images.parquet "
+        "--out {out}/outcomes.parquet",
+        ("outcomes.parquet",),
+        ("embed", "import-trials"),
+    ),
+    "report": Command(
+        "report score/outcomes.parquet --csv {out}/r.csv --json {out}/r.json --html {out}/r.html --figure {out}/r.png "
+        "--markdown {out}/r.md --replicates 200",
+        ("r.csv", "r.json", "r.html", "r.png", "r.md"),
+        ("score",),
+    ),
+    "train-resnet": Command(
+        f"train-resnet index-images/images.parquet --out {{out}}/resnet {_TINY} --size 16 --epochs 2",
+        ("resnet",),
+        ("index-images",),
+    ),
+    "train-glow": Command(
+        f"train-glow index-images/images.parquet --out {{out}}/glow {_TINY} --size 8 --levels 1 --steps 1 --width 8 "
+        "--initial-images 8 --epochs 2",
+        ("glow",),
+        ("index-images",),
+    ),
+    "sample": Command("sample train-glow/glow --out {out}/samples.png", ("samples.png",), ("train-glow",)),
+}
+
+
+@dataclass
+class World:
+    """The inputs of the commands, and what each of them makes of them when nothing disturbs it.
+
+    Attributes:
+        folder: of the inputs; the undisturbed outputs of a command are in the folder of its name.
+        seconds: that each command took.
+    """
+
+    folder: Path
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def made_in(cls, folder: Path) -> World:
+        """Draw the inputs: 32 images of toy birds, 8 observers' judgments, copies of the published data sets."""
+        for _ in draw(folder, Size(seed=5, images_per_species=2, observers=8), Provenance.of(("demo",), ())):
+            pass
+        pack(folder / "cub.tgz", miniature())
+        published = folder / "birds16"
+        (published / "images").mkdir(parents=True)
+        write_photographs(published / "images")
+        write_sequences(published, [Judgment(0, (1, 2, 3, 4, 5, 6, 7, 8), (2, 5)), Judgment(9, (10, 11), (1,))])
+        return cls(folder)
+
+    def make(self, name: str) -> Path:
+        """The folder of a command's undisturbed outputs; it runs, after those that it needs, when first asked for."""
+        place = self.folder / name
+        if name not in self.seconds:
+            for other in COMMANDS[name].needs:
+                self.make(other)
+            place.mkdir()
+            started = time.monotonic()
+            with self.start(name, place) as process:
+                _, said = process.communicate(timeout=600)
+            assert process.returncode == 0, said
+            self.seconds[name] = time.monotonic() - started
+        return place
+
+    def start(self, name: str, out: Path, more: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Begin a command that writes to a folder of its own."""
+        words = COMMANDS[name].words.replace("{out}", str(out)).split()
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("SLURM_")}
+        return subprocess.Popen(
+            [sys.executable, "-m", "simtool", *words],
+            cwd=self.folder,
+            env={**environment, **(more or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def place(self) -> Path:
+        """A new folder for outputs, where the paths in tables are those of the undisturbed outputs."""
+        return Path(tempfile.mkdtemp(prefix=_DISTURBED, dir=self.folder))
+
+    def inputs(self) -> dict[Path, int]:
+        """When each file that commands read was last changed, in nanoseconds."""
+        files = (file for file in self.folder.rglob("*") if file.is_file())
+        return {
+            file: file.stat().st_mtime_ns
+            for file in files
+            if not file.relative_to(self.folder).parts[0].startswith(_DISTURBED)
+        }
+
+
+def contents(place: Path) -> dict[str, Any]:
+    """What the files of a folder (or a file) hold, without the times at which they were made; hidden files, too."""
+    if place.is_dir():
+        found = (file for file in sorted(place.rglob("*")) if file.is_file() or file.is_symlink())
+        return {file.relative_to(place).as_posix(): _content(file) for file in found if file.name not in _PICTURES}
+    return {place.name: _content(place)} if place.exists() else {}
+
+
+#: Pictures of a training's course, which show times.
+_PICTURES = {"curves.png"}
+
+
+def _content(file: Path) -> Any:
+    return _READERS.get(file.suffix, Path.read_bytes)(file)
+
+
+def _table(file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    return rows
+
+
+def _arrays(file: Path) -> dict[str, tuple[str, bytes]]:
+    with np.load(file) as arrays:
+        return {name: (str(arrays[name].dtype), arrays[name].tobytes()) for name in arrays.files}
+
+
+def _document(file: Path) -> Any:
+    return _without_clock(json.loads(file.read_text()))
+
+
+def _without_clock(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_clock(item) for key, item in value.items() if key not in _CLOCK}
+    return [_without_clock(item) for item in value] if isinstance(value, list) else value
+
+
+def _log(file: Path) -> list[list[str]]:
+    header, *rows = (line.split(",") for line in file.read_text().splitlines())
+    kept = [at for at, name in enumerate(header) if name not in _CLOCK]
+    return [[row[at] for at in kept] for row in [header, *rows] if len(row) == len(header)]
+
+
+def _page(file: Path) -> str:
+    return _TIMES.sub("", file.read_text())
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".parquet": _table,
+    ".npz": _arrays,
+    ".json": _document,
+    ".csv": _log,
+    ".html": _page,
+}
