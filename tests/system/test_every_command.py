@@ -9,7 +9,6 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
@@ -28,8 +27,8 @@ PATIENCE = 600
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    yield World.made_in(tmp_path_factory.mktemp("world"))
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World.made_in(tmp_path_factory.mktemp("world"))
 
 
 @pytest.mark.parametrize("name", COMMANDS if KILLS else QUICK)

@@ -158,12 +158,9 @@ class World:
 
     def inputs(self) -> dict[Path, int]:
         """When each file that commands read was last changed, in nanoseconds."""
-        files = (file for file in self.folder.rglob("*") if file.is_file())
-        return {
-            file: file.stat().st_mtime_ns
-            for file in files
-            if not file.relative_to(self.folder).parts[0].startswith(_DISTURBED)
-        }
+        kept = [place for place in self.folder.iterdir() if not place.name.startswith(_DISTURBED)]
+        files = [file for place in kept for file in (place, *place.rglob("*")) if file.is_file()]
+        return {file: file.stat().st_mtime_ns for file in files}
 
 
 def contents(place: Path) -> dict[str, Any]:
