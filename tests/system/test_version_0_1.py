@@ -1,0 +1,67 @@
+"""Tables and models that version 0.1 wrote are read, and give the same numbers.
+
+``tests/fixtures/version_0_1`` holds what the commands of version 0.1 made of 32 toy images and 624 judgments of 8
+simulated observers: pixels of 4 x 4, their 6 principal components, half-precision parts, outcomes, and a report.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from simtool.cli import app
+from simtool.models.registry import load_model
+from simtool.tables.embeddings import open_embeddings
+from simtool.tables.outcomes import read_outcomes
+
+OLD = Path(__file__).parents[1] / "fixtures" / "version_0_1"
+TABLES = ["images", "trials", "pixels", "pca", "halves", "outcomes", "by-segment"]
+#: What identifies a number of a report, and what it counts.
+KEYS = ("model", "distance", "trial_type", "metric")
+COUNTS = ("estimate", "chance", "trials", "comparisons", "ties")
+
+
+def run(*arguments: str | Path) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_valid_still(name: str) -> None:
+    path = OLD / (name if name == "halves" else f"{name}.parquet")
+    assert "a valid table of" in run("show", path)
+
+
+def test_scores_are_the_same_to_the_last_comparison(tmp_path: Path) -> None:
+    tables = [OLD / "pixels.parquet", OLD / "pca.parquet", OLD / "halves"]
+    run("score", *tables, "--trials", OLD / "trials.parquet", "--out", tmp_path / "outcomes.parquet")
+    for old, new in zip(
+        read_outcomes([OLD / "outcomes.parquet"]), read_outcomes([tmp_path / "outcomes.parquet"]), strict=True
+    ):
+        assert (old.model, old.distance) == (new.model, new.distance)
+        np.testing.assert_array_equal(old.credits, new.credits)
+        np.testing.assert_array_equal(old.ordered, new.ordered)
+
+
+def test_a_report_gives_the_same_numbers() -> None:
+    outcomes = [OLD / "outcomes.parquet", OLD / "by-segment.parquet"]
+    rows = json.loads(run("report", *outcomes, "--json", "-", "--replicates", "200"))
+    old = json.loads((OLD / "report.json").read_text())
+
+    def numbers(content: list[dict[str, object]]) -> dict[tuple[object, ...], list[object]]:
+        kept = [row for row in content if row["metric"] in {each["metric"] for each in old}]
+        return {tuple(row[key] for key in KEYS): [row[count] for count in COUNTS] for row in kept}
+
+    assert numbers(rows) == numbers(old)
+
+
+def test_a_model_projects_the_same_pixels_to_the_same_components() -> None:
+    pixels, components = open_embeddings(OLD / "pixels.parquet").read(), open_embeddings(OLD / "pca.parquet").read()
+    model = load_model(OLD / "pca")
+    (found,) = model.embed_layers(pixels.reshape(-1, 4, 4, 3), [None])
+    np.testing.assert_allclose(found, components, rtol=1e-6, atol=1e-6)
