@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from tqdm import tqdm
 
-__all__ = ["Progress", "duration", "error", "note", "progress", "result", "result_text", "scaled", "warn"]
+__all__ = ["Progress", "duration", "error", "note", "progress", "result", "result_line", "result_text", "scaled", "warn"]
 
 #: Seconds between two lines of progress where standard error is not a terminal.
 LINE_INTERVAL = 10.0
@@ -53,6 +53,11 @@ def result(renderable: RenderableType) -> None:
 def result_text(text: str) -> None:
     """Print plain text to standard output exactly as it is: the content of a file, or text that is safe already."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def result_line(text: str) -> None:
+    """Print one line of plain text to standard output; what would act on the terminal is printed as an escape."""
+    result_text(printable(text))
 
 
 def note(text: str) -> None:

@@ -65,9 +65,9 @@ def _print_lines(path: Path, description: Description) -> None:
             *(("input", f"{entry.name}: {input_state(entry, path)}") for entry in origin.inputs),
         ]
     width = max(len(label) for label, _ in lines)
-    console.result_text(f"{path}: a valid {'model, kind' if _is_model(path) else 'table of'} {description.kind}")
+    console.result_line(f"{path}: a valid {'model, kind' if _is_model(path) else 'table of'} {description.kind}")
     for label, text in lines:
-        console.result_text(f"  {label:<{width}}  {text}")
+        console.result_line(f"  {label:<{width}}  {text}")
 
 
 def _print_json(path: Path, description: Description) -> None:
@@ -81,4 +81,4 @@ def _print_json(path: Path, description: Description) -> None:
         content["inputs"] = [
             {"name": entry.name, "sha256": entry.sha256, "state": input_state(entry, path)} for entry in origin.inputs
         ]
-    console.result_text(json.dumps(content, indent=2, ensure_ascii=False))
+    console.result_text(json.dumps(content, indent=2))

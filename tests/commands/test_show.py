@@ -69,3 +69,15 @@ def test_what_is_no_table_or_not_valid_is_refused(tmp_path: Path) -> None:
     pd.DataFrame({"image_id": ["a"], "embedding": [[1.0, np.nan]]}).to_parquet(tmp_path / "nan.parquet")
     with pytest.raises(TableError, match="missing values in 1 vectors: rows 0"):
         show(tmp_path / "nan.parquet")
+
+
+def test_what_a_table_holds_cannot_act_on_the_terminal(tmp_path: Path) -> None:
+    name = "\x1b]0;title\x07 two\nlines \u202e"
+    provenance = Provenance.of(["embed", name], [])
+    write_embeddings(tmp_path / "e.parquet", ["a"], np.ones((1, 2), np.float32), provenance, name=name)
+    shown = CliRunner().invoke(app, ["show", str(tmp_path / "e.parquet")]).stdout
+    assert r"\x1b]0;title\x07 two\nlines \u202e" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+    document = CliRunner().invoke(app, ["show", str(tmp_path / "e.parquet"), "--json"]).stdout
+    assert document.isascii()
+    assert json.loads(document)["name"] == name
