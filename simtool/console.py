@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from tqdm import tqdm
 
-__all__ = ["Progress", "duration", "error", "note", "progress", "result", "result_line", "result_text", "scaled", "warn"]
+__all__ = [
+    "Progress",
+    "duration",
+    "error",
+    "note",
+    "progress",
+    "result",
+    "result_line",
+    "result_text",
+    "scaled",
+    "warn",
+]
 
 #: Seconds between two lines of progress where standard error is not a terminal.
 LINE_INTERVAL = 10.0
