@@ -132,7 +132,7 @@ def _judgments(run: Stage, folder: Path, copies: list[Copy], source: Source, str
         _check_copy(place, source, strict)
     imported = read_copy(place)
     judgments = imported.judgments
-    run.read(place, f"{len(judgments.trials) + judgments.catch:,} trials ({imported.kind})", imported.files)
+    run.read(place, f"{judgments.total:,} trials ({imported.kind})", imported.files)
     if imported.catalog is not None and place.is_file() and Path(imported.catalog.name).is_file():
         run.read(Path(imported.catalog.name), imported.catalog.extent)
     tell_of_judgments(judgments)

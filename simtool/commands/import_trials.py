@@ -62,10 +62,10 @@ def import_trials(
     \b
       query,reference_1,...,reference_N,selected_1,...,selected_K
 
-    whose cells are image ids; columns participant, session, weight, response_ms and ranked
-    (true or false, for K > 1) are optional, and an empty reference makes a trial shorter.
-    A trial's id is its row in SOURCE, from 0. Catch trials, which show the query among its own
-    references, are dropped and counted.
+    whose cells are image ids; columns participant, session, weight, response_ms, ranked (true or
+    false, for K > 1) and count (of identical judgments) are optional, and further columns are kept.
+    An empty reference makes a trial shorter. A trial's id is its row in SOURCE, from 0. Catch trials
+    (the query is among its references) and trials without an answer are dropped and counted.
 
     \b
     Example:
@@ -79,7 +79,7 @@ def import_trials(
     with stage("import-trials", reads=[_place(source), catalog, images], writes=[out]) as run:
         imported = import_judgments(source, kind, catalog)
         judgments = imported.judgments
-        run.read(source, f"{len(judgments.trials) + judgments.catch:,} trials ({imported.kind})", imported.files)
+        run.read(source, f"{judgments.total:,} trials ({imported.kind})", imported.files)
         if catalog is not None and imported.catalog is not None:
             run.read(catalog, imported.catalog.extent)
         elif catalog is not None:
@@ -104,9 +104,26 @@ def tell_of_judgments(judgments: Judgments) -> None:
     """Say what was left out of a source of judgments."""
     if judgments.catch:
         console.note(f"       dropped {judgments.catch:,} catch trials (the query stands among its references)")
+    if judgments.unanswered:
+        console.note(f"       dropped {judgments.unanswered:,} trials without an answer (nothing is selected)")
+    if judgments.anonymous:
+        console.warn(f"{judgments.anonymous:,} of {len(judgments.trials):,} trials do not say who judged (participant)")
+    if extra := judgments.trials.extra:
+        _tell_of_others(list(extra))
+    if judgments.unnamed:
+        console.note(f"       left out columns without a name: {listed(judgments.unnamed, 9)}")
     if judgments.passed_over:
         kinds = listed((f"{kind} ({count:,})" for kind, count in judgments.passed_over.items()), 5)
         console.warn(f"passed over entries of kinds that are not ranked choices: {kinds}")
+
+
+def _tell_of_others(names: list[str]) -> None:
+    """Say which columns are kept without being used, and which of them may be misspelled."""
+    from simtool.datasets.headings import nearest
+
+    words = [f"{name} (did you mean {near}?)" if (near := nearest(name)) else name for name in names]
+    say = console.warn if words != names else console.note
+    say(f"{'' if words != names else '       '}columns kept, but not used: {listed(words, 12)}")
 
 
 def tell_of_matches(table: Path, matches: Matches) -> None:

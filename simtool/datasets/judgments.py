@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError
 from simtool.ids import Matches, match_ids
+from simtool.tables.carried import Carried, rows_of
 from simtool.tables.trials import Trials, TrialType
 
 __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_images", "summary"]
 
 #: Positions among the references are int8 in a table of trials.
 MOST_REFERENCES = 128
+#: The most trials that counts may sum to.
+MOST_TRIALS = 100_000_000
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -69,6 +72,8 @@ class Record:
         session: the same.
         weight: (T,) NaN where null; None where the source does not say.
         response_ms: the same, in milliseconds.
+        count: (T,) how many identical judgments a row stands for, from 0; None where each is one.
+        extra: further columns, which are carried along; (T,) each.
     """
 
     images: NDArray[np.object_]
@@ -81,6 +86,8 @@ class Record:
     session: NDArray[np.object_] | None = None
     weight: NDArray[np.floating[Any]] | None = None
     response_ms: NDArray[np.floating[Any]] | None = None
+    count: NDArray[np.int64] | None = None
+    extra: Carried = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,16 +97,34 @@ class Judgments:
     Attributes:
         trials: the judgments, over the images that they mention.
         catch: the number of catch trials, which show the query among its own references; they are dropped.
+        unanswered: the number of other trials in which nothing is selected; they are dropped.
+        unnamed: the columns without a name that are left out, counted from 1.
         passed_over: the number of other entries that are no judgments, by kind.
     """
 
     trials: Trials
     catch: int = 0
+    unanswered: int = 0
+    unnamed: tuple[int, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """The number of trials with those that are dropped."""
+        return len(self.trials) + self.catch + self.unanswered
+
+    @property
+    def anonymous(self) -> int:
+        """The number of trials without a participant, where others have one."""
+        nameless = sum(name is None for name in self.trials.participant)
+        return nameless if nameless < len(self.trials) else 0
 
 
 def assemble(record: Record, places: Places) -> Judgments:
-    """Drop catch trials, check the others, name their types, keep the images that they mention.
+    """Drop catch trials and those without an answer, check the others, keep the images that they mention.
+
+    A row that stands for several judgments becomes as many trials: the first one has the row's id, the others have
+    the ids behind the last row's, in the order of the rows.
 
     Args:
         record: T judgments.
@@ -108,11 +133,18 @@ def assemble(record: Record, places: Places) -> Judgments:
     Raises:
         JudgmentsError: naming the first row at fault, how many there are, and what is wrong with it.
     """
-    catch = (record.references == record.query[:, None]).any(axis=1)
-    kept = np.flatnonzero(~catch)
+    count = np.ones(len(record.query), np.int64) if record.count is None else record.count
+    catch = ((record.references == record.query[:, None]) & (record.query >= 0)[:, None]).any(axis=1)
+    unanswered = ~catch & (record.selected < 0).all(axis=1)
+    kept = np.flatnonzero(~catch & ~unanswered & (count > 0))
+    dropped = {"catch trials": int(count[catch].sum()), "trials without an answer": int(count[unanswered].sum())}
     if not kept.size:
-        what = f"all {catch.size:,} trials are catch trials" if catch.size else "there are no trials in it"
-        raise JudgmentsError(f"{places.source}: {what}, so there is nothing to import")
+        what = " and ".join(f"{number:,} {name}" for name, number in dropped.items() if number) or "no trials"
+        raise JudgmentsError(f"{places.source}: {what} and no other, so there is nothing to import")
+    if count[kept].sum() > MOST_TRIALS:
+        raise JudgmentsError(
+            f"{places.source}: its counts sum to {count[kept].sum():,}; at most {MOST_TRIALS:,} are read"
+        )
     query, references, selected = record.query[kept], record.references[kept], record.selected[kept]
     n_reference, n_select = (references >= 0).sum(axis=1), (selected >= 0).sum(axis=1)
     kept_places = Places(places.source, lambda row: places.of_row(int(kept[row])))
@@ -120,14 +152,17 @@ def assemble(record: Record, places: Places) -> Judgments:
         (n_reference < 2, "has fewer than two references"),
         (n_reference > MOST_REFERENCES, f"has more than {MOST_REFERENCES} references"),
         (_repeats(references), "shows a reference twice"),
-        (n_select < 1, "selects nothing"),
         (_repeats(selected), "selects a reference twice"),
         (n_select >= n_reference, "selects every reference, which compares nothing"),
     ):
         kept_places.refuse(fault, complaint)
-    weight = _rows(record.weight, kept)
-    if weight is not None:
-        kept_places.refuse((weight < 0) | np.isinf(weight), "has a negative or infinite weight")
+    weight = _singles(record.weight, kept)
+    response_ms = _singles(record.response_ms, kept)
+    with np.errstate(invalid="ignore"):
+        if weight is not None:
+            kept_places.refuse((weight < 0) | np.isinf(weight), "has a negative or infinite weight")
+        if response_ms is not None:
+            kept_places.refuse(np.isinf(response_ms), "has an infinite response_ms")
     # With one selection, ranked and unranked are the same judgment.
     ranked = record.ranked[kept] & (n_select > 1)
     used = np.unique(np.concatenate([query, references[references >= 0]]))
@@ -143,9 +178,23 @@ def assemble(record: Record, places: Places) -> Judgments:
         participant=_rows(record.participant, kept),
         session=_rows(record.session, kept),
         weight=weight,
-        response_ms=_rows(record.response_ms, kept),
+        response_ms=response_ms,
+        extra=rows_of(record.extra, kept),
     )
-    return Judgments(trials, catch=int(catch.sum()))
+    expanded = _repeated(trials, count[kept], int(record.trial_id.max()) + 1)
+    return Judgments(expanded, catch=dropped["catch trials"], unanswered=dropped["trials without an answer"])
+
+
+def _repeated(trials: Trials, count: NDArray[np.int64], next_id: int) -> Trials:
+    """Each trial as often as its count says; those after the first get ids from ``next_id``."""
+    if (count == 1).all():
+        return trials
+    rows = np.repeat(np.arange(count.size), count)
+    again = np.zeros(rows.size, bool)
+    again[1:] = rows[1:] == rows[:-1]
+    trial_id = trials.trial_id[rows]
+    trial_id[again] = next_id + np.arange(int(again.sum()))
+    return replace(trials.take(rows), trial_id=trial_id)
 
 
 def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], ranked: NDArray[np.bool_]) -> NDArray[np.object_]:
@@ -164,6 +213,12 @@ def _repeats(values: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
 
 def _rows(values: NDArray[_T] | None, rows: NDArray[np.intp]) -> NDArray[_T] | None:
     return None if values is None else values[rows]
+
+
+def _singles(values: NDArray[np.floating[Any]] | None, rows: NDArray[np.intp]) -> NDArray[np.float32] | None:
+    """In the precision of a table; what is too large for it becomes infinite."""
+    with np.errstate(over="ignore"):
+        return None if values is None else values[rows].astype(np.float32)
 
 
 def in_images(judgments: Judgments, image_id: NDArray[np.object_], table: str) -> tuple[Judgments, Matches]:

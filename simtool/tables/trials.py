@@ -241,7 +241,8 @@ class Trials:
         Raises:
             TableError: naming the kind of fault and the first trial ids.
         """
-        if len(np.unique(self.trial_id)) != len(self):
+        ordered = np.sort(self.trial_id)
+        if (ordered[1:] == ordered[:-1]).any():
             check_unique(Path("trials"), "trial_id", self.trial_id)
         filled, chosen = self.references >= 0, self.selected >= 0
         n_reference = np.array([kind.n_reference for kind in self.types], np.int64)[self.type_index]

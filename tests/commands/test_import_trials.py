@@ -164,3 +164,24 @@ def test_every_layout_of_birds16_joins_its_photographs(
     assert len(read) == trials
     assert all((birds16 / "images" / name).is_file() for name in read.images)
     np.testing.assert_array_equal(read.selected[:, 0], 0)
+
+
+def test_what_was_left_out_or_kept_without_use_is_said_in_a_line_each(
+    simtool: Simtool, tmp_path: Path, out: Path
+) -> None:
+    header = ",query,reference_1,reference_2,selected_1,participant,particpants,condition"
+    rows = ["0,a,b,c,b,p1,x,upright", "1,a,b,c,,p1,x,upright", "2,a,b,a,b,p1,x,upright", "3,c,a,b,a,,x,inverted"]
+    (tmp_path / "t.csv").write_text("\n".join([header, *rows]))
+    ran = simtool("import-trials", tmp_path / "t.csv", "--out", out)
+    assert ran.code == 0, ran.err
+    for line in (
+        f"read   {tmp_path / 't.csv'}: 4 trials (csv)",
+        "       dropped 1 catch trials (the query stands among its references)",
+        "       dropped 1 trials without an answer (nothing is selected)",
+        "warning: 1 of 2 trials do not say who judged (participant)",
+        "warning: columns kept, but not used: particpants (did you mean participant?), condition",
+        "       left out columns without a name: 1",
+    ):
+        assert line in ran.err.splitlines()
+    assert list(read_trials(out).extra) == ["particpants", "condition"]
+    assert "further columns  particpants (string), condition (string)" in simtool("show", out).out

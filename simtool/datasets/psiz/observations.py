@@ -52,18 +52,18 @@ def read_observations(path: Path, catalog: Catalog, layout: Layout | None = None
     """Read a file of ranked observations.
 
     ``agent_id`` becomes the participant and ``session_id`` the session, each only where it tells trials apart;
-    a ``weight`` of 1 throughout is psiz's placeholder and becomes null, as does a negative ``rt_ms``.
+    a ``weight`` of 1 throughout is psiz's placeholder and becomes null, as does an ``rt_ms`` that is negative or NaN.
 
     Args:
         path: the HDF5 file.
         catalog: the images behind its numbers.
-        layout: how stimuli are numbered; None finds it out.
+        layout: how stimuli are numbered; None finds it out. What the file itself states may not contradict it.
 
     Raises:
         JudgmentsError: the file is damaged, is of another kind, or a row makes no sense.
     """
     columns, places = _read(path), _places(path)
-    base = (layout or _detect(path, columns)).value
+    base = _layout(path, columns, layout).value
     stimuli = columns.stimulus_set
     shown = stimuli != base - 1
     places.refuse(stimuli.min(axis=1) < base - 1, f"holds a stimulus number below {base}, where this file begins")
@@ -111,10 +111,27 @@ def layout_of(path: Path) -> Layout:
     return _detect(path, _read(path))
 
 
+def _layout(path: Path, columns: _Columns, asked: Layout | None) -> Layout:
+    """The layout that was asked for, or found out; what ``mask_zero`` states counts."""
+    stated = _stated(columns)
+    if asked is not None and stated not in (None, asked):
+        first = 1 if columns.mask_zero else 0
+        raise JudgmentsError(f"{path}: its mask_zero states that its stimuli count from {first}: leave out --format")
+    return asked or _detect(path, columns)
+
+
+def _stated(columns: _Columns) -> Layout | None:
+    if columns.mask_zero is None:
+        return None
+    return Layout.PSIZ_06 if columns.mask_zero else Layout.PSIZ_2018
+
+
 def _detect(path: Path, columns: _Columns) -> Layout:
-    if columns.mask_zero:
-        return Layout.PSIZ_06
-    if (columns.stimulus_set == -1).any() or (columns.stimulus_set[:, 0] == 0).any():
+    if stated := _stated(columns):
+        return stated
+    zero = columns.stimulus_set == 0
+    # Padding ends a row: a 0 that anything follows is a stimulus.
+    if (columns.stimulus_set == -1).any() or (zero[:, :-1] & ~zero[:, 1:]).any():
         return Layout.PSIZ_2018
     raise JudgmentsError(
         f"{path}: nothing in it tells whether its stimuli count from 0 or from 1; "
@@ -139,7 +156,7 @@ def _read(path: Path) -> _Columns:
                 agent_id=_integers(path, file, "agent_id", count=count) if "agent_id" in file else None,
                 session_id=_integers(path, file, "session_id", count=count) if "session_id" in file else None,
                 weight=_floats(path, file, "weight", count) if "weight" in file else None,
-                rt_ms=_floats(path, file, "rt_ms", count) if "rt_ms" in file else None,
+                rt_ms=_floats(path, file, "rt_ms", count, nan=True) if "rt_ms" in file else None,
                 mask_zero=bool(np.all(mask[()])) if isinstance(mask, h5py.Dataset) else None,
             )
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as failure:
@@ -171,9 +188,9 @@ def _integers(path: Path, file: h5py.File, name: str, ndim: int = 1, count: int 
     return values.astype(np.int64)
 
 
-def _floats(path: Path, file: h5py.File, name: str, count: int) -> NDArray[np.float64]:
+def _floats(path: Path, file: h5py.File, name: str, count: int, nan: bool = False) -> NDArray[np.float64]:
     values = _values(path, file, name, "fiu", "numbers", 1, count).astype(np.float64)
-    _places(path).refuse(~np.isfinite(values), f"has no finite {name}")
+    _places(path).refuse(np.isinf(values) if nan else ~np.isfinite(values), f"has no finite {name}")
     return values
 
 

@@ -49,8 +49,8 @@ def test_agents_that_differ_become_participants(tmp_path: Path) -> None:
 
 
 def test_an_unknown_response_time_is_null(tmp_path: Path) -> None:
-    path = write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True, rt_ms=np.array([-1.0, 5.0, 6.0]))
-    np.testing.assert_array_equal(read_observations(path, CATALOG).trials.response_ms, [np.nan, 5, 6])
+    path = write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True, rt_ms=np.array([-1.0, np.nan, 6.0]))
+    np.testing.assert_array_equal(read_observations(path, CATALOG).trials.response_ms, [np.nan, np.nan, 6])
 
 
 def test_catch_trials_are_dropped_and_the_others_keep_their_rows(tmp_path: Path) -> None:
@@ -68,6 +68,21 @@ def test_only_the_images_that_trials_mention_are_kept(tmp_path: Path) -> None:
 def test_the_numbering_is_told_by_content(tmp_path: Path, modern: bool) -> None:
     layout = layout_of(write_hdf5(tmp_path / "obs.hdf5", STUDY, modern))
     assert layout is (Layout.PSIZ_06 if modern else Layout.PSIZ_2018)
+
+
+def test_a_file_that_states_its_numbering_is_believed(tmp_path: Path) -> None:
+    study = [Judgment(5, (6, 7), (0,)), Judgment(6, (0, 7), (1,))]
+    path = write_hdf5(tmp_path / "obs.hdf5", study, modern=False, mask_zero=False)
+    assert layout_of(path) is Layout.PSIZ_2018
+    assert plain(read_observations(path, CATALOG).trials)[0]["query"] == IMAGES[5]
+    with pytest.raises(JudgmentsError, match="mask_zero states that its stimuli count from 0: leave out --format"):
+        read_observations(path, CATALOG, Layout.PSIZ_06)
+
+
+def test_a_zero_before_another_stimulus_is_a_stimulus(tmp_path: Path) -> None:
+    study = [Judgment(5, (6, 0, 7), (0,)), Judgment(6, (3, 4, 7), (1,))]
+    path = write_hdf5(tmp_path / "obs.hdf5", study, modern=False)
+    assert layout_of(path) is Layout.PSIZ_2018
 
 
 def test_a_numbering_that_nothing_tells_is_asked_for(tmp_path: Path) -> None:
@@ -96,7 +111,7 @@ def _with(array: list[list[int]]) -> dict[str, Any]:
         (_with([[1, 2, 0], [1, 2, 3]]), "row 0 has an n_select that is not between 1 and"),
         (_with([[0, 0, 0], [1, 2, 3]]), "row 0 has padding before"),
         (_with([[1, 2, 2], [1, 3, 3]]), r"row 0 \(and 1 more\) shows a reference twice"),
-        (_with([[1, 1, 3], [2, 2, 3]]), "all 2 trials are catch trials"),
+        (_with([[1, 1, 3], [2, 2, 3]]), "2 catch trials and no other"),
         (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": np.array([1, 2])}, "row 1 has an n_select"),
         (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": np.array([0, 1])}, "row 0 has an n_select"),
         (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": np.array([1])}, r"n_select should hold integers of shape \(2,\)"),

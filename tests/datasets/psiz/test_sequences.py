@@ -178,7 +178,7 @@ def _interactions(drop: str = "", **changed: str) -> list[dict[str, str]]:
             _spoiled(interactions=_interactions(query="PZ001ZZZZZZZ")),
             r"timestep 1 shows a stimulus that catalog\.csv does",
         ),
-        (sequence([timestep(catch())]), "all 1 trials are catch trials"),
+        (sequence([timestep(catch())]), "1 catch trials and no other"),
     ],
 )
 def test_a_malformed_document_is_refused_with_its_timestep(

@@ -1,0 +1,136 @@
+"""The columns that a CSV of judgments can have, and what other names probably mean."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simtool.errors import listed
+
+__all__ = ["HEADER", "OPTIONAL", "Headings", "nearest", "recognize"]
+
+HEADER = "query,reference_1,...,reference_N,selected_1,...,selected_K"
+OPTIONAL = ("participant", "session", "weight", "response_ms", "ranked", "count")
+
+_NUMBERED = ("reference", "selected")
+_NUMBER = re.compile(r"(reference|selected)_([1-9]\d{0,5})")
+#: What other programs call who judged, and how long it took.
+_SYNONYMS = {
+    "subject": "participant",
+    "subj": "participant",
+    "subject_id": "participant",
+    "worker_id": "participant",
+    "observer": "participant",
+    "rater": "participant",
+    "user": "participant",
+    "user_id": "participant",
+    "prolific_pid": "participant",
+    "rt": "response_ms",
+    "response_time": "response_ms",
+    "reaction_time": "response_ms",
+}
+_ODD = re.compile(r"odd|ooo|odd_one(_out)?|odd_one_out_\w+|oddity_index|odd_\w+")
+
+
+@dataclass(frozen=True)
+class Headings:
+    """Where the columns of a header are.
+
+    Attributes:
+        query: the position of the query.
+        references: the positions of the references, in the order of their numbers.
+        selected: the positions of the selections, in the order of their numbers.
+        optional: the positions of the optional columns, by name.
+        others: the positions of the columns that mean nothing here, by the names that the header gives them.
+        unnamed: the positions of columns without a name.
+    """
+
+    query: int
+    references: tuple[int, ...]
+    selected: tuple[int, ...]
+    optional: dict[str, int]
+    others: dict[str, int]
+    unnamed: tuple[int, ...]
+
+
+def recognize(names: Sequence[str]) -> Headings:
+    """Find the columns of judgments in a header, in any case and order.
+
+    Raises:
+        ValueError: the header is not one of judgments, or ambiguous; the message says what is wrong with it.
+    """
+    known = [_plain(name) for name in names]
+    if repeated := sorted({name for name in known if name and known.count(name) > 1 and _is_known(name)}):
+        raise ValueError(f"the header names {listed(repeated)} twice")
+    if repeated := sorted({name for name in names if name and names.count(name) > 1}):
+        raise ValueError(f"the header names {listed(repeated)} twice")
+    numbered = {stem: _numbered(known, stem) for stem in _NUMBERED}
+    gaps = [stem for stem, places in numbered.items() if sorted(places) != list(range(1, len(places) + 1))]
+    if gaps and not _meant(names):
+        found = listed(sorted(numbered[gaps[0]]), 9)
+        raise ValueError(f"the header numbers its {gaps[0]} columns {found}: some are missing")
+    references, selected = (tuple(places[number] for number in sorted(places)) for places in numbered.values())
+    if gaps or "query" not in known or len(references) < 2 or not selected:
+        raise ValueError(_refusal(names))
+    return Headings(
+        query=known.index("query"),
+        references=references,
+        selected=selected,
+        optional={name: known.index(name) for name in OPTIONAL if name in known},
+        others={name: place for place, name in enumerate(names) if name and not _is_known(known[place])},
+        unnamed=tuple(place for place, name in enumerate(names) if not name),
+    )
+
+
+def _plain(name: str) -> str:
+    """``Reference 1``, ``reference.1`` and ``REFERENCE_1`` as ``reference_1``."""
+    return re.sub(r"[\s.-]+", "_", name.strip().casefold())
+
+
+def _is_known(name: str) -> bool:
+    return name == "query" or name in OPTIONAL or _NUMBER.fullmatch(name) is not None
+
+
+def _numbered(known: Sequence[str], stem: str) -> dict[int, int]:
+    """The positions of ``stem_1``, ``stem_2``, ... by their numbers."""
+    matches = ((_NUMBER.fullmatch(name), place) for place, name in enumerate(known))
+    return {int(match[2]): place for match, place in matches if match and match[1] == stem}
+
+
+def _meant(names: Sequence[str]) -> list[str]:
+    """The names that are none of ours, but near to one: ``refrence_1 (did you mean reference_1?)``."""
+    others = [name for name in names if name and not _is_known(_plain(name))]
+    return [f"{name} (did you mean {near}?)" for name in others if (near := nearest(name))]
+
+
+def nearest(name: str) -> str | None:
+    """The column that a name probably means: ``participant`` for ``particpant``; None where it is none."""
+    plain = _plain(name)
+    if plain in _SYNONYMS:
+        return _SYNONYMS[plain]
+    stem, number = re.fullmatch(r"(.*?)_?(\d*)", plain, re.DOTALL).groups()  # type: ignore[union-attr]
+    if found := difflib.get_close_matches(stem, _NUMBERED, 1, 0.84):
+        return f"{found[0]}_{number or 1}"
+    return next(iter(difflib.get_close_matches(plain, ("query", *OPTIONAL), 1, 0.84)), None)
+
+
+def _refusal(names: Sequence[str]) -> str:
+    """Why a header is not one of judgments, and what to do."""
+    if len(names) == 1:
+        names = names[0].split()
+    shown = listed(names, 6) or "empty"
+    if any(_ODD.fullmatch(_plain(name)) for name in names):
+        return (
+            f"odd-one-out judgments ({shown}), which simtool does not read yet; do not write them as choices among "
+            "references, because they have no query"
+        )
+    if len(names) == 3 and all(re.fullmatch(r"\d+(\.0*)?", name) for name in names):
+        return (
+            f"no header, but {shown}: such triplets are mostly odd-one-out judgments, which simtool does not read yet; "
+            f"choices need the header {HEADER}, above rows of image ids"
+        )
+    if meant := _meant(names):
+        return f"the header should be {HEADER} (N at least 2); it has {listed(meant)}"
+    return f"the header should be {HEADER} (N at least 2), above rows of image ids; it is {shown}"
