@@ -27,7 +27,7 @@ from simtool.reporting.report import Block, Report, Row
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw", "figure_bytes", "write_figure"]
+__all__ = ["draw", "figure_bytes", "styled", "write_figure"]
 
 #: Okabe & Ito's palette, which people with any color vision tell apart; dark and light in turn, for grey prints.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#000000")
@@ -95,7 +95,7 @@ def figure_bytes(report: Report, kind: str, metric: Metric = Metric.TRIPLET_ACCU
         metric: which numbers.
     """
     buffer = BytesIO()
-    with _styled():
+    with styled():
         figure = draw(report, metric)
         dpi = min(200.0, MOST_PIXELS / max(figure.get_size_inches()))
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
@@ -103,7 +103,7 @@ def figure_bytes(report: Report, kind: str, metric: Metric = Metric.TRIPLET_ACCU
 
 
 @contextmanager
-def _styled() -> Iterator[None]:
+def styled() -> Iterator[None]:
     """Names are drawn letter by letter, never as mathematics; a letter that no font has is a box, without a word."""
     installed = {font.name for font in fontManager.ttflist}
     families = ["DejaVu Sans", *(name for name in FALLBACKS if name in installed)]
@@ -125,7 +125,8 @@ def _wrapped(name: str, width: int) -> str:
 def draw(report: Report, metric: Metric = Metric.TRIPLET_ACCURACY) -> Figure:
     """Draw a report: models from top to bottom, distances as neighboring bars, trial types from left to right.
 
-    Bars start at chance, because that is where accuracy starts to mean something.
+    Bars start at chance, because that is where accuracy starts to mean something. Draw and save it inside
+    :func:`styled`.
 
     Args:
         report: the numbers.
@@ -259,4 +260,4 @@ def _draw_legend(
         fontsize=7.5,
         title_fontsize=7.5,
     )
-    legend.get_title().set_color(QUIET)
+    legend.get_title().set(color=QUIET, multialignment="center")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from io import BytesIO
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
-from simtool.reporting.figure import COLORS, draw, figure_bytes
+from simtool.reporting import figure as module
+from simtool.reporting.figure import COLORS, draw, figure_bytes, styled
 from simtool.reporting.metrics import Metric
 from simtool.reporting.report import Report
 from tests.reporting.conftest import make_report
@@ -64,6 +69,73 @@ def test_labels_do_not_collide(count: int) -> None:
     boxes += [text.get_window_extent() for text in figure.legends[0].get_texts()]
     assert not any(one.overlaps(other) for at, one in enumerate(boxes) for other in boxes[:at])
     assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+#: Names as tables hold them: mathematics that does not parse, controls, markup, scripts that a font lacks, no end.
+ODD = (
+    "reward $5_{ to $9",
+    r"$\frac{1}{0}$ \undefined",
+    "\x1b[31mred\nnext [bold] <b>&amp;",
+    "漢字モデル 🐦",
+    "x" * 400,
+    "W" * 60,
+    "many words " * 40,
+    "",
+)
+
+
+@pytest.fixture(scope="module")
+def odd() -> Report:
+    """Models with odd names, judged by nobody knows whom."""
+    return make_report(models=ODD, baseline=None, pairs=30, participants=0)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+@pytest.mark.filterwarnings("error")
+def test_odd_names_are_drawn_without_a_word(odd: Report, kind: str) -> None:
+    content = figure_bytes(odd, kind)
+    if kind == "svg":
+        ElementTree.fromstring(content.decode())  # noqa: S314 (our own)
+        assert b"\x1b" not in content
+
+
+def test_names_are_drawn_letter_by_letter(odd: Report) -> None:
+    drawn = figure_bytes(odd, "svg").decode()
+    for shown in ("reward $5_{ to $9", r"$\frac{1}{0}$ \undefined", r"\x1b[31mred\nnext [bold] &lt;b&gt;&amp;amp;"):
+        assert f"<!-- {shown} -->" in drawn
+
+
+@pytest.mark.parametrize("models", [("a",), ODD, ("a", "b")])
+@pytest.mark.parametrize("who", [{}, {"participants": 0}, {"participant": ["p", None] * 35, "session": None}])
+def test_every_text_lies_within_the_figure(models: tuple[str, ...], who: dict[str, Any]) -> None:
+    with styled():
+        figure = draw(make_report(models=models, baseline=None, pairs=30, **who))
+        figure.draw_without_rendering()
+    (legend,) = figure.legends
+    texts = [legend.get_title(), *legend.get_texts(), *figure.axes[0].get_yticklabels(), *figure.texts]
+    for text in texts:
+        box = text.get_window_extent()
+        assert figure.bbox.x0 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0
+        assert box.y1 <= figure.bbox.y1
+    assert all(axes.get_position().width * figure.get_figwidth() > 1.5 for axes in figure.axes)
+
+
+def test_no_bound_is_drawn_from_few_repeats(report: Report) -> None:
+    firm, few = draw(report), draw(make_report(models=("a",), baseline=None))
+    assert "upper bound" in [text.get_text() for text in firm.legends[0].get_texts()]
+    assert "upper bound" not in [text.get_text() for text in few.legends[0].get_texts()]
+    assert [len(axes.lines) for axes in firm.axes] == [2, 1, 2]
+    assert [len(axes.lines) for axes in few.axes] == [1, 1, 1]
+
+
+def test_a_picture_of_very_many_models_stays_below_the_pixels_that_a_png_can_have(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_PIXELS", 700)
+    with Image.open(BytesIO(figure_bytes(report, "png"))) as picture:
+        assert max(picture.size) <= 700
 
 
 @pytest.mark.system
