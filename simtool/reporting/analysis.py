@@ -24,6 +24,7 @@ from simtool.similarity.inference import (
     resample,
     units_of,
 )
+from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials, TrialType
 
@@ -76,10 +77,12 @@ def _check_weights(trials: Trials) -> None:
             raise ReportError(f"--weighted: the weights of all {own.size:,} trials of {kind} are 0")
 
 
-def _observers(sets: Iterable[Trials]) -> str | None:
+def _observers(sets: Iterable[Trials]) -> Observers | None:
     """Who judged several sets of trials: simulated observers if any of them did, people if they judged all."""
-    found = {getattr(trials, "observers", None) for trials in sets}
-    return "simulated" if "simulated" in found else "human" if found == {"human"} else None
+    found = {trials.observers for trials in sets}
+    if Observers.SIMULATED in found:
+        return Observers.SIMULATED
+    return found.pop() if len(found) == 1 else None
 
 
 def _block_key(row: Row) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from simtool.errors import SimtoolError, listed
 from simtool.reporting.metrics import Metric, Order
 from simtool.similarity.ceilings import Ceiling
+from simtool.tables.observers import Observers
 
 __all__ = [
     "ALL",
@@ -173,7 +174,7 @@ class Report:
         rows: block by block: ``all`` first, then the trial types; in each the metrics.
         samples: what was resampled; one for each set of trials.
         settings: how it was computed.
-        observers: ``human`` or ``simulated``; None where the tables do not say.
+        observers: who judged; None where the tables do not say.
         trial_types: ``all``, and the types of the trials.
         unequal: whether trials have different weights.
     """
@@ -181,7 +182,7 @@ class Report:
     rows: tuple[Row, ...]
     samples: tuple[Sample, ...]
     settings: Settings
-    observers: str | None
+    observers: Observers | None
     trial_types: tuple[str, ...]
     unequal: bool = False
 

@@ -6,6 +6,7 @@ from simtool.errors import listed
 from simtool.reporting.report import ALL, FEW, Block, Difference, Report, Row, Sample
 from simtool.similarity.ceilings import ENOUGH
 from simtool.similarity.inference import BEYOND
+from simtool.tables.observers import Observers
 from simtool.text import printable
 
 __all__ = [
@@ -147,7 +148,7 @@ def _judges(sample: Sample) -> list[str]:
 def notes(report: Report) -> list[str]:
     """What a reader has to know before comparing rows."""
     found = []
-    if report.observers == "simulated":
+    if report.observers is Observers.SIMULATED:
         found.append("The observers were simulated: these are not judgments of people.")
     if any(not block.same_trials for block in report.blocks()) or len(report.samples) > 1:
         found.append(

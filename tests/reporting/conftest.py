@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 
 from simtool.reporting.analysis import build_report
 from simtool.reporting.report import Report, Settings
+from simtool.tables.observers import Observers
 from tests.scored import latent, model, observe, outcomes_of
 
 #: Models whose names try every format: long, with markup, with marks that separate cells.
@@ -34,10 +34,10 @@ def make_report(
 @pytest.fixture(scope="session")
 def report() -> Report:
     """Human observers, four models, a baseline; enough judgments for an upper bound of 2-choose-1."""
-    return replace(make_report(pairs=1500), observers="human")
+    return make_report(pairs=1500, observers=Observers.HUMAN)
 
 
 @pytest.fixture(scope="session")
 def simulated() -> Report:
     """The same with simulated observers and no baseline."""
-    return replace(make_report(None), observers="simulated")
+    return make_report(None, observers=Observers.SIMULATED)

@@ -16,6 +16,7 @@ from simtool.reporting import words
 from simtool.reporting.analysis import build_report
 from simtool.reporting.metrics import Metric, Order
 from simtool.reporting.report import Report, ReportError, Row, Settings
+from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
 from tests.scored import latent, model, observe, outcomes_of
@@ -143,6 +144,26 @@ def test_one_person_leaves_sessions_and_trials_to_resample() -> None:
     assert (report.samples[0].units, report.samples[0].unit_count) == ("sessions", 3)
     row = _row(report, "m", "all")
     assert 0 < row.low < row.estimate < row.high < 1
+
+
+@pytest.mark.parametrize(
+    ("stated", "claimed"),
+    [
+        ([None], None),
+        ([Observers.HUMAN], Observers.HUMAN),
+        ([Observers.HUMAN, None], None),
+        ([Observers.HUMAN, Observers.SIMULATED], Observers.SIMULATED),
+        ([None, Observers.SIMULATED], Observers.SIMULATED),
+    ],
+)
+def test_who_judged_is_claimed_only_where_all_tables_state_it(
+    stated: list[Observers | None], claimed: Observers | None
+) -> None:
+    scored = [_judged(seed, observers=each, who="simulated")[0] for seed, each in enumerate(stated)]
+    report = build_report(scored, FEW)
+    assert report.observers is claimed
+    assert report.title == "Prediction of similarity judgments" + (f" ({claimed} observers)" if claimed else "")
+    assert any("simulated" in note for note in words.notes(report)) == (claimed is Observers.SIMULATED)
 
 
 def test_a_baseline_is_compared_within_its_distance_and_not_with_itself() -> None:
