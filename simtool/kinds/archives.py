@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import re
 import struct
 import tarfile
 import zipfile
@@ -22,6 +21,9 @@ __all__ = ["Reader", "gzip_kind", "tar_kind", "zip_kind"]
 #: Reads so many bytes of a file, fewer at its end, from a position.
 Reader = Callable[[int, int], bytes]
 
+_DAMAGED_LIST = "damaged: the list of its members cannot be read"
+_KERAS = frozenset(("config.json", "metadata.json", "model.weights.h5"))
+_END_BYTES = 22
 _MEMBERS = 2000
 _DIRECTORY_BYTES = 1 << 24
 #: Bytes of a gzip file that are unpacked, and the most that they may become.
@@ -32,13 +34,10 @@ _START = 1 << 16
 
 def zip_kind(file: BinaryIO, read: Reader, size: int) -> Kind:
     """What a zip is."""
-    try:
-        names = _directory(read, size)
-    except struct.error:
-        names = None
+    names, damage = _directory(read, size)
     if names is None:
-        found = _by_members(_local_names(read(0, _START)))
-        return Kind(found.what, f"{TRUNCATED}: its last part, the list of its members, is missing", keys=found.keys)
+        found = _by_members(_local_names(read(0, _START)), whole=False)
+        return Kind(found.what, damage, keys=found.keys)
     kind = _by_members(names)
     documents = sorted((name for name in kind.keys if name.endswith(".json")), key=_in_no_sequences)
     if kind.what is What.ZIP and documents and _is_sequences(file, documents[0]):
@@ -61,32 +60,34 @@ def _is_sequences(file: BinaryIO, name: str) -> bool:
     return kind is not None and kind.what is What.PSIZ_JSON
 
 
-def _directory(read: Reader, size: int) -> tuple[str, ...] | None:
-    """The names in the central directory; None where there is none."""
-    tail_start = max(0, size - (1 << 16) - 22)
+def _directory(read: Reader, size: int) -> tuple[tuple[str, ...] | None, str]:
+    """The names in the list of members that a zip ends with; None and what is wrong where it cannot be read."""
+    tail_start = max(0, size - (1 << 16) - _END_BYTES)
     tail = read(tail_start, size - tail_start)
     end = tail.rfind(b"PK\5\6")
-    if end < 0 or end + 22 > len(tail):
-        return None
+    if end < 0 or end + _END_BYTES > len(tail):
+        return None, f"{TRUNCATED}: its last part, the list of its members, is missing"
     count, length = struct.unpack_from("<HL", tail, end + 10)
     start = tail_start + end - length
     if tail[max(0, end - 20) : end].startswith(b"PK\6\7"):  # a zip of 64 bits has its larger numbers before
         record = tail.rfind(b"PK\6\6", 0, end)
         if record < 0 or record + 56 > len(tail):
-            return None
+            return None, _DAMAGED_LIST
         count, length = struct.unpack_from("<QQ", tail, record + 32)
         start = tail_start + record - length
     if start < 0:
-        return None
-    return _names(read(start, min(length, _DIRECTORY_BYTES)), min(count, _MEMBERS), whole=length <= _DIRECTORY_BYTES)
+        return None, _DAMAGED_LIST
+    names = _names(read(start, min(length, _DIRECTORY_BYTES)), min(count, _MEMBERS))
+    return (names, "") if names is not None else (None, _DAMAGED_LIST)
 
 
-def _names(directory: bytes, count: int, whole: bool) -> tuple[str, ...] | None:
+def _names(directory: bytes, count: int) -> tuple[str, ...] | None:
+    """The first names of a list of members; None where it is damaged."""
     names: list[str] = []
     place = 0
     while len(names) < count:
         if directory[place : place + 4] != b"PK\1\2" or place + 46 > len(directory):
-            return tuple(names) if names and not whole else None
+            return None
         lengths = struct.unpack_from("<HHH", directory, place + 28)
         names.append(directory[place + 46 : place + 46 + lengths[0]].decode("utf-8", "replace"))
         place += 46 + sum(lengths)
@@ -104,22 +105,22 @@ def _local_names(start: bytes) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _by_members(names: tuple[str, ...]) -> Kind:
+def _by_members(names: tuple[str, ...], whole: bool = True) -> Kind:
+    """The kind by the names of the members, which for a truncated zip are not all of them."""
     kept = tuple(name for name in names if not name.startswith("__MACOSX/") and not name.endswith("/"))
-    held = set(kept)
-    what = What.ZIP
-    if {"config.json", "metadata.json"} & held and held <= {"config.json", "metadata.json", "model.weights.h5"} | {
-        name for name in held if name.startswith("assets")
-    }:
-        what = What.KERAS
-    elif "[Content_Types].xml" in held or "mimetype" in held:
-        what = What.XLSX if any(name.startswith("xl/") for name in held) else What.OFFICE
-    elif any(re.search(r"(^|/)data\.pkl$", name) for name in held):
-        what = What.TORCH
-    elif kept and all(name.endswith(".npy") for name in kept):
+    missing = sorted(_KERAS - set(kept))
+    if len(missing) <= (1 if whole else 2) and all(name in _KERAS or name.startswith("assets/") for name in kept):
+        return Kind(What.KERAS, f"incomplete: it lacks {listed(missing)}" if missing else "", keys=kept)
+    if any(name.startswith("xl/") for name in kept):
+        return Kind(What.XLSX, keys=kept)
+    if {"[Content_Types].xml", "mimetype"} & set(kept) or any(name.startswith(("word/", "ppt/")) for name in kept):
+        return Kind(What.OFFICE, keys=kept)
+    if any(PurePosixPath(name).name == "data.pkl" for name in kept):
+        return Kind(What.TORCH, keys=kept)
+    if kept and all(name.endswith(".npy") for name in kept):
         arrays = tuple(name.removesuffix(".npy") for name in kept)
-        return Kind(What.NPZ, detail=f"({listed(arrays, 6)})", keys=arrays)
-    return Kind(what, detail=f"of {_contents(kept)}" if what is What.ZIP else "", keys=kept)
+        return Kind(What.NPZ, detail=f"of {listed(arrays, 6)}", keys=arrays)
+    return Kind(What.ZIP, detail=f"of {_contents(kept)}", keys=kept)
 
 
 def _contents(names: tuple[str, ...]) -> str:
@@ -136,8 +137,8 @@ def tar_kind(read: Reader, size: int) -> Kind | None:
     place = 0
     while len(names) < _MEMBERS and place < size:
         block = read(place, tarfile.BLOCKSIZE)
-        if names and not any(block):
-            break
+        if names and len(block) == tarfile.BLOCKSIZE and not any(block):
+            return _tar(names)
         try:
             info = tarfile.TarInfo.frombuf(block, "utf-8", "replace")
         except tarfile.HeaderError:
@@ -145,14 +146,18 @@ def tar_kind(read: Reader, size: int) -> Kind | None:
                 return None
             cut = len(block) < tarfile.BLOCKSIZE
             damage = f"{TRUNCATED}: it ends within a member" if cut else "damaged between two members"
-            return Kind(What.TAR, damage, keys=tuple(names))
+            return _tar(names, damage)
         names.append(info.name)
         if info.size < 0:
-            return Kind(What.TAR, "damaged: a member of negative size", keys=tuple(names))
+            return _tar(names, "damaged: a member of negative size")
         if place + tarfile.BLOCKSIZE + info.size > size:
-            return Kind(What.TAR, f"{TRUNCATED}: it ends within a member", keys=tuple(names))
+            return _tar(names, f"{TRUNCATED}: it ends within a member")
         place += tarfile.BLOCKSIZE * (1 + -(-info.size // tarfile.BLOCKSIZE))
-    return Kind(What.TAR, detail=f"of {_contents(tuple(names))}", keys=tuple(names))
+    return _tar(names, "" if len(names) == _MEMBERS else f"{TRUNCATED}: its end is missing")
+
+
+def _tar(names: list[str], damage: str = "") -> Kind:
+    return Kind(What.TAR, damage, detail=f"of {_contents(tuple(names))}", keys=tuple(names))
 
 
 def gzip_kind(read: Reader) -> Kind:

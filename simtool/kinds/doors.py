@@ -108,6 +108,7 @@ _USES: Mapping[What, str] = {
     What.TAR: "unpack it, and name the file or folder within",
     What.TAR_GZ: "unpack it, and name the file or folder within",
     What.GZIP: "unpack it with gunzip",
+    What.FOREIGN_IMAGE: "save it as JPEG or PNG",
     What.IMAGE: "simtool index-images takes the folder that it is in",
     What.IMAGE_FOLDER: "simtool index-images takes it, and makes a table of images",
     What.CUB_FOLDER: "simtool fetch-cub --archive takes it, and makes a table of images",
@@ -164,6 +165,7 @@ _AT: Mapping[Door, Mapping[What, str]] = {
         What.CSV: "simtool index-images makes a table of images from a folder",
         What.IMAGE_FOLDER: _INDEX,
         What.FOLDER: "simtool index-images makes a table of images from a folder of images",
+        What.FOREIGN_IMAGE: "save it as JPEG or PNG",
         What.IMAGE: "simtool index-images makes a table of images from the folder that it is in",
     },
     Door.JUDGMENTS: {

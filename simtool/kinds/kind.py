@@ -60,6 +60,8 @@ class What(StrEnum):
     SQLITE = "an SQLite database"
     PDF = "a PDF"
     IMAGE = "an image"
+    FOREIGN_IMAGE = "an image of a format that simtool does not read"
+    VIDEO = "a video, or another file like MP4"
     HTML = "a web page (HTML)"
     XML = "an XML file"
     LFS_POINTER = "a Git LFS pointer, which stands in for the file"

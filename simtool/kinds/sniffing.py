@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 import errno
 import io
 import os
 import stat
-import struct
 from pathlib import Path
 from typing import BinaryIO
 
 from simtool.kinds.archives import gzip_kind, tar_kind, zip_kind
+from simtool.kinds.binaries import arrow_kind, magic_kind, numpy_kind, parquet_kind
 from simtool.kinds.folders import folder_kind
 from simtool.kinds.hdf5 import hdf5_kind
-from simtool.kinds.kind import TRUNCATED, Kind, KindError, What
+from simtool.kinds.kind import Kind, KindError, What
 from simtool.kinds.messages import message_kind
+from simtool.kinds.pictures import image_kind
 from simtool.kinds.texts import text_kind
 
 __all__ = ["kind_of", "kind_of_content"]
 
-#: Bytes from the beginning of a file that most kinds are told by.
+#: Bytes from the beginning and from the end of a file that most kinds are told by.
 _START = 1 << 16
+_TAIL = 1 << 16
 _LONGEST_NAME = 200
-_PACKED = (
-    (b"\xfd7zXZ\0", "xz"),
-    (b"BZh", "bzip2"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
-    (b"Rar!\x1a\x07", "RAR"),
-)
-_MAGIC = (
-    (b"MATLAB 5.0 MAT-file", What.MATLAB),
-    (b"MATLAB 7.3 MAT-file", What.MATLAB),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", What.XLS),
-    (b"SQLite format 3\0", What.SQLITE),
-    (b"%PDF-", What.PDF),
-    (b"FEA1", What.ARROW),
-    (b"RDX2\n", What.R_DATA),
-    (b"RDX3\n", What.R_DATA),
-    (b"RDA3\n", What.R_DATA),
-)
-_IMAGES = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-)
-#: PyTorch's files before it used zip begin with this pickle.
-_OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 def kind_of(path: Path) -> Kind:
@@ -109,12 +82,12 @@ def _kind(file: BinaryIO, size: int) -> Kind:
         return file.read(max(0, count))
 
     start = read(0, _START)
-    tail = read(max(0, size - 16), 16)
+    tail = read(max(0, size - _TAIL), _TAIL)
     if not start.strip(b"\0") and not tail.strip(b"\0"):
         return Kind(What.ZEROS)
-    for found in (_parquet(start, tail, size), _arrow(start, tail), _numpy(start, size), _image(start), _known(start)):
-        if found:
-            return found
+    told = parquet_kind(start, tail, size) or arrow_kind(start, tail, size) or numpy_kind(start, size)
+    if told := told or image_kind(start, tail) or magic_kind(start, tail):
+        return told
     if start.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08")):
         return zip_kind(file, read, size)
     if start.startswith(b"\x1f\x8b"):
@@ -127,89 +100,3 @@ def _kind(file: BinaryIO, size: int) -> Kind:
         or text_kind(start, size <= len(start), lambda count: read(0, count))
         or Kind(What.OTHER, detail=f"(its first bytes are {start[:8].hex(' ')})")
     )
-
-
-def _parquet(start: bytes, tail: bytes, size: int) -> Kind | None:
-    if start.startswith(b"PARE") and tail.endswith(b"PARE"):
-        return Kind(What.PARQUET, "encrypted")
-    begins, ends = start.startswith(b"PAR1"), tail.endswith(b"PAR1") and size >= 12
-    if begins and not ends:
-        return Kind(What.PARQUET, f"{TRUNCATED}: its footer is missing")
-    if begins and struct.unpack("<I", tail[-8:-4])[0] > size - 12:
-        return Kind(What.PARQUET, "damaged: its footer is longer than the file")
-    if ends:
-        return Kind(What.PARQUET, "" if begins else "damaged: its beginning is overwritten")
-    return None
-
-
-def _arrow(start: bytes, tail: bytes) -> Kind | None:
-    if start.startswith(b"ARROW1"):
-        return Kind(What.ARROW, "" if tail.endswith(b"ARROW1") else f"{TRUNCATED}: its footer is missing")
-    if (
-        start.startswith(b"\xff\xff\xff\xff")
-        and len(start) > 8
-        and 8 <= struct.unpack_from("<i", start, 4)[0] < 1 << 24
-    ):
-        return Kind(What.ARROW, detail="(a stream)")
-    return None
-
-
-def _numpy(start: bytes, size: int) -> Kind | None:
-    if not start.startswith(b"\x93NUMPY"):
-        return None
-    try:
-        wide = start[6] > 1
-        length = struct.unpack_from("<I" if wide else "<H", start, 8)[0]
-        place = 12 if wide else 10
-        if place + length > size:
-            return Kind(What.NPY, f"{TRUNCATED}: it ends within its header")
-        header = ast.literal_eval(start[place : place + length].decode("latin-1").strip())
-        shape, kind = tuple(int(side) for side in header["shape"]), header["descr"]
-    except (ValueError, SyntaxError, KeyError, TypeError, IndexError, struct.error, MemoryError, RecursionError):
-        return Kind(What.NPY, "damaged: its header cannot be read")
-    if isinstance(kind, str) and kind[2:].isdigit() and kind[1:2] in "fiucb":
-        values = 1
-        for side in shape:
-            values *= side
-        if place + length + values * int(kind[2:]) > size:
-            return Kind(What.NPY, f"{TRUNCATED}: it ends before its last value")
-    return Kind(What.NPY, detail=f"of shape {shape}" + (" of Python objects" if kind == "|O" else ""))
-
-
-def _image(start: bytes) -> Kind | None:
-    for magic, name in _IMAGES:
-        if start.startswith(magic):
-            return Kind(What.IMAGE, detail=f"({name})")
-    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
-        return Kind(What.IMAGE, detail="(WebP)")
-    if start.startswith(b"BM") and len(start) > 26 and start[6:10] == b"\0\0\0\0":
-        return Kind(What.IMAGE, detail="(BMP)")
-    if start[4:8] == b"ftyp":
-        brand = start[8:12]
-        name = (
-            "AVIF" if brand in (b"avif", b"avis") else "HEIC" if brand[:3] in (b"hei", b"hev", b"mif", b"msf") else ""
-        )
-        return (
-            Kind(What.IMAGE, detail=f"({name})")
-            if name
-            else Kind(What.OTHER, detail="(a video, or another kind of MP4)")
-        )
-    return None
-
-
-def _known(start: bytes) -> Kind | None:
-    for magic, name in _PACKED:
-        if start.startswith(magic):
-            return Kind(What.PACKED, detail=f"({name})")
-    for magic, what in _MAGIC:
-        if start.startswith(magic):
-            return Kind(what)
-    if start.startswith(_OLD_TORCH):
-        return Kind(What.TORCH)
-    if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
-        return Kind(What.PICKLE)
-    if start[4:8] == b"TFL3":
-        return Kind(What.TFLITE)
-    if len(start) > 10 and start[8:10] == b'{"' and struct.unpack_from("<Q", start)[0] < 1 << 27:
-        return Kind(What.SAFETENSORS)
-    return None

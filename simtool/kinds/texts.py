@@ -31,6 +31,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
+#: Bytes that are control characters in Latin-1, and quotes and dashes in the code page of Windows.
+_WINDOWS = re.compile(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]")
 _HTML = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(r"<\?xml\b|<[A-Za-z][\w:.-]*(\s[^<>]*)?>")
 _KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:')
@@ -47,7 +49,10 @@ def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
         rest: reads up to so many bytes from the beginning of the file.
     """
     encoding = _encoding_of(start)
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(start) if encoding else ""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(start) if encoding else ""
+    except UnicodeDecodeError:
+        return None
     if not encoding or _CONTROL.search(text):
         return None
     stripped = text.lstrip("\ufeff").lstrip()
@@ -77,8 +82,9 @@ def _encoding_of(start: bytes) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)
     except UnicodeDecodeError:
-        # Windows leaves five codes undefined; a text in it has letters, and hardly any bytes of control.
-        return "latin-1" if _mostly_printable(start) else ""
+        if not _mostly_printable(start):
+            return ""
+        return "cp1252" if _WINDOWS.search(start) else "latin-1"
     return "utf-8"
 
 
@@ -99,7 +105,7 @@ def _mostly_printable(start: bytes) -> bool:
 
 def _json_kind(text: str, whole: bool, encoding: str, rest: Rest, written: Text) -> Kind | None:
     """JSON, whole or cut off, or JSON lines; None for text that only begins like it."""
-    if kind := _lines_kind(text, written):
+    if kind := _lines_kind(text, whole, written):
         return kind
     if not whole:
         content = rest(WHOLE_JSON + 1)
@@ -113,7 +119,7 @@ def _json_kind(text: str, whole: bool, encoding: str, rest: Rest, written: Text)
     except json.JSONDecodeError as failure:
         if not re.match(r'\{\s*("|\}|$)|\[', text):
             return None
-        if text[failure.pos :].strip() == "" or "Unterminated" in failure.msg:
+        if re.fullmatch(r"\s*[\w.+\\-]{0,6}\s*", text[failure.pos :]) or "Unterminated" in failure.msg:
             return Kind(What.JSON, f"{TRUNCATED}: it ends within a value", keys=_first_keys(text), text=written)
         if text.startswith("["):
             return None
@@ -122,17 +128,25 @@ def _json_kind(text: str, whole: bool, encoding: str, rest: Rest, written: Text)
         return Kind(What.JSON, f"malformed: {failure}", text=written)
 
 
-def _lines_kind(text: str, written: Text) -> Kind | None:
+def _lines_kind(text: str, whole: bool, written: Text) -> Kind | None:
     """JSON lines: the first line is a document, and another follows."""
-    lines = [line for line in text.splitlines() if line.strip()][:3]
+    lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2 or lines[1].lstrip()[:1] not in ("{", "["):
         return None
-    try:
-        first = json.loads(lines[0])
-    except (ValueError, RecursionError):
+    if (first := _value(lines[0])) is None:
         return None
     keys = tuple(map(str, first)) if isinstance(first, dict) else ()
+    if whole and _value(lines[-1]) is None:
+        return Kind(What.JSON_LINES, f"{TRUNCATED}: its last line ends within a value", keys=keys, text=written)
     return Kind(What.JSON_LINES, detail=f"with the keys {listed(keys, 8)}" if keys else "", keys=keys, text=written)
+
+
+def _value(line: str) -> Any:
+    """The value of a line of JSON; None where it is none."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _document(document: Any, written: Text) -> Kind:
@@ -159,6 +173,8 @@ def _is_sequence(entry: Any) -> bool:
 def _large_json(text: str, written: Text) -> Kind:
     """A document too large to be read for its kind: the keys that its beginning shows."""
     keys = _first_keys(text)
+    if re.search(r'"data"\s*:\s*\[\s*\{', text) and '"sequence"' in text:
+        return Kind(What.PSIZ_JSON, keys=keys, text=Text())
     return Kind(What.JSON, detail=f"that begins with the key {keys[0]}" if keys else "", keys=keys, text=written)
 
 
@@ -197,7 +213,7 @@ def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
 def _is_even(rows: list[list[str]], delimiter: str) -> bool:
     """Whether most rows have as many cells as the first, which has several; for blanks all rows must."""
     width, count = Counter(len(row) for row in rows).most_common(1)[0]
-    if width < 2 or max(map(len, rows[0])) > _LONGEST_NAME:
+    if width < 2 or len(rows[0]) != width or max(map(len, rows[0])) > _LONGEST_NAME:
         return False
     if delimiter == " ":
         return count == len(rows) and _are_numbers(rows)

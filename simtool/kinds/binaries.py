@@ -1,0 +1,97 @@
+"""Binary files that their first bytes tell, and whether their ends are there: tables, arrays, models."""
+
+from __future__ import annotations
+
+import re
+import struct
+from math import prod
+
+from simtool.kinds.kind import TRUNCATED, Kind, What
+
+__all__ = ["arrow_kind", "magic_kind", "numpy_kind", "parquet_kind"]
+
+_PACKED = (
+    (b"\xfd7zXZ\0", "xz"),
+    (b"BZh", "bzip2"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    (b"Rar!\x1a\x07", "RAR"),
+)
+_MAGIC = (
+    (b"MATLAB 5.0 MAT-file", What.MATLAB),
+    (b"MATLAB 7.3 MAT-file", What.MATLAB),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", What.XLS),
+    (b"SQLite format 3\0", What.SQLITE),
+    (b"%PDF-", What.PDF),
+    (b"RDX2\n", What.R_DATA),
+    (b"RDX3\n", What.R_DATA),
+    (b"RDA3\n", What.R_DATA),
+    # PyTorch's files before it used zip begin with this pickle.
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", What.TORCH),
+)
+_FOOTER_BYTES = 12
+_LONGEST_SAFETENSORS_HEADER = 1 << 27
+
+
+def parquet_kind(start: bytes, tail: bytes, size: int) -> Kind | None:
+    """Parquet begins and ends with four letters, before the last of which the length of its footer is written."""
+    if start.startswith(b"PARE") and tail.endswith(b"PARE"):
+        return Kind(What.PARQUET, "encrypted")
+    begins, ends = start.startswith(b"PAR1"), tail.endswith(b"PAR1") and size >= _FOOTER_BYTES
+    if begins and not ends:
+        return Kind(What.PARQUET, f"{TRUNCATED}: its footer is missing")
+    fits = ends and struct.unpack("<I", tail[-8:-4])[0] <= size - _FOOTER_BYTES
+    if begins:
+        return Kind(What.PARQUET, "" if fits else "damaged: its footer is longer than the file")
+    return Kind(What.PARQUET, "damaged: its beginning is overwritten") if fits else None
+
+
+def arrow_kind(start: bytes, tail: bytes, size: int) -> Kind | None:
+    """Arrow's files (Feather is one of them) and streams of messages."""
+    for mark in (b"ARROW1", b"FEA1"):
+        if start.startswith(mark):
+            whole = tail.endswith(mark) and size > 2 * len(mark)
+            return Kind(What.ARROW, "" if whole else f"{TRUNCATED}: its footer is missing")
+    if start.startswith(b"\xff\xff\xff\xff") and 8 <= int.from_bytes(start[4:8], "little") < 1 << 24:
+        return Kind(What.ARROW, detail="(a stream)")
+    return None
+
+
+def numpy_kind(start: bytes, size: int) -> Kind | None:
+    """A NumPy array: its shape, and whether all its values are there."""
+    if not start.startswith(b"\x93NUMPY"):
+        return None
+    place, wide = (10, "<H") if start[6:7] == b"\1" else (12, "<I")
+    if len(start) < place:
+        return Kind(What.NPY, f"{TRUNCATED}: it ends within its header")
+    place += struct.unpack_from(wide, start, 8)[0]
+    if place > size:
+        return Kind(What.NPY, f"{TRUNCATED}: it ends within its header")
+    header = start[:place].decode("latin-1")
+    shape = re.search(r"'shape': *\(([\d, ]{0,999})\)", header)
+    if shape is None or "'descr':" not in header:
+        return Kind(What.NPY, "damaged: its header cannot be read")
+    sides = [int(side) for side in re.findall(r"\d{1,18}", shape[1])]
+    if (plain := re.search(r"'descr': *'[<>|=]?[fiucb](\d{1,3})'", header)) and place + prod(sides) * int(
+        plain[1]
+    ) > size:
+        return Kind(What.NPY, f"{TRUNCATED}: it ends before its last value")
+    objects = " of Python objects" if "'|O'" in header else ""
+    return Kind(What.NPY, detail=f"of shape ({', '.join(map(str, sides))}){objects}")
+
+
+def magic_kind(start: bytes, tail: bytes) -> Kind | None:
+    """Kinds that the first bytes tell."""
+    for magic, name in _PACKED:
+        if start.startswith(magic):
+            return Kind(What.PACKED, detail=f"({name})")
+    for magic, what in _MAGIC:
+        if start.startswith(magic):
+            return Kind(what)
+    if re.match(rb"\x80[\x02-\x05][^\s\w]", start):
+        return Kind(What.PICKLE, "" if tail.endswith(b".") else f"{TRUNCATED}: it ends before its stop")
+    if start[4:8] == b"TFL3":
+        return Kind(What.TFLITE)
+    if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < _LONGEST_SAFETENSORS_HEADER:
+        return Kind(What.SAFETENSORS)
+    return None
