@@ -12,7 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from simtool.errors import listed
-from simtool.tables.files import TableError, open_parquet, part_files
+from simtool.tables.columns import converted
+from simtool.tables.faults import TableError
+from simtool.tables.files import check_columns, open_parquet
+from simtool.tables.guard import ARROW_FAILURES, first_line, reading
+from simtool.tables.parts import hive_keys, part_files
 
 __all__ = ["Carried", "carried_names", "described", "read_carried", "rows_of"]
 
@@ -48,33 +52,42 @@ def read_carried(path: Path, known: Collection[str]) -> pa.Table:
     Raises:
         TableError: a column occurs twice, or its types in the parts do not fit together.
     """
-    pieces = [_read_part(part, known) for part in part_files(path)]
+    pieces = [_read_part(part, {*known, ""}, hive_keys(part, path)) for part in part_files(path)]
+    filled = [piece for piece in pieces if piece.num_rows] or pieces[:1]
     try:
-        return pa.concat_tables(pieces, promote_options="permissive").combine_chunks()
-    except pa.ArrowException as failure:
-        reason = str(failure).splitlines()[0]
-        raise TableError(f"{path}: its parts hold a column in types that do not fit together: {reason}") from failure
+        return pa.concat_tables(filled, promote_options="permissive").combine_chunks()
+    except ARROW_FAILURES as failure:
+        raise TableError(
+            f"{path}: its parts hold a column in types that do not fit together: {first_line(failure)}"
+        ) from failure
 
 
-def _read_part(part: Path, known: Collection[str]) -> pa.Table:
+def _read_part(part: Path, known: Collection[str], keys: Mapping[str, str | None]) -> pa.Table:
+    """The unknown columns of a part, and those that its folders state."""
     file = open_parquet(part)
+    count = file.metadata.num_rows
     others = [name for name in file.schema_arrow.names if name not in known and not _PANDAS_INDEX.fullmatch(name)]
-    if repeated := sorted({name for name in others if others.count(name) > 1}):
-        raise TableError(f"{part}: the file has column {listed(repeated)} more than once; keep one of them")
-    try:
+    check_columns(part, others, sorted(set(others)))
+    with reading(part):
         # Without columns a table has no rows either, so that nothing else tells how many there are.
-        table = file.read(columns=others) if others else pa.table({"": pa.nulls(file.metadata.num_rows)}).select([])
-        return pa.table({name: _plain(table.column(name)) for name in others}) if others else table
-    except (pa.ArrowException, OSError) as failure:
-        raise TableError(f"{part}: damaged: {str(failure).splitlines()[0]}") from failure
+        columns = {"": pa.nulls(count)}
+        columns |= {name: pa.array([value] * count, pa.string()) for name, value in keys.items() if name not in known}
+        if others:
+            table = file.read(columns=others)
+            columns |= {name: _plain(table.column(name)) for name in others}
+        return pa.table(columns).select(list(columns)[1:])
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text in whatever spelling as plain text; everything else as it is."""
-    inner = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_large_string(inner) or pa.types.is_string_view(inner):
-        inner = pa.string()
-    return column.cast(inner)
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    is_text = any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+    wanted = pa.string() if is_text else kind
+    return (
+        column
+        if column.type == wanted
+        else pa.chunked_array([converted(chunk, wanted) for chunk in column.chunks], wanted)
+    )
 
 
 def rows_of(columns: Carried, rows: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> dict[str, pa.Array]:

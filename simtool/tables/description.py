@@ -51,7 +51,12 @@ def describe_table(path: Path) -> Description:
     parts = part_files(path)
     schema = open_parquet(parts[0]).schema_arrow
     metadata = metadata_of(schema)
-    kind = metadata.get("table") or next((kind for name, kind in _TELLTALE.items() if name in schema.names), None)
+    stated = metadata.get("table")
+    kind = (
+        stated
+        if isinstance(stated, str)
+        else next((kind for name, kind in _TELLTALE.items() if name in schema.names), None)
+    )
     if kind not in _SUMMARIES:
         raise TableError(f"{path}: not a table of simtool; its columns are {listed(schema.names, 12)}")
     facts = _SUMMARIES[kind](path)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
@@ -19,17 +19,23 @@ from simtool.errors import listed
 from simtool.ids import Matches, match_ids
 from simtool.kinds import Door
 from simtool.tables.atomic import atomic_path
+from simtool.tables.columns import as_type
+from simtool.tables.faults import TableError
 from simtool.tables.files import (
-    TableError,
+    check_columns,
     check_kind,
     check_unique,
     metadata_of,
+    objects,
     open_parquet,
-    part_files,
     schema_with_metadata,
     strings,
 )
+from simtool.tables.guard import reading
+from simtool.tables.info import EmbeddingInfo, Segment, skipped_of
+from simtool.tables.parts import hive_keys, is_numbered, part_files
 from simtool.tables.provenance import Provenance
+from simtool.tables.vectors import as_matrix, common_shape, value_dtype
 
 __all__ = ["EmbeddingInfo", "EmbeddingTable", "EmbeddingWriter", "Segment", "open_embeddings", "write_embeddings"]
 
@@ -38,88 +44,8 @@ KIND = "embeddings"
 ROW_GROUP_BYTES = 8 << 20
 #: Bytes of a block that a streaming reader holds.
 _BLOCK_BYTES = 32 << 20
-
-
-@dataclass(frozen=True)
-class Segment:
-    """``count`` pieces of ``length`` values each within a vector: a flow's scale, or the pixels of an image."""
-
-    name: str
-    length: int
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class EmbeddingInfo:
-    """What a table of embeddings says about itself.
-
-    Attributes:
-        name: the label in reports.
-        dimension: D, the length of every vector.
-        shape: the shape of a vector before it was flattened, for example (128, 128, 3).
-        segments: in order; their length x count sums to D. Empty where the table names none.
-        preprocessing: the recipe that the images went through, as JSON text.
-        model: SHA-256 of the weights.
-        skipped: image ids that were left out because their files are corrupt.
-    """
-
-    name: str
-    dimension: int
-    shape: tuple[int, ...] = ()
-    segments: tuple[Segment, ...] = ()
-    preprocessing: str | None = None
-    model: str | None = None
-    skipped: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        total = sum(segment.length * segment.count for segment in self.segments)
-        if self.segments and total != self.dimension:
-            raise TableError(f"{self.name}: the segments sum to {total}, the vectors have {self.dimension} values")
-        if self.segments and min(min(segment.length, segment.count) for segment in self.segments) < 1:
-            raise TableError(f"{self.name}: every segment needs a length and a count of at least 1")
-        if self.shape and math.prod(self.shape) != self.dimension:
-            raise TableError(f"{self.name}: shape {list(self.shape)} does not hold {self.dimension} values")
-
-    def to_json(self) -> dict[str, Any]:
-        """As the keys that the contract pins for a table of embeddings."""
-        return {
-            "name": self.name,
-            "dimension": self.dimension,
-            "shape": list(self.shape or (self.dimension,)),
-            "segments": [
-                {"name": segment.name, "length": segment.length, "count": segment.count} for segment in self.segments
-            ],
-            "preprocessing": self.preprocessing,
-            "model": self.model,
-            **({"skipped": list(self.skipped)} if self.skipped else {}),
-        }
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any], path: Path, dimension: int) -> EmbeddingInfo:
-        """Read the metadata of the table at ``path``, whose vectors have ``dimension`` values.
-
-        Raises:
-            TableError: the metadata contradicts itself or the vectors.
-        """
-        if content.get("dimension", dimension) != dimension:
-            raise TableError(
-                f"{path}: the metadata says {content['dimension']} dimensions, the vectors have {dimension}"
-            )
-        try:
-            return cls(
-                name=str(content.get("name") or path.stem),
-                dimension=dimension,
-                shape=tuple(int(side) for side in content.get("shape") or ()),
-                segments=tuple(
-                    Segment(str(entry["name"]), int(entry["length"]), int(entry.get("count", 1)))
-                    for entry in content.get("segments") or ()
-                ),
-                preprocessing=content.get("preprocessing"),
-                model=content.get("model"),
-                skipped=tuple(str(name) for name in content.get("skipped") or ()),
-            )
-        except (KeyError, TypeError, ValueError) as failure:
-            raise TableError(f"{path}: the metadata's shape or segments cannot be read: {failure!r}") from failure
+#: Rows that tell the shape of the vectors.
+_FIRST_ROWS = 64
 
 
 class EmbeddingTable:
@@ -205,10 +131,14 @@ class EmbeddingTable:
         """Checked blocks of consecutive rows, with their first row; only those that hold a wanted row."""
         offset = 0
         for part in self._parts:
-            for start, block in part.blocks(offset, ranked):
+            for start, block in part.blocks(offset, ranked, self._row):
                 self._check_finite(start, block)
                 yield start, block
             offset += part.rows
+
+    def _row(self, row: int) -> str:
+        """What a row is called in complaints."""
+        return f"row {row} ({self.image_id[row]})"
 
     def _check_finite(self, start: int, block: NDArray[Any]) -> None:
         with np.errstate(all="ignore"):
@@ -217,104 +147,97 @@ class EmbeddingTable:
                 return
         bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
         if bad.size:
-            names = [f"row {start + row} ({self.image_id[start + row]})" for row in bad]
+            names = [self._row(start + int(row)) for row in bad]
             raise TableError(f"{self.path}: NaN or infinity in {len(names):,} vectors: {listed(names)}")
 
 
 class _Part:
-    """One Parquet file of a table of embeddings."""
+    """One Parquet file of a table of embeddings, open only while it is read.
 
-    def __init__(self, path: Path) -> None:
+    Attributes:
+        name: where it lies in the table.
+        keys: what the folders that it lies in state.
+        shape: of its vectors; empty where it has none that holds values.
+    """
+
+    def __init__(self, path: Path, table: Path) -> None:
         self.path = path
-        self.file = open_parquet(path, Door.EMBEDDINGS)
-        schema = self.file.schema_arrow
-        self.metadata = metadata_of(self.file.metadata)
+        self.name = path.relative_to(table) if path != table else Path(path.name)
+        self.keys = hive_keys(path, table)
+        file = open_parquet(path, Door.EMBEDDINGS)
+        self._footer = file.metadata
+        self._schema = file.schema_arrow
+        self.metadata = metadata_of(self._footer)
         check_kind(path, self.metadata, KIND)
+        self.rows: int = self._footer.num_rows
+        if not self.rows:
+            return
+        check_columns(path, self._schema.names, ("image_id", "embedding"))
         for name in ("image_id", "embedding"):
-            if name not in schema.names:
-                raise TableError(f"{path}: a table of embeddings needs column {name}; found {listed(schema.names, 12)}")
-        self.rows: int = self.file.metadata.num_rows
-        self.type = schema.field("embedding").type
-        if isinstance(self.type, pa.BaseExtensionType):
-            self.type = self.type.storage_type
-        self.dtype = self._value_dtype()
-        self.dimension = self._dimension()
+            if name not in self._schema.names and (name == "embedding" or name not in self.keys):
+                found = listed(self._schema.names, 12)
+                raise TableError(f"{path}: a table of embeddings needs column {name}; found {found}")
+        self.dtype = value_dtype(path, self._schema.field("embedding").type)
+        shapes = (common_shape(batch.column(0)) for batch in self._batches(_FIRST_ROWS, None))
+        self.shape: tuple[int, ...] = next((shape for shape in shapes if shape), ())
 
-    def _value_dtype(self) -> np.dtype[Any]:
-        kind = self.type
-        nested = (pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list)
-        if not any(test(kind) for test in nested) or not (
-            pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)
-        ):
-            raise TableError(f"{self.path}: column embedding should hold lists of floating numbers but is {kind}")
-        dtype: np.dtype[Any] = np.dtype(kind.value_type.to_pandas_dtype())
-        return dtype
-
-    def _dimension(self) -> int:
-        """The length of the vectors: the type's, else the first row's."""
-        if pa.types.is_fixed_size_list(self.type):
-            return int(self.type.list_size)
-        for batch in self._batches(1, None):
-            return int(pc.list_value_length(batch.column(0))[0].as_py() or 0)
-        return 0
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+        return math.prod(self.shape) if self.shape else 0
 
     def image_ids(self) -> NDArray[np.object_]:
-        column = self._guarded(lambda: self.file.read(columns=["image_id"])).column("image_id")
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            try:
-                column = column.cast(pa.string()) if not pa.types.is_integer(column.type) else None
-            except pa.ArrowException:
-                column = None
-        if column is None:
-            found = self.file.schema_arrow.field("image_id").type
-            raise TableError(f"{self.path}: column image_id should be text but is {found}")
-        return strings(column)
+        """(rows,) the ids.
 
-    def blocks(self, offset: int, ranked: NDArray[np.integer[Any]] | None) -> Iterator[tuple[int, NDArray[Any]]]:
+        Raises:
+            TableError: they are no text, or cannot be read.
+        """
+        if "image_id" not in self._schema.names:
+            return objects([self.keys["image_id"]] * self.rows)
+        with self._open() as file, reading(self.path):
+            column = file.read(columns=["image_id"]).column("image_id")
+        if len(column) != self.rows:
+            raise TableError(f"{self.path}: damaged: {self.rows:,} rows but {len(column):,} ids; write it again")
+        return strings(as_type(self.path, "image_id", column, pa.string()))
+
+    def blocks(
+        self, offset: int, ranked: NDArray[np.integer[Any]] | None, name: Callable[[int], str]
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
         """Blocks of the row groups that hold a wanted row; the part begins at row ``offset`` of the table."""
         start = offset
-        for group in range(self.file.num_row_groups):
-            rows = self.file.metadata.row_group(group).num_rows
+        size = max(1, _BLOCK_BYTES // max(1, self.dimension * self.dtype.itemsize))
+        for group in range(self._footer.num_row_groups):
+            rows = self._footer.row_group(group).num_rows
             if ranked is None or np.diff(np.searchsorted(ranked, [start, start + rows]))[0]:
                 at = start
-                for batch in self._batches(
-                    max(1, _BLOCK_BYTES // max(1, self.dimension * self.dtype.itemsize)), [group]
-                ):
-                    yield at, self._matrix(batch.column(0), at)
+                for batch in self._batches(size, [group]):
+                    yield at, self._matrix(batch.column(0), partial(_shifted, name, at))
                     at += batch.num_rows
             start += rows
 
+    def _matrix(self, column: pa.Array, name: Callable[[int], str]) -> NDArray[Any]:
+        with reading(self.path):
+            return as_matrix(self.path, column, self.shape, self.dtype, name)
+
     def _batches(self, rows: int, groups: list[int] | None) -> Iterator[pa.RecordBatch]:
-        batches = self.file.iter_batches(rows, row_groups=groups, columns=["embedding"], use_threads=False)
-        while (batch := self._guarded(lambda: next(batches, None))) is not None:
-            yield batch
+        with self._open() as file:
+            with reading(self.path):
+                batches = file.iter_batches(rows, row_groups=groups, columns=["embedding"], use_threads=False)
+            while True:
+                with reading(self.path):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                yield batch
 
-    def _guarded(self, step: Any) -> Any:
-        try:
-            return step()
-        except (pa.ArrowException, OSError) as failure:
-            raise TableError(f"{self.path}: damaged, or truncated; write it again ({str(failure)[:80]})") from failure
+    def _open(self) -> pq.ParquetFile:
+        with reading(self.path):
+            return pq.ParquetFile(self.path.absolute(), metadata=self._footer, pre_buffer=False, memory_map=False)
 
-    def _matrix(self, column: pa.Array, start: int) -> NDArray[Any]:
-        """A batch of lists as a matrix (rows, D), without a copy where Arrow allows it."""
-        if isinstance(column, pa.ExtensionArray):
-            column = column.storage
-        lengths = pc.fill_null(pc.list_value_length(column), -1).to_numpy()
-        if (wrong := np.flatnonzero(lengths != self.dimension)).size:
-            rows = [
-                f"row {start + row}" + (" (missing)" if lengths[row] < 0 else f" ({lengths[row]})") for row in wrong
-            ]
-            raise TableError(
-                f"{self.path}: the first vector has {self.dimension} values, "
-                f"but {wrong.size:,} others do not: {listed(rows)}"
-            )
-        values = column.flatten()
-        if values.null_count:
-            nulls = np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))
-            faulty = np.unique(nulls // self.dimension) + start
-            raise TableError(f"{self.path}: missing values in {faulty.size:,} vectors: rows {listed(faulty)}")
-        matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(column), self.dimension)
-        return matrix
+
+def _shifted(name: Callable[[int], str], start: int, row: int) -> str:
+    """What row ``row`` of a block that begins at ``start`` is called."""
+    return name(start + row)
 
 
 def open_embeddings(path: Path) -> EmbeddingTable:
@@ -326,39 +249,69 @@ def open_embeddings(path: Path) -> EmbeddingTable:
     Raises:
         TableError: not such a table; ids missing or repeated; parts that disagree, or are missing.
     """
-    parts = [_Part(file) for file in part_files(path, Door.EMBEDDINGS)]
+    parts = [_Part(file, path) for file in part_files(path, Door.EMBEDDINGS)]
     filled = [part for part in parts if part.rows]
     if not filled:
         raise TableError(f"{path}: the table has no rows")
-    first = filled[0]
-    if not first.dimension:
-        raise TableError(f"{path}: the vectors have no values")
-    info = _named_after(path, EmbeddingInfo.from_json(first.metadata, first.path, first.dimension), first.metadata)
-    for part in filled[1:]:
-        _check_agreement(info, first, part, path)
-    image_id = np.concatenate([part.image_ids() for part in filled])
+    ids = [part.image_ids() for part in filled]
+    image_id = np.concatenate(ids)
     if (missing := np.flatnonzero([name is None for name in image_id])).size:
         raise TableError(f"{path}: column image_id has {missing.size:,} missing values, at rows {listed(missing)}")
+    _refuse_several_tables(path, filled, ids)
+    first = next((part for part in filled if part.shape), None)
+    if first is None:
+        raise TableError(f"{path}: the vectors have no values")
+    info = _info_of(path, first)
+    for part in filled:
+        part.shape = part.shape or first.shape
+        _check_agreement(info, first, part, path)
     check_unique(path, "image_id", image_id)
-    skipped = tuple(name for part in parts for name in part.metadata.get("skipped") or ())
+    skipped = tuple(name for part in parts for name in skipped_of(part.path, part.metadata))
     return EmbeddingTable(path, replace(info, skipped=skipped), image_id, filled, Provenance.from_json(first.metadata))
 
 
-def _named_after(path: Path, info: EmbeddingInfo, metadata: dict[str, Any]) -> EmbeddingInfo:
-    """A table without a name is called as its file, a folder of parts as the folder."""
-    return info if metadata.get("name") else replace(info, name=path.resolve().stem)
+def _refuse_several_tables(path: Path, parts: Sequence[_Part], ids: Sequence[NDArray[np.object_]]) -> None:
+    """Refuse a folder that holds the embeddings of several models, each of the same images.
+
+    Raises:
+        TableError: naming what should be given one by one.
+    """
+    models = [part for part in parts if len({other.keys.get("model") for other in parts}) > 1]
+    if not models and (twin := _twin(ids)) is not None:
+        models = [parts[at] for at in twin]
+    if not models or (is_numbered(models[0].path) and models[0].path.parent == models[-1].path.parent):
+        return
+    level = next(at for at in range(9) if len({part.name.parts[: at + 1] for part in (models[0], models[-1])}) > 1)
+    names = dict.fromkeys(Path(*part.name.parts[: level + 1]) for part in parts)
+    raise TableError(f"{path}: holds several models, not one: {listed(names, 8)}; give each of them by itself")
+
+
+def _twin(ids: Sequence[NDArray[np.object_]]) -> tuple[int, int] | None:
+    """Two parts of which one has most of the other's images; the first such part with the first of all."""
+    known = set(ids[0])
+    for at, names in enumerate(ids[1:], 1):
+        if 2 * len(known.intersection(names)) > min(len(known), len(names)):
+            return 0, at
+    return None
+
+
+def _info_of(path: Path, part: _Part) -> EmbeddingInfo:
+    """What a part says of itself; without a name it is called as its file, a folder of parts as the folder."""
+    info = EmbeddingInfo.from_json(part.metadata, part.path, part.dimension)
+    if len(part.shape) > 1 and not info.shape:
+        info = replace(info, shape=part.shape)
+    return info if part.metadata.get("name") else replace(info, name=path.resolve().stem)
 
 
 def _check_agreement(info: EmbeddingInfo, first: _Part, part: _Part, path: Path) -> None:
     if part.dimension != first.dimension:
         raise TableError(
-            f"{path}: parts disagree: {first.path.name} has {first.dimension} dimensions, "
-            f"{part.path.name} has {part.dimension}"
+            f"{path}: parts disagree: {first.name} has {first.dimension} dimensions, {part.name} has {part.dimension}"
         )
-    other = _named_after(path, EmbeddingInfo.from_json(part.metadata, part.path, part.dimension), part.metadata)
+    other = _info_of(path, part)
     for what in ("name", "shape", "segments", "preprocessing", "model"):
         if getattr(other, what) != getattr(info, what):
-            raise TableError(f"{path}: parts disagree: {first.path.name} and {part.path.name} differ in {what}")
+            raise TableError(f"{path}: parts disagree: {first.name} and {part.name} differ in {what}")
 
 
 class EmbeddingWriter:
@@ -446,7 +399,10 @@ class EmbeddingWriter:
                 self._schema(),
                 compression="zstd",
                 use_dictionary=False,
-                column_encoding={"embedding.list.element": "BYTE_STREAM_SPLIT"},
+                # DuckDB cannot read half floats whose bytes are split.
+                column_encoding={
+                    "embedding.list.element": "PLAIN" if self._dtype == np.float16 else "BYTE_STREAM_SPLIT"
+                },
                 write_statistics=False,
             )
         return self._writer

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,17 +20,11 @@ from simtool.tables.provenance import Provenance
 __all__ = ["Images", "image_paths", "read_images", "relative_path", "write_images"]
 
 KIND = "images"
-_NUMBERS: dict[str, type[np.int16 | np.int32]] = {
-    "class_id": np.int16,
-    "width": np.int32,
-    "height": np.int32,
-    "source_id": np.int32,
-}
-_Integer = TypeVar("_Integer", np.int16, np.int32)
+_NUMBERS = ("class_id", "width", "height", "source_id")
 _BBOX = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
 _REQUIRED = {"image_id": pa.string(), "path": pa.string()}
 _OPTIONAL = {
-    "class_id": pa.int16(),
+    "class_id": pa.int32(),
     "class_name": pa.string(),
     "group_name": pa.string(),
     "split": pa.string(),
@@ -60,7 +54,7 @@ class Images:
 
     image_id: NDArray[np.object_]
     path: NDArray[np.object_]
-    class_id: NDArray[np.int16]
+    class_id: NDArray[np.int32]
     class_name: NDArray[np.object_]
     group_name: NDArray[np.object_]
     split: NDArray[np.object_]
@@ -75,7 +69,7 @@ class Images:
         n = len(image_id)
         rest: dict[str, Any] = {
             "bbox": np.asarray(columns.pop("bbox", np.full((n, 4), np.nan)), np.float32).reshape(n, 4),
-            **{name: np.asarray(columns.pop(name, np.full(n, -1)), dtype) for name, dtype in _NUMBERS.items()},
+            **{name: np.asarray(columns.pop(name, np.full(n, -1)), np.int32) for name in _NUMBERS},
             **{name: objects(columns.pop(name, [None] * n)) for name in ("class_name", "group_name", "split")},
         }
         return cls(image_id=objects(image_id), path=objects(path), **rest, **columns)
@@ -113,14 +107,14 @@ def read_images(path: Path) -> Images:
     images = Images(
         image_id=strings(column["image_id"]),
         path=strings(column["path"]),
-        class_id=_integers(column["class_id"], np.int16),
+        class_id=_integers(column["class_id"]),
         class_name=strings(column["class_name"]),
         group_name=strings(column["group_name"]),
         split=strings(column["split"]),
-        width=_integers(column["width"], np.int32),
-        height=_integers(column["height"], np.int32),
+        width=_integers(column["width"]),
+        height=_integers(column["height"]),
         bbox=np.stack([column[name].to_numpy().astype(np.float32) for name in _BBOX], axis=1),
-        source_id=_integers(column["source_id"], np.int32),
+        source_id=_integers(column["source_id"]),
     )
     if not len(images):
         raise TableError(f"{path}: the table has no rows")
@@ -130,8 +124,8 @@ def read_images(path: Path) -> Images:
     return images
 
 
-def _integers(column: pa.ChunkedArray, dtype: type[_Integer]) -> NDArray[_Integer]:
-    values: NDArray[_Integer] = pc.fill_null(column, -1).to_numpy().astype(dtype)
+def _integers(column: pa.ChunkedArray) -> NDArray[np.int32]:
+    values: NDArray[np.int32] = pc.fill_null(column, -1).to_numpy()
     return values
 
 
@@ -146,7 +140,7 @@ def write_images(path: Path, images: Images, provenance: Provenance) -> None:
     columns: dict[str, pa.Array] = {
         "image_id": pa.array(images.image_id, pa.string()),
         "path": pa.array(images.path, pa.string()),
-        "class_id": pa.array(images.class_id, pa.int16(), mask=images.class_id < 0),
+        "class_id": pa.array(images.class_id, _class_id_type(images), mask=images.class_id < 0),
         "class_name": pa.array(images.class_name, pa.string()),
         "group_name": pa.array(images.group_name, pa.string()),
         "split": pa.array(images.split, pa.string()),
@@ -160,6 +154,11 @@ def write_images(path: Path, images: Images, provenance: Provenance) -> None:
     }
     schema = pa.schema([pa.field(name, array.type, nullable=name not in _REQUIRED) for name, array in columns.items()])
     write_table(path, pa.table(columns, schema=schema), KIND, provenance)
+
+
+def _class_id_type(images: Images) -> pa.DataType:
+    """The contract's type; a wider one for numbers that it does not hold."""
+    return pa.int16() if images.class_id.max(initial=0) <= np.iinfo(np.int16).max else pa.int32()
 
 
 def image_paths(table: Path, images: Images) -> list[Path]:

@@ -64,7 +64,9 @@ class Provenance:
         Raises:
             OSError: an input cannot be read.
         """
-        files = [file for path in inputs for file in (sorted(path.glob("*.parquet")) if path.is_dir() else [path])]
+        from simtool.tables.parts import part_files
+
+        files = [file for path in inputs for file in (part_files(path) if path.is_dir() else [path])]
         return cls(
             command=tuple(command),
             inputs=tuple(InputFile(file.as_posix(), sha256_of(file)) for file in files),
@@ -83,11 +85,14 @@ class Provenance:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Provenance | None:
-        """Read back what :meth:`to_json` wrote; None where a table says nothing of its origin."""
+        """Read back what :meth:`to_json` wrote; None where a table says nothing of its origin, or nothing like it."""
+        command, inputs = content.get("command"), content.get("inputs")
+        if not isinstance(command, list) or not isinstance(inputs, list):
+            return None
         try:
             return cls(
-                command=tuple(str(word) for word in content["command"]),
-                inputs=tuple(InputFile(str(file["name"]), str(file["sha256"])) for file in content["inputs"]),
+                command=tuple(str(word) for word in command),
+                inputs=tuple(InputFile(str(file["name"]), str(file["sha256"])) for file in inputs),
                 created_by=str(content["created_by"]),
                 created_at=str(content["created_at"]),
             )

@@ -170,13 +170,27 @@ def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
         ([[1.0, 2.0], [np.nan, 4.0], [np.inf, 6.0]], r"NaN or infinity in 2 vectors: row 1 \(b\), row 2 \(c\)"),
         (
             [[1.0, 2.0], [3.0], [5.0, 6.0, 7.0]],
-            r"first vector has 2 values, but 2 others do not: row 1 \(1\), row 2 \(3\)",
+            r"all have 2 values, but 2 do not: row 1 \(b\): 1 values, row 2 \(c\): 3 values",
         ),
-        ([[1.0, 2.0], [3.0, None], [5.0, 6.0]], "missing values in 1 vectors: rows 1"),
-        ([[1.0, 2.0], None, [5.0, 6.0]], r"first vector has 2 values, but 1 others do not: row 1 \(missing\)"),
+        ([[1.0, 2.0], [3.0, None], [5.0, 6.0]], r"missing values in 1 vectors: row 1 \(b\)"),
+        ([[1.0, 2.0], None, [5.0, 6.0]], r"all have 2 values, but 1 do not: row 1 \(b\): missing"),
+        ([None, [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, but 1 do not: row 0 \(a\): missing"),
+        ([[], [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, but 1 do not: row 0 \(a\): 0 values"),
+        ([[1.0], [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, but 1 do not: row 0 \(a\): 1 values"),
+        ([[None, 1.0], [3.0, 4.0], [5.0, 6.0]], r"missing values in 1 vectors: row 0 \(a\)"),
+        (
+            [[[1.0, 2.0], [3.0]], [[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]]],
+            r"row 0 \(a\): rows of unequal length",
+        ),
+        (
+            [[[1.0, 2.0]], [[1.0], [2.0]], [[3.0, 4.0]]],
+            r"all have 1 x 2 values, but 1 do not: row 1 \(b\): 2 x 1 values",
+        ),
+        ([[[1.0, 2.0]], [None], None], r"row 1 \(b\): rows of unequal length, row 2 \(c\): missing"),
+        ([None, None, None], "the vectors have no values"),
         (pa.array([[], [], []], pa.list_(pa.float32())), "the vectors have no values"),
-        ([1.0, 2.0, 3.0], "column embedding should hold lists of floating numbers but is double"),
-        ([["x"], ["y"], ["z"]], "column embedding should hold lists of floating numbers but is list"),
+        ([1.0, 2.0, 3.0], "column embedding should hold lists of numbers but is double"),
+        ([["x"], ["y"], ["z"]], "column embedding should hold lists of numbers but is list"),
     ],
 )
 def test_faulty_vectors_are_refused_and_named(tmp_path: Path, values: object, complaint: str) -> None:
@@ -196,7 +210,7 @@ def test_large_finite_values_are_no_fault(tmp_path: Path) -> None:
     [
         (["a", "b", "a"], r"image_id is not unique, 1 repeated: a \(rows 0 and 2\)"),
         (["a", None, "c"], "column image_id has 1 missing values, at rows 1"),
-        ([1, 2, 3], "column image_id should be text but is int64"),
+        ([1.5, 2.0, 3.0], "column image_id should be string but is double"),
     ],
 )
 def test_faulty_ids_are_refused(tmp_path: Path, ids: list[object], complaint: str) -> None:
@@ -231,17 +245,72 @@ def test_damage_inside_the_file_is_one_line(tmp_path: Path, provenance: Provenan
     [
         ({"table": "trials"}, "this is a table of trials, not of embeddings"),
         ({"version": 99}, "written for version 99"),
+        ({"version": float("inf")}, "written for version inf"),
         ({"dimension": 7}, "the metadata says 7 dimensions, the vectors have 2"),
+        ({"dimension": "2"}, "the metadata's dimension should be a whole number of at least 1 but is '2'"),
+        ({"dimension": float("nan")}, "the metadata's dimension should be a whole number of at least 1 but is nan"),
         ({"segments": [{"name": "s", "length": 3, "count": 1}]}, "the segments sum to 3, the vectors have 2"),
-        ({"segments": [{"name": "s"}]}, "shape or segments cannot be read"),
+        ({"segments": [{"name": "s"}]}, "segments should be a list of objects with name, length and count but is"),
+        ({"segments": {"name": "s", "length": 2}}, "segments should be a list but is {"),
+        ({"segments": [{"name": "s", "length": 10**4000}]}, "length of a segment should be a whole number"),
+        (
+            {"segments": [{"name": "s", "length": 2, "count": float("inf")}]},
+            "count of a segment should be a whole number",
+        ),
         ({"shape": [3, 3]}, r"shape \[3, 3\] does not hold 2 values"),
+        ({"shape": [-1, -2]}, "shape should be a whole number of at least 1 but is -1"),
+        ({"shape": [[2]]}, r"shape should be a whole number of at least 1 but is \[2\]"),
+        ({"shape": 2}, "shape should be a list but is 2"),
+        ({"name": ["a", "b"]}, r"name should be text of at most 1,000 characters but is \['a', 'b'\]"),
+        ({"name": "x" * 10_000_000}, "name should be text of at most 1,000 characters but is 'x"),
+        ({"preprocessing": {"size": 128}}, "preprocessing should be text"),
+        ({"model": 1.5}, "model should be text"),
+        ({"skipped": "abc"}, "skipped should be a list but is 'abc'"),
+        ({"skipped": [1]}, "skipped should be a list of ids but is 1"),
     ],
 )
 def test_metadata_that_contradicts_is_refused(tmp_path: Path, metadata: dict[str, object], complaint: str) -> None:
     table = pa.table({"image_id": IDS, "embedding": pa.array(VECTORS.tolist())})
     pq.write_table(table.replace_schema_metadata({"simtool": json.dumps(metadata)}), tmp_path / "e.parquet")
-    with pytest.raises(TableError, match=complaint):
+    with pytest.raises(TableError, match=complaint) as failure:
         open_embeddings(tmp_path / "e.parquet")
+    assert str(failure.value).startswith(f"{tmp_path / 'e.parquet'}: ")
+    assert len(str(failure.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"name":' * 100_000,
+        b"[1, 2]",
+        b'{"dimension": ' + b"9" * 5_000 + b"}",
+        json.dumps({"command": "abc", "inputs": {"a": 1}, "created_by": 3}).encode(),
+        json.dumps({"command": [], "inputs": [[1]], "created_by": "x", "created_at": "y"}).encode(),
+    ],
+)
+def test_metadata_that_are_none_are_passed_over(tmp_path: Path, raw: bytes) -> None:
+    table = pa.table({"image_id": IDS, "embedding": pa.array(VECTORS.tolist())})
+    pq.write_table(table.replace_schema_metadata({b"simtool": raw}), tmp_path / "e.parquet")
+    opened = open_embeddings(tmp_path / "e.parquet")
+    np.testing.assert_array_equal(opened.read(), VECTORS)
+    assert (opened.info.name, opened.provenance) == ("e", None)
+
+
+def test_a_name_with_half_a_surrogate_pair_can_be_written_again(tmp_path: Path, provenance: Provenance) -> None:
+    table = pa.table({"image_id": IDS, "embedding": pa.array(VECTORS.tolist())})
+    pq.write_table(table.replace_schema_metadata({b"simtool": rb'{"name": "x\ud800"}'}), tmp_path / "e.parquet")
+    name = open_embeddings(tmp_path / "e.parquet").info.name
+    write_embeddings(tmp_path / "again.parquet", IDS, VECTORS, provenance, name)
+    assert open_embeddings(tmp_path / "again.parquet").info.name == name == "x?"
+
+
+def test_a_number_may_name_a_model(tmp_path: Path) -> None:
+    table = pa.table({"image_id": IDS, "embedding": pa.array(VECTORS.tolist())})
+    pq.write_table(table.replace_schema_metadata({b"simtool": b'{"name": 50}'}), tmp_path / "e.parquet")
+    assert open_embeddings(tmp_path / "e.parquet").info.name == "50"
 
 
 def shards(folder: Path, provenance: Provenance, count: int = 3, first: int = 0) -> Path:

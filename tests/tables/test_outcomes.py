@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.tables.files import TableError
@@ -126,6 +126,7 @@ def test_trials_that_were_counted_in_another_order_are_the_same_sample(
     np.testing.assert_array_equal(second.credits, outcomes_of(trials).credits)
 
 
+@settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(12)))
 def test_any_order_is_undone_also_where_people_agree(
     tmp_path_factory: pytest.TempPathFactory, order: list[int]

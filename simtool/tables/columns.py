@@ -1,0 +1,120 @@
+"""Columns of any faithful spelling as the types of the contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simtool.tables.faults import TableError
+from simtool.tables.guard import ARROW_FAILURES, first_line
+
+__all__ = ["as_type", "converted", "is_list"]
+
+_LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
+#: Types whose cast to text is the text itself.
+_TEXT = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_null,
+    pa.types.is_integer,
+    pa.types.is_temporal,
+)
+
+
+def as_type(part: Path, name: str, column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    """A column as a type of the contract.
+
+    Text may be plain, large, a view, bytes in UTF-8, dictionary-encoded, a whole number or a date. Lists may be of
+    any kind. Numbers may be of any type that holds the value; NaN in a column of whole numbers is null.
+
+    Args:
+        part: the file, for complaints.
+        name: of the column.
+        column: as the file has it.
+        wanted: a number, text, or a list of one of them.
+
+    Raises:
+        TableError: the column holds something else.
+    """
+    try:
+        return pa.chunked_array([converted(chunk, wanted) for chunk in column.chunks], wanted)
+    except ARROW_FAILURES as failure:
+        raise TableError(
+            f"{part}: column {name} should be {wanted} but is {column.type}: {first_line(failure)}"
+        ) from failure
+
+
+def converted(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """One chunk of a column as a type of the contract.
+
+    Raises:
+        pa.ArrowException: it holds something else.
+    """
+    array = _stored(array)
+    if pa.types.is_null(array.type):
+        return array.cast(wanted)
+    if pa.types.is_list(wanted):
+        return _list(array, wanted)
+    if pa.types.is_dictionary(wanted):
+        return _text(array).dictionary_encode().cast(wanted)
+    return _text(array) if pa.types.is_string(wanted) else _number(array, wanted)
+
+
+def _stored(array: pa.Array) -> pa.Array:
+    """What an extension, a dictionary or a view holds."""
+    if isinstance(array, pa.DictionaryArray):
+        return _stored(array.dictionary).take(array.indices)
+    if pa.types.is_string_view(array.type):
+        return array.cast(pa.large_string())
+    if pa.types.is_binary_view(array.type):
+        return array.cast(pa.large_binary())
+    if isinstance(array, pa.ExtensionArray):
+        if array.type.extension_name == "arrow.uuid":
+            return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
+        return _stored(array.storage)
+    return array
+
+
+def _list(array: pa.Array, wanted: pa.DataType) -> pa.ListArray:
+    if not is_list(array.type):
+        raise pa.ArrowTypeError("it holds no lists")
+    # A cast of a sliced view to lists has wrong offsets (pyarrow 18 to 26); its lengths and values are right.
+    values = converted(array.flatten(), wanted.value_type)
+    lengths = pc.list_value_length(array)
+    offsets = np.concatenate([[0], np.cumsum(pc.fill_null(lengths, 0).to_numpy())]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, type=wanted, mask=pc.is_null(lengths))
+
+
+def _text(array: pa.Array) -> pa.Array:
+    kind = array.type
+    if any(test(kind) for test in _TEXT):
+        return array.cast(pa.string())
+    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        # Whole numbers with gaps become floating numbers in pandas; a fraction is no id.
+        return _number(array, pa.int64()).cast(pa.string())
+    raise pa.ArrowTypeError("it holds no text")
+
+
+def _number(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if pa.types.is_floating(array.type) and pa.types.is_integer(wanted):
+        wide = array.cast(pa.float64())
+        array = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
+    if pa.types.is_large_string(array.type):
+        array = array.cast(pa.string())
+    return array.cast(wanted)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a type holds lists, of whatever layout."""
+    return any(test(kind) for test in _LISTS)

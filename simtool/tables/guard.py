@@ -1,0 +1,41 @@
+"""The one guard around whatever reads a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from simtool.tables.faults import TableError
+
+__all__ = ["ARROW_FAILURES", "first_line", "reading"]
+
+#: What pyarrow raises on a damaged file, and on one that it cannot read.
+ARROW_FAILURES = (pa.ArrowException, OSError, NotImplementedError, ValueError, OverflowError, MemoryError)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever Arrow raises while a file is read into one line that names the file.
+
+    Raises:
+        TableError: the file is damaged, cannot be read, or holds a type that this version of Arrow cannot read.
+    """
+    try:
+        yield
+    except ARROW_FAILURES as failure:
+        if isinstance(failure, OSError) and failure.errno and failure.strerror:
+            raise TableError(f"{path}: {failure.strerror}") from failure
+        if isinstance(failure, NotImplementedError):
+            why = f"pyarrow {pa.__version__} cannot read this type of column"
+        else:
+            why = "damaged, or truncated; write it again"
+        raise TableError(f"{path}: {why} ({first_line(failure)})") from failure
+
+
+def first_line(failure: BaseException, most: int = 120) -> str:
+    """The first line of what an exception says, or its name."""
+    lines = str(failure).splitlines()
+    return lines[0][:most] if lines else type(failure).__name__

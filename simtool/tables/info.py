@@ -1,0 +1,150 @@
+"""What a table of embeddings says about itself."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simtool.tables.faults import TableError
+
+__all__ = ["EmbeddingInfo", "Segment", "skipped_of"]
+
+#: Characters of a label, and of a recipe.
+_LONGEST_NAME, _LONGEST_RECIPE = 1_000, 1_000_000
+
+
+@dataclass(frozen=True)
+class Segment:
+    """``count`` pieces of ``length`` values each within a vector: a flow's scale, or the pixels of an image."""
+
+    name: str
+    length: int
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class EmbeddingInfo:
+    """What a table of embeddings says about itself.
+
+    Attributes:
+        name: the label in reports.
+        dimension: D, the length of every vector.
+        shape: the shape of a vector before it was flattened, for example (128, 128, 3).
+        segments: in order; their length x count sums to D. Empty where the table names none.
+        preprocessing: the recipe that the images went through, as JSON text.
+        model: SHA-256 of the weights.
+        skipped: image ids that were left out because their files are corrupt.
+    """
+
+    name: str
+    dimension: int
+    shape: tuple[int, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    preprocessing: str | None = None
+    model: str | None = None
+    skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        total = sum(segment.length * segment.count for segment in self.segments)
+        if self.segments and total != self.dimension:
+            raise TableError(f"the segments sum to {total}, the vectors have {self.dimension} values")
+        if self.segments and min(min(segment.length, segment.count) for segment in self.segments) < 1:
+            raise TableError("every segment needs a length and a count of at least 1")
+        if self.shape and math.prod(self.shape) != self.dimension:
+            raise TableError(f"shape {list(self.shape)} does not hold {self.dimension} values")
+
+    def to_json(self) -> dict[str, Any]:
+        """As the keys that the contract pins for a table of embeddings."""
+        return {
+            "name": self.name,
+            "dimension": self.dimension,
+            "shape": list(self.shape or (self.dimension,)),
+            "segments": [
+                {"name": segment.name, "length": segment.length, "count": segment.count} for segment in self.segments
+            ],
+            "preprocessing": self.preprocessing,
+            "model": self.model,
+            **({"skipped": list(self.skipped)} if self.skipped else {}),
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], path: Path, dimension: int) -> EmbeddingInfo:
+        """Read the metadata of the table at ``path``, whose vectors have ``dimension`` values.
+
+        Raises:
+            TableError: the metadata contradicts itself or the vectors.
+        """
+        stated = _Metadata(path, content)
+        if (claimed := stated.whole("dimension", content.get("dimension", dimension))) != dimension:
+            raise TableError(f"{path}: the metadata says {claimed} dimensions, the vectors have {dimension}")
+        fields: dict[str, Any] = {
+            "shape": tuple(stated.whole("shape", side) for side in stated.items("shape")),
+            "segments": tuple(stated.segment(entry) for entry in stated.items("segments")),
+            "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
+            "model": stated.text("model"),
+            "skipped": skipped_of(path, content),
+        }
+        try:
+            return cls(name=stated.text("name") or path.stem, dimension=dimension, **fields)
+        except TableError as failure:
+            raise TableError(f"{path}: {failure}") from failure
+
+
+def skipped_of(path: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The images that the metadata of the table at ``path`` says were left out.
+
+    Raises:
+        TableError: it is no list of ids.
+    """
+    stated = _Metadata(path, content)
+    return tuple(stated.id_of("skipped", name) for name in stated.items("skipped"))
+
+
+class _Metadata:
+    """The metadata of a table; what is of another type than the contract's is refused in a line."""
+
+    def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
+        self._path, self._content = path, content
+
+    def text(self, key: str, most: int = _LONGEST_NAME) -> str | None:
+        """Text, or a whole number as text; None where it is missing."""
+        value = self._content.get(key)
+        if value is None:
+            return None
+        text = str(value) if type(value) is int else value
+        if not isinstance(text, str) or len(text) > most:
+            raise self._wrong(key, f"text of at most {most:,} characters", value)
+        return text
+
+    def whole(self, key: str, value: Any) -> int:
+        """A whole number of at least 1."""
+        if type(value) is not int or not 1 <= value < 1 << 63:
+            raise self._wrong(key, "a whole number of at least 1", value)
+        return value
+
+    def id_of(self, key: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self._wrong(key, "a list of ids", value)
+        return value
+
+    def items(self, key: str) -> list[Any]:
+        """A list; empty where it is missing."""
+        value = self._content.get(key)
+        if value is not None and not isinstance(value, list):
+            raise self._wrong(key, "a list", value)
+        return value or []
+
+    def segment(self, entry: Any) -> Segment:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or "length" not in entry:
+            raise self._wrong("segments", "a list of objects with name, length and count", entry)
+        length, count = entry["length"], entry.get("count", 1)
+        return Segment(
+            entry["name"], self.whole("length of a segment", length), self.whole("count of a segment", count)
+        )
+
+    def _wrong(self, key: str, wanted: str, value: Any) -> TableError:
+        return TableError(f"{self._path}: the metadata's {key} should be {wanted} but is {reprlib.repr(value)}")

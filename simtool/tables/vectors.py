@@ -1,0 +1,166 @@
+"""Columns of vectors of any faithful spelling as matrices: lists, arrays, matrices in rows, tensors."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from simtool.errors import listed
+from simtool.tables.columns import is_list
+from simtool.tables.faults import TableError
+
+__all__ = ["as_matrix", "common_shape", "value_dtype"]
+
+_DTYPES: dict[pa.DataType, type[np.number[Any]]] = {
+    pa.int8(): np.int8,
+    pa.int16(): np.int16,
+    pa.int32(): np.int32,
+    pa.int64(): np.int64,
+    pa.uint8(): np.uint8,
+    pa.uint16(): np.uint16,
+    pa.uint32(): np.uint32,
+    pa.uint64(): np.uint64,
+    pa.float16(): np.float16,
+    pa.float32(): np.float32,
+    pa.float64(): np.float64,
+}
+#: In place of a length: a missing list, and lists of unequal shape within one vector.
+_MISSING, _RAGGED = -1, -2
+
+
+def value_dtype(path: Path, kind: pa.DataType) -> np.dtype[Any]:
+    """The numpy type of the numbers in a column of vectors.
+
+    Args:
+        path: the file, for the complaint.
+        kind: the type of the column.
+
+    Raises:
+        TableError: the column holds no lists of numbers.
+    """
+    value = _storage(kind)
+    depth = 0
+    while is_list(value):
+        value, depth = _storage(value.value_type), depth + 1
+    if pa.types.is_null(value):
+        return np.dtype(np.float32)
+    if depth and pa.types.is_decimal(value):
+        return np.dtype(np.float64)
+    if not depth or value not in _DTYPES:
+        raise TableError(f"{path}: column embedding should hold lists of numbers but is {kind}")
+    return np.dtype(_DTYPES[value])
+
+
+def common_shape(column: pa.Array) -> tuple[int, ...]:
+    """The shape that most vectors have; empty where none has any values."""
+    shapes = Counter(tuple(shape) for shape in _shapes(column).tolist() if min(shape) > 0)
+    return max(shapes, key=shapes.__getitem__, default=())
+
+
+def as_matrix(
+    path: Path, column: pa.Array, shape: tuple[int, ...], dtype: np.dtype[Any], name: Callable[[int], str]
+) -> NDArray[Any]:
+    """Vectors as a matrix, each flattened in row-major order; without a copy where Arrow allows it.
+
+    Args:
+        path: the file, for complaints.
+        column: (rows,) vectors.
+        shape: of every vector.
+        dtype: of the numbers.
+        name: what a row of the column is called in complaints.
+
+    Returns:
+        (rows, D).
+
+    Raises:
+        TableError: a vector is missing, has another shape, or holds a missing value.
+    """
+    if _unlike(column, shape).size:
+        usual = common_shape(column) or shape
+        rows = _unlike(column, usual)
+        if not rows.size:
+            usual, rows = shape, _unlike(column, shape)
+        found = _shapes(column)
+        faults = [f"{name(int(row))}: {_described(found[row].tolist())}" for row in rows]
+        raise TableError(
+            f"{path}: vectors should all have {_described(usual)}, but {len(faults):,} do not: {listed(faults)}"
+        )
+    values = column
+    while is_list(values.type) or isinstance(values, pa.ExtensionArray):
+        values = values.storage if isinstance(values, pa.ExtensionArray) else values.flatten()
+    if values.null_count:
+        nulls = np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))
+        rows = np.unique(nulls // math.prod(shape))
+        raise TableError(f"{path}: missing values in {rows.size:,} vectors: {listed(name(int(row)) for row in rows)}")
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.float64())
+    matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+    return _in_logical_order(matrix, column.type, len(column), shape)
+
+
+def _storage(kind: pa.DataType) -> pa.DataType:
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+
+
+def _shapes(column: pa.Array) -> NDArray[np.int64]:
+    """(rows, depth), the shape of each vector; a missing or ragged one is marked in its first axis."""
+    if isinstance(column, pa.FixedShapeTensorArray):
+        logical = np.array(_logical_shape(column.type), np.int64)
+        shapes: NDArray[np.int64] = np.tile(logical, (len(column), 1))
+        shapes[pc.is_null(column).to_numpy(zero_copy_only=False)] = _MISSING
+        return shapes
+    if isinstance(column, pa.ExtensionArray):
+        return _shapes(column.storage)
+    if pa.types.is_null(column.type):
+        return np.full((len(column), 1), _MISSING, np.int64)
+    lengths: NDArray[np.int64] = pc.fill_null(pc.list_value_length(column), _MISSING).to_numpy().astype(np.int64)
+    if not is_list(_storage(column.type.value_type)):
+        return lengths[:, None]
+    inner = _shapes(column.flatten())
+    result = np.column_stack([lengths, np.zeros((len(lengths), inner.shape[1]), np.int64)])
+    if (filled := np.flatnonzero(lengths > 0)).size:
+        starts = np.concatenate([[0], np.cumsum(lengths[filled])[:-1]])
+        low, high = np.minimum.reduceat(inner, starts), np.maximum.reduceat(inner, starts)
+        result[filled, 1:] = low
+        result[filled[(low != high).any(axis=1)]] = _RAGGED
+        result[filled[(low == _MISSING).any(axis=1)]] = _RAGGED
+    return result
+
+
+def _unlike(column: pa.Array, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """The rows whose vectors have another shape."""
+    found = _shapes(column)
+    return np.flatnonzero((found != shape).any(axis=1) if found.shape[1] == len(shape) else np.ones(len(column), bool))
+
+
+def _described(shape: tuple[int, ...] | list[int]) -> str:
+    if shape[0] == _MISSING:
+        return "missing"
+    if _RAGGED in shape:
+        return "rows of unequal length"
+    return f"{shape[0]:,} values" if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
+
+
+def _logical_shape(kind: pa.FixedShapeTensorType) -> tuple[int, ...]:
+    """The shape of a tensor whose axes may be stored in another order."""
+    return tuple(kind.shape[axis] for axis in _axes(kind))
+
+
+def _axes(kind: pa.FixedShapeTensorType) -> list[int]:
+    return list(kind.permutation or range(len(kind.shape)))
+
+
+def _in_logical_order(values: NDArray[Any], kind: pa.DataType, rows: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """(rows, D), with the axes of a tensor in the order in which it is meant."""
+    if isinstance(kind, pa.FixedShapeTensorType) and (axes := _axes(kind)) != sorted(axes):
+        tensors = values.reshape(rows, *kind.shape).transpose(0, *(axis + 1 for axis in axes))
+        return np.ascontiguousarray(tensors).reshape(rows, -1)
+    return values.reshape(rows, math.prod(shape))
