@@ -49,16 +49,14 @@ def describe_table(path: Path) -> Description:
         TableError: it is not a table of any kind, or not a valid one.
     """
     parts = part_files(path)
-    schema = open_parquet(parts[0]).schema_arrow
-    metadata = metadata_of(schema)
-    stated = metadata.get("table")
-    kind = (
-        stated
-        if isinstance(stated, str)
-        else next((kind for name, kind in _TELLTALE.items() if name in schema.names), None)
-    )
+    # An empty part may have columns of any type, or none.
+    opened = (open_parquet(part) for part in parts)
+    file = next((file for file in opened if file.metadata.num_rows), None) or open_parquet(parts[0])
+    metadata, names = metadata_of(file.schema_arrow), file.schema_arrow.names
+    stated = metadata.get("table", next((kind for name, kind in _TELLTALE.items() if name in names), None))
+    kind = stated if isinstance(stated, str) else None
     if kind not in _SUMMARIES:
-        raise TableError(f"{path}: not a table of simtool; its columns are {listed(schema.names, 12)}")
+        raise TableError(f"{path}: not a table of simtool; its columns are {listed(names, 12)}")
     facts = _SUMMARIES[kind](path)
     if len(parts) > 1:
         facts.append(("parts", f"{len(parts):,}"))
