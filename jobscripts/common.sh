@@ -57,7 +57,7 @@ train() {
   srun --wait=60 "$@" || code=$?
   case $code in
     85) ;;          # saved: run me again
-    75) # simtool has waited for it already where the job was requeued
+    75) # simtool has waited for it already
       echo "another process is at work in the model's folder (see above): this job is not run again" >&2
       return "$code" ;;
     138) code=85 ;; # ended by USR1 before it had begun: there was nothing to save

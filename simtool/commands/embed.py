@@ -246,9 +246,11 @@ def _is_file(choice: str) -> bool:
     """
     from simtool.kinds import Door, KindError, What, explain, kind_of
     from simtool.models.errors import ModelError
+    from simtool.models.folder import check_trained
 
     if choice == PIXELS:
         return False
+    check_trained(Path(choice))
     try:
         kind = kind_of(Path(choice))
     except KindError as failure:

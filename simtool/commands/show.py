@@ -41,10 +41,12 @@ def show(
 def _describe(path: Path) -> Description:
     from simtool.tables.description import describe_table
 
-    if _is_model(path):
-        from simtool.models.folder import describe_model
+    if path.is_dir():
+        from simtool.models.folder import check_trained, describe_model
 
-        return describe_model(path)
+        check_trained(path)
+        if _is_model(path):
+            return describe_model(path)
     return describe_table(path)
 
 

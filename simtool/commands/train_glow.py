@@ -23,6 +23,7 @@ from simtool.commands.training import (
     Size,
     SkipBad,
     Validation,
+    alone,
     decoded,
     describe,
     preset_of,
@@ -223,33 +224,34 @@ def _train(
     if not load_tensorflow().config.list_physical_devices("GPU"):
         photographs = decoded_bytes(len(table), preparation)
         check_room(plan.flow, settings, plan.mode, shapes(plan.flow), photographs, available_memory())
-    pixels, holdout = decoded(images, table, holdout, preparation, "floor", skip_bad, scratch)
-    data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)
-    examples = pixels[(holdout.validation if len(holdout.validation) else holdout.train)[:_EXAMPLES]]
-    with devices.scope():
-        flow = Flow(plan.flow, settings.seed)
-        task = FlowTask(flow, preparation, plan.mode, plan.flips, plan.initial_images, examples, settings.seed)
-    configuration = {
-        "model": plan.flow.to_json(),
-        "preprocessing": preparation.to_json(),
-        "flips": plan.flips,
-        "initial_images": plan.initial_images,
-        "classes": list(names),
-        "validation": plan.validation,
-        "images": len(table),
-    }
-    run_training(
-        run,
-        out,
-        task,
-        data,
-        settings,
-        devices,
-        configuration,
-        restart,
-        model=lambda: Glow(preparation, flow, names),
-        summary=_summary,
-    )
+    with alone(out, run.name, devices):
+        pixels, holdout = decoded(images, table, holdout, preparation, "floor", skip_bad, scratch)
+        data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)
+        examples = pixels[(holdout.validation if len(holdout.validation) else holdout.train)[:_EXAMPLES]]
+        with devices.scope():
+            flow = Flow(plan.flow, settings.seed)
+            task = FlowTask(flow, preparation, plan.mode, plan.flips, plan.initial_images, examples, settings.seed)
+        configuration = {
+            "model": plan.flow.to_json(),
+            "preprocessing": preparation.to_json(),
+            "flips": plan.flips,
+            "initial_images": plan.initial_images,
+            "classes": list(names),
+            "validation": plan.validation,
+            "images": len(table),
+        }
+        run_training(
+            run,
+            out,
+            task,
+            data,
+            settings,
+            devices,
+            configuration,
+            restart,
+            model=lambda: Glow(preparation, flow, names),
+            summary=_summary,
+        )
 
 
 #: Photographs that pictures are made from.

@@ -24,6 +24,7 @@ from simtool.commands.training import (
     Size,
     SkipBad,
     Validation,
+    alone,
     decoded,
     describe,
     preset_of,
@@ -215,27 +216,28 @@ def _train(
         task = Classification(network, config)
     if not load_tensorflow().config.list_physical_devices("GPU"):
         check_room(network, settings, decoded_bytes(len(table), config.decoded), room)
-    pixels, holdout = decoded(images, table, holdout, config.decoded, "nearest", skip_bad, scratch)
-    data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
-    check_even(data.batch_size, devices)
-    configuration = {
-        "model": config.to_json(),
-        "classes": list(classes.names),
-        "validation": plan.validation,
-        **({"scaled": True} if config.scaled else {}),
-    }
-    run_training(
-        run,
-        out,
-        task,
-        data,
-        settings,
-        devices,
-        configuration,
-        restart,
-        model=lambda: Classifier(config, network, classes.names),
-        summary=lambda result: _summary(result, config, len(classes.names)),
-    )
+    with alone(out, run.name, devices):
+        pixels, holdout = decoded(images, table, holdout, config.decoded, "nearest", skip_bad, scratch)
+        data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
+        check_even(data.batch_size, devices)
+        configuration = {
+            "model": config.to_json(),
+            "classes": list(classes.names),
+            "validation": plan.validation,
+            **({"scaled": True} if config.scaled else {}),
+        }
+        run_training(
+            run,
+            out,
+            task,
+            data,
+            settings,
+            devices,
+            configuration,
+            restart,
+            model=lambda: Classifier(config, network, classes.names),
+            summary=lambda result: _summary(result, config, len(classes.names)),
+        )
 
 
 def _summary(result: Result, config: ClassifierConfig, classes: int) -> str:

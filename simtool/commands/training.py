@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,7 @@ __all__ = [
     "Size",
     "SkipBad",
     "Validation",
+    "alone",
     "decoded",
     "describe",
     "preset_of",
@@ -183,4 +185,28 @@ def run_training(
     if result.new_steps or not (out / MANIFEST).is_file():
         save(result)
     elif devices.chief:
-        console.note(f"left   {out}: its training is complete; --restart begins anew")
+        console.note(
+            f"left   {out}: its training is complete; {_MORE.get(result.reason or '', '')}--restart begins again"
+        )
+
+
+#: What goes on with a training that ended for a reason.
+_MORE = {"epochs": "more --epochs go on with it, ", "time": "more --max-minutes go on with it, "}
+
+
+@contextmanager
+def alone(out: Path, name: str, devices: Devices) -> Iterator[None]:
+    """Keep other trainings out of a model folder; of several workers that train together, the first does so.
+
+    Args:
+        out: the model folder.
+        name: of the subcommand.
+        devices: to train on.
+
+    Raises:
+        LockedError: another process is there; a job of a cluster has waited for it first.
+    """
+    from simtool.models.folder import occupied
+
+    with occupied(out, name) if devices.chief else nullcontext():
+        yield

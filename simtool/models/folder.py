@@ -9,34 +9,51 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from simtool import console
 from simtool.errors import listed
 from simtool.images.recipes import Recipe, RecipeError
 from simtool.kinds import Door, explain
 from simtool.models.errors import ModelError
+from simtool.system.lock import NAME as LOCK
+from simtool.system.lock import alone_in
 from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.description import Description
 from simtool.tables.provenance import Provenance, sha256_of
 
 __all__ = [
     "MANIFEST",
+    "TRAINING",
     "Manifest",
+    "check_trained",
     "check_weights",
     "completed_folder",
     "describe_model",
     "model_folder",
+    "occupied",
     "read_manifest",
+    "set_aside",
     "write_manifest",
 ]
 
 #: The file that makes a folder a model folder.
 MANIFEST = "model.json"
+#: Where, in a model folder, everything about its training lies.
+TRAINING = "training"
+#: What ``model.json`` is called while another training replaces its model.
+_ASIDE = "model-before.json"
+#: Seconds that a job of a cluster waits for another process that is at work in its model folder, which may be the same
+#: job before it was put back into the queue.
+_PATIENCE = 600.0
+#: How the names of folders begin that a model is saved to.
+_UNFINISHED = ".model-"
 #: The version of the layout that this program writes.
 VERSION = 1
 
@@ -87,6 +104,29 @@ class Manifest:
 
 
 @contextmanager
+def occupied(path: Path, purpose: str) -> Iterator[None]:
+    """Keep other processes that fit or train a model out of its folder while the body runs.
+
+    Args:
+        path: of the model folder; made if missing, and removed again if it is empty at the end.
+        purpose: what this process does there.
+
+    Raises:
+        LockedError: another process is there; a job of a cluster has waited for it first.
+        OSError: the folder cannot be made or written.
+    """
+    patience = _PATIENCE if "SLURM_JOB_ID" in os.environ else 0.0
+    missing = not path.exists()
+    try:
+        with alone_in(path, purpose, patience, console.note):
+            yield
+    finally:
+        if missing:
+            with suppress(OSError):
+                path.rmdir()
+
+
+@contextmanager
 def model_folder(path: Path) -> Iterator[Path]:
     """Fill a folder that appears whole, or not at all; an older model in its place is replaced.
 
@@ -100,7 +140,7 @@ def model_folder(path: Path) -> Iterator[Path]:
         ModelError: another folder that is not empty stands there.
         OSError: the place cannot be written.
     """
-    if path.is_dir() and not (path / MANIFEST).is_file() and any(path.iterdir()):
+    if path.is_dir() and not (path / MANIFEST).is_file() and any(one.name != LOCK for one in path.iterdir()):
         raise ModelError(f"{path}: a folder with other things in it; name one for the model alone")
     with atomic_folder(path) as temporary:
         yield temporary
@@ -120,7 +160,9 @@ def completed_folder(path: Path) -> Iterator[Path]:
         OSError: the folder cannot be written.
     """
     path.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".model-", dir=path) as temporary:
+    for killed in path.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(killed, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=path) as temporary:
         filled = Path(temporary)
         yield filled
         (path / MANIFEST).unlink(missing_ok=True)
@@ -128,6 +170,35 @@ def completed_folder(path: Path) -> Iterator[Path]:
             with file.open("rb") as written:
                 os.fsync(written.fileno())
             file.replace(path / file.name)
+        (path / _ASIDE).unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> None:
+    """Take the manifest away from a model that a training is about to replace: it shall not pass for the new one.
+
+    Args:
+        path: the model folder.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with suppress(FileNotFoundError):
+        (path / MANIFEST).rename(path / _ASIDE)
+
+
+def check_trained(path: Path) -> None:
+    """Refuse a folder whose training is not complete.
+
+    Raises:
+        ModelError: says how to go on.
+    """
+    aside = (path / _ASIDE).exists()
+    if (path / MANIFEST).exists() or not (aside or (path / TRAINING).is_dir()):
+        return
+    before = f"; {_ASIDE} in it describes the model before" if aside else ""
+    raise ModelError(
+        f"{path}: its training is not complete; run the training again, without --restart, to go on with it{before}"
+    )
 
 
 def write_manifest(
@@ -166,8 +237,10 @@ def read_manifest(folder: Path) -> Manifest:
     """Read ``model.json``.
 
     Raises:
-        ModelError: there is no such folder, or its ``model.json`` is missing, damaged or of a newer version.
+        ModelError: there is no such folder, its training is not complete, or its ``model.json`` is missing, damaged or
+            of a newer version.
     """
+    check_trained(folder)
     path = folder / MANIFEST
     if not folder.is_dir():
         raise ModelError(explain(folder, Door.MODEL_FOLDER))

@@ -78,7 +78,9 @@ def test_a_finished_training_is_left_until_it_is_to_begin_anew(
     call = ("train-glow", home / "images.parquet", "--out", tmp_path / "glow", *SMALL, "--epochs", "1")
     assert simtool(*call).code == 0
     before = (tmp_path / "glow" / "weights.npz").stat().st_ino
-    assert "its training is complete; --restart begins anew" in simtool(*call).err.replace("\n", " ")
+    assert "its training is complete; more --epochs go on with it, --restart begins again" in simtool(
+        *call
+    ).err.replace("\n", " ")
     assert (tmp_path / "glow" / "weights.npz").stat().st_ino == before
     assert simtool(*call, "--validation", "0.5").code == 1
     refused = simtool(*call[:-1], "1", "--steps", "3")

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from simtool.models.registry import load_model
+from simtool.system.lock import alone_in
 from simtool.tables.embeddings import open_embeddings
 from tests.photographs import write_table
 
@@ -65,8 +68,47 @@ def test_a_complete_training_is_left_and_can_be_begun_anew(simtool: Simtool, hom
     before = (resnet / "model.json").read_bytes()
     again = simtool("train-resnet", home / "images.parquet", "--out", resnet, *SMALL)
     assert again.code == 0
-    assert f"left   {resnet}: its training is complete; --restart begins anew" in again.err
+    assert (
+        f"left   {resnet}: its training is complete; more --epochs go on with it, --restart begins again" in again.err
+    )
     assert (resnet / "model.json").read_bytes() == before
+
+
+def test_two_trainings_in_one_folder_do_not_meet(simtool: Simtool, home: Path, resnet: Path, tmp_path: Path) -> None:
+    before = (resnet / "model.json").read_bytes()
+    for out in (resnet, tmp_path / "new"):
+        with alone_in(out, "train-glow"):
+            ran = simtool("train-resnet", home / "images.parquet", "--out", out, *SMALL, "--restart")
+        assert ran.code == 75
+        assert f"{out} is in use by train-glow (process {os.getpid()} on " in " ".join(ran.err.split())
+    assert (resnet / "model.json").read_bytes() == before
+
+
+def test_more_epochs_go_on_with_a_complete_training(simtool: Simtool, home: Path, resnet: Path, tmp_path: Path) -> None:
+    shutil.copytree(resnet, tmp_path / "more")
+    command = ("train-resnet", home / "images.parquet", "--out", tmp_path / "more", *SMALL, "--epochs", "3")
+    ran = simtool(*command)
+    assert ran.code == 0
+    assert "this training was to have 2 epochs, and gets 3; the learning rate follows the longer cosine" in ran.err
+    rows = list(csv.DictReader((tmp_path / "more" / "training" / "log.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert not (tmp_path / "more" / "model-before.json").exists()
+    assert "3" in json.loads((tmp_path / "more" / "model.json").read_text())["command"]
+
+
+@pytest.mark.parametrize("command", ["embed", "show"])
+def test_a_model_whose_training_is_not_complete_is_refused(
+    simtool: Simtool, home: Path, resnet: Path, tmp_path: Path, command: str
+) -> None:
+    shutil.copytree(resnet, tmp_path / "half")
+    (tmp_path / "half" / "model.json").rename(tmp_path / "half" / "model-before.json")
+    embed = ("embed", home / "images.parquet", "--model", tmp_path / "half", "--out", tmp_path / "x.parquet")
+    ran = simtool(*(embed if command == "embed" else ("show", tmp_path / "half")))
+    assert ran.code == 1
+    assert "half: its training is not complete; run the training again, without --restart" in ran.err
+    again = simtool("train-resnet", home / "images.parquet", "--out", tmp_path / "half", *SMALL)
+    assert again.code == 0
+    assert load_model(tmp_path / "half").weights == load_model(resnet).weights
 
 
 @pytest.mark.parametrize("other", [("--validation", "0.5"), ("--set", "statistics=0.5"), ("--seed", "1")])

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
 
+from simtool.models.folder import TRAINING
 from simtool.models.training.checkpoints import Checkpoints
-from simtool.models.training.loop import FOLDER
 
 __all__ = ["Run", "log", "train"]
 
@@ -65,7 +65,7 @@ def train(command: Sequence[str | Path], out: Path, steps: int, signals: Sequenc
 
 def log(out: Path) -> list[dict[str, str]]:
     """The rows of a training's log without the times."""
-    with (out / FOLDER / "log.csv").open(newline="") as file:
+    with (out / TRAINING / "log.csv").open(newline="") as file:
         return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in csv.DictReader(file)]
 
 
@@ -88,5 +88,5 @@ def _run(words: Sequence[str | Path], out: Path, at: int, number: Signals | None
 
 def _newest(out: Path) -> int:
     """The step of the newest checkpoint; -1 where there is none."""
-    files = Checkpoints(out / FOLDER / "checkpoints").files()
+    files = Checkpoints(out / TRAINING / "checkpoints").files()
     return int(files[0].stem.removeprefix("step-")) if files else -1

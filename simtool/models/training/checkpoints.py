@@ -141,7 +141,7 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) ->
     if found := differences(then, now):
         raise TrainingError(
             f"{folder}: this training was begun otherwise: {listed(found, 4)}; "
-            "give the same values to go on with it, or --restart to begin anew"
+            "give the same values to go on with it, or --restart to begin again"
         )
 
 

@@ -40,12 +40,12 @@ def assign_arrays(variables: Variables, arrays: Iterable[tuple[str, NDArray[Any]
     missing = set(variables)
     for name, array in arrays:
         if name not in variables:
-            raise TrainingError(f"the checkpoint holds {name}, which this network has not; --restart begins anew")
+            raise TrainingError(f"the checkpoint holds {name}, which this network has not; --restart begins again")
         variable = variables[name]
         if tuple(variable.shape) != array.shape:
             raise TrainingError(
                 f"{variable.path} has the shape {tuple(variable.shape)}, in the checkpoint {array.shape}; "
-                "--restart begins anew"
+                "--restart begins again"
             )
         variable.assign(array)
         missing.discard(name)

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool import console
 from simtool.errors import listed
+from simtool.models.folder import TRAINING, set_aside
+from simtool.models.training.arrays import ArraysError
 from simtool.models.training.checkpoints import Checkpoints, check_same
 from simtool.models.training.contents import assign_arrays, named, to_arrays
 from simtool.models.training.data import ALONE, Batch, TrainingData
@@ -33,10 +36,10 @@ from simtool.models.training.step import Controls, Step, Taken
 from simtool.models.training.task import Task, Unhealthy
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["FOLDER", "train"]
+__all__ = ["train"]
 
-#: Where, in a model folder, everything about its training lies.
-FOLDER = "training"
+#: Of a training that was forgotten, until it is removed.
+_FORGOTTEN = ".forgotten"
 
 
 class _Interrupted(Exception):  # noqa: N818 - caught by the loop itself
@@ -55,7 +58,9 @@ def train(
     """Train, or go on with a training that was stopped, until it is complete.
 
     Every worker calls this with the same arguments; the first writes files and says how it goes. A training that is
-    stopped and goes on ends with the same weights, bit for bit on the same device, as one that never stopped.
+    stopped and goes on ends with the same weights, bit for bit on the same device, as one that never stopped. More
+    epochs than before are the only other setting that it may go on with; an older model in the folder is set aside
+    before the first new step.
 
     Args:
         task: what is trained; its variables hold the weights to keep at the end.
@@ -75,7 +80,7 @@ def train(
     tf = load_tensorflow()
     try:
         with Preemption() as preemption:
-            training = _Training(task, data, settings, folder / FOLDER, devices, preemption, configuration or {})
+            training = _Training(task, data, settings, folder, devices, preemption, configuration or {})
             return training.run(restart)
     except tf.errors.ResourceExhaustedError as failure:
         raise TrainingError(
@@ -104,13 +109,16 @@ class _Training:
         configuration: Mapping[str, Any],
     ) -> None:
         self._task, self._data, self._settings = task, data, settings
-        self._folder, self._devices, self._preemption = folder, devices, preemption
+        self._model_folder, self._folder = folder, folder / TRAINING
+        self._devices, self._preemption = devices, preemption
         self._configuration = {"settings": settings.binding(), **configuration}
+        # The epochs that this training was to have before, each time that it was given more.
+        self._extended: list[int] = []
         self._rates = learning_rates(settings, data.steps_per_epoch)
         self._optimizer = Optimizer(task, settings, devices)
         self._step = Step(task, self._optimizer, devices, settings)
         self._evaluation = Evaluation(task, data, devices, settings)
-        self._checkpoints = Checkpoints(folder / "checkpoints")
+        self._checkpoints = Checkpoints(self._folder / "checkpoints")
         self._model = named(weights=task.variables, state=task.state)
         self._everything = {**self._model, **named(optimizer=self._optimizer.variables)}
         self._state = State(scale=LossScale.of(settings.precision))
@@ -123,16 +131,27 @@ class _Training:
         """Resume or begin, train, and leave the weights to keep in the task."""
         if self._devices.chief:
             if restart:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                self._forget()
             self._checkpoints.clean()
         self._devices.barrier()
         if not self._resume():
             self._begin()
         if not self._state.ended:
+            if self._devices.chief:
+                set_aside(self._model_folder)
             self._run_epochs()
         self._keep_best()
         self._devices.part()
         return self._result()
+
+    def _forget(self) -> None:
+        """Remove an earlier training and set its model aside; a process that is killed leaves no half of either."""
+        set_aside(self._model_folder)
+        forgotten = self._folder.with_name(_FORGOTTEN)
+        shutil.rmtree(forgotten, ignore_errors=True)
+        if self._folder.exists():
+            self._folder.rename(forgotten)
+        shutil.rmtree(forgotten, ignore_errors=True)
 
     def _begin(self) -> None:
         """Start at step 0."""
@@ -153,7 +172,17 @@ class _Training:
 
     def _load(self, header: dict[str, Any], arrays: Iterator[tuple[str, NDArray[Any]]]) -> int:
         """Take over a checkpoint; say at which step it was written."""
-        check_same(header["configuration"], self._configuration, self._folder)
+        then: dict[str, Any] = header.get("configuration", {})
+        settings, before = self._settings, then.get("settings", {}).get("epochs")
+        if not isinstance(before, int):
+            raise ArraysError(f"{self._folder}: damaged: a checkpoint does not say how many epochs it is for")
+        more = before < settings.epochs
+        if more:
+            then = {**then, "settings": {**then["settings"], "epochs": settings.epochs}}
+        check_same(then, self._configuration, self._folder)
+        self._extended = [*header.get("extended", []), *([before] if more else [])]
+        if more and self._devices.chief:
+            console.note(f"this training was to have {before} epochs, and gets {settings.epochs}{_rates_now(settings)}")
         assign_arrays(self._everything, arrays)
         self._state = state = State.from_json(header["state"])
         # More time may have been granted since.
@@ -182,7 +211,8 @@ class _Training:
         if not self._devices.chief:
             return nullcontext(Silence())
         steps = self._data.steps_per_epoch
-        return Journal.opened(self._folder, self._settings, self._configuration, self._state, steps)
+        history = {"extended": self._extended} if self._extended else {}
+        return Journal.opened(self._folder, self._settings, {**self._configuration, **history}, self._state, steps)
 
     def _batches(self) -> Generator[Batch]:
         """This worker's batches of the epoch, from the next step on; one that is left early is closed."""
@@ -397,6 +427,20 @@ class _Training:
     def _save(self) -> None:
         state = self._state
         if self._devices.chief:
-            header = {"state": state.to_json(), "configuration": self._configuration}
+            header = {
+                "state": state.to_json(),
+                "configuration": self._configuration,
+                **({"extended": self._extended} if self._extended else {}),
+            }
             self._checkpoints.save(state.step, header, to_arrays(self._everything), state.best_file)
         self._saved_at, self._saved_step = time.monotonic(), state.step
+
+
+def _rates_now(settings: Settings) -> str:
+    """What more epochs do to the learning rate, where that depends on their number."""
+    if settings.schedule != "cosine":
+        return ""
+    return (
+        "; the learning rate follows the longer cosine from here on, so that the weights are not those of one training "
+        "of so many epochs"
+    )

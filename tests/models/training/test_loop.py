@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simtool.models.errors import ModelError
+from simtool.models.folder import read_manifest
 from simtool.models.training.checkpoints import Checkpoints
 from simtool.models.training.data import ALONE, Batch, Worker
 from simtool.models.training.devices import Devices, open_devices
@@ -25,7 +27,8 @@ from simtool.models.training.loop import train
 from simtool.models.training.outcome import Diverged, Result
 from simtool.models.training.precision import layer_precision
 from simtool.models.training.preemption import Preempted
-from simtool.models.training.settings import Precision, Settings
+from simtool.models.training.schedules import learning_rates
+from simtool.models.training.settings import Precision, Schedule, Settings
 from simtool.models.training.step import Step
 from simtool.models.training.task import Task
 from tests.models.training.tiny import Classifier, Coupling, TinyData, weights
@@ -101,6 +104,63 @@ def test_a_complete_training_is_not_trained_again(whole: tuple[Task, Result, Pat
     assert same(again, task)
 
 
+@pytest.mark.parametrize("schedule", ["constant", "cosine-restarts"])
+def test_more_epochs_end_with_the_weights_of_one_training_where_rates_do_not_depend_on_their_number(
+    devices: Devices, tmp_path: Path, schedule: Schedule
+) -> None:
+    settings = SETTINGS.changed(schedule=schedule, first_period=1.5)
+    longer, task = Classifier(), Classifier(seed=9)
+    train(longer, TinyData(), settings.changed(epochs=5), tmp_path / "longer", devices)
+    train(Classifier(), TinyData(), settings.changed(epochs=2), tmp_path / "more", devices)
+    result = train(task, TinyData(), settings.changed(epochs=5), tmp_path / "more", devices)
+    assert (result.epochs, result.new_steps, result.reason) == (5, 18, "epochs")
+    assert same(task, longer)
+    assert rows(tmp_path / "more") == rows(tmp_path / "longer")
+    assert json.loads((tmp_path / "more" / "training" / "settings.json").read_text())["extended"] == [2]
+
+
+def test_more_epochs_follow_the_longer_cosine_from_where_they_begin(
+    devices: Devices, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = SETTINGS.changed(schedule="cosine", epochs=2)
+    train(Classifier(), TinyData(), settings, tmp_path, devices)
+    capsys.readouterr()
+    with pytest.raises(Preempted):
+        train(Classifier(), Signalling(20), settings.changed(epochs=4), tmp_path, devices)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "this training was to have 2 epochs, and gets 4; the learning rate follows the longer cosine" in told
+    train(Classifier(), TinyData(), settings.changed(epochs=5), tmp_path, devices)
+    found = [float(row["learning_rate"]) for row in rows(tmp_path)]
+    # Each epoch has six steps; its row has the rate of the last of them.
+    expected = [learning_rates(settings.changed(epochs=epochs), 6)(step) for epochs, step in [(2, 5), (2, 11), (4, 17)]]
+    assert found[:3] == expected
+    assert found[4] == learning_rates(settings.changed(epochs=5), 6)(29)
+    assert json.loads((tmp_path / "training" / "settings.json").read_text())["extended"] == [2, 4]
+
+
+def test_fewer_epochs_are_another_training(devices: Devices, tmp_path: Path) -> None:
+    train(Classifier(), TinyData(), SETTINGS.changed(epochs=2), tmp_path, devices)
+    with pytest.raises(TrainingError, match=r"begun otherwise: settings\.epochs was 2, is 1"):
+        train(Classifier(), TinyData(), SETTINGS.changed(epochs=1), tmp_path, devices)
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_an_older_model_does_not_pass_for_the_one_that_is_trained(
+    devices: Devices, tmp_path: Path, restart: bool
+) -> None:
+    """A training that begins again, or gets more epochs, and is stopped."""
+    train(Classifier(), TinyData(), SETTINGS.changed(epochs=2), tmp_path, devices)
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(TrainingError, match="begun otherwise"):
+        train(Classifier(), TinyData(), SETTINGS.changed(seed=2), tmp_path, devices)
+    assert (tmp_path / "model.json").exists()
+    with pytest.raises(Preempted):
+        train(Classifier(), Signalling(14 - 12 * restart), SETTINGS, tmp_path, devices, restart=restart)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model-before.json", "training"]
+    with pytest.raises(ModelError, match=r"its training is not complete; .*model-before\.json in it describes"):
+        read_manifest(tmp_path)
+
+
 @pytest.mark.parametrize("step", [0, 3, 11, 17])
 def test_a_training_that_was_stopped_ends_with_the_same_weights(
     whole: tuple[Task, Result, Path], devices: Devices, tmp_path: Path, step: int
@@ -134,7 +194,7 @@ def test_other_settings_are_refused_and_named(whole: tuple[Task, Result, Path], 
 
 
 def test_another_network_is_refused(whole: tuple[Task, Result, Path], devices: Devices) -> None:
-    with pytest.raises(TrainingError, match=r"has the shape .*, in the checkpoint .*; --restart begins anew"):
+    with pytest.raises(TrainingError, match=r"has the shape .*, in the checkpoint .*; --restart begins again"):
         train(Coupling(), TinyData(), SETTINGS, whole[2], devices)
 
 
