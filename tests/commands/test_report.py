@@ -7,11 +7,14 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from simtool.tables.outcomes import Outcomes
+from simtool.tables.trials import Trials
 from tests.scored import latent, model, observe, outcomes_of, write
 
 if TYPE_CHECKING:
@@ -145,3 +148,122 @@ def test_the_seed_makes_reports_repeatable(simtool: Run, outcomes: Path) -> None
     )
     assert first == again
     assert first != other
+
+
+def _experiment(folder: Path, name: str, seed: int, order: NDArray[np.intp] | None = None) -> Path:
+    """One model on 60 judgments of an experiment, in some order."""
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 14)
+    known = model(rng, minds, 0.5)
+    trials = observe(np.random.default_rng(seed), minds, {"2-choose-1": 60}, weight=np.arange(60) % 3 + 1.0)
+    trials = trials if order is None else trials.take(order)
+    return write(folder / f"{name}-{seed}.parquet", outcomes_of(name, "mse", trials, known))
+
+
+def test_a_model_on_two_experiments_has_one_row(simtool: Run, tmp_path: Path) -> None:
+    tables = [_experiment(tmp_path, "m", seed) for seed in (1, 2)]
+    (pooled,) = (row for row in _rows(simtool, *tables) if row["trial_type"] == "all")
+    apart = [next(row for row in _rows(simtool, table) if row["trial_type"] == "all") for table in tables]
+    assert pooled["trials"] == 120
+    assert pooled["estimate"] == pytest.approx(sum(row["estimate"] for row in apart) / 2)
+
+
+def test_judgments_in_another_order_are_one_sample(simtool: Run, tmp_path: Path) -> None:
+    straight = _experiment(tmp_path, "a", 1)
+    moved = _experiment(tmp_path, "b", 1, np.random.default_rng(3).permutation(60))
+    rows = {row["model"]: row for row in _rows(simtool, straight, moved, "--baseline", "a")}
+    assert rows["b"]["estimate"] == rows["a"]["estimate"]
+    assert (rows["b"]["low"], rows["b"]["high"]) == (rows["a"]["low"], rows["a"]["high"])
+    assert rows["b"]["difference"] == 0
+    assert rows["b"]["p_value"] is None
+    assert "not comparable" not in simtool("report", straight, moved, *FEW).out
+
+
+def test_weights_are_used_when_asked_for(simtool: Run, tmp_path: Path) -> None:
+    table = _experiment(tmp_path, "m", 1)
+    plain, weighted = (
+        next(row for row in _rows(simtool, table, *options) if row["trial_type"] == "all")
+        for options in ((), ("--weighted",))
+    )
+    assert (plain["weighted"], weighted["weighted"]) == (False, True)
+    assert plain["trials"] == weighted["trials"] == 60
+    assert plain["estimate"] != weighted["estimate"]
+    assert "--weighted uses the weights" in " ".join(simtool("report", table, *FEW).out.split())
+    assert "weighs each trial by its weight" in " ".join(simtool("report", table, "--weighted", *FEW).out.split())
+
+
+def test_weights_that_are_missing_are_one_line(simtool: Run, outcomes: Path) -> None:
+    done = simtool("report", outcomes, "--weighted", *FEW)
+    assert done.code == 1
+    assert "80 of 80 trials have no weight (trial_id 0, 1, 2 and 77 more)" in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("level", ["0.01", "0.9999", "0.999999"])
+def test_extreme_levels_give_intervals(simtool: Run, outcomes: Path, level: str) -> None:
+    done = simtool("report", outcomes, "--level", level, "--baseline", "good", "--json", "-", *FEW)
+    assert all(0 <= row["low"] <= row["estimate"] <= row["high"] <= 1 for row in json.loads(done.out))
+
+
+@pytest.mark.parametrize("level", ["0", "1", "nan", "-0.5", "1e-300", "0.99999999"])
+def test_levels_that_are_none_are_wrong_usage(simtool: Run, outcomes: Path, level: str) -> None:
+    assert simtool("report", outcomes, "--level", level).code == 2
+
+
+def _few(name: str) -> tuple[Trials, NDArray[np.float32]]:
+    """Trials that say next to nothing, and a model's credits on them."""
+    count = 1 if name == "one trial" else 12
+    images = 3 if name == "one display" else 9
+    rng = np.random.default_rng(4)
+    shown = np.array([rng.permutation(images)[:3] for _ in range(count)]) if images > 3 else np.tile([0, 1, 2], (12, 1))
+    credit = {"all ties": np.full(count, 0.5), "all right": np.ones(count)}.get(name, rng.integers(0, 2, count))
+    who = {"one person": ["p"] * count, "two people": ["p", "q"] * 6}.get(name)
+    when = {"two sessions": ["s", "t"] * 6}.get(name)
+    trials = Trials.build(
+        [f"image-{at}" for at in range(images)],
+        ["2-choose-1"] * count,
+        shown[:, 0],
+        shown[:, 1:],
+        rng.integers(0, 2, (count, 1)),
+        participant=who,
+        session=when,
+    )
+    return trials, credit.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["one trial", "one display", "all ties", "all right", "one person", "two people", "two sessions"],
+)
+@pytest.mark.filterwarnings("error")
+def test_next_to_nothing_is_reported_in_every_format(simtool: Run, tmp_path: Path, name: str) -> None:
+    trials, credit = _few(name)
+    pair = [
+        Outcomes(label, "mse", trials, values[:, None], values, values, values)
+        for label, values in (("m", credit), ("other", 1 - credit))
+    ]
+    table = write(tmp_path / "few.parquet", *pair)
+    files = [tmp_path / f"r.{end}" for end in ("json", "csv", "md", "html", "png", "svg", "pdf")]
+    options = [
+        word
+        for option, at in (("--json", 0), ("--csv", 1), ("--markdown", 2), ("--html", 3))
+        for word in (option, files[at])
+    ]
+    for figure in files[4:]:
+        done = simtool("report", table, "--figure", figure, "--baseline", "m", *options, *FEW)
+        assert done.code == 0, done.err
+    assert all(path.stat().st_size for path in files)
+    for row in json.loads(files[0].read_text()):
+        assert 0 <= row["low"] <= row["estimate"] <= row["high"] <= 1
+        assert row["high"] - row["low"] > 0.1
+        if row["model"] == "other" and name in ("one trial", "all right", "all ties"):
+            assert (row["difference_low"], row["p_value"], row["p_holm"]) == (None, None, None)
+            assert "too few to test" in done.out
+    assert ("(fewer than 5) say little about others" in " ".join(done.out.split())) == (
+        name in ("one trial", "one display", "two people", "two sessions")
+    )
+
+
+def _rows(simtool: Run, *arguments: object) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(simtool("report", *arguments, "--json", "-", *FEW).out)
+    return [row for row in rows if row["metric"] == "triplet_accuracy"]

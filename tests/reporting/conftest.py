@@ -41,3 +41,23 @@ def report() -> Report:
 def simulated() -> Report:
     """The same with simulated observers and no baseline."""
     return make_report(None, observers=Observers.SIMULATED)
+
+
+#: Names as tables hold them: controls, markup of every kind, formulas, mathematics that does not parse.
+HOSTILE = (
+    "\x1b[2Jgone\r\nnext\u202e",
+    "[red]rich[/red] [link=file:///etc]",
+    "--><script>alert(1)</script>&lt;",
+    "=HYPERLINK(A1)",
+    "@SUM(1)",
+    "-2+3",
+    "\t=1+1",
+    "a | b `c` $d$ **e** <f>",
+    "漢字モデル",
+)
+
+
+@pytest.fixture(scope="session")
+def hostile() -> Report:
+    """Models with hostile names; the last is the baseline."""
+    return make_report(HOSTILE[-1], HOSTILE, pairs=30)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 
 from simtool.reporting import words
 from simtool.reporting.exports import records, to_csv, to_json, to_markdown
 from simtool.reporting.report import Report
+from tests.reporting.conftest import HOSTILE, make_report
 
 PINNED = [
     "model",
@@ -81,3 +83,48 @@ def test_every_file_says_when_observers_were_simulated(simulated: Report, report
     assert callable(render)
     assert "simulated" in render(simulated)
     assert "simulated" not in render(report)
+
+
+def test_json_holds_names_as_they_are(hostile: Report) -> None:
+    assert {each["model"] for each in json.loads(to_json(hostile))} == set(HOSTILE)
+
+
+def test_csv_holds_no_control_character_and_no_formula(hostile: Report) -> None:
+    content = to_csv(hostile)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", content)
+    cells = {line["model"] for line in csv.DictReader(io.StringIO(content))}
+    assert {"'=HYPERLINK(A1)", "'@SUM(1)", "'-2+3", r"\t=1+1", r"\x1b[2Jgone\r\nnext\u202e"} <= cells
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+
+
+def test_csv_leaves_negative_numbers_numbers(hostile: Report) -> None:
+    gains = [line["difference"] for line in csv.DictReader(io.StringIO(to_csv(hostile))) if line["difference"]]
+    assert any(float(gain) < 0 for gain in gains)
+
+
+def test_markdown_of_hostile_names_is_tables_and_text(hostile: Report) -> None:
+    content = to_markdown(hostile)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", content)
+    assert r"a \| b \`c\` \$d\$ \*\*e\*\* \<f>" in content
+    assert r"--> \<script>" not in content
+    assert not re.search(r"(?<!\\)<", content)
+    assert r"\&lt;" in content
+    for table in (part.splitlines() for part in content.split("\n\n") if part.startswith("| model")):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+
+
+def test_what_was_too_few_to_test_is_null_in_files_and_words_in_markdown() -> None:
+    report = make_report("pixels", ("pixels", "other"), pairs=30, participant=["p"] * 40 + [None] * 29 + ["q"])
+    (record,) = (
+        each
+        for each in records(report)
+        if (each["model"], each["distance"], each["trial_type"], each["metric"])
+        == ("other", "mse", "8-rank-2", "triplet_accuracy")
+    )
+    tested = [record[name] for name in ("difference_low", "difference_high", "p_value", "p_holm")]
+    assert tested == [None] * 4
+    assert record["difference"] is not None
+    assert (record["ceiling_lower"], record["ceiling_upper"], record["weighted"]) == (None, None, False)
+    json.loads(to_json(report), parse_constant=lambda name: pytest.fail(name))
+    assert "too few to test" in to_markdown(report)
+    assert "nan" not in to_csv(report).lower()

@@ -11,6 +11,7 @@ from simtool.reporting import words
 from simtool.reporting.page import to_html
 from simtool.reporting.report import Report
 from simtool.tables.provenance import InputFile, Provenance
+from tests.reporting.conftest import make_report
 
 ORIGIN = Provenance(
     command=("simtool", "report", "<i>a & b</i>.parquet"),
@@ -92,3 +93,18 @@ def test_simulated_observers_are_called_so(simulated: Report, page: str) -> None
     assert "<title>Prediction of similarity judgments (simulated observers)</title>" in text
     assert "these are not judgments of people" in text
     assert "simulated" not in page
+
+
+def test_hostile_names_are_text(hostile: Report) -> None:
+    content = to_html(hostile, ORIGIN)
+    reader = _Reader()
+    reader.feed(content)
+    assert not {"script", "f", "red"} & reader.elements
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", content)
+    assert r"\x1b[2Jgone\r\nnext\u202e" in {row[0] for row in reader.rows}
+    assert "a | b `c` $d$ **e** <f>" in {row[0] for row in reader.rows}
+
+
+def test_a_caution_is_told_once() -> None:
+    content = to_html(make_report(models=("a",), baseline=None, participant=["p", "q"] * 120), ORIGIN)
+    assert content.count("2 participants (fewer than 5) say little about others") == 1

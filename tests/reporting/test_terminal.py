@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from simtool.reporting import words
@@ -121,3 +122,29 @@ def test_models_on_different_trials_show_their_counts_and_a_warning() -> None:
     assert [" 30 " in line for line in table[2:6]] == [True, True, False, False]
     assert any("not comparable" in line for line in lines)
     assert max(len(line) for line in lines) <= 80
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_hostile_names_are_printed_as_they_are_spelled(hostile: Report, width: int) -> None:
+    lines = _lines(hostile, width)
+    text = "\n".join(lines)
+    assert not any(mark in text for mark in ("\x1b", "\r", "\t", "\u202e"))
+    assert "[red]rich" in text
+    assert max(cell_len(line) for line in lines) <= width
+    table = [line for line in _table(lines, "Triplet accuracy, all trials") if "│" in line]
+    assert len({cell_len(line[: line.index("│")]) for line in table}) == 1
+
+
+def test_too_few_to_test_is_said_in_the_table_and_explained_below() -> None:
+    report = make_report("pixels", ("pixels", "other"), pairs=30, participant=["p"] * 40 + ["q"] * 30)
+    lines = _lines(report, 80)
+    start = max(
+        at
+        for at, line in enumerate(
+            lines[: lines.index("Triplet accuracy, 2-choose-1: 30 trials, 30 comparisons, chance .500")]
+        )
+        if line.startswith("Difference")
+    )
+    assert "too few to test" in lines[start + 2]
+    assert "<.001" not in lines[start + 2]
+    assert "has no standard error" in " ".join(lines)
