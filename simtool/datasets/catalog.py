@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +25,10 @@ LOCAL_ID_BASE = 36
 
 _PATH_COLUMNS = ("filepath", "stimulus_filepath", "path")
 _HDF5_KEYS = ("stimulus_id", "stimulus_filepath")
+#: More stimuli than any study has.
+MOST_STIMULI = 10_000_000
+#: What h5py raises for damaged files.
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 
 
 class CatalogError(SimtoolError):
@@ -86,9 +92,12 @@ def is_catalog(path: Path) -> bool:
         if h5py.is_hdf5(path):
             with h5py.File(path, "r") as file:
                 return all(key in file for key in _HDF5_KEYS)
-        with path.open("rb") as text:
-            _header(text.readline(1 << 16), str(path))
-    except (CatalogError, OSError):
+        with path.open("rb") as opened:
+            start = opened.read(1 << 16)
+        text = codecs.getincrementaldecoder(_encoding(start))("replace").decode(start)
+        _, cells = next(_records(text, _separator(text), str(path)), (0, []))
+        _columns(cells, str(path))
+    except (CatalogError, *_DAMAGE):
         return False
     return True
 
@@ -120,56 +129,75 @@ def parse_catalog(content: bytes, name: str) -> Catalog:
     Raises:
         CatalogError: as :func:`read_catalog`.
     """
-    header = _header(content.partition(b"\n")[0], name)
-    rows = csv.DictReader(io.StringIO(_decoded(content, name), newline=""), header.columns, delimiter=header.separator)
     try:
-        next(rows, None)
-        lines = [(rows.line_num, row[header.number], row[header.path]) for row in rows]
+        text = content.decode(_encoding(content))
+    except UnicodeDecodeError as failure:
+        raise CatalogError(f"{name}: neither a psiz HDF5 catalog nor a text file in UTF-8") from failure
+    records = _records(text, _separator(text), name)
+    _, names = next(records, (0, []))
+    numbering, number, path = _columns(names, name)
+    width = max(number, path) + 1
+    lines = [(line, *_pair([*cells, *[""] * width], number, path)) for line, cells in records]
+    return _from_text(name, lines, numbering)
+
+
+def _pair(cells: Sequence[str], number: int, path: int) -> tuple[str, str]:
+    return cells[number], cells[path]
+
+
+def _encoding(content: bytes) -> str:
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
+def _separator(text: str) -> str:
+    """What separates the cells of the first line."""
+    first = next(iter(text.lstrip().splitlines()), "")
+    if match := re.fullmatch(r"sep=([|,\t;])\s*", first, re.IGNORECASE):
+        return match[1]
+    return max("|,\t;", key=first.count)
+
+
+def _records(text: str, separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The records that hold anything, the header first, with the line on which each begins."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    begins = 1
+    try:
+        for cells in reader:
+            declares = begins == 1 and cells and cells[0].casefold() == "sep="
+            if not declares and any(cell.strip() for cell in cells):
+                yield begins, cells
+            begins = reader.line_num + 1
     except csv.Error as failure:
-        raise CatalogError(f"{name}: line {rows.line_num}: {failure}") from failure
-    return _from_text(name, lines, header.number)
+        raise CatalogError(f"{name}: line {begins}: {failure}") from failure
 
 
-@dataclass(frozen=True)
-class _Header:
-    """The columns of a text catalog, what separates them, and which of them hold the numbers and the paths."""
-
-    columns: tuple[str, ...]
-    separator: str
-    number: str
-    path: str
-
-
-def _header(line: bytes, name: str) -> _Header:
-    text = _decoded(line, name).strip()
-    separator = max("|,\t;", key=text.count)
-    columns = tuple(cell.strip() for cell in text.split(separator))
+def _columns(names: Sequence[str], name: str) -> tuple[str, int, int]:
+    """The column of numbers, its position, and that of the paths."""
+    columns = [column.strip().casefold() for column in names]
     number = next((column for column in _NUMBERINGS if column in columns), None)
     path = next((column for column in _PATH_COLUMNS if column in columns), None)
     if number is None or path is None:
         sought = listed(_NUMBERINGS if number is None else _PATH_COLUMNS, 9)
-        raise CatalogError(
-            f"{name}: not a catalog of stimuli: none of the columns {sought}; found {listed(columns, 9)}"
-        )
-    return _Header(columns, separator, number, path)
-
-
-def _decoded(content: bytes, name: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as failure:
-        raise CatalogError(f"{name}: neither a psiz HDF5 catalog nor a text file in UTF-8") from failure
+        found = listed(columns, 9)
+        raise CatalogError(f"{name}: not a catalog of stimuli: none of the columns {sought}; found {found}")
+    if columns.count(number) > 1 or columns.count(path) > 1:
+        raise CatalogError(f"{name}: the header names {number} or {path} twice")
+    return number, columns.index(number), columns.index(path)
 
 
 def _number_from_1(text: str) -> int:
+    if not re.fullmatch(r"-?\d{1,12}", text, re.ASCII):
+        raise ValueError(f"{text[:40]!r} is no number of a stimulus")
     return int(text)
 
 
 def _number_from_0(text: str) -> int:
-    return int(text) + 1
+    return _number_from_1(text) + 1
 
 
 def _number_from_local_id(text: str) -> int:
+    if not re.fullmatch(r"[0-9A-Za-z]{1,12}", text):
+        raise ValueError(f"{text[:40]!r} is no number of a stimulus in base 36")
     return int(text, LOCAL_ID_BASE)
 
 
@@ -185,13 +213,13 @@ _NUMBERINGS: Mapping[str, Callable[[str], int]] = {
 _EITHER_BASE = ("stimulus_id", "id")
 
 
-def _from_text(name: str, lines: Sequence[tuple[int, str | None, str | None]], numbering: str) -> Catalog:
+def _from_text(name: str, lines: Sequence[tuple[int, str, str]], numbering: str) -> Catalog:
     numbers: list[int] = []
     paths: list[str] = []
     for line, number, path in lines:
         try:
-            numbers.append(_NUMBERINGS[numbering]((number or "").strip()))
-            paths.append(image_id_of(path or ""))
+            numbers.append(_NUMBERINGS[numbering](number.strip()))
+            paths.append(image_id_of(path))
         except ValueError as failure:
             raise CatalogError(f"{name}: line {line}: {failure}") from failure
     return _catalog(name, numbers, paths, either_base=numbering in _EITHER_BASE)
@@ -200,14 +228,19 @@ def _from_text(name: str, lines: Sequence[tuple[int, str | None, str | None]], n
 def _from_hdf5(path: Path) -> Catalog:
     try:
         with h5py.File(path, "r") as file:
-            if missing := [key for key in _HDF5_KEYS if key not in file]:
+            if missing := [key for key in _HDF5_KEYS if not isinstance(file.get(key), h5py.Dataset)]:
                 raise CatalogError(f"{path}: not a catalog of stimuli: no {listed(missing)}; found {listed(file, 9)}")
-            numbers, paths = (file[key][()] for key in _HDF5_KEYS)
-    except (OSError, RuntimeError, ValueError, TypeError) as failure:
-        raise CatalogError(f"{path}: damaged or not a psiz catalog: {failure}") from failure
-    numbers, paths = np.asarray(numbers), np.asarray(paths)
-    if numbers.dtype.kind not in "iu" or numbers.ndim != 1 or numbers.shape != paths.shape:
-        raise CatalogError(f"{path}: stimulus_id should be n integers and stimulus_filepath n paths")
+            number, paths = (file[key] for key in _HDF5_KEYS)
+            if number.dtype.kind not in "iu" or number.ndim != 1 or number.shape != paths.shape:
+                raise CatalogError(f"{path}: stimulus_id should be n integers and stimulus_filepath n paths")
+            if paths.dtype.kind not in "SO":
+                raise CatalogError(f"{path}: stimulus_filepath should be n paths; it holds {paths.dtype}")
+            if number.size > MOST_STIMULI:
+                raise CatalogError(f"{path}: claims {number.size:,} stimuli, more than any study has: a damaged file")
+            numbers, paths = number[()], paths[()]
+    except _DAMAGE as failure:
+        reason = listed(str(failure).splitlines()[:1]) or type(failure).__name__
+        raise CatalogError(f"{path}: damaged or not a psiz catalog: {reason}; get it again") from failure
     try:
         ids = [image_id_of(entry.decode() if isinstance(entry, bytes) else str(entry)) for entry in paths]
     except ValueError as failure:

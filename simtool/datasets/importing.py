@@ -115,7 +115,7 @@ def _observation_keys(file: Path) -> list[str]:
     try:
         with h5py.File(file, "r") as content:
             return list(content) if "stimulus_set" in content else []
-    except OSError:
+    except (OSError, RuntimeError, KeyError, ValueError):
         return []
 
 

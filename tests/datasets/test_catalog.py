@@ -59,6 +59,23 @@ def test_a_text_catalog_may_number_and_separate_as_it_likes(
     assert catalog.image_id.tolist() == ["a.jpg", "b.jpg"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"local_id|filepath\r0000001|/s/a.jpg\r0000002|/s/b.jpg\r",
+        "local_id\tfilepath\n0000001\t/s/a.jpg\n0000002\t/s/b.jpg\n".encode("utf-16"),
+        b"sep=;\nLocal_ID;FilePath\n1;/s/a.jpg\n2;/s/b.jpg\n",
+        b'\n\n"local_id" , filepath\n1,"/s/a.jpg"\n\n2,/s/b.jpg\n,,\n',
+    ],
+)
+def test_every_spelling_of_a_text_catalog_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "stimuli.txt").write_bytes(content)
+    assert is_catalog(tmp_path / "stimuli.txt")
+    catalog = read_catalog(tmp_path / "stimuli.txt")
+    assert catalog.number.tolist() == [1, 2]
+    assert catalog.image_id.tolist() == ["a.jpg", "b.jpg"]
+
+
 def test_rows_are_found_by_number_and_unknown_numbers_are_minus_1() -> None:
     catalog = parse_catalog(b"id_1based,filepath\n5,e.jpg\n2,b.jpg\n", "catalog.csv")
     assert catalog.rows_of(np.array([[2, 5], [1, 6], [3, -7]])).tolist() == [[0, 1], [-1, -1], [-1, -1]]
@@ -70,7 +87,12 @@ def test_rows_are_found_by_number_and_unknown_numbers_are_minus_1() -> None:
         (b"query,reference_1\nx,y\n", "not a catalog of stimuli: none of the columns id_1based"),
         (b"id_1based,name\n1,y\n", "none of the columns filepath"),
         (b"id_1based,filepath\n", "lists no stimuli"),
-        (b"id_1based,filepath\n1,a.jpg\nx,b.jpg\n", "line 3: invalid literal"),
+        (b"id_1based,filepath\n1,a.jpg\nx,b.jpg\n", "line 3: 'x' is no number of a stimulus"),
+        (b"id_1based,filepath\n1_0,a.jpg\n", "line 2: '1_0' is no number of a stimulus"),
+        (b"id_1based,filepath\n" + b"9" * 5000 + b",a.jpg\n", "is no number of a stimulus"),
+        (b"local_id|filepath\n-1|a.jpg\n", "line 2: '-1' is no number of a stimulus in base 36"),
+        (b"id_1based,filepath,filepath\n1,a,b\n", "the header names id_1based or filepath twice"),
+        (b'id_1based,filepath\n1,"a\nb.jpg"\n\n,,\nx,c.jpg\n', "line 6: 'x' is no number"),
         (b"id_1based,filepath\n1\n", "line 2: '' does not name a file"),
         (b"id_1based,filepath\n1,a.jpg\n1,b.jpg\n", "1 stimuli repeat the number of another: 1"),
         (b"id_1based,filepath\n1,a.jpg\n2,a.jpg\n", "1 stimuli repeat the path of another: a.jpg"),
@@ -95,13 +117,19 @@ def test_a_malformed_text_catalog_is_refused_with_its_line(text: bytes, complain
         ({"stimulus_id": [1.5], "stimulus_filepath": np.array([b"a"])}, "n integers"),
         ({"stimulus_id": [1], "stimulus_filepath": np.array([b"\xff"])}, "stimulus_filepath: 'utf-8'"),
         ({"stimulus_id": 1, "stimulus_filepath": b"a"}, "n integers"),
+        ({"stimulus_id": [1], "stimulus_filepath": [2.5]}, "stimulus_filepath should be n paths; it holds float64"),
+        ({"stimulus_id/deep": [1], "stimulus_filepath": [b"a"]}, "no stimulus_id; found stimulus_filepath"),
+        ({"stimulus_id": h5py.SoftLink("/nowhere"), "stimulus_filepath": [b"a"]}, "no stimulus_id"),
     ],
 )
 def test_a_malformed_hdf5_catalog_is_refused(tmp_path: Path, datasets: dict[str, object], complaint: str) -> None:
     path = tmp_path / "catalog.hdf5"
     with h5py.File(path, "w") as file:
         for name, content in datasets.items():
-            file.create_dataset(name, data=content)
+            if isinstance(content, h5py.SoftLink):
+                file[name] = content
+            else:
+                file.create_dataset(name, data=content)
     with pytest.raises(CatalogError, match=complaint):
         read_catalog(path)
 

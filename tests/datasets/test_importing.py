@@ -104,5 +104,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_format_that_was_forced_is_held_to(tmp_path: Path) -> None:
     with pytest.raises(JudgmentsError, match="not HDF5"):
         import_judgments(write_csv(tmp_path / "t.csv", STUDY), Format.PSIZ_06, write_stimuli(tmp_path / "stimuli.txt"))
-    with pytest.raises(JudgmentsError, match=r"this is psiz's observations \(HDF5\), not a CSV"):
+    with pytest.raises(JudgmentsError, match=r"this is a file of psiz's observations \(HDF5\), not a CSV"):
         import_judgments(write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True), Format.CSV)

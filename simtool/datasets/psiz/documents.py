@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from simtool.datasets.catalog import Catalog, parse_catalog
 from simtool.datasets.judgments import JudgmentsError
+from simtool.errors import listed
 
 __all__ = ["Documents", "find_documents"]
 
@@ -17,7 +21,11 @@ __all__ = ["Documents", "find_documents"]
 MOST_BYTES = 1 << 28
 
 _STIMULI = "stimuli.txt"
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+#: What zipfile raises for damaged files, and for those that it cannot unpack.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError),
+    *(KeyError, IndexError, ValueError, OSError, struct.error, OverflowError, MemoryError),
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,15 @@ class Documents:
                     _refuse_large(f"{self.source}: {name}", archive.getinfo(name).file_size)
                     yield f"{self.source}: {name}", archive.read(name)
         except _DAMAGE as failure:
-            raise JudgmentsError(f"{self.source}: a damaged zip ({failure}): get it again") from failure
+            raise _damaged(self.source, failure) from failure
+
+
+def _damaged(source: Path, failure: Exception) -> JudgmentsError:
+    """Why a zip cannot be unpacked."""
+    reason = next(iter(str(failure).splitlines()), type(failure).__name__)
+    if "encrypted" in reason or "password" in reason:
+        return JudgmentsError(f"{source}: its documents are encrypted: unpack it, and import the folder")
+    return JudgmentsError(f"{source}: a damaged zip ({reason}): get it again")
 
 
 def _refuse_large(name: str, size: int) -> None:
@@ -97,15 +113,20 @@ def find_documents(source: Path) -> Documents | None:
     """
     if source.is_dir():
         found = [
-            file.relative_to(source).as_posix() for depth in ("*.json", "*_seqs/*.json") for file in source.glob(depth)
+            file.relative_to(source).as_posix()
+            for depth in ("*.json", "*_seqs/*.json")
+            for file in source.glob(depth)
+            if file.is_file()
         ]
         return _documents(source, source, found, [_STIMULI, f"../{_STIMULI}"])
     if zipfile.is_zipfile(source):
         try:
             with zipfile.ZipFile(source) as archive:
-                members = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+                members = [name for name in archive.namelist() if name and not name.startswith("__MACOSX/")]
         except _DAMAGE as failure:
-            raise JudgmentsError(f"{source}: a damaged zip ({failure}): get it again") from failure
+            raise _damaged(source, failure) from failure
+        if repeated := [name for name, count in Counter(members).items() if count > 1]:
+            raise JudgmentsError(f"{source}: the zip holds {listed(repeated)} twice: keep one of them")
         stimuli = sorted((name for name in members if PurePosixPath(name).name == _STIMULI), key=len)
         return _documents(source, None, [name for name in members if name.endswith(".json")], stimuli)
     return _documents(source, source.parent, [source.name], [_STIMULI, f"../{_STIMULI}"])

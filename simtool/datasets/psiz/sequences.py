@@ -150,7 +150,8 @@ class _Reader:
         if query is None:
             raise _MalformedError("no content:query")
         references = _in_order(shown, int(counts[1]), f"{kind} needs references")
-        choices = _in_order(chosen, int(counts[2]), f"{kind} needs selections")
+        # Where nothing at all was chosen, time ran out: a trial without an answer.
+        choices = _in_order(chosen, int(counts[2]), f"{kind} needs selections") if chosen else []
         if not set(choices) <= set(references):
             raise _MalformedError("a selection is not among the references")
         positions = [references.index(choice) for choice in choices]
@@ -212,14 +213,24 @@ def _list(owner: Any, key: str) -> list[Any]:
 def _text(owner: Any, key: str) -> str:
     value = owner.get(key) if isinstance(owner, dict) else None
     if not isinstance(value, str):
-        raise _MalformedError(f"no text {key!r} in {str(owner)[:60]}")
+        found = f"an object with {listed(owner, 4) or 'no keys'}" if isinstance(owner, dict) else type(owner).__name__
+        raise _MalformedError(f"no text {key!r} in {found}")
     return value
 
 
 def _label(owner: Any, key: str) -> str | None:
-    """An id as text, None where there is none."""
+    """An id as text, None where there is none.
+
+    Raises:
+        _MalformedError: it holds half of a surrogate pair, which no table can.
+    """
     value = owner.get(key) if isinstance(owner, dict) else None
-    return None if value is None or isinstance(value, dict | list) else str(value)
+    if value is None or value == "" or isinstance(value, dict | list) or value != value:
+        return None
+    text = str(value)
+    if re.search(r"[\ud800-\udfff]", text):
+        raise _MalformedError(f"{key} holds half a character: {text[:40]!r}")
+    return text
 
 
 def _number(owner: Any, key: str) -> float:

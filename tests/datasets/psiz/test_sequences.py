@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -178,6 +179,9 @@ def _interactions(drop: str = "", **changed: str) -> list[dict[str, str]]:
             _spoiled(interactions=_interactions(query="PZ001ZZZZZZZ")),
             r"timestep 1 shows a stimulus that catalog\.csv does",
         ),
+        (sequence([timestep(STUDY[0])], participant="\ud800x"), "anonymous_id holds half a character"),
+        (sequence([{"sort": {"deep": []}}]), "timestep 0: no text 'kind' in an object with sort"),
+        (b'{"data": [{"sequence": [{"kind": ' + b"[" * 900 + b"]" * 900 + b"}]}]}", "no text 'kind' in an object with"),
         (sequence([timestep(catch())]), "1 catch trials and no other"),
     ],
 )
@@ -189,6 +193,19 @@ def test_a_malformed_document_is_refused_with_its_timestep(
         read(path)
     assert str(failure.value).startswith(f"{path}: ")
     assert "\n" not in str(failure.value)
+
+
+def test_a_timestep_in_which_nothing_was_chosen_is_a_trial_without_an_answer(tmp_path: Path) -> None:
+    silent = [entry for entry in timestep(STUDY[1])["interactions"] if not entry["kind"].startswith("behavior:rank")]
+    steps = [timestep(STUDY[0]), timestep(STUDY[1], interactions=silent), timestep(STUDY[1])]
+    judgments = read(single(tmp_path, sequence(steps)))
+    assert judgments.unanswered == 1
+    assert judgments.trials.trial_id.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(("participant", "name"), [(7, "7"), (None, None), ("", None), (math.nan, None), ([], None)])
+def test_a_participant_is_text_or_nobody(tmp_path: Path, participant: Any, name: str | None) -> None:
+    assert read(single(tmp_path, sequence([timestep(STUDY[0])], participant))).trials.participant.tolist() == [name]
 
 
 def test_a_sequence_that_stands_in_two_documents_is_refused(tmp_path: Path) -> None:
@@ -207,6 +224,57 @@ def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
     assert documents is not None
     with pytest.raises(JudgmentsError, match="a damaged zip"):
         list(documents.read([*documents.names, "stimuli.txt"]))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_is_refused_wherever_a_byte_of_it_is_changed_and_matters(tmp_path: Path, compression: int) -> None:
+    path = tmp_path / "study.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("seq_a.json", sequence([timestep(judgment) for judgment in STUDY]))
+    whole, content = plain(read(path).trials), path.read_bytes()
+    for place in range(0, len(content), 3):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        assert _read_if_whole(path) in (None, whole)
+
+
+def _read_if_whole(path: Path) -> list[dict[str, Any]] | None:
+    try:
+        documents = find_documents(path)
+        return plain(read_sequences(documents, CATALOG).trials) if documents else None
+    except JudgmentsError:
+        return None
+
+
+def test_a_member_without_a_name_is_left_alone(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        archive.writestr("?nameless", "nothing")
+        archive.writestr("seq_a.json", sequence([timestep(STUDY[0])]))
+    # Python ends a name at a null character.
+    (tmp_path / "study.zip").write_bytes((tmp_path / "study.zip").read_bytes().replace(b"?name", b"\0name"))
+    assert len(read(tmp_path / "study.zip").trials) == 1
+
+
+def test_a_zip_with_a_document_twice_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        for name in "ab":
+            archive.writestr(f"seq_{name}.json", sequence([timestep(STUDY[0])]))
+    (tmp_path / "study.zip").write_bytes((tmp_path / "study.zip").read_bytes().replace(b"seq_b", b"seq_a"))
+    with pytest.raises(JudgmentsError, match=r"the zip holds seq_a\.json twice"):
+        read(tmp_path / "study.zip")
+
+
+def test_an_encrypted_zip_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "study.zip"
+    path.write_bytes(zipped(write_sequences(tmp_path / "study", STUDY)))
+    content = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.find(mark)
+        while place >= 0:
+            content[place + flags] |= 1
+            place = content.find(mark, place + 4)
+    path.write_bytes(content)
+    with pytest.raises(JudgmentsError, match="its documents are encrypted: unpack it"):
+        read(path)
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
