@@ -102,8 +102,8 @@ def block_caption(block: Block) -> str | None:
     repeats = f"{found.repeated:,} of {counted(found.distinct, 'comparisons')}"
     judgments = counted(found.judgments, "judgments")
     if found.upper is None or found.lower is None or found.agreement is None:
-        text = f"No upper bound: it takes {ENOUGH:,} judgments of comparisons that were judged more than once"
-        return f"{text}; here {repeats} were, with {judgments}."
+        more = f"{repeats} were judged more than once ({judgments})"
+        return f"No upper bound: {more}, and it takes {ENOUGH:,} such judgments."
     return (
         f"Upper bound {accuracy(found.upper, 3)}: how often people chose as the majority did, over the {repeats} that "
         f"were judged more than once ({judgments}); as the majority of the others {accuracy(found.lower, 3)}, as one "

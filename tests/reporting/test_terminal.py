@@ -103,7 +103,7 @@ def test_the_caption_says_what_was_resampled_and_what_the_bound_rests_on(report:
     text = " ".join(" ".join(_lines(report, 80)).split())
     assert "95 % intervals from 100 replicates (seed 0) that resample 8 participants and 14 images together." in text
     assert "that were judged more than once" in text
-    assert "No upper bound: it takes 1,000 judgments" in text
+    assert "it takes 1,000 such judgments" in text
     assert "human observers" in text
 
 
