@@ -50,7 +50,8 @@ def score(
 
     A model predicts that people select the reference nearest to the query. Ties have half credit.
     mse/segments and cosine/segments average the distance within each segment of a vector: pixels
-    (the study's cosine of pixels), or the scales of a flow. Comparisons are those of float64.
+    (the study's cosine of pixels), or the scales of a flow. Comparisons come out as
+    exact arithmetic decides them.
 
     \b
     Example:

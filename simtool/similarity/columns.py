@@ -43,6 +43,10 @@ class Columns(Protocol):
         """The columns ``start`` to ``stop`` of all vectors, (n, stop - start), C-contiguous."""
         ...
 
+    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """Some vectors whole, (rows, D), in double precision."""
+        ...
+
 
 class HeldColumns:
     """Vectors that are held in memory.
@@ -61,6 +65,13 @@ class HeldColumns:
         """See :class:`Columns`."""
         block = self._vectors[:, start:stop]
         return np.ascontiguousarray(block if self._rows is None else block[self._rows], self.dtype)
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """See :class:`Columns`."""
+        vectors: NDArray[np.float64] = self._vectors[rows if self._rows is None else self._rows[rows]].astype(
+            np.float64
+        )
+        return vectors
 
 
 class SpooledColumns:
@@ -97,6 +108,17 @@ class SpooledColumns:
             low, high = max(start, piece), min(stop, piece + stored.shape[1])
             block[:, low - start : high - start] = stored[:, low - piece : high - piece]
         return block
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """See :class:`Columns`."""
+        vectors = np.empty((len(rows), self.dimension))
+        for start in range(0, self.dimension, self._width):
+            piece = np.empty(min(self._width, self.dimension - start), self.dtype)
+            for place, row in enumerate(rows):
+                self._file.seek(self._offset(start, int(row), piece.size))
+                self._file.readinto(piece.data.cast("B"))
+                vectors[place, start : start + piece.size] = piece
+        return vectors
 
     def _stored(self, start: int) -> NDArray[Any]:
         """The block of columns that begins at ``start``, as it lies in the file."""

@@ -1,6 +1,7 @@
 """The distances that a user can name, as data: which sums over coordinates each needs, and what it makes of them.
 
-Everything is computed in float64, to a few units in the last digits: what cancels is computed anew in another way.
+Everything is computed in float64, with a bound of its error: what may be decided wrongly within it is decided by exact
+arithmetic (:mod:`simtool.similarity.settling`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, listed
-from simtool.similarity.kernels import angles_of
 from simtool.similarity.pairs import Pairs
 
-__all__ = ["DISTANCES", "Distance", "Measured", "SimilarityError", "Sums", "Term", "distance_named"]
+__all__ = [
+    "DISTANCES",
+    "Direction",
+    "Distance",
+    "Measured",
+    "SimilarityError",
+    "Sums",
+    "Term",
+    "distance_named",
+]
 
 
 class SimilarityError(SimtoolError):
@@ -45,6 +54,10 @@ class Sums:
         norm: (n,) |x|.
         mean: (n,) the mean of the coordinates of x.
         deviation: (n,) |x - mean|; exactly 0 for a constant vector.
+        growth: (n,) the relative error of the deviation is at most this many times that of a sum.
+        tolerance: the largest relative error of a sum of positive terms.
+        exact: the terms whose sums are exact.
+        segment_scale: what the squares within segments were multiplied by.
     """
 
     pairs: Pairs
@@ -54,19 +67,44 @@ class Sums:
     norm: NDArray[np.float64]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
+    growth: NDArray[np.float64]
+    tolerance: float
+    exact: frozenset[Term]
+    segment_scale: float
+
+    def error_of(self, term: Term) -> float:
+        """The largest relative error of a sum."""
+        return 0.0 if term in self.exact else self.tolerance
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Distances of pairs.
+    """Distances of pairs, and how far each may be from that of exact arithmetic.
 
     Attributes:
         value: (P,).
-        size: (P,) of what was summed, to which the tolerance of a tie is relative.
+        size: (P,) the error of a value is at most ``tolerance`` times this; infinite where nothing is known.
+        tolerance: a share; 0 where the order of the values, and which are equal, is exact.
     """
 
     value: NDArray[np.float64]
     size: NDArray[np.float64]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What of each vector an angle is between: (x - origin) / length.
+
+    Attributes:
+        origin: (n,) subtracted from every coordinate.
+        length: (n,) of the vector then.
+        growth: (n,) the relative error of the length is at most this many times that of a sum.
+    """
+
+    origin: NDArray[np.float64]
+    length: NDArray[np.float64]
+    growth: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -77,18 +115,13 @@ class Distance:
         name: as in ``--distance``.
         meaning: a few words for the help.
         term: the sum that it needs.
-        measure: from the sums to the distances, (P,); NaN where digits cancel, to be computed from directions.
-        direction: for angles: the origin and the length of each vector, (n,) both, so that (x - origin) / length is
-            the direction that is compared; a length of 0 means that there is none.
-        size: what the tolerance of a tie is relative to, (P,), where it is not the distance itself.
+        measure: from the sums to the distances, or to what an angle is between, since its digits may cancel.
     """
 
     name: str
     meaning: str
     term: Term
-    measure: Callable[[Sums], NDArray[np.float64]]
-    direction: Callable[[Sums], tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None
-    size: Callable[[Sums], NDArray[np.float64]] | None = None
+    measure: Callable[[Sums], Measured | Direction]
 
     @property
     def by_segment(self) -> bool:
@@ -96,61 +129,55 @@ class Distance:
         return self.term in (Term.SEGMENT_SQUARES, Term.SEGMENT_ANGLES)
 
 
-def _mse(sums: Sums) -> NDArray[np.float64]:
-    return sums.terms[Term.SQUARES] / sums.dimension
+def _mse(sums: Sums) -> Measured:
+    return _positive(sums, Term.SQUARES, sums.terms[Term.SQUARES] / sums.dimension)
 
 
-def _cosine(sums: Sums) -> NDArray[np.float64]:
-    return angles_of(sums.terms[Term.SQUARES], sums.pairs, sums.norm, np.zeros_like(sums.norm))
+def _segment_mse(sums: Sums) -> Measured:
+    value = sums.terms[Term.SEGMENT_SQUARES] / (sums.segments * sums.segment_scale)
+    return _positive(sums, Term.SEGMENT_SQUARES, value)
 
 
-def _segment_mse(sums: Sums) -> NDArray[np.float64]:
-    return sums.terms[Term.SEGMENT_SQUARES] / sums.segments
+def _segment_cosine(sums: Sums) -> Measured:
+    # Every direction is good to the tolerance, so an angle's error grows with the distance of the two directions.
+    value = sums.terms[Term.SEGMENT_ANGLES] / sums.segments
+    return Measured(value, value + np.sqrt(2 * value) + sums.tolerance, sums.tolerance)
 
 
-def _segment_cosine(sums: Sums) -> NDArray[np.float64]:
-    return sums.terms[Term.SEGMENT_ANGLES] / sums.segments
+def _euclidean(sums: Sums) -> Measured:
+    return _positive(sums, Term.SQUARES, np.sqrt(sums.terms[Term.SQUARES]))
 
 
-def _euclidean(sums: Sums) -> NDArray[np.float64]:
-    root: NDArray[np.float64] = np.sqrt(sums.terms[Term.SQUARES])
-    return root
+def _manhattan(sums: Sums) -> Measured:
+    return _positive(sums, Term.ABSOLUTES, sums.terms[Term.ABSOLUTES])
 
 
-def _manhattan(sums: Sums) -> NDArray[np.float64]:
-    return sums.terms[Term.ABSOLUTES]
+def _dot(sums: Sums) -> Measured:
+    size = sums.norm[sums.pairs.first] * sums.norm[sums.pairs.second]
+    return Measured(-sums.terms[Term.PRODUCTS], size, sums.error_of(Term.PRODUCTS))
 
 
-def _dot(sums: Sums) -> NDArray[np.float64]:
-    return -sums.terms[Term.PRODUCTS]
+def _positive(sums: Sums, term: Term, value: NDArray[np.float64]) -> Measured:
+    return Measured(value, value, sums.error_of(term))
 
 
-def _correlation(sums: Sums) -> NDArray[np.float64]:
-    # The cosine of x - mean(x) and y - mean(y); the means are at right angles to both.
-    return angles_of(sums.terms[Term.SQUARES], sums.pairs, sums.deviation, sums.mean * np.sqrt(sums.dimension))
+def _whole(sums: Sums) -> Direction:
+    return Direction(np.zeros_like(sums.norm), sums.norm, np.ones_like(sums.norm))
 
 
-def _product_of_norms(sums: Sums) -> NDArray[np.float64]:
-    return sums.norm[sums.pairs.first] * sums.norm[sums.pairs.second]
-
-
-def _whole(sums: Sums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.zeros_like(sums.norm), sums.norm
-
-
-def _around_mean(sums: Sums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return sums.mean, sums.deviation
+def _around_mean(sums: Sums) -> Direction:
+    return Direction(sums.mean, sums.deviation, sums.growth)
 
 
 _ALL = (
     Distance("mse", "mean squared difference", Term.SQUARES, _mse),
-    Distance("cosine", "1 - cosine similarity", Term.SQUARES, _cosine, _whole),
+    Distance("cosine", "1 - cosine similarity", Term.SQUARES, _whole),
     Distance("mse/segments", "mse within each segment, averaged", Term.SEGMENT_SQUARES, _segment_mse),
     Distance("cosine/segments", "cosine within each segment, averaged", Term.SEGMENT_ANGLES, _segment_cosine),
     Distance("euclidean", "root of the summed squared difference", Term.SQUARES, _euclidean),
     Distance("manhattan", "sum of absolute differences", Term.ABSOLUTES, _manhattan),
-    Distance("dot", "minus the inner product", Term.PRODUCTS, _dot, size=_product_of_norms),
-    Distance("correlation", "1 - Pearson correlation", Term.SQUARES, _correlation, _around_mean),
+    Distance("dot", "minus the inner product", Term.PRODUCTS, _dot),
+    Distance("correlation", "1 - Pearson correlation", Term.SQUARES, _around_mean),
 )
 
 #: Every distance by its name.

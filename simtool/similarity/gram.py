@@ -69,11 +69,17 @@ def _length(extent: slice) -> int:
 
 
 def add_gram_squares(
-    block: NDArray[Any], pairs: Pairs, tiles: Sequence[GramTile], out: NDArray[np.float64], norms: NDArray[np.float64]
+    block: NDArray[Any],
+    pairs: Pairs,
+    tiles: Sequence[GramTile],
+    out: NDArray[np.float64],
+    norms: NDArray[np.float64],
+    unit: float = 0.0,
 ) -> None:
     """Add the squared differences of all pairs over a block of columns.
 
     The columns are centered first, since |x - y|² = |x|² + |y|² - 2 x·y loses the digits that a common mean takes.
+    Whole multiples of a unit remain so, and their sums exact.
 
     Args:
         block: (n, w) some columns of every vector.
@@ -81,8 +87,10 @@ def add_gram_squares(
         tiles: of ``pairs``.
         out: (P,) the squared differences so far.
         norms: (n,) the squared norms of the centered vectors so far.
+        unit: what all values are whole multiples of; 0 where there is no such number.
     """
-    centered = block - block.mean(axis=0, dtype=np.float64)
+    center = block.mean(axis=0, dtype=np.float64)
+    centered = block - (np.rint(center / unit) * unit if unit else center)
     squares = np.einsum("ij,ij->i", centered, centered)
     norms += squares
     for tile in tiles:

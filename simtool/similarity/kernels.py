@@ -6,6 +6,7 @@ float32 numbers are exact in float64 (but for extreme ratios), so nothing is los
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -16,13 +17,26 @@ from simtool.similarity.compiled import compiled, compiled_sum
 from simtool.similarity.pairs import Pairs
 from simtool.similarity.threads import in_threads
 
-__all__ = ["Kernel", "absolutes", "add_over_pairs", "add_over_rows", "products", "squares"]
+__all__ = [
+    "SHORT",
+    "Kernel",
+    "absolutes",
+    "add_over_pairs",
+    "add_over_rows",
+    "angles_of",
+    "finest_unit",
+    "products",
+    "squares",
+    "whole_cosines",
+]
 
 Block: TypeAlias = NDArray[Any]
 Kernel: TypeAlias = Callable[[Block, NDArray[np.int32], NDArray[np.int32], int, int, NDArray[np.float64]], None]
 
 #: A difference of two terms is good where their sum is less than this many times as large.
 _CONDITION = 20.0
+#: Vectors that are shorter than this have no angles in double precision: squares of their small values vanish.
+SHORT = 2.0**-200
 #: Fewer pairs than this are not worth a thread of their own.
 _LEAST = 256
 
@@ -155,28 +169,38 @@ def _moments(block: Block, origin: NDArray[np.float64], start: int, stop: int, o
 
 
 def angles_of(
-    squares: NDArray[np.float64], pairs: Pairs, length: NDArray[np.float64], shift: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    squares: NDArray[np.float64],
+    pairs: Pairs,
+    length: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    growth: NDArray[np.float64],
+    tolerance: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """1 - cos of the angle between two vectors, from their squared distance and what of it is not angle, in threads.
 
     For u of length a and v of length b, |u - v|² = (a - b)² + 2 a b (1 - cos).
 
     Args:
-        squares: (P,) squared distances of the pairs.
+        squares: (P,) squared distances of the pairs, good to ``tolerance`` of their size.
         pairs: of n vectors.
-        length: (n,) of each vector.
-        shift: (n,) what else separates the vectors, at right angles to u and v.
+        length: (n,) of each vector, good to ``growth`` times ``tolerance`` of its size.
+        shift: (n,) what else separates the vectors, at right angles to u and v; good to as much as the length.
+        growth: (n,).
+        tolerance: a share.
 
     Returns:
-        (P,) NaN where the difference keeps too few digits.
+        The angles, (P,), NaN where the difference keeps too few digits; and (P,) what the error of each is at most
+        ``tolerance`` times, infinite where a vector is too short.
     """
-    angles = np.empty(len(pairs))
+    angles, sizes = np.empty(len(pairs)), np.empty(len(pairs))
     in_threads(
-        lambda start, stop: _angles(squares, pairs.first, pairs.second, length, shift, start, stop, angles),
+        lambda start, stop: _angles(
+            squares, pairs.first, pairs.second, length, shift, growth, tolerance, start, stop, angles, sizes
+        ),
         len(pairs),
         least=_LEAST,
     )
-    return angles
+    return angles, sizes
 
 
 @compiled
@@ -186,16 +210,113 @@ def _angles(
     second: NDArray[np.int32],
     length: NDArray[np.float64],
     shift: NDArray[np.float64],
+    growth: NDArray[np.float64],
+    tolerance: float,
     start: int,
     stop: int,
     angles: NDArray[np.float64],
+    sizes: NDArray[np.float64],
 ) -> None:
     for pair in range(start, stop):
-        if squares[pair] == 0:  # equal vectors, which tables of labels are full of
-            angles[pair] = 0
-            continue
         x, y = first[pair], second[pair]
-        removed = (length[x] - length[y]) ** 2 + (shift[x] - shift[y]) ** 2
+        if min(length[x], length[y]) < SHORT:
+            angles[pair], sizes[pair] = 0, np.inf
+            continue
+        if squares[pair] == 0:  # equal vectors, which tables of labels are full of
+            angles[pair] = sizes[pair] = 0
+            continue
+        apart, aside, twice = abs(length[x] - length[y]), abs(shift[x] - shift[y]), 2 * length[x] * length[y]
+        removed = apart**2 + aside**2
         rest = squares[pair] - removed
         canceled = squares[pair] + removed >= _CONDITION * rest
-        angles[pair] = np.nan if canceled else rest / (2 * length[x] * length[y])
+        angles[pair] = np.nan if canceled else rest / twice
+        unsure = growth[x] * length[x] + growth[y] * length[y]
+        error = squares[pair] + 2 * (apart + aside) * unsure + tolerance * unsure**2
+        sizes[pair] = (error + rest * (growth[x] + growth[y])) / twice
+
+
+def whole_cosines(
+    squares: NDArray[np.float64], pairs: Pairs, norms: NDArray[np.float64], unit: float
+) -> NDArray[np.float64]:
+    """1 - cosine of vectors of whole numbers: equal where and only where the cosines are equal, in threads.
+
+    The square of a cosine is p² / (|x|² |y|²). Below 2^24 its parts are exact, and two that differ do so by 2^-48.
+
+    Args:
+        squares: (P,) exact squared distances of the pairs.
+        pairs: of n vectors.
+        norms: (n,) exact squared lengths in squared units; a product of two is below 2^24.
+        unit: what all coordinates are whole multiples of.
+    """
+    cosines = np.empty(len(pairs))
+    in_threads(
+        lambda start, stop: _whole_cosines(
+            squares, pairs.first, pairs.second, norms, 1 / unit**2, start, stop, cosines
+        ),
+        len(pairs),
+        least=_LEAST,
+    )
+    return cosines
+
+
+@compiled
+def _whole_cosines(
+    squares: NDArray[np.float64],
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    norms: NDArray[np.float64],
+    scale: float,
+    start: int,
+    stop: int,
+    cosines: NDArray[np.float64],
+) -> None:
+    for pair in range(start, stop):
+        x, y = norms[first[pair]], norms[second[pair]]
+        product = (x + y - squares[pair] * scale) / 2
+        cosine = np.sqrt(product * product / (x * y))
+        cosines[pair] = 1 - cosine if product > 0 else 1 + cosine
+
+
+@compiled
+def finest_unit(block: Block, unit: float) -> float:
+    """The largest power of two that ``unit`` and all values of a block are whole multiples of, fewer than 2^24.
+
+    Args:
+        block: (n, w).
+        unit: of the blocks before; infinite where there are none.
+
+    Returns:
+        0 where a value is 2^24 units or more, so that sums of squares would not be exact.
+    """
+    most = 0.0
+    for row in range(block.shape[0]):
+        if _misfits(block[row], unit) == 0:
+            continue
+        for column in range(block.shape[1]):
+            value = abs(np.float64(block[row, column]))
+            if value == 0:
+                continue
+            most = max(most, value)
+            if value < unit or value / unit != np.floor(value / unit):
+                unit = min(unit, _lowest_bit(value))
+            if most >= 2.0**24 * unit:
+                return 0.0
+    return unit
+
+
+@compiled_sum
+def _misfits(x: Block, unit: float) -> int:
+    count = 0
+    for column in range(x.size):
+        value = abs(np.float64(x[column]))
+        parts = value / unit
+        count += (value != 0) & ((value < unit) | (parts >= 2.0**24) | (parts != np.floor(parts)))
+    return count
+
+
+@compiled
+def _lowest_bit(value: float) -> float:
+    """The largest power of two that a positive number is a whole multiple of."""
+    mantissa, exponent = math.frexp(value)
+    whole = np.int64(math.ldexp(mantissa, 53))
+    return math.ldexp(np.float64(whole & -whole), exponent - 53)

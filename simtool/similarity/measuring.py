@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,18 +12,24 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.similarity import kernels
 from simtool.similarity.columns import Columns, block_width
-from simtool.similarity.distances import Distance, Measured, SimilarityError, Sums, Term
+from simtool.similarity.distances import Direction, Distance, Measured, SimilarityError, Sums, Term
 from simtool.similarity.gram import add_gram_squares, gram_is_cheaper, gram_tiles
 from simtool.similarity.pairs import Pairs
 from simtool.similarity.spans import Span, spans
 from simtool.tables.embeddings import Segment
 
-__all__ = ["measure"]
+__all__ = ["Names", "measure"]
 
-#: Squared distances of directions below this are rounding (a few 1e-16, squared): the directions are the same.
-_SAME_DIRECTION = 1e-30
+Names = Sequence[str] | NDArray[np.object_]
+
 #: Squared distances from a matrix product below this part of the squared norms are summed directly instead.
 _CANCELED = 0.05
+#: Largest values within these bounds leave room for squares and for what is small beside them; others are scaled.
+_LARGEST, _SMALLEST = 2.0**100, 2.0**-100
+#: What double precision loses below its smallest numbers is less than a tolerance of this.
+_FLOOR = 2.0**-450
+#: Weights of segments beyond this are rounded.
+_WEIGHTS = 1 << 20
 
 
 def measure(
@@ -30,7 +37,7 @@ def measure(
     pairs: Pairs,
     distances: Sequence[Distance],
     segments: Sequence[Segment] = (),
-    names: Sequence[str] | NDArray[np.object_] | None = None,
+    names: Names | None = None,
     gram: bool | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Measured]:
@@ -49,30 +56,48 @@ def measure(
         One result for each distance, in order.
 
     Raises:
-        SimilarityError: a distance by segment without segments; a vector without a direction.
+        SimilarityError: a distance by segment without segments; a vector without a direction, or with NaN or infinity.
     """
     if not segments and (needy := [distance.name for distance in distances if distance.by_segment]):
         raise SimilarityError(f"{listed(needy)} needs a table that names its segments, and this one names none")
     measurement = _Measurement(columns, pairs, {distance.term for distance in distances}, tuple(segments), gram)
     sums = measurement.sum(advance)
+    _check_finite(sums, names)
     for distance in distances:
-        _check_directions(distance, sums, names)
-    for distance in distances:
-        value = distance.measure(sums)
-        if distance.direction is not None and (doubtful := np.flatnonzero(np.isnan(value))).size:
-            value[doubtful] = measurement.angles(doubtful, *distance.direction(sums))
-        yield Measured(value, value if distance.size is None else distance.size(sums))
+        found = distance.measure(sums)
+        if isinstance(found, Direction):
+            _check_lengths(distance, found.length, columns, names)
+            found = measurement.angles(found, sums)
+        elif distance.term is Term.SEGMENT_ANGLES:
+            _check_lengths(distance, sums.norm, columns, names)
+        yield measurement.guarded(found)
 
 
-def _check_directions(distance: Distance, sums: Sums, names: Sequence[str] | NDArray[np.object_] | None) -> None:
+def _check_finite(sums: Sums, names: Names | None) -> None:
+    if (bad := np.flatnonzero(~np.isfinite(sums.norm))).size:
+        raise SimilarityError(f"NaN or infinity in {bad.size:,} vectors: {_called(bad, names)}")
+
+
+def _check_lengths(distance: Distance, length: NDArray[np.float64], columns: Columns, names: Names | None) -> None:
     """Refuse vectors that have no angle to any other."""
-    length = distance.direction(sums)[1] if distance.direction else sums.norm
-    if distance.direction is None and distance.term is not Term.SEGMENT_ANGLES:
-        return
-    if (bad := np.flatnonzero(length == 0)).size:
-        images = listed(bad if names is None else np.asarray(names)[bad])
+    short = np.flatnonzero(length < kernels.SHORT)
+    same = np.array([_is_constant(columns, int(row), distance.name != "correlation") for row in short], np.bool_)
+    if (bad := short[same]).size:
         what = "all values equal" if distance.name == "correlation" else "only zeros"
-        raise SimilarityError(f"no {distance.name} for {bad.size:,} images whose vectors hold {what}: {images}")
+        raise SimilarityError(
+            f"no {distance.name} for {bad.size:,} images whose vectors hold {what}: {_called(bad, names)}; "
+            "mse, euclidean, manhattan and dot take them"
+        )
+
+
+def _is_constant(columns: Columns, row: int, zero: bool) -> bool:
+    """Whether all values of a vector are equal (and zero)."""
+    vector = columns.take(np.array([row]))[0]
+    return bool((vector == (0 if zero else vector[0])).all())
+
+
+def _called(rows: NDArray[np.intp], names: Names | None) -> str:
+    return listed(rows if names is None else np.asarray(names)[rows])
 
 
 class _Measurement:
@@ -88,13 +113,35 @@ class _Measurement:
         self._empty = np.zeros(columns.count)
         self._tiles = gram_tiles(pairs) if Term.SQUARES in terms and Term.SEGMENT_SQUARES not in terms else []
         self._gram = bool(self._tiles) and (gram_is_cheaper(pairs, self._tiles) if gram is None else gram)
+        self._segment_scale = _common_multiple(self._segments)
+        self._tolerance = self._rounding()
+        self._unit, self._scale = math.inf, 1.0
+        if columns.dtype == np.float64:
+            self._scale = self._fitting_scale()
+
+    def _rounding(self) -> float:
+        """The largest relative error of a sum of positive terms, whatever the order in which a block is summed."""
+        width = block_width(self._columns.count, self._columns.dtype)
+        blocks = sum(1 for _ in spans(self._columns.dimension, width, self._segments))
+        additions = min(width, self._columns.dimension) + blocks + 8
+        # A matrix product is kept where the result is 1/20 of its terms or more.
+        return additions * 2.0**-51 * (16 if self._gram else 1)
+
+    def _fitting_scale(self) -> float:
+        """The power of two that brings the largest value into the middle of what double precision can hold."""
+        largest = max(float(np.abs(block).max(initial=0)) for _, block in self._blocks())
+        if not largest or not math.isfinite(largest) or _SMALLEST <= largest <= _LARGEST:
+            return 1.0
+        return math.ldexp(1.0, min(-math.frexp(largest)[1], 1023))
 
     def sum(self, advance: Callable[[int], object]) -> Sums:
         """Read the columns once."""
         count, dimension = self._columns.count, self._columns.dimension
-        origin = self._columns.read(0, 1)[:, 0].astype(np.float64)
+        origin = self._scaled(self._columns.read(0, 1))[:, 0].astype(np.float64)
         moments, norms = np.zeros((count, 3)), np.zeros(count)
         for span, block in self._blocks(self._segments):
+            if self._unit:
+                self._unit = kernels.finest_unit(block, self._unit)
             kernels.add_over_rows(block, origin, moments)
             self._add(span, block, norms)
             advance(span.stop - span.start)
@@ -102,30 +149,53 @@ class _Measurement:
             self._sum_canceled(norms)
         self._complete_angles()
         square, shifted, shifted_square = moments.T
+        norm = np.sqrt(square)
+        with np.errstate(all="ignore"):
+            deviation = np.sqrt(np.maximum(shifted_square - shifted**2 / dimension, 0))
+            growth = shifted_square / deviation**2 + norm / deviation
         return Sums(
             pairs=self._pairs,
             dimension=dimension,
             segments=sum(segment.count for segment in self._segments) or 1,
             terms=self._terms,
-            norm=np.sqrt(square),
+            norm=norm,
             mean=origin + shifted / dimension,
-            deviation=np.sqrt(np.maximum(shifted_square - shifted**2 / dimension, 0)),
+            deviation=deviation,
+            growth=growth,
+            tolerance=self._tolerance,
+            exact=self._exact(square),
+            segment_scale=self._segment_scale or 1.0,
         )
+
+    def _exact(self, squares: NDArray[np.float64]) -> frozenset[Term]:
+        """The terms whose sums are those of whole numbers that double precision holds."""
+        if not self._unit:
+            return frozenset()
+        length = math.sqrt(squares.max()) / self._unit
+        largest = 16 * (length * length + self._columns.dimension)
+        whole = {Term.SQUARES, Term.PRODUCTS, Term.ABSOLUTES} if largest < 2.0**52 else set()
+        if self._segment_scale and largest * self._segment_scale < 2.0**52:
+            whole.add(Term.SEGMENT_SQUARES)
+        return frozenset(whole)
 
     def _blocks(self, segments: Sequence[Segment] = ()) -> Iterator[tuple[Span, NDArray[Any]]]:
         width = block_width(self._columns.count, self._columns.dtype)
         for span in spans(self._columns.dimension, width, segments):
-            yield span, self._columns.read(span.start, span.stop)
+            yield span, self._scaled(self._columns.read(span.start, span.stop))
+
+    def _scaled(self, block: NDArray[Any]) -> NDArray[Any]:
+        return block if self._scale == 1 else block * self._scale
 
     def _add(self, span: Span, block: NDArray[Any], norms: NDArray[np.float64]) -> None:
         """Add what one block contributes to each term."""
         terms = self._terms
         if self._gram:
-            add_gram_squares(block, self._pairs, self._tiles, terms[Term.SQUARES], norms)
+            unit = self._unit if math.isfinite(self._unit) else 0.0
+            add_gram_squares(block, self._pairs, self._tiles, terms[Term.SQUARES], norms, unit)
         elif Term.SEGMENT_SQUARES in terms:
             squares = np.zeros(len(self._pairs))
             kernels.add_over_pairs(kernels.squares, block, self._pairs, squares)
-            terms[Term.SEGMENT_SQUARES] += squares / span.length
+            terms[Term.SEGMENT_SQUARES] += squares * ((self._segment_scale or 1.0) / span.length)
             if Term.SQUARES in terms:
                 terms[Term.SQUARES] += squares
         elif Term.SQUARES in terms:
@@ -135,7 +205,9 @@ class _Measurement:
         if Term.ABSOLUTES in terms:
             kernels.add_over_pairs(kernels.absolutes, block, self._pairs, terms[Term.ABSOLUTES])
         if Term.SEGMENT_ANGLES in terms:
-            directions = self._segment_directions(span, block)
+            # What the vectors are scaled by could make a small segment vanish; every segment has its own scale.
+            unscaled = block if self._scale == 1 else self._columns.read(span.start, span.stop)
+            directions = self._segment_directions(span, unscaled)
             kernels.add_over_pairs(kernels.squares, directions, self._pairs, terms[Term.SEGMENT_ANGLES])
 
     def _segment_directions(self, span: Span, block: NDArray[Any]) -> NDArray[np.float64]:
@@ -143,30 +215,39 @@ class _Measurement:
         values = block.astype(np.float64)
         if span.segment == (span.start, span.stop):
             pieces = values.reshape(len(block), -1, span.length)
+            if self._columns.dtype == np.float64:
+                pieces *= _scale_to_one(np.abs(pieces).max(axis=2))[:, :, None]
             norms = np.sqrt(np.einsum("nsl,nsl->ns", pieces, pieces))
         else:
-            pieces, norms = values[:, None, :], self._segment_norms(span)[:, None]
+            pieces = values[:, None, :]
+            scale, norms = (part[:, None] for part in self._segment_norms(span))
+            pieces *= scale[:, :, None]
         if span.stop == span.segment[1]:
             self._empty += (norms == 0).sum(axis=1)
         pieces /= np.where(norms == 0, 1, norms)[:, :, None]
         return values
 
-    def _segment_norms(self, span: Span) -> NDArray[np.float64]:
-        """The norms of a segment that is too long for one block."""
-        total = np.zeros(self._columns.count)
+    def _segment_norms(self, span: Span) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What to scale a segment that is too long for one block with, and its norms then."""
+        total, largest = np.zeros(self._columns.count), np.zeros(self._columns.count)
+        for piece in self._pieces(span):
+            np.maximum(largest, np.abs(piece).max(axis=1), out=largest)
+        scale = _scale_to_one(largest)
+        for piece in self._pieces(span):
+            piece *= scale[:, None]
+            total += np.einsum("ij,ij->i", piece, piece)
+        return scale, np.sqrt(total)
+
+    def _pieces(self, span: Span) -> Iterator[NDArray[np.float64]]:
         width = block_width(self._columns.count, self._columns.dtype)
         for start in range(*span.segment, width):
-            piece = self._columns.read(start, min(start + width, span.segment[1])).astype(np.float64)
-            total += np.einsum("ij,ij->i", piece, piece)
-        norms: NDArray[np.float64] = np.sqrt(total)
-        return norms
+            yield self._columns.read(start, min(start + width, span.segment[1])).astype(np.float64)
 
     def _complete_angles(self) -> None:
         """1 - cos = |u - v|² / 2 of unit vectors; a zero segment has similarity 0, hence distance 1, to any other."""
         if Term.SEGMENT_ANGLES not in self._terms:
             return
         angles = self._terms[Term.SEGMENT_ANGLES]
-        angles[angles < _SAME_DIRECTION * sum(segment.count for segment in self._segments)] = 0
         angles += self._empty[self._pairs.first] + self._empty[self._pairs.second]
         angles /= 2
 
@@ -177,19 +258,32 @@ class _Measurement:
         if (canceled := np.flatnonzero(squares <= _CANCELED * scale)).size:
             squares[canceled] = self._resummed(canceled, lambda block, _: block)
 
-    def angles(
-        self, positions: NDArray[np.intp], origin: NDArray[np.float64], length: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """1 - cos of some pairs, from the vectors' directions (x - origin) / length.
+    def angles(self, direction: Direction, sums: Sums) -> Measured:
+        """1 - cos of all pairs, computed from the vectors' directions where digits cancel."""
+        squares = sums.terms[Term.SQUARES]
+        if Term.SQUARES in sums.exact and not direction.origin.any():
+            norms = (sums.norm / self._unit) ** 2
+            if norms.max() < 2**12:
+                cosines = kernels.whole_cosines(squares, self._pairs, np.rint(norms), self._unit)
+                return Measured(cosines, cosines, 0.0)
+        shift = direction.origin * np.sqrt(sums.dimension)
+        value, size = kernels.angles_of(squares, self._pairs, direction.length, shift, direction.growth, sums.tolerance)
+        if (doubtful := np.flatnonzero(np.isnan(value))).size:
+            value[doubtful], size[doubtful] = self._directed(doubtful, direction, sums.tolerance)
+        return Measured(value, size, sums.tolerance)
 
-        Args:
-            positions: of the pairs.
-            origin: (n,) subtracted from every coordinate of a vector.
-            length: (n,) of the vectors then.
-        """
-        squares = self._resummed(positions, lambda block, rows: (block - origin[rows, None]) / length[rows, None])
-        squares[squares < _SAME_DIRECTION] = 0
-        return squares / 2
+    def _directed(
+        self, positions: NDArray[np.intp], direction: Direction, tolerance: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """1 - cos of some pairs from the vectors' directions, and what its error is ``tolerance`` times."""
+        some = self._pairs.take(positions)
+        with np.errstate(all="ignore"):
+            squares = self._resummed(
+                positions,
+                lambda block, rows: (block - direction.origin[rows, None]) / direction.length[rows, None],
+            )
+            growth = direction.growth[some.first] + direction.growth[some.second]
+            return squares / 2, squares / 2 + np.sqrt(squares) * growth + tolerance * growth**2
 
     def _resummed(
         self, positions: NDArray[np.intp], transform: Callable[[NDArray[Any], NDArray[np.intp]], NDArray[Any]]
@@ -202,3 +296,26 @@ class _Measurement:
         for _, block in self._blocks():
             kernels.add_over_pairs(kernels.squares, transform(block[rows], rows), pairs, squares)
         return squares
+
+    def guarded(self, measured: Measured) -> Measured:
+        """Allow for what double precision loses below its smallest numbers."""
+        if self._columns.dtype == np.float32 or not measured.tolerance:
+            return measured
+        return Measured(measured.value, measured.size + _FLOOR, measured.tolerance)
+
+
+def _scale_to_one(largest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The powers of two that bring numbers to between 1/2 and 1, as far as double precision goes; 1 for zeros."""
+    exponents = np.frexp(largest)[1]
+    scale: NDArray[np.float64] = np.ldexp(1.0, np.where(largest > 0, np.minimum(-exponents, 1023), 0))
+    return scale
+
+
+def _common_multiple(segments: Sequence[Segment]) -> float:
+    """The least common multiple of the lengths; 0 where it is too large to weigh segments with exactly."""
+    multiple = 1
+    for segment in segments:
+        multiple = math.lcm(multiple, segment.length)
+        if multiple > _WEIGHTS:
+            return 0.0
+    return float(multiple)

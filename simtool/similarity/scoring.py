@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from simtool.similarity.credits import credits_of
 from simtool.similarity.distances import SimilarityError, distance_named
 from simtool.similarity.measuring import measure
 from simtool.similarity.pairs import TrialPairs
+from simtool.similarity.settling import Settler
 from simtool.tables.embeddings import EmbeddingTable, Segment
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
@@ -96,8 +98,9 @@ def _outcomes(
     wanted = [distance_named(name) for name in distances]
     names = trials.trials.images[trials.used]
     measured = measure(columns, trials.pairs, wanted, segments, names, advance=advance)
+    settler = Settler(columns, trials.pairs, segments)
     for distance, values in zip(wanted, measured, strict=True):
-        credits = credits_of(trials, values)
+        credits = credits_of(trials, values, partial(settler.ranks, distance.name))
         yield Outcomes(
             model=model,
             distance=distance.name,

@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from simtool.similarity.credits import TIE, Credits, credits_of
+from simtool.similarity.credits import Credits, credits_of
 from simtool.similarity.distances import Measured
 from simtool.similarity.pairs import TrialPairs
 from simtool.tables.trials import Trials, TrialType
 
 
-def judge(kind: str, near: list[float], selected: list[int]) -> Credits:
+def judge(
+    kind: str,
+    near: list[float],
+    selected: list[int],
+    tolerance: float = 0.0,
+    ranks: list[int] | None = None,
+) -> Credits:
     """The credits of one trial whose references lie at the given distances."""
     count = TrialType.parse(kind).n_reference
     names = [f"image {number}" for number in range(count + 1)]
@@ -21,7 +28,13 @@ def judge(kind: str, near: list[float], selected: list[int]) -> Credits:
     pairs = TrialPairs.of(trials)
     value = np.empty(count)
     value[pairs.displays[0].slots[0]] = near
-    return credits_of(pairs, Measured(value, value))
+
+    def settle(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+        result = np.zeros(count, np.int64)
+        result[pairs.displays[0].slots[0]] = ranks or [0] * count
+        return np.where(wanted, result, -1)
+
+    return credits_of(pairs, Measured(value, value, tolerance), settle)
 
 
 def by_lot(near: list[float], selected: list[int]) -> tuple[float, float, float]:
@@ -109,14 +122,33 @@ def test_shorter_trials_are_padded_behind_their_end() -> None:
     references = np.array([[1, 2, -1], [3, 4, 5]])
     trials = Trials.build(names, ["2-choose-1", "3-rank-2"], np.array([0, 0]), references, np.array([[0, -1], [0, 1]]))
     pairs = TrialPairs.of(trials)
-    found = credits_of(pairs, Measured(np.zeros(5), np.zeros(5)))
+    found = credits_of(pairs, Measured(np.zeros(5), np.zeros(5), 0.0), lambda _: np.zeros(5, np.int64))
     assert np.isnan(found.comparisons).tolist() == [[False, True, True], [False, False, False]]
 
 
-def test_distances_that_agree_within_rounding_are_tied() -> None:
-    assert judge("2-choose-1", [1.0, 1.0 + TIE / 2], [1]).comparisons[0, 0] == 0.5
-    assert judge("2-choose-1", [1.0, 1.0 + 2 * TIE], [1]).comparisons[0, 0] == 0
-    assert judge("2-choose-1", [1e-9, 1e-9 * (1 + 2 * TIE)], [0]).comparisons[0, 0] == 1
+def test_distances_that_are_closer_than_their_errors_are_compared_by_their_ranks() -> None:
+    close = [1.0, 1.0 + 1e-13]
+    assert judge("2-choose-1", close, [1], 1e-12, [7, 3]).comparisons[0, 0] == 1
+    assert judge("2-choose-1", close, [0], 1e-12, [7, 3]).comparisons[0, 0] == 0
+    assert judge("2-choose-1", close, [0], 1e-12, [7, 7]).comparisons[0, 0] == 0.5
+    assert judge("2-choose-1", close, [0], 1e-14, [7, 3]).comparisons[0, 0] == 1
+    assert judge("2-choose-1", close, [0]).comparisons[0, 0] == 1
+
+
+@given(display=displays(), seed=st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_ranks_alone_decide_where_nothing_is_sure(display: tuple[list[float], list[int]], seed: int) -> None:
+    near, selected = display
+    unsure = np.random.default_rng(seed).uniform(1, 1.1, len(near)).tolist()
+    for kind in ("rank", "choose"):
+        name = f"{len(near)}-{kind}-{len(selected)}"
+        known, ranked = judge(name, near, selected), judge(name, unsure, selected, 0.1, [int(one) for one in near])
+        for field in ("comparisons", "top_1", "ordered", "unordered"):
+            np.testing.assert_array_equal(getattr(known, field), getattr(ranked, field))
+
+
+def test_a_distance_that_is_not_a_number_is_settled_and_no_tie() -> None:
+    assert judge("2-choose-1", [np.nan, 1.0], [0], 1e-12, [1, 2]).comparisons[0, 0] == 1
 
 
 def test_distances_of_zero_are_tied() -> None:

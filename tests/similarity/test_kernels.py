@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -49,7 +52,7 @@ def angles(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     squares = np.zeros(len(PAIRS))
     kernels.add_over_pairs(kernels.squares, vectors, PAIRS, squares)
     norm = np.sqrt((vectors**2).sum(axis=1))
-    return kernels.angles_of(squares, PAIRS, norm, np.zeros_like(norm))
+    return kernels.angles_of(squares, PAIRS, norm, np.zeros_like(norm), np.ones_like(norm), 1e-15)[0]
 
 
 def test_angles_follow_from_squared_distances() -> None:
@@ -64,3 +67,50 @@ def test_angles_follow_from_squared_distances() -> None:
 
 def test_angles_that_cancel_are_left_open() -> None:
     assert np.isnan(angles(np.arange(1.0, 31)[:, None] * np.ones(5))).all()
+
+
+def test_an_angle_of_a_vector_that_is_too_short_has_no_bound() -> None:
+    norm = np.where(np.arange(30) == 3, 2.0**-300, 1.0)
+    _, size = kernels.angles_of(np.ones(len(PAIRS)), PAIRS, norm, np.zeros(30), np.ones(30), 1e-15)
+    np.testing.assert_array_equal(np.isinf(size), (PAIRS.first == 3) | (PAIRS.second == 3))
+
+
+def test_cosines_of_whole_numbers_are_equal_where_and_only_where_the_fractions_are() -> None:
+    vectors = np.random.default_rng(0).integers(-2, 3, (30, 12)).astype(np.float64)
+    vectors[:, 0] = 1
+    squares, norms = np.zeros(len(PAIRS)), (vectors**2).sum(axis=1)
+    kernels.add_over_pairs(kernels.squares, vectors / 8, PAIRS, squares)
+    found = kernels.whole_cosines(squares, PAIRS, norms, 1 / 8)
+    product = (vectors[PAIRS.first] * vectors[PAIRS.second]).sum(axis=1)
+    fractions = [
+        Fraction(int(one * abs(one)), int(two))
+        for one, two in zip(product, norms[PAIRS.first] * norms[PAIRS.second], strict=True)
+    ]
+    assert len(set(found.tolist())) == len(set(fractions)) > 50
+    assert np.argsort(found, kind="stable").tolist() == sorted(range(len(PAIRS)), key=lambda pair: -fractions[pair])
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        ([3.0, 8.0, 0.0], 1.0),
+        ([0.5, -12.25], 0.25),
+        ([24.0, 40.0], 8.0),
+        ([1.0, 2.0**24], 0.0),
+        ([2.0**24, 1.0], 0.0),
+        ([0.1], 0.0),
+        ([5e-324, 1e-323], 5e-324),
+        ([1e300, 1e-300], 0.0),
+    ],
+)
+def test_the_unit_of_numbers_is_the_largest_power_of_two_that_divides_them(values: list[float], unit: float) -> None:
+    assert kernels.finest_unit(np.array([values]), math.inf) == unit
+
+
+def test_the_unit_is_refined_from_block_to_block() -> None:
+    blocks = [np.array([[8.0, 4.0]]), np.array([[1.5, 0.0]]), np.array([[6.0, 6.0]])]
+    units = [math.inf]
+    for block in blocks:
+        units.append(kernels.finest_unit(block, units[-1]))
+    assert units[1:] == [4, 0.5, 0.5]
+    assert kernels.finest_unit(np.zeros((2, 2), np.float32), math.inf) == math.inf

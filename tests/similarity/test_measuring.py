@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from simtool.similarity.distances import DISTANCES, SimilarityError, distance_na
 from simtool.similarity.measuring import measure
 from simtool.similarity.pairs import Pairs
 from simtool.tables.embeddings import Segment
-from tests.similarity.judged import KINDS, all_pairs, some_vectors
+from tests.similarity.judged import KINDS, all_pairs, sixty_digits, some_vectors, wild_vectors
 
 PLANS = pytest.mark.parametrize("gram", [False, True], ids=["loop", "product"])
 
@@ -138,10 +139,10 @@ def test_an_unknown_distance_is_answered_with_the_known_ones() -> None:
 
 
 @PLANS
-def test_parallel_vectors_have_no_angle_between_them(gram: bool) -> None:
+def test_vectors_that_are_parallel_but_for_rounding_have_an_angle_as_small(gram: bool) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal(50) * rng.uniform(0.1, 1000, (20, 1))
-    assert (distances("cosine", vectors, gram=gram) == 0).all()
+    assert (distances("cosine", vectors, gram=gram) < 1e-31).all()
 
 
 @PLANS
@@ -185,3 +186,43 @@ def test_progress_counts_every_column_once(monkeypatch: pytest.MonkeyPatch) -> N
     list(measure(HeldColumns(vectors), pairs, [distance_named("mse")], advance=seen.append))
     assert sum(seen) == 70
     assert len(seen) == 5
+
+
+@PLANS
+@pytest.mark.parametrize("kind", ["gaussian", "mean", "near parallel", "outlier", "permuted", "tenths", "integers"])
+@pytest.mark.parametrize("name", DISTANCES)
+def test_no_error_is_larger_than_its_bound(name: str, kind: str, gram: bool) -> None:
+    vectors, segments = wild_vectors(kind, 6, 24), (Segment("long", 20), Segment("short", 2, 2))
+    pairs = all_pairs(6)
+    (found,) = measure(HeldColumns(vectors), pairs, [distance_named(name)], segments, gram=gram)
+    for value, size, x, y in zip(found.value, found.size, pairs.first, pairs.second, strict=True):
+        error = abs(Decimal(float(value)) - sixty_digits(name, vectors[x], vectors[y], segments))
+        assert error <= found.tolerance * size + 1e-15 * abs(value)
+
+
+@pytest.mark.parametrize("power", [-330, -170, 120, 290])
+def test_the_size_of_all_numbers_changes_no_angle(power: int) -> None:
+    vectors = some_vectors("gaussian", count=8).astype(np.float64)
+    scaled = vectors * 2.0**power * 2.0**power
+    for name in ("cosine", "correlation", "cosine/segments"):
+        found, expected = (distances(name, one, [Segment("s", 4, 6)]) for one in (scaled, vectors))
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["mse", "cosine", "dot", "manhattan", "correlation"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_vectors_that_are_not_numbers_are_named(name: str, value: float) -> None:
+    for dtype in (np.float32, np.float64):
+        vectors: NDArray[np.floating] = some_vectors("gaussian", count=4, dimension=6).astype(dtype)
+        vectors[2, 3] = value
+        with pytest.raises(SimilarityError, match="NaN or infinity in 1 vectors: 2"):
+            distances(name, vectors)
+
+
+def test_a_vector_that_is_tiny_beside_others_is_not_taken_for_zero() -> None:
+    vectors = np.array([[1e170, 2e170], [1e-170, 3e-170], [1e-200, 0]])
+    (found,) = measure(HeldColumns(vectors), all_pairs(3), [distance_named("cosine")])
+    assert np.isinf(found.size).all()
+    vectors[2] = 0
+    with pytest.raises(SimilarityError, match=r"no cosine for 1 images .* only zeros: 2; mse, .* take them"):
+        list(measure(HeldColumns(vectors), all_pairs(3), [distance_named("cosine")]))

@@ -1,23 +1,32 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simtool.similarity import measuring
-from simtool.similarity.distances import SimilarityError
+from simtool.similarity.distances import DISTANCES, SimilarityError
 from simtool.similarity.pairs import TrialPairs
 from simtool.similarity.scoring import score_table, score_vectors
-from simtool.tables.embeddings import open_embeddings
+from simtool.tables.embeddings import Segment, open_embeddings
 from simtool.tables.files import TableError
-from simtool.tables.trials import Trials
-from tests.similarity.judged import KINDS, exact_credits, some_trials, some_vectors
+from simtool.tables.trials import Trials, TrialType
+from tests.similarity.judged import (
+    KINDS,
+    WILD,
+    exact_credits,
+    sixty_digits,
+    some_trials,
+    some_vectors,
+    wild_vectors,
+)
 
 TRIALS = some_trials(200)
 
@@ -32,6 +41,76 @@ def test_no_decision_differs_from_exact_arithmetic(
     vectors = some_vectors(kind)
     (found,) = score_vectors(vectors, TRIALS, [distance])
     np.testing.assert_array_equal(found.credits, exact_credits(distance, vectors, TRIALS))
+
+
+FEW = some_trials(16, images=12)
+SEGMENTS = (Segment("long", 8), Segment("short", 2, 2))
+
+
+@pytest.mark.parametrize("plan", [False, True], ids=["loop", "product"])
+@pytest.mark.parametrize("kind", WILD)
+@given(seed=st.integers(0, 10**6))
+@settings(
+    max_examples=3,
+    deadline=None,
+    suppress_health_check=[HealthCheck.differing_executors, HealthCheck.function_scoped_fixture],
+)
+def test_every_decision_is_that_of_exact_arithmetic(
+    kind: str, plan: bool, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(measuring, "gram_is_cheaper", lambda *_: plan)
+    vectors = wild_vectors(kind, 12, 12, seed)
+    for found in score_vectors(vectors, FEW, list(DISTANCES), SEGMENTS):
+        expected = exact_credits(found.distance, vectors, FEW, SEGMENTS)
+        np.testing.assert_array_equal(found.credits, expected, err_msg=found.distance)
+
+
+@pytest.mark.parametrize("kind", WILD)
+def test_decisions_are_those_of_60_digits(kind: str) -> None:
+    vectors = wild_vectors(kind, 12, 12, 7)
+    winner, loser = FEW.comparisons()
+    for found in score_vectors(vectors, FEW, list(DISTANCES), SEGMENTS):
+        for trial, column in np.argwhere(winner >= 0):
+            near, far = (
+                sixty_digits(
+                    found.distance,
+                    vectors[FEW.query[trial]],
+                    vectors[FEW.references[trial, side[trial, column]]],
+                    SEGMENTS,
+                )
+                for side in (winner, loser)
+            )
+            if abs(near - far) > Decimal("1e-50") * max(abs(near), abs(far)):
+                assert found.credits[trial, column] == (near < far)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize("kind", ["gaussian", "scales of values", "near parallel", "subnormal", "mean"])
+def test_equal_vectors_are_tied_whatever_the_order_of_rows_and_columns(kind: str, distance: str) -> None:
+    vectors = wild_vectors(kind, 40, 12)
+    for trial in range(len(TRIALS)):
+        vectors[TRIALS.references[trial, 1]] = vectors[TRIALS.references[trial, 0]]
+    segments = (Segment("pair", 2, 6),)
+    same = (vectors[TRIALS.references[:, 0]] == vectors[TRIALS.references[:, 1]]).all(axis=1)
+    shuffled = vectors[:, np.random.default_rng(0).permutation(12)] if "segments" not in distance else vectors
+    (one,), (other,) = (score_vectors(table, TRIALS, [distance], segments) for table in (vectors, shuffled))
+    np.testing.assert_array_equal(one.credits, other.credits)
+    pairs = TRIALS.types.index(TrialType.parse("2-choose-1"))
+    of_two = TRIALS.of_type(TRIALS.types[pairs])
+    assert same[of_two].any()
+    assert (one.credits[of_two[same[of_two]], 0] == 0.5).all()
+
+
+def test_numbers_near_the_limits_decide_as_they_do_elsewhere() -> None:
+    vectors = some_vectors("gaussian").astype(np.float64)
+    for expected, *scaled in zip(
+        score_vectors(vectors, TRIALS, list(DISTANCES), [Segment("s", 4, 6)]),
+        score_vectors(vectors * 2.0**600, TRIALS, list(DISTANCES), [Segment("s", 4, 6)]),
+        score_vectors(vectors * 2.0**-900, TRIALS, list(DISTANCES), [Segment("s", 4, 6)]),
+        strict=True,
+    ):
+        for found in scaled:
+            np.testing.assert_array_equal(found.credits, expected.credits)
 
 
 @pytest.mark.parametrize("kind", ["integers", "duplicates", "one-hot"])
