@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from simtool.errors import SimtoolError
+from simtool.kinds import Door, What, advice, kind_of_content
 
 __all__ = ["FORMATS", "MOST_PIXELS", "SUFFIXES", "WHITE", "ImageError", "decode_rgb", "needs_pillow", "upright_size"]
 
@@ -34,6 +35,8 @@ _TOO_LARGE = f"more than {MOST_PIXELS / 1e6:.0f} megapixels; save it smaller"
 
 WHITE = (255, 255, 255)
 
+#: Bytes that tell what else a file is.
+_START = 1 << 16
 #: Bytes of a PNG's EXIF that are read.
 _LONGEST_EXIF = 1 << 20
 _PHOTOMETRIC = 262  # TIFF's PhotometricInterpretation
@@ -83,18 +86,16 @@ def _opened(file: IO[bytes]) -> Iterator[Image.Image]:
 
 
 def _other_kind(file: IO[bytes]) -> str:
-    """What a file is that is no image, as far as it is one of those that are often met in an image's place."""
+    """What a file is that Pillow does not know."""
     file.seek(0)
-    head = file.read(40)
-    if not head:
+    kind = kind_of_content(file.read(_START))
+    if kind.what is What.EMPTY:
         return "the file is empty"
-    unknown = "not an image of a known format"
-    if head[4:8] == b"ftyp":
-        kind = "AVIF" if head[8:11] == b"avi" else "HEIC" if head[8:11] in (b"hei", b"hev", b"mif", b"msf") else ""
-        return f"{unknown} but {kind}; save it as JPEG or PNG" if kind else f"{unknown} but a video"
-    if head.startswith(b"version https://git-lfs"):
-        return f"{unknown} but a Git LFS pointer to one; git lfs pull fetches it"
-    return f"{unknown} but a web page" if head.lstrip().lower().startswith((b"<!doctype html", b"<html")) else unknown
+    if kind.detail in ("(HEIC)", "(AVIF)"):
+        return f"{kind.words}, a format that is not read; save it as JPEG or PNG"
+    if kind.what in (What.IMAGE, What.OTHER, What.TEXT):
+        return "not an image of a known format"
+    return f"not an image but {kind.what}; {advice(kind, Door.IMAGE)}"
 
 
 def decode_rgb(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArray[np.uint8]:

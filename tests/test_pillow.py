@@ -171,25 +171,31 @@ def test_gray_of_12_bits_and_gray_where_0_is_white() -> None:
 def test_files_of_other_formats_are_refused_under_any_name(kind: str) -> None:
     data = encoded(Image.fromarray(PICTURE), kind)
     for read in (decode_rgb, size):
-        with pytest.raises(ImageError, match="not an image of a known format"):
+        with pytest.raises(ImageError, match="not an image"):
             read(data)
 
 
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC; save it as JPEG or PNG"),
-        (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "AVIF; save it as JPEG or PNG"),
+        (
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            r"an image \(HEIC\), a format that is not read; save it as JPEG or PNG",
+        ),
+        (
+            b"\0\0\0\x20ftypavif\0\0\0\0avifmif1",
+            r"an image \(AVIF\), a format that is not read; save it as JPEG or PNG",
+        ),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
-            "a Git LFS pointer to one; git lfs pull",
+            "not an image but a Git LFS pointer, .*; git lfs pull fetches",
         ),
-        (b"<!DOCTYPE html><title>404</title>", "a web page"),
+        (b"<!DOCTYPE html><title>404</title>", "not an image but a web page"),
     ],
 )
 def test_what_often_lies_in_place_of_an_image_is_named(content: bytes, kind: str) -> None:
     for read in (decode_rgb, size):
-        with pytest.raises(ImageError, match=f"not an image of a known format but {kind}"):
+        with pytest.raises(ImageError, match=kind):
             read(content)
 
 

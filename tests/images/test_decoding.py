@@ -156,7 +156,7 @@ def test_a_truncated_jpeg_is_an_error_for_both_decoders(lost: int) -> None:
     ("data", "complaint"),
     [
         (b"", "the file is empty"),
-        (b"<html>Not found</html>", "not an image of a known format"),
+        (b"<html>Not found</html>", "not an image but a web page"),
         (JPEG[:3], "not an image of a known format"),
         (encoded(Image.fromarray(PICTURE), "PNG")[:200], "truncated"),
         (encoded(Image.fromarray(PICTURE), "BMP")[:200], "truncated"),
