@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import Stage, stage
-from simtool.errors import listed
+from simtool.commands.stage import Folder, Stage, stage
+from simtool.errors import SimtoolError, listed
 
 if TYPE_CHECKING:
     from simtool.datasets.archive import Source
@@ -37,7 +37,11 @@ def fetch_cub(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to put the photographs; made if missing.")],
     archive: Annotated[
         Path | None,
-        typer.Option("--archive", metavar="FILE", help="Unpack this copy of the archive; nothing is downloaded."),
+        typer.Option(
+            "--archive",
+            metavar="COPY",
+            help="Unpack this copy of the archive, or copy this folder of an unpacked one; nothing is downloaded.",
+        ),
     ] = None,
     url: Annotated[
         list[str] | None,
@@ -60,43 +64,91 @@ def fetch_cub(
     Downloads Caltech's archive (1.15 GB; an interrupted download goes on with the next run),
     checks it, unpacks it to FOLDER/CUB_200_2011 and writes FOLDER/images.parquet: class (CUB's
     number and name), split, bounding box, size. Run again, it replaces what is missing or
-    spoilt; where all is in place, it does nothing.
+    damaged; where all is in place, it does nothing. Where FOLDER is the unpacked data set
+    itself, it is listed as it is, and nothing is downloaded.
 
     \b
     Example:
       simtool fetch-cub cub
       simtool fetch-cub cub --archive CUB_200_2011.tgz      on a machine without network
     """
-    from simtool.datasets.cub import ARCHIVE, ROOT, broken, require_origin, text_files, unpack_cub
+    from simtool.datasets.cub import ARCHIVE, ROOT, broken, repair_cub, root_in, text_files, unpack_cub
     from simtool.system.lock import alone_in
 
     if archive is not None and url:
         raise typer.BadParameter("--archive is unpacked and --url is downloaded: give one of them")
+    if archive is not None and archive.is_dir():
+        _check_apart(archive, folder, sha256)
     source = replace(ARCHIVE, urls=tuple(url)) if url else ARCHIVE
     if sha256:
         source = replace(source, size=None, sha256=(sha256,))
     table = folder / "images.parquet"
-    with stage("fetch-cub", reads=[archive], writes=[table]) as run:
-        accepted = (_checked(archive, source, strict=sha256 is not None),) if archive else source.sha256
+    copy = Folder(archive) if archive is not None and archive.is_dir() else archive
+    with stage("fetch-cub", reads=[copy], writes=[table]) as run:
+        accepted = _accepted(archive, source, strict=sha256 is not None)
         with alone_in(folder, "fetch-cub", tell=console.note):
-            images = _in_place(folder)
-            spoilt = None if images is None else broken(images)
-            if spoilt or (images is not None and (archive or sha256)):
-                require_origin(table, accepted)
-            if images is not None and not spoilt:
-                run.read(folder / ROOT, _count(images), text_files(folder))
+            root = root_in(folder)
+            images = None if root is None else _in_place(folder, root)
+            spoilt = [] if images is None else broken(images)
+            if root is not None and images is not None and (spoilt or archive or sha256):
+                _check_origin(table, root, archive, accepted)
+            if root is not None and images is not None and not spoilt:
+                run.read(root, _count(images), text_files(root))
                 _write_unless_there(run, table, images)
                 return
+            if root == folder and archive is None:
+                raise _not_whole(folder, spoilt)
             fleeting = not (archive or keep_archive or (folder / source.name).exists())
             if accepted != source.sha256:
                 console.warn(f"{archive} is not the official archive; it is taken as it is (--sha256 checks it)")
             place = archive or _downloaded(folder, source, whole=images is None)
-            images = unpack_cub(place, folder, spoilt)
-            run.read(place, _count(images), [place, *text_files(folder)])
+            if root is not None and images is not None:
+                images = repair_cub(place, folder, root, spoilt)
+            else:
+                images = unpack_cub(place, folder)
+                root = None
+            texts = text_files(root or folder / ROOT)
+            run.read(place, _count(images), texts if place.is_dir() else [place, *texts])
             _write(run, table, images)
             if fleeting:
                 place.unlink()
                 console.note(f"deleted {place} (--keep-archive keeps it)")
+
+
+def _check_apart(archive: Path, folder: Path, sha256: str | None) -> None:
+    """Refuse to copy a folder into itself, and to check it by a checksum."""
+    if sha256:
+        raise typer.BadParameter(f"{archive} is a folder, which has no checksum: leave --sha256 out")
+    if folder.resolve() == archive.resolve():
+        raise typer.BadParameter(f"{folder} is the copy itself: leave --archive out, and it is listed as it is")
+    if archive.resolve() in folder.resolve().parents:
+        raise typer.BadParameter(f"{folder} lies in {archive}, which is to be copied: choose another folder")
+
+
+def _accepted(archive: Path | None, source: Source, strict: bool) -> tuple[str, ...]:
+    """The checksums that the archive may have; none where it is a folder."""
+    if archive is None:
+        return source.sha256
+    return () if archive.is_dir() else (_checked(archive, source, strict),)
+
+
+def _check_origin(table: Path, root: Path, archive: Path | None, accepted: tuple[str, ...]) -> None:
+    from simtool.datasets.cub import require_origin, require_same_copy
+
+    if archive is not None and archive.is_dir():
+        require_same_copy(archive, root)
+    else:
+        require_origin(table, accepted)
+
+
+def _not_whole(folder: Path, spoilt: list[str]) -> SimtoolError:
+    """Why a folder that is the unpacked data set itself cannot be listed as it is."""
+    from simtool.datasets.cub import CubError
+
+    return CubError(
+        f"{folder} is an unpacked copy of CUB, and photographs are missing or damaged in it: {listed(spoilt)}; "
+        "take them from a copy with --archive, or name another folder"
+    )
 
 
 def _checked(archive: Path, source: Source, strict: bool) -> str:
@@ -110,19 +162,19 @@ def _checked(archive: Path, source: Source, strict: bool) -> str:
     return found
 
 
-def _in_place(folder: Path) -> Images | None:
-    """The photographs that are there, some of them spoilt perhaps; None where everything has to be unpacked."""
-    from simtool.datasets.cub import CubError, broken, read_cub, text_files
+def _in_place(folder: Path, root: Path) -> Images | None:
+    """The photographs that are there, some of them damaged perhaps; None where everything has to be unpacked."""
+    from simtool.datasets.cub import CubError, broken, read_cub
 
-    if not any(file.exists() for file in text_files(folder)):
-        return None
     try:
-        images = read_cub(folder)
+        images = read_cub(folder, root)
     except CubError as failure:
-        console.warn(f"{failure}; everything will be unpacked anew")
+        if root == folder:
+            raise
+        console.warn(f"{failure}; everything will be unpacked again")
         return None
     if spoilt := broken(images):
-        console.warn(f"photographs missing or spoilt, to be unpacked anew: {listed(spoilt)}")
+        console.warn(f"photographs missing or damaged, to be unpacked again: {listed(spoilt)}")
     return images
 
 

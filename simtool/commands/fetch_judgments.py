@@ -75,6 +75,7 @@ def fetch_judgments(
     """
     from simtool.datasets import birds16
     from simtool.datasets.judgments import summary
+    from simtool.system.lock import alone_in
     from simtool.tables.images import write_images
     from simtool.tables.observers import Observers
     from simtool.tables.trials import write_trials
@@ -84,26 +85,27 @@ def fetch_judgments(
         raise typer.BadParameter(f"{folder} is a file, not a folder", param_hint="FOLDER")
     with stage("fetch-judgments", reads=map(Folder, archive or ()), writes=[table, trials_table]) as run:
         copies = [birds16.inspect_copy(path) for path in archive or ()]
-        source = _from_mirrors(birds16.JUDGMENTS, url, sha256)
-        judgments = _judgments(run, folder, copies, source, strict=bool(sha256))
-        names = judgments.trials.images
-        joined_in_place = images is not None and table.exists() and images.samefile(table)
-        if not joined_in_place:
-            birds16.require_replaceable(table, names)
-        if images is None:
-            _photographs(run, folder, names, copies, _from_mirrors(birds16.PHOTOGRAPHS, photographs_url))
-            rows = birds16.index_placed(names, folder, table)
-            trials = replace(judgments.trials, images=birds16.placed_ids(names))
-        else:
-            rows, trials = _joined(run, images, table, judgments)
-        provenance = run.provenance()
-        if joined_in_place:
-            console.note(f"left   {table} as it is")
-        else:
-            write_images(table, rows, provenance)
-            run.wrote(table, f"{len(rows):,} images of {len(set(rows.class_name)):,} classes")
-        write_trials(trials_table, replace(trials, observers=Observers.HUMAN), provenance)
-        run.wrote(trials_table, summary(trials))
+        with alone_in(folder, "fetch-judgments", tell=console.note):
+            source = _from_mirrors(birds16.JUDGMENTS, url, sha256)
+            judgments = _judgments(run, folder, copies, source, strict=bool(sha256))
+            names = judgments.trials.images
+            joined_in_place = images is not None and table.exists() and images.samefile(table)
+            if not joined_in_place:
+                birds16.require_replaceable(table, names)
+            if images is None:
+                _photographs(run, folder, names, copies, _from_mirrors(birds16.PHOTOGRAPHS, photographs_url))
+                rows = birds16.index_placed(names, folder, table)
+                trials = replace(judgments.trials, images=birds16.placed_ids(names))
+            else:
+                rows, trials = _joined(run, images, table, judgments)
+            provenance = run.provenance()
+            if joined_in_place:
+                console.note(f"left   {table} as it is")
+            else:
+                write_images(table, rows, provenance)
+                run.wrote(table, f"{len(rows):,} images of {len(set(rows.class_name)):,} classes")
+            write_trials(trials_table, replace(trials, observers=Observers.HUMAN), provenance)
+            run.wrote(trials_table, summary(trials))
 
 
 def _from_mirrors(source: Source, urls: list[str] | None, sha256: list[str] | None = None) -> Source:

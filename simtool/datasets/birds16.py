@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +11,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.datasets.archive import Source, unpack
+from simtool.datasets.archive import Source, open_archive, unpack
 from simtool.datasets.folder import index_folder
 from simtool.datasets.importing import Import, catalogs_in, import_judgments, observations_in
 from simtool.datasets.psiz import find_documents
 from simtool.errors import SimtoolError, listed
-from simtool.kinds import Door, explain
 from simtool.pillow import SUFFIXES
 from simtool.tables.atomic import atomic_path
 from simtool.tables.images import Images, image_paths, read_images, relative_path
@@ -121,16 +119,14 @@ def read_copy(judgments: Path) -> Import:
 
 
 def _names(path: Path) -> list[PurePosixPath]:
-    """The files of a folder or an archive."""
-    if path.is_dir():
-        return [PurePosixPath(file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file()]
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return [PurePosixPath(name) for name in archive.namelist()]
-    if tarfile.is_tarfile(path):
-        with tarfile.open(path) as tar:
-            return [PurePosixPath(name) for name in tar.getnames()]
-    raise Birds16Error(explain(path, Door.ARCHIVE))
+    """The files of a folder or an archive.
+
+    Raises:
+        ArchiveError: it is neither, or a damaged archive.
+        OSError: it cannot be read.
+    """
+    with open_archive(path) as members:
+        return [PurePosixPath(member.name) for member in members if member.kind != "folder"]
 
 
 def _is_photograph(name: PurePosixPath) -> bool:

@@ -6,6 +6,8 @@ What the table of images says comes from the official text files; only the sizes
 from __future__ import annotations
 
 import re
+import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
@@ -15,6 +17,7 @@ import numpy as np
 from simtool.datasets.archive import Source, unpack
 from simtool.datasets.headers import image_sizes
 from simtool.errors import SimtoolError, listed
+from simtool.pillow import SUFFIXES
 from simtool.tables.files import TableError, metadata_of, open_parquet
 from simtool.tables.images import Images
 from simtool.tables.provenance import Provenance
@@ -27,7 +30,10 @@ __all__ = [
     "broken",
     "equal",
     "read_cub",
+    "repair_cub",
     "require_origin",
+    "require_same_copy",
+    "root_in",
     "text_files",
     "unpack_cub",
 ]
@@ -46,6 +52,9 @@ ARCHIVE = Source(
 COUNT = 11_788
 #: The folder in it that holds everything but ``attributes.txt``.
 ROOT = "CUB_200_2011"
+_ATTRIBUTES = "attributes.txt"
+#: What a folder of photographs of one species is called.
+_SPECIES = re.compile(r"\d{3}\.[A-Z].*")
 
 #: The text files that are read, and what a line of each is; it begins with an id that occurs once in the file.
 _LINES = {
@@ -77,10 +86,10 @@ class _Line:
 class _TextFile(dict[int, _Line]):
     """A text file as a mapping from ids to lines."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__()
-        self.path = folder / ROOT / name
-        form, pattern = _LINES[name]
+        self.path = path
+        form, pattern = _LINES[path.name]
         for number, line in self._lines():
             match = re.fullmatch(pattern, line, re.ASCII)
             if match is None:
@@ -114,16 +123,39 @@ class _TextFile(dict[int, _Line]):
             raise CubError(f"{self.path}: no line for images of {images.path.name}: {listed(missing)}")
 
 
-def text_files(folder: Path) -> list[Path]:
-    """The text files that the table of images is made from, in a folder that holds ``CUB_200_2011``."""
-    return [folder / ROOT / name for name in _LINES]
+def text_files(root: Path) -> list[Path]:
+    """The text files that the table of images is made from, in the folder that holds them."""
+    return [root / name for name in _LINES]
 
 
-def read_cub(folder: Path) -> Images:
+def root_in(folder: Path) -> Path | None:
+    """The folder with the text files: ``CUB_200_2011`` in a folder, or the folder itself; None where there is none.
+
+    Raises:
+        CubError: the folder is a part of an unpacked copy that makes no table by itself.
+    """
+    for root in (folder / ROOT, folder / ROOT / ROOT, folder):
+        there = sum(file.exists() for file in text_files(root))
+        if there > 1 or (there and root == folder / ROOT):
+            return root
+    if folder.resolve().name == "images" and sum(file.exists() for file in text_files(folder.resolve().parent)) > 1:
+        raise CubError(f"{folder}: these are the photographs of the unpacked copy {folder.resolve().parent}: name that")
+    for photographs in (folder / "images", folder):
+        if photographs.is_dir() and any(_SPECIES.fullmatch(entry.name) for entry in photographs.iterdir()):
+            raise CubError(
+                f"{folder}: these are photographs of CUB without its text files (images.txt and others): name the "
+                "folder of a whole copy, or an empty one; simtool index-images makes a table of photographs alone"
+            )
+    return None
+
+
+def read_cub(folder: Path, root: Path | None = None) -> Images:
     """The photographs of an unpacked archive, as rows for ``folder/images.parquet``.
 
     Args:
-        folder: holds ``CUB_200_2011`` with ``images`` and the five text files.
+        folder: where the table will lie.
+        root: holds ``images`` and the five text files, in the folder or the folder itself; None for
+            ``folder/CUB_200_2011``.
 
     Returns:
         One row for each line of ``images.txt``, in that order. ``image_id`` is the path below ``images/``;
@@ -134,15 +166,17 @@ def read_cub(folder: Path) -> Images:
         CubError: a text file is missing or malformed, or two of them contradict each other.
         OSError: a text file cannot be read.
     """
-    classes, images, labels, splits, boxes = (_TextFile(folder, name) for name in _LINES)
+    root = root or folder / ROOT
+    classes, images, labels, splits, boxes = map(_TextFile, text_files(root))
     for file in (labels, splits, boxes):
         file.require_images(images)
     names = _names(images)
     class_ids = [_class_of(labels[image], labels, classes) for image in images]
-    sizes = image_sizes(folder / ROOT / "images", names)
+    sizes = image_sizes(root / "images", names)
+    below = root.relative_to(folder)
     return Images.build(
         image_id=names,
-        path=[f"{ROOT}/images/{name}" for name in names],
+        path=[(below / "images" / name).as_posix() for name in names],
         class_id=class_ids,
         class_name=[classes[class_id].values[0] for class_id in class_ids],
         split=["train" if splits[image].values == ("1",) else "test" for image in images],
@@ -180,59 +214,126 @@ def broken(images: Images) -> list[str]:
     return [str(name) for name in images.image_id[images.width < 0]]
 
 
-def unpack_cub(archive: Path, folder: Path, only: Collection[str] | None = None) -> Images:
-    """Unpack the archive, or only some photographs of it, and read the outcome.
+def unpack_cub(archive: Path, folder: Path) -> Images:
+    """Unpack an archive, or copy a folder that one was unpacked to, and read the outcome.
 
     Args:
-        archive: the official archive, or another one of the same layout.
+        archive: the official archive, or another one of the same text files and photographs; they may lie in any
+            folder of it.
         folder: where ``CUB_200_2011`` and ``attributes.txt`` go.
-        only: the ids of the photographs to unpack; None for everything.
 
     Returns:
         The rows of all photographs; none of them is broken.
 
     Raises:
-        CubError: the archive has another layout, contradicts itself or lacks photographs. Nothing in the folder
-            has changed then.
+        CubError: the archive is not of CUB, contradicts itself or lacks photographs. Nothing in the folder has
+            changed then.
         ArchiveError: the archive is damaged or refused, or the disk is full. Nothing has changed either.
         OSError: the archive cannot be read or the folder not written.
     """
-    if only is None:
-        found: list[Images] = []
-        unpack(archive, folder, keep=_of_cub, check=lambda unpacked: found.append(_whole(archive, unpacked)))
-        return found[0]
-    wanted = {f"{ROOT}/images/{name}" for name in only}
+    found: list[Images] = []
     unpack(
         archive,
         folder,
-        keep=lambda path: path if str(path) in wanted else None,
-        check=lambda unpacked: _require_photographs(archive, unpacked, only),
+        keep=lambda path: path,
+        arrange=lambda unpacked: _arranged(archive, unpacked),
+        check=lambda arranged: found.append(_whole(archive, arranged)),
+    )
+    return found[0]
+
+
+def repair_cub(archive: Path, folder: Path, root: Path, names: Collection[str]) -> Images:
+    """Unpack some photographs of an archive, or copy them from a folder, and read the outcome.
+
+    Args:
+        archive: the archive that the others are from.
+        folder: where the table lies.
+        root: holds ``images``: see :func:`root_in`.
+        names: the ids of the photographs.
+
+    Returns:
+        The rows of all photographs.
+
+    Raises:
+        CubError: the archive lacks photographs.
+        ArchiveError: the archive is damaged or refused, or the disk is full. Nothing has changed then.
+        OSError: the archive cannot be read or the folder not written.
+    """
+    wanted = frozenset(names)
+
+    def keep(path: PurePosixPath) -> PurePosixPath | None:
+        ends = (PurePosixPath(*path.parts[place + 1 :]) for place, part in enumerate(path.parts) if part == "images")
+        return next((PurePosixPath("images", end) for end in ends if str(end) in wanted), None)
+
+    unpack(
+        archive,
+        root,
+        keep=keep,
+        check=lambda unpacked: _require_photographs(archive, unpacked, names),
         needed=0,  # for a few files only
     )
-    return read_cub(folder)
+    return read_cub(folder, root)
 
 
-def _of_cub(path: PurePosixPath) -> PurePosixPath | None:
-    """Leave out what somebody else put into the archive."""
-    return path if path.parts[0] == ROOT or str(path) == "attributes.txt" else None
+def _arranged(archive: Path, unpacked: Path) -> Path:
+    """Put the text files and photographs into ``CUB_200_2011``, wherever they were, and leave all else behind."""
+    places = Counter(file.parent for name in _LINES for file in unpacked.rglob(name) if file.is_file())
+    if not places or max(places.values()) == 1:
+        raise CubError(_no_copy(archive, unpacked))
+    root = max(places, key=lambda place: (places[place], -len(place.parts)))
+    attributes = root.parent / _ATTRIBUTES
+    arranged = Path(tempfile.mkdtemp(dir=unpacked))
+    if root != unpacked and attributes.is_file():
+        attributes.rename(arranged / _ATTRIBUTES)
+    if root != unpacked:
+        root.rename(arranged / ROOT)
+        return arranged
+    (arranged / ROOT).mkdir()
+    for entry in unpacked.iterdir():
+        if entry != arranged:
+            entry.rename(arranged / ROOT / entry.name)
+    return arranged
+
+
+def _no_copy(archive: Path, unpacked: Path) -> str:
+    held = [file for file in unpacked.rglob("*") if file.suffix.lower() in SUFFIXES]
+    if not held:
+        return f"{archive}: no copy of CUB-200-2011: there is no images.txt, classes.txt or the like in it"
+    return (
+        f"{archive}: it holds {len(held):,} images, but not the text files of CUB-200-2011 (images.txt, classes.txt "
+        f"and so on), which say what they show: get {ARCHIVE.name}; for images alone unpack it and use "
+        "simtool index-images"
+    )
 
 
 def _whole(archive: Path, unpacked: Path) -> Images:
     """Read what came out of an archive; refuse it if anything is missing."""
-    if not (unpacked / ROOT).is_dir():
-        raise CubError(f"{archive}: there is no folder {ROOT} in it")
     try:
         images = read_cub(unpacked)
     except CubError as failure:
         raise CubError(str(failure).replace(str(unpacked), str(archive))) from failure
-    _require_photographs(archive, unpacked, broken(images))
+    _require_photographs(archive, unpacked / ROOT, broken(images))
     return images
 
 
-def _require_photographs(archive: Path, unpacked: Path, names: Collection[str]) -> None:
-    sizes = image_sizes(unpacked / ROOT / "images", list(names))
+def _require_photographs(archive: Path, root: Path, names: Collection[str]) -> None:
+    sizes = image_sizes(root / "images", list(names))
     if bad := [name for name, size in zip(names, sizes, strict=True) if isinstance(size, str)]:
         raise CubError(f"{archive}: photographs missing in it or no images: {listed(bad)}")
+
+
+def require_same_copy(archive: Path, root: Path) -> None:
+    """Refuse to repair a copy from the folder of another one.
+
+    Raises:
+        CubError: their text files differ.
+    """
+    other = root_in(archive)
+    if other is None:
+        raise CubError(f"{archive}: no copy of CUB-200-2011: there is no images.txt, classes.txt or the like in it")
+    for mine, theirs in zip(text_files(root), text_files(other), strict=True):
+        if not theirs.is_file() or mine.read_bytes() != theirs.read_bytes():
+            raise CubError(f"{archive}: {theirs.name} differs from {mine}: this is a copy of another archive")
 
 
 def require_origin(table: Path, accepted: Collection[str]) -> None:

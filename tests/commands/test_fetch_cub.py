@@ -108,6 +108,85 @@ def test_the_table_tells_the_archive_and_the_text_files_it_comes_from(copy: Path
     ]
 
 
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download would fail, and say so."""
+    monkeypatch.setattr(ORIGIN, Source("CUB_200_2011.tgz", ()))
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Path:
+    """A folder that the miniature archive was unpacked to by other means."""
+    for name, content in miniature().items():
+        (tmp_path / "unpacked" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "unpacked" / name).write_bytes(content)
+    return tmp_path / "unpacked"
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("below", ["", "CUB_200_2011"])
+def test_an_unpacked_folder_is_a_copy(unpacked: Path, tmp_path: Path, below: str) -> None:
+    before = state(unpacked)
+    said = done(tmp_path / "cub", "--archive", unpacked / below)
+    assert "5 images of 3 classes: 3 train, 2 test" in said
+    assert state(unpacked) == before
+    shutil.rmtree(unpacked)
+    table = tmp_path / "cub" / "images.parquet"
+    assert all(path.is_file() for path in image_paths(table, read_images(table)))
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("below", ["", "CUB_200_2011"])
+def test_the_unpacked_data_set_itself_is_listed_in_place(unpacked: Path, below: str) -> None:
+    before = state(unpacked)
+    said = done(unpacked / below)
+    assert "5 images of 3 classes" in said
+    table = unpacked / below / "images.parquet"
+    images = read_images(table)
+    assert images.image_id.tolist() == NAMES
+    assert all(path.is_file() for path in image_paths(table, images))
+    written = table.relative_to(unpacked).as_posix()
+    assert {name: what for name, what in state(unpacked).items() if name != written} == before
+    assert "all is in place" in done(unpacked / below)
+
+
+def test_nothing_is_downloaded_into_an_unpacked_data_set(unpacked: Path, copy: Path, published: Source) -> None:
+    root = unpacked / "CUB_200_2011"
+    (root / "images" / NAMES[1]).unlink()
+    before = state(unpacked)
+    assert f"photographs are missing or damaged in it: {NAMES[1]}; take them from a copy" in failed(root)
+    assert "name that" in failed(root / "images")
+    assert state(unpacked) == before
+    done(root, "--archive", copy)
+    assert (root / "images" / NAMES[1]).is_file()
+    (root / "images.txt").write_text("1 one two\n1 one\n")
+    assert "images.txt, line 2: id 1" in failed(root)
+    (root / "images.txt").unlink()
+    assert "images.txt: no such file" in failed(root)
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_a_folder_is_repaired_from_the_folder_of_the_same_copy_only(unpacked: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cub"
+    done(folder, "--archive", unpacked)
+    lost = folder / "CUB_200_2011" / "images" / NAMES[1]
+    lost.unlink()
+    done(folder, "--archive", unpacked)
+    assert lost.is_file()
+    lost.unlink()
+    classes = unpacked / "CUB_200_2011" / "classes.txt"
+    classes.write_bytes(classes.read_bytes() + b"201 201.New\n")
+    assert "classes.txt differs from" in failed(folder, "--archive", unpacked)
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize(("below", "complaint"), [("", "is the copy itself"), ("new", "which is to be copied")])
+def test_a_folder_is_not_copied_into_itself(unpacked: Path, below: str, complaint: str) -> None:
+    result = fetch_cub(unpacked / below, "--archive", unpacked)
+    assert result.exit_code == 2
+    assert complaint in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_a_download_becomes_a_table_and_the_archive_goes(published: Source, tmp_path: Path) -> None:
     said = done(tmp_path / "cub")
     assert "warning" not in said

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import pytest
 
 from simtool.datasets import birds16 as birds
 from simtool.datasets.folder import index_folder
+from simtool.system.lock import alone_in
 from simtool.tables.images import image_paths, read_images, write_images
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import read_trials
@@ -147,6 +151,22 @@ def test_a_local_copy_must_have_the_checksum_that_was_asked_for(
     ran = simtool("fetch-judgments", tmp_path / "birds16", "--archive", tmp_path / "b.zip", "--sha256", "0" * 64)
     assert ran.code == 1
     assert "wrong checksum" in ran.err
+
+
+@pytest.mark.system
+def test_it_waits_for_another_command_in_the_folder(tmp_path: Path, sequences: Path, photographs: Path) -> None:
+    folder = tmp_path / "birds16"
+    command = [sys.executable, "-m", "simtool", "fetch-judgments", str(folder)]
+    command += ["--archive", str(sequences), "--archive", str(photographs)]
+    with alone_in(folder, "fetch-cub"):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        assert f"{folder} is in use by fetch-cub (process {os.getpid()}" in process.stderr.readline()
+        assert [path.name for path in folder.iterdir()] == [".simtool.lock"]
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert len(read_images(folder / "images.parquet")) == 40
+    assert len(read_trials(folder / "trials.parquet")) == 14
 
 
 def test_two_copies_of_the_same_are_wrong_usage(simtool: Simtool, tmp_path: Path, sequences: Path) -> None:

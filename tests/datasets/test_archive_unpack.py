@@ -6,6 +6,7 @@ import gzip
 import io
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -13,10 +14,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.datasets.archive import ArchiveError, Limits, unpack
+from simtool.kinds import KindError
 
 #: Photographs do not compress.
 NOISE = np.random.default_rng(1).bytes(40_000)
@@ -296,7 +298,7 @@ def test_changed_bytes_are_found(tmp_path: Path, make: Maker) -> None:
         (b"\n<!DOCTYPE html><html>Sign in</html>", "this is a web page"),
         (b"\x89PNG\r\n\x1a\n" + NOISE, r"an image \(PNG\), not a tar or zip archive"),
         (gzip.compress(b"no tar", mtime=0), "a gzipped file .of a text file., not a tar or zip archive"),
-        (b"PK\3\4 and no more", "damaged"),
+        (b"PK\3\4 and no more", "a zip archive, but truncated: its last part, the list of its members, is missing"),
     ],
 )
 def test_what_is_no_archive_is_called_so(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -311,6 +313,91 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     content[content.index(b"PK\1\2") + 8] |= 1
     archive.write_bytes(content)
     assert_refused(archive, r"'secret\.txt' is encrypted")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7])
+def test_changed_bytes_of_every_method_of_zip_are_found(tmp_path: Path, method: int, place: float) -> None:
+    with zipfile.ZipFile(tmp_path / "a", "w", method) as archive:
+        archive.writestr("a.jpg", NOISE)
+    content = bytearray((tmp_path / "a").read_bytes())
+    start = int(place * len(content))
+    content[start : start + 40] = bytes(40)
+    (tmp_path / "a").write_bytes(content)
+    assert_refused(tmp_path / "a", "damaged|truncated")
+
+
+def test_a_method_that_is_not_read_is_named(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a", ("a.txt", b"a" * 99))
+    content = bytearray(archive.read_bytes())
+    content[8] = content[content.index(b"PK\1\2") + 10] = 9
+    archive.write_bytes(content)
+    assert_refused(archive, r"packed in a way that is not read \(.*\); unpack it, and give the folder instead")
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_a_damaged_list_of_members_is_one_line(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    archive = zip_of(folder / "a.zip", ("images/a.jpg", b"abc"), ("b.txt", b"b"))
+    content = bytearray(archive.read_bytes())
+    start = content.index(b"PK\1\2")
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(start, len(content) - 1))] = data.draw(st.integers(0, 255))
+    archive.write_bytes(content)
+    message = "a\nb"
+    try:
+        unpack(archive, folder / "out")
+        message = "unpacked"
+    except (ArchiveError, KindError) as failure:
+        message = str(failure)
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_a_file_without_a_name_is_refused(tmp_path: Path, kind: str) -> None:
+    archive = tmp_path / "a"
+    if kind == "tar":
+        tar_of(archive, ("fine.txt", b"x"), ("", b"x"))
+    else:
+        zip_of(archive, ("fine.txt", b"x"), ("b", b"x"))
+        content = archive.read_bytes()
+        entry = content.rindex(b"PK\1\2")
+        end = content.index(b"PK\5\6")
+        content = content[: entry + 28] + bytes(2) + content[entry + 30 : end - 1] + content[end:]
+        size = struct.pack("<I", end - 1 - content.index(b"PK\1\2"))
+        archive.write_bytes(content[: end + 11] + size + content[end + 15 :])
+    assert_refused(archive, "it holds a file without a name|damaged: File name in directory '' and header b'b' differ")
+
+
+@every_format
+@pytest.mark.parametrize("name", ["a\nb.jpg", "a\x1b[2J.jpg", "a\u202egpj.exe", "dir\r/a.jpg"])
+def test_names_that_no_file_should_have_are_refused(tmp_path: Path, make: Maker, name: str) -> None:
+    assert_refused(make(tmp_path / "a", ("fine.txt", b"x"), (name, b"x")), "characters in its name")
+
+
+def test_separators_of_windows_are_separators(tmp_path: Path) -> None:
+    unpack(zip_of(tmp_path / "a", ("CUB\\images\\a.jpg", b"a")), tmp_path / "other")
+    assert everything_below(tmp_path / "other") == {"CUB/images/a.jpg": b"a"}
+    assert_refused(zip_of(tmp_path / "b", ("..\\..\\a.jpg", b"a")), "outside the folder")
+
+
+def test_a_folder_is_copied_as_an_archive_is_unpacked(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    unpack(tar_of(tmp_path / "a", ("CUB/a.txt", b"a"), ("CUB/images/b.jpg", NOISE)), source)
+    (tmp_path / "elsewhere.txt").write_bytes(b"c")
+    (source / "CUB" / "c.txt").symlink_to(tmp_path / "elsewhere.txt")
+    (source / "CUB" / "up").symlink_to(source)
+    files = unpack(source, tmp_path / "folder")
+    assert everything_below(tmp_path / "folder") == {"CUB/a.txt": b"a", "CUB/c.txt": b"c", "CUB/images/b.jpg": NOISE}
+    assert not any(file.is_symlink() for file in files)
+
+
+def test_files_can_be_moved_before_they_take_their_places(tmp_path: Path) -> None:
+    archive = tar_of(tmp_path / "a", ("deep/down/a.txt", b"a"), ("other.txt", b"b"))
+    files = unpack(archive, tmp_path / "folder", arrange=lambda unpacked: unpacked / "deep")
+    assert files == [tmp_path / "folder" / "down" / "a.txt"]
+    assert everything_below(tmp_path / "folder") == {"down/a.txt": b"a"}
 
 
 def test_names_that_would_speak_to_the_terminal_are_quoted(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from simtool.datasets import birds16 as birds
+from simtool.datasets.archive import ArchiveError
 from simtool.datasets.birds16 import Birds16Error
 from simtool.datasets.folder import index_folder
 from simtool.ids import match_ids
+from simtool.kinds import KindError
 from simtool.tables.images import Images, image_paths, write_images
 from simtool.tables.provenance import Provenance, sha256_of
 from tests.studies import (
@@ -68,9 +70,9 @@ def test_a_copy_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(Birds16Error, match=r"neither judgments .* nor photographs"):
         birds.inspect_copy(tmp_path / "empty")
-    with pytest.raises(Birds16Error, match="a zip archive, but truncated"):
+    with pytest.raises(ArchiveError, match="a zip archive, but truncated"):
         birds.inspect_copy(write(tmp_path / "cut.zip", b"PK\x03\x04"))
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(KindError, match=r"absent\.zip: no such file"):
         birds.inspect_copy(tmp_path / "absent.zip")
 
 
@@ -202,7 +204,7 @@ def test_the_judgments_of_birds16_join_cub_by_file_name(birds16: Path, tmp_path:
 def test_a_truncated_archive_changes_nothing(tmp_path: Path, photographs: Path) -> None:
     content = zipped(photographs)
     cut = write(tmp_path / "cut.zip", content[:-100])
-    with pytest.raises(Birds16Error, match="a zip archive, but truncated"):
+    with pytest.raises(ArchiveError, match="a zip archive, but truncated"):
         birds.place_photographs(cut, NAMES, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert io.BytesIO(content).read(4) == b"PK\x03\x04"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,17 @@ import numpy as np
 import pytest
 
 from simtool.datasets.archive import ArchiveError
-from simtool.datasets.cub import ROOT, CubError, broken, equal, read_cub, require_origin, unpack_cub
+from simtool.datasets.cub import (
+    ROOT,
+    CubError,
+    broken,
+    equal,
+    read_cub,
+    repair_cub,
+    require_origin,
+    root_in,
+    unpack_cub,
+)
 from simtool.tables.images import image_paths, write_images
 from simtool.tables.provenance import InputFile, Provenance
 from tests.cub import PHOTOGRAPHS, miniature, pack
@@ -76,7 +88,7 @@ def test_only_the_photographs_asked_for_are_unpacked_again(archive: Path, folder
     kept, lost = folder / ROOT / "images" / NAMES[0], folder / ROOT / "images" / NAMES[1]
     kept.write_bytes(kept.read_bytes() + b"mine")
     lost.unlink()
-    assert equal(unpack_cub(archive, folder, only=[NAMES[1]]), before)
+    assert equal(repair_cub(archive, folder, folder / ROOT, [NAMES[1]]), before)
     assert kept.read_bytes().endswith(b"mine")
 
 
@@ -156,8 +168,79 @@ def test_an_archive_that_contradicts_itself_changes_nothing(
 
 
 def test_an_archive_of_something_else_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CubError, match=r"other\.tgz: there is no folder CUB_200_2011 in it"):
+    with pytest.raises(CubError, match=r"other\.tgz: no copy of CUB-200-2011: there is no images\.txt"):
         unpack_cub(pack(tmp_path / "other.tgz", {"README": b"flowers"}), tmp_path / "cub")
+
+
+def relocated(files: Mapping[str, bytes], old: str, new: str) -> dict[str, bytes]:
+    return {new + name.removeprefix(old) if name.startswith(old) else name: content for name, content in files.items()}
+
+
+def zipped(path: Path, files: Mapping[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def unpacked(path: Path, files: Mapping[str, bytes]) -> Path:
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+EXTRAS = {"CUB_200_2011/segmentations/001.A/a.png": b"png", "CUB_200_2011/cvpr2016_cub/allclasses.txt": b"1"}
+
+
+@pytest.mark.parametrize("make", [pack, zipped, unpacked], ids=["tgz", "zip", "folder"])
+@pytest.mark.parametrize("top", ["CUB_200_2011/CUB_200_2011/", "./", "archive/data/CUB_200_2011/", "CUB-200-2011/"])
+def test_the_text_files_and_photographs_are_found_wherever_they_lie(
+    tmp_path: Path, top: str, make: Callable[[Path, Mapping[str, bytes]], Path]
+) -> None:
+    images = unpack_cub(pack(tmp_path / "official.tgz", miniature()), tmp_path / "official")
+    extras = EXTRAS if top.startswith("CUB_200_2011/") else {}
+    copy = make(tmp_path / "copy", {**relocated(miniature(), f"{ROOT}/", top), **extras})
+    assert equal(unpack_cub(copy, tmp_path / "cub"), images)
+    files = {file.relative_to(tmp_path / "cub").as_posix() for file in (tmp_path / "cub").rglob("*") if file.is_file()}
+    assert files >= {f"{ROOT}/images/{name}" for name in NAMES}
+    assert all(file.startswith(f"{ROOT}/") or file == "attributes.txt" for file in files)
+    assert equal(read_cub(tmp_path / "cub"), images)
+    lost = tmp_path / "cub" / ROOT / "images" / NAMES[1]
+    lost.unlink()
+    assert equal(repair_cub(copy, tmp_path / "cub", tmp_path / "cub" / ROOT, [NAMES[1]]), images)
+    assert lost.is_file()
+
+
+def test_a_folder_is_copied_and_stays_as_it_was(tmp_path: Path) -> None:
+    copy = unpacked(tmp_path / "copy", miniature())
+    before = sorted(copy.rglob("*"))
+    unpack_cub(copy, tmp_path / "cub")
+    assert sorted(copy.rglob("*")) == before
+    mine = tmp_path / "cub" / ROOT / "images" / NAMES[0]
+    assert not mine.samefile(copy / ROOT / "images" / NAMES[0])
+
+
+def test_an_archive_of_photographs_alone_is_told(tmp_path: Path) -> None:
+    files = {"images/001.Tern/a.jpg": b"x", "lists/train.txt": b"001.Tern/a.jpg"}
+    with pytest.raises(
+        CubError, match=r"images\.tgz: it holds 1 images, but not the text files of CUB-200-2011 .*index"
+    ):
+        unpack_cub(pack(tmp_path / "images.tgz", files), tmp_path / "cub")
+    assert list((tmp_path / "cub").iterdir()) == []
+
+
+def test_the_text_files_are_looked_for_below_a_folder_and_in_it(folder: Path, tmp_path: Path) -> None:
+    assert root_in(folder) == folder / ROOT
+    assert root_in(folder / ROOT) == folder / ROOT
+    assert root_in(tmp_path / "empty") is None
+    with pytest.raises(CubError, match=f"these are the photographs of the unpacked copy {folder / ROOT}: name that"):
+        root_in(folder / ROOT / "images")
+    for name in ("images.txt", "classes.txt", "image_class_labels.txt", "train_test_split.txt", "bounding_boxes.txt"):
+        (folder / ROOT / name).unlink()
+    for place in (folder / ROOT, folder / ROOT / "images"):
+        with pytest.raises(CubError, match=r"photographs of CUB without its text files"):
+            root_in(place)
 
 
 def test_photographs_that_an_archive_lacks_are_told_when_it_should_repair(archive: Path, folder: Path) -> None:
@@ -165,7 +248,7 @@ def test_photographs_that_an_archive_lacks_are_told_when_it_should_repair(archiv
     files = miniature()
     del files[f"CUB_200_2011/images/{NAMES[1]}"]
     with pytest.raises(CubError, match=f"photographs missing in it or no images: {NAMES[1]}"):
-        unpack_cub(pack(archive, files), folder, only=[NAMES[1]])
+        repair_cub(pack(archive, files), folder, folder / ROOT, [NAMES[1]])
 
 
 def test_a_truncated_archive_changes_nothing(archive: Path, tmp_path: Path) -> None:

@@ -16,10 +16,9 @@ from simtool import console
 from simtool.datasets.archive.members import Member, open_archive, unpacked_size
 from simtool.datasets.archive.source import ArchiveError
 from simtool.datasets.archive.space import require_space, running_out_of_space
+from simtool.text import printable
 
 __all__ = ["Limits", "unpack"]
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -40,27 +39,30 @@ def unpack(
     folder: Path,
     *,
     keep: Callable[[PurePosixPath], PurePosixPath | None] | None = None,
+    arrange: Callable[[Path], Path] | None = None,
     check: Callable[[Path], None] | None = None,
     needed: int | None = None,
     limits: Limits | None = None,
 ) -> list[Path]:
-    """Unpack a tar, gzipped tar or zip archive.
+    """Unpack a tar, gzipped tar or zip archive, or copy a folder as if it were one.
 
     The files go into a hidden folder first and take their places when all of them are complete.
     A file that is there already is replaced; other files in the folder stay. Strays of macOS
     (``._NAME``, ``__MACOSX``) are passed over.
 
     Args:
-        archive: the archive; its content tells its kind.
+        archive: the archive, whose content tells its kind; or a folder, whose links are followed.
         folder: where to unpack; made if missing.
         keep: says under which path, relative to ``folder``, to unpack a file of the given path; None leaves it out.
             Without it every file keeps its path, and empty folders are made too.
+        arrange: moves the unpacked files to where they belong, within their folder; gives the one in it whose content
+            takes the places.
         check: looks at the folder of unpacked files before they take their places; what it raises is passed on.
         needed: bytes that must be free; as many as all files of the archive take, where nothing is given.
         limits: the most that the archive may hold.
 
     Returns:
-        The files, in the order of the archive.
+        The files, in the order of the archive where they were not arranged.
 
     Raises:
         ArchiveError: the archive is damaged, or holds what must not be unpacked, or the disk is full. Nothing in
@@ -70,16 +72,20 @@ def unpack(
     purpose, needed = f"unpacking {archive.name}", unpacked_size(archive) if needed is None else needed
     folder.mkdir(parents=True, exist_ok=True)
     require_space(folder, needed, purpose)
-    staging = folder / f".{archive.name}.unpacking"
+    staging = folder / f".{archive.resolve().name}.unpacking"
     shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
     staging.mkdir()
     try:
         with running_out_of_space(folder, needed, purpose):
             files = _Unpacking(archive, staging, keep, limits or Limits()).run()
+        unpacked = staging
+        if arrange is not None:
+            unpacked = arrange(staging)
+            files = [PurePosixPath(file.relative_to(unpacked)) for file in unpacked.rglob("*") if file.is_file()]
         if check is not None:
-            check(staging)
+            check(unpacked)
         _require_free_places(archive, folder, files)
-        _move_into(folder, staging)
+        _move_into(folder, unpacked)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return [folder / file for file in files]
@@ -101,7 +107,7 @@ class _Unpacking:
 
     def run(self) -> list[PurePosixPath]:
         """Write every file; return their paths below the folder."""
-        size, read = self._archive.stat().st_size, 0
+        size, read = unpacked_size(self._archive) if self._archive.is_dir() else self._archive.stat().st_size, 0
         with (
             open_archive(self._archive) as members,
             console.progress(f"unpacking {self._archive.name}", size, "B", scale=True) as bar,
@@ -116,6 +122,8 @@ class _Unpacking:
 
     def _take(self, member: Member) -> None:
         path = self._inside(member.name)
+        if not path.parts and member.kind != "folder":
+            raise self._refused("it holds a file without a name")
         if not path.parts or any(part.startswith("._") or part == "__MACOSX" for part in path.parts):
             return
         if member.kind == "folder":
@@ -127,6 +135,8 @@ class _Unpacking:
             return
         if member.kind != "file":
             raise self._refused(f"{member.name!r} is {member.kind}, and only files and folders are unpacked")
+        if printable(place) != str(place):
+            raise self._refused(f"{member.name!r} has characters in its name that no file name should have")
         self._write(member, self._inside(str(place)))
 
     def _inside(self, name: str) -> PurePosixPath:
@@ -147,8 +157,8 @@ class _Unpacking:
             file = (self._folder / path).open("xb")
         except (FileExistsError, IsADirectoryError) as failure:
             raise self._refused(f"it holds {str(path)!r} twice") from failure
-        with file, member.open() as content:
-            while block := content.read(_BLOCK):
+        with file:
+            for block in member.blocks():
                 self._size += len(block)
                 if self._size > self._limits.size:
                     raise self._refused(f"unpacked it exceeds {console.scaled(self._limits.size, 'B')}")
