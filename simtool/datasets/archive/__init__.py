@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simtool.datasets.archive.download import Patience, arrived, fetch
-from simtool.datasets.archive.members import naming_damage, open_archive
+from simtool.datasets.archive.members import open_archive
 from simtool.datasets.archive.source import ArchiveError, DownloadError, Source, verify
 from simtool.datasets.archive.space import require_space
 from simtool.datasets.archive.unpacking import Limits, unpack
@@ -16,7 +16,6 @@ __all__ = [
     "Source",
     "arrived",
     "fetch",
-    "naming_damage",
     "open_archive",
     "require_space",
     "unpack",

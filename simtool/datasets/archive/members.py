@@ -23,7 +23,7 @@ from simtool.datasets.tree import files_below
 from simtool.errors import SimtoolError
 from simtool.kinds import Door, What, explain, kind_of
 
-__all__ = ["Member", "naming_damage", "open_archive", "unpacked_size"]
+__all__ = ["Member", "open_archive", "unpacked_size"]
 
 #: Bytes of a long name or an extended header that are believed, since such headers are read into memory.
 _LONGEST_HEADER = 1 << 20
@@ -60,7 +60,7 @@ class Member:
 
 
 @contextmanager
-def naming_damage(path: Path) -> Iterator[None]:
+def _naming_damage(path: Path) -> Iterator[None]:
     """Turn whatever a reader of archives fails with in the body into one line about the archive.
 
     Raises:
@@ -111,7 +111,7 @@ def open_archive(path: Path) -> Iterator[Iterator[Member]]:
 
 def _guarded(members: Iterator[Member], path: Path) -> Iterator[Member]:
     while True:
-        with naming_damage(path):
+        with _naming_damage(path):
             member = next(members, None)
         if member is None:
             return
@@ -119,11 +119,11 @@ def _guarded(members: Iterator[Member], path: Path) -> Iterator[Member]:
 
 
 def _blocks(path: Path, opener: Callable[[], IO[bytes]]) -> Iterator[bytes]:
-    with naming_damage(path):
+    with _naming_damage(path):
         content = opener()
     with content:
         while True:
-            with naming_damage(path):
+            with _naming_damage(path):
                 block = content.read(_BLOCK)
             if not block:
                 return
@@ -142,7 +142,7 @@ def unpacked_size(path: Path) -> int:
     size = path.stat().st_size
     match _format_of(path):
         case "zip":
-            with naming_damage(path), zipfile.ZipFile(path) as archive:
+            with _naming_damage(path), zipfile.ZipFile(path) as archive:
                 return sum(info.file_size for info in archive.infolist())
         case "tar.gz":
             with path.open("rb") as file:
