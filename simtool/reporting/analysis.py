@@ -183,12 +183,13 @@ class _Analysis:
             stratum: (N,) the trial type of each.
             scopes: which strata each pools, and which rows these are.
         """
-        known = np.flatnonzero(self._tells(observations))
+        tells = self._tells(observations)
+        known = slice(None) if tells.all() else np.flatnonzero(tells)  # a slice copies nothing
         weight = self._weights(observations.trial)
         sampled, told = observations.take(known), values[known]
         given = None if weight is None else weight[known]
         place = np.full(len(observations), -1)
-        place[known] = np.arange(known.size)
+        place[known] = np.arange(len(sampled))
         clusters = SharedClusters(sampled)
         with ThreadPoolExecutor(1) as pool:  # numpy lets the two run side by side
             drawing = pool.submit(self._resample, sampled, stratum[known], told, given)

@@ -84,8 +84,8 @@ class Observations:
     def __len__(self) -> int:
         return len(self.trial)
 
-    def take(self, rows: NDArray[np.intp]) -> Observations:
-        """The observations at some positions; units and images keep their codes."""
+    def take(self, rows: NDArray[np.intp] | slice) -> Observations:
+        """The observations at some positions (or in a slice); units and images keep their codes."""
         return replace(self, trial=self.trial[rows], unit=self.unit[rows], images=self.images[rows])
 
     def independent(self, rows: NDArray[np.intp]) -> int:
