@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,8 @@ _METADATA: dict[str, dict[str, Any]] = {
 NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
 #: Characters in a line of a name, of a model and of a distance, and how many lines a name takes at most.
 NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
+#: Entries of the legend that are no distance: the interval, chance, the upper bound and its lower estimate.
+MARKS = 4
 #: Most pixels that a side of a PNG can have.
 MOST_PIXELS = 65_000
 #: Fonts for scripts that DejaVu lacks, where they are installed.
@@ -137,7 +140,8 @@ def draw(report: Report, metric: Metric = Metric.TRIPLET_ACCURACY) -> Figure:
     longest = max(cell_len(line) for name in layout.centers_of for line in name.split("\n"))
     width = max(2.0, 0.5 + NAME_WIDTH * longest) + max(2.75 * len(blocks), 4.4)
     method = [line for text in words.method(report) for line in textwrap.wrap(text, int((width - 0.5) / SMALL_WIDTH))]
-    height = 1.85 + 0.15 * len(method) + 0.19 * layout.bottom
+    below = 0.15 * (len(method) + layout.legend_lines(_columns(blocks)))
+    height = 1.5 + below + 0.19 * layout.bottom
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08))
     panels: Sequence[Axes] = figure.subplots(
         1, len(blocks), sharey=True, sharex=len({block.chance for block in blocks}) == 1, squeeze=False
@@ -188,6 +192,11 @@ class _Layout:
             top += room + 0.6
         return cls(place, tuple(centers), names, distances, top - 0.75)
 
+    def legend_lines(self, columns: int) -> int:
+        """How many lines of text a legend of so many columns takes at most."""
+        tallest = max(1 + _wrapped(distance, DISTANCE_LINE).count("\n") for distance in self.distances)
+        return tallest * math.ceil((len(self.distances) + MARKS) / columns)
+
     def color(self, distance: str) -> str:
         """The color of a distance."""
         return COLORS[self.distances.index(distance) % len(COLORS)]
@@ -229,6 +238,11 @@ def _draw_bar(panel: Axes, row: Row, layout: _Layout) -> None:
     )
 
 
+def _columns(blocks: Sequence[Block]) -> int:
+    """The columns of the legend."""
+    return 4 if len(blocks) > 1 else 3
+
+
 def _limits(block: Block) -> tuple[float, float]:
     """The ends of a panel's axis, with room for the numbers behind the bars."""
     ends = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
@@ -255,7 +269,7 @@ def _draw_legend(
         handles=handles,
         title="\n".join(method),
         loc="outside lower center",
-        ncols=4 if len(blocks) > 1 else 3,
+        ncols=_columns(blocks),
         frameon=False,
         fontsize=7.5,
         title_fontsize=7.5,

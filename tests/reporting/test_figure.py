@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree
@@ -120,6 +121,18 @@ def test_every_text_lies_within_the_figure(models: tuple[str, ...], who: dict[st
         assert figure.bbox.y0 <= box.y0
         assert box.y1 <= figure.bbox.y1
     assert all(axes.get_position().width * figure.get_figwidth() > 1.5 for axes in figure.axes)
+
+
+def test_many_distances_leave_room_for_the_bars(report: Report) -> None:
+    rows = tuple(
+        replace(row, distance=f"a distance with a long name, number {number} " * 2)
+        for row in report.rows
+        if row.model == "pixels" and row.distance == "mse"
+        for number in range(30)
+    )
+    figure = draw(replace(report, rows=rows))
+    figure.draw_without_rendering()
+    assert all(axes.get_position().height * figure.get_figheight() > 4 for axes in figure.axes)
 
 
 def test_no_bound_is_drawn_from_few_repeats(report: Report) -> None:
