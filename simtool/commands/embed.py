@@ -49,8 +49,10 @@ def _shard(text: str | None) -> Shard | None:
 
     if text == WHOLE:
         return None
+    if text is None:
+        return Shard.from_slurm(os.environ)
     try:
-        return Shard.from_slurm(os.environ) if text is None else Shard.parse(text)
+        return Shard.parse(text)
     except ValueError as failure:
         raise typer.BadParameter(f"{failure}; or say --shard {WHOLE}") from failure
 

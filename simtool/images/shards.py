@@ -10,7 +10,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Shard"]
+from simtool.errors import SimtoolError
+
+__all__ = ["Shard", "ShardError"]
+
+
+class ShardError(SimtoolError):
+    """The part that a task of SLURM has to do does not follow from its environment."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Shard:
             None where SLURM started neither, or a single task.
 
         Raises:
-            ValueError: the array has gaps, as those have that run failed tasks again: how many parts there are
+            ShardError: the array has gaps, as those have that run failed tasks again: how many parts there are
                 does not follow from it. Or a variable is missing or makes no sense, as where only some of them
                 were passed on.
         """
@@ -59,7 +65,7 @@ class Shard:
         if tasks > 1:
             rank = _variable(environ, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS")
             if rank >= tasks:
-                raise ValueError(f"SLURM_PROCID is {rank}, which is no rank of {tasks} tasks")
+                raise _unclear(f"SLURM_PROCID is {rank}, which is no rank of {tasks} tasks")
             index, count = index * tasks + rank, count * tasks
         return cls(index, count) if count > 1 else None
 
@@ -78,7 +84,7 @@ def _array_task(environ: Mapping[str, str]) -> tuple[int, int]:
     names = [f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "MIN", "MAX", "STEP", "COUNT")]
     task, first, last, step, count = (_variable(environ, name, names[0]) for name in names)
     if step < 1 or count < 1 or first + step * (count - 1) != last or task not in range(first, last + 1, step):
-        raise ValueError(f"which of how many parts does not follow from task {task} of a SLURM array with gaps")
+        raise _unclear(f"which of how many parts does not follow from task {task} of a SLURM array with gaps")
     return (task - first) // step, count
 
 
@@ -91,10 +97,14 @@ def _variable(environ: Mapping[str, str], name: str, because: str | None = None)
         because: the variable that is set and asks for this one.
 
     Raises:
-        ValueError: it is missing, or no such number.
+        ShardError: it is missing, or no such number.
     """
     if name not in environ:
-        raise ValueError(f"{because} is set, but {name} is not")
+        raise _unclear(f"{because} is set, but {name} is not")
     if re.fullmatch(r"[0-9]{1,9}", environ[name]) is None:
-        raise ValueError(f"{name} is {environ[name]!r}, not a number")
+        raise _unclear(f"{name} is {environ[name]!r}, not a number")
     return int(environ[name])
+
+
+def _unclear(reason: str) -> ShardError:
+    return ShardError(f"{reason}; say --shard I/N for one part of N, or --shard none for all images")

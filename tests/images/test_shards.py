@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.images.shards import Shard
+from simtool.images.shards import Shard, ShardError
 
 
 @given(st.integers(0, 500), st.integers(1, 40))
@@ -41,7 +41,7 @@ def test_the_tasks_of_an_array_are_the_parts_in_order(first: int, step: int, cou
 
 @pytest.mark.parametrize("tasks", [[3, 7], [0, 1, 3], [2, 4, 6]])
 def test_an_array_with_gaps_does_not_say_how_many_parts_there_are(tasks: list[int]) -> None:
-    with pytest.raises(ValueError, match="array with gaps"):
+    with pytest.raises(ShardError, match="array with gaps"):
         Shard.from_slurm(array(tasks[0], tasks))
 
 
@@ -71,7 +71,7 @@ def test_tasks_of_srun_divide_the_part_of_an_array_further(tasks: int, ranks: in
     ],
 )
 def test_variables_that_are_set_in_part_are_an_error_that_names_them(environ: dict[str, str], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ShardError, match=f"{complaint}.*; say --shard I/N"):
         Shard.from_slurm(environ)
 
 
