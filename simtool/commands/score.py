@@ -37,6 +37,10 @@ def score(
             "may be given several times. [mse and cosine]",
         ),
     ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="NAME", help="What to call the model of each TABLE, in their order."),
+    ] = None,
     images: Annotated[
         Path | None,
         typer.Option(
@@ -63,7 +67,7 @@ def score(
     from simtool.similarity.pairs import TrialPairs
     from simtool.similarity.relations import relations_of
     from simtool.similarity.scoring import DEFAULT_DISTANCES, score_table
-    from simtool.similarity.tally import tally
+    from simtool.similarity.tally import below_chance, tally
     from simtool.tables.embeddings import open_embeddings
     from simtool.tables.images import read_images
     from simtool.tables.outcomes import OutcomesWriter
@@ -73,13 +77,14 @@ def score(
     if unknown := [name for name in distances if name not in DISTANCES]:
         raise typer.BadParameter(f"no distance is called {listed(unknown)}; there are {', '.join(DISTANCES)}")
 
+    names = _names(name or (), tables)
     with stage("score", reads=[*tables, trials, images], writes=[out]) as run:
         judgments = read_trials(trials)
         run.read(trials, f"{len(judgments):,} trials, {_types(judgments.types)}")
         opened = [open_embeddings(path) for path in tables]
         for path, table in zip(tables, opened, strict=True):
             run.read(path, f"{len(table):,} vectors of {table.info.dimension:,} values")
-        labels = _labels(opened)
+        labels = names or _labels(opened)
         relations = None
         if images is not None:
             table_of_images = read_images(images)
@@ -100,10 +105,30 @@ def score(
         rows = len(judgments) * len(labels) * len(distances)
         run.wrote(out, f"{rows:,} rows: {listed(labels, 4)} by {listed(distances, len(DISTANCES))}")
     console.result(_summary(tallies))
+    if odd := below_chance(tallies):
+        console.warn(_doubt(odd))
 
 
 def _types(types: Sequence[object]) -> str:
     return listed(sorted(str(kind) for kind in types), 5)
+
+
+def _names(names: Sequence[str], tables: Sequence[Path]) -> Sequence[str]:
+    """What the models shall be called: nothing where nothing was given.
+
+    Raises:
+        SimtoolError: a table is given twice.
+        BadParameter: not one name for each table, or a name for several.
+    """
+    places = Counter(path.resolve() for path in tables)
+    if twice := [path for path in dict.fromkeys(tables) if places[path.resolve()] > 1]:
+        raise SimtoolError(f"{listed(twice)}: the same table is given more than once; give it once")
+    if names and len(names) != len(tables):
+        raise typer.BadParameter(f"{len(names)} times --name for {len(tables)} tables: each TABLE needs its own")
+    for label, count in Counter(names).items():
+        if count > 1 or not label.strip():
+            raise typer.BadParameter(f"--name {label!r}: every model needs a name of its own")
+    return names
 
 
 def _labels(tables: Sequence[EmbeddingTable]) -> list[str]:
@@ -119,8 +144,19 @@ def _labels(tables: Sequence[EmbeddingTable]) -> list[str]:
     for label, count in Counter(labels).items():
         if count > 1:
             files = [table.path for table, own in zip(tables, labels, strict=True) if own == label]
-            raise SimtoolError(f"{listed(files)} would all be called {label}: rename a file, or give a table once")
+            raise SimtoolError(f"{listed(files)} would all be called {label}: give each TABLE a --name of its own")
     return labels
+
+
+def _doubt(odd: Sequence[Tally]) -> str:
+    """What models far below chance may mean."""
+    first = odd[0]
+    others = f" (and {len(odd) - 1:,} more)" if odd[1:] else ""
+    return (
+        f"{first.model} by {first.distance}{others} predicts {first.accuracy:.0%} of {first.comparisons:,} "
+        "comparisons, far fewer than the half that guessing predicts: perhaps people selected the odd one out, "
+        "or the image least like the query, and the trials should name the others as selected"
+    )
 
 
 def _summary(tallies: Sequence[Tally]) -> Table:

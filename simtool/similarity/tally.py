@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from simtool.tables.outcomes import Outcomes
 
-__all__ = ["Tally", "tally"]
+__all__ = ["Tally", "below_chance", "tally"]
+
+#: A model that predicts less than this share of so many comparisons or more is not just a poor one.
+_LOW, _ENOUGH = 0.35, 31
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,13 @@ def tally(outcomes: Outcomes) -> Iterator[Tally]:
         credit, count, ties = credit + own, count + credits.size, ties + tied
     if len(groups) > 1:
         yield Tally(outcomes.model, outcomes.distance, "all", credit / count, count, ties)
+
+
+def below_chance(tallies: Iterable[Tally]) -> list[Tally]:
+    """The models and distances whose predictions are so often wrong that the trials may mean the opposite.
+
+    Args:
+        tallies: of which the last one of each model and distance counts all of its comparisons.
+    """
+    whole = {(one.model, one.distance): one for one in tallies}
+    return [one for one in whole.values() if one.comparisons >= _ENOUGH and one.accuracy < _LOW]

@@ -102,10 +102,61 @@ def test_tables_of_the_same_name_are_told_apart_by_their_files(simtool: Simtool,
 
 
 def test_the_same_table_twice_is_refused(simtool: Simtool, folder: Path) -> None:
-    done = score(simtool, folder, folder / "hot.parquet", folder / "hot.parquet")
+    (folder / "link.parquet").symlink_to(folder / "hot.parquet")
+    for again in (folder / "hot.parquet", folder / "link.parquet"):
+        done = score(simtool, folder, folder / "hot.parquet", again)
+        assert done.code == 1
+        assert "hot.parquet" in done.err
+        assert "the same table is given more than once" in " ".join(done.err.split())
+        assert not (folder / "outcomes.parquet").exists()
+
+
+def test_models_can_be_named(simtool: Simtool, folder: Path) -> None:
+    tables = (folder / "pixels.parquet", folder / "hot.parquet")
+    done = score(simtool, folder, *tables, "--distance", "mse", "--name", "first", "--name", "second [b]")
+    assert done.code == 0, done.err
+    assert [one.model for one in read_outcomes([folder / "outcomes.parquet"])] == ["first", "second [b]"]
+
+
+def test_tables_that_cannot_be_told_apart_ask_for_a_name(simtool: Simtool, folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "hot.parquet").write_bytes((folder / "hot.parquet").read_bytes())
+    tables = (folder / "hot.parquet", folder / "other" / "hot.parquet")
+    done = score(simtool, folder, *tables)
     assert done.code == 1
-    assert "would all be called one-hot (hot)" in done.err
-    assert not (folder / "outcomes.parquet").exists()
+    assert "would all be called one-hot (hot): give each TABLE a --name of its own" in " ".join(done.err.split())
+    assert score(simtool, folder, *tables, "--name", "one", "--name", "two").code == 0
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (["one"], "1 times --name for 2 tables: each TABLE needs its own"),
+        (["one", "one"], "--name 'one': every model needs a name of its own"),
+        (["one", " "], "every model needs a name of its own"),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(names: list[str], complaint: str, simtool: Simtool, folder: Path) -> None:
+    words = (word for name in names for word in ("--name", name))
+    done = score(simtool, folder, folder / "pixels.parquet", folder / "hot.parquet", *words)
+    assert done.code == 2
+    assert complaint in " ".join(done.err.split())
+
+
+def test_a_model_that_is_wrong_nearly_always_raises_the_question_of_the_odd_one_out(
+    simtool: Simtool, folder: Path
+) -> None:
+    vectors = some_vectors("gaussian")
+    near = [np.linalg.norm(vectors[TRIALS.references[:, place]] - vectors[TRIALS.query], axis=1) for place in (0, 1)]
+    farther = np.argmax(near, axis=0)[:, None]
+    odd = Trials.build(TRIALS.images, ["2-choose-1"] * 40, TRIALS.query, TRIALS.references[:, :2], farther)
+    write_trials(folder / "trials.parquet", odd, PROVENANCE)
+    done = score(simtool, folder, folder / "pixels.parquet", folder / "hot.parquet", "--distance", "mse")
+    assert done.code == 0
+    said = " ".join(done.err.split())
+    assert said.count("warning:") == 1
+    assert "pixels by mse predicts 0% of 40 comparisons" in said
+    assert "odd one out" in said
 
 
 def test_a_table_that_duckdb_wrote_is_scored(simtool: Simtool, folder: Path) -> None:

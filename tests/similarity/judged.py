@@ -75,9 +75,9 @@ WILD: dict[str, Callable[[np.random.Generator, int, int], Any]] = {
     "tiny": lambda rng, n, d: rng.standard_normal((n, d)) * 1e-170,
     "subnormal": lambda rng, n, d: rng.integers(1, 9, (n, d)) * 5e-324,
     "scales of vectors": lambda rng, n, d: rng.standard_normal((n, d)) * 10.0 ** rng.integers(-300, 300, (n, 1)),
-    "scales of values": lambda rng, n, d: rng.standard_normal((n, d)) * 10.0 ** rng.integers(-300, 300, (n, d)),
+    "scales of values": lambda rng, n, d: rng.standard_normal((n, d)) * rng.choice([1e-300, 1.0, 1e300], (n, d)),
     "scales of singles": lambda rng, n, d: np.float32(
-        rng.uniform(1, 9, (n, d)) * 10.0 ** rng.integers(-40, 37, (n, d))
+        rng.uniform(1, 9, (n, d)) * 10.0 ** rng.integers(-37, 30, (n, d))
     ),
     "mean": lambda rng, n, d: 1e12 + rng.standard_normal((n, d)),
     "near parallel": lambda rng, n, d: (

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simtool.similarity.tally import tally
+from simtool.similarity.tally import Tally, below_chance, tally
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
 
@@ -28,3 +28,19 @@ def test_credits_are_pooled_over_the_comparisons_of_each_type_and_of_all() -> No
 
 def test_one_type_needs_no_pooling() -> None:
     assert [one.trials for one in tally(outcomes([0, 2]))] == ["2-choose-1"]
+
+
+def test_a_model_that_is_mostly_wrong_on_enough_comparisons_is_below_chance() -> None:
+    def counted(model: str, trials: str, accuracy: float, comparisons: int) -> Tally:
+        return Tally(model, "mse", trials, accuracy, comparisons, 0)
+
+    found = below_chance(
+        [
+            counted("odd", "2-choose-1", 0.9, 10),
+            counted("odd", "all", 0.1, 40),
+            counted("few", "2-choose-1", 0.0, 30),
+            counted("poor", "2-choose-1", 0.4, 4000),
+            counted("good", "2-choose-1", 0.7, 4000),
+        ]
+    )
+    assert [(one.model, one.trials) for one in found] == [("odd", "all")]
