@@ -11,11 +11,16 @@ from simtool.commands.stage import stage
 
 __all__ = ["compress"]
 
+#: Components that are kept where nobody says how many.
+MOST = 100
+
 
 def compress(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of embeddings.")],
     out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The table of embeddings to write.")],
-    components: Annotated[int, typer.Option(min=1, help="How many to keep.")] = 100,
+    components: Annotated[
+        int | None, typer.Option(min=1, help="How many to keep. [as many as there are, at most 100]")
+    ] = None,
     fit: Annotated[
         Path | None,
         typer.Option(metavar="TABLE", help="Fit to these vectors of the same model instead, of more images, say."),
@@ -52,7 +57,15 @@ def compress(
             )
         blocks = (block for _, block in known.batches())
         folder = scratch or Path(tempfile.gettempdir())
-        found = fit_components(blocks, len(known), known.info.dimension, components, folder)
+        found = fit_components(
+            blocks,
+            len(known),
+            known.info.dimension,
+            components or MOST,
+            folder,
+            fewer=components is None,
+            what="vectors",
+        )
         rows = found.components.read_rows(len(found.variance)).astype(np.float64)
         info = EmbeddingInfo(
             name=name or f"{source.info.name}, PCA {len(rows)}",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_pca"]
 
+#: Components that are kept where nobody says how many.
+MOST = 1000
 #: Images that are decoded and written to the scratch file at once.
 BATCH = 64
 
@@ -30,8 +32,12 @@ def fit_pca(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images.")],
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")],
     components: Annotated[
-        int, typer.Option(min=1, help="How many to keep; embed --components takes the first few of them.")
-    ] = 1000,
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many to keep; embed --components takes the first few. [as many as there are, at most 1,000]",
+        ),
+    ] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Height and width in pixels. [the recipe's: 128]")] = None,
     crop: Annotated[
         float | None, typer.Option(help="Central part of each side that is kept. [the recipe's: 0.8]")
@@ -71,17 +77,21 @@ def fit_pca(
         table = read_images(images).where_split(split)
         run.read(images, f"{len(table):,} images" + ("" if split == "all" else f" of split {split}"))
         paths = image_paths(images, table)
-        check_request(len(table), preparation.dimension, components)
+        wanted = components or MOST
+        found = check_request(len(table), preparation.dimension, wanted, fewer=components is None)
+        if found < wanted:
+            console.note(f"{found:,} components instead of {wanted:,}: {len(table):,} images have no more")
         check_files(table.image_id, paths)
         bad: list[BadImage] = []
-        with model_folder(out) as folder:
+        with model_folder(out, run.name) as folder:
             batches = stream(table.image_id, paths, preparation, BATCH, bad.append if skip_bad else None)
             fit = fit_components(
                 _pixels(batches, len(table)),
                 len(table),
                 preparation.dimension,
-                components,
+                wanted,
                 scratch or Path(tempfile.gettempdir()),
+                fewer=components is None,
             )
             Pca.of(preparation, fit).save(folder, run.provenance())
             write_log(folder, fit, {image.image_id: image.reason for image in bad})

@@ -216,7 +216,7 @@ def _train(
     from simtool.models.glow.footprint import check_room
     from simtool.models.glow.model import Glow
     from simtool.models.glow.task import FlowTask
-    from simtool.models.training.memory import available_memory
+    from simtool.system.memory import available_memory
     from simtool.tensorflow import load_tensorflow
 
     settings, names = plan.settings, classes.names if classes else ()

@@ -202,7 +202,7 @@ def _train(
     from simtool.models.classifier.model import Classifier
     from simtool.models.classifier.network import build, load_backbone
     from simtool.models.classifier.task import Classification
-    from simtool.models.training.memory import available_memory
+    from simtool.system.memory import available_memory
     from simtool.tensorflow import load_tensorflow
 
     config, settings, room = plan.config, plan.settings, available_memory()

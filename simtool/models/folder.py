@@ -127,22 +127,24 @@ def occupied(path: Path, purpose: str) -> Iterator[None]:
 
 
 @contextmanager
-def model_folder(path: Path) -> Iterator[Path]:
+def model_folder(path: Path, purpose: str) -> Iterator[Path]:
     """Fill a folder that appears whole, or not at all; an older model in its place is replaced.
 
     Args:
-        path: where the model folder shall stand.
+        path: of the model folder.
+        purpose: what this process does there; see :func:`occupied`.
 
     Yields:
         The temporary folder to fill.
 
     Raises:
-        ModelError: another folder that is not empty stands there.
+        ModelError: another folder that is not empty is there.
+        LockedError: another process is there.
         OSError: the place cannot be written.
     """
     if path.is_dir() and not (path / MANIFEST).is_file() and any(one.name != LOCK for one in path.iterdir()):
         raise ModelError(f"{path}: a folder with other things in it; name one for the model alone")
-    with atomic_folder(path) as temporary:
+    with occupied(path, purpose), atomic_folder(path) as temporary:
         yield temporary
 
 

@@ -49,5 +49,21 @@ def test_vectors_of_two_models_do_not_mix(simtool: Simtool, home: Path) -> None:
 
 
 def test_a_table_is_not_replaced_by_its_own_components(simtool: Simtool, home: Path) -> None:
-    assert simtool("compress", home / "few.parquet", "--out", home / "few.parquet").code == 2
+    assert simtool("compress", home / "few.parquet", "--out", home / "few.parquet").code == 1
     assert open_embeddings(home / "few.parquet").info.dimension == 7
+
+
+def test_as_many_components_are_kept_as_there_are_unless_a_number_is_asked_for(simtool: Simtool, home: Path) -> None:
+    assert simtool("compress", home / "few.parquet", "--out", home / "out.parquet").code == 0
+    assert open_embeddings(home / "out.parquet").info.dimension == 7
+    ran = simtool("compress", home / "few.parquet", "--out", home / "no.parquet", "--components", 8)
+    assert ran.code == 1
+    assert "9 vectors of 7 values have 1 to 7 components, not 8" in ran.err
+    assert not (home / "no.parquet").exists()
+
+
+def test_one_vector_has_no_components(simtool: Simtool, tmp_path: Path) -> None:
+    write_embeddings(tmp_path / "one.parquet", ["a"], FEW[:1], Provenance.of(["test"], []), "net")
+    ran = simtool("compress", tmp_path / "one.parquet", "--out", tmp_path / "out.parquet")
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1] == "error: principal components need at least 2 vectors, not 1"

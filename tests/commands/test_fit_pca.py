@@ -10,6 +10,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from simtool.models.registry import load_model
+from simtool.system.lock import alone_in
 from simtool.tables.provenance import sha256_of
 from tests.photographs import prepared, write_table
 
@@ -105,3 +106,37 @@ def test_a_folder_of_other_things_is_not_replaced(simtool: Simtool, images: Path
     assert ran.code == 1
     assert "a folder with other things in it" in ran.err
     assert (tmp_path / "photographs" / "0.jpg").exists()
+
+
+def test_as_many_components_are_kept_as_there_are_unless_a_number_is_asked_for(
+    simtool: Simtool, images: Path, tmp_path: Path
+) -> None:
+    ran = simtool("fit-pca", images, "--out", tmp_path / "pca", "--size", "8")
+    assert ran.code == 0
+    assert "11 components instead of 1,000: 12 images have no more" in ran.err
+    assert load_model(tmp_path / "pca").output().dimension == 11
+    ran = simtool("fit-pca", images, "--out", tmp_path / "pca", "--size", "8", "--components", "1000")
+    assert ran.code == 1
+    assert "have 1 to 11 components, not 1,000" in ran.err
+
+
+def test_an_image_that_is_left_out_takes_a_component_with_it(simtool: Simtool, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "photographs" / "3.jpg").write_bytes(b"none")
+    ran = simtool("fit-pca", images, "--out", tmp_path / "pca", "--size", "8", "--skip-bad")
+    assert ran.code == 0
+    assert load_model(tmp_path / "pca").output().dimension == 10
+
+
+def test_one_image_has_no_components(simtool: Simtool, tmp_path: Path) -> None:
+    ran = simtool("fit-pca", write_table(tmp_path, 1), "--out", tmp_path / "pca")
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1] == "error: principal components need at least 2 images, not 1"
+    assert not (tmp_path / "pca").exists()
+
+
+def test_two_fits_of_one_model_do_not_meet(simtool: Simtool, images: Path, tmp_path: Path) -> None:
+    with alone_in(tmp_path / "pca", "fit-pca"):
+        ran = simtool("fit-pca", images, "--out", tmp_path / "pca", *SMALL)
+    assert ran.code == 75
+    assert "is in use by fit-pca (process" in " ".join(ran.err.split())
+    assert simtool("fit-pca", images, "--out", tmp_path / "pca", *SMALL).code == 0

@@ -28,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     write_table(home, 9)
     glow = Glow(named_recipe("study").adjusted(SIZE), trained(CONFIG), ["wren", "robin"])
-    with model_folder(home / "glow") as folder:
+    with model_folder(home / "glow", "train-glow") as folder:
         glow.save(folder, Provenance.of(["test"], []))
     return home
 

@@ -172,7 +172,7 @@ def test_a_corrupt_photograph_is_named_or_left_out(simtool: Simtool, tmp_path: P
 def test_a_training_that_would_not_fit_in_memory_is_not_begun(
     simtool: Simtool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simtool.models.training.memory.available_memory", lambda: 1 << 28)
+    monkeypatch.setattr("simtool.system.memory.available_memory", lambda: 1 << 28)
     ran = simtool("train-resnet", home / "images.parquet", "--out", tmp_path / "no", *SMALL)
     assert ran.code == 1
     assert re.search(r"needs about 0\.\d GB of memory, 0\.3 GB are free; only a smaller network", ran.err)

@@ -127,20 +127,20 @@ def test_a_description_sums_up(tmp_path: Path) -> None:
 def test_a_model_replaces_a_model_but_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "model"
     for weights in (b"1", b"2"):
-        with model_folder(out) as folder:
+        with model_folder(out, "fit-pca") as folder:
             written(folder, a=weights)
     assert (out / "a").read_bytes() == b"2"
     (tmp_path / "photographs").mkdir()
     (tmp_path / "photographs" / "a.jpg").touch()
-    with pytest.raises(ModelError, match="other things in it"), model_folder(tmp_path / "photographs"):
+    with pytest.raises(ModelError, match="other things in it"), model_folder(tmp_path / "photographs", "fit-pca"):
         pass
     assert (tmp_path / "photographs" / "a.jpg").exists()
 
 
 def test_a_failure_leaves_the_older_model(tmp_path: Path) -> None:
-    with model_folder(tmp_path / "model") as folder:
+    with model_folder(tmp_path / "model", "fit-pca") as folder:
         written(folder, a=b"1")
-    with pytest.raises(RuntimeError, match="in the middle"), model_folder(tmp_path / "model") as folder:
+    with pytest.raises(RuntimeError, match="in the middle"), model_folder(tmp_path / "model", "fit-pca") as folder:
         (folder / "a").write_bytes(b"half")
         raise RuntimeError("in the middle")
     assert (tmp_path / "model" / "a").read_bytes() == b"1"

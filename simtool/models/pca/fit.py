@@ -12,7 +12,6 @@ References:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from simtool.models.matrices import ColumnBlocks, NpyMatrix
 from simtool.models.pca.eigen import EigenPairs, leading_eigenpairs
 from simtool.models.pca.symmetric import SymmetricMatrix
 from simtool.models.pca.workers import Workers
+from simtool.system.memory import available_memory
 
 __all__ = ["PcaFit", "check_request", "fit_components"]
 
@@ -72,35 +72,52 @@ class PcaFit:
         return float(self.variance[:count].sum() / self.total_variance)
 
 
-def check_request(images: int, dimension: int, components: int) -> None:
+def check_request(images: int, dimension: int, components: int, fewer: bool = False, what: str = "images") -> int:
     """Find a request that cannot be met, before the work.
 
     Args:
         images: at hand.
         dimension: values of an image.
         components: wanted.
+        fewer: take as many as there are, where there are not so many.
+        what: the images are, for messages.
+
+    Returns:
+        How many will be fitted.
 
     Raises:
-        ModelError: there are not so many components, or the matrix would not fit in this machine's memory.
+        ModelError: there are not so many components, or the matrix would not fit in the memory that is free.
     """
     most = min(images - 1, dimension)
+    if images < 2:
+        raise ModelError(f"principal components need at least 2 {what}, not {max(images, 0)}")
+    if fewer:
+        components = min(components, most)
     if not 1 <= components <= most:
         raise ModelError(
-            f"{images:,} images of {dimension:,} values have 1 to {most:,} components, not {components:,}; "
+            f"{images:,} {what} of {dimension:,} values have 1 to {most:,} components, not {components:,}; "
             "choose with --components"
         )
     side = min(images, dimension)
     needed = 4 * side * side + 8 * side * min(side, 4 * components + 256)
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > memory:
+    room = available_memory()
+    if room is not None and needed > room:
         raise ModelError(
-            f"{images:,} images of {dimension:,} values need {needed / 1e9:,.0f} GB of memory, this machine has "
-            f"{memory / 1e9:,.0f} GB; choose a smaller --size, fewer images or fewer --components"
+            f"{images:,} {what} of {dimension:,} values need {needed / 1e9:,.1f} GB of memory, {room / 1e9:,.1f} GB "
+            f"are free; take fewer {what}, smaller ones, or fewer --components"
         )
+    return components
 
 
 def fit_components(
-    batches: Iterable[NDArray[np.float32]], images: int, dimension: int, components: int, scratch: Path, seed: int = 0
+    batches: Iterable[NDArray[np.float32]],
+    images: int,
+    dimension: int,
+    components: int,
+    scratch: Path,
+    seed: int = 0,
+    fewer: bool = False,
+    what: str = "images",
 ) -> PcaFit:
     """Fit principal components to a stream of images.
 
@@ -111,6 +128,8 @@ def fit_components(
         components: wanted. Fewer are kept where the images span fewer dimensions.
         scratch: a folder for scratch files.
         seed: of the eigensolver's start; without influence on the result beyond its residual.
+        fewer: take as many components as there are, where there are not so many.
+        what: the images are, for messages.
 
     Returns:
         The fit.
@@ -118,9 +137,9 @@ def fit_components(
     Raises:
         ModelError: too many components are asked for, the images do not differ, or the scratch folder is full.
     """
-    check_request(images, dimension, components)
+    check_request(images, dimension, components, fewer, what)
     with Workers() as workers:
-        plan = _Plan(images, dimension, components, scratch, seed, workers)
+        plan = _Plan(images, dimension, components, fewer, what, scratch, seed, workers)
         return _by_covariance(batches, plan) if images > dimension else _by_inner_products(batches, plan)
 
 
@@ -131,6 +150,8 @@ class _Plan:
     images: int
     dimension: int
     components: int
+    fewer: bool
+    what: str
     scratch: Path
     seed: int
     workers: Workers
@@ -141,6 +162,10 @@ class _Plan:
         work = self.images * self.dimension * min(self.images, self.dimension)
         return np.float64 if work <= EXACT_WORK else np.float32
 
+    def check(self, images: int) -> int:
+        """How many components so many images give; see :func:`check_request`."""
+        return check_request(images, self.dimension, self.components, self.fewer, self.what)
+
     def pairs(self, matrix: SymmetricMatrix, images: int, mean: NDArray[np.float64]) -> EigenPairs:
         """The eigenpairs that are wanted of the matrix, without those that are rounding errors.
 
@@ -148,13 +173,14 @@ class _Plan:
             ModelError: there are none.
         """
         if matrix.trace() <= 1e-20 * images * float(mean @ mean):
-            raise ModelError("all images are equal: they have no principal components")
-        pairs = leading_eigenpairs(matrix, self.components, self.workers, self.seed)
+            raise ModelError(f"all {self.what} are equal: they have no principal components")
+        wanted = self.check(images)
+        pairs = leading_eigenpairs(matrix, wanted, self.workers, self.seed)
         kept = int(np.sum(pairs.values > NOISE[self.precision] * pairs.values[0]))
-        if kept < self.components:
+        if kept < wanted:
             console.warn(
-                f"the images span only {kept:,} dimensions as far as can be told; "
-                f"{kept:,} components are kept instead of {self.components:,}"
+                f"the {self.what} span only {kept:,} dimensions as far as can be told; "
+                f"{kept:,} components are kept instead of {wanted:,}"
             )
         return EigenPairs(pairs.values[:kept], pairs.vectors[:, :kept], pairs.residual, pairs.solver)
 
@@ -166,7 +192,7 @@ def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> P
         for batch in batches:
             pixels.append(batch)
             total += batch.sum(axis=0, dtype=np.float64)
-        check_request(pixels.written, plan.dimension, plan.components)
+        plan.check(pixels.written)
         mean = total / pixels.written
         products = SymmetricMatrix(pixels.written, plan.workers)
         for _, centered in _centered(pixels, mean, plan.precision, "inner products"):
@@ -218,7 +244,7 @@ def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFi
         scatter.add_product(moved.T)
         total += moved.sum(axis=0, dtype=np.float64)
         images += len(block)
-    check_request(images, plan.dimension, plan.components)
+    plan.check(images)
     scatter.subtract_outer(total / np.sqrt(images))
     total_variance = scatter.trace() / (images - 1)
     mean = origin + total / images

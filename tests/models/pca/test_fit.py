@@ -178,7 +178,7 @@ def test_two_images_have_one_component(tmp_path: Path) -> None:
     assert result.explained(1) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("images", "dimension", "wanted"), [(10, 100, 10), (100, 9, 10), (10, 100, 0), (1, 5, 1)])
+@pytest.mark.parametrize(("images", "dimension", "wanted"), [(10, 100, 10), (100, 9, 10), (10, 100, 0)])
 def test_more_components_than_there_are_is_an_error(images: int, dimension: int, wanted: int) -> None:
     with pytest.raises(ModelError, match=f"have 1 to {min(images - 1, dimension)} components, not {wanted}"):
         check_request(images, dimension, wanted)
@@ -195,9 +195,29 @@ def test_images_that_are_skipped_count_for_that(tmp_path: Path) -> None:
     np.testing.assert_allclose(rows_of(crossing), rows_of(fitted(decaying(20, 30), 5, tmp_path)), atol=1e-5)
 
 
-def test_a_machine_that_is_too_small_is_found_before_the_work() -> None:
-    with pytest.raises(ModelError, match=r"this machine has .* smaller --size"):
+@pytest.mark.parametrize("images", [-1, 0, 1])
+def test_fewer_than_two_images_have_no_components(images: int) -> None:
+    with pytest.raises(ModelError, match=f"need at least 2 images, not {max(images, 0)}"):
+        check_request(images, 5, 1, fewer=True)
+
+
+def test_as_many_components_as_there_are_can_be_asked_for(tmp_path: Path) -> None:
+    assert check_request(10, 100, 1000, fewer=True) == 9
+    assert check_request(100, 9, 1000, fewer=True) == 9
+    assert check_request(100, 9, 4, fewer=True) == 4
+    # Four images were left out on the way.
+    found = fit_components(batches(decaying(8, 30), 3), 12, 30, 1000, tmp_path, fewer=True)
+    assert len(found.variance) == 7
+
+
+def test_too_little_memory_is_found_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free memory is also what the limit of a job leaves."""
+    with pytest.raises(ModelError, match=r"GB of memory, .* GB are free; .* fewer --components"):
         check_request(10_000_000, 3 * 4096**2, 1000)
+    monkeypatch.setattr("simtool.models.pca.fit.available_memory", lambda: 10_000_000)
+    assert check_request(500, 300, 100)
+    with pytest.raises(ModelError, match=r"need 0\.1 GB of memory, 0\.0 GB are free"):
+        check_request(3000, 3000, 1000)
 
 
 def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> PcaFit:
 
 @pytest.fixture
 def folder(fit: PcaFit, tmp_path: Path) -> Path:
-    with model_folder(tmp_path / "pca") as folder:
+    with model_folder(tmp_path / "pca", "fit-pca") as folder:
         Pca.of(RECIPE, fit).save(folder, ORIGIN)
         write_log(folder, fit, {"bird-7": "truncated"})
     return tmp_path / "pca"
@@ -61,7 +61,7 @@ def test_a_saved_model_embeds_as_the_fitted_one(fit: PcaFit, folder: Path) -> No
 def test_saving_tells_the_model_its_hash(fit: PcaFit, tmp_path: Path) -> None:
     model = Pca.of(RECIPE, fit)
     assert model.weights is None
-    with model_folder(tmp_path / "pca") as folder:
+    with model_folder(tmp_path / "pca", "fit-pca") as folder:
         model.save(folder, ORIGIN)
     assert model.weights == load_model(tmp_path / "pca").weights
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simtool.models.training.memory import available_memory
+from simtool.system.memory import available_memory
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
