@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +124,7 @@ def embed(
     """
     from simtool.images.pipeline import check_files, described, stream
     from simtool.models.folder import MANIFEST
+    from simtool.tables.digest import files_digest, images_digest
     from simtool.tables.files import part_name, require_set_of
     from simtool.tables.images import image_paths, read_images
 
@@ -133,6 +134,7 @@ def embed(
     places = out if part is None else [Folder(folder) for folder in out]
     with stage("embed", reads=[images, *_origins(model)], writes=places) as run:
         table = read_images(images).where_split(split)
+        digests = {"images_digest": images_digest(table, image_paths(images, table))}
         if part is not None:
             for folder in out:
                 require_set_of(folder, part.count)
@@ -142,7 +144,9 @@ def embed(
         paths = image_paths(images, table)
         check_files(table.image_id, paths)
         embedder = _model(model, components, {"--recipe": recipe, "--size": size, "--crop": crop}, trust_code)
-        tables = [_described(embedder, *one) for one in zip(layers, out, names, strict=True)]
+        if part is not None:
+            digests["files_digest"] = files_digest(paths)
+        tables = [_described(embedder, *one, digests) for one in zip(layers, out, names, strict=True)]
         if model != PIXELS:
             origins = [Path(model)] if _is_file(model) else [Path(model) / MANIFEST]
             run.read(Path(model), listed([one.info.name for one in tables]), origins)
@@ -176,7 +180,7 @@ def _with_noise(layers: list[str | None], noise: float | None) -> list[str | Non
     return [f"{layer}:noise={noise:g}" if layer == _POSTERIOR else layer for layer in layers]
 
 
-def _described(embedder: Model, layer: str | None, out: Path, name: str | None) -> _Table:
+def _described(embedder: Model, layer: str | None, out: Path, name: str | None, digests: Mapping[str, Any]) -> _Table:
     from simtool.tables.embeddings import EmbeddingInfo
 
     output = embedder.output(layer)
@@ -187,6 +191,7 @@ def _described(embedder: Model, layer: str | None, out: Path, name: str | None) 
         segments=output.segments,
         preprocessing=embedder.recipe.to_text(),
         model=embedder.weights,
+        **digests,
     )
     return _Table(layer, out, info)
 
@@ -198,7 +203,7 @@ def _stale(tables: Sequence[_Table], images: Images, origin: Provenance, float16
     stale = []
     for one in tables:
         if is_fresh(one.out, images.image_id, one.info, origin, float16):
-            console.note(f"left   {one.out}: the same command wrote it from the same inputs; delete it to embed anew")
+            console.note(f"left   {one.out}: the same command wrote it from the same inputs; delete it to embed again")
         else:
             stale.append(one)
     return stale

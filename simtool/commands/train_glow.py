@@ -26,6 +26,7 @@ from simtool.commands.training import (
     alone,
     decoded,
     describe,
+    identity_of,
     preset_of,
     run_training,
 )
@@ -239,6 +240,7 @@ def _train(
             "classes": list(names),
             "validation": plan.validation,
             "images": len(table),
+            "table": identity_of(images, table, out),
         }
         run_training(
             run,

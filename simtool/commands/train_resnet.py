@@ -27,6 +27,7 @@ from simtool.commands.training import (
     alone,
     decoded,
     describe,
+    identity_of,
     preset_of,
     run_training,
 )
@@ -225,6 +226,7 @@ def _train(
             "classes": list(classes.names),
             "validation": plan.validation,
             **({"scaled": True} if config.scaled else {}),
+            "table": identity_of(images, table, out),
         }
         run_training(
             run,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +44,7 @@ __all__ = [
     "alone",
     "decoded",
     "describe",
+    "identity_of",
     "preset_of",
     "run_training",
 ]
@@ -134,6 +135,29 @@ def decoded(
     return pixels, holdout
 
 
+def identity_of(images: Path, table: Images, out: Path) -> str:
+    """What the images of a training are, by content; a stopped training goes on with the same only.
+
+    Args:
+        images: the table of images.
+        table: what it holds.
+        out: the model folder. A training that was begun there by a version that compared tables byte by byte goes on
+            with the same table.
+    """
+    import json
+
+    from simtool.models.folder import TRAINING
+    from simtool.tables.digest import labelled_digest
+    from simtool.tables.images import image_paths
+    from simtool.tables.provenance import sha256_of
+
+    with suppress(OSError, ValueError, AttributeError):
+        known = json.loads((out / TRAINING / "settings.json").read_text("utf-8")).get("table")
+        if images.is_file() and known == sha256_of(images):
+            return str(known)
+    return labelled_digest(table, image_paths(images, table))
+
+
 def run_training(
     run: Stage,
     out: Path,
@@ -155,7 +179,7 @@ def run_training(
         data: on which photographs.
         settings: of the training.
         devices: to train on.
-        configuration: what else must be the same for a stopped training to go on; the table's content is added.
+        configuration: what else must be the same for a stopped training to go on, the images among it.
         restart: forget an earlier training.
         model: made of what the task's variables hold then.
         summary: of the training, in a line.
@@ -176,8 +200,7 @@ def run_training(
             run.wrote(out, summary(result))
 
     try:
-        identity = {**configuration, "table": provenance.inputs[0].sha256}
-        result = train(task, data, settings, out, devices, identity, restart)
+        result = train(task, data, settings, out, devices, configuration, restart)
     except Diverged as failure:
         if failure.result is not None:
             save(failure.result)

@@ -15,7 +15,7 @@ from simtool.tables.embeddings import open_embeddings
 from simtool.tables.files import TableError, metadata_of, open_parquet, part_files
 from simtool.tables.images import image_paths, read_images
 from simtool.tables.outcomes import read_outcomes
-from simtool.tables.provenance import InputFile, Provenance, sha256_of
+from simtool.tables.provenance import InputFile, Provenance
 from simtool.tables.trials import read_trials
 
 __all__ = ["Description", "describe_table", "input_state"]
@@ -66,11 +66,12 @@ def describe_table(path: Path) -> Description:
 def input_state(file: InputFile, table: Path) -> str:
     """Whether an input of a table is still what it was: ``unchanged``, ``changed`` or ``not found``.
 
-    It is sought where the command named it, seen from here, and beside the table.
+    It is sought where the command named it, seen from here, and beside the table. A table that was written again with
+    the same rows is unchanged.
     """
     for candidate in (Path(file.name), table.parent / Path(file.name).name):
         if candidate.is_file():
-            return "unchanged" if sha256_of(candidate) == file.sha256 else "changed"
+            return "unchanged" if file.is_like(InputFile.of(candidate)) else "changed"
     return "not found"
 
 

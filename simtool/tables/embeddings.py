@@ -267,7 +267,8 @@ def open_embeddings(path: Path) -> EmbeddingTable:
         _check_agreement(info, first, part, path)
     check_unique(path, "image_id", image_id)
     skipped = tuple(name for part in parts for name in skipped_of(part.path, part.metadata))
-    return EmbeddingTable(path, replace(info, skipped=skipped), image_id, filled, Provenance.from_json(first.metadata))
+    info = replace(info, skipped=skipped, files_digest=info.files_digest if len(filled) == 1 else None)
+    return EmbeddingTable(path, info, image_id, filled, Provenance.from_json(first.metadata))
 
 
 def _refuse_several_tables(path: Path, parts: Sequence[_Part], ids: Sequence[NDArray[np.object_]]) -> None:
@@ -312,6 +313,11 @@ def _check_agreement(info: EmbeddingInfo, first: _Part, part: _Part, path: Path)
     for what in ("name", "shape", "segments", "preprocessing", "model"):
         if getattr(other, what) != getattr(info, what):
             raise TableError(f"{path}: parts disagree: {first.name} and {part.name} differ in {what}")
+    if None not in (info.images_digest, other.images_digest) and info.images_digest != other.images_digest:
+        raise TableError(
+            f"{path}: parts disagree: {first.name} and {part.name} were made from different images; "
+            "make all parts from one table of images"
+        )
 
 
 class EmbeddingWriter:

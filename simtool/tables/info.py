@@ -15,6 +15,7 @@ __all__ = ["EmbeddingInfo", "Segment", "skipped_of"]
 
 #: Characters of a label, and of a recipe.
 _LONGEST_NAME, _LONGEST_RECIPE = 1_000, 1_000_000
+_DIGESTS = ("images_digest", "files_digest")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class EmbeddingInfo:
         preprocessing: the recipe that the images went through, as JSON text.
         model: SHA-256 of the weights.
         skipped: image ids that were left out because their files are corrupt.
+        images_digest: of the images of the whole table, the same in all parts of one.
+        files_digest: of the image files of this part.
     """
 
     name: str
@@ -47,6 +50,8 @@ class EmbeddingInfo:
     preprocessing: str | None = None
     model: str | None = None
     skipped: tuple[str, ...] = ()
+    images_digest: str | None = None
+    files_digest: str | None = None
 
     def __post_init__(self) -> None:
         total = sum(segment.length * segment.count for segment in self.segments)
@@ -69,6 +74,7 @@ class EmbeddingInfo:
             "preprocessing": self.preprocessing,
             "model": self.model,
             **({"skipped": list(self.skipped)} if self.skipped else {}),
+            **{name: digest for name in _DIGESTS if (digest := getattr(self, name)) is not None},
         }
 
     @classmethod
@@ -87,6 +93,7 @@ class EmbeddingInfo:
             "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
             "model": stated.text("model"),
             "skipped": skipped_of(path, content),
+            **{name: stated.text(name) for name in _DIGESTS},
         }
         try:
             return cls(name=stated.text("name") or path.stem, dimension=dimension, **fields)

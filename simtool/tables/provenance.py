@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from simtool import __version__
 
@@ -24,6 +24,49 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _content_of(path: Path) -> tuple[str, str | None]:
+    """The SHA-256 of a file, and for Parquet that of its columns without the metadata, from one pass.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        footer = _footer_of(file)
+        if footer is None:
+            return sha256_of(path), None
+        whole = hashlib.sha256()
+        while footer and (block := file.read(min(footer, 1 << 20))):
+            whole.update(block)
+            footer -= len(block)
+        columns = whole.copy()
+        whole.update(file.read())
+    columns.update(_columns_of(path).encode())
+    return whole.hexdigest(), columns.hexdigest()
+
+
+def _footer_of(file: BinaryIO) -> int | None:
+    """Where the footer of a Parquet file begins; None in a file of another kind. Leaves the file at its start."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 8))
+    tail = file.read(8)
+    file.seek(0)
+    begin = size - 8 - int.from_bytes(tail[:4], "little")
+    return begin if tail[4:] == b"PAR1" and begin >= 4 else None
+
+
+def _columns_of(path: Path) -> str:
+    """Names and types of a Parquet file's columns; empty where it is damaged."""
+    import pyarrow.parquet as pq
+
+    from simtool.tables.guard import ARROW_FAILURES
+
+    try:
+        with pq.ParquetFile(path.absolute()) as file:
+            return "\n".join(f"{field.name}: {field.type}" for field in file.schema_arrow)
+    except ARROW_FAILURES:
+        return ""
+
+
 @dataclass(frozen=True)
 class InputFile:
     """A file that a table was made from.
@@ -31,10 +74,30 @@ class InputFile:
     Attributes:
         name: the path as it was given.
         sha256: the hash of its content when it was read.
+        columns: for Parquet, the hash of its columns without the metadata, which hold a time stamp.
     """
 
     name: str
     sha256: str
+    columns: str | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> InputFile:
+        """A file as it is now.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return cls(path.as_posix(), *_content_of(path))
+
+    def is_like(self, other: InputFile) -> bool:
+        """Whether two files have the same content, whenever they were written."""
+        return self.sha256 == other.sha256 or (self.columns is not None and self.columns == other.columns)
+
+    def to_json(self) -> dict[str, str]:
+        """As the keys that the contract pins, and one more for Parquet."""
+        more = {} if self.columns is None else {"columns": self.columns}
+        return {"name": self.name, "sha256": self.sha256, **more}
 
 
 @dataclass(frozen=True)
@@ -69,7 +132,7 @@ class Provenance:
         files = [file for path in inputs for file in (part_files(path) if path.is_dir() else [path])]
         return cls(
             command=tuple(command),
-            inputs=tuple(InputFile(file.as_posix(), sha256_of(file)) for file in files),
+            inputs=tuple(InputFile.of(file) for file in files),
             created_by=f"simtool {__version__}",
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -80,7 +143,7 @@ class Provenance:
             "created_by": self.created_by,
             "created_at": self.created_at,
             "command": list(self.command),
-            "inputs": [{"name": file.name, "sha256": file.sha256} for file in self.inputs],
+            "inputs": [file.to_json() for file in self.inputs],
         }
 
     @classmethod
@@ -92,9 +155,9 @@ class Provenance:
         try:
             return cls(
                 command=tuple(str(word) for word in command),
-                inputs=tuple(InputFile(str(file["name"]), str(file["sha256"])) for file in inputs),
+                inputs=tuple(InputFile(str(file["name"]), str(file["sha256"]), file.get("columns")) for file in inputs),
                 created_by=str(content["created_by"]),
                 created_at=str(content["created_at"]),
             )
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, AttributeError):
             return None

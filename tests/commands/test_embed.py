@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -14,9 +16,10 @@ from simtool.images.recipes import Recipe, named_recipe
 from simtool.images.tensors import transform
 from simtool.models.registry import load_model
 from simtool.tables.embeddings import Segment, open_embeddings
+from simtool.tables.faults import TableError
 from simtool.tables.provenance import sha256_of
 from simtool.tensorflow import load_tensorflow
-from tests.photographs import prepared, write_table
+from tests.photographs import draw, prepared, write_table
 
 Simtool = Callable[..., Any]
 SIZE = ("--size", "8")
@@ -187,6 +190,12 @@ def _half_precision(call: list[object], home: Path, part: Path) -> list[object]:
 
 def _other_images(call: list[object], home: Path, part: Path) -> list[object]:
     call[1] = write_table(part.parents[1] / "others", COUNT)
+    Image.fromarray(draw(99)).save(part.parents[1] / "others" / "photographs" / "5.jpg")
+    return call
+
+
+def _fewer_images(call: list[object], home: Path, part: Path) -> list[object]:
+    call[1] = write_table(part.parents[1] / "fewer", COUNT - 1)  # of which the first half is the same
     return call
 
 
@@ -197,7 +206,7 @@ def _damaged(call: list[object], home: Path, part: Path) -> list[object]:
     return call
 
 
-@pytest.mark.parametrize("change", [_other_option, _half_precision, _other_images, _damaged])
+@pytest.mark.parametrize("change", [_other_option, _half_precision, _other_images, _fewer_images, _damaged])
 def test_a_part_that_would_be_another_is_written_again(
     simtool: Simtool, home: Path, tmp_path: Path, change: Callable[[list[object], Path, Path], list[object]]
 ) -> None:
@@ -209,6 +218,75 @@ def test_a_part_that_would_be_another_is_written_again(
     assert ran.code == 0
     assert f"wrote  {part}" in ran.err
     assert open_embeddings(tmp_path / "parts" / part.name).read().shape == (6, 192)
+
+
+def _written_again(home: Path, images: Path) -> None:
+    write_table(home, COUNT)
+
+
+def _in_another_layout(home: Path, images: Path) -> None:
+    pd.read_parquet(images).assign(note="x").to_parquet(images, compression=None)
+
+
+def _with_other_time_stamps(home: Path, images: Path) -> None:
+    for file in home.rglob("*"):
+        os.utime(file, (0, 0))
+
+
+@pytest.mark.parametrize("change", [_written_again, _in_another_layout, _with_other_time_stamps])
+def test_a_part_of_the_same_images_stands_whenever_and_however_their_table_was_written(
+    simtool: Simtool, tmp_path: Path, change: Callable[[Path, Path], None]
+) -> None:
+    images, part = write_table(tmp_path / "home", COUNT), tmp_path / "parts" / "part-00000-of-00002.parquet"
+    call = ("embed", images, "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard", "0/2")
+    assert simtool(*call).code == 0
+    before = images.read_bytes()
+    change(images.parent, images)
+    assert change is _with_other_time_stamps or images.read_bytes() != before
+    assert f"left   {part}" in simtool(*call).err
+
+
+def test_a_photograph_that_was_replaced_is_embedded_again(simtool: Simtool, tmp_path: Path) -> None:
+    images = write_table(tmp_path / "home", COUNT)
+    call = ("embed", images, "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard")
+    for part in ("0/2", "1/2"):
+        assert simtool(*call, part).code == 0
+    replaced = images.parent / "photographs" / "7.jpg"
+    size = replaced.stat().st_size
+    Image.fromarray(draw(99)).save(replaced, quality=50)
+    os.truncate(replaced, size)  # the same name and size; a decoder does not read beyond the end of the picture
+    for part in ("0/2", "1/2"):
+        assert simtool(*call, part).code == 0
+    np.testing.assert_array_equal(open_embeddings(tmp_path / "parts").read(), pixels(images.parent))
+
+
+def test_parts_of_different_images_are_not_one_table(simtool: Simtool, tmp_path: Path) -> None:
+    for name, part in (("one", "0/2"), ("other", "1/2")):
+        images = write_table(tmp_path / name, COUNT)
+        Image.fromarray(draw(99)).save(images.parent / "photographs" / f"{len(name)}.jpg")
+        call = ("embed", images, "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard", part)
+        assert simtool(*call).code == 0
+    with pytest.raises(
+        TableError, match=r"part-00000-of-00002\.parquet and part-00001-of-00002\.parquet were made from"
+    ):
+        open_embeddings(tmp_path / "parts")
+
+
+def test_a_part_of_a_version_without_digests_stands_and_can_be_read(
+    simtool: Simtool, home: Path, tmp_path: Path
+) -> None:
+    part = tmp_path / "parts" / "part-00000-of-00002.parquet"
+    call = ("embed", home / "images.parquet", "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard")
+    assert simtool(*call, "0/2").code == 0
+    assert simtool(*call, "1/2").code == 0
+    table = pq.read_table(part)
+    metadata = json.loads(table.schema.metadata[b"simtool"])
+    for digest in ("images_digest", "files_digest"):
+        assert len(metadata.pop(digest)) == 64
+    metadata["inputs"] = [{name: entry[name] for name in ("name", "sha256")} for entry in metadata["inputs"]]
+    pq.write_table(table.replace_schema_metadata({b"simtool": json.dumps(metadata)}), part)
+    assert f"left   {part}" in simtool(*call, "0/2").err
+    np.testing.assert_array_equal(open_embeddings(tmp_path / "parts").read(), pixels(home))
 
 
 def test_a_new_model_makes_its_parts_anew(simtool: Simtool, home: Path, pca: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from simtool.cli import app
 from simtool.tables.embeddings import write_embeddings
 from simtool.tables.files import TableError
+from simtool.tables.images import Images, write_images
 from simtool.tables.provenance import Provenance
 
 
@@ -40,6 +42,28 @@ def test_it_tells_when_an_input_has_changed_or_gone(table: Path) -> None:
     assert "images.parquet: changed" in show(table)
     (table.parent / "images.parquet").unlink()
     assert "images.parquet: not found" in show(table)
+
+
+def test_an_input_that_was_written_again_with_the_same_rows_is_unchanged(tmp_path: Path) -> None:
+    images = Images.build(["a", "b"], ["a.jpg", "b.jpg"])
+    first, later = (replace(Provenance.of(["x"], []), created_at=time) for time in ("2001-01-01", "2002-02-02"))
+    write_images(tmp_path / "i.parquet", images, first)
+    write_embeddings(
+        tmp_path / "e.parquet",
+        ["a", "b"],
+        np.eye(2, dtype=np.float32),
+        Provenance.of(["embed"], [tmp_path / "i.parquet"]),
+        "x",
+    )
+    before = (tmp_path / "i.parquet").read_bytes()
+    write_images(tmp_path / "i.parquet", images, later)
+    assert (tmp_path / "i.parquet").read_bytes() != before
+    assert "i.parquet: unchanged" in show(tmp_path / "e.parquet")
+    write_images(tmp_path / "i.parquet", Images.build(["a", "c"], ["a.jpg", "b.jpg"]), later)
+    assert "i.parquet: changed" in show(tmp_path / "e.parquet")
+    renamed = pd.read_parquet(tmp_path / "i.parquet").rename(columns={"image_id": "path", "path": "image_id"})
+    renamed.to_parquet(tmp_path / "i.parquet")
+    assert "i.parquet: changed" in show(tmp_path / "e.parquet")
 
 
 def test_an_input_is_recognised_beside_the_table_after_a_move(
