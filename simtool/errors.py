@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-__all__ = ["SimtoolError", "listed"]
+__all__ = ["SimtoolError", "clipped", "listed"]
 
 
 class SimtoolError(Exception):
@@ -21,8 +21,14 @@ class SimtoolError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+def clipped(text: object, most: int = 200) -> str:
+    """The beginning of a long text, so that a message stays one line."""
+    shown = str(text)
+    return shown if len(shown) <= most else f"{shown[:most]}..."
+
+
 def listed(names: Iterable[object], most: int = 3) -> str:
     """Name the first few of many: ``a, b, c and 7 more``."""
-    items = [str(name) for name in names]
+    items = [clipped(name) for name in names]
     shown = ", ".join(items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"

@@ -229,7 +229,9 @@ def _from_hdf5(path: Path) -> Catalog:
     try:
         with h5py.File(path, "r") as file:
             if missing := [key for key in _HDF5_KEYS if not isinstance(file.get(key), h5py.Dataset)]:
-                raise CatalogError(f"{path}: not a catalog of stimuli: no {listed(missing)}; found {listed(file, 9)}")
+                raise CatalogError(
+                    f"{path}: not a catalog of stimuli: no values {listed(missing)}; found {listed(file, 9)}"
+                )
             number, paths = (file[key] for key in _HDF5_KEYS)
             if number.dtype.kind not in "iu" or number.ndim != 1 or number.shape != paths.shape:
                 raise CatalogError(f"{path}: stimulus_id should be n integers and stimulus_filepath n paths")

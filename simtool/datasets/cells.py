@@ -109,8 +109,8 @@ def read_header(path: Path) -> Header:
 
 
 def _encoding(path: Path, written: Text) -> str:
-    if written.encoding == "latin-1":
-        raise JudgmentsError(f"{path}: a text that is not in UTF-8: save it as CSV UTF-8")
+    if written.encoding in ("latin-1", "cp1252"):
+        raise JudgmentsError(_undecodable(path, "utf-8"))
     return "utf-8-sig" if written.encoding in _UTF8 else written.encoding
 
 

@@ -21,6 +21,7 @@ from simtool.datasets.cells import Cells, read_cells, read_header
 from simtool.datasets.headings import Headings, recognize
 from simtool.datasets.judgments import Judgments, JudgmentsError, Places, Record, assemble
 from simtool.datasets.values import NO_ANSWER, NO_VALUE, counts, guessed, numbers, truths
+from simtool.errors import clipped
 from simtool.tables.carried import carried_names
 
 __all__ = ["read_triplets"]
@@ -135,7 +136,7 @@ def _positions(
         given = chosen[:, rank] >= 0
         strange = given & ~found.any(axis=1)
         if strange.any():
-            named = images[chosen[strange.argmax(), rank]]
+            named = clipped(images[chosen[strange.argmax(), rank]])
             places.refuse(strange, f"selects {named}, which is not among its references")
         positions[given, rank] = found.argmax(axis=1)[given]
     return positions

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.datasets.judgments import Places
+from simtool.errors import clipped
 
 __all__ = ["NO_ANSWER", "NO_VALUE", "counts", "guessed", "numbers", "truths"]
 
@@ -71,7 +72,7 @@ def _by_code(
     codes = pc.fill_null(column.indices, -1).to_numpy()
     wrong = np.array([*(value is None for value in values), False])[codes]
     if wrong.any():
-        found = column[int(wrong.argmax())].as_py()
+        found = clipped(column[int(wrong.argmax())].as_py(), 40)
         comma = " (with a point, not a comma)" if "," in found else ""
         places.refuse(wrong, f"has {found!r} in column {name}, which should hold {what}{comma} or be empty")
     table = np.array([*(absent if value is None else value for value in values), absent], np.float64)

@@ -112,14 +112,14 @@ def test_a_malformed_text_catalog_is_refused_with_its_line(text: bytes, complain
 @pytest.mark.parametrize(
     ("datasets", "complaint"),
     [
-        ({"stimulus_id": [1]}, "no stimulus_filepath"),
+        ({"stimulus_id": [1]}, "no values stimulus_filepath"),
         ({"stimulus_id": [1, 2], "stimulus_filepath": np.array([b"a"])}, "n integers and stimulus_filepath n paths"),
         ({"stimulus_id": [1.5], "stimulus_filepath": np.array([b"a"])}, "n integers"),
         ({"stimulus_id": [1], "stimulus_filepath": np.array([b"\xff"])}, "stimulus_filepath: 'utf-8'"),
         ({"stimulus_id": 1, "stimulus_filepath": b"a"}, "n integers"),
         ({"stimulus_id": [1], "stimulus_filepath": [2.5]}, "stimulus_filepath should be n paths; it holds float64"),
-        ({"stimulus_id/deep": [1], "stimulus_filepath": [b"a"]}, "no stimulus_id; found stimulus_filepath"),
-        ({"stimulus_id": h5py.SoftLink("/nowhere"), "stimulus_filepath": [b"a"]}, "no stimulus_id"),
+        ({"stimulus_id/deep": [1], "stimulus_filepath": [b"a"]}, "no values stimulus_id; found stimulus_filepath"),
+        ({"stimulus_id": h5py.SoftLink("/nowhere"), "stimulus_filepath": [b"a"]}, "no values stimulus_id"),
     ],
 )
 def test_a_malformed_hdf5_catalog_is_refused(tmp_path: Path, datasets: dict[str, object], complaint: str) -> None:

@@ -149,7 +149,7 @@ def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, lines: list[s
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize(
-    ("rows", "complaint"), [(0, "not in UTF-8: save"), (20_000, "line 20002 is not in UTF-8: save")]
+    ("rows", "complaint"), [(0, "line 2 is not in UTF-8: save|not a CSV"), (20_000, "line 20002 is not in UTF-8: save")]
 )
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path, mark: bytes, rows: int, complaint: str) -> None:
     content = mark + f"{HEADER}\n".encode() + b"a,b,c,b\n" * rows + b"\xe9,b,c,b\n"

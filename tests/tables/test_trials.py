@@ -247,3 +247,25 @@ def test_a_column_named_as_one_of_outcomes_gets_another_name(
     write_trials(tmp_path / "t.parquet", replace(trials, extra=extra), provenance)
     read = {name: column[0].as_py() for name, column in read_trials(tmp_path / "t.parquet").extra.items()}
     assert read == {"trial_trial_model": "model", "trial_model": "trial_model", "trial_Distance": "Distance"}
+
+
+def test_a_column_that_folders_state_is_kept(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    for place, condition in enumerate(("upright", "inverted")):
+        (tmp_path / "t" / f"condition={condition}").mkdir(parents=True)
+        part = replace(trials, trial_id=trials.trial_id + 50 * place)
+        write_trials(tmp_path / "t" / f"condition={condition}" / "data.parquet", part, provenance)
+    read = read_trials(tmp_path / "t")
+    assert sorted(zip(read.trial_id.tolist(), read.extra["condition"].to_pylist(), strict=True)) == [
+        *((trial_id, "upright") for trial_id in trials.trial_id.tolist()),
+        *((trial_id + 50, "inverted") for trial_id in trials.trial_id.tolist()),
+    ]
+
+
+def test_a_repeated_column_is_refused(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    write_trials(tmp_path / "t.parquet", trials, provenance)
+    table = pq.read_table(tmp_path / "t.parquet")
+    for _ in range(2):
+        table = table.append_column("age", pa.array([1, 2, 3]))
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="the file has column age more than once"):
+        read_trials(tmp_path / "t.parquet")
