@@ -1,0 +1,109 @@
+"""What a table plainly says, and whether a reader's answer is that."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from tests.fuzz.values import ABSENT
+
+__all__ = ["difference", "repeated", "same", "sound_trial"]
+
+#: Columns of lists; all others hold one value a row.
+_LISTS = frozenset(("references", "selected", "embedding", "credits", "relations"))
+_NUMBERS = frozenset(("weight", "response_ms", "top_1", "ordered", "unordered", "bbox_x", "log_likelihood"))
+_POSITIVE = frozenset(("class_id", "width", "height", "source_id"))
+
+
+def difference(found: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, Any]]) -> str | None:
+    """How rows differ from what a table plainly says; None where they do not.
+
+    Args:
+        found: the rows that a reader returned, with the columns that it knows.
+        plain: the rows of the table; columns that it does not have are null.
+    """
+    if len(found) != len(plain):
+        return f"{len(found)} rows, the table has {len(plain)}"
+    for row, (got, said) in enumerate(zip(found, plain, strict=True)):
+        for name, value in got.items():
+            if name == "trial_id" and said.get(name) is None:
+                continue
+            if not same(name, value, said.get(name)):
+                return f"row {row}: {name} is {value!r:.60}, the table says {said.get(name)!r:.60}"
+    return None
+
+
+def same(name: str, found: Any, said: Any) -> bool:
+    """Whether a reader's value of a column is what the table says."""
+    if name in _LISTS:
+        if said is None or found is None:
+            return not found and not said
+        if len(found) != len(said):
+            return False
+        return all(_same_value(name, one, other) for one, other in zip(found, said, strict=True))
+    return _same_value(name, found, said)
+
+
+def _same_value(name: str, found: Any, said: Any) -> bool:
+    if name in _NUMBERS or name == "credits" or name == "embedding":
+        return _same_number(found, said)
+    if name in _POSITIVE:
+        return found == -1 if said is None else found == said
+    if isinstance(found, int) and not isinstance(said, str):
+        return said is not None and found == said
+    if found is None:
+        return said is None or str(said).strip() in ABSENT or _is_nan(said)
+    return said is not None and found in _spelled(said)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _same_number(found: float, said: Any) -> bool:
+    if said is None or _is_nan(said):
+        return math.isnan(found)
+    if isinstance(said, bool) or not isinstance(said, int | float | Decimal):
+        return False
+    with np.errstate(over="ignore"):
+        return found == float(said) or found == float(np.float32(said))
+
+
+def _spelled(value: Any) -> set[str]:
+    """The texts that may be written for a value."""
+    if isinstance(value, bytes):
+        return {value.decode("utf-8", "replace")}
+    if isinstance(value, bool):
+        return {"true" if value else "false", str(value)}
+    spelled = {str(value)}
+    if isinstance(value, float) and value.is_integer():
+        spelled.add(str(int(value)))
+    if isinstance(value, str):
+        spelled.add(value.strip())
+    return spelled
+
+
+def repeated(values: Sequence[Any]) -> bool:
+    """Whether a value occurs twice."""
+    return len(set(values)) != len(values)
+
+
+def sound_trial(trial: Mapping[str, Any]) -> str | None:
+    """Why a trial is impossible; None where it is not."""
+    match = re.fullmatch(r"([0-9]+)-(rank|choose)-([0-9]+)", str(trial["trial_type"]))
+    if match is None:
+        return f"type {trial['trial_type']!r}"
+    n, k = int(match[1]), int(match[3])
+    references, selected = list(trial["references"]), list(trial["selected"])
+    if not 1 <= k < n or len(references) != n or len(selected) != k:
+        return f"{len(references)} references and {len(selected)} selections in a {match[0]}"
+    if repeated(references) or repeated(selected) or trial["query"] in references:
+        return "an image or a selection twice"
+    if trial["query"] is None or None in references:
+        return "an image without a name"
+    return None if all(0 <= place < n for place in selected) else "a selection out of range"

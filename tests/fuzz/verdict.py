@@ -1,0 +1,77 @@
+"""Whether the answer to an input is a proper one."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+
+from simtool.errors import SimtoolError
+from tests.fuzz.case import Door, Made
+from tests.fuzz.values import NEWLINE
+
+__all__ = ["LONGEST", "complaint_about", "verdict"]
+
+#: Characters of a message.
+LONGEST = 600
+#: What no message for people holds.
+_LEAKS = re.compile(r"<class '|<\w+[^>]* object at 0x|Traceback|did not foresee|\bNone of\b.*\bare in\b")
+
+
+def verdict(door: Door, made: Made) -> str | None:
+    """Read an input and judge the answer; None where it is proper, else what is wrong."""
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ResourceWarning)  # hidden unless asked for
+            found = door.read(made)
+    except SimtoolError as failure:
+        return _of_error(made, str(failure)) or _of_warnings(warned)
+    except OSError as failure:
+        return _of_os_error(made, failure) or _of_warnings(warned)
+    except Exception as failure:
+        if isinstance(failure, door.refusals):
+            return complaint_about(str(failure))
+        where = failure.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else ""
+        return f"{type(failure).__name__}: {str(failure)[:200]!r} at {place}"
+    if wrong := _of_warnings(warned):
+        return wrong
+    wrong = made.judge(found)
+    return None if wrong is None else f"wrong answer: {wrong}"
+
+
+def _of_error(made: Made, message: str) -> str | None:
+    if made.neutral:
+        return f"refused although it is faithful: {message[:300]}"
+    named = {made.path.name, *(file.name for file in made.files)}
+    if made.path.is_dir():
+        named |= {file.name for file in made.path.rglob("*")}
+    if not any(name in message for name in named):
+        return f"names no file: {message[:300]}"
+    return complaint_about(message)
+
+
+def _of_os_error(made: Made, failure: OSError) -> str | None:
+    if made.neutral:
+        return f"refused although it is faithful: {failure}"
+    if failure.filename is None or not failure.strerror:
+        return f"OSError without a file name: {str(failure)[:300]!r}"
+    return None
+
+
+def complaint_about(message: str) -> str | None:
+    """What is wrong with a message; None where it is one line of bounded length for people."""
+    if "\n" in message.replace(NEWLINE, ""):
+        return f"several lines: {message[:300]!r}"
+    if len(message) > LONGEST:
+        return f"{len(message):,} characters: {message[:200]}…{message[-100:]}"
+    if not message.strip():
+        return "an empty message"
+    return f"leaks an object: {message[:300]}" if _LEAKS.search(message) else None
+
+
+def _of_warnings(warned: Sequence[warnings.WarningMessage]) -> str | None:
+    return f"warning: {warned[0].category.__name__}: {str(warned[0].message)[:200]}" if warned else None
