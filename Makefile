@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test check fuzz lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,17 @@ check: $(STAMP)  ## lint, formatting, types and the import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# One input again: make fuzz CASE=trials/structured/17 (and SEED=... where it was not 0).
+SEED  ?= 0
+SHARE ?= 1
+fuzz: $(STAMP)  ## 30,000 malformed inputs for all readers, then 200 through the command line
+ifdef CASE
+	@$(BIN)/python -m tests.fuzz --seed $(SEED) --case $(CASE)
+else
+	@$(BIN)/python -m tests.fuzz --seed $(SEED) --share $(SHARE)
+	@$(BIN)/python -m tests.fuzz --seed $(SEED) --share $(SHARE) --commands
+endif
 
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q -o requirements.lock

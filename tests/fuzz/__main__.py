@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.fuzz.case import Case
+from tests.fuzz.commands import FAMILY, command_answers, command_cases
 from tests.fuzz.doors import DOORS
 from tests.fuzz.running import Answer, answers, chosen
 
@@ -36,14 +37,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=float, default=1.0, help="of the cases of each reader")
     parser.add_argument("--only", default="", help="a pattern for the names of the readers")
+    parser.add_argument("--commands", action="store_true", help="through the command line, not in process")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"), help="where inputs are kept")
     options = parser.parse_args()
     shutil.rmtree(options.failures, ignore_errors=True)
-    cases = [Case.parse(options.case)] if options.case else chosen(all_cases(), options.share)
+    options.failures.mkdir(parents=True)
+    every = command_cases() if options.commands else all_cases()
+    cases = [Case.parse(options.case)] if options.case else chosen(every, options.share)
     cases = [case for case in cases if re.search(options.only, case.door)]
+    run = command_answers if cases and cases[0].family == FAMILY else answers
     started = time.monotonic()
-    results = list(answers(cases, options.seed, options.workers, options.failures))
+    results = list(run(cases, options.seed, options.workers, options.failures))
     _print(results, options.seed, time.monotonic() - started)
     sys.exit(any(answer.wrong for answer in results))
 

@@ -254,7 +254,7 @@ def _judge_keras(found: Any) -> str | None:
 def _load_keras(made: Made) -> Any:
     from simtool.models.classifier.keras_file import load_keras_file
 
-    model = load_keras_file(made.path, RECIPES["bytes"], 8, trust_code=False)
+    model = load_keras_file(made.path, RECIPES["bytes"], 8)
     return model.embed(np.zeros((1, 8, 8, 3), np.float32))
 
 

@@ -53,9 +53,9 @@ def _same_value(name: str, found: Any, said: Any) -> bool:
     if name in _NUMBERS or name == "credits" or name == "embedding":
         return _same_number(found, said)
     if name in _POSITIVE:
-        return found == -1 if said is None else found == said
+        return bool(found == (-1 if said is None else said))
     if isinstance(found, int) and not isinstance(said, str):
-        return said is not None and found == said
+        return said is not None and bool(found == said)
     if found is None:
         return said is None or str(said).strip() in ABSENT or _is_nan(said)
     return said is not None and found in _spelled(said)

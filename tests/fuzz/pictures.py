@@ -18,7 +18,7 @@ from simtool.images.decoding import decode_rgb
 from tests.fuzz import values
 from tests.fuzz.case import Door, Judge, Made
 
-__all__ = ["DOORS", "picture"]
+__all__ = ["DOORS", "encoded", "picture"]
 
 _MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "CMYK", "I;16", "I", "F", "YCbCr", "LAB", "HSV", "PA")
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "ICO", "TGA", "PCX", "ICNS", "SGI", "EPS", "PDF", "DDS")
@@ -32,7 +32,8 @@ def picture(chance: Random, width: int = 20, height: int = 16) -> NDArray[np.uin
     return noise.reshape(height, width, 3)
 
 
-def _encoded(pixels: NDArray[np.uint8], mode: str, kind: str, **options: Any) -> bytes:
+def encoded(pixels: NDArray[np.uint8], mode: str, kind: str, **options: Any) -> bytes:
+    """An image file of pixels."""
     file = io.BytesIO()
     Image.fromarray(pixels).convert(mode).save(file, kind, **options)
     return file.getvalue()
@@ -74,7 +75,7 @@ def _structured(chance: Random, folder: Path) -> Made:
     pixels, path = picture(chance), folder / "picture.jpg"
     expected: NDArray[np.uint8] | None = None
     kind = chance.choice(_EXACT if way == "exact" else _FORMATS[:7])
-    content = _encoded(pixels, "RGB", kind)
+    content = encoded(pixels, "RGB", kind)
     if way == "exact":
         expected = pixels
     elif way == "mode":
@@ -82,7 +83,7 @@ def _structured(chance: Random, folder: Path) -> Made:
     elif way == "header":
         content = _sizes_in_header(content, chance)
     elif way == "exif":
-        kind, content = "JPEG", _encoded(pixels, "RGB", "JPEG", exif=_exif(chance))
+        kind, content = "JPEG", encoded(pixels, "RGB", "JPEG", exif=_exif(chance))
     elif way == "truncated":
         content = content[: chance.randrange(len(content))]
     elif way == "other":
@@ -97,7 +98,7 @@ def _structured(chance: Random, folder: Path) -> Made:
             )
         )
     elif way == "chunk":
-        kind, content = "PNG", _with_chunk(_encoded(pixels, "RGB", "PNG"), chance)
+        kind, content = "PNG", _with_chunk(encoded(pixels, "RGB", "PNG"), chance)
     else:
         kind, content = "PNG", _huge(chance)
     path.write_bytes(content)
@@ -108,7 +109,7 @@ def _of_mode(chance: Random, pixels: NDArray[np.uint8]) -> tuple[str, bytes]:
     while True:
         mode, kind = chance.choice(_MODES), chance.choice(_FORMATS)
         try:
-            return f"{mode} {kind}", _encoded(pixels, mode, kind)
+            return f"{mode} {kind}", encoded(pixels, mode, kind)
         except (OSError, ValueError, KeyError):
             continue
 
@@ -162,7 +163,7 @@ def _folder(chance: Random, folder: Path) -> Made:
     for at in range(chance.choice((1, 3))):
         file = path / chance.choice(("", "a", "a/b", "train/x", "\N{GRINNING FACE}")) / f"{at}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(_encoded(picture(chance), "RGB", "PNG"))
+        file.write_bytes(encoded(picture(chance), "RGB", "PNG"))
     odd = chance.choice(("bad", "name", "link", "loop", "pipe", "none", "empty", "other"))
     target = path / f"{odd}.jpg"
     path.mkdir(exist_ok=True)
@@ -170,7 +171,7 @@ def _folder(chance: Random, folder: Path) -> Made:
         _structured(chance, path)
     elif odd == "name":
         (path / f"{values.text(chance)[:50].replace('/', '_').replace(chr(0), '_')}.png").write_bytes(
-            _encoded(picture(chance), "RGB", "PNG")
+            encoded(picture(chance), "RGB", "PNG")
         )
     elif odd == "link":
         target.symlink_to(chance.choice(("nowhere", "/dev/null", "..", "bad.jpg")))

@@ -22,7 +22,7 @@ from tests.fuzz.cells import Cells
 from tests.fuzz.tables import rows_of_trials
 from tests.fuzz.triplets import unlike
 
-__all__ = ["DOORS", "observations", "sequences", "write_catalog"]
+__all__ = ["DOORS", "image", "observations", "sequences", "write_catalog", "write_hdf5"]
 
 _Row = Mapping[str, Any]
 _Datasets = dict[str, Any]
@@ -31,13 +31,14 @@ _STIMULI = 12
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def _image(number: int) -> str:
+def image(number: int) -> str:
+    """The image that a number of a stimulus stands for."""
     return f"family/species_{number % 2}/{number}.jpg"
 
 
 def write_catalog(path: Path) -> Path:
     """A whole catalog of the stimuli, as text."""
-    lines = ["id_1based,filepath", *(f"{number},{_image(number)}" for number in range(1, _STIMULI + 1))]
+    lines = ["id_1based,filepath", *(f"{number},{image(number)}" for number in range(1, _STIMULI + 1))]
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -78,9 +79,9 @@ def _plain_observations(datasets: _Datasets, base: int) -> list[_Row]:
         )
         return [
             {
-                "query": _image(shown[0] + 1 - base),
-                "references": [_image(number + 1 - base) for number in shown[1:] if number != base - 1],
-                "chosen": [_image(number + 1 - base) for number in shown[1 : 1 + int(chosen)]],
+                "query": image(shown[0] + 1 - base),
+                "references": [image(number + 1 - base) for number in shown[1:] if number != base - 1],
+                "chosen": [image(number + 1 - base) for number in shown[1 : 1 + int(chosen)]],
                 "participant": None,
             }
             for shown, chosen in rows
@@ -89,7 +90,8 @@ def _plain_observations(datasets: _Datasets, base: int) -> list[_Row]:
         return []
 
 
-def _write_hdf5(path: Path, datasets: _Datasets) -> None:
+def write_hdf5(path: Path, datasets: _Datasets) -> None:
+    """Write datasets: None is a group, a tuple a claimed shape."""
     with h5py.File(path, "w") as file:
         for name, value in datasets.items():
             if value is None:
@@ -134,7 +136,7 @@ def _change_datasets(datasets: _Datasets, chance: Random) -> str:
         case "cell" if value.size and value.dtype.kind in "iuf":
             changed = value.copy().reshape(-1)
             with np.errstate(all="ignore"):
-                number = chance.choice((0, -1, -2, 1, 12, 13, 99, 2**31 - 1, -(2**31)))
+                number: int | float = chance.choice((0, -1, -2, 1, 12, 13, 99, 2**31 - 1, -(2**31)))
                 number = values.number(chance) if value.dtype.kind == "f" else number
                 changed[chance.randrange(value.size)] = np.array(number).astype(value.dtype)
             datasets[name] = changed.reshape(value.shape)
@@ -157,7 +159,7 @@ def _change_datasets(datasets: _Datasets, chance: Random) -> str:
 
 
 def _observed(path: Path, datasets: _Datasets, base: int, words: str, neutral: bool) -> Made:
-    _write_hdf5(path, datasets)
+    write_hdf5(path, datasets)
 
     def judge(found: Sequence[_Row]) -> str | None:
         return unlike([_bare(row) for row in found], _plain_observations(datasets, base), whole=True)
@@ -189,7 +191,7 @@ def _valid_observations(chance: Random, folder: Path) -> Made:
 
 def _possible(found: Sequence[_Row]) -> str | None:
     """Only that images exist: HDF5 does not find out damage to its values."""
-    images = {_image(number) for number in range(1, _STIMULI + 1)}
+    images = {image(number) for number in range(1, _STIMULI + 1)}
     return None if all({row["query"], *row["references"]} <= images for row in found) else "an image out of nowhere"
 
 
@@ -226,7 +228,7 @@ def sequences(chance: Random, participant: str = "P1") -> dict[str, Any]:
 
 
 def _stimuli_text() -> str:
-    lines = [f"{_stimulus(number)[5:]}|{_image(number)}" for number in range(1, _STIMULI + 1)]
+    lines = [f"{_stimulus(number)[5:]}|{image(number)}" for number in range(1, _STIMULI + 1)]
     return "\n".join(["local_id|filepath", *lines]) + "\n"
 
 
@@ -249,7 +251,7 @@ def _plain_timestep(actions: list[Any]) -> Iterator[_Row]:
         if isinstance(action, dict) and isinstance(action.get("kind"), str) and isinstance(action.get("detail"), str)
     }
     try:
-        named = {kind: _image(int(detail[5:], 36)) for kind, detail in details.items() if len(detail) == 12}
+        named = {kind: image(int(detail[5:], 36)) for kind, detail in details.items() if len(detail) == 12}
     except ValueError:
         return
     references = [named[f"content:reference_{at}"] for at in range(20) if f"content:reference_{at}" in named]
@@ -331,7 +333,7 @@ def _catalog_cells(chance: Random) -> Cells:
     rows = []
     for number in range(1, _STIMULI + 1):
         spelled = {"local_id": _stimulus(number)[5:], "id_0based": str(number - 1)}.get(column, str(number))
-        rows.append((spelled, _image(number)))
+        rows.append((spelled, image(number)))
     return Cells(((column, "filepath"), *rows), delimiter="|" if column == "local_id" else ",")
 
 
@@ -379,14 +381,14 @@ def _structured_catalog(chance: Random, folder: Path) -> Made:
 
 
 def _hdf5_catalog(chance: Random, path: Path) -> Made:
-    names = [_image(number) for number in range(1, _STIMULI + 1)]
+    names = [image(number) for number in range(1, _STIMULI + 1)]
     datasets: _Datasets = {
         "stimulus_id": np.arange(_STIMULI) + chance.choice((0, 1)),
         "stimulus_filepath": np.array(names, dtype=h5py.string_dtype()),
         "class_id": np.zeros(_STIMULI, np.int32),
     }
     words = _change_datasets(datasets, chance)
-    _write_hdf5(path, datasets)
+    write_hdf5(path, datasets)
     return Made(path, words, _consistent, files=(path,))
 
 
@@ -399,8 +401,8 @@ def _consistent(found: Catalog) -> str | None:
 def _valid_catalog(chance: Random, folder: Path) -> Made:
     if chance.random() < 0.5:
         made = _hdf5_catalog(Random(1), folder / "catalog.hdf5")
-        names = [_image(number) for number in range(1, _STIMULI + 1)]
-        _write_hdf5(
+        names = [image(number) for number in range(1, _STIMULI + 1)]
+        write_hdf5(
             made.path,
             {"stimulus_id": np.arange(_STIMULI), "stimulus_filepath": np.array(names, dtype=h5py.string_dtype())},
         )

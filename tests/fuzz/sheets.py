@@ -14,8 +14,22 @@ import pyarrow.parquet as pq
 
 from tests.fuzz import documents, values
 
-__all__ = ["Column", "Sheet", "embeddings", "images", "mutate", "outcomes", "respell", "trials", "write"]
+__all__ = [
+    "CLASS",
+    "TEXT",
+    "VECTOR",
+    "Column",
+    "Sheet",
+    "embeddings",
+    "images",
+    "mutate",
+    "outcomes",
+    "respell",
+    "trials",
+    "write",
+]
 
+TEXT, CLASS, VECTOR = pa.string(), pa.int16(), pa.list_(pa.float32())
 _STRINGS = pa.list_(pa.string())
 
 

@@ -43,7 +43,7 @@ def sample(chance: Random) -> Cells:
 def _plain(table: Sequence[Sequence[str]]) -> list[_Row]:
     """The rows of a table of cells as judgments, whatever they are worth."""
     spelled = [name.strip() for name in table[0]] if table else []
-    rows = []
+    rows: list[_Row] = []
     for cells_of_row in table[1:]:
         exact = dict(zip(spelled, (cell.strip() for cell in cells_of_row), strict=False))
         named = {name.casefold(): cell for name, cell in exact.items()} | exact
