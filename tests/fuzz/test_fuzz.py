@@ -60,7 +60,7 @@ def _warn(made: Made) -> None:
         (_raise(SimtoolError("input.csv: <class 'int'>")), "leaks"),
         (_raise(OSError("no name")), "without a file name"),
         (_warn, "RuntimeWarning"),
-        (lambda made: 3, "wrong answer: 3"),
+        (lambda _: 3, "wrong answer: 3"),
     ],
 )
 def test_an_improper_answer_is_told(read: Callable[[Made], Any], complaint: str, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_an_improper_answer_is_told(read: Callable[[Made], Any], complaint: str,
     [
         _raise(SimtoolError("input.csv: line 3 has no query")),
         _raise(PermissionError(13, "Permission denied", "input.csv")),
-        lambda made: 2,
+        lambda _: 2,
     ],
 )
 def test_a_proper_answer_is_none_to_complain_about(read: Callable[[Made], Any], tmp_path: Path) -> None:
