@@ -6,6 +6,7 @@ can be piped on.
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Iterator
@@ -57,13 +58,28 @@ def _console(stderr: bool) -> Console:
 
 
 def result(renderable: RenderableType) -> None:
-    """Print a rich renderable to standard output; what would act on the terminal is printed as an escape."""
+    """Print a rich renderable to standard output; what would act on the terminal is printed as an escape.
+
+    So is what the encoding of standard output lacks.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     _console(stderr=False).print(_Harmless(renderable), soft_wrap=False)
 
 
 def result_text(text: str) -> None:
-    """Print plain text to standard output exactly as it is: the content of a file, or text that is safe already."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """Print plain text to standard output exactly as it is: the content of a file, or text that is safe already.
+
+    Where the encoding of standard output lacks some of it, all of it is UTF-8, as the file would be.
+    """
+    lines = text if text.endswith("\n") else text + "\n"
+    try:
+        lines.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(lines.encode("utf-8", "backslashreplace"))
+    else:
+        sys.stdout.write(lines)
 
 
 def result_line(text: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.text import Text
 
 from simtool import console
 
@@ -95,3 +98,37 @@ def test_a_description_changes_and_a_note_stands_between(
         clock[0] += 10
         bar.advance(1)
     assert capsys.readouterr().err == "epoch 1 is done\nepoch 2 of 2: 3 of 4 steps, 75%, 0.3 steps/s, 3 s left\n"
+
+
+class _Stdout(io.TextIOWrapper):
+    """A standard output of some encoding, kept in memory."""
+
+    def __init__(self, encoding: str) -> None:
+        self.kept = io.BytesIO()
+        super().__init__(self.kept, encoding=encoding, newline="\n")
+
+    def bytes(self) -> bytes:
+        """What was written so far."""
+        self.flush()
+        return self.kept.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("utf-8", "é 漢\n".encode()), ("latin-1", "é 漢\n".encode()), ("gb18030", "é 漢\n".encode("gb18030"))],
+)
+def test_a_file_on_standard_output_is_whole_in_any_encoding(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, expected: bytes
+) -> None:
+    stdout = _Stdout(encoding)
+    monkeypatch.setattr("sys.stdout", stdout)
+    console.result_text("é 漢")
+    assert stdout.bytes() == expected
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", rb"\xe9 \u6f22"), ("latin-1", b"\xe9 \\u6f22")])
+def test_what_a_terminal_cannot_show_is_an_escape(monkeypatch: pytest.MonkeyPatch, encoding: str, shown: bytes) -> None:
+    stdout = _Stdout(encoding)
+    monkeypatch.setattr("sys.stdout", stdout)
+    console.result(Text("é 漢"))
+    assert stdout.bytes().strip() == shown

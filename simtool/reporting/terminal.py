@@ -87,10 +87,15 @@ class _Glyphs:
     chance: str
     bound: str
     dash: str
+    encoding: str
+
+    def spelled(self, name: str) -> str:
+        """A name as the terminal can show it, with escapes for what it cannot."""
+        return words.name(name).encode(self.encoding, "backslashreplace").decode(self.encoding)
 
 
-_UNICODE = _Glyphs("█", " ▏▎▍▌▋▊▉", "▐", "─", "│", "┊", "–")
-_ASCII = _Glyphs("#", " ", "#", "-", "|", ":", "-")
+_UNICODE = _Glyphs("█", " ▏▎▍▌▋▊▉", "▐", "─", "│", "┊", "–", "utf-8")
+_ASCII = _Glyphs("#", " ", "#", "-", "|", ":", "-", "ascii")
 
 
 def _bar(row: Row | None, axis: _Axis, glyphs: _Glyphs) -> Text:
@@ -153,7 +158,7 @@ class _BlockTable:
         header += ["ties"]
         lines = []
         for row in block.rows:
-            names = [words.name(row.model), words.name(row.distance)]
+            names = [glyphs.spelled(row.model), glyphs.spelled(row.distance)]
             line = [*names, words.accuracy(row.estimate), words.interval(row, glyphs.dash)]
             line += [] if block.same_trials else [f"{row.comparisons:,}"]
             lines.append([*line, f"{row.ties:,}"])
@@ -174,8 +179,8 @@ class _DifferenceTable:
         header = ["model", "distance", "difference", f"{words.percent(self._settings.level)} CI", "p", "p Holm"]
         lines = [
             [
-                words.name(row.model),
-                words.name(row.distance),
+                glyphs.spelled(row.model),
+                glyphs.spelled(row.distance),
                 words.signed(gain.estimate),
                 words.difference_interval(gain),
                 words.p_value(gain.p_value),
@@ -187,7 +192,7 @@ class _DifferenceTable:
         table, _ = _table(header, lines, options.max_width)
         for line in lines:
             table.add_row(*_fitted(line, table, glyphs))
-        baseline = words.name(self._settings.baseline or "")
+        baseline = glyphs.spelled(self._settings.baseline or "")
         yield Text(f"Difference from {baseline} with the same distance, on the same comparisons")
         yield table
 
@@ -204,10 +209,10 @@ def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int
 
 
 def _fitted(line: Sequence[str], table: Table, glyphs: _Glyphs) -> list[Text]:
-    """The cells of a line, cut to their columns' widths and spelled as the terminal can."""
+    """The cells of a line, cut to their columns' widths."""
     fitted = []
     for cell, column in zip(line, table.columns, strict=False):
-        text = Text(cell.encode("ascii", "replace").decode() if glyphs is _ASCII else cell)
+        text = Text(cell)
         text.truncate(column.width or cell_len(cell), overflow="crop" if glyphs is _ASCII else "ellipsis")
         fitted.append(text)
     return fitted
