@@ -162,9 +162,15 @@ def _class_id_type(images: Images) -> pa.DataType:
 
 
 def image_paths(table: Path, images: Images) -> list[Path]:
-    """Where the files of an images table lie, given where the table itself lies."""
+    """Where the files of an images table lie, given where the table itself lies.
+
+    Where the table is a link, its paths begin at the link if the first file is found there, else at the table itself.
+    """
     folder = table if table.is_dir() else table.parent
-    return [folder / name for name in images.path]
+    paths = [folder / name for name in images.path]
+    if table.is_symlink() and not table.is_dir() and not paths[0].exists():
+        return [table.resolve().parent / name for name in images.path]
+    return paths
 
 
 def relative_path(file: Path, table: Path) -> str:

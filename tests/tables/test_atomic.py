@@ -108,6 +108,9 @@ def test_a_writer_killed_in_the_middle_leaves_the_older_table_whole(tmp_path: Pa
     assert target.read_text() == "old"
     half_written = [name for name in names_in(tmp_path) if name != "table.parquet"]
     assert all(name.startswith(".") for name in half_written), "a reader of the folder must not see the half"
+    with atomic_path(target) as temporary:
+        temporary.write_text("new")
+    assert names_in(tmp_path) == ["table.parquet"], "the next writer removes what the killed one left"
 
 
 @pytest.mark.parametrize(
@@ -147,3 +150,78 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
             second.write_text("second")
         first.write_text("first")
     assert target.read_text() == "first"
+
+
+LEFT_BEHIND = """
+import os, sys
+from pathlib import Path
+from simtool.tables.atomic import atomic_folder
+with atomic_folder(Path(sys.argv[1])) as temporary:
+    (temporary / "half").touch()
+    print(temporary, flush=True)
+    sys.stdin.readline()
+    os._exit(9)
+"""
+
+
+@pytest.mark.system
+def test_the_next_writer_of_a_folder_removes_what_a_killed_one_left_and_nothing_that_is_in_use(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    other = subprocess.Popen(
+        [sys.executable, "-c", LEFT_BEHIND, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    held = Path(other.stdout.readline().strip())
+    with atomic_folder(target) as temporary:
+        (temporary / "first").touch()
+    assert names_in(held) == ["half"], "its writer is alive"
+    other.communicate("\n")
+    with atomic_folder(target) as temporary:
+        (temporary / "second").touch()
+    assert names_in(tmp_path) == ["model"]
+    assert names_in(target) == ["second"]
+
+
+@pytest.mark.parametrize("name", [".table.0123abcd.tmp", ".table.0123abcd.old"])
+def test_leftovers_of_the_same_name_are_removed_and_those_of_others_left(tmp_path: Path, name: str) -> None:
+    others = [
+        ".table2.0123abcd.tmp",
+        ".table.0123abc.tmp",
+        ".table.0123abcd.tmp.bak",
+        "table.0123abcd.tmp",
+        ".tabl.0123abcd.tmp",
+    ]
+    for file in (*others, name, "table"):
+        (tmp_path / file).touch()
+    with atomic_path(tmp_path / "table"):
+        pass
+    assert names_in(tmp_path) == sorted([*others, "table"])
+
+
+def test_a_link_in_the_place_of_a_leftover_is_left(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / ".table.0123abcd.tmp").symlink_to(tmp_path / "precious")
+    with atomic_path(tmp_path / "table"):
+        pass
+    assert names_in(tmp_path) == [".table.0123abcd.tmp", "precious", "table"]
+
+
+def test_an_older_folder_is_put_back_after_a_kill_between_the_two_renames(tmp_path: Path) -> None:
+    (tmp_path / ".model.0123abcd.old").mkdir()
+    (tmp_path / ".model.0123abcd.old" / "weights").touch()
+    (tmp_path / ".model.89abcdef.tmp").mkdir()
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "model"):
+        raise RuntimeError
+    assert names_in(tmp_path) == ["model"]
+    assert names_in(tmp_path / "model") == ["weights"]
+
+
+def test_where_files_cannot_be_locked_leftovers_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", unsupported)
+    (tmp_path / ".table.0123abcd.tmp").touch()
+    with atomic_path(tmp_path / "table") as temporary:
+        temporary.write_text("x")
+    assert names_in(tmp_path) == [".table.0123abcd.tmp", "table"]

@@ -97,3 +97,25 @@ def test_rows_of_a_split(images: Images) -> None:
 def test_paths_survive_a_move_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     assert relative_path(tmp_path / "photos" / "a.jpg", tmp_path / "tables" / "images.parquet") == "../photos/a.jpg"
+
+
+def test_a_link_to_a_table_finds_the_files_beside_the_table_or_beside_the_link(tmp_path: Path, images: Images) -> None:
+    for folder in ("real", "links"):
+        (tmp_path / folder / "images" / "x").mkdir(parents=True)
+    table, link = tmp_path / "real" / "images.parquet", tmp_path / "links" / "birds.parquet"
+    link.symlink_to(table)
+    (tmp_path / "real" / "images" / "x" / "a.jpg").touch()
+    assert image_paths(link, images)[0] == tmp_path / "real" / "images" / "x" / "a.jpg"
+    (tmp_path / "links" / "images" / "x" / "a.jpg").touch()
+    assert image_paths(link, images)[0] == tmp_path / "links" / "images" / "x" / "a.jpg"
+    assert image_paths(table, images)[0] == tmp_path / "real" / "images" / "x" / "a.jpg"
+
+
+def test_a_link_to_a_folder_of_parts_finds_the_files_of_the_folder(tmp_path: Path, provenance: Provenance) -> None:
+    (tmp_path / "real" / "table").mkdir(parents=True)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "real" / "a.jpg").touch()
+    write_images(tmp_path / "real" / "table" / "0.parquet", Images.build(["a"], ["../a.jpg"]), provenance)
+    (tmp_path / "links" / "table").symlink_to(tmp_path / "real" / "table")
+    (path,) = image_paths(tmp_path / "links" / "table", read_images(tmp_path / "links" / "table"))
+    assert path.is_file()
