@@ -24,9 +24,9 @@ NO_ANSWER = NO_VALUE | frozenset(
 _TRUTHS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 #: The most judgments that one row may stand for.
 MOST_COUNT = 1_000_000_000
-#: Numbers that text cannot be: no zeros before them, nothing around them.
+#: What is surely a number, and keeps all its digits as one: no zeros before it, nothing around it.
 _INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
-_NUMBER = r"^-?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?$"
+_NUMBER = r"^-?((0|[1-9][0-9]{0,14})(\.[0-9]{1,17})?|\.[0-9]{1,17})([eE][-+]?[0-9]{1,2})?$"
 
 
 def numbers(column: pa.DictionaryArray | None, name: str, places: Places) -> NDArray[np.float64] | None:
@@ -101,7 +101,7 @@ def _is_missing(text: str) -> bool:
 def guessed(column: pa.DictionaryArray) -> pa.Array:
     """A column with the type that all its values have: whole numbers, numbers, true and false, else text.
 
-    Numbers with zeros before them stay text: they are names.
+    Numbers with zeros before them, or more digits than a number keeps, stay text: they are names.
     """
     values = column.dictionary
     given = values.filter(pc.invert(pc.is_in(pc.utf8_lower(values), pa.array(sorted(NO_VALUE)))))

@@ -23,21 +23,25 @@ __all__ = ["Carried", "carried_names", "described", "read_carried", "rows_of"]
 #: Columns by name, one value for each row.
 Carried = Mapping[str, pa.Array]
 
-#: What a table of outcomes adds to the columns of the trials.
-_OF_OUTCOMES = frozenset(
-    ("model", "distance", "credits", "relations", "top_1", "ordered", "unordered", "log_likelihood")
+#: The columns that trials and outcomes have themselves.
+_OWN = frozenset(
+    (
+        *("trial_id", "trial_type", "query", "references", "selected", "participant", "session", "weight"),
+        *("response_ms", "model", "distance", "credits", "relations", "top_1", "ordered", "unordered"),
+        "log_likelihood",
+    )
 )
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def carried_names(names: Iterable[str]) -> dict[str, str]:
-    """The names under which columns are carried: their own, with ``trial_`` before it where outcomes use the name."""
+    """The names under which columns are carried: their own, with ``source_`` before one that tables use themselves."""
     taken = list(names)
     carried: dict[str, str] = {}
     for name in taken:
         new = name
-        while new.casefold() in _OF_OUTCOMES or (new != name and new in taken):
-            new = f"trial_{new}"
+        while new.casefold() in _OWN or (new != name and new in taken):
+            new = f"source_{new}"
         carried[name] = new
     return carried
 

@@ -223,8 +223,11 @@ def test_a_count_stands_for_as_many_trials(tmp_path: Path) -> None:
 
 
 def test_further_columns_are_kept_with_the_type_of_their_values(tmp_path: Path) -> None:
-    header = f"{HEADER},condition,age,share,pilot,code,when,nothing,model,"
-    lines = ["a,b,c,b,none,30,0.5,True,007,2024-01-05,,m,x", "a,b,c,c,,,NaN,false,12,2024-01-06,,m,y"]
+    header = f"{HEADER},condition,age,share,pilot,code,when,nothing,model,trial_id,worker,sign,half,"
+    lines = [
+        "a,b,c,b,none,30,0.5,True,007,2024-01-05,,m,41,12345678901234567890,-,-.5,x",
+        "a,b,c,c,,,NaN,false,12,2024-01-06,,m,7,3,e5,1E-9,y",
+    ]
     extra = read_triplets(written(tmp_path, header, *lines)).trials.extra
     assert {name: (str(column.type), column.to_pylist()) for name, column in extra.items()} == {
         "condition": ("string", ["none", None]),
@@ -234,7 +237,11 @@ def test_further_columns_are_kept_with_the_type_of_their_values(tmp_path: Path) 
         "code": ("string", ["007", "12"]),
         "when": ("string", ["2024-01-05", "2024-01-06"]),
         "nothing": ("string", [None, None]),
-        "trial_model": ("string", ["m", "m"]),
+        "source_model": ("string", ["m", "m"]),
+        "source_trial_id": ("int64", [41, 7]),
+        "worker": ("string", ["12345678901234567890", "3"]),
+        "sign": ("string", ["-", "e5"]),
+        "half": ("double", [-0.5, 1e-9]),
     }
 
 

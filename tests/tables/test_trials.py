@@ -239,14 +239,14 @@ def test_a_column_that_some_parts_lack_is_null_there(tmp_path: Path, trials: Tri
         read_trials(tmp_path)
 
 
-def test_a_column_named_as_one_of_outcomes_gets_another_name(
+def test_a_column_named_as_one_of_our_own_gets_another_name(
     tmp_path: Path, trials: Trials, provenance: Provenance
 ) -> None:
-    names = ("model", "trial_model", "Distance")
+    names = ("model", "source_model", "Distance")
     extra = {name: pa.array([name] * 3) for name in names}
     write_trials(tmp_path / "t.parquet", replace(trials, extra=extra), provenance)
     read = {name: column[0].as_py() for name, column in read_trials(tmp_path / "t.parquet").extra.items()}
-    assert read == {"trial_trial_model": "model", "trial_model": "trial_model", "trial_Distance": "Distance"}
+    assert read == {"source_source_model": "model", "source_model": "source_model", "source_Distance": "Distance"}
 
 
 def test_a_column_that_folders_state_is_kept(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
