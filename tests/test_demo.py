@@ -68,6 +68,11 @@ def test_every_participant_of_the_judgments_is_called_simulated(drawn: Path) -> 
     assert {row.split(",")[column] for row in rows} == {"simulated-001", "simulated-002"}
 
 
+def test_the_demo_states_that_its_observers_are_simulated() -> None:
+    (importing,) = (step.arguments for step in demo.chain(Path("toy"), 16) if step.arguments[0] == "import-trials")
+    assert importing[importing.index("--observers") + 1] == "simulated"
+
+
 def test_a_demo_of_another_seed_replaces_the_photographs_and_leaves_what_is_not_the_demos(
     drawn: Path, tmp_path: Path
 ) -> None:
