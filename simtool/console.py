@@ -54,7 +54,7 @@ class Progress(Protocol):
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def result(renderable: RenderableType) -> None:
@@ -89,7 +89,7 @@ def result_line(text: str) -> None:
 
 def note(text: str) -> None:
     """Say in one line what a stage does."""
-    _console(stderr=True).print(printable(text), markup=False)
+    _console(stderr=True).print(printable(text))
 
 
 def warn(text: str) -> None:

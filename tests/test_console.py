@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.table import Table
 from rich.text import Text
 
 from simtool import console
@@ -132,3 +133,16 @@ def test_what_a_terminal_cannot_show_is_an_escape(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.stdout", stdout)
     console.result(Text("é 漢"))
     assert stdout.bytes().strip() == shown
+
+
+def test_text_is_printed_as_it_is_spelled(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "[red]x[/red] [/b] :bird: [link=file:///etc]y"
+    table = Table("model", box=None)
+    table.add_row(odd)
+    console.result(table)
+    console.note(odd)
+    console.warn(odd)
+    console.error(odd)
+    told = capsys.readouterr()
+    assert odd in told.out
+    assert told.err.count(odd) == 3

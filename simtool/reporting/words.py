@@ -153,7 +153,7 @@ def notes(report: Report) -> list[str]:
     if any(not block.same_trials for block in report.blocks()) or len(report.samples) > 1:
         found.append(
             "Not all models were scored on the same trials, so their rows are not comparable. Trials of several "
-            "tables are pooled for a model that has one name in all of them (embed --name)."
+            "tables are pooled for a model that has one name in all of them (--name)."
         )
     found += _cautions(report)
     if report.unequal and not report.settings.weighted:
