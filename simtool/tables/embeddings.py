@@ -19,6 +19,7 @@ from simtool.errors import listed
 from simtool.ids import Matches, match_ids
 from simtool.kinds import Door
 from simtool.tables.atomic import atomic_path
+from simtool.tables.checksums import READING, WRITING
 from simtool.tables.columns import as_type
 from simtool.tables.faults import TableError
 from simtool.tables.files import (
@@ -232,7 +233,7 @@ class _Part:
 
     def _open(self) -> pq.ParquetFile:
         with reading(self.path):
-            return pq.ParquetFile(self.path.absolute(), metadata=self._footer, pre_buffer=False, memory_map=False)
+            return pq.ParquetFile(self.path.absolute(), metadata=self._footer, **READING)
 
 
 def _shifted(name: Callable[[int], str], start: int, row: int) -> str:
@@ -403,7 +404,7 @@ class EmbeddingWriter:
             self._writer = pq.ParquetWriter(
                 self._temporary,
                 self._schema(),
-                compression="zstd",
+                **WRITING,
                 use_dictionary=False,
                 # DuckDB cannot read half floats whose bytes are split.
                 column_encoding={

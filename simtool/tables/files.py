@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.kinds import Door, explain, wrong_table
 from simtool.tables.atomic import atomic_folder, atomic_path
+from simtool.tables.checksums import READING, WRITING
 from simtool.tables.columns import as_type
 from simtool.tables.faults import TableError
 from simtool.tables.guard import ARROW_FAILURES, first_line, reading
@@ -59,7 +60,7 @@ def open_parquet(path: Path, door: Door = Door.TABLE) -> pq.ParquetFile:
         TableError: the file is missing, truncated or not Parquet.
     """
     try:
-        file = pq.ParquetFile(path.absolute(), pre_buffer=False, memory_map=False)
+        file = pq.ParquetFile(path.absolute(), **READING)
         file.schema_arrow  # noqa: B018 - read here, so that a footer that is damaged there is told here
         return file
     except FileNotFoundError as failure:
@@ -112,7 +113,7 @@ def write_table(
     """
     schema = schema_with_metadata(table.schema, kind, provenance, extra or {})
     with atomic_path(path) as temporary:
-        pq.write_table(table.cast(schema), temporary, compression="zstd")
+        pq.write_table(table.cast(schema), temporary, **WRITING)
 
 
 def read_columns(

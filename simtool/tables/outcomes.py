@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.tables.atomic import atomic_path
 from simtool.tables.carried import read_carried
+from simtool.tables.checksums import WRITING
 from simtool.tables.files import TableError, read_columns, schema_with_metadata
 from simtool.tables.provenance import Provenance
 from simtool.tables.ragged import lists_of, padded
@@ -99,7 +100,7 @@ class OutcomesWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(self._atomic)
-            self._writer = stack.enter_context(pq.ParquetWriter(temporary, self._schema, compression="zstd"))
+            self._writer = stack.enter_context(pq.ParquetWriter(temporary, self._schema, **WRITING))
             self._stack = stack.pop_all()
         return self
 
