@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,30 +47,29 @@ def main() -> None:
     cases = [Case.parse(options.case)] if options.case else chosen(every, options.share)
     cases = [case for case in cases if re.search(options.only, case.door)]
     run = command_answers if cases and cases[0].family == FAMILY else answers
+    sys.exit(_told(run(cases, options.seed, options.workers, options.failures), options.seed) > 0)
+
+
+def _told(results: Iterable[Answer], seed: int) -> int:
+    """Print the first failures of each kind as they come, then how many there were; return their number."""
     started = time.monotonic()
-    results = list(run(cases, options.seed, options.workers, options.failures))
-    _print(results, options.seed, time.monotonic() - started)
-    sys.exit(any(answer.wrong for answer in results))
-
-
-def _print(results: Iterable[Answer], seed: int, seconds: float) -> None:
     counts: Counter[tuple[str, str]] = Counter()
-    wrong: defaultdict[str, list[Answer]] = defaultdict(list)
+    wrong: Counter[str] = Counter()
     for answer in results:
         counts[answer.case.door, answer.case.family] += 1
-        if answer.wrong is not None:
-            wrong[f"{answer.case.door}: {_kind_of(answer.wrong)}"].append(answer)
-    for kind, found in sorted(wrong.items(), key=lambda item: -len(item[1])):
-        _say(f"{len(found):5} x {kind}")
-        for answer in sorted(found, key=lambda one: one.case)[:_SHOWN]:
-            _say(f"        {answer.case} ({answer.what[:160]}): {answer.wrong}")
-    _say("")
+        if answer.wrong is None:
+            continue
+        kind = f"{answer.case.door}: {_kind_of(answer.wrong)}"
+        wrong[kind] += 1
+        if wrong[kind] <= _SHOWN:
+            _say(f"{answer.case} ({answer.what[:160]}): {answer.wrong}")
+    for kind, count in wrong.most_common():
+        _say(f"{count:6} x {kind}")
     for (door, family), count in sorted(counts.items()):
-        _say(f"{door:14} {family:10} {count:6}")
-    failures = sum(map(len, wrong.values()))
-    _say(
-        f"seed {seed}: {sum(counts.values()):,} inputs, {failures:,} failures of {len(wrong):,} kinds, {seconds:.0f} s"
-    )
+        _say(f"{door:16} {family:10} {count:6}")
+    found = f"{wrong.total():,} failures of {len(wrong):,} kinds"
+    _say(f"seed {seed}: {counts.total():,} inputs, {found}, {time.monotonic() - started:.0f} s")
+    return wrong.total()
 
 
 def _kind_of(wrong: str) -> str:
@@ -82,6 +81,7 @@ def _kind_of(wrong: str) -> str:
 
 def _say(line: str) -> None:
     sys.stdout.write(ascii(line)[1:-1].replace("\\\\", "\\") + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
