@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from simtool.tables.faults import TableError
 from simtool.tables.guard import ARROW_FAILURES, first_line
 
-__all__ = ["as_type", "converted", "is_list"]
+__all__ = ["as_type", "converted", "is_list", "nearest"]
 
 _LISTS = (
     pa.types.is_list,
@@ -110,9 +110,16 @@ def _number(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     if pa.types.is_floating(array.type) and pa.types.is_integer(wanted):
         wide = array.cast(pa.float64())
         array = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
+    if pa.types.is_decimal(array.type) and pa.types.is_floating(wanted):
+        array = nearest(array)
     if pa.types.is_large_string(array.type):
         array = array.cast(pa.string())
     return array.cast(wanted)
+
+
+def nearest(decimals: pa.Array) -> pa.Array:
+    """Decimals as the nearest numbers of float64; Arrow's own cast misses many of them by a last place."""
+    return decimals.cast(pa.string()).cast(pa.float64())
 
 
 def is_list(kind: pa.DataType) -> bool:

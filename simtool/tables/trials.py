@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from simtool.errors import listed
+from simtool.errors import clipped, listed
 from simtool.tables.carried import Carried, carried_names, read_carried, rows_of
 from simtool.tables.files import (
     TableError,
@@ -90,9 +90,9 @@ class TrialType:
         Raises:
             TableError: the text is neither.
         """
-        match = re.fullmatch(r"(\d{1,3})-(rank|choose)-(\d{1,3})", text)
+        match = re.fullmatch(r"([0-9]{1,3})-(rank|choose)-([0-9]{1,3})", text)
         if match is None:
-            raise TableError(f"trial type {text!r} is neither N-rank-K nor N-choose-K (8-rank-2, 2-choose-1)")
+            raise TableError(f"trial type {clipped(text)!r} is neither N-rank-K nor N-choose-K (8-rank-2, 2-choose-1)")
         return cls(int(match[1]), int(match[3]), match[2] == "rank")
 
     @property

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.errors import listed
-from simtool.tables.columns import is_list
+from simtool.tables.columns import is_list, nearest
 from simtool.tables.faults import TableError
 
 __all__ = ["as_matrix", "common_shape", "value_dtype"]
@@ -101,7 +101,7 @@ def as_matrix(
         rows = np.unique(nulls // math.prod(shape))
         raise TableError(f"{path}: missing values in {rows.size:,} vectors: {listed(name(int(row)) for row in rows)}")
     if pa.types.is_decimal(values.type):
-        values = values.cast(pa.float64())
+        values = nearest(values)
     matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
     return _in_logical_order(matrix, column.type, len(column), shape)
 

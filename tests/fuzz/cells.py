@@ -12,6 +12,7 @@ from tests.fuzz import values
 
 __all__ = ["Cells", "mutate", "readings", "respell", "text_of"]
 
+csv.field_size_limit(1 << 24)
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "mac-roman", "utf-32")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -68,7 +69,7 @@ def _is_nan(value: Any) -> bool:
 def _same_number(found: float, said: Any) -> bool:
     if said is None or _is_nan(said):
         return math.isnan(found)
-    if isinstance(said, bool) or not isinstance(said, int | float | Decimal):
+    if not isinstance(said, int | float | Decimal):
         return False
     with np.errstate(over="ignore"):
         return found == float(said) or found == float(np.float32(said))
@@ -80,12 +81,30 @@ def _spelled(value: Any) -> set[str]:
         return {value.decode("utf-8", "replace")}
     if isinstance(value, bool):
         return {"true" if value else "false", str(value)}
+    if isinstance(value, timedelta):
+        return {str(value), str(int(value.total_seconds()))}
+    if isinstance(value, datetime):
+        # Arrow writes nanoseconds and zones in a way of its own; the day and the second must be right.
+        return _Beginning(value.strftime("%Y-%m-%d %H:%M:%S"))
     spelled = {str(value)}
+    if isinstance(value, Decimal):
+        spelled |= {str(value.normalize()), f"{value.normalize():f}"}
     if isinstance(value, float) and value.is_integer():
         spelled.add(str(int(value)))
     if isinstance(value, str):
         spelled.add(value.strip())
     return spelled
+
+
+class _Beginning(set[str]):
+    """All texts that begin in a certain way."""
+
+    def __init__(self, beginning: str) -> None:
+        super().__init__()
+        self._beginning = beginning
+
+    def __contains__(self, text: object) -> bool:
+        return str(text).startswith(self._beginning)
 
 
 def repeated(values: Sequence[Any]) -> bool:

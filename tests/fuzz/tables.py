@@ -71,7 +71,7 @@ def _rows_of_outcomes(outcomes: Sequence[Outcomes]) -> _Rows:
     rows: _Rows = []
     for entry in outcomes:
         for at, trial in enumerate(rows_of_trials(entry.trials)):
-            del trial["response_ms"]
+            del trial["response_ms"], trial["trial_id"]  # judgments that differ in the number only are the same
             scores = {name: float(getattr(entry, name)[at]) for name in ("top_1", "ordered", "unordered")}
             credits = [value for value in entry.credits[at].tolist() if not math.isnan(value)]
             rows.append({"model": entry.model, "distance": entry.distance, **trial, "credits": credits, **scores})
@@ -101,7 +101,12 @@ def _judge(kind: str, table: Table, ordered: bool = True) -> Judge:
 
 def _sorted(rows: _Rows) -> _Rows:
     def key(row: Mapping[str, Any]) -> str:
-        return repr([str(row.get(name)) for name in ("model", "distance", "trial_id", "query", "references")])
+        return repr(
+            [
+                str(row.get(name))
+                for name in ("model", "distance", "query", "references", "selected", "participant", "weight")
+            ]
+        )
 
     return sorted(rows, key=key)
 

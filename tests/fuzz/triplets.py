@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -42,6 +43,7 @@ def sample(chance: Random) -> Cells:
 
 def _plain(table: Sequence[Sequence[str]]) -> list[_Row]:
     """The rows of a table of cells as judgments, whatever they are worth."""
+    table = list(dropwhile(lambda row: not any(cell.strip() for cell in row), table))
     spelled = [name.strip() for name in table[0]] if table else []
     rows: list[_Row] = []
     for cells_of_row in table[1:]:
@@ -51,6 +53,7 @@ def _plain(table: Sequence[Sequence[str]]) -> list[_Row]:
             {
                 "query": named.get("query", ""),
                 "references": _numbered(named, "reference"),
+                "all references": _numbered(named, "reference", ("", "NA")),
                 "chosen": _numbered(named, "selected"),
                 "participant": named.get("participant"),
                 "weight": _number(named.get("weight")),
@@ -61,10 +64,9 @@ def _plain(table: Sequence[Sequence[str]]) -> list[_Row]:
     return rows
 
 
-def _numbered(named: Mapping[str, str], stem: str) -> list[str]:
+def _numbered(named: Mapping[str, str], stem: str, absent: Sequence[str] = ABSENT) -> list[str]:
     places = sorted(int(match[1]) for name in named if (match := re.fullmatch(rf"{stem}_(\d{{1,3}})", name)))
-    cells_of_stem = (named[f"{stem}_{place}"] for place in places if f"{stem}_{place}" in named)
-    return [cell for cell in cells_of_stem if cell not in ABSENT]
+    return [named[f"{stem}_{place}"] for place in places if named.get(f"{stem}_{place}", "") not in absent]
 
 
 def _number(text: str | None) -> float:
@@ -104,7 +106,7 @@ def _is(row: _Row, chosen: Sequence[str], said: _Row) -> bool:
     return bool(
         same_choice
         and row["query"] == said["query"]
-        and row["references"] == said["references"]
+        and row["references"] in (said["references"], said.get("all references"))
         and _same_label(row["participant"], said.get("participant"))
         and _close(row["weight"], said.get("weight", math.nan))
         and _close(row["response_ms"], said.get("response_ms", math.nan))

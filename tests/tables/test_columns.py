@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -34,6 +35,8 @@ CODES = pa.dictionary(pa.int32(), pa.string())
         (pa.array([1, None], pa.uint64()), pa.string(), ["1", None]),
         (pa.array([1.0, np.nan, None]), pa.string(), ["1", None, None]),
         (pa.array([1, 2], pa.decimal128(20, 0)), pa.string(), ["1", "2"]),
+        (pa.array([Decimal("0.29"), None], pa.decimal128(10, 2)), pa.float64(), [0.29, None]),
+        (pa.array([Decimal("85.000")], pa.decimal256(50, 3)), pa.float32(), [85.0]),
         (pa.array([1], pa.date32()), pa.string(), ["1970-01-02"]),
         (pa.array([UUID(int=1).bytes], pa.uuid()), pa.string(), [str(UUID(int=1))]),
         (pa.array([1.0, np.nan, None]), pa.int16(), [1, None, None]),

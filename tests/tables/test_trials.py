@@ -36,7 +36,9 @@ def test_what_a_trial_type_implies(text: str, comparisons: int, top_1: float, or
     assert (kind.chance_top_1, kind.chance_ordered, kind.chance_unordered) == (top_1, ordered, unordered)
 
 
-@pytest.mark.parametrize("text", ["", "8rank2", "8-rank-8", "2-choose-0", "1-choose-1", "8-pick-2", "999-rank-2"])
+@pytest.mark.parametrize(
+    "text", ["", "8rank2", "8-rank-8", "2-choose-0", "1-choose-1", "8-pick-2", "999-rank-2", "²-rank-1", "٢-choose-1"]
+)
 def test_an_impossible_trial_type_is_refused(text: str) -> None:
     with pytest.raises(TableError, match="trial type"):
         TrialType.parse(text)

@@ -148,7 +148,6 @@ def _read(path: Path) -> _Columns:
                 raise JudgmentsError(f"{path}: not psiz observations: {listed(missing)} missing; the file holds {held}")
             stimulus_set = _integers(path, file, "stimulus_set", ndim=2)
             count = len(stimulus_set)
-            mask = file.get("mask_zero")
             return _Columns(
                 stimulus_set=stimulus_set,
                 n_select=_integers(path, file, "n_select", count=count),
@@ -157,7 +156,7 @@ def _read(path: Path) -> _Columns:
                 session_id=_integers(path, file, "session_id", count=count) if "session_id" in file else None,
                 weight=_floats(path, file, "weight", count) if "weight" in file else None,
                 rt_ms=_floats(path, file, "rt_ms", count, nan=True) if "rt_ms" in file else None,
-                mask_zero=bool(np.all(mask[()])) if isinstance(mask, h5py.Dataset) else None,
+                mask_zero=_flag(path, file, "mask_zero") if "mask_zero" in file else None,
             )
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as failure:
         if isinstance(failure, FileNotFoundError | PermissionError | IsADirectoryError):
@@ -209,6 +208,15 @@ def _values(
         raise JudgmentsError(f"{path}: {name} is empty: the file holds no trials")
     values: NDArray[Any] = dataset[()]
     return values
+
+
+def _flag(path: Path, file: h5py.File, name: str) -> bool:
+    """A dataset of one boolean, which states how the others are to be read, so that nothing else will do."""
+    dataset = file[name]
+    shape, dtype = getattr(dataset, "shape", None), getattr(dataset, "dtype", None)
+    if shape not in ((), (1,)) or getattr(dtype, "kind", "") not in "biu":
+        raise JudgmentsError(f"{path}: {name} should hold one true or false; it holds {dtype} of shape {shape}")
+    return bool(np.all(dataset[()]))
 
 
 def _labels(ids: NDArray[np.int64] | None) -> NDArray[np.object_] | None:

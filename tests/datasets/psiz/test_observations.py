@@ -79,6 +79,16 @@ def test_a_file_that_states_its_numbering_is_believed(tmp_path: Path) -> None:
         read_observations(path, CATALOG, Layout.PSIZ_06)
 
 
+@pytest.mark.parametrize("mask", [np.array([True, False]), np.float64("nan"), b"yes", h5py.Empty("i1")])
+def test_a_statement_of_the_numbering_that_is_none_is_refused(tmp_path: Path, mask: object) -> None:
+    path = write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True)
+    with h5py.File(path, "a") as file:
+        del file["mask_zero"]
+        file["mask_zero"] = mask
+    with pytest.raises(JudgmentsError, match=r"obs\.hdf5: mask_zero should hold one true or false"):
+        layout_of(path)
+
+
 def test_a_zero_before_another_stimulus_is_a_stimulus(tmp_path: Path) -> None:
     study = [Judgment(5, (6, 0, 7), (0,)), Judgment(6, (3, 4, 7), (1,))]
     path = write_hdf5(tmp_path / "obs.hdf5", study, modern=False)
