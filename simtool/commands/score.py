@@ -41,6 +41,14 @@ def score(
         list[str] | None,
         typer.Option("--name", metavar="NAME", help="What to call the model of each TABLE, in their order."),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="SIZE",
+            help="Memory that the command may take, such as 2G; larger tables go through TMPDIR. [half of the free]",
+        ),
+    ] = None,
     images: Annotated[
         Path | None,
         typer.Option(
@@ -78,6 +86,7 @@ def score(
         raise typer.BadParameter(f"no distance is called {listed(unknown)}; there are {', '.join(DISTANCES)}")
 
     names = _names(name or (), tables)
+    allowed = None if memory is None else _bytes(memory)
     with stage("score", reads=[*tables, trials, images], writes=[out]) as run:
         judgments = read_trials(trials)
         run.read(trials, f"{len(judgments):,} trials, {_types(judgments.types)}")
@@ -99,7 +108,7 @@ def score(
         with OutcomesWriter(out, run.provenance(), judgments) as writer:
             for label, table in zip(labels, opened, strict=True):
                 with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
-                    for outcomes in score_table(table, pairs, distances, label, relations, bar.advance):
+                    for outcomes in score_table(table, pairs, distances, label, relations, allowed, bar.advance):
                         writer.write(outcomes)
                         tallies.extend(tally(outcomes))
         rows = len(judgments) * len(labels) * len(distances)
@@ -129,6 +138,15 @@ def _names(names: Sequence[str], tables: Sequence[Path]) -> Sequence[str]:
         if count > 1 or not label.strip():
             raise typer.BadParameter(f"--name {label!r}: every model needs a name of its own")
     return names
+
+
+def _bytes(memory: str) -> int:
+    from simtool.system.amounts import AmountError, bytes_of
+
+    try:
+        return bytes_of(memory)
+    except AmountError as failure:
+        raise typer.BadParameter(f"--memory: {failure}") from failure
 
 
 def _labels(tables: Sequence[EmbeddingTable]) -> list[str]:

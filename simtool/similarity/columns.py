@@ -14,16 +14,20 @@ from numpy.typing import NDArray
 from simtool.similarity.distances import SimilarityError
 from simtool.tables.embeddings import EmbeddingTable
 
-__all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of"]
+__all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of", "least_memory"]
 
-#: Vectors of more bytes than this are spooled to a scratch file instead of held in memory.
-MEMORY = 4 << 30
 #: Bytes of one vector's piece in a block: with the pieces of a tile of pairs it fills the processor's cache.
 _PIECE = 4096
+#: Columns of a block at least.
+_NARROWEST = 16
 #: Bytes of a block at most; many vectors make it narrower.
 _BLOCK = 256 << 20
+#: Bytes that the work on a block takes for each of its values, beside the value.
+_WORK = 24
 #: Rows that are spooled at a time, in bytes.
-_ROWS = 32 << 20
+_ROWS = 16 << 20
+#: Bytes that reading a table and exact arithmetic take, whatever the size of the table.
+_READING = 96 << 20
 
 
 class Columns(Protocol):
@@ -33,11 +37,13 @@ class Columns(Protocol):
         count: n.
         dimension: D.
         dtype: float32 or float64.
+        width: how many columns to read at a time.
     """
 
     count: int
     dimension: int
     dtype: np.dtype[Any]
+    width: int
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """The columns ``start`` to ``stop`` of all vectors, (n, stop - start), C-contiguous."""
@@ -54,11 +60,13 @@ class HeldColumns:
     Args:
         vectors: (N, D).
         rows: (n,) which of them, in order; None for all.
+        width: columns to read at a time.
     """
 
-    def __init__(self, vectors: NDArray[Any], rows: NDArray[np.intp] | None = None) -> None:
+    def __init__(self, vectors: NDArray[Any], rows: NDArray[np.intp] | None = None, width: int | None = None) -> None:
         self.count, self.dimension = len(vectors) if rows is None else rows.size, vectors.shape[1]
         self.dtype = _exact_type(vectors.dtype)
+        self.width = width or block_width(self.count, self.dtype)
         self._vectors, self._rows = vectors, rows
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
@@ -80,22 +88,26 @@ class SpooledColumns:
     Args:
         table: where they come from.
         rows: (n,) which vectors, in order.
+        width: columns to read at a time.
     """
 
-    def __init__(self, table: EmbeddingTable, rows: NDArray[np.intp]) -> None:
+    def __init__(self, table: EmbeddingTable, rows: NDArray[np.intp], width: int | None = None) -> None:
         self.count, self.dimension, self.dtype = rows.size, table.info.dimension, _exact_type(table.dtype)
-        self._width = block_width(self.count, self.dtype)
+        self.width = width or block_width(self.count, self.dtype)
         _require_room(self.count * self.dimension * self.dtype.itemsize)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
         step = max(1, _ROWS // (self.dimension * self.dtype.itemsize))
+        order = np.argsort(rows, kind="stable")  # the table's, so that no part of it is read twice
         for start in range(0, self.count, step):
-            self._append(start, table.read(rows[start : start + step], self.dtype))
+            places = order[start : start + step]
+            self._write(places, table.read(rows[places], self.dtype))
 
-    def _append(self, row: int, vectors: NDArray[Any]) -> None:
-        for start in range(0, self.dimension, self._width):
-            piece = np.ascontiguousarray(vectors[:, start : start + self._width])
-            self._file.seek(self._offset(start, row, piece.shape[1]))
-            self._file.write(piece.data)
+    def _write(self, places: NDArray[np.intp], vectors: NDArray[Any]) -> None:
+        for start in range(0, self.dimension, self.width):
+            pieces = np.ascontiguousarray(vectors[:, start : start + self.width])
+            for place, piece in zip(places.tolist(), pieces, strict=True):
+                self._file.seek(self._offset(start, place, piece.size))
+                self._file.write(piece.data)
 
     def _offset(self, start: int, row: int, width: int) -> int:
         return (start * self.count + row * width) * self.dtype.itemsize
@@ -103,7 +115,7 @@ class SpooledColumns:
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """See :class:`Columns`."""
         block = np.empty((self.count, stop - start), self.dtype)
-        for piece in range(start // self._width * self._width, stop, self._width):
+        for piece in range(start // self.width * self.width, stop, self.width):
             stored = self._stored(piece)
             low, high = max(start, piece), min(stop, piece + stored.shape[1])
             block[:, low - start : high - start] = stored[:, low - piece : high - piece]
@@ -112,8 +124,8 @@ class SpooledColumns:
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
         """See :class:`Columns`."""
         vectors = np.empty((len(rows), self.dimension))
-        for start in range(0, self.dimension, self._width):
-            piece = np.empty(min(self._width, self.dimension - start), self.dtype)
+        for start in range(0, self.dimension, self.width):
+            piece = np.empty(min(self.width, self.dimension - start), self.dtype)
             for place, row in enumerate(rows):
                 self._file.seek(self._offset(start, int(row), piece.size))
                 self._file.readinto(piece.data.cast("B"))
@@ -122,7 +134,7 @@ class SpooledColumns:
 
     def _stored(self, start: int) -> NDArray[Any]:
         """The block of columns that begins at ``start``, as it lies in the file."""
-        block = np.empty((self.count, min(self._width, self.dimension - start)), self.dtype)
+        block = np.empty((self.count, min(self.width, self.dimension - start)), self.dtype)
         self._file.seek(self._offset(start, 0, block.shape[1]))
         self._file.readinto(block.data.cast("B"))
         return block
@@ -148,29 +160,43 @@ def _exact_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
 
 
-def block_width(count: int, dtype: np.dtype[Any]) -> int:
-    """How many columns of ``count`` vectors to read at a time."""
-    return max(16, min(_PIECE, _BLOCK // count) // dtype.itemsize)
+def block_width(count: int, dtype: np.dtype[Any], most: int = _BLOCK) -> int:
+    """How many columns of ``count`` vectors to read at a time.
+
+    Args:
+        count: n.
+        dtype: of the vectors.
+        most: bytes of a block, unless it would be too narrow.
+    """
+    return max(_NARROWEST, min(_PIECE, most // count) // dtype.itemsize)
+
+
+def least_memory(count: int) -> int:
+    """The bytes without which ``count`` vectors cannot be worked on, however short they are."""
+    return _READING + count * _NARROWEST * (8 + _WORK)
 
 
 @contextmanager
-def columns_of(table: EmbeddingTable, rows: NDArray[np.intp], memory: int = MEMORY) -> Iterator[Columns]:
+def columns_of(table: EmbeddingTable, rows: NDArray[np.intp], memory: int) -> Iterator[Columns]:
     """Open some vectors of a table for reading by columns; they are read from the table once.
 
     Args:
         table: of embeddings.
         rows: (n,) which vectors, in order.
-        memory: bytes that may be held; more than that goes to a scratch file in ``TMPDIR``.
+        memory: bytes that they, and the work on them, may take, :func:`least_memory` or more; what is too large for
+            it goes to a scratch file in ``TMPDIR``.
 
     Raises:
         TableError: a vector holds NaN or infinity.
         SimilarityError: the scratch file finds no room.
     """
     dtype = _exact_type(table.dtype)
-    if rows.size * table.info.dimension * dtype.itemsize <= memory:
-        yield HeldColumns(table.read(rows, dtype))
+    width = block_width(rows.size, dtype, min(_BLOCK, memory // 16))
+    work = _READING + rows.size * width * (dtype.itemsize + _WORK)
+    if rows.size * table.info.dimension * dtype.itemsize + work <= memory:
+        yield HeldColumns(table.read(rows, dtype), width=width)
         return
-    spooled = SpooledColumns(table, rows)
+    spooled = SpooledColumns(table, rows, width)
     try:
         yield spooled
     finally:

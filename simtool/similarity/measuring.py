@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.similarity import kernels
-from simtool.similarity.columns import Columns, block_width
+from simtool.similarity.columns import Columns
 from simtool.similarity.distances import Direction, Distance, Measured, SimilarityError, Sums, Term
 from simtool.similarity.gram import add_gram_squares, gram_is_cheaper, gram_tiles
 from simtool.similarity.pairs import Pairs
@@ -121,7 +121,7 @@ class _Measurement:
 
     def _rounding(self) -> float:
         """The largest relative error of a sum of positive terms, whatever the order in which a block is summed."""
-        width = block_width(self._columns.count, self._columns.dtype)
+        width = self._columns.width
         blocks = sum(1 for _ in spans(self._columns.dimension, width, self._segments))
         additions = min(width, self._columns.dimension) + blocks + 8
         # A matrix product is kept where the result is 1/20 of its terms or more.
@@ -179,7 +179,7 @@ class _Measurement:
         return frozenset(whole)
 
     def _blocks(self, segments: Sequence[Segment] = ()) -> Iterator[tuple[Span, NDArray[Any]]]:
-        width = block_width(self._columns.count, self._columns.dtype)
+        width = self._columns.width
         for span in spans(self._columns.dimension, width, segments):
             yield span, self._scaled(self._columns.read(span.start, span.stop))
 
@@ -239,7 +239,7 @@ class _Measurement:
         return scale, np.sqrt(total)
 
     def _pieces(self, span: Span) -> Iterator[NDArray[np.float64]]:
-        width = block_width(self._columns.count, self._columns.dtype)
+        width = self._columns.width
         for start in range(*span.segment, width):
             yield self._columns.read(start, min(start + width, span.segment[1])).astype(np.float64)
 

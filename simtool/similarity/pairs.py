@@ -18,6 +18,10 @@ __all__ = ["TILE", "Display", "Pairs", "TrialPairs"]
 #: processor's cache while the pairs of the tile are visited.
 _HEIGHT_BITS, _WIDTH_BITS = 9, 7
 TILE = (1 << _HEIGHT_BITS, 1 << _WIDTH_BITS)
+#: Bytes of a number.
+_NUMBER = 8
+#: Numbers for each pair, beside one for each sum: distance, error, rank, and what ranking takes.
+_ARRAYS = 10
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,11 @@ class TrialPairs:
         )
         pairs, slots = Pairs.of(left, right, int(occurs.sum()))
         return cls(trials, np.flatnonzero(occurs), pairs, tuple(_displays(trials, kinds, slots)))
+
+    def footprint(self, distances: int) -> int:
+        """The bytes that it takes to measure the pairs by some distances, and to judge and write the trials."""
+        most = max(display.kind.comparisons for display in self.displays)
+        return len(self.pairs) * _NUMBER * (distances + _ARRAYS) + len(self.trials) * _NUMBER * (most + 3)
 
 
 def _shown(trials: Trials, kind: TrialType, number: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

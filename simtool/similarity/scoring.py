@@ -14,6 +14,7 @@ from simtool.similarity.credits import credits_of
 from simtool.similarity.distances import SimilarityError, distance_named
 from simtool.similarity.measuring import measure
 from simtool.similarity.pairs import TrialPairs
+from simtool.similarity.room import room_for_vectors
 from simtool.similarity.settling import Settler
 from simtool.tables.embeddings import EmbeddingTable, Segment
 from simtool.tables.outcomes import Outcomes
@@ -30,6 +31,7 @@ def score_table(
     distances: Sequence[str] = DEFAULT_DISTANCES,
     model: str | None = None,
     relations: NDArray[np.int8] | None = None,
+    memory: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Outcomes]:
     """Say what a table of embeddings predicts for each trial, with each distance. The table is read once.
@@ -40,6 +42,7 @@ def score_table(
         distances: names.
         model: the label; the table's own name where None.
         relations: of the trials' comparisons (:func:`~simtool.similarity.relations.relations_of`).
+        memory: bytes that this process may take in all; half of what is free where None.
         advance: told the number of columns that were read.
 
     Yields:
@@ -47,10 +50,11 @@ def score_table(
 
     Raises:
         TableError: the table lacks an image that a trial shows, or a vector is faulty.
-        SimilarityError: a distance cannot be computed.
+        SimilarityError: a distance cannot be computed; too little memory.
     """
     names = trials.trials.images[trials.used]
-    with columns_of(table, table.rows_of(names)) as columns:
+    room = room_for_vectors(trials, len(distances), memory)
+    with columns_of(table, table.rows_of(names), room) as columns:
         try:
             yield from _outcomes(
                 columns, trials, distances, model or table.info.name, table.info.segments, relations, advance

@@ -27,7 +27,7 @@ Whole: TypeAlias = NDArray[np.object_]
 Rows: TypeAlias = NDArray[np.intp]
 
 #: Bytes of vectors that are taken apart at a time.
-_BYTES = 32 << 20
+_BYTES = 8 << 20
 #: Bits behind the point of a cosine within a segment: a sum of roots has no exact form. 154 digits.
 _ROOT_BITS = 512
 
@@ -53,28 +53,30 @@ class Settler:
             wanted: (P,) which pairs; the ranks of the others are 0.
         """
         some = self._pairs.take(np.flatnonzero(wanted))
-        rows, local = np.unique(np.concatenate([some.first, some.second]), return_inverse=True)
-        kind_of, sample, lowest = self._kinds(rows)
-        sides = np.sort(kind_of[local].reshape(2, -1), axis=0)
-        codes, place = np.unique(sides[0] * len(sample) + sides[1], return_inverse=True)
+        occurs = np.zeros(self._columns.count, np.bool_)
+        occurs[some.first] = occurs[some.second] = True
+        kind_of, sample, lowest = self._kinds(np.flatnonzero(occurs))
+        left, right = kind_of[some.first], kind_of[some.second]
+        codes, place = np.unique(np.minimum(left, right) * len(sample) + np.maximum(left, right), return_inverse=True)
         first, second = (sample[side] for side in np.divmod(codes, len(sample)))
         ranks = np.zeros(len(self._pairs), np.int64)
         ranks[wanted] = self._ranked(distance, first, second, lowest)[place]
         return ranks
 
     def _kinds(self, rows: Rows) -> tuple[Rows, Rows, int]:
-        """Which of the vectors are equal: the kind of each, a row of each kind; and the lowest exponent of all."""
+        """Which of some vectors are equal: the kind of each, (n,); a row of each kind; the lowest exponent of all."""
         known: dict[bytes, int] = {}
-        kind_of = np.empty(rows.size, np.intp)
+        kind_of = np.zeros(self._columns.count, np.intp)
         sample: list[int] = []
         lowest: list[int] = []
         for start in range(0, rows.size, self._step):
-            vectors = self._columns.take(rows[start : start + self._step]) + 0.0  # no negative zeros
+            piece = rows[start : start + self._step]
+            vectors = self._columns.take(piece) + 0.0  # no negative zeros
             lowest.append(lowest_exponent(vectors))
-            for place, vector in enumerate(vectors, start):
-                kind_of[place] = known.setdefault(blake2b(vector.data, digest_size=16).digest(), len(known))
-                if kind_of[place] == len(sample):
-                    sample.append(int(rows[place]))
+            for row, vector in zip(piece.tolist(), vectors, strict=True):
+                kind_of[row] = known.setdefault(blake2b(vector.data, digest_size=16).digest(), len(known))
+                if kind_of[row] == len(sample):
+                    sample.append(row)
         return kind_of, np.array(sample, np.intp), min(lowest)
 
     def _ranked(self, distance: str, first: Rows, second: Rows, lowest: int) -> NDArray[np.int64]:

@@ -7,6 +7,8 @@ import duckdb
 import numpy as np
 import pytest
 
+from simtool.similarity.columns import SpooledColumns, least_memory
+from simtool.similarity.pairs import TrialPairs
 from simtool.tables.embeddings import Segment, write_embeddings
 from simtool.tables.images import Images, write_images
 from simtool.tables.outcomes import read_outcomes
@@ -185,6 +187,43 @@ def test_what_cannot_be_scored_is_said_in_one_line(
     assert complaint in " ".join(done.err.split())
     assert "Traceback" not in done.err
     assert sorted(path.name for path in folder.iterdir()) == ["hot.parquet", "pixels.parquet", "trials.parquet"]
+
+
+def test_a_limit_of_memory_changes_no_outcome(simtool: Simtool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert score(simtool, folder, folder / "pixels.parquet").code == 0
+    held = read_outcomes([folder / "outcomes.parquet"])
+    monkeypatch.setattr("simtool.similarity.columns._READING", 0)
+    monkeypatch.setattr("simtool.similarity.room.used_memory", lambda: 0)
+    spooled: list[int] = []
+    close = SpooledColumns.close
+
+    def noted(columns: SpooledColumns) -> None:
+        spooled.append(columns.count)
+        close(columns)
+
+    monkeypatch.setattr(SpooledColumns, "close", noted)
+    least = TrialPairs.of(TRIALS).footprint(2) + least_memory(40)
+    done = score(simtool, folder, folder / "pixels.parquet", "--memory", f"{least}B")
+    assert done.code == 0, done.err
+    assert spooled == [40]
+    for one, other in zip(held, read_outcomes([folder / "outcomes.parquet"]), strict=True):
+        np.testing.assert_array_equal(one.credits, other.credits)
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "complaint"),
+    [
+        ("1M", 1, "--memory is too little with 1 MB"),
+        ("lots", 2, "--memory: 'lots' is no amount of memory; write 500M or 2G"),
+    ],
+)
+def test_memory_that_does_not_do_is_answered_with_what_would(
+    amount: str, code: int, complaint: str, simtool: Simtool, folder: Path
+) -> None:
+    done = score(simtool, folder, folder / "hot.parquet", "--memory", amount)
+    assert done.code == code
+    assert complaint in " ".join(done.err.split())
+    assert not (folder / "outcomes.parquet").exists()
 
 
 def test_missing_images_are_found_before_anything_is_computed(simtool: Simtool, folder: Path) -> None:

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from simtool.similarity import room
+from simtool.similarity.columns import least_memory
+from simtool.similarity.distances import SimilarityError
+from simtool.similarity.pairs import TrialPairs
+from simtool.similarity.room import room_for_vectors
+from tests.similarity.judged import some_trials
+
+PAIRS = TrialPairs.of(some_trials(40))
+
+
+def test_half_of_what_is_free_is_taken_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "available_memory", lambda: 2 << 30)
+    assert room_for_vectors(PAIRS, 2) == (1 << 30) - PAIRS.footprint(2)
+    monkeypatch.setattr(room, "available_memory", lambda: None)
+    assert room_for_vectors(PAIRS, 2) == (4 << 30) - PAIRS.footprint(2)
+
+
+def test_what_the_process_has_taken_counts_where_a_limit_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "used_memory", lambda: 300 << 20)
+    assert room_for_vectors(PAIRS, 2, 1 << 30) == (1 << 30) - (300 << 20) - PAIRS.footprint(2)
+
+
+def test_too_little_memory_is_refused_with_what_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "used_memory", lambda: 300 << 20)
+    with pytest.raises(SimilarityError, match="--memory is too little with 315 MB: 315 MB are in use") as refusal:
+        room_for_vectors(PAIRS, 2, 300 << 20)
+    enough = re.search(r"--memory (\d+)M would do", str(refusal.value))
+    assert enough is not None
+    assert room_for_vectors(PAIRS, 2, int(enough[1]) << 20) >= least_memory(PAIRS.used.size)
+
+
+def test_a_machine_with_too_little_is_told_apart_from_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "available_memory", lambda: 100 << 20)
+    with pytest.raises(SimilarityError, match=r"52 MB of memory may be used .*; --memory \d+M allows it"):
+        room_for_vectors(PAIRS, 1)
+
+
+def test_more_distances_and_more_trials_take_more() -> None:
+    more = TrialPairs.of(some_trials(400))
+    assert PAIRS.footprint(1) < PAIRS.footprint(2) < more.footprint(2)
+    assert more.footprint(1) > np.zeros(len(more.pairs)).nbytes
