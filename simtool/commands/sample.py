@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +62,8 @@ def sample(
     photographs = reconstruct or interpolate
     if image and not photographs:
         raise typer.BadParameter("--image is for --reconstruct or --interpolate")
+    if not all(map(math.isfinite, temperature or ())):
+        raise typer.BadParameter("a temperature is a finite number")
     if (temperature or of_class) and photographs:
         raise typer.BadParameter("--temperature and --class are for samples")
     if interpolate and (columns < 2 or len(image or "..") < 2):
@@ -77,7 +80,7 @@ def sample(
             rows = painter.reconstructions(_photographs(run, glow, photographs, image, columns, seed))
             what = f"{len(rows[0])} photographs, each from {len(rows) - 1} sets of scales"
         else:
-            ends = _photographs(run, glow, photographs, image, _ENDS, seed)
+            ends = _photographs(run, glow, photographs, image, _ENDS, seed, least=2)
             rows = painter.interpolations(ends[:-1], ends[1:], columns)
             what = f"{len(rows)} ways in {columns} steps"
         write_grid(out, rows)
@@ -107,17 +110,20 @@ def _labels(glow: Glow, name: str | None, count: int) -> list[int] | None:
 
 
 def _photographs(
-    run: Stage, glow: Glow, table: Path, names: list[str] | None, count: int, seed: int
+    run: Stage, glow: Glow, table: Path, names: list[str] | None, count: int, seed: int, least: int = 1
 ) -> NDArray[np.float32]:
     """Photographs of a table as the flow sees them, dequantised: those that are named, else some at random."""
     import numpy as np
 
     from simtool.ids import match_ids
+    from simtool.images.decoding import ImageError
     from simtool.images.pipeline import check_files, stream
     from simtool.tables.images import image_paths, read_images
 
     images = read_images(table)
     run.read(table, f"{len(images):,} images")
+    if len(images) < least:
+        raise ImageError(f"{table}: a way has two ends, and the table has {len(images)} image; name one with more")
     if names:
         matches = match_ids(names, images.image_id)
         if matches.complaint:

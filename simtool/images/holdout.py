@@ -102,11 +102,15 @@ def _fraction(rule: str) -> float:
 
 
 def _drawn(images: Images, rows: NDArray[np.intp], share: float, seed: int) -> NDArray[np.intp]:
-    """A share of each class among ``rows``, at random, of each class at most all but one."""
+    """A share of each class among ``rows``, at random, of each class at most all but one.
+
+    Where classes are so small that none of them gives an image, the share is taken of all images: one of some classes.
+    """
     generator = np.random.default_rng(seed)
     classes: NDArray[Any] = images.class_id[rows]
-    found = []
-    for label in np.unique(classes):
-        members = generator.permutation(rows[classes == label])
-        found.append(members[: min(round(share * len(members)), len(members) - 1)])
+    shuffled = [generator.permutation(rows[classes == label]) for label in np.unique(classes)]
+    found = [members[: min(round(share * len(members)), len(members) - 1)] for members in shuffled]
+    if not any(map(len, found)):
+        firsts = np.array([members[0] for members in shuffled if len(members) > 1], np.intp)
+        found = [generator.permutation(firsts)[: max(round(share * len(rows)), 1)]]
     return np.sort(np.concatenate([np.empty(0, np.intp), *found]))

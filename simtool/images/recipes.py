@@ -234,7 +234,7 @@ class Recipe:
 
 
 def _step_from_json(entry: object) -> Step:
-    if not isinstance(entry, Mapping) or entry.get("step") not in _STEPS:
+    if not isinstance(entry, Mapping) or str(entry.get("step")) not in _STEPS:
         found = entry.get("step") if isinstance(entry, Mapping) else entry
         raise RecipeError(f"the preprocessing has an unknown step {found}; known are {listed(_STEPS, 9)}")
     kind: Callable[..., Step] = _STEPS[str(entry["step"])]
@@ -257,7 +257,10 @@ def _one_per_channel(values: tuple[object, ...], what: str) -> list[float]:
 def _number(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
         raise RecipeError(f"the {what} is a finite number, not {value}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as failure:
+        raise RecipeError(f"the {what} is a number of {len(str(value))} digits, too large") from failure
 
 
 _SQUARE = Resize(224, 224, aspect="crop", antialias=True)

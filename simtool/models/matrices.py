@@ -6,9 +6,11 @@ so that on a node with a limit a large file looks like a leak.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -18,7 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from simtool.models.errors import ModelError
 
-__all__ = ["ColumnBlocks", "NpyMatrix", "read_vector", "scratch_file"]
+__all__ = ["ColumnBlocks", "NpyMatrix", "npy_header", "read_vector", "scratch_file"]
 
 
 def scratch_file(folder: Path, size: int, what: str) -> IO[bytes]:
@@ -178,22 +180,47 @@ def read_vector(path: Path, length: int) -> NDArray[np.float64]:
     return values
 
 
+def npy_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """What the header of a ``.npy`` file from elsewhere states, checked against what follows it.
+
+    Args:
+        file: from its beginning on; it is left at the values.
+        size: of the file, in bytes.
+
+    Returns:
+        The shape, whether columns come first, and the type: numbers.
+
+    Raises:
+        ValueError: it is something else; says what.
+    """
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError("a header of another version")
+    try:
+        with warnings.catch_warnings(action="error"):
+            shape, fortran, dtype = npy.read_array_header_1_0(file, max_header_size=1000)
+    except ValueError:
+        raise
+    # numpy reads the header as a Python expression, and not all that can be wrong with one becomes a ValueError.
+    except Exception as failure:
+        raise ValueError(f"a header that cannot be read ({type(failure).__name__})") from failure
+    if dtype.kind not in "biuf" or any(isinstance(side, bool) or side < 0 for side in shape):
+        raise ValueError(f"an array of {dtype} of shape {shape}")
+    expected = math.prod(shape) * dtype.itemsize
+    if (actual := size - file.tell()) != expected:
+        raise ValueError(f"{actual:,} bytes of values, the header says {expected:,}")
+    return shape, fortran, dtype
+
+
 def _header(file: IO[bytes], name: str, dtype: DTypeLike) -> tuple[int, ...]:
     """The shape in the header of a ``.npy`` file, which is left positioned at the values."""
     try:
         file.seek(0)
-        version = npy.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"version {version}")
-        shape, fortran, found = npy.read_array_header_1_0(file, max_header_size=1000)
+        shape, fortran, found = npy_header(file, os.fstat(file.fileno()).st_size)
     except ValueError as failure:
-        raise ModelError(f"{name}: not an array of numpy: {str(failure).splitlines()[0]}") from failure
+        raise ModelError(f"{name}: damaged, or not an array of numpy: {str(failure).splitlines()[0]}") from failure
     if found != np.dtype(dtype).newbyteorder("<") or fortran:
         raise ModelError(f"{name}: expected {np.dtype(dtype)} in rows, found {found}{' in columns' * fortran}")
-    size = int(np.prod(shape, dtype=object)) * found.itemsize
-    if (actual := os.fstat(file.fileno()).st_size - file.tell()) != size:
-        raise ModelError(f"{name}: {actual:,} bytes of values, the header says {size:,}")
-    return tuple(int(side) for side in shape)
+    return shape
 
 
 def _read(file: IO[bytes], offset: int, values: NDArray[Any]) -> None:

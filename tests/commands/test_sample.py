@@ -104,6 +104,7 @@ def test_interpolations_begin_and_end_with_photographs(simtool: Simtool, home: P
     ("options", "complaint"),
     [
         (("--class", "crow"), "this Glow has no class crow; it has wren, robin"),
+        (("--temperature", "inf"), "a temperature is a finite number"),
         (("--image", "bird-1"), "--image is for --reconstruct or --interpolate"),
         (("--reconstruct", "IMAGES", "--temperature", "1"), "--temperature and --class are for samples"),
         (("--reconstruct", "IMAGES", "--interpolate", "IMAGES"), "make two pictures; run it twice"),
@@ -130,3 +131,13 @@ def test_a_model_without_images_is_refused(simtool: Simtool, home: Path, tmp_pat
     ran = simtool("sample", tmp_path / "pca", "--out", tmp_path / "s.png")
     assert ran.code == 1
     assert "a model of kind pca has no images to draw" in ran.err
+
+
+def test_a_way_needs_a_table_of_two_images(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    one = write_table(tmp_path, 1)
+    ran = simtool("sample", home / "glow", "--out", tmp_path / "i.png", "--interpolate", one)
+    assert ran.code == 1
+    assert (
+        ran.err.splitlines()[-1] == f"error: {one}: a way has two ends, and the table has 1 image; name one with more"
+    )
+    assert drawn(simtool, home, tmp_path / "r.png", "--reconstruct", one).shape[:2] == (3, 1)

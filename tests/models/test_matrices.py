@@ -82,11 +82,14 @@ GOOD = npy([[1, 2, 3], [4, 5, 6]])
         (npy([[1, 2], [3, 4]], np.float64), "expected float32 in rows, found float64"),
         (npy([[1, 2], [3, 4]], ">f4"), "expected float32 in rows, found >f4"),
         (npy([[1, 2], [3, 4]], np.float32, "F"), "in columns"),
-        (npy([{"a": 1}], object), "expected float32 in rows, found object"),
+        (npy([{"a": 1}], object), "not an array of numpy: an array of object"),
         (npy([1, 2, 3]), "expected a matrix"),
         (GOOD.replace(b"(2, 3)", b"(2, 9)"), "24 bytes of values, the header says 72"),
-        (GOOD.replace(b"(2, 3)", b"(-2,3)"), "24 bytes of values, the header says -24"),
+        (GOOD.replace(b"(2, 3)", b"(-2,3)"), r"an array of float32 of shape \(-2, 3\)"),
         (GOOD.replace(b"(2, 3)", b"a.b(),"), "not an array of numpy"),
+        (GOOD.replace(b"(2, 3)", b"(((((("), r"a header that cannot be read \(TokenError\)"),
+        (GOOD.replace(b"(2, 3)", b"(2L,3)"), r"a header that cannot be read \(UserWarning\)"),
+        (GOOD.replace(b"'<f4'", b"()   "), "a header that cannot be read"),
     ],
 )
 def test_a_matrix_from_elsewhere_is_checked(tmp_path: Path, content: bytes, complaint: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 from simtool.images.augmentation import AUGMENTATIONS
 from simtool.images.recipes import Recipe, named_recipe
@@ -11,6 +11,8 @@ from simtool.models.classifier.architectures import named_architecture
 from simtool.models.errors import ModelError
 
 __all__ = ["ClassifierConfig"]
+
+_WORDS: dict[type, str] = {str: "name", int: "whole number", float: "number", bool: "truth value (true or false)"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,13 @@ class ClassifierConfig:
     statistics: float = 0.99
 
     def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            # True is an int, and an int is as good as a float.
+            if isinstance(value, bool) != (kind is bool) or not isinstance(
+                value, (kind, int) if kind is float else kind
+            ):
+                raise ModelError(f"{name} of a classifier is a {_WORDS[kind]}, not {value!s:.40}")
         architecture = named_architecture(self.architecture)
         object.__setattr__(self, "architecture", architecture.name)
         object.__setattr__(self, "recipe", named_recipe(self.recipe or architecture.recipe).name)

@@ -118,7 +118,7 @@ class Pca(TrainedModel):
     def load(cls, folder: Path, manifest: Manifest) -> Self:
         """Open a saved PCA; the components are read when they are needed. See :meth:`TrainedModel.load`."""
         count = manifest.settings.get("components")
-        if not isinstance(count, int):
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise ModelError(f"{folder}: the manifest of a PCA says how many components it has, not {count}")
         if missing := {_COMPONENTS, _MEAN, _VARIANCE} - manifest.weights.keys():
             raise ModelError(f"{folder}: a PCA needs {', '.join(sorted(missing))}")

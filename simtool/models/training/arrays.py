@@ -6,6 +6,7 @@ It is a zip file that ``numpy.load`` opens, too. One array at a time is in memor
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,12 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.models.matrices import npy_header
 from simtool.models.training.errors import TrainingError
 from simtool.tables.atomic import atomic_path
 
 __all__ = ["ArraysError", "read_arrays", "read_header", "write_arrays"]
 
 _HEADER, _SUFFIX = "header.json", ".npy"
+#: What reading a damaged file raises.
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(KeyError, IndexError, OverflowError, RecursionError, ValueError, NotImplementedError),
+)
 
 
 class ArraysError(TrainingError):
@@ -54,7 +61,7 @@ def read_header(path: Path) -> dict[str, Any]:
         OSError: it cannot be read.
     """
     with _open(path) as archive:
-        header = json.loads(archive.read(_HEADER))
+        header = json.loads(archive.read(_stored(archive, _HEADER)))
         if not isinstance(header, dict):
             raise ArraysError(f"{path}: damaged: its header is no object")
         return header
@@ -70,11 +77,22 @@ def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     with _open(path) as archive:
         for name in archive.namelist():
             if name.endswith(_SUFFIX):
-                with archive.open(name) as part:
+                info = _stored(archive, name)
+                with archive.open(info) as part:
+                    npy_header(part, info.file_size)
+                with archive.open(info) as part:
                     array = np.lib.format.read_array(part, allow_pickle=False)
                     # The checksum is compared where the part ends.
                     part.read(1)
                 yield name.removesuffix(_SUFFIX), array
+
+
+def _stored(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """A part of the archive, which takes as many bytes there as in memory."""
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+        raise ValueError(f"{name} is compressed or encrypted")
+    return info
 
 
 @contextmanager
@@ -82,5 +100,7 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError) as failure:
-        raise ArraysError(f"{path}: damaged: {failure}") from failure
+    except _DAMAGES as failure:
+        raise ArraysError(
+            f"{path}: damaged: {str(failure).splitlines()[0] if str(failure) else 'cut short'}"
+        ) from failure

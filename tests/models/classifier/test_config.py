@@ -9,6 +9,7 @@ from simtool.images.recipes import RECIPES
 from simtool.models.classifier.architectures import ARCHITECTURES, named_architecture
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.presets import PRESETS
+from simtool.models.errors import ModelError
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -60,3 +61,20 @@ def test_a_damaged_configuration_is_refused() -> None:
     for content in (None, {"depth": 3}):
         with pytest.raises(SimtoolError, match="damaged, or of another version"):
             ClassifierConfig.from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"architecture": 5}, "architecture of a classifier is a name, not 5"),
+        ({"recipe": ["caffe"]}, "recipe of a classifier is a name"),
+        ({"size": "224"}, "size of a classifier is a whole number, not 224"),
+        ({"size": True}, "size of a classifier is a whole number, not True"),
+        ({"pretrained": 1}, "pretrained of a classifier is a truth value"),
+        ({"margin": None}, "margin of a classifier is a number, not None"),
+        ({"statistics": {"x": [1] * 1000}}, r"statistics of a classifier is a number, not .{40}$"),
+    ],
+)
+def test_values_of_another_type_are_refused(change: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ModelError, match=complaint):
+        ClassifierConfig.from_json({**ClassifierConfig().to_json(), **change})

@@ -142,7 +142,7 @@ def forged(folder: Path, **files: object) -> None:
         ),
         ("components", np.zeros((19, 48), "f"), "19 components of 48 values"),
         ("components", np.zeros((20, 48)), "expected float32"),
-        ("components", np.array([{}], object), "expected float32 in rows, found object"),
+        ("components", np.array([{}], object), "not an array of numpy: an array of object"),
         ("mean", np.zeros(47), r"expected 48 values, found the shape \[47\]"),
         ("variance", np.zeros(21), r"expected 20 values, found the shape \[21\]"),
     ],
@@ -158,7 +158,8 @@ def test_weights_that_do_not_fit_are_an_error(folder: Path, name: str, values: o
     [
         ({"settings": {}}, "how many components it has, not None"),
         ({"settings": {"components": "20"}}, "how many components it has, not 20"),
-        ({"settings": {"components": -1}}, "20 components of 48 values"),
+        ({"settings": {"components": -1}}, "how many components it has, not -1"),
+        ({"settings": {"components": True}}, "how many components it has, not True"),
         ({"weights": {}}, r"a PCA needs components\.npy, mean\.npy, variance\.npy"),
         ({"preprocessing": named_recipe("study").to_json()}, "its preprocessing gives 49,152"),
     ],

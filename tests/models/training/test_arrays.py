@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,42 @@ def test_pickled_objects_are_neither_written_nor_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", x=np.array([{}]))
     with pytest.raises(ArraysError, match="damaged"):
         list(read_arrays(tmp_path / "b.npz"))
+
+
+def part(header: str) -> bytes:
+    """An array of four bytes with a header of one's own."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("header.json", b"[" * 100_000, "maximum recursion depth"),
+        ("header.json", b"\xff", "can't decode byte"),
+        ("header.json", b"9" * 5000, "Exceeds the limit"),
+        (
+            "x.npy",
+            part("{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000,), }\n"),
+            "the header says 40,",
+        ),
+        ("x.npy", part("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n"), "an array of object"),
+        ("x.npy", part("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }\n"), "an array of <U1"),
+        ("x.npy", part("((((\n"), "a header that cannot be read"),
+        ("x.npy", b"", "EOF"),
+    ],
+)
+def test_a_file_from_elsewhere_is_checked(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr(name, content)
+    with pytest.raises(ArraysError, match=complaint) as refused:
+        read_header(tmp_path / "a.npz") if name == "header.json" else list(read_arrays(tmp_path / "a.npz"))
+    assert "\n" not in str(refused.value)
+
+
+def test_parts_that_grow_in_memory_are_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros(1_000_000))
+    with pytest.raises(ArraysError, match=r"x\.npy is compressed"):
+        list(read_arrays(tmp_path / "a.npz"))
 
 
 @pytest.mark.system
