@@ -25,6 +25,8 @@ _COMPONENTS, _MEAN, _VARIANCE = "components.npy", "mean.npy", "variance.npy"
 _LOG = "fit.json"
 #: Images that are projected at once.
 _ROWS = 64
+#: Values of them that are projected at once.
+_COLUMNS = 2048
 
 
 class Pca(TrainedModel):
@@ -78,10 +80,6 @@ class Pca(TrainedModel):
         """(count,) the variance that each component explains."""
         return self._variance[: self.count]
 
-    @cached_property
-    def _center(self) -> NDArray[np.float32]:
-        return self._mean.astype(np.float32)
-
     def output(self, layer: str | None = None) -> Output:
         """One value per component. See :meth:`Model.output`."""
         if layer is not None:
@@ -92,10 +90,21 @@ class Pca(TrainedModel):
         """The projections of the centered images on the components. See :meth:`Model.embed`."""
         flat = images.reshape(len(images), -1)
         result = np.empty((len(flat), self.output(layer).dimension), np.float32)
-        centered = np.empty((_ROWS, flat.shape[1]), np.float32)
         for where, batch in whole_batches(flat, _ROWS):
-            np.subtract(batch, self._center, out=centered)
-            result[where] = (centered @ self.components.T)[: where.stop - where.start]
+            result[where] = self._projected(batch)[: where.stop - where.start]
+        return result
+
+    def _projected(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(b, count) of (b, D), in float64.
+
+        In float32 the last bits of a product depend, on some processors, on a row's place in the matrix: an image would
+        get another vector in another batch.
+        """
+        result = np.zeros((len(batch), self.count))
+        for start in range(0, batch.shape[1], _COLUMNS):
+            block = slice(start, start + _COLUMNS)
+            centered = batch[:, block] - self._mean[block]
+            result += centered @ self.components[:, block].T.astype(np.float64)
         return result
 
     def save(self, folder: Path, provenance: Provenance) -> None:
