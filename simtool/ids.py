@@ -24,7 +24,10 @@ _ONE_SPELLING = {".jpeg": ".jpg", ".tiff": ".tif"}
 
 def _plain_separators(name: str) -> str:
     """``.\\birds\\a.jpg`` and ``./birds//a.jpg`` as ``birds/a.jpg``."""
-    return re.sub(r"^(\./)+", "", re.sub(r"/{2,}", "/", name.replace("\\", "/")))
+    name = name.replace("\\", "/")
+    if "//" in name or name.startswith("./"):
+        name = re.sub(r"^(\./)+", "", re.sub(r"/{2,}", "/", name))
+    return name
 
 
 def _composed(name: str) -> str:
@@ -41,6 +44,7 @@ def _without_extension(name: str) -> str:
 
 
 _Fold = tuple[str, Callable[[str], str]]
+_Cut = Callable[[str], str]
 _Finder = Callable[[str], Sequence[str]]
 _SAFE: tuple[_Fold, ...] = ((_SEPARATORS, _plain_separators), (_COMPOSITION, _composed))
 #: The ways to fold a spelling, from the least to the most; each is a list of steps.
@@ -122,7 +126,10 @@ def match_ids(names: Iterable[str], ids: Iterable[str]) -> Matches:
     left = list(dict.fromkeys(name for name, row in zip(names, rows, strict=True) if row < 0))
     if not left or not ids:
         return Matches(rows, names, ids)
-    found, unclear = _by_spelling(left, ids)
+    # Whatever is folded, a name and its id have the same file name when everything is.
+    wanted = {_base_name(_key(name, _SPELLINGS[-1])) for name in left}
+    near = [one for one in ids if _base_name(_key(one, _SPELLINGS[-1])) in wanted]
+    found, unclear = _by_spelling(left, near, (_root(names), _root(ids)))
     taken: dict[str, tuple[str, ...]] = {ids[row]: (ids[row],) for row in rows if row >= 0}
     shared = _shared(found, taken)
     found = {name: one for name, one in found.items() if one not in shared}
@@ -138,11 +145,13 @@ def match_ids(names: Iterable[str], ids: Iterable[str]) -> Matches:
     )
 
 
-def _by_spelling(left: list[str], ids: list[str]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+def _by_spelling(
+    left: list[str], ids: list[str], roots: tuple[int, int]
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """The one id of each name that is left, and the several ids of those that fit more than one."""
     found: dict[str, str] = {}
     unclear: dict[str, tuple[str, ...]] = {}
-    for candidates in _ways(left, ids):
+    for candidates in _ways(ids, roots):
         for name in left:
             if several := candidates(name):
                 if len(several) == 1:
@@ -163,11 +172,17 @@ def _shared(found: dict[str, str], taken: dict[str, tuple[str, ...]]) -> dict[st
     return {one: several for one, several in names_of.items() if len(several) > 1}
 
 
-def _ways(names: list[str], ids: list[str]) -> Iterator[_Finder]:
+def _ways(ids: list[str], roots: tuple[int, int]) -> Iterator[_Finder]:
     """The ways to find the ids of a name, the least folding first; the path is cut only where no spelling helps."""
-    for way in (_whole, _below, _without_roots, _base):
-        for steps in _SPELLINGS:
-            yield way(names, ids, steps)
+    below, above = roots
+    for steps in _SPELLINGS:
+        yield _whole(ids, steps)
+    for steps in _SPELLINGS:
+        yield _below(ids, steps)
+    for steps in _SPELLINGS:
+        yield _cut(ids, steps, lambda name: _rooted(name)[below:], lambda one: _rooted(one)[above:])
+    for steps in _SPELLINGS:
+        yield _cut(ids, steps, _file_name, _file_name)
 
 
 def _key(name: str, steps: Sequence[_Fold]) -> str:
@@ -183,12 +198,12 @@ def _index(keys: Iterable[str], ids: list[str]) -> dict[str, list[str]]:
     return index
 
 
-def _whole(_: list[str], ids: list[str], steps: Sequence[_Fold]) -> _Finder:
+def _whole(ids: list[str], steps: Sequence[_Fold]) -> _Finder:
     index = _index((_key(one, steps) for one in ids), ids)
     return lambda name: index.get(_key(name, steps), ())
 
 
-def _below(_: list[str], ids: list[str], steps: Sequence[_Fold]) -> _Finder:
+def _below(ids: list[str], steps: Sequence[_Fold]) -> _Finder:
     """A name that ends in an id (its folders above are dropped), or an id that ends in the name."""
     index = _index((_key(one, steps) for one in ids), ids)
     ends: dict[str, list[str]] = {}
@@ -211,24 +226,28 @@ def _ends(path: str) -> Iterator[str]:
         at = path.find("/", at + 1)
 
 
-def _without_roots(names: list[str], ids: list[str], steps: Sequence[_Fold]) -> _Finder:
-    """Both without the folders that all of their side have in common."""
-    keys = [_key(one, steps) for one in ids]
-    below, above = _root([_key(name, steps) for name in names]), _root(keys)
-    index = _index((key[above:] for key in keys), ids)
-    return lambda name: index.get(_key(name, steps)[below:], ())
+def _cut(ids: list[str], steps: Sequence[_Fold], cut_name: _Cut, cut_id: _Cut) -> _Finder:
+    """Both without some of the folders above them."""
+    index = _index((_key(cut_id(one), steps) for one in ids), ids)
+    return lambda name: index.get(_key(cut_name(name), steps), ())
+
+
+def _rooted(path: str) -> str:
+    """A path as the folders that paths have in common are sought and cut off."""
+    return _composed(_plain_separators(path))
 
 
 def _root(paths: list[str]) -> int:
     """The length of the folders that all paths have in common."""
-    first, last = min(paths), max(paths)
-    same = next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
-    return first[: min(same, len(first))].rfind("/") + 1
+    rooted = [_rooted(path) for path in paths]
+    # What the first and the last path in order begin with, all between them do.
+    first, last = min(rooted), max(rooted)
+    differ = next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), None)
+    return first[:differ].rfind("/") + 1
 
 
-def _base(_: list[str], ids: list[str], steps: Sequence[_Fold]) -> _Finder:
-    index = _index((_base_name(_key(one, steps)) for one in ids), ids)
-    return lambda name: index.get(_base_name(_key(name, steps)), ())
+def _file_name(path: str) -> str:
+    return _base_name(_plain_separators(path))
 
 
 def _base_name(path: str) -> str:

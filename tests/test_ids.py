@@ -53,6 +53,11 @@ def test_roots_that_each_side_has_in_common_are_dropped_where_file_names_repeat(
     assert match_ids(["stimuli/tern/1.jpg", "stimuli/wren/1.jpg"], ids).rows == [1, 0]
 
 
+def test_folders_that_begin_alike_are_no_common_root() -> None:
+    # Neither "wren-1/1.jpg" nor "wren-2/1.jpg" is below a folder "wren-".
+    assert match_ids(["1/1.jpg"], ["wren-1/1.jpg", "wren-2/1.jpg"]).rows == [-1]
+
+
 def test_a_name_that_fits_several_ids_matches_none_and_is_named() -> None:
     matches = match_ids(["c/x.jpg", "y.jpg"], ["a/x.jpg", "b/x.jpg", "y.jpg"])
     assert matches.rows == [-1, 2]

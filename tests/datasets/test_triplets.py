@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import csv
+from io import StringIO
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -187,6 +190,33 @@ def test_every_spelling_of_a_csv_holds_the_same_judgments(tmp_path: Path, conten
     assert trials.participant.tolist() == ["p1", "p2"]
     np.testing.assert_array_equal(trials.response_ms, np.array([812, np.nan], np.float32))
     assert trials.trial_id.tolist() == [0, 1]
+
+
+@given(
+    judgments(),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(",\t;"),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_spelling_changes_what_a_csv_holds(
+    study: list[Judgment], encoding: str, newline: str, separator: str, declared: bool, random: Random
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = write_csv(Path(folder, "t.csv"), study)
+        columns = list(zip(*csv.reader(path.read_text().splitlines()), strict=True))
+        random.shuffle(columns)
+        spelled = [(random.choice([name, name.upper(), name.title()]), *cells) for name, *cells in columns]
+        lines = [list(row) for row in zip(*spelled, strict=True)]
+        for _ in range(random.randrange(4)):
+            lines.insert(random.randrange(1, len(lines) + 1), random.choice([[], [""] * len(columns)]))
+        text = StringIO(newline="")
+        quoting = csv.QUOTE_ALL if random.random() < 0.5 else csv.QUOTE_MINIMAL
+        csv.writer(text, delimiter=separator, lineterminator=newline, quoting=quoting).writerows(lines)
+        path.write_bytes(f"{f'sep={separator}{newline}' if declared else ''}{text.getvalue()}".encode(encoding))
+        assert plain(read_triplets(path).trials) == expected(study)
 
 
 @pytest.mark.parametrize("word", ["", "NA", "null", "None", "NaN", "timeout", "-99", "undefined", " "])
