@@ -38,12 +38,14 @@ class Columns(Protocol):
         dimension: D.
         dtype: float32 or float64.
         width: how many columns to read at a time.
+        largest: the largest absolute value, of float64; NaN where a value is.
     """
 
     count: int
     dimension: int
     dtype: np.dtype[Any]
     width: int
+    largest: float
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """The columns ``start`` to ``stop`` of all vectors, (n, stop - start), C-contiguous."""
@@ -68,6 +70,7 @@ class HeldColumns:
         self.dtype = _exact_type(vectors.dtype)
         self.width = width or block_width(self.count, self.dtype)
         self._vectors, self._rows = vectors, rows
+        self.largest = _largest(vectors if rows is None else vectors[rows]) if self.dtype == np.float64 else 0.0
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """See :class:`Columns`."""
@@ -97,10 +100,13 @@ class SpooledColumns:
         _require_room(self.count * self.dimension * self.dtype.itemsize)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
         step = max(1, _ROWS // (self.dimension * self.dtype.itemsize))
+        self.largest = 0.0
         order = np.argsort(rows, kind="stable")  # the table's, so that no part of it is read twice
         for start in range(0, self.count, step):
             places = order[start : start + step]
-            self._write(places, table.read(rows[places], self.dtype))
+            vectors = table.read(rows[places], self.dtype)
+            self.largest = max(self.largest, _largest(vectors))
+            self._write(places, vectors)
 
     def _write(self, places: NDArray[np.intp], vectors: NDArray[Any]) -> None:
         for start in range(0, self.dimension, self.width):
@@ -158,6 +164,10 @@ def _require_room(size: int) -> None:
 def _exact_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type that holds the stored values exactly: float32 for halves and singles, else float64."""
     return np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
+
+
+def _largest(vectors: NDArray[Any]) -> float:
+    return max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
 
 
 def block_width(count: int, dtype: np.dtype[Any], most: int = _BLOCK) -> int:

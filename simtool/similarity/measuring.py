@@ -62,7 +62,7 @@ def measure(
         raise SimilarityError(f"{listed(needy)} needs a table that names its segments, and this one names none")
     measurement = _Measurement(columns, pairs, {distance.term for distance in distances}, tuple(segments), gram)
     sums = measurement.sum(advance)
-    _check_finite(sums, names)
+    _check_finite(sums, columns, names)
     for distance in distances:
         found = distance.measure(sums)
         if isinstance(found, Direction):
@@ -73,8 +73,11 @@ def measure(
         yield measurement.guarded(found)
 
 
-def _check_finite(sums: Sums, names: Names | None) -> None:
-    if (bad := np.flatnonzero(~np.isfinite(sums.norm))).size:
+def _check_finite(sums: Sums, columns: Columns, names: Names | None) -> None:
+    suspects = np.flatnonzero(~np.isfinite(sums.norm))
+    # Beside a vector that is not finite, the others were not scaled, and may have overflowed.
+    finite = np.array([np.isfinite(columns.take(suspects[[place]])).all() for place in range(suspects.size)], np.bool_)
+    if (bad := suspects[~finite]).size:
         raise SimilarityError(f"NaN or infinity in {bad.size:,} vectors: {_called(bad, names)}")
 
 
@@ -129,7 +132,7 @@ class _Measurement:
 
     def _fitting_scale(self) -> float:
         """The power of two that brings the largest value into the middle of what double precision can hold."""
-        largest = max(float(np.abs(block).max(initial=0)) for _, block in self._blocks())
+        largest = self._columns.largest
         if not largest or not math.isfinite(largest) or _SMALLEST <= largest <= _LARGEST:
             return 1.0
         return math.ldexp(1.0, min(-math.frexp(largest)[1], 1023))
