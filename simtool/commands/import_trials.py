@@ -103,7 +103,7 @@ def _place(source: Path) -> Path | Folder:
 def tell_of_judgments(judgments: Judgments) -> None:
     """Say what was left out of a source of judgments."""
     if judgments.catch:
-        console.note(f"       dropped {judgments.catch:,} catch trials (the query stands among its references)")
+        console.note(f"       dropped {judgments.catch:,} catch trials (the query is among its references)")
     if judgments.unanswered:
         console.note(f"       dropped {judgments.unanswered:,} trials without an answer (nothing is selected)")
     if judgments.anonymous:
@@ -138,5 +138,5 @@ def tell_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) ->
 
     if names := altered(images, table, mentioned):
         console.warn(
-            f"people saw {len(names)} photographs cropped or saved anew, not as {table} has them: {listed(names, 7)}"
+            f"people saw {len(names)} photographs cropped or saved again, not as {table} has them: {listed(names, 7)}"
         )

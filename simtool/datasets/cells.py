@@ -45,7 +45,6 @@ class Header:
         encoding: Python's name of it.
         separator: what separates its cells.
         lines: how many lines of the file end with the header.
-        text: the header, for complaints.
         names: its cells, without the blanks around them.
     """
 
@@ -53,7 +52,6 @@ class Header:
     encoding: str
     separator: str
     lines: int
-    text: str
     names: tuple[str, ...]
 
     def open(self) -> TextIO:
@@ -133,7 +131,7 @@ def _split_header(path: Path, encoding: str, separator: str, lines: int, line: s
 
     reader = csv.reader(from_here(), delimiter=separator)
     names = tuple(cell.strip() for cell in next(reader))
-    return Header(path, encoding, separator, lines - 1 + reader.line_num, line.lstrip("\ufeff").strip("\r\n"), names)
+    return Header(path, encoding, separator, lines - 1 + reader.line_num, names)
 
 
 def read_cells(header: Header) -> Cells:

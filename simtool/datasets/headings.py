@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from simtool.errors import listed
 
-__all__ = ["HEADER", "OPTIONAL", "Headings", "nearest", "recognize"]
+__all__ = ["Headings", "nearest", "recognize"]
 
-HEADER = "query,reference_1,...,reference_N,selected_1,...,selected_K"
-OPTIONAL = ("participant", "session", "weight", "response_ms", "ranked", "count")
+_HEADER = "query,reference_1,...,reference_N,selected_1,...,selected_K"
+_OPTIONAL = ("participant", "session", "weight", "response_ms", "ranked", "count")
 
 _NUMBERED = ("reference", "selected")
-_NUMBER = re.compile(r"(reference|selected)_([1-9]\d{0,5})")
+_NUMBER = re.compile(r"(reference|selected)_([1-9][0-9]{0,5})")
 #: What other programs call who judged, and how long it took.
 _SYNONYMS = {
     "subject": "participant",
@@ -31,7 +31,9 @@ _SYNONYMS = {
     "response_time": "response_ms",
     "reaction_time": "response_ms",
 }
-_ODD = re.compile(r"odd|ooo|odd_one(_out)?|odd_one_out_\w+|oddity_index|odd_\w+")
+#: How tables of odd-one-out judgments name the odd one, and the three images.
+_ODD = re.compile(r"odd(_\w+)?|oddity\w*|ooo")
+_ONE_OF_THREE = re.compile(r"(image|img|im|stimulus|stim|item|object)_?([123])(_?(path|name|id|file))?")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def recognize(names: Sequence[str]) -> Headings:
         query=known.index("query"),
         references=references,
         selected=selected,
-        optional={name: known.index(name) for name in OPTIONAL if name in known},
+        optional={name: known.index(name) for name in _OPTIONAL if name in known},
         others={name: place for place, name in enumerate(names) if name and not _is_known(known[place])},
         unnamed=tuple(place for place, name in enumerate(names) if not name),
     )
@@ -90,7 +92,7 @@ def _plain(name: str) -> str:
 
 
 def _is_known(name: str) -> bool:
-    return name == "query" or name in OPTIONAL or _NUMBER.fullmatch(name) is not None
+    return name == "query" or name in _OPTIONAL or _NUMBER.fullmatch(name) is not None
 
 
 def _numbered(known: Sequence[str], stem: str) -> dict[int, int]:
@@ -113,7 +115,14 @@ def nearest(name: str) -> str | None:
     stem, number = re.fullmatch(r"(.*?)_?(\d*)", plain, re.DOTALL).groups()  # type: ignore[union-attr]
     if found := difflib.get_close_matches(stem, _NUMBERED, 1, 0.84):
         return f"{found[0]}_{number or 1}"
-    return next(iter(difflib.get_close_matches(plain, ("query", *OPTIONAL), 1, 0.84)), None)
+    return next(iter(difflib.get_close_matches(plain, ("query", *_OPTIONAL), 1, 0.84)), None)
+
+
+def _are_odd(names: Sequence[str]) -> bool:
+    """Whether a header is one of odd-one-out judgments: it names an odd one, or three images and no query."""
+    plain = [_plain(name) for name in names]
+    three = {match[2] for name in plain if (match := _ONE_OF_THREE.fullmatch(name))}
+    return any(_ODD.fullmatch(name) for name in plain) or (len(three) == 3 and "query" not in plain)
 
 
 def _refusal(names: Sequence[str]) -> str:
@@ -121,7 +130,7 @@ def _refusal(names: Sequence[str]) -> str:
     if len(names) == 1:
         names = names[0].split()
     shown = listed(names, 6) or "empty"
-    if any(_ODD.fullmatch(_plain(name)) for name in names):
+    if _are_odd(names):
         return (
             f"odd-one-out judgments ({shown}), which simtool does not read yet; do not write them as choices among "
             "references, because they have no query"
@@ -129,8 +138,8 @@ def _refusal(names: Sequence[str]) -> str:
     if len(names) == 3 and all(re.fullmatch(r"\d+(\.0*)?", name) for name in names):
         return (
             f"no header, but {shown}: such triplets are mostly odd-one-out judgments, which simtool does not read yet; "
-            f"choices need the header {HEADER}, above rows of image ids"
+            f"choices need the header {_HEADER}, above rows of image ids"
         )
     if meant := _meant(names):
-        return f"the header should be {HEADER} (N at least 2); it has {listed(meant)}"
-    return f"the header should be {HEADER} (N at least 2), above rows of image ids; it is {shown}"
+        return f"the header should be {_HEADER} (N at least 2); it has {listed(meant)}"
+    return f"the header should be {_HEADER} (N at least 2), above rows of image ids; it is {shown}"

@@ -135,6 +135,7 @@ HEADER = "query,reference_1,reference_2,selected_1"
             r"it has refrence_1 \(did you mean reference_1\?\), selected \(did you",
         ),
         (["image_1,image_2,image_3,odd_one", "a,b,c,a"], "odd-one-out judgments .* which simtool does not read yet"),
+        (["image1\timage2\timage3\tchoice\tRT", "1\t2\t3\t1\t900"], "odd-one-out judgments .* does not read yet"),
         (["0 1 2", "3 4 5"], "no header, but 0, 1, 2: such triplets are mostly odd-one-out judgments, which simtool"),
         (["a.jpg; b.jpg; c.jpg", "d.jpg; e.jpg; f.jpg"], "the header should be .* it is a.jpg, b.jpg, c.jpg"),
         (["id,left_vote,right_vote,ref_path,left_path,right_path", "1,0,1,a,b,c"], "the header should be query,"),
