@@ -1,4 +1,4 @@
-"""HDF5 files, by the names at their root; their values are not read."""
+"""HDF5 files, by the names at their root. Values are not read, but for the one word by which psiz names its classes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from simtool.errors import listed
+from simtool.kinds.heaps import has_sound_texts
 from simtool.kinds.kind import TRUNCATED, Kind, What
 
 __all__ = ["hdf5_kind"]
 
 _MOST = 1000
+#: Bytes of a file whose texts are checked.
+_CHECKED_BYTES = 1 << 26
 
 
 def hdf5_kind(content: BinaryIO) -> Kind:
     """What an HDF5 file is."""
     import h5py
 
+    content.seek(0)
+    checked = content.read(_CHECKED_BYTES)
     try:
         with h5py.File(content, "r") as file:
             names = tuple(str(name) for name in islice(file, _MOST))
             attributes = tuple(str(name) for name in islice(file.attrs, _MOST))
-            stored = next((_word(file.get(key)) for key in ("class_name", "trial_type") if key in names), "")
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError) as failure:
+            if broken := [name for name in names if _has_broken_texts(file, name, checked)]:
+                return Kind(What.HDF5, f"damaged: the texts of {listed(broken)} cannot be found")
+            stored = next((_word(file[name]) for name in ("class_name", "trial_type") if name in names), "")
+    except Exception as failure:  # whatever a damaged file makes HDF5 raise
         message = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
         if "truncated file" in message:
             return Kind(What.HDF5, f"{TRUNCATED}: it is shorter than it says")
@@ -31,9 +38,16 @@ def hdf5_kind(content: BinaryIO) -> Kind:
     return Kind(what, detail=f"that holds {listed(names, 6) or 'nothing'}" if what is What.HDF5 else "", keys=names)
 
 
+def _has_broken_texts(file: Any, name: str, content: bytes) -> bool:
+    import h5py
+
+    held = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+    return isinstance(held, h5py.Dataset) and not has_sound_texts(held, content)
+
+
 def _word(stored: Any) -> str:
     """A dataset of one text; empty for any other."""
-    if getattr(stored, "shape", None) != ():
+    if getattr(stored, "shape", None) != () or stored.dtype.kind not in "OS":
         return ""
     value = stored[()]
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
