@@ -25,11 +25,9 @@ def has_sound_texts(dataset: Any, content: bytes) -> bool:
         dataset: of h5py.
         content: the bytes of its file.
     """
-    import h5py
-
     if not dataset.dtype.hasobject or dataset.chunks or (start := dataset.id.get_offset()) is None:
         return True
-    if h5py.check_string_dtype(dataset.dtype) is None:
+    if (dataset.dtype.metadata or {}).get("vlen") not in (str, bytes):
         return False
     pointers = content[start : start + _POINTER.size * dataset.size]
     if len(pointers) < _POINTER.size * dataset.size:
