@@ -47,7 +47,7 @@ JUDGMENTS = Source(
 #: The photographs as people saw them; no checksum is published.
 PHOTOGRAPHS = Source(name="birds16_stimuli.zip", urls=("https://osf.io/x3vuh/download",))
 
-#: The photographs that are not CUB's originals but cropped or saved anew, and the SHA-256 of what people saw.
+#: The photographs that are not CUB's originals but cropped or saved again, and the SHA-256 of what people saw.
 ALTERED: Mapping[str, str] = {
     "Blue_Grosbeak_0002_36648.jpg": "a3c17b4503af29c7f45977183bd665287061615c4d87689ec9c219414c43e03b",
     "Blue_Grosbeak_0024_36680.jpg": "65d5fbe7cfd9f39b1fd4a73662d916227df10c764ccd5502d1a9a6540d78a548",

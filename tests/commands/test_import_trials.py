@@ -176,7 +176,7 @@ def test_what_was_left_out_or_kept_without_use_is_said_in_a_line_each(
     assert ran.code == 0, ran.err
     for line in (
         f"read   {tmp_path / 't.csv'}: 4 trials (csv)",
-        "       dropped 1 catch trials (the query stands among its references)",
+        "       dropped 1 catch trials (the query is among its references)",
         "       dropped 1 trials without an answer (nothing is selected)",
         "warning: 1 of 2 trials do not say who judged (participant)",
         "warning: columns kept, but not used: particpants (did you mean participant?), condition",
