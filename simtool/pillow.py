@@ -91,8 +91,8 @@ def _other_kind(file: IO[bytes]) -> str:
     kind = kind_of_content(file.read(_START))
     if kind.what is What.EMPTY:
         return "the file is empty"
-    if kind.detail in ("(HEIC)", "(AVIF)"):
-        return f"{kind.words}, a format that is not read; save it as JPEG or PNG"
+    if kind.what is What.FOREIGN_IMAGE:
+        return f"{kind.words}; {advice(kind, Door.IMAGE)}"
     if kind.what in (What.IMAGE, What.OTHER, What.TEXT):
         return "not an image of a known format"
     return f"not an image but {kind.what}; {advice(kind, Door.IMAGE)}"
@@ -186,8 +186,11 @@ def _shallow(image: Image.Image, data: bytes, background: tuple[int, int, int]) 
     if raw == "RGB;16B" and isinstance(key, tuple):
         clear = _equals(_low_bytes(data), [value & 0xFF for value in key])
         return _filled(np.array(image), clear & _equals(np.array(image), [value >> 8 for value in key]), background)
-    if raw in ("L;2", "L;4") and isinstance(key, int):
-        image.info["transparency"] = key * (85 if raw == "L;2" else 17)  # gray levels are stretched, this is not
+    if image.mode in ("1", "L") and isinstance(key, int):
+        gray = np.array(image.convert("L"))
+        # Gray levels of few bits are stretched to 255; this one is not, or not by every version of Pillow.
+        level = 255 * bool(key) if image.mode == "1" else key * {"L;2": 85, "L;4": 17}.get(raw, 1)
+        return _filled(_gray_to_rgb(gray), gray == level, background)
     ground = Image.new("RGBA", image.size, background)
     straight = image.convert("LA") if image.mode == "La" else image
     return np.array(Image.alpha_composite(ground, straight.convert("RGBA")).convert("RGB"))
@@ -215,9 +218,13 @@ def _deep(image: Image.Image, background: tuple[int, int, int]) -> NDArray[np.ui
         raise ImageError(f"gray levels of {gray.dtype} from {gray.min()} to {gray.max()} do not fit 16 bits")
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:
         gray = (1 << bits) - 1 - gray  # 0 is white in these; Pillow inverts 8 bits only
-    pixels = np.repeat((gray >> (bits - 8)).astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
+    pixels = _gray_to_rgb((gray >> (bits - 8)).astype(np.uint8))
     key = image.info.get("transparency")
     return _filled(pixels, gray == key, background) if isinstance(key, int) else pixels
+
+
+def _gray_to_rgb(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(gray[:, :, np.newaxis], 3, axis=2)
 
 
 def _equals(pixels: NDArray[np.uint8], color: list[int]) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ExifTags, Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
 from simtool.pillow import MOST_PIXELS, ImageError, decode_rgb, needs_pillow, upright_size
 from tests.photographs import draw
@@ -152,6 +152,7 @@ def test_other_modes_with_alpha(mode: str) -> None:
     assert (decode_rgb(encoded(image, "TIFF")) == 255).all()
 
 
+@pytest.mark.skipif("La" not in dict(TiffImagePlugin.OPEN_INFO.values()), reason="this Pillow cannot read it")
 def test_premultiplied_alpha() -> None:
     assert decode_rgb(tiff(1, 8, bytes([60, 128, 0, 0]), 2, samples=2))[0, :, 0].tolist() == [187, 255]
 
@@ -171,7 +172,7 @@ def test_gray_of_12_bits_and_gray_where_0_is_white() -> None:
 def test_files_of_other_formats_are_refused_under_any_name(kind: str) -> None:
     data = encoded(Image.fromarray(PICTURE), kind)
     for read in (decode_rgb, size):
-        with pytest.raises(ImageError, match="not an image"):
+        with pytest.raises(ImageError, match=r"not an image|does not read"):
             read(data)
 
 
@@ -180,11 +181,11 @@ def test_files_of_other_formats_are_refused_under_any_name(kind: str) -> None:
     [
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-            r"an image \(HEIC\), a format that is not read; save it as JPEG or PNG",
+            r"an image of a format that simtool does not read \(HEIC\); save it as JPEG or PNG",
         ),
         (
             b"\0\0\0\x20ftypavif\0\0\0\0avifmif1",
-            r"an image \(AVIF\), a format that is not read; save it as JPEG or PNG",
+            r"an image of a format that simtool does not read \(AVIF\); save it as JPEG or PNG",
         ),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",

@@ -15,7 +15,8 @@ from simtool.datasets.headers import image_sizes
 from simtool.datasets.layout import AUTO, label
 from simtool.datasets.tree import files_below
 from simtool.errors import SimtoolError, listed
-from simtool.pillow import SUFFIXES, ImageError, upright_size
+from simtool.kinds import KindError, What, kind_of
+from simtool.pillow import SUFFIXES
 from simtool.tables.images import Images, relative_path
 
 __all__ = ["FolderError", "Index", "grouped", "index_folder"]
@@ -121,11 +122,9 @@ def _is_foreign(file: Path) -> bool:
     if _SUFFIX.fullmatch(suffix):
         return False
     try:
-        with file.open("rb") as opened:
-            upright_size(opened)
-    except (OSError, ImageError):
+        return kind_of(file).what in (What.IMAGE, What.FOREIGN_IMAGE)
+    except KindError:
         return False
-    return True
 
 
 def _images(folder: Path, table: Path, sizes: dict[str, tuple[int, int]], layout: str) -> tuple[Images, str]:

@@ -151,4 +151,6 @@ def _second_try(image_id: str, path: Path, prepare: Transform, recipe: Recipe) -
         return BadImage(image_id, path, str(failure))
     except OSError as failure:
         return BadImage(image_id, path, failure.strerror or str(failure))
+    except tf.errors.OpError as failure:
+        return BadImage(image_id, path, failure.message.splitlines()[0])
     return prepared

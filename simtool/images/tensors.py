@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from simtool.images.recipes import CentralCrop, Divide, DivideChannels, Recipe, Resize, ReverseChannels, Step, Subtract
+from simtool.pillow import MOST_PIXELS
 from simtool.tensorflow import load_tensorflow
 
 __all__ = ["Transform", "transform", "transform_colors"]
 
+_TOO_LONG = "too long and narrow to cover the size of the recipe, which keeps the aspect"
 #: From an image tensor to an image tensor.
 Transform = Callable[[Any], Any]
 
@@ -94,7 +96,11 @@ def _(step: Resize, tf: Any) -> Transform:
     def cover(image: Any) -> Any:
         sides = tf.cast(tf.shape(image)[:2], tf.float64)
         scale = tf.reduce_max(tf.cast(target, tf.float64) / sides)
-        larger = tf.maximum(target, tf.cast(tf.round(sides * scale), tf.int32))
+        fits = tf.debugging.assert_less_equal(
+            tf.reduce_prod(sides * scale), tf.constant(MOST_PIXELS, tf.float64), _TOO_LONG
+        )
+        with tf.control_dependencies([fits]):
+            larger = tf.maximum(target, tf.cast(tf.round(sides * scale), tf.int32))
         top, left = tf.unstack((larger - target) // 2)
         resized = tf.image.resize(image, larger, antialias=step.antialias)
         return resized[top : top + target[0], left : left + target[1]]

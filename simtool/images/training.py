@@ -58,7 +58,10 @@ class Classes:
     def __init__(self, images: Images) -> None:
         if missing := int((images.class_id < 0).sum()):
             first = images.image_id[int(np.argmax(images.class_id < 0))]
-            raise ImageError(f"{missing:,} of {len(images):,} images have no class, the first is {first}")
+            raise ImageError(
+                f"{missing:,} of {len(images):,} images have no class, the first is {first}; "
+                "put the images of each class into a folder of its own, and run index-images again"
+            )
         _, first_rows, labels = np.unique(images.class_id, return_index=True, return_inverse=True)
         self.names = tuple(str(images.class_name[row] or images.class_id[row]) for row in first_rows)
         self.labels = labels.astype(np.int32)

@@ -89,6 +89,18 @@ def test_transparent_pixels_show_the_background_of_the_recipe(tmp_path: Path) ->
         assert (batch.pixels == value).all()
 
 
+def test_a_line_of_pixels_that_cannot_cover_a_square_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+    Image.new("L", (100_000, 1)).save(tmp_path / "line.png")
+    Image.new("L", (100, 1)).save(tmp_path / "short.png")
+    bad: list[BadImage] = []
+    files = [tmp_path / "line.png", tmp_path / "short.png"]
+    (batch,) = stream(names(files), files, named_recipe("square"), 2, bad.append)
+    assert batch.rows.tolist() == [1]
+    assert [image.reason for image in bad] == [
+        "too long and narrow to cover the size of the recipe, which keeps the aspect"
+    ]
+
+
 def damage(photographs: list[Path], folder: Path) -> list[Path]:
     """The photographs, with the third cut off, the fourth no image at all, and the last gone."""
     cut, text = folder / "cut.jpg", folder / "text.png"
