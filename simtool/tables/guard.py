@@ -28,11 +28,15 @@ def reading(path: Path) -> Iterator[None]:
     except ARROW_FAILURES as failure:
         if isinstance(failure, OSError) and failure.errno and failure.strerror:
             raise TableError(f"{path}: {failure.strerror}") from failure
-        if isinstance(failure, NotImplementedError):
-            why = f"pyarrow {pa.__version__} cannot read this type of column"
-        else:
-            why = "damaged, or truncated; write it again"
-        raise TableError(f"{path}: {why} ({first_line(failure)})") from failure
+        raise TableError(f"{path}: {_why(failure)} ({first_line(failure)})") from failure
+
+
+def _why(failure: BaseException) -> str:
+    if isinstance(failure, NotImplementedError):
+        return f"pyarrow {pa.__version__} cannot read this type of column"
+    if "Expected all lists to be of size" in str(failure):
+        return f"a list of a column of fixed-size lists is missing, which pyarrow {pa.__version__} cannot read; 26 can"
+    return "damaged, or truncated; write it again"
 
 
 def first_line(failure: BaseException, most: int = 120) -> str:

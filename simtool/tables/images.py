@@ -168,7 +168,7 @@ def image_paths(table: Path, images: Images) -> list[Path]:
     """
     folder = table if table.is_dir() else table.parent
     paths = [folder / name for name in images.path]
-    if table.is_symlink() and not table.is_dir() and not paths[0].exists():
+    if table.is_symlink() and not table.is_dir() and paths and not paths[0].exists():
         return [table.resolve().parent / name for name in images.path]
     return paths
 

@@ -16,8 +16,8 @@ __all__ = ["hive_keys", "is_numbered", "part_files", "part_name", "require_set_o
 
 _SUFFIXES = (".parquet", ".pq", ".parq")
 _PART = re.compile(r"part-([0-9]{1,6})-of-([0-9]{1,6})\.parquet")
-#: The value of a partition whose key is null, as Hive, Spark, pandas, polars and DuckDB write it.
-_NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
+#: The value of a partition whose key is null, as Hive, Spark, pandas, polars and DuckDB write it, and older DuckDBs.
+_NULL_KEYS = ("__HIVE_DEFAULT_PARTITION__", "NULL")
 
 
 def part_name(index: int, count: int) -> str:
@@ -38,7 +38,7 @@ def hive_keys(part: Path, table: Path) -> dict[str, str | None]:
     if part == table:
         return {}
     pairs = (name.partition("=") for name in part.relative_to(table).parts[:-1] if "=" in name)
-    return {unquote(key): None if value == _NULL_KEY else unquote(value) for key, _, value in pairs}
+    return {unquote(key): None if value in _NULL_KEYS else unquote(value) for key, _, value in pairs}
 
 
 def part_files(path: Path, door: Door = Door.TABLE) -> list[Path]:

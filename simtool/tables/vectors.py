@@ -93,9 +93,9 @@ def as_matrix(
         raise TableError(
             f"{path}: vectors should all have {_described(usual)}, but {len(faults):,} do not: {listed(faults)}"
         )
-    values = column
-    while is_list(values.type) or isinstance(values, pa.ExtensionArray):
-        values = values.storage if isinstance(values, pa.ExtensionArray) else values.flatten()
+    values = _stored(column)
+    while is_list(values.type):
+        values = _stored(values.flatten())
     if values.null_count:
         nulls = np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))
         rows = np.unique(nulls // math.prod(shape))
@@ -107,7 +107,19 @@ def as_matrix(
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
-    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    """What an extension, or a group of one field, holds; older versions of DuckDB write such groups in arrays."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _storage(kind.storage_type)
+    return _storage(kind.field(0).type) if pa.types.is_struct(kind) and kind.num_fields == 1 else kind
+
+
+def _stored(array: pa.Array) -> pa.Array:
+    """The same for an array."""
+    if isinstance(array, pa.ExtensionArray):
+        return _stored(array.storage)
+    if pa.types.is_struct(array.type) and array.type.num_fields == 1:
+        return _stored(pc.struct_field(array, 0))
+    return array
 
 
 def _shapes(column: pa.Array) -> NDArray[np.int64]:
@@ -117,8 +129,7 @@ def _shapes(column: pa.Array) -> NDArray[np.int64]:
         shapes: NDArray[np.int64] = np.tile(logical, (len(column), 1))
         shapes[pc.is_null(column).to_numpy(zero_copy_only=False)] = _MISSING
         return shapes
-    if isinstance(column, pa.ExtensionArray):
-        return _shapes(column.storage)
+    column = _stored(column)
     if pa.types.is_null(column.type):
         return np.full((len(column), 1), _MISSING, np.int64)
     lengths: NDArray[np.int64] = pc.fill_null(pc.list_value_length(column), _MISSING).to_numpy().astype(np.int64)

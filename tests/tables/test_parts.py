@@ -205,8 +205,8 @@ def test_a_set_of_an_absurd_number_of_parts_is_no_set(tmp_path: Path) -> None:
 
 
 def test_keys_are_the_text_of_their_folders() -> None:
-    part = Path("t/a=001/plain/b%2F=x%3Dy/c=__HIVE_DEFAULT_PARTITION__/d=1=2/p.parquet")
-    assert hive_keys(part, Path("t")) == {"a": "001", "b/": "x=y", "c": None, "d": "1=2"}
+    part = Path("t/a=001/plain/b%2F=x%3Dy/c=__HIVE_DEFAULT_PARTITION__/d=1=2/e=NULL/p.parquet")
+    assert hive_keys(part, Path("t")) == {"a": "001", "b/": "x=y", "c": None, "d": "1=2", "e": None}
 
 
 def test_a_column_of_the_file_goes_before_that_of_its_folder(tmp_path: Path) -> None:
