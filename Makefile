@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz lock clean
+.PHONY: help setup demo test check fuzz oldest lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,15 @@ else
 	@$(BIN)/python -m tests.fuzz --seed $(SEED) --share $(SHARE) --commands
 endif
 
+# The oldest versions that pyproject.toml allows, without TensorFlow, which these tests do not need.
+OLDEST := .venv-oldest
+oldest:  ## the tests of tables, similarity and data sets with the oldest versions allowed
+	@$(PYTHON) -m venv $(OLDEST)
+	@$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check $$($(PYTHON) tests/oldest.py)
+	@$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/tables tests/similarity tests/datasets
+
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q -o requirements.lock
 
 clean:  ## remove the environment, caches and the demo's folder
-	rm -rf $(VENV) simtool-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OLDEST) simtool-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
