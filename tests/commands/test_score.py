@@ -263,3 +263,18 @@ def test_ids_that_are_spelled_otherwise_are_matched_and_noted(simtool: Simtool, 
     assert "spelled.parquet: matched 40 of 40 images by spelling (separators, case, extension, folders)" in done.err
     plain, folded = read_outcomes([folder / "outcomes.parquet"])
     np.testing.assert_array_equal(plain.credits, folded.credits)
+
+
+def test_a_condition_of_a_csv_reaches_the_outcomes(simtool: Simtool, folder: Path) -> None:
+    a, b, c = TRIALS.images[:3]
+    rows = ["query,reference_1,reference_2,selected_1,condition,age,count"]
+    rows += [f"{a},{b},{c},{b},upright,31,2", f"{c},{a},{b},{b},inverted,27,1"]
+    (folder / "t.csv").write_text("\n".join(rows))
+    imported = simtool("import-trials", folder / "t.csv", "--out", folder / "trials.parquet", "--observers", "human")
+    assert imported.code == 0, imported.err
+    assert score(simtool, folder, folder / "pixels.parquet", "--distance", "mse").code == 0
+    found = duckdb.read_parquet(str(folder / "outcomes.parquet")).select("trial_id, condition, age").order("trial_id")
+    assert found.fetchall() == [(0, "upright", 31), (1, "inverted", 27), (2, "upright", 31)]
+    shown = simtool("show", folder / "outcomes.parquet").out
+    assert "condition (string), age (int64)" in shown
+    assert "human" in shown
