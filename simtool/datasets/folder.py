@@ -30,9 +30,6 @@ _FOREIGN = frozenset((
 #: A suffix that names a kind of file. Files without one may be images that have lost theirs.
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9]{0,4}")
 
-#: Class ids are int16 in a table; a folder with more classes has names only.
-MOST_CLASSES = 1 << 15
-
 
 class FolderError(SimtoolError):
     """A folder holds no images, or files that should be images and are not."""
@@ -132,11 +129,11 @@ def _images(folder: Path, table: Path, sizes: dict[str, tuple[int, int]], layout
     root = PurePosixPath(relative_path(folder, table))
     labels = label([PurePosixPath(name).parent for name in names], layout)
     classes = sorted({path for path in labels.class_path if path is not None}, key=str)
-    numbers = {path: number for number, path in enumerate(classes)} if len(classes) <= MOST_CLASSES else {}
+    numbers = {path: number for number, path in enumerate(classes)}
     images = Images.build(
         image_id=names,
         path=[(root / name).as_posix() for name in names],
-        class_id=[-1 if path is None else numbers.get(path, -1) for path in labels.class_path],
+        class_id=[-1 if path is None else numbers[path] for path in labels.class_path],
         class_name=[None if path is None else path.name for path in labels.class_path],
         group_name=labels.group,
         split=labels.split,

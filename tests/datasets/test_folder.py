@@ -216,14 +216,6 @@ def test_file_names_that_are_no_text_are_refused(folder: Path) -> None:
         index_folder(folder, folder / "images.parquet")
 
 
-def test_more_classes_than_an_id_can_hold_have_names_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simtool.datasets.folder.MOST_CLASSES", 1)
-    photograph(folder / "a" / "x.jpg")
-    photograph(folder / "b" / "x.jpg")
-    images = index_folder(folder, folder / "images.parquet").images
-    assert (images.class_id.tolist(), images.class_name.tolist()) == ([-1, -1], ["a", "b"])
-
-
 def test_birds16_is_208_images_of_16_species_in_4_families(birds16: Path, tmp_path: Path) -> None:
     index = index_folder(birds16 / "images", tmp_path / "images.parquet")
     assert (len(index.images), index.others) == (208, {})
