@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-__all__ = ["SimtoolError", "clipped", "listed"]
+__all__ = ["LONGEST", "SimtoolError", "clipped", "listed"]
+
+#: Characters of a message.
+LONGEST = 1000
 
 
 class SimtoolError(Exception):
     """A failure whose message is one line for the person at the terminal.
 
     Subclasses live beside the code that raises them. The command line prints the message
-    without a traceback and exits with ``exit_code``.
+    without a traceback and exits with ``exit_code``. Of a message that a long id, name or value in a file has made
+    too long to read, the beginning and the end are kept.
 
     Attributes:
         exit_code: 1 for a failure; another one for an end that a script should tell from failures and from success.
     """
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if len(message) <= LONGEST else f"{message[: LONGEST - 255]} ... {message[-250:]}"
 
 
 def clipped(text: object, most: int = 200) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from simtool.errors import clipped, listed
+from simtool.errors import LONGEST, SimtoolError, clipped, listed
 
 
 def test_the_first_few_of_many_are_named() -> None:
@@ -12,3 +12,11 @@ def test_the_first_few_of_many_are_named() -> None:
 def test_long_names_are_cut() -> None:
     assert clipped("x" * 200) == "x" * 200
     assert listed(["x" * 201, "y"]) == "x" * 200 + "..., y"
+
+
+def test_a_message_keeps_its_beginning_and_its_end_however_long_a_value_in_it_is() -> None:
+    message = str(SimtoolError(f"t.csv: line 3: {'x' * 5000} is no number; correct it"))
+    assert len(message) == LONGEST
+    assert message.startswith("t.csv: line 3: xxx")
+    assert message.endswith("xxx is no number; correct it")
+    assert str(SimtoolError("t.csv: line 3")) == "t.csv: line 3"

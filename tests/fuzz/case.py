@@ -58,6 +58,7 @@ class Made:
         neutral: whether the input says the same as an undamaged one, so that an error is a fault.
         files: the files that may be damaged further.
         other: what the reader needs more: a catalog, an environment.
+        names: of which a complaint has to hold one; the names of the files where none are given.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class Made:
     neutral: bool = False
     files: tuple[Path, ...] = ()
     other: Any = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

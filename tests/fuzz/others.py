@@ -82,7 +82,7 @@ def _environment(chance: Random, folder: Path) -> Made:
         words.append(f"{name}={environ.get(name)!r:.30}")
         if not environ:
             break
-    return Made(folder / "environment", " ".join(words), _judge_shard, other=environ)
+    return Made(folder / "environment", " ".join(words), _judge_shard, other=environ, names=("SLURM",))
 
 
 def _judge_shard(found: Shard | None) -> str | None:
@@ -91,5 +91,5 @@ def _judge_shard(found: Shard | None) -> str | None:
 
 DOORS = (
     Door("kinds", lambda made: kind_of(made.path), _anything, _damaged, (1500, 1000)),
-    Door("slurm", lambda made: Shard.from_slurm(made.other), _environment, None, (800, 0), (ValueError,)),
+    Door("slurm", lambda made: Shard.from_slurm(made.other), _environment, None, (800, 0)),
 )

@@ -75,7 +75,9 @@ def _plain_observations(datasets: _Datasets, base: int) -> list[_Row]:
     """The judgments of datasets of the usual shapes; none where the shapes are others."""
     try:
         rows = zip(
-            np.asarray(datasets["stimulus_set"]).tolist(), np.asarray(datasets["n_select"]).tolist(), strict=True
+            np.asarray(datasets["stimulus_set"]).astype(np.int64).tolist(),
+            np.asarray(datasets["n_select"]).tolist(),
+            strict=True,
         )
         return [
             {
@@ -272,7 +274,11 @@ def _judge_sequences(file: Path) -> Judge:
 def _contents(file: Path) -> Iterator[bytes]:
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
-            yield from (archive.read(name) for name in sorted(archive.namelist()) if name.endswith(".json"))
+            yield from (
+                archive.read(name)
+                for name in sorted(archive.namelist())
+                if name.endswith(".json") and "MACOSX" not in name
+            )
     else:
         yield file.read_bytes()
 

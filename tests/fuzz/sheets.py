@@ -397,7 +397,11 @@ def _repeat_row(sheet: Sheet, chance: Random) -> tuple[str, Sheet]:
 
 
 def _change_metadata(sheet: Sheet, chance: Random) -> tuple[str, Sheet]:
-    document = json.loads(sheet.metadata or b"{}")
+    try:
+        document = json.loads(sheet.metadata or b"{}")
+    except (ValueError, RecursionError):
+        document = {}
+    document = document if isinstance(document, dict) else {}
     key = chance.choice((*document, "observers", "skipped", "preprocessing", "model", "inputs", "version", "table"))
     if chance.random() < 0.4:
         words, document = documents.changed(document, chance)

@@ -46,6 +46,11 @@ def _raise(failure: Exception) -> Callable[[Made], Any]:
     return read
 
 
+class _LongError(SimtoolError):
+    def __str__(self) -> str:
+        return f"input.csv: {'x' * 2000}"
+
+
 def _warn(made: Made) -> None:
     warnings.warn("overflow", RuntimeWarning, stacklevel=1)
 
@@ -56,7 +61,7 @@ def _warn(made: Made) -> None:
         (_raise(KeyError("x")), "KeyError"),
         (_raise(SimtoolError("cannot be read")), "names no file"),
         (_raise(SimtoolError("input.csv: one\ntwo")), "several lines"),
-        (_raise(SimtoolError(f"input.csv: {'x' * 700}")), "characters"),
+        (_raise(_LongError("input.csv")), "characters"),
         (_raise(SimtoolError("input.csv: <class 'int'>")), "leaks"),
         (_raise(OSError("no name")), "without a file name"),
         (_warn, "RuntimeWarning"),

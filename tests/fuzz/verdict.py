@@ -6,14 +6,12 @@ import re
 import warnings
 from collections.abc import Sequence
 
-from simtool.errors import SimtoolError
+from simtool.errors import LONGEST, SimtoolError
 from tests.fuzz.case import Door, Made
 from tests.fuzz.values import NEWLINE
 
-__all__ = ["LONGEST", "complaint_about", "verdict"]
+__all__ = ["complaint_about", "verdict"]
 
-#: Characters of a message.
-LONGEST = 600
 #: What no message for people holds.
 _LEAKS = re.compile(r"<class '|<\w+[^>]* object at 0x|Traceback|did not foresee|\bNone of\b.*\bare in\b")
 
@@ -22,8 +20,6 @@ def verdict(door: Door, made: Made) -> str | None:
     """Read an input and judge the answer; None where it is proper, else what is wrong."""
     try:
         with warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")
-            warnings.simplefilter("ignore", ResourceWarning)  # hidden unless asked for
             found = door.read(made)
     except SimtoolError as failure:
         return _of_error(made, str(failure)) or _of_warnings(warned)
@@ -46,8 +42,8 @@ def verdict(door: Door, made: Made) -> str | None:
 def _of_error(made: Made, message: str) -> str | None:
     if made.neutral:
         return f"refused although it is faithful: {message[:300]}"
-    named = {made.path.name, *(file.name for file in made.files)}
-    if made.path.is_dir():
+    named = {*made.names} or {made.path.name, *(file.name for file in made.files)}
+    if made.path.is_dir() and not made.names:
         named |= {file.name for file in made.path.rglob("*")}
     if not any(name in message for name in named):
         return f"names no file: {message[:300]}"
@@ -66,7 +62,7 @@ def complaint_about(message: str) -> str | None:
     """What is wrong with a message; None where it is one line of bounded length for people."""
     if "\n" in message.replace(NEWLINE, ""):
         return f"several lines: {message[:300]!r}"
-    if len(message) > LONGEST:
+    if len(message) > LONGEST + len("error: "):
         return f"{len(message):,} characters: {message[:200]}…{message[-100:]}"
     if not message.strip():
         return "an empty message"
