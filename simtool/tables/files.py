@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.kinds import Door, explain, wrong_table
 from simtool.tables.atomic import atomic_folder, atomic_path
-from simtool.tables.checksums import READING, WRITING
+from simtool.tables.checksums import READING, WRITING, check_footer
 from simtool.tables.columns import as_type
 from simtool.tables.faults import TableError
 from simtool.tables.guard import ARROW_FAILURES, first_line, reading
@@ -61,7 +61,7 @@ def open_parquet(path: Path, door: Door = Door.TABLE) -> pq.ParquetFile:
     """
     try:
         file = pq.ParquetFile(path.absolute(), **READING)
-        file.schema_arrow  # noqa: B018 - read here, so that a footer that is damaged there is told here
+        check_footer(file)
         return file
     except FileNotFoundError as failure:
         raise TableError(f"{path}: no such file") from failure

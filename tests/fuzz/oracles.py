@@ -69,6 +69,8 @@ def _is_nan(value: Any) -> bool:
 def _same_number(found: float, said: Any) -> bool:
     if said is None or _is_nan(said):
         return math.isnan(found)
+    if isinstance(said, dict) and len(said) == 1:  # an element as some writers wrap it
+        (said,) = said.values()
     if not isinstance(said, int | float | Decimal):
         return False
     with np.errstate(over="ignore"):

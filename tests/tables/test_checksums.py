@@ -67,3 +67,15 @@ def test_a_table_without_checksums_is_read_too(tmp_path: Path, provenance: Prove
     write_embeddings(path, ["a", "b"], np.eye(2), provenance, "model")
     pq.write_table(pq.read_table(path), copy, write_page_checksum=checksums)
     np.testing.assert_array_equal(open_embeddings(copy).read(), np.eye(2))
+
+
+def test_a_column_is_never_lost_because_a_bit_of_its_name_has_flipped(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    path = tmp_path / "trials.parquet"
+    write_trials(path, trials, provenance)
+    content = path.read_bytes()
+    for name in (b"participant", b"session", b"weight", b"response_ms"):
+        place = content.index(name, _pages_end(path))
+        with pytest.raises(TableError, match=r"flipped\.parquet.*its footer contradicts itself"):
+            read_trials(_flipped(path, place + 1, 0))

@@ -71,6 +71,8 @@ def test_any_faithful_spelling_has_the_contracts_type(
         (pa.array([[300]]), pa.list_(pa.int8()), "Integer value 300 not in range"),
         (pa.array([[0.5]]), pa.list_(pa.int8()), "Float value 0.5"),
         (pa.array(["x"]), pa.int16(), "should be int16 but is string: Failed to parse string: 'x'"),
+        (pa.array([7], pa.date32()), pa.int32(), "should be int32 but is date32[day]: it holds dates or times"),
+        (pa.array([7], pa.duration("s")), pa.float32(), "but is duration[s]: it holds dates or times, not numbers"),
         (pa.array([2**40]), pa.int32(), "should be int32 but is int64: Integer value 1099511627776 not in range"),
     ],
     ids=str,
