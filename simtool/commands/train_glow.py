@@ -208,7 +208,7 @@ def _train(
     skip_bad: bool,
     scratch: Path | None,
 ) -> None:
-    from simtool.images.training import TrainingImages, decoded_bytes
+    from simtool.images.training import TrainingImages, check_classes, decoded_bytes
     from simtool.models.training.devices import open_devices
 
     # Before TensorFlow does anything else, the decoding of photographs included.
@@ -227,6 +227,9 @@ def _train(
         check_room(plan.flow, settings, plan.mode, shapes(plan.flow), photographs, available_memory())
     with alone(out, run.name, devices):
         pixels, holdout = decoded(images, table, holdout, preparation, "floor", skip_bad, scratch)
+        plan.flow.check_initial_images(min(plan.initial_images, len(holdout.train)))
+        if classes:
+            check_classes(classes, holdout)
         data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)
         examples = pixels[(holdout.validation if len(holdout.validation) else holdout.train)[:_EXAMPLES]]
         with devices.scope():

@@ -97,6 +97,8 @@ def train_resnet(
     from simtool.models.classifier.presets import PRESETS
     from simtool.tables.images import read_images
 
+    if weights is not None and pretrained is False:
+        raise typer.BadParameter("--weights are ImageNet's, and --from-scratch takes none: give one of them")
     chosen = preset_of(PRESETS, preset)
     of_model, of_training = _sorted(change or ())
     config = chosen.config.changed(
@@ -192,7 +194,7 @@ def _train(
     skip_bad: bool,
     scratch: Path | None,
 ) -> None:
-    from simtool.images.training import TrainingImages, decoded_bytes
+    from simtool.images.training import TrainingImages, check_classes, decoded_bytes
     from simtool.models.training.devices import open_devices
     from simtool.models.training.precision import layer_precision
     from simtool.models.training.sharing import check_even
@@ -219,6 +221,7 @@ def _train(
         check_room(network, settings, decoded_bytes(len(table), config.decoded), room)
     with alone(out, run.name, devices):
         pixels, holdout = decoded(images, table, holdout, config.decoded, "nearest", skip_bad, scratch)
+        check_classes(classes, holdout)
         data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
         check_even(data.batch_size, devices)
         configuration = {

@@ -31,8 +31,19 @@ class Holdout:
     validation: NDArray[np.intp]
 
     def without(self, rows: Sequence[int]) -> Holdout:
-        """The same without some images, which cannot be decoded, say."""
-        return Holdout(*(kept[~np.isin(kept, rows)] for kept in (self.train, self.validation)))
+        """The same without some images, for example those that cannot be decoded.
+
+        Raises:
+            ImageError: nothing is left to train on, or of the images to validate with.
+        """
+        left = Holdout(*(kept[~np.isin(kept, rows)] for kept in (self.train, self.validation)))
+        for before, after, purpose in (
+            (self.train, left.train, "train on"),
+            (self.validation, left.validation, "validate with"),
+        ):
+            if len(before) and not len(after):
+                raise ImageError(f"no image is left to {purpose}, of {len(before):,}; mend the images first")
+        return left
 
 
 def hold_out(images: Images, rule: str, seed: int) -> Holdout:
@@ -65,7 +76,7 @@ def _checked(images: Images, rule: str, train: NDArray[np.intp], validation: NDA
     if not len(divided.train) or (rule != "none" and not len(divided.validation)):
         raise ImageError(
             f"of {len(images):,} images, validation by {rule} leaves {len(divided.train):,} to train on and "
-            f"{len(divided.validation):,} to validate with"
+            f"{len(divided.validation):,} to validate with; --validation none trains on all of them"
         )
     return divided
 

@@ -145,6 +145,7 @@ def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> N
         (("--size", "7"), 1, "ResNet20 sees images of at least 8 pixels, not 7"),
         (("--validation", "split"), 1, "1 of 2 classes have no image to train on, robin among them"),
         (("--pretrained",), 1, "ResNet20 has no ImageNet weights"),
+        (("--weights", "some.h5", "--from-scratch"), 2, "--from-scratch takes none"),
         (("--weights", "absent.h5"), 1, "absent.h5: no such file of weights"),
     ],
 )
@@ -167,6 +168,34 @@ def test_a_corrupt_photograph_is_named_or_left_out(simtool: Simtool, tmp_path: P
     ran = simtool(*command, "--skip-bad")
     assert ran.code == 0
     assert "left out 1 images: bird-3" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (range(COUNT), "no image is left to train on"),
+        (range(0, COUNT, 2), "1 of 2 classes have no image to train on, wren among them"),
+    ],
+)
+def test_images_that_cannot_be_decoded_leave_enough(
+    simtool: Simtool, tmp_path: Path, broken: range, complaint: str
+) -> None:
+    write_table(tmp_path, COUNT, class_id=[0, 1] * 6, class_name=["wren", "robin"] * 6)
+    for number in broken:
+        (tmp_path / "photographs" / f"{number}.jpg").write_bytes(b"no photograph")
+    command = ("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL, "--skip-bad")
+    ran = simtool(*command)
+    assert ran.code == 1
+    assert complaint in " ".join(ran.err.split())
+
+
+def test_two_images_are_enough_where_none_is_held_out(simtool: Simtool, tmp_path: Path) -> None:
+    write_table(tmp_path, 2, class_id=[0, 1], class_name=["wren", "robin"])
+    command = ("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL, "--epochs", "1")
+    ran = simtool(*command)
+    assert ran.code == 1
+    assert "leaves 2 to train on and 0 to validate with; --validation none trains on all" in " ".join(ran.err.split())
+    assert simtool(*command, "--validation", "none").code == 0
 
 
 def test_a_training_that_would_not_fit_in_memory_is_not_begun(

@@ -58,7 +58,7 @@ class Activations(Model):
     def output(self, layer: str | None = None) -> Output:
         """See :meth:`Model.output`."""
         layer = self._named(layer)
-        shape = tuple(int(side) for side in self._tensor(layer).shape[1:])
+        shape = self._shape(layer)
         return Output(f"{self.name} {layer}", shape if layer.endswith(_FLAT) else shape[-1:])
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
@@ -138,10 +138,22 @@ class Activations(Model):
         name = layer.removesuffix(_FLAT)
         if name not in self._tensors:
             outputs = self._calls[name].outputs
-            if len(outputs) > 1 or len(outputs[0].shape) < 2 or None in outputs[0].shape[1:]:
+            if len(outputs) > 1 or len(outputs[0].shape) < 2:
                 raise ModelError(f"layer {name} of {self.name} gives no vector")
             self._tensors[name] = outputs[0]
         return self._tensors[name]
+
+    def _shape(self, layer: str) -> tuple[int, ...]:
+        """Of the activations of a layer, for one image; a network may take images of any size."""
+        import keras
+
+        tensor = self._tensor(layer)
+        shape = tensor.shape
+        if None in shape[1:]:
+            shape = keras.Model(self.network.inputs, tensor).compute_output_shape((_BATCH, *self.recipe.shape))
+        if None in shape[1:]:
+            raise ModelError(f"layer {layer} of {self.name} gives vectors of no fixed length")
+        return tuple(int(side) for side in shape[1:])
 
 
 def _vector(activations: Any, whole: bool) -> Any:

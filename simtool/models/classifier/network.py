@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -128,8 +129,10 @@ def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
     if not weights.is_file():
         raise ModelError(f"{weights}: no such file of weights")
     try:
-        network.load_weights(weights)
-    except (ValueError, KeyError, OSError) as failure:
+        # Keras warns of each part of a file that it does not know, in lines of its own.
+        with warnings.catch_warnings(action="ignore"):
+            network.load_weights(weights)
+    except Exception as failure:  # whatever a file from elsewhere makes Keras raise
         # Keras goes on for lines, up to a list of all layers.
         reason = next(iter(str(failure).strip().splitlines()), type(failure).__name__)
         raise ModelError(

@@ -172,6 +172,20 @@ def test_a_network_of_any_size_sees_the_size_that_is_asked_for(tmp_path: Path) -
     assert load_keras_file(tmp_path / "birds.keras", RECIPE).recipe == RECIPE
 
 
+def test_a_network_of_any_size_without_its_top_gives_maps(tmp_path: Path) -> None:
+    import keras
+
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.Conv2D(4, 3, name="seen")(keras.layers.MaxPooling2D()(image)))
+    network.save(tmp_path / "map.keras")
+    loaded = load_keras_file(tmp_path / "map.keras", RECIPE, 20)
+    pixels = np.random.default_rng(0).normal(size=(2, 20, 20, 3)).astype(np.float32)
+    assert (loaded.output().shape, loaded.output("seen:flat").shape) == ((4,), (8, 8, 4))
+    maps = network(pixels).numpy()
+    np.testing.assert_allclose(loaded.embed(pixels), maps.mean(axis=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(loaded.embed(pixels, "seen:flat"), maps.reshape(2, -1), atol=1e-6)
+
+
 def test_a_network_without_a_dense_layer_has_its_output_alone(tmp_path: Path) -> None:
     import keras
 
