@@ -79,10 +79,16 @@ def _opened(file: IO[bytes]) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as failure:
         raise ImageError(_TOO_LARGE) from failure
     except Exception as failure:  # damaged files fail in whatever way Pillow's readers happen to
-        reason = str(failure)
-        if "PngImagePlugin.MAX_TEXT" in reason:
-            reason = "a text in it is too long once it is unpacked; save it without texts"
-        raise ImageError(reason or f"damaged ({type(failure).__name__})") from failure
+        raise ImageError(_reason(failure)) from failure
+
+
+def _reason(failure: Exception) -> str:
+    text = " ".join(str(failure).split())
+    if "PngImagePlugin.MAX_TEXT" in text:
+        return "a text in it is too long once it is unpacked; save it without texts"
+    if "truncated" in text.lower():
+        return text
+    return f"damaged, or of a variant that is not read ({text or type(failure).__name__})"
 
 
 def _other_kind(file: IO[bytes]) -> str:
@@ -91,9 +97,12 @@ def _other_kind(file: IO[bytes]) -> str:
     kind = kind_of_content(file.read(_START))
     if kind.what is What.EMPTY:
         return "the file is empty"
+    named = f"{kind.what} {kind.detail}".strip()  # not its damage: the end was not read
     if kind.what is What.FOREIGN_IMAGE:
-        return f"{kind.words}; {advice(kind, Door.IMAGE)}"
-    if kind.what in (What.IMAGE, What.OTHER, What.TEXT):
+        return f"{named}; save it as JPEG or PNG"
+    if kind.what is What.IMAGE:
+        return f"{named} whose header is damaged or cut off"
+    if kind.what in (What.OTHER, What.TEXT):
         return "not an image of a known format"
     return f"not an image but {kind.what}; {advice(kind, Door.IMAGE)}"
 
