@@ -15,7 +15,7 @@ from simtool.datasets.headers import image_sizes
 from simtool.datasets.layout import AUTO, label
 from simtool.datasets.tree import files_below
 from simtool.errors import SimtoolError, listed
-from simtool.kinds import KindError, What, kind_of
+from simtool.kinds import Door, KindError, What, explain, kind_of
 from simtool.pillow import SUFFIXES
 from simtool.tables.images import Images, relative_path
 
@@ -73,7 +73,7 @@ def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str 
         OSError: a folder cannot be listed.
     """
     if not folder.is_dir():
-        raise FolderError(f"{folder}: not a folder" if folder.exists() else f"{folder}: no such folder")
+        raise FolderError(explain(folder, Door.PHOTOS))
     files = sorted(file.as_posix() for file in files_below(folder))
     names = [name for name in files if _suffix(name) in SUFFIXES]
     passed_over = [name for name in files if _suffix(name) not in SUFFIXES]

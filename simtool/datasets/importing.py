@@ -13,7 +13,7 @@ from simtool.datasets.judgments import Judgments, JudgmentsError
 from simtool.datasets.psiz import Layout, find_documents, layout_of, read_observations, read_sequences
 from simtool.datasets.triplets import read_triplets
 from simtool.errors import listed
-from simtool.kinds import Door, What, explain, kind_of
+from simtool.kinds import Door, Kind, What, explain, kind_of
 
 __all__ = ["Import", "catalogs_in", "detect", "import_judgments", "observations_in"]
 
@@ -54,8 +54,7 @@ def import_judgments(source: Path, kind: Format = Format.AUTO, catalog: Path | N
         CatalogError: the catalog is malformed.
         OSError: a file cannot be read.
     """
-    if kind is Format.AUTO:
-        kind = detect(source)
+    kind = detect(source) if kind is Format.AUTO else _forced(source, kind)
     if kind is Format.CSV:
         return Import(read_triplets(source), kind, None, [source])
     if kind is Format.PSIZ_JSON:
@@ -76,6 +75,21 @@ def _import_sequences(source: Path, catalog: Path | None) -> Import:
     return Import(read_sequences(documents, stimuli), Format.PSIZ_JSON, stimuli, documents.files)
 
 
+def _forced(source: Path, kind: Format) -> Format:
+    """The format that was asked for, unless the source is nothing that can be in any."""
+    _readable(source)
+    return kind
+
+
+def _readable(source: Path) -> Kind:
+    kind = kind_of(source)
+    if kind.what is What.FOLDER or kind.what is What.EMPTY_FOLDER:
+        raise JudgmentsError(f"{source}: no JSON sequences in it{_suggestion(source)}")
+    if kind.damage or kind.what not in Door.JUDGMENTS.takes:
+        raise JudgmentsError(explain(source, Door.JUDGMENTS))
+    return kind
+
+
 def detect(source: Path) -> Format:
     """Tell the format of a source by its content; never ``AUTO``.
 
@@ -83,11 +97,7 @@ def detect(source: Path) -> Format:
         JudgmentsError: it is in no known format; the message says what it is.
         KindError: it cannot be read at all.
     """
-    kind = kind_of(source)
-    if kind.what is What.FOLDER or kind.what is What.EMPTY_FOLDER:
-        raise JudgmentsError(f"{source}: no JSON sequences in it{_suggestion(source)}")
-    if kind.damage or kind.what not in Door.JUDGMENTS.takes:
-        raise JudgmentsError(explain(source, Door.JUDGMENTS))
+    kind = _readable(source)
     if kind.what in _SEQUENCES:
         return Format.PSIZ_JSON
     if kind.text is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from simtool.kinds.sniffing import kind_of
 
 __all__ = ["Door", "advice", "explain", "wrong_table"]
 
+#: Kinds that damage does not hide, so that what to do with them is the same.
+_TOLD_WHEN_DAMAGED = frozenset((What.IMAGE, What.FOREIGN_IMAGE, What.PICKLE, What.NPY))
 _TABLES = frozenset((What.PARQUET, What.PARQUET_FOLDER))
 
 
@@ -104,7 +107,7 @@ _USES: Mapping[What, str] = {
     What.XLSX: "save the sheet as CSV UTF-8",
     What.XLS: "save the sheet as CSV UTF-8",
     What.OFFICE: "save the sheet as CSV UTF-8",
-    What.ZIP: "unpack it, and name the file within",
+    What.ZIP: "unpack it, and name the file or folder within",
     What.TAR: "unpack it, and name the file or folder within",
     What.TAR_GZ: "unpack it, and name the file or folder within",
     What.GZIP: "unpack it with gunzip",
@@ -139,6 +142,9 @@ _IMPORT = "simtool import-trials makes a table of trials from it"
 _SHEET = "save the sheet as CSV UTF-8; simtool import-trials makes a table of trials from that"
 _INDEX = "simtool index-images makes a table of images from it"
 
+#: Tables in text, which may be judgments or vectors, and are never images, outcomes or models.
+_CELLS = frozenset((What.CSV, What.NUMBERS, What.TEXT, What.JSON, What.JSON_LINES, What.XLSX, What.XLS, What.OFFICE))
+
 #: What to do with a kind where something in particular was asked for.
 _AT: Mapping[Door, Mapping[What, str]] = {
     Door.TRIALS: {
@@ -155,6 +161,9 @@ _AT: Mapping[Door, Mapping[What, str]] = {
         What.CSV: _VECTORS,
         What.NUMBERS: _VECTORS,
         What.TEXT: _VECTORS,
+        What.XLSX: _VECTORS,
+        What.XLS: _VECTORS,
+        What.OFFICE: _VECTORS,
         What.JSON: _VECTORS,
         What.JSON_LINES: _VECTORS,
         What.MODEL_FOLDER: "simtool embed makes a table of embeddings with it (--model)",
@@ -162,7 +171,6 @@ _AT: Mapping[Door, Mapping[What, str]] = {
         What.IMAGE_FOLDER: "simtool index-images makes a table of images from it, and simtool embed embeds that",
     },
     Door.IMAGES: {
-        What.CSV: "simtool index-images makes a table of images from a folder",
         What.IMAGE_FOLDER: _INDEX,
         What.FOLDER: "simtool index-images makes a table of images from a folder of images",
         What.FOREIGN_IMAGE: "save it as JPEG or PNG",
@@ -188,10 +196,14 @@ _AT: Mapping[Door, Mapping[What, str]] = {
 
 def advice(kind: Kind, door: Door) -> str:
     """What to do with a file of a kind where something else was asked for."""
+    if door is Door.PHOTOS:
+        return _USES.get(kind.what) or _default(door)
     if kind.damage == "encrypted":
         return "write it again without encryption"
     if kind.damage:
         return "write it again" if kind.what in _TABLES else "get it again"
+    if kind.what in _CELLS and door in (Door.IMAGES, Door.OUTCOMES, Door.MODEL, Door.MODEL_FOLDER):
+        return _default(door)
     return _AT.get(door, {}).get(kind.what) or _ALWAYS.get(kind.what) or _USES.get(kind.what) or _default(door)
 
 
@@ -200,10 +212,11 @@ def _default(door: Door) -> str:
         Door.EMBEDDINGS: "simtool embed makes one",
         Door.TRIALS: "simtool import-trials makes one",
         Door.OUTCOMES: "simtool score makes one",
-        Door.IMAGES: "simtool index-images makes one",
+        Door.IMAGES: "simtool index-images makes one from a folder of images",
         Door.MODEL: "that is a folder with a model.json, as fit-pca and the trainings write it, or a .keras file",
         Door.MODEL_FOLDER: "that is a folder with a model.json, as fit-pca and the trainings write it",
         Door.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
+        Door.PHOTOS: "name the folder that the images are in",
         Door.CATALOG: "a catalog is psiz's HDF5, a stimuli.txt, or a CSV of numbers and paths",
     }
     return makers.get(door, "look whether it is the right one")
@@ -233,7 +246,9 @@ def explain(path: Path, door: Door, reason: str = "") -> str:
         kind = kind_of(path)
     except KindError as failure:
         return str(failure)
-    if kind.damage or kind.what in _ALWAYS:
+    if kind.damage and kind.what in _TOLD_WHEN_DAMAGED - door.takes:
+        kind = replace(kind, damage="")
+    if door is not Door.PHOTOS and (kind.damage or kind.what in _ALWAYS):
         return f"{path}: this is {kind.words}; {advice(kind, door)}"
     if kind.what in door.takes:
         again = "write it again" if kind.what in _TABLES else "get it again"

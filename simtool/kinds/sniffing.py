@@ -23,6 +23,9 @@ __all__ = ["kind_of", "kind_of_content"]
 #: Bytes from the beginning and from the end of a file that most kinds are told by.
 _START = 1 << 16
 _TAIL = 1 << 16
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+#: Where HDF5 begins in a file that begins with something of its user's.
+_USER_BLOCKS = tuple(512 << power for power in range(7))
 _LONGEST_NAME = 200
 
 
@@ -92,10 +95,11 @@ def _kind(file: BinaryIO, size: int) -> Kind:
         return zip_kind(file, read, size)
     if start.startswith(b"\x1f\x8b"):
         return gzip_kind(read)
-    if any(start.startswith(b"\x89HDF\r\n\x1a\n", place) for place in (0, 512, 1024, 2048, 4096, 8192)):
+    if start.startswith(_HDF5):
         return hdf5_kind(file)
     return (
         tar_kind(read, size)
+        or (hdf5_kind(file) if any(start.startswith(_HDF5, place) for place in _USER_BLOCKS) else None)
         or message_kind(start, size)
         or text_kind(start, size <= len(start), lambda count: read(0, count))
         or Kind(What.OTHER, detail=f"(its first bytes are {start[:8].hex(' ')})")

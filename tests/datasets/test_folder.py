@@ -112,7 +112,7 @@ def test_files_that_are_no_images_are_named_or_left_out_on_request(folder: Path)
 
 
 def test_a_folder_without_images_is_refused(folder: Path) -> None:
-    with pytest.raises(FolderError, match="no such folder"):
+    with pytest.raises(FolderError, match="no such file or folder"):
         index_folder(folder, folder / "images.parquet")
     folder.mkdir()
     with pytest.raises(FolderError, match=r"no images \(\.bmp, .*\) in it or below, no files"):
@@ -120,7 +120,7 @@ def test_a_folder_without_images_is_refused(folder: Path) -> None:
     (folder / "notes.txt").touch()
     with pytest.raises(FolderError, match="1 other files"):
         index_folder(folder, folder / "images.parquet")
-    with pytest.raises(FolderError, match="not a folder"):
+    with pytest.raises(FolderError, match="an empty file, not a folder of images"):
         index_folder(folder / "notes.txt", folder / "images.parquet")
 
 

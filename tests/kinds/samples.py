@@ -156,6 +156,7 @@ SAMPLES: dict[str, tuple[What, bytes]] = {
     ),
     "survey.zip": (What.ZIP, zipped(("a.json", b'{"trials": []}'))),
     "images.tar": (What.TAR, _TAR),
+    "hdf5.tar": (What.TAR, tarred(("a.hdf5", hdf5({"a": [1]})))),
     "images.tgz": (What.TAR_GZ, gzip.compress(_TAR, mtime=0)),
     "judgments.csv.gz": (What.GZIP, gzip.compress(b"query,reference_1\na,b\n", mtime=0)),
     "table.rds": (What.R_DATA, gzip.compress(b"X\n\0\0\0\3\0\4", mtime=0)),

@@ -139,8 +139,9 @@ def unpacked_size(path: Path) -> int:
     """
     if path.is_dir():
         return sum((path / name).stat().st_size for name in files_below(path) if (path / name).exists())
+    found = _format_of(path)
     size = path.stat().st_size
-    match _format_of(path):
+    match found:
         case "zip":
             with _naming_damage(path), zipfile.ZipFile(path) as archive:
                 return sum(info.file_size for info in archive.infolist())
