@@ -84,7 +84,7 @@ def test_a_folder_of_other_things_says_what_could_be_imported_from_it(tmp_path: 
         (b"", "this is an empty file"),
         (b"PAR1\0\0\0\0PAR1", "if it is a table of trials, it needs no import"),
         (b"PK\x03\x04 cut off", "this is a zip archive, but truncated"),
-        (b"\x89PNG\r\n\x1a\n\0\xff", "this is an image, but truncated"),
+        (b"\x89PNG\r\n\x1a\n\0\xff", "an image \\(PNG\\), not judgments"),
         (b"id_1based,filepath\n1,a.jpg\n", "a catalog of stimuli, not judgments: give it as --catalog"),
         (b"some text\n", "the header should be query,reference_1"),
     ],
