@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ from simtool.tables.trials import read_trials
 from tests.kinds.samples import SAMPLES
 
 #: The readers behind the doors.
-READERS = {
+READERS: dict[Door, Callable[[Path], object]] = {
     Door.TABLE: describe_table,
     Door.EMBEDDINGS: open_embeddings,
     Door.TRIALS: read_trials,
