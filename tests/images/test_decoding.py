@@ -157,7 +157,7 @@ def test_a_truncated_jpeg_is_an_error_for_both_decoders(lost: int) -> None:
     [
         (b"", "the file is empty"),
         (b"<html>Not found</html>", "not an image but a web page"),
-        (JPEG[:3], "an image whose header is damaged or cut off"),
+        (JPEG[:3], r"an image \(JPEG\) whose header is damaged or cut off"),
         (encoded(Image.fromarray(PICTURE), "PNG")[:200], "truncated"),
         (encoded(Image.fromarray(PICTURE), "BMP")[:200], "truncated"),
     ],
