@@ -109,6 +109,8 @@ def _text(array: pa.Array) -> pa.Array:
 def _number(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     if pa.types.is_temporal(array.type):
         raise pa.ArrowTypeError("it holds dates or times, not numbers")
+    if pa.types.is_boolean(array.type):
+        raise pa.ArrowTypeError("it holds true and false, not numbers")
     if pa.types.is_floating(array.type) and pa.types.is_integer(wanted):
         wide = array.cast(pa.float64())
         array = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)

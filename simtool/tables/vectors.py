@@ -110,14 +110,18 @@ def _storage(kind: pa.DataType) -> pa.DataType:
     """What an extension, or a group of one field, holds; older versions of DuckDB write such groups in arrays."""
     if isinstance(kind, pa.BaseExtensionType):
         return _storage(kind.storage_type)
-    return _storage(kind.field(0).type) if pa.types.is_struct(kind) and kind.num_fields == 1 else kind
+    return _storage(kind.field(0).type) if _is_group(kind) else kind
+
+
+def _is_group(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_struct(kind) and kind.num_fields == 1 and kind.field(0).name in ("element", "item"))
 
 
 def _stored(array: pa.Array) -> pa.Array:
     """The same for an array."""
     if isinstance(array, pa.ExtensionArray):
         return _stored(array.storage)
-    if pa.types.is_struct(array.type) and array.type.num_fields == 1:
+    if _is_group(array.type):
         return _stored(pc.struct_field(array, 0))
     return array
 

@@ -44,10 +44,16 @@ def same(name: str, found: Any, said: Any) -> bool:
     if name in _LISTS:
         if said is None or found is None:
             return not found and not said
+        said = _flat(said)
         if len(found) != len(said):
             return False
         return all(_same_value(name, one, other) for one, other in zip(found, said, strict=True))
     return _same_value(name, found, said)
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    """Matrices and tensors row by row."""
+    return [one for value in values for one in (_flat(value) if isinstance(value, list) else [value])]
 
 
 def _same_value(name: str, found: Any, said: Any) -> bool:

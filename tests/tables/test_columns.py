@@ -67,6 +67,8 @@ def test_any_faithful_spelling_has_the_contracts_type(
         (pa.array([b"\xff"]), pa.string(), "should be string but is binary: Invalid UTF8"),
         (pa.array([True]), pa.string(), "should be string but is bool: it holds no text"),
         (pa.array([{"a": 1}]), pa.string(), "should be string but is struct<a: int64>: it holds no text"),
+        (pa.array([1], pa.timestamp("us")), pa.int64(), "is timestamp[us]: it holds dates or times, not numbers"),
+        (pa.array([[True, False]]), pa.list_(pa.int8()), "is list<item: bool>: it holds true and false, not numbers"),
         (pa.array(["a"]), TEXTS, "should be list<item: string> but is string: it holds no lists"),
         (pa.array([[300]]), pa.list_(pa.int8()), "Integer value 300 not in range"),
         (pa.array([[0.5]]), pa.list_(pa.int8()), "Float value 0.5"),
