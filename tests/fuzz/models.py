@@ -23,7 +23,7 @@ from simtool.models.registry import load_model
 from tests.fuzz import documents
 from tests.fuzz.case import Door, Judge, Made
 
-__all__ = ["DOORS", "pca_folder"]
+__all__ = ["DOORS", "npy", "pca_folder"]
 
 _COMPONENTS, _SIDE = 3, 2
 _DIMENSION = _SIDE * _SIDE * 3
@@ -34,7 +34,8 @@ def _arrays() -> dict[str, NDArray[Any]]:
     return {"components.npy": components, "mean.npy": np.full(_DIMENSION, 0.25), "variance.npy": np.arange(3.0, 0, -1)}
 
 
-def _npy(array: NDArray[Any]) -> bytes:
+def npy(array: NDArray[Any]) -> bytes:
+    """An array as NumPy writes it."""
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
@@ -67,7 +68,7 @@ def _write(folder: Path, files: dict[str, bytes], manifest: bytes) -> Path:
 
 def pca_folder(path: Path) -> Path:
     """A whole model folder of a PCA."""
-    files = {name: _npy(array) for name, array in _arrays().items()}
+    files = {name: npy(array) for name, array in _arrays().items()}
     return _write(path, files, json.dumps(_manifest(files)).encode())
 
 
@@ -109,18 +110,18 @@ def _change_array(files: dict[str, bytes], chance: Random) -> str:
         )
     elif way == "value":
         array.reshape(-1)[chance.randrange(array.size)] = chance.choice((np.nan, np.inf, -np.inf, 1e30))
-        files[name] = _npy(array)
+        files[name] = npy(array)
     elif way == "shorter":
         files[name] = content[: -chance.randrange(1, 20)]
     elif way == "longer":
         files[name] = content + b"\0" * chance.choice((1, 4, 400))
     elif way == "dtype":
         with np.errstate(all="ignore"):
-            files[name] = _npy(array.astype(chance.choice(("f2", "f4", "f8", ">f4", "i4", "c8", "S4", "U2"))))
+            files[name] = npy(array.astype(chance.choice(("f2", "f4", "f8", ">f4", "i4", "c8", "S4", "U2"))))
     elif way == "version":
         files[name] = content[:6] + bytes((chance.choice((0, 2, 3, 9)), 0)) + content[8:]
     elif way == "order":
-        files[name] = _npy(np.asfortranarray(array) if array.ndim > 1 else array[::-1])
+        files[name] = npy(np.asfortranarray(array) if array.ndim > 1 else array[::-1])
     else:
         files[name] = content[:8] + struct.pack("<H", chance.choice((0, 1, length - 1, 60_000))) + content[10:]
     return f"{name}: {way}"
@@ -132,7 +133,7 @@ def _with_header(content: bytes, header: str, length: int) -> bytes:
 
 
 def _structured(chance: Random, folder: Path) -> Made:
-    files = {name: _npy(array) for name, array in _arrays().items()}
+    files = {name: npy(array) for name, array in _arrays().items()}
     if chance.random() < 0.5:
         words = _change_array(files, chance)
         manifest = json.dumps(_manifest(files)).encode()  # with the hashes of what was changed
