@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
 
+from simtool.errors import listed
 from simtool.models.errors import ModelError
 
 __all__ = ["ColumnBlocks", "NpyMatrix", "npy_header", "read_vector", "scratch_file"]
@@ -102,7 +103,7 @@ class NpyMatrix:
     """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
-        self._file = file
+        self._file, self._name = file, name
         shape = _header(file, name, np.float32)
         if len(shape) != 2:
             raise ModelError(f"{name}: expected a matrix, found the shape {list(shape)}")
@@ -129,9 +130,14 @@ class NpyMatrix:
         return cls(path.open("rb", buffering=0), str(path))
 
     def read_rows(self, count: int) -> NDArray[np.float32]:
-        """The first rows, (count, columns)."""
+        """The first rows, (count, columns).
+
+        Raises:
+            ModelError: one of them holds NaN or infinity.
+        """
         values = np.empty((count, self.shape[1]), np.float32)
         _read(self._file, self._start, values)
+        _require_finite(self._name, values)
         return values
 
     def read_columns(self, block: slice) -> NDArray[np.float32]:
@@ -168,7 +174,7 @@ def read_vector(path: Path, length: int) -> NDArray[np.float64]:
     """Read a float64 vector of known length from a ``.npy`` file from elsewhere.
 
     Raises:
-        ModelError: the file holds anything else.
+        ModelError: the file holds anything else, NaN and infinities among it.
         OSError: the file cannot be read.
     """
     with path.open("rb", buffering=0) as file:
@@ -177,7 +183,13 @@ def read_vector(path: Path, length: int) -> NDArray[np.float64]:
             raise ModelError(f"{path}: expected {length:,} values, found the shape {list(shape)}")
         values = np.empty(length)
         _read(file, file.tell(), values)
+    _require_finite(str(path), values)
     return values
+
+
+def _require_finite(name: str, values: NDArray[np.floating[Any]]) -> None:
+    if (bad := np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))).size:
+        raise ModelError(f"{name}: NaN or infinity in {bad.size:,} of {len(values):,} rows: {listed(bad)}")
 
 
 def npy_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

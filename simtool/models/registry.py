@@ -32,4 +32,9 @@ def load_model(folder: Path) -> TrainedModel:
     check_weights(folder, manifest)
     module, name = KINDS[manifest.kind]
     kind: type[TrainedModel] = getattr(import_module(module), name)
-    return kind.load(folder, manifest)
+    try:
+        return kind.load(folder, manifest)
+    except ModelError as failure:
+        if str(folder) in str(failure):
+            raise
+        raise ModelError(f"{folder}: {failure}") from failure

@@ -7,6 +7,7 @@ import json
 import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -101,7 +102,8 @@ def write_hdf5(path: Path, datasets: _Datasets) -> None:
             elif isinstance(value, tuple):
                 file.create_dataset(name, shape=value, dtype="i4", chunks=tuple(min(side, 64) for side in value))
             else:
-                file[name] = value
+                with suppress(TypeError):  # a type that HDF5 does not have
+                    file[name] = value
 
 
 _ODD = (

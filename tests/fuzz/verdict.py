@@ -47,7 +47,16 @@ def _of_error(made: Made, message: str) -> str | None:
         named |= {file.name for file in made.path.rglob("*")}
     if not any(name in message for name in named):
         return f"names no file: {message[:300]}"
-    return complaint_about(message)
+    return complaint_about(_without_quotes(message, made))
+
+
+def _without_quotes(message: str, made: Made) -> str:
+    """A message without the newlines that it quotes from the input, which are escaped when it is printed."""
+    if "\n" not in message:
+        return message
+    files = [made.path] if made.path.is_file() else [file for file in made.path.rglob("*") if file.is_file()]
+    contents = b"".join(file.read_bytes() for file in files)
+    return re.sub(r"(?s).?.?\n.?.?", lambda found: found[0] * (found[0].encode() not in contents), message)
 
 
 def _of_os_error(made: Made, failure: OSError) -> str | None:

@@ -119,8 +119,5 @@ class Glow(TrainedModel):
         classes = manifest.settings.get("class_names", [])
         if not isinstance(classes, list):
             raise ModelError(f"{folder}: class_names should be a list")
-        try:
-            flow = Flow.from_arrays(config, read_arrays(folder / _WEIGHTS))
-            return cls(manifest.recipe, flow, [str(name) for name in classes], manifest.digest)
-        except ModelError as failure:
-            raise ModelError(f"{folder}: {failure}") from failure
+        flow = Flow.from_arrays(config, read_arrays(folder / _WEIGHTS))
+        return cls(manifest.recipe, flow, [str(name) for name in classes], manifest.digest)

@@ -100,7 +100,9 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except _DAMAGES as failure:
+    except (*_DAMAGES, OSError) as failure:
+        if isinstance(failure, OSError) and failure.filename is not None:
+            raise
         raise ArraysError(
             f"{path}: damaged: {str(failure).splitlines()[0] if str(failure) else 'cut short'}"
         ) from failure

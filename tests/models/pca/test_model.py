@@ -143,6 +143,8 @@ def forged(folder: Path, **files: object) -> None:
         ("components", np.zeros((19, 48), "f"), "19 components of 48 values"),
         ("components", np.zeros((20, 48)), "expected float32"),
         ("components", np.array([{}], object), "not an array of numpy: an array of object"),
+        ("components", np.full((20, 48), np.nan, "f"), r"components\.npy: NaN or infinity in 20 of 20 rows: 0, 1, 2"),
+        ("mean", np.append(np.zeros(47), np.inf), r"mean\.npy: NaN or infinity in 1 of 48 rows: 47"),
         ("mean", np.zeros(47), r"expected 48 values, found the shape \[47\]"),
         ("variance", np.zeros(21), r"expected 20 values, found the shape \[21\]"),
     ],
@@ -150,7 +152,7 @@ def forged(folder: Path, **files: object) -> None:
 def test_weights_that_do_not_fit_are_an_error(folder: Path, name: str, values: object, complaint: str) -> None:
     forged(folder, **{name: values})
     with pytest.raises(ModelError, match=complaint):
-        load_model(folder)
+        load_model(folder).embed(np.zeros((1, 4, 4, 3), "f"))
 
 
 @pytest.mark.parametrize(

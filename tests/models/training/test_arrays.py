@@ -149,3 +149,13 @@ def test_a_writer_that_is_killed_leaves_the_file_before_it_whole(tmp_path: Path)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
     assert read_header(path) == {"step": 1}
     assert [array.sum() for _, array in read_arrays(path)] == [499_500]
+
+
+def test_a_directory_that_points_before_the_file_is_damage(damaged: Path) -> None:
+    content = damaged.read_bytes()
+    directory = content.rindex(b"PK\1\2")
+    shifted = (len(content)).to_bytes(4, "little")
+    end = content.rindex(b"PK\5\6")
+    damaged.write_bytes(content[directory : end + 16] + shifted + content[end + 20 :])
+    with pytest.raises(ArraysError, match=r"a\.npz: damaged"):
+        read_header(damaged)
