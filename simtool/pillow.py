@@ -71,6 +71,7 @@ def _opened(file: IO[bytes]) -> Iterator[Image.Image]:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 raise ImageError(_TOO_LARGE)
+            image.info.pop("xmp", None)  # Pillow would turn a TIFF by it, whose size does not tell
             yield image
     except (ImageError, MemoryError):
         raise

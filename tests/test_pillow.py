@@ -89,6 +89,28 @@ def test_exif_after_the_pixels_of_a_png_counts_too() -> None:
     np.testing.assert_array_equal(decode_rgb(late), decode_rgb(whole))
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_an_orientation_in_xmp_alone_is_not_read(kind: str) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    directory[700] = xmp
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    special: dict[str, dict[str, object]] = {"TIFF": {"tiffinfo": directory}, "PNG": {"pnginfo": text}}
+    options = special.get(kind, {"xmp": xmp})
+    data = encoded(Image.fromarray(PICTURE), kind, **options)
+    assert b"tiff:Orientation" in data
+    assert (size(data), decode_rgb(data).shape) == ((56, 40), (40, 56, 3))
+
+
+def test_of_several_images_in_a_jpeg_the_first_counts() -> None:
+    frames = [Image.fromarray(PICTURE), Image.fromarray(255 - PICTURE)]
+    data = encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    with Image.open(io.BytesIO(encoded(frames[0], "JPEG"))) as first:
+        np.testing.assert_array_equal(decode_rgb(data), np.array(first))
+    assert not needs_pillow(data)
+
+
 def test_only_jpeg_files_that_have_to_be_turned_leave_the_fast_decoder() -> None:
     assert [needs_pillow(oriented(orientation)) for orientation in range(1, 9)] == [False, *[True] * 7]
     assert not needs_pillow(encoded(Image.fromarray(PICTURE), "JPEG"))

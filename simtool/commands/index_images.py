@@ -52,11 +52,11 @@ def index_images(
         console.note(f"layout {folder}: {index.note}" + (" (--layout says otherwise)" if layout == "auto" else ""))
         if index.foreign:
             console.warn(
-                f"passed over {len(index.foreign):,} images of kinds that are not read, or without a suffix: "
+                f"passed over images of kinds that are not read, or without a suffix ({len(index.foreign):,}): "
                 f"{listed(index.foreign)}; save them as JPEG or PNG"
             )
         if index.bad:
-            console.warn(f"left out {len(index.bad):,} files that cannot be read as images: {grouped(index.bad)}")
+            console.warn(f"left out files that cannot be read as images ({len(index.bad):,}): {grouped(index.bad)}")
         write_images(out, index.images, run.provenance())
         classes = len({*zip(index.images.class_id, index.images.class_name, strict=True)})
         run.wrote(out, f"{count} of {classes:,} classes" if any(index.images.class_name) else count)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from simtool.datasets.headers import image_sizes
-from simtool.datasets.layout import AUTO, label
+from simtool.datasets.layout import AUTO, check_layout, label
 from simtool.datasets.tree import files_below
 from simtool.errors import SimtoolError, listed
 from simtool.kinds import Door, KindError, What, explain, kind_of
@@ -72,6 +72,7 @@ def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str 
         LayoutError: the layout is unknown.
         OSError: a folder cannot be listed.
     """
+    check_layout(layout)
     if not folder.is_dir():
         raise FolderError(explain(folder, Door.PHOTOS))
     files = sorted(file.as_posix() for file in files_below(folder))

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from simtool.errors import SimtoolError, listed
 
-__all__ = ["AUTO", "FLAT", "Labels", "LayoutError", "label"]
+__all__ = ["AUTO", "FLAT", "Labels", "LayoutError", "check_layout", "label"]
 
 AUTO = "auto"
 FLAT = "flat"
@@ -62,20 +62,29 @@ def label(folders: Sequence[PurePosixPath], layout: str = AUTO) -> Labels:
     Raises:
         LayoutError: the layout is none of these.
     """
+    check_layout(layout)
     found = _automatic(folders) if layout == AUTO else _by_words(folders, _words(layout))
     classes, groups, splits = zip(*found, strict=True) if found else ((), (), ())
     return Labels(classes, groups, splits, _note(classes, groups, splits))
 
 
-def _words(layout: str) -> list[str]:
-    words = [] if layout == FLAT else layout.split("/")
+def check_layout(layout: str) -> None:
+    """Refuse what is no layout.
+
+    Raises:
+        LayoutError: it is none.
+    """
+    words = _words(layout)
     named = [word for word in words if word != _OTHER]
-    if any(word not in _WORDS for word in words) or len(set(named)) < len(named):
+    if layout != AUTO and (any(word not in _WORDS for word in words) or len(set(named)) < len(named)):
         raise LayoutError(
             f"a layout is {AUTO}, {FLAT}, or folders such as class, group/class, split/class or class/other: "
             f"{listed(_WORDS, 9)}, the image's own folder last; not {layout}"
         )
-    return words
+
+
+def _words(layout: str) -> list[str]:
+    return [] if layout == FLAT else layout.split("/")
 
 
 def _by_words(folders: Sequence[PurePosixPath], words: Sequence[str]) -> list[_Label]:
