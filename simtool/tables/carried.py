@@ -87,11 +87,9 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     is_text = any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
     wanted = pa.string() if is_text else kind
-    return (
-        column
-        if column.type == wanted
-        else pa.chunked_array([converted(chunk, wanted) for chunk in column.chunks], wanted)
-    )
+    if column.type == wanted and not is_text:
+        return column
+    return pa.chunked_array([converted(chunk, wanted) for chunk in column.chunks], wanted)
 
 
 def rows_of(columns: Carried, rows: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> dict[str, pa.Array]:

@@ -50,9 +50,8 @@ def as_type(part: Path, name: str, column: pa.ChunkedArray, wanted: pa.DataType)
     try:
         return pa.chunked_array([converted(chunk, wanted) for chunk in column.chunks], wanted)
     except ARROW_FAILURES as failure:
-        raise TableError(
-            f"{part}: column {name} should be {wanted} but is {column.type}: {first_line(failure)}"
-        ) from failure
+        other = "" if column.type == wanted else f" should be {wanted} but is {column.type}"
+        raise TableError(f"{part}: column {name}{other}: {first_line(failure)}") from failure
 
 
 def converted(array: pa.Array, wanted: pa.DataType) -> pa.Array:
@@ -99,7 +98,9 @@ def _list(array: pa.Array, wanted: pa.DataType) -> pa.ListArray:
 def _text(array: pa.Array) -> pa.Array:
     kind = array.type
     if any(test(kind) for test in _TEXT):
-        return array.cast(pa.string())
+        text = array.cast(pa.string())
+        text.validate(full=True)  # Parquet calls text what need not be UTF-8.
+        return text
     if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
         # Whole numbers with gaps become floating numbers in pandas; a fraction is no id.
         return _number(array, pa.int64()).cast(pa.string())

@@ -15,6 +15,7 @@ from simtool.tables.columns import as_type
 from simtool.tables.faults import TableError
 from simtool.tables.images import Images, read_images, write_images
 from simtool.tables.provenance import Provenance
+from simtool.tables.trials import read_trials
 
 VIEWS = pa.array(["a", None, "é"], pa.string_view())
 TEXTS = pa.list_(pa.string())
@@ -87,6 +88,30 @@ def test_another_content_is_refused_in_a_line(found: pa.Array, wanted: pa.DataTy
     assert "\n" not in str(failure.value)
 
 
+NOT_UTF8 = pa.array([b"\xff", b"b"]).view(pa.string())
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_text_that_is_not_utf_8_is_refused(kind: pa.DataType) -> None:
+    column = NOT_UTF8.dictionary_encode() if pa.types.is_dictionary(kind) else NOT_UTF8.cast(kind)
+    for wanted in (pa.string(), CODES):
+        with pytest.raises(TableError, match=r"t: column c.*: Invalid UTF8"):
+            as_type(Path("t"), "c", pa.chunked_array([column]), wanted)
+
+
+def test_a_table_with_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    trial = {"trial_type": ["2-choose-1"], "query": ["q"], "references": [["a", "b"]], "selected": [[0]]}
+    pq.write_table(pa.table({**trial, "condition": NOT_UTF8[:1]}), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r"t\.parquet: .*Invalid UTF8"):
+        read_trials(tmp_path / "t.parquet")
+    names = pa.ListArray.from_arrays(pa.array([0, 2], pa.int32()), NOT_UTF8)
+    pq.write_table(pa.table({**trial, "references": names}), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r"t\.parquet: column references: Invalid UTF8"):
+        read_trials(tmp_path / "t.parquet")
+
+
 def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
     table = pa.table([["a"], ["b"], ["c"], [1], [2]], names=["image_id", "path", "path", "extra", "extra"])
     pq.write_table(table, tmp_path / "t.parquet")
@@ -103,3 +128,14 @@ def test_class_ids_beyond_the_contracts_type_are_kept(
     write_images(tmp_path / "i.parquet", Images.build(["a", "b"], ["a", "b"], class_id=[largest, -1]), provenance)
     assert pq.read_schema(tmp_path / "i.parquet").field("class_id").type == kind
     assert read_images(tmp_path / "i.parquet").class_id.tolist() == [largest, -1]
+
+
+def test_a_column_whose_name_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"image_id": ["a"], "path": ["a"], "zzzz": [1]}), tmp_path / "t.parquet", store_schema=False
+    )
+    content = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet").write_bytes(content.replace(b"zzzz", b"\xff\xff\xff\xff"))
+    with pytest.raises(TableError, match=r"t\.parquet") as failure:
+        read_images(tmp_path / "t.parquet")
+    assert "\n" not in str(failure.value)
