@@ -22,29 +22,35 @@ def room_for_vectors(trials: TrialPairs, distances: int, memory: int | None = No
     Args:
         trials: the trials, with their pairs.
         distances: how many are asked for.
-        memory: bytes that this process may take in all; half of what is free where None.
+        memory: bytes that this process may take in all; half of what is free where None, or more where the trials
+            need more.
 
     Raises:
         SimilarityError: too few; says how many would do.
     """
-    taken = 0 if memory is None else used_memory()
-    allowed = _free() if memory is None else memory
-    needed = taken + trials.footprint(distances) + least_memory(trials.used.size)
-    if needed > allowed:
-        # Rounded up, with room for what the process takes besides in the meantime.
-        enough = -(-needed * 11 // 10 >> 20)
-        if memory is None:
-            raise SimilarityError(
-                f"{allowed / 1e6:,.0f} MB of memory may be used (half of what is free), and these trials need "
-                f"{needed / 1e6:,.0f} MB; --memory {enough}M allows it, fewer distances or trials at a time take less"
-            )
+    least = trials.footprint(distances) + least_memory(trials.used.size)
+    allowed = _allowed(least) if memory is None else _left(least, memory)
+    return allowed - trials.footprint(distances)
+
+
+def _allowed(least: int) -> int:
+    free = available_memory()
+    free = _UNKNOWN if free is None else free
+    if least > free:
+        raise SimilarityError(
+            f"these trials need {least / 1e6:,.0f} MB of memory, {free / 1e6:,.0f} MB are free; "
+            "fewer trials or distances at a time need less"
+        )
+    return max(least, int(_SHARE * free))
+
+
+def _left(least: int, memory: int) -> int:
+    taken = used_memory()
+    if taken + least > memory:
+        # With room for what the process takes besides in the meantime.
+        enough = -(-(taken + least) * 11 // 10 >> 20)
         raise SimilarityError(
             f"--memory is too little with {memory / 1e6:,.0f} MB: {taken / 1e6:,.0f} MB are in use already, and these "
-            f"trials need {(needed - taken) / 1e6:,.0f} MB; --memory {enough}M would do"
+            f"trials need {least / 1e6:,.0f} MB; --memory {enough}M would do"
         )
-    return allowed - taken - trials.footprint(distances)
-
-
-def _free() -> int:
-    free = available_memory()
-    return int(_SHARE * (_UNKNOWN if free is None else free))
+    return memory - taken
