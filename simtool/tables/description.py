@@ -12,16 +12,13 @@ import numpy as np
 from simtool.errors import listed
 from simtool.tables.carried import described
 from simtool.tables.embeddings import open_embeddings
-from simtool.tables.files import TableError, metadata_of, open_parquet, part_files
+from simtool.tables.files import TableError, kind_by_columns, metadata_of, open_parquet, part_files
 from simtool.tables.images import image_paths, read_images
 from simtool.tables.outcomes import read_outcomes
 from simtool.tables.provenance import InputFile, Provenance
 from simtool.tables.trials import read_trials
 
 __all__ = ["Description", "describe_table", "input_state"]
-
-#: A column that only one kind of table has, for tables that do not say their kind.
-_TELLTALE = {"credits": "outcomes", "embedding": "embeddings", "references": "trials", "path": "images"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ def describe_table(path: Path) -> Description:
     opened = (open_parquet(part) for part in parts)
     file = next((file for file in opened if file.metadata.num_rows), None) or open_parquet(parts[0])
     metadata, names = metadata_of(file.schema_arrow), file.schema_arrow.names
-    stated = metadata.get("table", next((kind for name, kind in _TELLTALE.items() if name in names), None))
+    stated = metadata.get("table", kind_by_columns(names))
     kind = stated if isinstance(stated, str) else None
     if kind not in _SUMMARIES:
         raise TableError(f"{path}: not a table of simtool; its columns are {listed(names, 12)}")

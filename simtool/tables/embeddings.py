@@ -26,6 +26,7 @@ from simtool.tables.files import (
     check_columns,
     check_kind,
     check_unique,
+    lacking,
     metadata_of,
     objects,
     open_parquet,
@@ -176,8 +177,7 @@ class _Part:
         check_columns(path, self._schema.names, ("image_id", "embedding"))
         for name in ("image_id", "embedding"):
             if name not in self._schema.names and (name == "embedding" or name not in self.keys):
-                found = listed(self._schema.names, 12)
-                raise TableError(f"{path}: a table of embeddings needs column {name}; found {found}")
+                raise TableError(lacking(path, KIND, [name], self._schema.names))
         self.dtype = value_dtype(path, self._schema.field("embedding").type)
         shapes = (common_shape(batch.column(0)) for batch in self._batches(_FIRST_ROWS, None))
         self.shape: tuple[int, ...] = next((shape for shape in shapes if shape), ())

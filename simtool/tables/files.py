@@ -31,6 +31,8 @@ __all__ = [
     "check_columns",
     "check_kind",
     "check_unique",
+    "kind_by_columns",
+    "lacking",
     "metadata_of",
     "objects",
     "open_parquet",
@@ -46,6 +48,8 @@ __all__ = [
 #: The version of the contract that this program writes.
 VERSION = 1
 
+#: A column that only one kind of table has, for tables that do not say their kind.
+_TELLTALE = {"credits": "outcomes", "embedding": "embeddings", "references": "trials", "path": "images"}
 _KEY = b"simtool"
 
 
@@ -81,6 +85,20 @@ def metadata_of(schema: pa.Schema) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def kind_by_columns(names: Iterable[str]) -> str | None:
+    """The kind of a table that does not state it, by a column that no other kind has; None where it has none."""
+    held = set(names)
+    return next((kind for name, kind in _TELLTALE.items() if name in held), None)
+
+
+def lacking(path: Path, kind: str, missing: Iterable[str], names: Sequence[str]) -> str:
+    """The complaint about a table without a column that its kind needs: it may be a table of another kind."""
+    found = kind_by_columns(names)
+    if found is not None and found != kind:
+        return wrong_table(path, found, kind)
+    return f"{path}: a table of {kind} needs column {listed(missing)}; found {listed(names, 12)}"
 
 
 def check_kind(path: Path, metadata: Mapping[str, Any], kind: str) -> None:
@@ -160,7 +178,7 @@ def _read_part(
         # What no value was written to has the type null in pandas, or none at all.
         return pa.table({name: pa.nulls(0, kind_of) for name, kind_of in wanted.items()})
     if missing := [name for name in required if name not in names and name not in keys]:
-        raise TableError(f"{part}: a table of {kind} needs column {listed(missing)}; found {listed(names, 12)}")
+        raise TableError(lacking(part, kind, missing, names))
     check_columns(part, names, wanted)
     with reading(part):
         table = file.read(columns=[name for name in wanted if name in names])

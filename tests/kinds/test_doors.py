@@ -146,3 +146,19 @@ def test_another_table_of_simtool_says_which_command_takes_it(tmp_path: Path, fo
     pq.write_table(pa.table({"image_id": ["a"]}, schema=schema), path)
     assert line(Door.IMAGES, path) == wrong_table(path, found, "images")
     assert line(Door.IMAGES, path) == f"{path}: this is a table of {found}, not of images; {use}"
+
+
+@pytest.mark.parametrize(
+    ("door", "columns", "found"),
+    [
+        (Door.TRIALS, {"image_id": ["a"], "embedding": [[1.0]]}, "embeddings"),
+        (Door.EMBEDDINGS, {"trial_type": ["2-choose-1"], "query": ["a"], "references": [["b", "c"]]}, "trials"),
+        (Door.TRIALS, {"image_id": ["a"], "path": ["a.jpg"]}, "images"),
+    ],
+)
+def test_a_table_of_another_program_is_told_by_its_columns(
+    tmp_path: Path, door: Door, columns: dict[str, list[object]], found: str
+) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table(columns), path)
+    assert line(door, path) == wrong_table(path, found, door.name.lower())
