@@ -127,7 +127,12 @@ class Activations(Model):
             return [_vector(tf.cast(found[name], tf.float32), whole=name.endswith(_FLAT)) for name in names]
 
         signature = [tf.TensorSpec((_BATCH, *self.recipe.shape), tf.float32)]
-        graph: _Graph = tf.function(vectors, input_signature=signature, autograph=False)
+        traced = tf.function(vectors, input_signature=signature, autograph=False).get_concrete_function()
+
+        def graph(images: NDArray[np.float32]) -> Sequence[Any]:
+            found: Sequence[Any] = traced(tf.constant(images))
+            return found
+
         self._last = (names, graph)
         return graph
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -103,6 +104,8 @@ def load_keras_file(path: Path, recipe: Recipe, size: int | None = None, trust: 
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     version = _written_by(path)
+    if path.suffix != ".keras":
+        raise ModelError(f"{path}: a Keras model, which Keras loads only if its name ends in .keras; rename it")
     load_tensorflow()
     import keras
 
@@ -185,7 +188,11 @@ def _reason(failure: Exception, version: str, trust: bool) -> str:
 
 
 def _brief(failure: Exception) -> str:
-    """The first line of a complaint, without the whole configuration of a layer, which Keras may add."""
-    text = next(iter(str(failure).strip().splitlines()), "") or type(failure).__name__
-    text = text.split(" Full object config")[0].split(" config={")[0]
+    """The first line of the innermost complaint, in words; Keras may add configurations and objects of Python."""
+    text = str(failure).split("Exception encountered:")[-1].strip()
+    text = next(iter(text.splitlines()), "") or type(failure).__name__
+    text = re.split(r" Full object config| config=\{", text)[0]
+    text = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", text)
+    text = re.sub(r"<(?:function|bound method|built-in \w+|module) '?([\w.]+)[^>]*>", r"\1", text)
+    text = re.sub(r"<([\w.]+)(?: object)? at 0x[0-9a-f]+>", r"\1", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

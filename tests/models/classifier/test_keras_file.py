@@ -273,6 +273,27 @@ def test_a_file_from_elsewhere_that_is_damaged_or_old_gets_a_line(
     assert len(str(refused.value)) < 400 + len(str(path))
 
 
+def test_complaints_of_keras_are_words(tmp_path: Path) -> None:
+    path = tmp_path / "birds.keras"
+    saved(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["config.json"] = parts["config.json"].replace(b'"class_name": "Conv2D"', b'"class_name": "Conv9D"')
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelError, match=r"Keras cannot load it: .*Conv9D") as refused:
+        load_keras_file(path, RECIPE)
+    assert not re.search(r"[\n<>]", str(refused.value))
+
+
+def test_the_name_of_a_file_is_to_end_in_keras(tmp_path: Path) -> None:
+    saved(tmp_path / "birds.keras")
+    (tmp_path / "birds.keras").rename(tmp_path / "birds.zip")
+    with pytest.raises(ModelError, match=r"birds\.zip: a Keras model, .* ends in \.keras; rename it"):
+        load_keras_file(tmp_path / "birds.zip", RECIPE)
+
+
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
 def test_a_truncated_file_gets_a_line(tmp_path: Path, kept: float) -> None:
     path = tmp_path / "birds.keras"
