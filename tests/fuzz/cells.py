@@ -67,7 +67,7 @@ def respell(cells: Cells, chance: Random) -> tuple[str, Cells]:
         cells = replace(cells, newline=chance.choice(("\r\n", "\r", "\n")))
         words.append(f"newline {cells.newline!r}")
     if chance.random() < 0.3:
-        cells = replace(cells, encoding="utf-8-sig")
+        cells = replace(cells, encoding=chance.choice(("utf-8-sig", "utf-16")))
         words.append(cells.encoding)
     if chance.random() < 0.3:
         cells = replace(cells, quoting=csv.QUOTE_ALL)
@@ -75,6 +75,16 @@ def respell(cells: Cells, chance: Random) -> tuple[str, Cells]:
     if chance.random() < 0.3:
         cells = replace(cells, end=False)
         words.append("no newline at the end")
+    if chance.random() < 0.2:
+        case = chance.choice((str.upper, str.title, lambda name: f" {name} "))
+        cells = replace(cells, rows=(tuple(map(case, cells.rows[0])), *cells.rows[1:]))
+        words.append("another case or blanks in the header")
+    if chance.random() < 0.2:
+        cells = replace(cells, rows=(cells.rows[0], *(tuple(f" {cell} " for cell in row) for row in cells.rows[1:])))
+        words.append("blanks around cells")
+    if chance.random() < 0.1:
+        cells = replace(cells, blank=True)
+        words.append("blank lines")
     if chance.random() < 0.4:
         order = chance.sample(range(len(cells.rows[0])), len(cells.rows[0]))
         cells = replace(cells, rows=tuple(tuple(row[at] for at in order) for row in cells.rows))

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import io
 import json
+import logging
 import struct
 import zipfile
 from functools import cache
@@ -255,6 +256,8 @@ def _judge_keras(found: Any) -> str | None:
 def _load_keras(made: Made) -> Any:
     from simtool.models.classifier.keras_file import load_keras_file
 
+    # It warns of many graphs in one process.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     model = load_keras_file(made.path, RECIPES["bytes"], 8)
     return model.embed(np.zeros((1, 8, 8, 3), np.float32))
 

@@ -177,7 +177,31 @@ def _bare(row: _Row) -> _Row:
     return {**row, "participant": None, "weight": math.nan, "response_ms": math.nan}
 
 
+def _respelled_observations(chance: Random, folder: Path) -> Made:
+    """The same observations in another spelling; their base is stated, or shows."""
+    base = chance.choice((0, 1))
+    datasets = observations(chance, base)
+    datasets["mask_zero"] = np.bool_(base)
+    words = []
+    for name in ("stimulus_set", "n_select", "agent_id", "session_id"):
+        kind = chance.choice(("i1", "i2", "i8", ">i4", "<i8"))
+        datasets[name] = datasets[name].astype(kind)
+        words.append(f"{name} as {kind}")
+    datasets["is_ranked"] = datasets["is_ranked"].astype(chance.choice(("i1", "u1", "?", "i8")))
+    for name in chance.sample(["agent_id", "session_id", "weight", "rt_ms"], chance.randrange(5)):
+        del datasets[name]
+        words.append(f"no {name}")
+    if chance.random() < 0.5:
+        padding = np.full((len(datasets["stimulus_set"]), chance.randrange(1, 4)), base - 1, np.int8)
+        datasets["stimulus_set"] = np.hstack([datasets["stimulus_set"], padding])
+        words.append("more padding")
+    datasets["notes"] = "text"
+    return _observed(folder / "obs.hdf5", datasets, base, "; ".join(words), neutral=True)
+
+
 def _structured_observations(chance: Random, folder: Path) -> Made:
+    if chance.random() < 0.2:
+        return _respelled_observations(chance, folder)
     base = chance.choice((0, 1))
     datasets = observations(chance, base)
     if base == 0 and not (datasets["stimulus_set"] == -1).any():
@@ -285,7 +309,39 @@ def _contents(file: Path) -> Iterator[bytes]:
         yield file.read_bytes()
 
 
+def _respelled_sequences(chance: Random, folder: Path) -> Made:
+    """The same sequences in another place or spelling."""
+    documents_of = [sequences(chance, f"P{at}") for at in range(chance.choice((1, 2)))]
+    contents = {}
+    for at, document in enumerate(documents_of):
+        text = json.dumps(document, indent=chance.choice((None, 1)), sort_keys=chance.random() < 0.5)
+        contents[f"train_seqs/{at}.json"] = text.encode(chance.choice(("utf-8", "utf-8-sig")))
+    contents["stimuli.txt"] = _stimuli_text().encode()
+    contents["readme.txt"] = b"Thank you."
+    plain = [row for document in documents_of for row in _plain_timesteps(document)]
+
+    def judge(found: Sequence[_Row]) -> str | None:
+        return unlike([_bare(row) for row in found], plain, whole=True)
+
+    if chance.random() < 0.5:
+        path = folder / "data"
+        for name, content in contents.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(content)
+        return Made(path, "a folder", judge, neutral=True)
+    top = chance.choice(("", "top/", "a/b/"))
+    path = folder / "judgments.zip"
+    with zipfile.ZipFile(path, "w", chance.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
+        for name, content in contents.items():
+            archive.writestr(top + name, content)
+            if chance.random() < 0.3:
+                archive.writestr(f"__MACOSX/{top}._{Path(name).name}", b"\0")
+    return Made(path, f"a zip below {top!r}", judge, neutral=True)
+
+
 def _structured_sequences(chance: Random, folder: Path) -> Made:
+    if chance.random() < 0.2:
+        return _respelled_sequences(chance, folder)
     words, document = documents.changed(sequences(chance), chance)
     content = documents.text_of(document, chance)
     if chance.random() < 0.6:
