@@ -1,4 +1,4 @@
-"""HDF5 files, by the names at their root. Values are not read, but for the one word by which psiz names its classes."""
+"""HDF5 files, by the names at their root. The only value that is read is the name of psiz's class."""
 
 from __future__ import annotations
 

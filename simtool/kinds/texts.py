@@ -57,7 +57,7 @@ def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
         return None
     stripped = text.lstrip("\ufeff").lstrip()
     if not stripped:
-        return Kind(What.EMPTY, detail="but for blanks") if whole else None
+        return Kind(What.EMPTY, detail="that holds blanks only") if whole else None
     if stripped.startswith("version https://git-lfs.github.com/spec/"):
         return Kind(What.LFS_POINTER)
     if re.match(r"/annex/objects/\S+\s*$", stripped):

@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -91,6 +92,27 @@ def test_the_first_bytes_of_an_hdf5_file_are_a_damaged_one(size: int) -> None:
     kind = kind_of_content(hdf5({"a": [1]})[:size])
     assert kind.what is What.HDF5
     assert kind.damage
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(b"a.jpg", None), (b"GCOL", b"JUNK"), (b"pointer", (50).to_bytes(4, "little"))],
+    ids=["whole", "no heap", "a text longer than its entry"],
+)
+def test_texts_of_hdf5_must_lead_somewhere(place: bytes, value: bytes | None) -> None:
+    content = bytearray(hdf5({"stimulus_id": [7], "stimulus_filepath": np.array(["a.jpg"], object)}))
+    if value is None:
+        assert kind_of_content(bytes(content)) == Kind(What.PSIZ_CATALOG, keys=("stimulus_filepath", "stimulus_id"))
+        return
+    # A pointer is a length of 4 bytes, the address of the heap, and a number there.
+    at = content.index(_pointer(content) if place == b"pointer" else place)
+    content[at : at + len(value)] = value
+    kind = kind_of_content(bytes(content))
+    assert (kind.what, kind.damage) == (What.HDF5, "damaged: the texts of stimulus_filepath cannot be found")
+
+
+def _pointer(content: bytes | bytearray) -> bytes:
+    return struct.pack("<IQI", len("a.jpg"), content.index(b"GCOL"), 1)
 
 
 @pytest.mark.parametrize(
