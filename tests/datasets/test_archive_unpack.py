@@ -405,13 +405,15 @@ def test_names_that_would_speak_to_the_terminal_are_quoted(tmp_path: Path) -> No
     assert_refused(archive, r"'\.\./\\x1b\[2J\\udcff\\n'")
 
 
-def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.tgz", "another.zip"])
+def test_what_a_killed_run_left_is_cleared(tmp_path: Path, name: str) -> None:
     archive = tar_of(tmp_path / "a.tgz", ("a.txt", b"a"))
-    left = tmp_path / "folder" / ".a.tgz.unpacking" / "old"
+    left = tmp_path / "folder" / f".{name}.unpacking" / "old"
     left.mkdir(parents=True)
     (left / "half.jpg").write_bytes(b"half")
     unpack(archive, tmp_path / "folder")
     assert everything_below(tmp_path / "folder") == {"a.txt": b"a"}
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["a.txt"]
 
 
 def test_too_little_room_is_said_before_the_first_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

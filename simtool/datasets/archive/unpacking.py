@@ -20,6 +20,8 @@ from simtool.text import printable
 
 __all__ = ["Limits", "unpack"]
 
+_STAGING = ".unpacking"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -46,7 +48,8 @@ def unpack(
 ) -> list[Path]:
     """Unpack a tar, gzipped tar or zip archive, or copy a folder as if it were one.
 
-    The files go into a hidden folder first and take their places when all of them are complete.
+    The files go into a hidden folder first and take their places when all of them are complete. The caller keeps
+    other processes out of the folder.
     A file that is there already is replaced; other files in the folder stay. Strays of macOS
     (``._NAME``, ``__MACOSX``) are passed over.
 
@@ -72,8 +75,9 @@ def unpack(
     purpose, needed = f"unpacking {archive.name}", unpacked_size(archive) if needed is None else needed
     folder.mkdir(parents=True, exist_ok=True)
     require_space(folder, needed, purpose)
-    staging = folder / f".{archive.resolve().name}.unpacking"
-    shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+    for left in folder.glob(f".*{_STAGING}"):  # by runs that were killed
+        shutil.rmtree(left, ignore_errors=True)
+    staging = folder / f".{archive.resolve().name}{_STAGING}"
     staging.mkdir()
     try:
         with running_out_of_space(folder, needed, purpose):
