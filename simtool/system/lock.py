@@ -154,7 +154,11 @@ class _Held:
 
 def _take(file: Path, me: _Holder) -> _Held | None:
     """The lock, if nobody else holds it."""
-    descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    except FileNotFoundError:  # the folder was empty, and a process that is done with it has removed it
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as failure:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from simtool.models.errors import ModelError
 from simtool.models.folder import (
     Manifest,
     check_weights,
+    completed_folder,
     describe_model,
     model_folder,
+    occupied,
     read_manifest,
     write_manifest,
 )
 from simtool.models.registry import load_model
+from simtool.system.lock import LockedError
 from simtool.tables.provenance import Provenance
 
 ORIGIN = Provenance.of(["fit-pca", "images.parquet"], [])
@@ -145,3 +149,36 @@ def test_a_failure_leaves_the_older_model(tmp_path: Path) -> None:
         raise RuntimeError("in the middle")
     assert (tmp_path / "model" / "a").read_bytes() == b"1"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_job_waits_for_the_process_that_is_in_its_model_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be the same job before it was put back into the queue."""
+    entered, left = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with occupied(tmp_path / "model", "train-glow"):
+            entered.set()
+            left.wait(0.5)
+
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert entered.wait(5)
+    with pytest.raises(LockedError, match="model is in use by train-glow"), occupied(tmp_path / "model", "train-glow"):
+        pass
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with occupied(tmp_path / "model", "train-glow"):
+        pass
+    worker.join()
+    assert "model is in use by train-glow" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".model-abc").mkdir()
+    (tmp_path / ".model-abc" / "weights.npz").touch()
+    (tmp_path / "model-before.json").touch()
+    with completed_folder(tmp_path) as folder:
+        written(folder, a=b"1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "model.json"]

@@ -136,7 +136,7 @@ def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
         # Keras goes on for lines, up to a list of all layers.
         reason = next(iter(str(failure).strip().splitlines()), type(failure).__name__)
         raise ModelError(
-            f"{weights}: these are not the weights of a {config.architecture} without its top: {reason}"
+            f"{weights}: these are not the weights of a {config.architecture} without its top: {reason:.200}"
         ) from failure
 
 
