@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, listed
-from simtool.kinds import Door, explain, kind_of
+from simtool.kinds import Door, KindError, What, explain, kind_of
 
 __all__ = ["Catalog", "CatalogError", "image_id_of", "is_catalog", "parse_catalog", "read_catalog"]
 
@@ -90,14 +90,13 @@ def is_catalog(path: Path) -> bool:
     """Whether a file begins as a catalog of stimuli does, so that it can be suggested; its rows are not checked."""
     try:
         if h5py.is_hdf5(path):
-            with h5py.File(path, "r") as file:
-                return all(key in file for key in _HDF5_KEYS)
+            return kind_of(path).what is What.PSIZ_CATALOG
         with path.open("rb") as opened:
             start = opened.read(1 << 16)
         text = codecs.getincrementaldecoder(_encoding(start))("replace").decode(start)
         _, cells = next(_records(text, _separator(text), str(path)), (0, []))
         _columns(cells, str(path))
-    except (CatalogError, *_DAMAGE):
+    except (CatalogError, KindError, *_DAMAGE):
         return False
     return True
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-
 from simtool.datasets.catalog import Catalog, is_catalog, read_catalog
 from simtool.datasets.formats import Format
 from simtool.datasets.judgments import Judgments, JudgmentsError
 from simtool.datasets.psiz import Layout, find_documents, layout_of, read_observations, read_sequences
 from simtool.datasets.triplets import read_triplets
 from simtool.errors import listed
-from simtool.kinds import Door, Kind, What, explain, kind_of
+from simtool.kinds import Door, Kind, KindError, What, explain, kind_of
 
 __all__ = ["Import", "catalogs_in", "detect", "import_judgments", "observations_in"]
 
@@ -120,13 +118,13 @@ def observations_in(folder: Path) -> list[Path]:
     )
 
 
-def _observation_keys(file: Path) -> list[str]:
+def _observation_keys(file: Path) -> tuple[str, ...]:
     """The keys of a file of observations; none where it is no such file."""
     try:
-        with h5py.File(file, "r") as content:
-            return list(content) if "stimulus_set" in content else []
-    except (OSError, RuntimeError, KeyError, ValueError):
-        return []
+        kind = kind_of(file)
+    except KindError:
+        return ()
+    return kind.keys if kind.what is What.PSIZ_OBSERVATIONS and not kind.damage else ()
 
 
 def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:

@@ -8,12 +8,15 @@ from typing import Any, BinaryIO
 from simtool.errors import listed
 from simtool.kinds.heaps import has_sound_texts
 from simtool.kinds.kind import TRUNCATED, Kind, What
+from simtool.kinds.survival import survives
 
 __all__ = ["hdf5_kind"]
 
 _MOST = 1000
 #: Bytes of a file whose texts are checked.
 _CHECKED_BYTES = 1 << 26
+#: Bytes of numbers that are read to see whether they can be.
+_WALKED_BYTES = 1 << 26
 
 
 def hdf5_kind(content: BinaryIO) -> Kind:
@@ -22,6 +25,8 @@ def hdf5_kind(content: BinaryIO) -> Kind:
 
     content.seek(0)
     checked = content.read(_CHECKED_BYTES)
+    if not survives(lambda: _walk(content)):
+        return Kind(What.HDF5, "damaged: HDF5 cannot read it without crashing")
     try:
         with h5py.File(content, "r") as file:
             names = tuple(str(name) for name in islice(file, _MOST))
@@ -36,6 +41,21 @@ def hdf5_kind(content: BinaryIO) -> Kind:
         return Kind(What.HDF5, f"damaged: {message}")
     what = _what(set(names), set(attributes), stored)
     return Kind(what, detail=f"that holds {listed(names, 6) or 'nothing'}" if what is What.HDF5 else "", keys=names)
+
+
+def _walk(content: BinaryIO) -> None:
+    """Do with a file what its readers will: list its names, open its datasets, read the small ones."""
+    import h5py
+
+    left = _WALKED_BYTES
+    with h5py.File(content, "r") as file:
+        list(islice(file.attrs.items(), _MOST))
+        for name in islice(file, _MOST):
+            held = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+            # Texts of any length are checked by their heaps.
+            if isinstance(held, h5py.Dataset) and not held.dtype.hasobject and held.nbytes <= left:
+                left -= held.nbytes
+                _ = held[()]
 
 
 def _has_broken_texts(file: Any, name: str, content: bytes) -> bool:

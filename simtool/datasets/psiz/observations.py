@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from simtool.datasets.catalog import Catalog
 from simtool.datasets.judgments import Judgments, JudgmentsError, Places, Record, assemble
 from simtool.errors import listed
+from simtool.kinds import kind_of
 
 __all__ = ["Layout", "layout_of", "read_observations"]
 
@@ -140,6 +141,8 @@ def _detect(path: Path, columns: _Columns) -> Layout:
 
 
 def _read(path: Path) -> _Columns:
+    if damage := kind_of(path).damage:
+        raise JudgmentsError(f"{path}: damaged or not HDF5 ({damage}); get it again")
     try:
         with h5py.File(path, "r") as file:
             _refuse_other_kinds(path, file)
