@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections import Counter
@@ -30,6 +31,8 @@ def folder_kind(path: Path) -> Kind:
     Raises:
         OSError: it cannot be listed.
     """
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     files, folders = _listing(path)
     if not files and not folders:
         return Kind(What.EMPTY_FOLDER)

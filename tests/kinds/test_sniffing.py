@@ -248,6 +248,12 @@ def test_what_is_not_there_is_one_line(tmp_path: Path, name: str) -> None:
         kind_of(tmp_path / name)
 
 
+def test_a_folder_that_may_not_be_read_is_not_called_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    with pytest.raises(KindError, match="Permission denied"):
+        kind_of(tmp_path)
+
+
 def test_a_dangling_link_names_its_target(tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to("elsewhere.csv")
     (tmp_path / "b.csv").symlink_to("../.git/annex/objects/x/y.csv")
