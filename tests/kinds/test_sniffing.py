@@ -249,7 +249,7 @@ def test_what_is_not_there_is_one_line(tmp_path: Path, name: str) -> None:
 
 
 def test_a_folder_that_may_not_be_read_is_not_called_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may read everything
     with pytest.raises(KindError, match="Permission denied"):
         kind_of(tmp_path)
 
