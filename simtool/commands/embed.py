@@ -124,7 +124,7 @@ def embed(
     """
     from simtool.images.pipeline import check_files, described, stream
     from simtool.models.folder import MANIFEST
-    from simtool.tables.digest import files_digest, images_digest
+    from simtool.tables.digest import files_digest, images_digest, images_sample
     from simtool.tables.files import part_name, require_set_of
     from simtool.tables.images import image_paths, read_images
 
@@ -134,7 +134,10 @@ def embed(
     places = out if part is None else [Folder(folder) for folder in out]
     with stage("embed", reads=[images, *_origins(model)], writes=places) as run:
         table = read_images(images).where_split(split)
-        digests = {"images_digest": images_digest(table, image_paths(images, table))}
+        digests: dict[str, Any] = {
+            "images_digest": images_digest(table),
+            "images_sample": images_sample(image_paths(images, table)),
+        }
         if part is not None:
             for folder in out:
                 require_set_of(folder, part.count)

@@ -314,7 +314,7 @@ def _check_agreement(info: EmbeddingInfo, first: _Part, part: _Part, path: Path)
     for what in ("name", "shape", "segments", "preprocessing", "model"):
         if getattr(other, what) != getattr(info, what):
             raise TableError(f"{path}: parts disagree: {first.name} and {part.name} differ in {what}")
-    if None not in (info.images_digest, other.images_digest) and info.images_digest != other.images_digest:
+    if not info.is_of_images_of(other):
         raise TableError(
             f"{path}: parts disagree: {first.name} and {part.name} were made from different images; "
             "make all parts from one table of images"

@@ -41,7 +41,7 @@ def is_fresh(
             return False
         info = replace(info, images_digest=None, files_digest=None)
     return (
-        replace(table.info, skipped=()) == info
+        replace(table.info, skipped=(), images_sample=()) == replace(info, images_sample=())
         and (table.dtype == np.float16) is float16
         and table.image_id.tolist() == [name for name in image_id if name not in skipped]
     )

@@ -39,7 +39,8 @@ class EmbeddingInfo:
         preprocessing: the recipe that the images went through, as JSON text.
         model: SHA-256 of the weights.
         skipped: image ids that were left out because their files are corrupt.
-        images_digest: of the images of the whole table, the same in all parts of one.
+        images_digest: of the ids of the whole table's images, the same in all parts of one.
+        images_sample: of some image files of the whole table; one that was replaced makes no other table.
         files_digest: of the image files of this part.
     """
 
@@ -51,6 +52,7 @@ class EmbeddingInfo:
     model: str | None = None
     skipped: tuple[str, ...] = ()
     images_digest: str | None = None
+    images_sample: tuple[int, ...] = ()
     files_digest: str | None = None
 
     def __post_init__(self) -> None:
@@ -74,8 +76,16 @@ class EmbeddingInfo:
             "preprocessing": self.preprocessing,
             "model": self.model,
             **({"skipped": list(self.skipped)} if self.skipped else {}),
+            **({"images_sample": list(self.images_sample)} if self.images_sample else {}),
             **{name: digest for name in _DIGESTS if (digest := getattr(self, name)) is not None},
         }
+
+    def is_of_images_of(self, other: EmbeddingInfo) -> bool:
+        """Whether two parts were made from the same images, as far as they say; single files may have been replaced."""
+        if None not in (self.images_digest, other.images_digest) and self.images_digest != other.images_digest:
+            return False
+        pairs = list(zip(self.images_sample, other.images_sample, strict=False))
+        return 2 * sum(one != another for one, another in pairs) <= len(pairs)
 
     @classmethod
     def from_json(cls, content: dict[str, Any], path: Path, dimension: int) -> EmbeddingInfo:
@@ -93,6 +103,7 @@ class EmbeddingInfo:
             "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
             "model": stated.text("model"),
             "skipped": skipped_of(path, content),
+            "images_sample": tuple(stated.number("images_sample", one) for one in stated.items("images_sample")),
             **{name: stated.text(name) for name in _DIGESTS},
         }
         try:
@@ -131,6 +142,12 @@ class _Metadata:
         """A whole number of at least 1."""
         if type(value) is not int or not 1 <= value < 1 << 63:
             raise self._wrong(key, "a whole number of at least 1", value)
+        return value
+
+    def number(self, key: str, value: Any) -> int:
+        """A checksum."""
+        if type(value) is not int:
+            raise self._wrong(key, "a list of whole numbers", value)
         return value
 
     def id_of(self, key: str, value: Any) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from simtool.images.tensors import transform
 from simtool.models.registry import load_model
 from simtool.tables.embeddings import Segment, open_embeddings
 from simtool.tables.faults import TableError
-from simtool.tables.provenance import sha256_of
+from simtool.tables.images import read_images, write_images
+from simtool.tables.provenance import Provenance, sha256_of
 from simtool.tensorflow import load_tensorflow
 from tests.photographs import draw, prepared, write_table
 
@@ -221,7 +223,7 @@ def test_a_part_that_would_be_another_is_written_again(
 
 
 def _written_again(home: Path, images: Path) -> None:
-    write_table(home, COUNT)
+    write_images(images, read_images(images), replace(Provenance.of(["again"], []), created_at="2001-01-01"))
 
 
 def _in_another_layout(home: Path, images: Path) -> None:
@@ -260,11 +262,27 @@ def test_a_photograph_that_was_replaced_is_embedded_again(simtool: Simtool, tmp_
     np.testing.assert_array_equal(open_embeddings(tmp_path / "parts").read(), pixels(images.parent))
 
 
-def test_parts_of_different_images_are_not_one_table(simtool: Simtool, tmp_path: Path) -> None:
-    for name, part in (("one", "0/2"), ("other", "1/2")):
-        images = write_table(tmp_path / name, COUNT)
-        Image.fromarray(draw(99)).save(images.parent / "photographs" / f"{len(name)}.jpg")
-        call = ("embed", images, "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard", part)
+def test_only_the_part_of_a_photograph_that_was_replaced_has_to_be_embedded_again(
+    simtool: Simtool, tmp_path: Path
+) -> None:
+    images = write_table(tmp_path / "home", COUNT)
+    call = ("embed", images, "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard")
+    for part in ("0/2", "1/2"):
+        assert simtool(*call, part).code == 0
+    Image.fromarray(draw(99)).save(images.parent / "photographs" / "0.jpg")
+    assert "wrote  " in simtool(*call, "0/2").err
+    np.testing.assert_array_equal(open_embeddings(tmp_path / "parts").read(), pixels(images.parent))
+    assert "left   " in simtool(*call, "1/2").err
+
+
+@pytest.mark.parametrize("other", ["photographs", "rows"])
+def test_parts_of_different_images_are_not_one_table(simtool: Simtool, tmp_path: Path, other: str) -> None:
+    tables = [write_table(tmp_path / "one", COUNT), write_table(tmp_path / "other", COUNT + (other == "rows"))]
+    if other == "photographs":
+        for number in range(COUNT):
+            Image.fromarray(draw(100 + number)).save(tmp_path / "other" / "photographs" / f"{number}.jpg")
+    for at, images in enumerate(tables):
+        call = ("embed", images, "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard", f"{at}/2")
         assert simtool(*call).code == 0
     with pytest.raises(
         TableError, match=r"part-00000-of-00002\.parquet and part-00001-of-00002\.parquet were made from"
@@ -283,6 +301,7 @@ def test_a_part_of_a_version_without_digests_stands_and_can_be_read(
     metadata = json.loads(table.schema.metadata[b"simtool"])
     for digest in ("images_digest", "files_digest"):
         assert len(metadata.pop(digest)) == 64
+    assert len(metadata.pop("images_sample")) == COUNT
     metadata["inputs"] = [{name: entry[name] for name in ("name", "sha256")} for entry in metadata["inputs"]]
     pq.write_table(table.replace_schema_metadata({b"simtool": json.dumps(metadata)}), part)
     assert f"left   {part}" in simtool(*call, "0/2").err
