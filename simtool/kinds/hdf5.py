@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -27,6 +28,7 @@ def hdf5_kind(content: BinaryIO) -> Kind:
     checked = content.read(_CHECKED_BYTES)
     if not survives(lambda: _walk(content)):
         return Kind(What.HDF5, "damaged: HDF5 cannot read it without crashing")
+    content.seek(0, os.SEEK_END)  # the child moved the place in the file that both share
     try:
         with h5py.File(content, "r") as file:
             names = tuple(str(name) for name in islice(file, _MOST))

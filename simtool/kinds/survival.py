@@ -12,7 +12,7 @@ from contextlib import suppress
 __all__ = ["survives"]
 
 
-def survives(step: Callable[[], object], seconds: int = 10) -> bool:
+def survives(step: Callable[[], object], seconds: int = 5) -> bool:
     """Take a step in a copy of this process, and say whether the copy lived.
 
     Exceptions are no matter: this process will meet them when it takes the step itself.
