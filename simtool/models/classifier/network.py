@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import listed
+from simtool.kinds import kind_of
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.small import resnet20
 from simtool.models.errors import ModelError
@@ -136,7 +137,8 @@ def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
         # Keras goes on for lines, up to a list of all layers.
         reason = next(iter(str(failure).strip().splitlines()), type(failure).__name__)
         raise ModelError(
-            f"{weights}: these are not the weights of a {config.architecture} without its top: {reason:.200}"
+            f"{weights}: this is {kind_of(weights).words}; these are not the weights of a {config.architecture} "
+            f"without its top: {reason:.200}"
         ) from failure
 
 

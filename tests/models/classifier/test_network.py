@@ -78,6 +78,9 @@ def test_weights_of_another_architecture_are_refused(small: ClassifierConfig, ne
     assert "\n" not in str(refused.value)
     with pytest.raises(ModelError, match="no such file"):
         load_backbone(network, small, tmp_path / "absent.weights.h5")
+    (tmp_path / "pointer.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(ModelError, match=r"this is a Git LFS pointer.*; these are not the weights of a MobileNet"):
+        load_backbone(network, small, tmp_path / "pointer.h5")
 
 
 @pytest.mark.slow
