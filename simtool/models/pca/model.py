@@ -77,9 +77,7 @@ class Pca(TrainedModel):
         Raises:
             ModelError: they are no finite numbers.
         """
-        found = self._stored.read_rows(self.count)
-        _check_finite(found, _COMPONENTS)
-        return found
+        return self._stored.read_rows(self.count)
 
     @property
     def variance(self) -> NDArray[np.float64]:
@@ -145,14 +143,7 @@ class Pca(TrainedModel):
                 f"the manifest says {count} and its preprocessing gives {dimension:,}"
             )
         mean, variance = read_vector(folder / _MEAN, dimension), read_vector(folder / _VARIANCE, count)
-        for name, values in ((_MEAN, mean), (_VARIANCE, variance)):
-            _check_finite(values, str(folder / name))
         return cls(manifest.recipe, mean, components, variance, count, manifest.digest)
-
-
-def _check_finite(values: NDArray[np.floating[Any]], name: str) -> None:
-    if not np.isfinite(values).all():
-        raise ModelError(f"{name}: damaged: it holds values that are not finite numbers; fit the model again")
 
 
 def write_log(folder: Path, fit: PcaFit, skipped: dict[str, str]) -> None:

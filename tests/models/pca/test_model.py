@@ -146,8 +146,8 @@ def forged(folder: Path, **files: object) -> None:
         ("components", np.full((20, 48), np.nan, "f"), r"components\.npy: NaN or infinity in 20 of 20 rows: 0, 1, 2"),
         ("mean", np.append(np.zeros(47), np.inf), r"mean\.npy: NaN or infinity in 1 of 48 rows: 47"),
         ("mean", np.zeros(47), r"expected 48 values, found the shape \[47\]"),
-        ("mean", np.full(48, np.nan), r"mean\.npy: damaged: it holds values that are not finite"),
-        ("variance", np.full(20, np.inf), r"variance\.npy: damaged: it holds values that are not finite"),
+        ("mean", np.full(48, np.nan), r"mean\.npy: NaN or infinity in 48 of 48 rows"),
+        ("variance", np.full(20, np.inf), r"variance\.npy: NaN or infinity in 20 of 20 rows"),
         ("variance", np.zeros(21), r"expected 20 values, found the shape \[21\]"),
     ],
 )
@@ -159,7 +159,7 @@ def test_weights_that_do_not_fit_are_an_error(folder: Path, name: str, values: o
 
 def test_components_that_are_not_finite_are_found_when_they_are_read(folder: Path) -> None:
     forged(folder, components=np.full((20, 48), np.nan, "f"))
-    with pytest.raises(ModelError, match=r"components\.npy: damaged: it holds values that are not finite"):
+    with pytest.raises(ModelError, match=r"components\.npy: NaN or infinity in 20 of 20 rows"):
         load_model(folder).embed(IMAGES)
 
 
