@@ -268,7 +268,7 @@ def open_embeddings(path: Path) -> EmbeddingTable:
         _check_agreement(info, first, part, path)
     check_unique(path, "image_id", image_id)
     skipped = tuple(name for part in parts for name in skipped_of(part.path, part.metadata))
-    info = replace(info, skipped=skipped, files_digest=info.files_digest if len(filled) == 1 else None)
+    info = replace(info, skipped=skipped, files_digest=info.files_digest if path.is_file() else None)
     return EmbeddingTable(path, info, image_id, filled, Provenance.from_json(first.metadata))
 
 
