@@ -138,8 +138,8 @@ def read_cells(header: Header) -> Cells:
     """Read the rows below a header.
 
     Raises:
-        JudgmentsError: a row has another number of cells than the header, or is not in the file's encoding; the
-            message names its line.
+        JudgmentsError: a row has another number of cells than the header, a null character, or is not in the file's
+            encoding; the message names its line.
         OSError: the file cannot be read.
     """
     try:
@@ -152,7 +152,14 @@ def read_cells(header: Header) -> Cells:
         filled |= column.is_valid().to_numpy(zero_copy_only=False)
     if not filled.all():
         columns = [column.filter(pa.array(filled)) for column in columns]
-    return Cells(header, tuple(columns), np.flatnonzero(filled))
+    cells = Cells(header, tuple(columns), np.flatnonzero(filled))
+    for column in columns:
+        damaged = pc.match_substring(column.dictionary, "\0").take(column.indices)
+        if (row := pc.index(damaged, True).as_py()) >= 0:
+            raise JudgmentsError(
+                f"{header.path}: line {cells.line_of(row)} holds a null character; the file is damaged"
+            )
+    return cells
 
 
 def _fast(header: Header) -> list[pa.DictionaryArray]:

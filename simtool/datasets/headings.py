@@ -115,7 +115,9 @@ def nearest(name: str) -> str | None:
     stem, number = re.fullmatch(r"(.*?)_?(\d*)", plain, re.DOTALL).groups()  # type: ignore[union-attr]
     if found := difflib.get_close_matches(stem, _NUMBERED, 1, 0.84):
         return f"{found[0]}_{number or 1}"
-    return next(iter(difflib.get_close_matches(plain, ("query", *_OPTIONAL), 1, 0.84)), None)
+    single = ("query", *_OPTIONAL)
+    swapped = next((known for known in single if sorted(known) == sorted(plain)), None)
+    return swapped or next(iter(difflib.get_close_matches(plain, single, 1, 0.84)), None)
 
 
 def _are_odd(names: Sequence[str]) -> bool:

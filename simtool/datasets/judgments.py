@@ -21,6 +21,8 @@ __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_im
 MOST_REFERENCES = 128
 #: The most trials that counts may sum to.
 MOST_TRIALS = 100_000_000
+#: The largest number in a table's columns of numbers, which are float32, in words.
+_LARGEST = "3.4e38"
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -139,8 +141,9 @@ def assemble(record: Record, places: Places) -> Judgments:
     kept = np.flatnonzero(~catch & ~unanswered & (count > 0))
     dropped = {"catch trials": int(count[catch].sum()), "trials without an answer": int(count[unanswered].sum())}
     if not kept.size:
-        what = " and ".join(f"{number:,} {name}" for name, number in dropped.items() if number) or "no trials"
-        raise JudgmentsError(f"{places.source}: {what} and no other, so there is nothing to import")
+        what = " and ".join(f"{number:,} {name}" for name, number in dropped.items() if number)
+        found = f"{what} and no other" if what else "every count is 0"
+        raise JudgmentsError(f"{places.source}: {found}, so there is nothing to import")
     if count[kept].sum() > MOST_TRIALS:
         raise JudgmentsError(
             f"{places.source}: its counts sum to {count[kept].sum():,}; at most {MOST_TRIALS:,} are read"
@@ -160,9 +163,10 @@ def assemble(record: Record, places: Places) -> Judgments:
     response_ms = _singles(record.response_ms, kept)
     with np.errstate(invalid="ignore"):
         if weight is not None:
-            kept_places.refuse((weight < 0) | np.isinf(weight), "has a negative or infinite weight")
+            kept_places.refuse(weight < 0, "has a negative weight")
+            kept_places.refuse(np.isinf(weight), f"has a weight beyond {_LARGEST}")
         if response_ms is not None:
-            kept_places.refuse(np.isinf(response_ms), "has an infinite response_ms")
+            kept_places.refuse(np.isinf(response_ms), f"has a response_ms beyond {_LARGEST}")
     # With one selection, ranked and unranked are the same judgment.
     ranked = record.ranked[kept] & (n_select > 1)
     used = np.unique(np.concatenate([query, references[references >= 0]]))

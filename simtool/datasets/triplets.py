@@ -55,6 +55,7 @@ def read_triplets(path: Path) -> Judgments:
 
 def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
     images, codes = _image_codes(cells, [headings.query, *headings.references, *headings.selected])
+    _refuse_headers(cells, headings, places)
     query, shown, chosen = np.split(codes, [1, 1 + len(headings.references)], axis=1)
     references = _closed_up(shown)
     answered = _without_fillers(chosen, references, images)
@@ -79,6 +80,15 @@ def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
         ),
         places,
     )
+
+
+def _refuse_headers(cells: Cells, headings: Headings, places: Places) -> None:
+    """Refuse rows that are the header again, as where files were put together."""
+    again = np.ones(len(cells), bool)
+    for place in (headings.query, *headings.references, *headings.selected):
+        name = cells.header.names[place]
+        again &= pc.fill_null(pc.equal(cells.columns[place].cast(pa.string()), name), False).to_numpy(False)
+    places.refuse(again, "is the header again; leave it out")
 
 
 def _extra(cells: Cells, headings: Headings) -> dict[str, pa.Array]:

@@ -37,7 +37,8 @@ def numbers(column: pa.DictionaryArray | None, name: str, places: Places) -> NDA
     """
     if column is None:
         return None
-    return _by_code(column, [_number(text) for text in column.dictionary.to_pylist()], np.nan, name, "a number", places)
+    values = [_number(text) for text in column.dictionary.to_pylist()]
+    return _by_code(column, values, np.nan, name, "a number{comma} or be empty", places)
 
 
 def truths(column: pa.DictionaryArray, name: str, places: Places) -> NDArray[np.bool_]:
@@ -49,7 +50,7 @@ def truths(column: pa.DictionaryArray, name: str, places: Places) -> NDArray[np.
     values = [
         _TRUTHS.get(text.casefold(), True if _is_missing(text) else None) for text in column.dictionary.to_pylist()
     ]
-    return _by_code(column, values, 1, name, "true or false", places).astype(bool)
+    return _by_code(column, values, 1, name, "true or false or be empty", places).astype(bool)
 
 
 def counts(column: pa.DictionaryArray | None, places: Places) -> NDArray[np.int64] | None:
@@ -62,7 +63,7 @@ def counts(column: pa.DictionaryArray | None, places: Places) -> NDArray[np.int6
         return None
     places.refuse(column.is_null().to_numpy(zero_copy_only=False), "has no count; write 0 where nobody judged")
     values = [_whole(text) for text in column.dictionary.to_pylist()]
-    return _by_code(column, values, 0, "count", "a whole number from 0", places).astype(np.int64)
+    return _by_code(column, values, 0, "count", f"a whole number from 0 to {MOST_COUNT:,}", places).astype(np.int64)
 
 
 def _by_code(
@@ -74,7 +75,7 @@ def _by_code(
     if wrong.any():
         found = clipped(column[int(wrong.argmax())].as_py(), 40)
         comma = " (with a point, not a comma)" if "," in found else ""
-        places.refuse(wrong, f"has {found!r} in column {name}, which should hold {what}{comma} or be empty")
+        places.refuse(wrong, f"has {found!r} in column {name}, which should hold {what.format(comma=comma)}")
     table = np.array([*(absent if value is None else value for value in values), absent], np.float64)
     rows: NDArray[np.float64] = table[codes]
     return rows

@@ -31,6 +31,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
+#: The share of a text's characters that may be such; none of them are in its first line.
+_MOST_CONTROLS = 0.1
 #: Bytes that are control characters in Latin-1, and quotes and dashes in the code page of Windows.
 _WINDOWS = re.compile(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]")
 _HTML = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
@@ -53,7 +55,7 @@ def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
         text = codecs.getincrementaldecoder(encoding)().decode(start) if encoding else ""
     except UnicodeDecodeError:
         return None
-    if not encoding or _CONTROL.search(text):
+    if not encoding or not _reads_as_text(text):
         return None
     stripped = text.lstrip("\ufeff").lstrip()
     if not stripped:
@@ -100,7 +102,13 @@ def _unmarked_utf16(start: bytes) -> str:
 
 
 def _mostly_printable(start: bytes) -> bool:
-    return sum(byte > 0x7E for byte in start) < 0.3 * len(start) and not _CONTROL.search(start.decode("latin-1"))
+    return sum(byte > 0x7E for byte in start) < 0.3 * len(start) and _reads_as_text(start.decode("latin-1"))
+
+
+def _reads_as_text(text: str) -> bool:
+    """Whether control characters are few enough: an id of a table may hold some, or the end of a damaged text."""
+    first = next(iter(text.lstrip("\ufeff").lstrip().splitlines()), "")
+    return not _CONTROL.search(first) and len(_CONTROL.findall(text)) <= _MOST_CONTROLS * len(text)
 
 
 def _json_kind(text: str, whole: bool, encoding: str, rest: Rest, written: Text) -> Kind | None:

@@ -53,6 +53,12 @@ def test_empty_cells_make_a_trial_shorter_wherever_they_stand(tmp_path: Path) ->
     assert third["kind"] == "3-rank-2"
 
 
+def test_an_id_may_hold_control_characters(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER, "a,\x1b[31mred,c,\x1b[31mred")
+    (row,) = plain(read_triplets(path).trials)
+    assert (row["references"], row["selected"]) == (["\x1b[31mred", "c"], [0])
+
+
 def test_columns_may_come_in_any_order_and_case(tmp_path: Path) -> None:
     path = written(tmp_path, "note,selected_1,reference_2, query ,reference_1,session", "x,c,c,a,b,007")
     (row,) = plain(read_triplets(path).trials)
@@ -105,23 +111,28 @@ HEADER = "query,reference_1,reference_2,selected_1"
             r"line 2 has '1,204' in column response_ms, which should hold a number \(with a point, not a comma\)",
         ),
         ([f"{HEADER},weight", "a,b,c,b,1_000"], "line 2 has '1_000' in column weight"),
-        ([f"{HEADER},weight", "a,b,c,b,1e300"], "line 2 has a negative or infinite weight"),
-        ([f"{HEADER},response_ms", "a,b,c,b,inf"], "line 2 has an infinite response_ms"),
+        ([f"{HEADER},weight", "a,b,c,b,1e300"], "line 2 has a weight beyond 3.4e38"),
+        ([f"{HEADER},response_ms", "a,b,c,b,inf"], "line 2 has a response_ms beyond 3.4e38"),
         ([HEADER, "a,b,c,b", "", " ", "a,c,b,d", ",,,"], "line 5 selects d, which is not among its references"),
         ([f"{HEADER},note", 'a,b,c,b,"two', 'lines"', "", "a,c,b,d,"], "line 5 selects d, which"),
         (["", "", HEADER, "", "a,c,b,d"], "line 5 selects d, which"),
         ([HEADER, "a,b,c,b", 'a,"b,c,b', "a,b,c,b", "a,b,c,b"], "line 3 has 2 cells, the header 4"),
         ([f"{HEADER},count", "a,b,c,b,1", "a,b,c,b,-1"], "line 3 has '-1' in column count, which should hold a whole"),
-        ([f"{HEADER},count", "a,b,c,b,1.5"], "line 2 has '1.5' in column count, which should hold a whole number from"),
+        (
+            [f"{HEADER},count", "a,b,c,b,1.5"],
+            "line 2 has '1.5' in column count, which should hold a whole number from 0 to 1,000,000,000",
+        ),
         ([f"{HEADER},count", "a,b,c,b,1", "a,b,c,b,"], "line 3 has no count; write 0 where nobody judged"),
         ([f"{HEADER},count", "a,b,c,b,1e9"], "its counts sum to 1,000,000,000; at most 100,000,000 are read"),
-        ([f"{HEADER},count", "a,b,c,b,0"], "no trials and no other, so there is nothing to import"),
-        ([f"{HEADER},weight", "a,b,c,b,-1"], "line 2 has a negative or infinite weight"),
-        ([f"{HEADER},weight", "a,b,c,b,inf"], "line 2 has a negative or infinite weight"),
+        ([f"{HEADER},count", "a,b,c,b,0"], "every count is 0, so there is nothing to import"),
+        ([f"{HEADER},weight", "a,b,c,b,-1"], "line 2 has a negative weight"),
+        ([f"{HEADER},weight", "a,b,c,b,inf"], "line 2 has a weight beyond 3.4e38"),
         (
             [f"{HEADER},ranked", "a,b,c,b,maybe"],
             "line 2 has 'maybe' in column ranked, which should hold true or false or be empty",
         ),
+        ([HEADER, "a,b,c,b", HEADER, "a,b,c,c"], "line 3 is the header again; leave it out"),
+        ([HEADER, "a,b,c,b", "", "a,b,c\0,b"], "line 4 holds a null character; the file is damaged"),
         ([HEADER], "a header and no trials"),
         (["query,reference_1,selected_1", "a,b,b"], r"the header should be query,reference_1,\.\.\."),
         (["anchor,positive,negative", "a,b,c"], r"the header should be .* it is anchor, positive, negative"),
@@ -140,7 +151,7 @@ HEADER = "query,reference_1,reference_2,selected_1"
         (["a.jpg; b.jpg; c.jpg", "d.jpg; e.jpg; f.jpg"], "the header should be .* it is a.jpg, b.jpg, c.jpg"),
         (["id,left_vote,right_vote,ref_path,left_path,right_path", "1,0,1,a,b,c"], "the header should be query,"),
         (["sep=é", "a,b"], "its cells are separated by 'é': save it with commas"),
-        ([""], "this is an empty file but for blanks, not a CSV"),
+        ([""], "this is an empty file that holds blanks only, not a CSV"),
     ],
 )
 def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, lines: list[str], complaint: str) -> None:

@@ -134,7 +134,7 @@ def _with(array: list[list[int]]) -> dict[str, Any]:
         ({"stimulus_set": np.array([[1.0, np.nan, 2.0]])}, "stimulus_set should hold integers"),
         ({"stimulus_set": np.zeros((0, 9), np.int32)}, "stimulus_set is empty"),
         ({"weight": np.array([1.0, np.nan, 1.0])}, "row 1 has no finite weight"),
-        ({"weight": np.array([1.0, 1.0, -1.0])}, "row 2 has a negative or infinite weight"),
+        ({"weight": np.array([1.0, 1.0, -1.0])}, "row 2 has a negative weight"),
         ({"rt_ms": np.array([np.inf, 1.0, 1.0])}, "row 0 has no finite rt_ms"),
         ({"session_id": np.array([1, 2])}, "session_id should hold integers"),
         ({"class_name": "TrialDataset"}, "TrialDataset of psiz, which simtool does not read"),
