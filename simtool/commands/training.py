@@ -151,7 +151,7 @@ def identity_of(images: Path, table: Images, out: Path) -> str:
     from simtool.tables.images import image_paths
     from simtool.tables.provenance import sha256_of
 
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError, RecursionError):
         known = json.loads((out / TRAINING / "settings.json").read_text("utf-8")).get("table")
         if images.is_file() and known == sha256_of(images):
             return str(known)

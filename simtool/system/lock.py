@@ -71,7 +71,7 @@ class _Holder:
         """The holder that a lock's file names; None where it names none (yet)."""
         try:
             return cls(**json.loads(file.read_bytes()[:4096]))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
 
     @property

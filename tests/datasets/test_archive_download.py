@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import socket
 import threading
@@ -342,9 +341,20 @@ def test_too_little_room_is_said_before_the_first_byte(
     assert not (tmp_path / "birds.tgz.part").exists()
 
 
-def test_a_spoilt_note_of_origin_does_no_harm(server: ArchiveServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "note",
+    [
+        '["not", "an", "origin"]',
+        "[" * 100_000,
+        '{"url": "http://x", "total": "3", "validator": null}',
+        '{"url": "http://x", "total": -3, "validator": null}',
+        '{"url": "http://x", "total": null, "validator": 7}',
+    ],
+    ids=lambda note: note[:40],
+)
+def test_a_damaged_note_of_origin_does_no_harm(server: ArchiveServer, tmp_path: Path, note: str) -> None:
     (tmp_path / "birds.tgz.part").write_bytes(CONTENT[:10])
-    (tmp_path / "birds.tgz.part.json").write_text(json.dumps(["not", "an", "origin"]))
+    (tmp_path / "birds.tgz.part.json").write_text(note)
     assert fetched(source(server.url), tmp_path) == CONTENT
 
 

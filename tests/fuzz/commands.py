@@ -287,7 +287,10 @@ def _of_files(line: Line, folder: Path, before: Mapping[Path, str], code: int) -
 
 def _invalid(output: Path) -> str | None:
     try:
-        if output.is_dir():
+        if output.is_dir() and not (output / MANIFEST).exists():  # the part of a task of SLURM
+            for part in output.glob("*.parquet"):
+                describe_table(part)
+        elif output.is_dir():
             describe_model(output)
         elif output.suffix == ".parquet":
             describe_table(output)

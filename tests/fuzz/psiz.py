@@ -165,8 +165,11 @@ def _change_datasets(datasets: _Datasets, chance: Random) -> str:
 def _observed(path: Path, datasets: _Datasets, base: int, words: str, neutral: bool) -> Made:
     write_hdf5(path, datasets)
 
+    stated = datasets.get("mask_zero")
+    first = int(stated) if isinstance(stated, np.bool_) else base
+
     def judge(found: Sequence[_Row]) -> str | None:
-        return unlike([_bare(row) for row in found], _plain_observations(datasets, base), whole=True)
+        return unlike([_bare(row) for row in found], _plain_observations(datasets, first), whole=True)
 
     catalog = write_catalog(path.with_name("catalog.csv"))
     return Made(path, words, judge, neutral, (path,), catalog)

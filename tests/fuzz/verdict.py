@@ -56,7 +56,9 @@ def _without_quotes(message: str, made: Made) -> str:
         return message
     files = [made.path] if made.path.is_file() else [file for file in made.path.rglob("*") if file.is_file()]
     contents = b"".join(file.read_bytes() for file in files)
-    return re.sub(r"(?s).?.?\n.?.?", lambda found: found[0] * (found[0].encode() not in contents), message)
+    return re.sub(
+        r"(?s).?.?\n.?.?", lambda found: found[0] * (found[0].encode("utf-8", "surrogatepass") not in contents), message
+    )
 
 
 def _of_os_error(made: Made, failure: OSError) -> str | None:

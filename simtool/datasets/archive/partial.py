@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 __all__ = ["Origin", "Partial"]
 
@@ -23,6 +23,17 @@ class Origin:
     url: str
     total: int | None
     validator: str | None
+
+    @classmethod
+    def of(cls, note: Any) -> Self | None:
+        """What a note says, which may hold anything; None where that is no origin."""
+        if not isinstance(note, dict) or note.keys() != {"url", "total", "validator"}:
+            return None
+        url, total, validator = note["url"], note["total"], note["validator"]
+        sized = total is None or (type(total) is int and total >= 0)
+        return (
+            cls(url, total, validator) if isinstance(url, str) and sized and isinstance(validator, str | None) else None
+        )
 
 
 class Partial:
@@ -45,8 +56,8 @@ class Partial:
     def origin(self) -> Origin | None:
         """Where the bytes came from; None where that is not known."""
         try:
-            return Origin(**json.loads(self._note.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return Origin.of(json.loads(self._note.read_text(encoding="utf-8")))
+        except (OSError, ValueError, RecursionError):
             return None
 
     def begin(self, origin: Origin) -> BinaryIO:

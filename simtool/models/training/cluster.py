@@ -17,6 +17,10 @@ __all__ = ["ClusterError", "cluster_from_slurm", "node_addresses"]
 _FIRST_PORT, _BLOCK, _BLOCKS = 10_000, 16, 1_400
 
 
+#: More tasks of a step than any cluster has room for.
+_MOST_TASKS = 1 << 22
+
+
 class ClusterError(TrainingError):
     """The workers cannot be told from what SLURM says of its job step."""
 
@@ -97,6 +101,8 @@ def _places(counts: Sequence[int], distribution: str) -> list[int]:
         counts: tasks of each node.
         distribution: how SLURM deals out ranks, ``block`` (node by node) or ``cyclic`` (in turns).
     """
+    if sum(counts) > _MOST_TASKS:
+        raise ValueError(f"{sum(counts):,} tasks")
     places = [node for node, count in enumerate(counts) for _ in range(count)]
     if distribution.split(":")[0] != "cyclic":
         return places

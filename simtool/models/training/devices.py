@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.errors import clipped
 from simtool.models.training.cluster import cluster_from_slurm
 from simtool.models.training.data import ALONE, Worker
 from simtool.models.training.errors import TrainingError
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["Devices", "open_devices"]
+__all__ = ["Devices", "open_devices", "worker_of"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def open_devices(deterministic: bool = False) -> Devices:
     """
     if "TF_CONFIG" not in os.environ and (cluster := cluster_from_slurm(os.environ)) is not None:
         os.environ["TF_CONFIG"] = json.dumps(cluster)
-    worker = _worker(os.environ.get("TF_CONFIG"))
+    worker = worker_of(os.environ.get("TF_CONFIG"))
     tf = load_tensorflow()
     graphics = tf.config.list_physical_devices("GPU")
     for device in graphics:
@@ -131,16 +132,17 @@ def open_devices(deterministic: bool = False) -> Devices:
     return Devices(strategy, worker, strategy.num_replicas_in_sync)
 
 
-def _worker(text: str | None) -> Worker:
+def worker_of(text: str | None) -> Worker:
     """This process's place in the cluster of ``TF_CONFIG``."""
     if not text:
         return ALONE
     try:
         content = json.loads(text)
         count, index, kind = len(content["cluster"]["worker"]), int(content["task"]["index"]), content["task"]["type"]
-    except (ValueError, KeyError, TypeError) as failure:
+    except (ValueError, KeyError, TypeError, RecursionError) as failure:
+        found = clipped(" ".join(text.split()))
         raise TrainingError(
-            f"TF_CONFIG should be an object with cluster.worker and task.type and .index: {text}"
+            f"TF_CONFIG should be an object with cluster.worker and task.type and .index; it is {found}"
         ) from failure
     if kind != "worker" or not 0 <= index < count:
         raise TrainingError(f"TF_CONFIG: task {kind} {index} is none of its {count} workers")

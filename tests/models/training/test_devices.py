@@ -30,6 +30,8 @@ def test_a_cluster_of_one_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None
     ("text", "message"),
     [
         ("{", "TF_CONFIG should be an object"),
+        ("[" * 100_000, r"TF_CONFIG should be an object .* it is \[{200}\.\.\.$"),
+        ('{\n "cluster": 1\n}', r'it is { "cluster": 1 }$'),
         ('{"cluster": {}}', "TF_CONFIG should be an object"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "worker 1 is none of its 1"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "ps 0 is none of its 1"),

@@ -34,6 +34,17 @@ def test_anything_else_is_refused(text: str) -> None:
         expand_hosts(text)
 
 
+@pytest.mark.parametrize("text", ["n[0-99999999]", "a[0-9999]b[0-9999]c[0-9999]"])
+def test_more_nodes_than_a_cluster_has_are_refused_at_once(text: str) -> None:
+    with pytest.raises(ValueError, match=r"more than 131,072"):
+        expand_hosts(text)
+
+
+def test_more_tasks_than_a_cluster_has_are_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"more than 131,072"):
+        expand_counts("2(x999999999)")
+
+
 @given(st.lists(st.tuples(st.integers(1, 64), st.integers(1, 5)), min_size=1, max_size=6))
 def test_tasks_per_node_are_expanded(runs: list[tuple[int, int]]) -> None:
     text = ",".join(f"{count}(x{times})" if times > 1 else str(count) for count, times in runs)
