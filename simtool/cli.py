@@ -27,7 +27,7 @@ from simtool.commands import (
     train_glow,
     train_resnet,
 )
-from simtool.commands.stage import invocation
+from simtool.commands.stage import Terminated, invocation
 from simtool.errors import SimtoolError
 
 __all__ = ["app", "main"]
@@ -57,7 +57,7 @@ app.command("sample", short_help="Draw what a trained Glow imagines")(sample.sam
 app.command("score", short_help="Predict judgments from distances of vectors")(score.score)
 app.command("report", short_help="Say how well each model predicts the judgments")(report.report)
 app.command("demo", short_help="Run the whole chain on generated toy birds")(demo.demo)
-app.command("show")(show.show)
+app.command("show", short_help="Say what a table or a model is, and check it")(show.show)
 
 
 def _print_version(wanted: bool) -> None:
@@ -117,7 +117,7 @@ def _stop_writing() -> NoReturn:
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature that signal asks for
-    sys.exit(128 + number)
+    raise Terminated(128 + number)
 
 
 def _describe(failure: Exception) -> str:

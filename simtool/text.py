@@ -5,13 +5,29 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-__all__ = ["printable"]
+__all__ = ["counted", "plural", "printable"]
 
 #: Unicode categories that act instead of showing: controls, unpaired surrogates, line and paragraph separators.
 _ACTING = frozenset(("Cc", "Cs", "Zl", "Zp"))
 #: Marks that change the order of the text around them, so that a line reads as something else (Unicode's UAX #9).
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+
+
+def counted(number: int, things: str, thing: str | None = None) -> str:
+    """A number of things: ``1 trial``, ``2,000 sessions``, ``no images``.
+
+    Args:
+        number: how many there are.
+        things: what they are, in the plural.
+        thing: one of them; None where the plural less its ``s`` says it.
+    """
+    return f"{number:,} {plural(number, things, thing)}" if number else f"no {things}"
+
+
+def plural(number: int, things: str, thing: str | None = None) -> str:
+    """The word for so many things: ``row`` for 1, else ``rows``; the arguments are those of :func:`counted`."""
+    return (thing or things.removesuffix("s")) if number == 1 else things
 
 
 def printable(text: object, keep: str = "") -> str:

@@ -138,6 +138,33 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_stopped_says_so_and_what_to_do(number: signal.Signals) -> None:
+    script = (
+        "import signal, sys\n"
+        "from simtool import cli\n"
+        "from simtool.commands.stage import stage\n"
+        "@cli.app.command('wait')\n"
+        "def wait() -> None:\n"
+        "    with stage('wait', reads=[], writes=[]):\n"
+        "        print('ready', flush=True)\n"
+        "        signal.pause()\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.argv = ['simtool', 'wait']\n"
+        "cli.main()\n"
+    )
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+    assert said.split("\n")[0] == "wait was stopped; no output is half-written: run the same command again"
+    assert "Traceback" not in said
+    assert process.returncode == 128 + number
+
+
+@pytest.mark.system
 def test_what_ids_hold_cannot_act_on_the_terminal(tmp_path: Path) -> None:
     done = simtool("show", str(tmp_path / "\x1b]0;title\a\nX"))
     assert done.returncode == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.text import printable
+from simtool.text import counted, plural, printable
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,24 @@ def test_nothing_that_acts_is_left_and_all_can_be_encoded(text: str) -> None:
     shown = printable(text)
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}
     assert shown.encode().decode() == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "shown"),
+    [
+        (0, ("images",), "no images"),
+        (1, ("images",), "1 image"),
+        (2, ("images",), "2 images"),
+        (16292, ("trials",), "16,292 trials"),
+        (1, ("classes", "class"), "1 class"),
+        (3, ("classes", "class"), "3 classes"),
+        (0, ("stimuli", "stimulus"), "no stimuli"),
+    ],
+)
+def test_a_count_and_its_noun_agree(number: int, words: tuple[str, ...], shown: str) -> None:
+    assert counted(number, *words) == shown
+
+
+@pytest.mark.parametrize(("number", "word"), [(0, "do"), (1, "does"), (2, "do")])
+def test_a_verb_agrees_with_its_count(number: int, word: str) -> None:
+    assert plural(number, "do", "does") == word

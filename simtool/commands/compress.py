@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool.commands.stage import stage
+from simtool.text import counted
 
 __all__ = ["compress"]
 
@@ -23,7 +24,7 @@ def compress(
     ] = None,
     fit: Annotated[
         Path | None,
-        typer.Option(metavar="TABLE", help="Fit to these vectors of the same model instead, of more images, say."),
+        typer.Option(metavar="TABLE", help="Fit to these vectors of the same model instead, perhaps of more images."),
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The label in reports. [TABLE's, PCA K]")] = None,
     scratch: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For scratch files. [TMPDIR]")] = None,
@@ -50,7 +51,7 @@ def compress(
         source = open_embeddings(table)
         known = source if fit is None else open_embeddings(fit)
         for path, one in {table: source, fit or table: known}.items():
-            run.read(path, f"{len(one):,} vectors of {one.info.dimension:,} values ({one.info.name})")
+            run.read(path, f"{counted(len(one), 'vectors')} of {one.info.dimension:,} values ({one.info.name})")
         if (known.info.dimension, known.info.model) != (source.info.dimension, source.info.model):
             raise ModelError(
                 f"{fit} and {table} hold vectors of two models; components of one say nothing of the other"
@@ -76,4 +77,5 @@ def compress(
         with EmbeddingWriter(out, info, run.provenance()) as writer:
             for where, block in source.batches(np.float64):
                 writer.write(source.image_id[where], ((block - found.mean) @ rows.T).astype(np.float32))
-        run.wrote(out, f"{len(source):,} vectors of {len(rows):,} values, {found.explained(len(rows)):.4f} of variance")
+        vectors = f"{counted(len(source), 'vectors')} of {counted(len(rows), 'values')}"
+        run.wrote(out, f"{vectors}, {found.explained(len(rows)):.4f} of variance")

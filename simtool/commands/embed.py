@@ -13,6 +13,7 @@ import typer
 from simtool import console
 from simtool.commands.stage import Folder, stage
 from simtool.errors import listed
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from simtool.images.pipeline import BadImage, Batch
@@ -107,11 +108,11 @@ def embed(
 ) -> None:
     """Turn images into vectors: a table with one row per image, in the order of IMAGES.
 
-    A model folder brings its own preprocessing. With --shard, N runs (one per node, say) write
-    parts into one folder, which the later stages read as one table. The tasks of a SLURM array
-    do so by themselves. A part that stands already, made by the same command from the same inputs,
-    is left as it is. Several layers of a network are computed in one pass. Memory stays small
-    however many images there are.
+    A model folder brings its own preprocessing. With --shard, N runs (for example one per
+    node) write parts into one folder, which the later stages read as one table. The tasks of a
+    SLURM array do so by themselves. A part that is there already, made by the same command from
+    the same inputs, is left as it is. Several layers of a network are computed in one pass.
+    Memory stays small however many images there are.
 
     \b
     Example:
@@ -143,7 +144,7 @@ def embed(
                 require_set_of(folder, part.count)
             table = table.take(part.rows(len(table)))
             out = [folder / part_name(part.index, part.count) for folder in out]
-        run.read(images, f"{len(table):,} images" + ("" if part is None else f" of part {part}"))
+        run.read(images, counted(len(table), "images") + ("" if part is None else f" of part {part}"))
         paths = image_paths(images, table)
         check_files(table.image_id, paths)
         embedder = _model(model, components, {"--recipe": recipe, "--size": size, "--crop": crop}, trust_code)
@@ -162,7 +163,8 @@ def embed(
         if bad:
             console.warn(described(bad))
         for one in tables:
-            run.wrote(one.out, f"{len(table) - len(bad):,} vectors of {one.info.dimension:,} values ({one.info.name})")
+            vectors = f"{counted(len(table) - len(bad), 'vectors')} of {counted(one.info.dimension, 'values')}"
+            run.wrote(one.out, f"{vectors} ({one.info.name})")
 
 
 def _one_each(option: str, given: Sequence[str] | None, out: Sequence[Path]) -> list[str | None]:

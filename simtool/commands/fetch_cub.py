@@ -13,6 +13,7 @@ import typer
 from simtool import console
 from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import SimtoolError, listed
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from simtool.datasets.archive import Source
@@ -82,6 +83,8 @@ def fetch_cub(
     source = replace(ARCHIVE, urls=tuple(url)) if url else ARCHIVE
     if sha256:
         source = replace(source, size=None, sha256=(sha256,))
+    if folder.exists() and not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is a file, not a folder", param_hint="FOLDER")
     table = folder / "images.parquet"
     copy = Folder(archive) if archive is not None and archive.is_dir() else archive
     with stage("fetch-cub", reads=[copy], writes=[table]) as run:
@@ -208,10 +211,12 @@ def _write(run: Stage, table: Path, images: Images) -> None:
 
     write_images(table, images, run.provenance())
     splits = ", ".join(f"{sum(images.split == split):,} {split}" for split in ("train", "test"))
-    run.wrote(table, f"{len(images):,} images of {len(set(images.class_id)):,} classes: {splits}")
+    classes = counted(len(set(images.class_id)), "classes", "class")
+    run.wrote(table, f"{counted(len(images), 'images')} of {classes}: {splits}")
 
 
 def _count(images: Images) -> str:
     from simtool.datasets.cub import COUNT
 
-    return f"{len(images):,} photographs" + ("" if len(images) == COUNT else f" (the official archive has {COUNT:,})")
+    found = counted(len(images), "photographs")
+    return found if len(images) == COUNT else f"{found} (the official archive has {COUNT:,})"

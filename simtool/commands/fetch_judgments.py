@@ -12,6 +12,7 @@ from simtool import console
 from simtool.commands.import_trials import tell_of_altered, tell_of_judgments, tell_of_matches
 from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import listed
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from numpy import object_
@@ -66,7 +67,7 @@ def fetch_judgments(
     photographs are for research and may not be passed on. A class is a species, a group a family.
 
     With --images only the judgments are fetched; FOLDER/images.parquet then lists the 208 rows of
-    that table. Where CUB stands in, the seven photographs that people saw altered are named.
+    that table. Seven photographs of CUB differ from what people saw; a warning names them.
 
     \b
     Example:
@@ -103,7 +104,8 @@ def fetch_judgments(
                 console.note(f"left   {table} as it is")
             else:
                 write_images(table, rows, provenance)
-                run.wrote(table, f"{len(rows):,} images of {len(set(rows.class_name)):,} classes")
+                classes = counted(len(set(rows.class_name)), "classes", "class")
+                run.wrote(table, f"{counted(len(rows), 'images')} of {classes}")
             write_trials(trials_table, replace(trials, observers=Observers.HUMAN), provenance)
             run.wrote(trials_table, summary(trials))
 
@@ -134,7 +136,7 @@ def _judgments(run: Stage, folder: Path, copies: list[Copy], source: Source, str
         _check_copy(place, source, strict)
     imported = read_copy(place)
     judgments = imported.judgments
-    run.read(place, f"{judgments.total:,} trials ({imported.kind})", imported.files)
+    run.read(place, f"{counted(judgments.total, 'trials')} ({imported.kind})", imported.files)
     if imported.catalog is not None and place.is_file() and Path(imported.catalog.name).is_file():
         run.read(Path(imported.catalog.name), imported.catalog.extent)
     tell_of_judgments(judgments)
@@ -180,7 +182,7 @@ def _photographs(run: Stage, folder: Path, names: NDArray[object_], copies: list
             # Nothing but its content tells a good download from a bad one, so that a bad one must not stay.
             place.unlink()
         raise
-    run.read(place, f"{len(names):,} photographs", files=() if place.is_dir() else None)
+    run.read(place, counted(len(names), "photographs"), files=() if place.is_dir() else None)
 
 
 def _joined(run: Stage, images: Path, table: Path, judgments: Judgments) -> tuple[Images, Trials]:
@@ -190,7 +192,7 @@ def _joined(run: Stage, images: Path, table: Path, judgments: Judgments) -> tupl
     from simtool.tables.images import read_images
 
     everything = read_images(images)
-    run.read(images, f"{len(everything):,} images")
+    run.read(images, counted(len(everything), "images"))
     joined, matches = in_images(judgments, everything.image_id, str(images))
     trials = joined.trials
     tell_of_matches(images, matches)

@@ -9,6 +9,7 @@ import typer
 
 from simtool import console
 from simtool.commands.stage import Folder, stage
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,12 +76,12 @@ def fit_pca(
     preparation = named_recipe(recipe).adjusted(size, crop)
     with stage("fit-pca", reads=[images], writes=[Folder(out)]) as run:
         table = read_images(images).where_split(split)
-        run.read(images, f"{len(table):,} images" + ("" if split == "all" else f" of split {split}"))
+        run.read(images, counted(len(table), "images") + ("" if split == "all" else f" of split {split}"))
         paths = image_paths(images, table)
         wanted = components or MOST
         found = check_request(len(table), preparation.dimension, wanted, fewer=components is None)
         if found < wanted:
-            console.note(f"{found:,} components instead of {wanted:,}: {len(table):,} images have no more")
+            console.note(f"{counted(found, 'components')} instead of {wanted:,}: {len(table):,} images have no more")
         check_files(table.image_id, paths)
         bad: list[BadImage] = []
         with model_folder(out, run.name) as folder:
@@ -97,7 +98,7 @@ def fit_pca(
             write_log(folder, fit, {image.image_id: image.reason for image in bad})
         if bad:
             console.warn(described(bad))
-        run.wrote(out, f"{fit.components.shape[0]:,} components of {fit.images:,} images")
+        run.wrote(out, f"{counted(fit.components.shape[0], 'components')} of {counted(fit.images, 'images')}")
         console.result(_explained(fit))
 
 

@@ -13,6 +13,7 @@ from simtool.commands.stage import Folder, stage
 from simtool.datasets.formats import Format
 from simtool.errors import listed
 from simtool.tables.observers import Observers
+from simtool.text import counted, plural
 
 if TYPE_CHECKING:
     from numpy import object_
@@ -79,7 +80,7 @@ def import_trials(
     with stage("import-trials", reads=[_place(source), catalog, images], writes=[out]) as run:
         imported = import_judgments(source, kind, catalog)
         judgments = imported.judgments
-        run.read(source, f"{judgments.total:,} trials ({imported.kind})", imported.files)
+        run.read(source, f"{counted(judgments.total, 'trials')} ({imported.kind})", imported.files)
         if catalog is not None and imported.catalog is not None:
             run.read(catalog, imported.catalog.extent)
         elif catalog is not None:
@@ -87,7 +88,7 @@ def import_trials(
         tell_of_judgments(judgments)
         if images is not None:
             table = read_images(images)
-            run.read(images, f"{len(table):,} images")
+            run.read(images, counted(len(table), "images"))
             judgments, matches = in_images(judgments, table.image_id, str(images))
             tell_of_matches(images, matches)
             tell_of_altered(table, images, judgments.trials.images)
@@ -103,11 +104,14 @@ def _place(source: Path) -> Path | Folder:
 def tell_of_judgments(judgments: Judgments) -> None:
     """Say what was left out of a source of judgments."""
     if judgments.catch:
-        console.note(f"       dropped {judgments.catch:,} catch trials (the query is among its references)")
+        dropped = counted(judgments.catch, "catch trials")
+        console.note(f"       dropped {dropped} (the query is among its references)")
     if judgments.unanswered:
-        console.note(f"       dropped {judgments.unanswered:,} trials without an answer (nothing is selected)")
+        dropped = counted(judgments.unanswered, "trials")
+        console.note(f"       dropped {dropped} without an answer (nothing is selected)")
     if judgments.anonymous:
-        console.warn(f"{judgments.anonymous:,} of {len(judgments.trials):,} trials do not say who judged (participant)")
+        some = f"{judgments.anonymous:,} of {counted(len(judgments.trials), 'trials')}"
+        console.warn(f"{some} {plural(judgments.anonymous, 'do', 'does')} not say who judged (participant)")
     if extra := judgments.trials.extra:
         _tell_of_others(list(extra))
     if judgments.unnamed:
@@ -137,6 +141,5 @@ def tell_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) ->
     from simtool.datasets.birds16 import altered
 
     if names := altered(images, table, mentioned):
-        console.warn(
-            f"people saw {len(names)} photographs cropped or saved again, not as {table} has them: {listed(names, 7)}"
-        )
+        some = counted(len(names), "photographs")
+        console.warn(f"people saw {some} cropped or saved again, not as {table} has them: {listed(names, 7)}")

@@ -11,6 +11,7 @@ import typer
 from simtool import console
 from simtool.commands.stage import Folder, stage
 from simtool.errors import listed
+from simtool.text import counted, plural
 
 __all__ = ["index_images"]
 
@@ -47,7 +48,7 @@ def index_images(
 
     with stage("index-images", reads=[Folder(folder)], writes=[out]) as run:
         index = index_folder(folder, out, skip_bad, layout)
-        count = f"{len(index.images):,} images"
+        count = counted(len(index.images), "images")
         run.read(folder, f"{count}, {_passed_over(index.others)}" if index.others else count, files=())
         console.note(f"layout {folder}: {index.note}" + (" (--layout says otherwise)" if layout == "auto" else ""))
         if index.foreign:
@@ -59,11 +60,11 @@ def index_images(
             console.warn(f"left out files that cannot be read as images ({len(index.bad):,}): {grouped(index.bad)}")
         write_images(out, index.images, run.provenance())
         classes = len({*zip(index.images.class_id, index.images.class_name, strict=True)})
-        run.wrote(out, f"{count} of {classes:,} classes" if any(index.images.class_name) else count)
+        run.wrote(out, f"{count} of {counted(classes, 'classes', 'class')}" if any(index.images.class_name) else count)
 
 
 def _passed_over(others: Mapping[str, int]) -> str:
     """How many other files there are, and of which kinds."""
     total = sum(others.values())
     kinds = listed(f"{count:,} {suffix or 'without a suffix'}" for suffix, count in sorted(others.items()))
-    return f"{total:,} other {'file' if total == 1 else 'files'} passed over ({kinds})"
+    return f"{total:,} other {plural(total, 'files')} passed over ({kinds})"

@@ -11,6 +11,7 @@ import typer
 from simtool import console
 from simtool.commands.stage import Stage, stage
 from simtool.reporting.metrics import Metric, Order
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from simtool.reporting.report import Report
@@ -88,7 +89,8 @@ def report(
     with stage("report", reads=outcomes, writes=_files(figure, *written.values())) as run:
         tables = read_outcomes(outcomes)
         for path in outcomes:
-            run.read(path, "outcomes" if len(outcomes) > 1 else f"{len(tables)} models and distances")
+            held = counted(len(tables), "models and distances", "model and distance")
+            run.read(path, "outcomes" if len(outcomes) > 1 else held)
         metrics = metric or [Metric.TRIPLET_ACCURACY]
         needed = tuple(Metric) if any(written.values()) else metrics
         content = build_report(tables, Settings(level, replicates, seed, baseline, sort, weighted), needed)
@@ -107,7 +109,7 @@ def report(
         }
         for option, target in written.items():
             if target is not None:
-                _write(run, target, texts[option](), f"{len(content.rows):,} numbers")
+                _write(run, target, texts[option](), counted(len(content.rows), "numbers"))
 
 
 def _files(*targets: Path | None) -> list[Path]:
@@ -123,7 +125,9 @@ def _check(figure: Path | None, written: list[Path], level: float) -> None:
     if written.count(STDOUT) > 1:
         raise typer.BadParameter("only one output can be standard output (-)")
     if not LEVELS[0] <= level <= LEVELS[1]:
-        raise typer.BadParameter(f"{level} is not between {LEVELS[0]} and {LEVELS[1]}", param_hint="--level")
+        raise typer.BadParameter(
+            f"{level} is not between {LEVELS[0]} and {LEVELS[1]} (0.95 means 95 %)", param_hint="--level"
+        )
 
 
 def _print(content: Report, metrics: list[Metric]) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import listed
+from simtool.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +122,7 @@ def _photographs(
     from simtool.tables.images import image_paths, read_images
 
     images = read_images(table)
-    run.read(table, f"{len(images):,} images")
+    run.read(table, counted(len(images), "images"))
     if len(images) < least:
         raise ImageError(f"{table}: a way has two ends, and the table has {len(images)} image; name one with more")
     if names:

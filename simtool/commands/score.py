@@ -12,6 +12,7 @@ from simtool import console
 from simtool.commands.import_trials import tell_of_matches
 from simtool.commands.stage import stage
 from simtool.errors import SimtoolError, listed
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,15 +90,15 @@ def score(
     allowed = None if memory is None else _bytes(memory)
     with stage("score", reads=[*tables, trials, images], writes=[out]) as run:
         judgments = read_trials(trials)
-        run.read(trials, f"{len(judgments):,} trials, {_types(judgments.types)}")
+        run.read(trials, f"{counted(len(judgments), 'trials')}, {_types(judgments.types)}")
         opened = [open_embeddings(path) for path in tables]
         for path, table in zip(tables, opened, strict=True):
-            run.read(path, f"{len(table):,} vectors of {table.info.dimension:,} values")
+            run.read(path, f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values")
         labels = names or _labels(opened)
         relations = None
         if images is not None:
             table_of_images = read_images(images)
-            run.read(images, f"{len(table_of_images):,} images")
+            run.read(images, counted(len(table_of_images), "images"))
             relations = relations_of(judgments, table_of_images)
             tell_of_matches(images, match_ids(judgments.images, table_of_images.image_id))
         pairs = TrialPairs.of(judgments)
@@ -112,7 +113,7 @@ def score(
                         writer.write(outcomes)
                         tallies.extend(tally(outcomes))
         rows = len(judgments) * len(labels) * len(distances)
-        run.wrote(out, f"{rows:,} rows: {listed(labels, 4)} by {listed(distances, len(DISTANCES))}")
+        run.wrote(out, f"{counted(rows, 'rows')}: {listed(labels, 4)} by {listed(distances, len(DISTANCES))}")
     console.result(_summary(tallies))
     if odd := below_chance(tallies):
         console.warn(_doubt(odd))

@@ -12,9 +12,13 @@ from simtool import console
 from simtool.commands.places import Folder, check_places
 from simtool.tables.provenance import Provenance
 
-__all__ = ["Folder", "Stage", "invocation", "stage"]
+__all__ = ["Folder", "Stage", "Terminated", "invocation", "stage"]
 
 _arguments: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
+
+
+class Terminated(SystemExit):
+    """Somebody asked this process to end, by a signal; its code is 128 and the signal's number."""
 
 
 @contextmanager
@@ -81,6 +85,9 @@ def stage(
     run = Stage(name)
     try:
         yield run
+    except (KeyboardInterrupt, Terminated):
+        console.note(f"{name} was stopped; no output is half-written: run the same command again")
+        raise
     except Exception as failure:
         failure.add_note(f"simtool {name}, {run.doing}")
         raise

@@ -30,6 +30,7 @@ from simtool.commands.training import (
     preset_of,
     run_training,
 )
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from simtool.images.holdout import Holdout
@@ -118,7 +119,7 @@ def train_glow(
     ).overridden(change or ())
     with stage("train-glow", reads=[images], writes=[Folder(out)]) as run:
         table = read_images(images).where_split(split)
-        run.read(images, f"{len(table):,} images" + ("" if split == "all" else f" of split {split}"))
+        run.read(images, counted(len(table), "images") + ("" if split == "all" else f" of split {split}"))
         classes = Classes(table) if class_conditional else None
         plan = _changed(
             chosen,
@@ -264,7 +265,7 @@ _EXAMPLES = 6
 
 
 def _summary(result: Result) -> str:
-    steps = f"{result.steps:,} steps"
+    steps = counted(result.steps, "steps")
     if not result.best_epoch:
         return f"Glow after {steps}"
     return f"Glow of epoch {result.best_epoch}: {result.best_value:.3f} bits per dimension of held-out images; {steps}"

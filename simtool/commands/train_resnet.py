@@ -31,6 +31,7 @@ from simtool.commands.training import (
     preset_of,
     run_training,
 )
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from simtool.images.holdout import Holdout
@@ -125,7 +126,7 @@ def train_resnet(
     plan = replace(chosen, config=config, settings=settings, validation=validation or chosen.validation)
     with stage("train-resnet", reads=[images, weights], writes=[Folder(out)]) as run:
         table = read_images(images)
-        run.read(images, f"{len(table):,} images")
+        run.read(images, counted(len(table), "images"))
         classes = Classes(table)
         holdout = hold_out(table, plan.validation, settings.seed)
         check_classes(classes, holdout, least=2)
@@ -248,4 +249,5 @@ def _train(
 def _summary(result: Result, config: ClassifierConfig, classes: int) -> str:
     kept = f"epoch {result.best_epoch} of {result.epochs}, " if result.best_epoch else f"epoch {result.epochs}, "
     accuracy = f" right on {result.best_value:.3f} of the held-out images," if result.best_epoch else ""
-    return f"{config.architecture} of {classes:,} classes: {kept}{accuracy} {result.steps:,} steps".replace(",  ", ", ")
+    steps = counted(result.steps, "steps")
+    return f"{config.architecture} of {classes:,} classes: {kept}{accuracy} {steps}".replace(",  ", ", ")

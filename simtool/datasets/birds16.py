@@ -20,6 +20,7 @@ from simtool.pillow import SUFFIXES
 from simtool.tables.atomic import atomic_path
 from simtool.tables.images import Images, image_paths, read_images, relative_path
 from simtool.tables.provenance import sha256_of
+from simtool.text import counted
 
 __all__ = [
     "JUDGMENTS",
@@ -209,7 +210,7 @@ def require_replaceable(table: Path, names: NDArray[np.object_]) -> None:
     ours = {PurePosixPath(name).name for name in names}
     if others := [name for name in read_images(table).image_id if PurePosixPath(name).name not in ours]:
         raise Birds16Error(
-            f"{table} lists {len(others):,} other images and would be overwritten: choose another folder, "
+            f"{table} lists {counted(len(others), 'other images')} and would be overwritten: choose another folder, "
             f"or join the judgments to it with --images {table}"
         )
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, listed
 from simtool.kinds import Door, KindError, What, explain, kind_of
+from simtool.text import counted
 
 __all__ = ["Catalog", "CatalogError", "image_id_of", "is_catalog", "parse_catalog", "read_catalog"]
 
@@ -62,7 +63,7 @@ class Catalog:
     @property
     def extent(self) -> str:
         """What numbers there are: ``208 stimuli, 1 to 208``."""
-        return f"{self.number.size:,} stimuli, {self.number[0]} to {self.number[-1]}"
+        return f"{counted(self.number.size, 'stimuli', 'stimulus')}, {self.number[0]} to {self.number[-1]}"
 
 
 def image_id_of(path: str) -> str:
@@ -259,7 +260,7 @@ def _catalog(name: str, numbers: Sequence[int], ids: Sequence[str], either_base:
     for what, values in (("number", number.tolist()), ("path", ids)):
         seen: set[object] = set()
         if repeated := [value for value in values if value in seen or seen.add(value)]:  # type: ignore[func-returns-value]
-            raise CatalogError(f"{name}: {len(repeated):,} stimuli repeat the {what} of another: {listed(repeated)}")
+            raise CatalogError(f"{name}: several stimuli have the same {what}: {listed(repeated)}")
     order = np.argsort(number)
     image_id = np.empty(len(ids), object)
     image_id[:] = ids

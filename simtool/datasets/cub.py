@@ -21,6 +21,7 @@ from simtool.pillow import SUFFIXES
 from simtool.tables.files import TableError, metadata_of, open_parquet
 from simtool.tables.images import Images
 from simtool.tables.provenance import Provenance
+from simtool.text import counted
 
 __all__ = [
     "ARCHIVE",
@@ -300,8 +301,8 @@ def _no_copy(archive: Path, unpacked: Path) -> str:
     if not held:
         return f"{archive}: no copy of CUB-200-2011: there is no images.txt, classes.txt or the like in it"
     return (
-        f"{archive}: it holds {len(held):,} images, but not the text files of CUB-200-2011 (images.txt, classes.txt "
-        f"and so on), which say what they show: get {ARCHIVE.name}; for images alone unpack it and use "
+        f"{archive}: it holds {counted(len(held), 'images')}, but not the text files of CUB-200-2011 (images.txt, "
+        f"classes.txt and so on), which say what they show: get {ARCHIVE.name}; for images alone unpack it and use "
         "simtool index-images"
     )
 

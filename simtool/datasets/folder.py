@@ -18,6 +18,7 @@ from simtool.errors import SimtoolError, listed
 from simtool.kinds import Door, KindError, What, explain, kind_of
 from simtool.pillow import SUFFIXES
 from simtool.tables.images import Images, relative_path
+from simtool.text import counted
 
 __all__ = ["FolderError", "Index", "grouped", "index_folder"]
 
@@ -93,7 +94,7 @@ def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str 
             "replace or remove them, or leave them out with --skip-bad"
         )
     if not known:
-        held = f"{len(files):,} other files" if files else "no files"
+        held = counted(len(files), "other files" if files else "files")
         unread = f", {len(foreign):,} of them images ({listed(foreign)}); save those as JPEG or PNG" if foreign else ""
         raise FolderError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in it or below, {held}{unread}")
     images, note = _images(folder, table, known, layout)

@@ -14,6 +14,7 @@ from simtool.errors import SimtoolError
 from simtool.ids import Matches, match_ids
 from simtool.tables.carried import Carried, rows_of
 from simtool.tables.trials import Trials, TrialType
+from simtool.text import counted
 
 __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_images", "summary"]
 
@@ -139,9 +140,9 @@ def assemble(record: Record, places: Places) -> Judgments:
     catch = ((record.references == record.query[:, None]) & (record.query >= 0)[:, None]).any(axis=1)
     unanswered = ~catch & (record.selected < 0).all(axis=1)
     kept = np.flatnonzero(~catch & ~unanswered & (count > 0))
-    dropped = {"catch trials": int(count[catch].sum()), "trials without an answer": int(count[unanswered].sum())}
+    dropped = {"catch trials": int(count[catch].sum()), "unanswered trials": int(count[unanswered].sum())}
     if not kept.size:
-        what = " and ".join(f"{number:,} {name}" for name, number in dropped.items() if number)
+        what = " and ".join(counted(number, name) for name, number in dropped.items() if number)
         found = f"{what} and no other" if what else "every count is 0"
         raise JudgmentsError(f"{places.source}: {found}, so there is nothing to import")
     if count[kept].sum() > MOST_TRIALS:
@@ -186,7 +187,7 @@ def assemble(record: Record, places: Places) -> Judgments:
         extra=rows_of(record.extra, kept),
     )
     expanded = _repeated(trials, count[kept], int(record.trial_id.max()) + 1)
-    return Judgments(expanded, catch=dropped["catch trials"], unanswered=dropped["trials without an answer"])
+    return Judgments(expanded, catch=dropped["catch trials"], unanswered=dropped["unanswered trials"])
 
 
 def _repeated(trials: Trials, count: NDArray[np.int64], next_id: int) -> Trials:
@@ -246,4 +247,4 @@ def summary(trials: Trials) -> str:
     """Count trials, types and images: ``16,292 trials (8,772 8-rank-2, 7,520 2-choose-1) of 208 images``."""
     counts = Counter(trials.type_index.tolist())
     types = ", ".join(f"{count:,} {trials.types[index]}" for index, count in counts.most_common())
-    return f"{len(trials):,} trials ({types}) of {trials.images.size:,} images"
+    return f"{counted(len(trials), 'trials')} ({types}) of {counted(trials.images.size, 'images')}"

@@ -10,6 +10,7 @@ from itertools import chain, repeat
 from pathlib import PurePosixPath
 
 from simtool.errors import SimtoolError, listed
+from simtool.text import counted
 
 __all__ = ["AUTO", "FLAT", "Labels", "LayoutError", "check_layout", "label"]
 
@@ -136,7 +137,7 @@ def _note(classes: Sequence[PurePosixPath | None], groups: Sequence[str | None],
     kinds = {
         "classes": [path.name for path in sorted({path for path in classes if path}, key=str)],
         "groups": sorted({group for group in groups if group}),
-        "splits": [f"{split} ({count:,} images)" for split, count in sorted(counts.items())],
+        "splits": [f"{split} ({counted(count, 'images')})" for split, count in sorted(counts.items())],
     }
     return "; ".join(
         f"{len(names):,} {kind}: {listed(names)}" if names else f"no {kind}" for kind, names in kinds.items()

@@ -17,6 +17,7 @@ from simtool.images.recipes import Recipe
 from simtool.images.tensors import Transform, transform
 from simtool.system.cores import available_cores
 from simtool.tensorflow import load_tensorflow
+from simtool.text import counted
 
 __all__ = ["BadImage", "Batch", "check_files", "described", "stream"]
 
@@ -68,7 +69,7 @@ def check_files(image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[
 
 def described(skipped: Sequence[BadImage]) -> str:
     """One line about images that were left out."""
-    return f"left out {len(skipped):,} images: {listed(skipped)}"
+    return f"left out {counted(len(skipped), 'images')}: {listed(skipped)}"
 
 
 def stream(

@@ -99,7 +99,7 @@ def _markdown_table(block: Block, report: Report) -> str:
     level = words.percent(report.settings.level)
     header = ["model", "distance", "accuracy", f"{level} CI", "comparisons", "ties"]
     compared = report.settings.baseline is not None
-    header += [f"less {words.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
+    header += [f"minus {words.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
     lines = [header]
     for row in block.rows:
         line = [words.name(row.model), words.name(row.distance), words.accuracy(row.estimate), words.interval(row)]

@@ -24,6 +24,7 @@ from rich.cells import cell_len
 from simtool.reporting import words
 from simtool.reporting.metrics import Metric
 from simtool.reporting.report import Block, Report, Row
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -217,7 +218,7 @@ def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
     panel.xaxis.set_major_formatter(lambda value, _: words.accuracy(value, 2))
     panel.set_xlabel(block.metric.label.lower())
     first = block.rows[0]
-    counts = words.counted(first.comparisons, "comparisons") if block.same_trials else "models differ in trials"
+    counts = counted(first.comparisons, "comparisons") if block.same_trials else "models differ in trials"
     panel.set_title(f"{words.trials(block)}\n", fontsize=9.5, fontweight="bold")
     panel.text(0.5, 1.012, counts, transform=panel.transAxes, ha="center", fontsize=7.5, color=QUIET)
 

@@ -118,7 +118,7 @@ def _table(block: Block, report: Report) -> str:
     level = words.percent(report.settings.level)
     compared = any(row.difference for row in block.rows)
     titles = ["accuracy", f"{level} CI", "chance", "comparisons", "ties"]
-    titles += [f"less {words.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
+    titles += [f"minus {words.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
     head = "<th>model</th><th>distance</th>" + "".join(f'<th class="n">{escape(title)}</th>' for title in titles)
     scale = _Scale(block)
     lines = []

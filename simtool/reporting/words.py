@@ -7,13 +7,12 @@ from simtool.reporting.report import ALL, FEW, Block, Difference, Report, Row, S
 from simtool.similarity.ceilings import ENOUGH
 from simtool.similarity.inference import BEYOND
 from simtool.tables.observers import Observers
-from simtool.text import printable
+from simtool.text import counted, plural, printable
 
 __all__ = [
     "UNTESTED",
     "accuracy",
     "block_caption",
-    "counted",
     "difference",
     "difference_interval",
     "headline",
@@ -34,11 +33,6 @@ UNTESTED = "too few to test"
 def name(text: str) -> str:
     """A name from a table, in which nothing moves the cursor or ends the line."""
     return printable(text)
-
-
-def counted(number: int, things: str) -> str:
-    """A number of things: ``1 trial``, ``2 sessions``, ``no images``."""
-    return f"{number:,} {things}" if number > 1 else f"1 {things.removesuffix('s')}" if number else f"no {things}"
 
 
 def accuracy(value: float, digits: int = 4) -> str:
@@ -102,7 +96,7 @@ def block_caption(block: Block) -> str | None:
     repeats = f"{found.repeated:,} of {counted(found.distinct, 'comparisons')}"
     judgments = counted(found.judgments, "judgments")
     if found.upper is None or found.lower is None or found.agreement is None:
-        more = f"{repeats} were judged more than once ({judgments})"
+        more = f"{repeats} {plural(found.repeated, 'were', 'was')} judged more than once ({judgments})"
         return f"No upper bound: {more}, and it takes {ENOUGH:,} such judgments."
     return (
         f"Upper bound {accuracy(found.upper, 3)}: how often people chose as the majority did, over the {repeats} that "
@@ -133,13 +127,14 @@ def _judges(sample: Sample) -> list[str]:
     whole = counted(sample.trials, "trials")
     if sample.people == 1 and not sample.nameless:
         return [f"one participant judged all, so {sample.units} are resampled and the intervals are about this person"]
-    named = f"{sample.nameless:,} of {whole} do not say who judged"
+    named = f"{sample.nameless:,} of {whole} {plural(sample.nameless, 'do', 'does')} not say who judged"
     if sample.units == "trials":
         lack = named if sample.people else "the table does not say which trials one person judged"
         return [f"{lack}, so the intervals may be too narrow"]
     found = [named] if sample.people and sample.nameless else []
     if sample.unresampled:
-        found += [] if found else [f"{sample.unresampled:,} of {whole} name no session"]
+        lacking = f"{sample.unresampled:,} of {whole} {plural(sample.unresampled, 'do', 'does')} not name a session"
+        found += [] if found else [lacking]
         rest = sample.trials - sample.unresampled
         found.append(f"all of them count in the accuracies, and the intervals rest on the other {rest:,}")
     return found
@@ -190,6 +185,8 @@ def _comparison_notes(report: Report) -> list[str]:
         return []
     found = []
     others = [row for row in report.rows if row.model != baseline]
+    if not others:
+        found.append(f"There is no other model to compare with {name(baseline)}.")
     alone = dict.fromkeys(f"{name(row.model)} with {name(row.distance)}" for row in others if row.difference is None)
     if alone:
         found.append(

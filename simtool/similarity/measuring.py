@@ -17,6 +17,7 @@ from simtool.similarity.gram import add_gram_squares, gram_is_cheaper, gram_tile
 from simtool.similarity.pairs import Pairs
 from simtool.similarity.spans import Span, spans
 from simtool.tables.embeddings import Segment
+from simtool.text import counted
 
 __all__ = ["Names", "measure"]
 
@@ -78,7 +79,7 @@ def _check_finite(sums: Sums, columns: Columns, names: Names | None) -> None:
     # Beside a vector that is not finite, the others were not scaled, and may have overflowed.
     finite = np.array([np.isfinite(columns.take(suspects[[place]])).all() for place in range(suspects.size)], np.bool_)
     if (bad := suspects[~finite]).size:
-        raise SimilarityError(f"NaN or infinity in {bad.size:,} vectors: {_called(bad, names)}")
+        raise SimilarityError(f"NaN or infinity in {counted(bad.size, 'vectors')}: {_called(bad, names)}")
 
 
 def _check_lengths(distance: Distance, length: NDArray[np.float64], columns: Columns, names: Names | None) -> None:
@@ -88,7 +89,7 @@ def _check_lengths(distance: Distance, length: NDArray[np.float64], columns: Col
     if (bad := short[same]).size:
         what = "all values equal" if distance.name == "correlation" else "only zeros"
         raise SimilarityError(
-            f"no {distance.name} for {bad.size:,} images whose vectors hold {what}: {_called(bad, names)}; "
+            f"no {distance.name} for {counted(bad.size, 'images')} whose vectors hold {what}: {_called(bad, names)}; "
             "mse, euclidean, manhattan and dot take them"
         )
 

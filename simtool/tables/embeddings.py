@@ -38,6 +38,7 @@ from simtool.tables.info import EmbeddingInfo, Segment, skipped_of
 from simtool.tables.parts import hive_keys, is_numbered, part_files
 from simtool.tables.provenance import Provenance
 from simtool.tables.vectors import as_matrix, common_shape, value_dtype
+from simtool.text import counted, plural
 
 __all__ = ["EmbeddingInfo", "EmbeddingTable", "EmbeddingWriter", "Segment", "open_embeddings", "write_embeddings"]
 
@@ -150,7 +151,7 @@ class EmbeddingTable:
         bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
         if bad.size:
             names = [self._row(start + int(row)) for row in bad]
-            raise TableError(f"{self.path}: NaN or infinity in {len(names):,} vectors: {listed(names)}")
+            raise TableError(f"{self.path}: NaN or infinity in {counted(len(names), 'vectors')}: {listed(names)}")
 
 
 class _Part:
@@ -257,7 +258,8 @@ def open_embeddings(path: Path) -> EmbeddingTable:
     ids = [part.image_ids() for part in filled]
     image_id = np.concatenate(ids)
     if (missing := np.flatnonzero([name is None for name in image_id])).size:
-        raise TableError(f"{path}: column image_id has {missing.size:,} missing values, at rows {listed(missing)}")
+        rows = f"{plural(missing.size, 'rows')} {listed(missing)}"
+        raise TableError(f"{path}: column image_id has {counted(missing.size, 'missing values')}, at {rows}")
     _refuse_several_tables(path, filled, ids)
     first = next((part for part in filled if part.shape), None)
     if first is None:
@@ -355,14 +357,15 @@ class EmbeddingWriter:
         """
         if embedding.shape != (len(image_id), self._info.dimension):
             raise TableError(
-                f"{self._path}: expected {len(image_id)} vectors of {self._info.dimension} values, "
+                f"{self._path}: expected {counted(len(image_id), 'vectors')} of {self._info.dimension} values, "
                 f"got {embedding.shape}"
             )
         with np.errstate(over="ignore"):
             values = np.ascontiguousarray(embedding, self._dtype)
         if (bad := np.flatnonzero(~np.isfinite(values).all(axis=1))).size:
             names = listed(np.asarray(image_id, object)[bad])
-            raise TableError(f"{self._path}: NaN or infinity in the embedding of {bad.size:,} images: {names}")
+            vectors = counted(bad.size, "vectors")
+            raise TableError(f"{self._path}: NaN or infinity in {vectors}: {names}")
         self._ids.extend(image_id)
         self._pending.append((np.asarray(image_id, object), values))
         if sum(len(ids) for ids, _ in self._pending) >= self._group_rows:

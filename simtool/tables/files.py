@@ -22,6 +22,7 @@ from simtool.tables.faults import TableError
 from simtool.tables.guard import ARROW_FAILURES, first_line, reading
 from simtool.tables.parts import hive_keys, part_files, part_name, require_set_of
 from simtool.tables.provenance import Provenance
+from simtool.text import counted, plural
 
 __all__ = [
     "VERSION",
@@ -157,8 +158,9 @@ def read_columns(
     table = pa.concat_tables(pieces).combine_chunks()
     for name in required:
         if table.column(name).null_count:
-            rows = np.flatnonzero(pc.is_null(table.column(name)).to_numpy())
-            raise TableError(f"{path}: column {name} has {rows.size:,} missing values, at rows {listed(rows)}")
+            empty = np.flatnonzero(pc.is_null(table.column(name)).to_numpy())
+            rows = f"{plural(empty.size, 'rows')} {listed(empty)}"
+            raise TableError(f"{path}: column {name} has {counted(empty.size, 'missing values')}, at {rows}")
     return table
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.tables.files import TableError, check_unique, objects, read_columns, strings, write_table
 from simtool.tables.provenance import Provenance
+from simtool.text import plural
 
 __all__ = ["Images", "image_paths", "read_images", "relative_path", "write_images"]
 
@@ -120,7 +121,7 @@ def read_images(path: Path) -> Images:
         raise TableError(f"{path}: the table has no rows")
     check_unique(path, "image_id", images.image_id)
     if empty := [row for row, name in enumerate(images.path) if not name]:
-        raise TableError(f"{path}: column path is empty at rows {listed(empty)}")
+        raise TableError(f"{path}: column path is empty at {plural(len(empty), 'rows')} {listed(empty)}")
     return images
 
 

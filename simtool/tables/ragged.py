@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.tables.files import TableError
+from simtool.text import counted
 
 __all__ = ["lists_of", "padded"]
 
@@ -28,7 +29,7 @@ def padded(name: str, column: pa.ChunkedArray | pa.Array, fill: float) -> NDArra
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     flat = array.flatten()
     if flat.null_count:
-        raise TableError(f"column {name} has {flat.null_count:,} missing values inside its lists")
+        raise TableError(f"column {name} has {counted(flat.null_count, 'missing values')} inside its lists")
     values = flat.to_numpy()
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
     width = int(lengths.max(initial=0))

@@ -30,6 +30,7 @@ from simtool.tables.files import (
 from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
 from simtool.tables.ragged import lists_of, padded
+from simtool.text import counted
 
 __all__ = [
     "TrialType",
@@ -247,24 +248,24 @@ class Trials:
         filled, chosen = self.references >= 0, self.selected >= 0
         n_reference = np.array([kind.n_reference for kind in self.types], np.int64)[self.type_index]
         n_select = np.array([kind.n_select for kind in self.types], np.int64)[self.type_index]
-        self._refuse(filled.sum(axis=1) != n_reference, "have another number of references than their trial type")
-        self._refuse(chosen.sum(axis=1) != n_select, "have another number of selections than their trial type")
+        self._refuse(filled.sum(axis=1) != n_reference, "with another number of references than the trial type states")
+        self._refuse(chosen.sum(axis=1) != n_select, "with another number of selections than the trial type states")
         everything = np.column_stack([self.query, self.references])
         out_of_range = (everything >= len(self.images)).any(axis=1) | (self.query < 0)
-        self._refuse(out_of_range, "name an image outside the vocabulary")
-        self._refuse((self.selected >= n_reference[:, None]).any(axis=1), "select a position outside their references")
-        self._refuse(_repeats(self.selected), "select the same position twice")
-        self._refuse(_repeats(self.references), "show the same reference twice")
+        self._refuse(out_of_range, "with an image outside the vocabulary")
+        self._refuse((self.selected >= n_reference[:, None]).any(axis=1), "with a selection outside the references")
+        self._refuse(_repeats(self.selected), "with the same position selected twice")
+        self._refuse(_repeats(self.references), "with the same reference twice")
         catch = (self.references == self.query[:, None]).any(axis=1)
-        self._refuse(catch, "have the query among the references (catch trials: leave them out)")
+        self._refuse(catch, "with the query among the references (catch trials: leave them out)")
         with np.errstate(invalid="ignore"):
             unusable: NDArray[np.bool_] = np.logical_or(self.weight < 0, np.isinf(self.weight))
-        self._refuse(unusable, "have a negative or infinite weight")
+        self._refuse(unusable, "with a negative or infinite weight")
 
     def _refuse(self, fault: NDArray[np.bool_] | np.bool_, complaint: str) -> None:
         if np.any(fault):
             ids = self.trial_id[fault]
-            raise TableError(f"{ids.size:,} trials {complaint}: trial_id {listed(ids)}")
+            raise TableError(f"{counted(ids.size, 'trials')} {complaint}: trial_id {listed(ids)}")
 
 
 def _repeats(matrix: NDArray[Any]) -> NDArray[np.bool_]:
@@ -326,7 +327,7 @@ def trials_from_columns(
     vocabulary, query, codes = _encode(table.column("query").combine_chunks(), names)
     trial_id = table.column("trial_id")
     if 0 < trial_id.null_count < table.num_rows:
-        raise TableError(f"{path}: column trial_id has {trial_id.null_count:,} missing values")
+        raise TableError(f"{path}: column trial_id has {counted(trial_id.null_count, 'missing values')}")
     try:
         return Trials.build(
             images=strings(vocabulary),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.tables.columns import is_list, nearest
 from simtool.tables.faults import TableError
+from simtool.text import counted
 
 __all__ = ["as_matrix", "common_shape", "value_dtype"]
 
@@ -91,7 +92,7 @@ def as_matrix(
         found = _shapes(column)
         faults = [f"{name(int(row))}: {_described(found[row].tolist())}" for row in rows]
         raise TableError(
-            f"{path}: vectors should all have {_described(usual)}, but {len(faults):,} do not: {listed(faults)}"
+            f"{path}: vectors should all have {_described(usual)}, unlike {len(faults):,} of them: {listed(faults)}"
         )
     values = _stored(column)
     while is_list(values.type):
@@ -99,7 +100,8 @@ def as_matrix(
     if values.null_count:
         nulls = np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))
         rows = np.unique(nulls // math.prod(shape))
-        raise TableError(f"{path}: missing values in {rows.size:,} vectors: {listed(name(int(row)) for row in rows)}")
+        names = listed(name(int(row)) for row in rows)
+        raise TableError(f"{path}: missing values in {counted(rows.size, 'vectors')}: {names}")
     if pa.types.is_decimal(values.type):
         values = nearest(values)
     matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
@@ -161,7 +163,7 @@ def _described(shape: tuple[int, ...] | list[int]) -> str:
         return "missing"
     if _RAGGED in shape:
         return "rows of unequal length"
-    return f"{shape[0]:,} values" if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
+    return counted(shape[0], "values") if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
 
 
 def _logical_shape(kind: pa.FixedShapeTensorType) -> tuple[int, ...]:

@@ -357,7 +357,7 @@ def test_a_corrupt_photograph_is_named_or_skipped_and_recorded(simtool: Simtool,
     assert not out.exists()
     ran = simtool("embed", images, "--model", "pixels", "--out", out, *SIZE, "--skip-bad")
     assert ran.code == 0
-    assert "warning: left out 1 images: bird-2" in ran.err
+    assert "warning: left out 1 image: bird-2" in ran.err
     assert f"wrote  {out}: 5 vectors" in ran.err
     table = open_embeddings(out)
     assert table.info.skipped == ("bird-2",)

@@ -67,6 +67,14 @@ def done(*arguments: object) -> str:
     return result.stderr
 
 
+def test_a_file_in_the_place_of_the_folder_is_wrong_usage(tmp_path: Path) -> None:
+    place = tmp_path / "images.parquet"
+    place.touch()
+    result = fetch_cub(place)
+    assert result.exit_code == 2
+    assert f"{place} is a file, not a folder" in " ".join(result.stderr.split())
+
+
 def failed(*arguments: object) -> str:
     """The reason, which is one line."""
     result = fetch_cub(*arguments)

@@ -63,7 +63,7 @@ def test_both_zips_are_downloaded_and_become_two_tables(simtool: Simtool, tmp_pa
     assert ran.code == 0
     assert f"read   {folder / 'birds16_rank2019.zip'}: 15 trials (psiz-json)" in ran.err
     assert f"read   {folder / 'birds16_stimuli.zip'}: 40 photographs" in ran.err
-    assert "dropped 1 catch trials" in ran.err
+    assert "dropped 1 catch trial" in ran.err
     images, trials = read_images(folder / "images.parquet"), read_trials(folder / "trials.parquet")
     assert trials.observers == "human"
     assert images.image_id.tolist() == sorted(IMAGES)
@@ -191,7 +191,7 @@ def test_judgments_join_another_table_and_altered_photographs_are_told(
     folder = tmp_path / "birds16"
     ran = simtool("fetch-judgments", folder, "--archive", sequences, "--images", cub)
     assert ran.code == 0
-    assert f"warning: people saw 1 photographs cropped or saved again, not as {cub} has them: {IMAGES[0]}" in ran.err
+    assert f"warning: people saw 1 photograph cropped or saved again, not as {cub} has them: {IMAGES[0]}" in ran.err
     assert not (folder / "images").exists()
     images = read_images(folder / "images.parquet")
     assert all(path.is_file() for path in image_paths(folder / "images.parquet", images))
@@ -221,7 +221,7 @@ def test_a_table_of_other_images_in_the_folder_is_not_overwritten(
     before = (tmp_path / "cub" / "images.parquet").read_bytes()
     ran = simtool("fetch-judgments", tmp_path / "cub", "--archive", sequences, "--archive", photographs)
     assert ran.code == 1
-    assert "lists 1 other images and would be overwritten" in ran.err
+    assert "lists 1 other image and would be overwritten" in ran.err
     assert (tmp_path / "cub" / "images.parquet").read_bytes() == before
 
 

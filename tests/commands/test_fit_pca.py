@@ -68,7 +68,7 @@ def test_a_corrupt_photograph_is_named_or_skipped_and_recorded(simtool: Simtool,
     assert not out.exists()
     ran = simtool("fit-pca", images, "--out", out, *SMALL, "--skip-bad")
     assert ran.code == 0
-    assert "warning: left out 1 images: bird-3" in ran.err
+    assert "warning: left out 1 image: bird-3" in ran.err
     log = json.loads((out / "fit.json").read_text())
     assert log["images"] == 11
     assert list(log["skipped"]) == ["bird-3"]

@@ -42,7 +42,7 @@ def test_it_says_what_it_read_dropped_and_wrote(simtool: Simtool, tmp_path: Path
     lines = ran.err.splitlines()
     assert lines[0] == f"read   {source}: 3 trials (psiz-0.6)"
     assert lines[1] == f"read   {catalog}: 40 stimuli, 1 to 40"
-    assert lines[2] == "       dropped 1 catch trials (the query is among its references)"
+    assert lines[2] == "       dropped 1 catch trial (the query is among its references)"
     assert lines[3] == f"wrote  {out}: 2 trials (1 3-choose-1, 1 4-rank-2) of 9 images"
     assert lines[4].startswith("import-trials took ")
     assert read_trials(out).trial_id.tolist() == [0, 2]
@@ -176,9 +176,9 @@ def test_what_was_left_out_or_kept_without_use_is_said_in_a_line_each(
     assert ran.code == 0, ran.err
     for line in (
         f"read   {tmp_path / 't.csv'}: 4 trials (csv)",
-        "       dropped 1 catch trials (the query is among its references)",
-        "       dropped 1 trials without an answer (nothing is selected)",
-        "warning: 1 of 2 trials do not say who judged (participant)",
+        "       dropped 1 catch trial (the query is among its references)",
+        "       dropped 1 trial without an answer (nothing is selected)",
+        "warning: 1 of 2 trials does not say who judged (participant)",
         "warning: columns kept, but not used: particpants (did you mean participant?), condition",
         "       left out columns without a name: 1",
     ):

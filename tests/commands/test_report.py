@@ -120,6 +120,21 @@ def test_what_the_outcomes_do_not_hold_is_named(
     assert done.out == ""
 
 
+def test_a_baseline_alone_is_told_that_there_is_nothing_to_compare(simtool: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 14)
+    trials = observe(rng, minds, {"2-choose-1": 60})
+    alone = write(tmp_path / "alone.parquet", outcomes_of("good", "mse", trials, model(rng, minds, 0.2)))
+    done = simtool("report", alone, "--baseline", "good", *FEW)
+    assert done.code == 0
+    assert "There is no other model to compare with good." in done.out
+
+
+def test_the_column_of_differences_names_the_baseline(simtool: Run, outcomes: Path) -> None:
+    done = simtool("report", outcomes, "--baseline", "poor", "--markdown", "-", *FEW)
+    assert "minus poor" in done.out
+
+
 def test_a_missing_table_is_one_line(simtool: Run, tmp_path: Path) -> None:
     done = simtool("report", tmp_path / "none.parquet")
     assert done.code == 1

@@ -91,7 +91,7 @@ def test_what_is_no_table_or_not_valid_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="not a table of simtool; its columns are x"):
         show(tmp_path / "x.parquet")
     pd.DataFrame({"image_id": ["a"], "embedding": [[1.0, np.nan]]}).to_parquet(tmp_path / "nan.parquet")
-    with pytest.raises(TableError, match=r"missing values in 1 vectors: row 0 \(a\)"):
+    with pytest.raises(TableError, match=r"missing values in 1 vector: row 0 \(a\)"):
         show(tmp_path / "nan.parquet")
 
 

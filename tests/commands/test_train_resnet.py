@@ -167,7 +167,7 @@ def test_a_corrupt_photograph_is_named_or_left_out(simtool: Simtool, tmp_path: P
     assert "bird-3" in ran.err
     ran = simtool(*command, "--skip-bad")
     assert ran.code == 0
-    assert "left out 1 images: bird-3" in ran.err
+    assert "left out 1 image: bird-3" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_a_folder_is_copied_and_stays_as_it_was(tmp_path: Path) -> None:
 def test_an_archive_of_photographs_alone_is_told(tmp_path: Path) -> None:
     files = {"images/001.Tern/a.jpg": b"x", "lists/train.txt": b"001.Tern/a.jpg"}
     with pytest.raises(
-        CubError, match=r"images\.tgz: it holds 1 images, but not the text files of CUB-200-2011 .*index"
+        CubError, match=r"images\.tgz: it holds 1 image, but not the text files of CUB-200-2011 .*index"
     ):
         unpack_cub(pack(tmp_path / "images.tgz", files), tmp_path / "cub")
     assert list((tmp_path / "cub").iterdir()) == []

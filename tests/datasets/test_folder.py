@@ -118,7 +118,7 @@ def test_a_folder_without_images_is_refused(folder: Path) -> None:
     with pytest.raises(FolderError, match=r"no images \(\.bmp, .*\) in it or below, no files"):
         index_folder(folder, folder / "images.parquet")
     (folder / "notes.txt").touch()
-    with pytest.raises(FolderError, match="1 other files"):
+    with pytest.raises(FolderError, match="1 other file"):
         index_folder(folder, folder / "images.parquet")
     with pytest.raises(FolderError, match="an empty file, not a folder of images"):
         index_folder(folder / "notes.txt", folder / "images.parquet")
@@ -131,7 +131,7 @@ def test_images_of_kinds_that_are_not_read_are_named(folder: Path, name: str) ->
     index = index_folder(folder, folder / "images.parquet")
     assert (index.foreign, index.others) == ((name,), {Path(name).suffix.lower(): 1})
     (folder / "a.jpg").unlink()
-    with pytest.raises(FolderError, match=rf"1 other files, 1 of them images \({name}\); save those as JPEG or PNG"):
+    with pytest.raises(FolderError, match=rf"1 other file, 1 of them images \({name}\); save those as JPEG or PNG"):
         index_folder(folder, folder / "images.parquet")
 
 

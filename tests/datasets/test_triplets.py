@@ -97,7 +97,7 @@ HEADER = "query,reference_1,reference_2,selected_1"
         ([HEADER, ",b,c,b"], "line 2 has no query"),
         ([HEADER, "a,b,b,b"], "line 2 shows a reference twice"),
         ([HEADER, "a,b,,b"], "line 2 has fewer than two references"),
-        ([HEADER, "a,b,c,", "a,b,c,null"], "2 trials without an answer and no other, so there is nothing to import"),
+        ([HEADER, "a,b,c,", "a,b,c,null"], "2 unanswered trials and no other, so there is nothing to import"),
         ([f"{HEADER},selected_2", "a,b,c,b,c"], "line 2 selects every reference"),
         ([f"{HEADER},reference_3,selected_2", "a,b,c,b,d,b"], "line 2 selects a reference twice"),
         ([HEADER, "a,b,c,b", "a,b,c"], "line 3 has 3 cells, the header 4"),

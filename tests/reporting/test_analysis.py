@@ -293,7 +293,7 @@ def test_a_trial_type_in_which_nobody_is_named_has_a_very_wide_interval_and_no_t
         ({"participant": [None] * 120}, "the table does not say which trials one person judged"),
         (
             {"participant": None, "session": ["a"] * 60 + ["b"] * 50 + [None] * 10},
-            "10 of 120 trials name no session; all of them count in the accuracies, and the intervals rest on the",
+            "10 of 120 trials do not name a session; all of them count in the accuracies, and the intervals rest on",
         ),
     ],
 )

@@ -111,7 +111,7 @@ def test_a_zero_vector_has_no_angle_and_is_named(name: str) -> None:
     vectors[2] = 0
     pairs, _ = Pairs.of(np.array([0, 1], np.int32), np.array([2, 3], np.int32), 4)
     columns = HeldColumns(vectors)
-    with pytest.raises(SimilarityError, match=rf"no {name} for 1 images .*: wren"):
+    with pytest.raises(SimilarityError, match=rf"no {name} for 1 image .*: wren"):
         list(measure(columns, pairs, [distance_named(name)], [Segment("s", 2, 3)], ["owl", "jay", "wren", "tit"]))
 
 
@@ -217,7 +217,7 @@ def test_vectors_that_are_not_numbers_are_named(name: str, value: float) -> None
         vectors[2, 3] = value
         if dtype == np.float64:
             vectors[1] *= 1e200
-        with pytest.raises(SimilarityError, match="NaN or infinity in 1 vectors: 2"):
+        with pytest.raises(SimilarityError, match="NaN or infinity in 1 vector: 2"):
             distances(name, vectors)
 
 
@@ -226,5 +226,5 @@ def test_a_vector_that_is_tiny_beside_others_is_not_taken_for_zero() -> None:
     (found,) = measure(HeldColumns(vectors), all_pairs(3), [distance_named("cosine")])
     assert np.isinf(found.size).all()
     vectors[2] = 0
-    with pytest.raises(SimilarityError, match=r"no cosine for 1 images .* only zeros: 2; mse, .* take them"):
+    with pytest.raises(SimilarityError, match=r"no cosine for 1 image .* only zeros: 2; mse, .* take them"):
         list(measure(HeldColumns(vectors), all_pairs(3), [distance_named("cosine")]))

@@ -187,7 +187,7 @@ def test_a_vector_without_a_direction_is_named_with_its_table(tmp_path: Path) ->
     path, vectors = tmp_path / "t.parquet", some_vectors("gaussian")
     vectors[11] = 0
     table_frame(vectors).to_parquet(path)
-    with pytest.raises(SimilarityError, match=r"t\.parquet: no cosine for 1 images .* only zeros: image 11"):
+    with pytest.raises(SimilarityError, match=r"t\.parquet: no cosine for 1 image .* only zeros: image 11"):
         list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))
 
 

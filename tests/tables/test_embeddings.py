@@ -170,21 +170,21 @@ def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
         ([[1.0, 2.0], [np.nan, 4.0], [np.inf, 6.0]], r"NaN or infinity in 2 vectors: row 1 \(b\), row 2 \(c\)"),
         (
             [[1.0, 2.0], [3.0], [5.0, 6.0, 7.0]],
-            r"all have 2 values, but 2 do not: row 1 \(b\): 1 values, row 2 \(c\): 3 values",
+            r"all have 2 values, unlike 2 of them: row 1 \(b\): 1 value, row 2 \(c\): 3 values",
         ),
-        ([[1.0, 2.0], [3.0, None], [5.0, 6.0]], r"missing values in 1 vectors: row 1 \(b\)"),
-        ([[1.0, 2.0], None, [5.0, 6.0]], r"all have 2 values, but 1 do not: row 1 \(b\): missing"),
-        ([None, [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, but 1 do not: row 0 \(a\): missing"),
-        ([[], [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, but 1 do not: row 0 \(a\): 0 values"),
-        ([[1.0], [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, but 1 do not: row 0 \(a\): 1 values"),
-        ([[None, 1.0], [3.0, 4.0], [5.0, 6.0]], r"missing values in 1 vectors: row 0 \(a\)"),
+        ([[1.0, 2.0], [3.0, None], [5.0, 6.0]], r"missing values in 1 vector: row 1 \(b\)"),
+        ([[1.0, 2.0], None, [5.0, 6.0]], r"all have 2 values, unlike 1 of them: row 1 \(b\): missing"),
+        ([None, [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, unlike 1 of them: row 0 \(a\): missing"),
+        ([[], [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, unlike 1 of them: row 0 \(a\): no values"),
+        ([[1.0], [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, unlike 1 of them: row 0 \(a\): 1 value"),
+        ([[None, 1.0], [3.0, 4.0], [5.0, 6.0]], r"missing values in 1 vector: row 0 \(a\)"),
         (
             [[[1.0, 2.0], [3.0]], [[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]]],
             r"row 0 \(a\): rows of unequal length",
         ),
         (
             [[[1.0, 2.0]], [[1.0], [2.0]], [[3.0, 4.0]]],
-            r"all have 1 x 2 values, but 1 do not: row 1 \(b\): 2 x 1 values",
+            r"all have 1 x 2 values, unlike 1 of them: row 1 \(b\): 2 x 1 values",
         ),
         ([[[1.0, 2.0]], [None], None], r"row 1 \(b\): rows of unequal length, row 2 \(c\): missing"),
         ([None, None, None], "the vectors have no values"),
@@ -210,7 +210,7 @@ def test_large_finite_values_are_no_fault(tmp_path: Path) -> None:
     ("ids", "complaint"),
     [
         (["a", "b", "a"], r"image_id is not unique, 1 repeated: a \(rows 0 and 2\)"),
-        (["a", None, "c"], "column image_id has 1 missing values, at rows 1"),
+        (["a", None, "c"], "column image_id has 1 missing value, at row 1"),
         ([1.5, 2.0, 3.0], "column image_id should be string but is double"),
     ],
 )
@@ -405,9 +405,9 @@ def test_the_writer_streams_in_blocks_of_any_size(tmp_path: Path, provenance: Pr
     ("ids", "values", "complaint"),
     [
         (["a", "a"], np.zeros((2, 2)), "image_id is not unique"),
-        (["a"], np.array([[np.nan, 0]]), "NaN or infinity in the embedding of 1 images: a"),
-        (["a"], np.array([[1e6, 0]]), "NaN or infinity in the embedding of 1 images: a"),
-        (["a"], np.zeros((1, 3)), r"expected 1 vectors of 2 values, got \(1, 3\)"),
+        (["a"], np.array([[np.nan, 0]]), "NaN or infinity in 1 vector: a"),
+        (["a"], np.array([[1e6, 0]]), "NaN or infinity in 1 vector: a"),
+        (["a"], np.zeros((1, 3)), r"expected 1 vector of 2 values, got \(1, 3\)"),
     ],
 )
 def test_the_writer_refuses_faults_and_leaves_nothing(

@@ -235,7 +235,7 @@ def test_impossible_outcomes_are_refused(
         ("relations", [[0], [0], [0, 0, 0]], "relations are not one for each comparison of a trial at trial_id 0"),
         ("relations", [[0, 0, 0], None, [0, 0, 0]], "relations is there for some trials only .* at trial_id 1"),
         ("log_likelihood", [-1.0, None, -2.0], "log_likelihood is there for some trials only .* at trial_id 1"),
-        ("top_1", [0.5, None, 0.5], "column top_1 has 1 missing values, at rows 1"),
+        ("top_1", [0.5, None, 0.5], "column top_1 has 1 missing value, at row 1"),
     ],
 )
 def test_columns_of_other_programs_that_do_not_fit_are_refused(

@@ -93,7 +93,7 @@ def _in_place(source: Source, target: Path) -> bool:
             raise ArchiveError(f"{target}: {size:,} bytes are not the whole file")
         verify(target, source.sha256)
     except ArchiveError as failure:
-        console.warn(f"{failure}; downloading it anew")
+        console.warn(f"{failure}; downloading all of it again")
         return False
     return True
 

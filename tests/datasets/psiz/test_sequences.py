@@ -182,7 +182,7 @@ def _interactions(drop: str = "", **changed: str) -> list[dict[str, str]]:
         (sequence([timestep(STUDY[0])], participant="\ud800x"), "anonymous_id holds half a character"),
         (sequence([{"sort": {"deep": []}}]), "timestep 0: no text 'kind' in an object with sort"),
         (b'{"data": [{"sequence": [{"kind": ' + b"[" * 900 + b"]" * 900 + b"}]}]}", "no text 'kind' in an object with"),
-        (sequence([timestep(catch())]), "1 catch trials and no other"),
+        (sequence([timestep(catch())]), "1 catch trial and no other"),
     ],
 )
 def test_a_malformed_document_is_refused_with_its_timestep(
