@@ -89,8 +89,8 @@ def train_glow(
 ) -> None:
     """Train Glow, a normalizing flow, whose latents embed then turns into vectors.
 
-    The same command goes on where a stopped training was; SIGTERM and SIGUSR1 save and stop it with
-    exit code 85. MODEL/training holds its log, its checkpoints and its pictures. The epoch that
+    The same command goes on where a stopped training was; Ctrl-C, SIGTERM and SIGUSR1 save and
+    stop it with exit code 85. MODEL/training holds its log, its checkpoints and its pictures. The epoch that
     gives the held-out images the shortest code (bits per dimension) is kept. With --backprop
     reversible, memory does not grow with the steps.
 

@@ -21,7 +21,7 @@ from simtool.datasets.cells import Cells, read_cells, read_header
 from simtool.datasets.headings import Headings, recognize
 from simtool.datasets.judgments import Judgments, JudgmentsError, Places, Record, assemble
 from simtool.datasets.values import NO_ANSWER, NO_VALUE, counts, guessed, numbers, truths
-from simtool.errors import clipped
+from simtool.errors import clipped, listed
 from simtool.tables.carried import carried_names
 
 __all__ = ["read_triplets"]
@@ -146,8 +146,9 @@ def _positions(
         given = chosen[:, rank] >= 0
         strange = given & ~found.any(axis=1)
         if strange.any():
-            named = clipped(images[chosen[strange.argmax(), rank]])
-            places.refuse(strange, f"selects {named}, which is not among its references")
+            row = int(strange.argmax())
+            named, shown = clipped(images[chosen[row, rank]]), listed(images[references[row][references[row] >= 0]])
+            places.refuse(strange, f"selects {named}, which is not among its references {shown}")
         positions[given, rank] = found.argmax(axis=1)[given]
     return positions
 

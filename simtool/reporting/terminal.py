@@ -65,7 +65,7 @@ class _Axis:
         values = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
         values += [] if bound is None else [bound]
         margin = 0.02 * max(max(values) - min(values), 0.01)
-        return cls(min(values) - margin, max(values) + margin, block.chance, bound, width)
+        return cls(max(min(values) - margin, 0), min(max(values) + margin, 1), block.chance, bound, width)
 
     def place(self, value: float) -> float:
         """Where a value lies, in cells from the left."""

@@ -92,7 +92,7 @@ HEADER = "query,reference_1,reference_2,selected_1"
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        ([HEADER, "a,b,c,b", "a,b,c,x"], "line 3 selects x, which is not among its references"),
+        ([HEADER, "a,b,c,b", "a,b,c,x"], "line 3 selects x, which is not among its references b, c"),
         ([HEADER, "a,b,c,x", "a,b,c,y"], r"line 2 \(and 1 more\) selects x, which"),
         ([HEADER, ",b,c,b"], "line 2 has no query"),
         ([HEADER, "a,b,b,b"], "line 2 shows a reference twice"),

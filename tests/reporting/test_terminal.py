@@ -59,6 +59,12 @@ def test_bars_start_at_one_mark_of_chance_and_rank_the_models(report: Report) ->
         assert bound > chance
 
 
+def test_no_scale_goes_beyond_what_an_accuracy_can_be(report: Report) -> None:
+    widest = replace(report, rows=tuple(replace(row, low=0.0, high=1.0) for row in report.rows))
+    header = _table(_lines(widest, 80), "Triplet accuracy, all trials")[1]
+    assert header.split()[-2:] == [".00", "1.00"]
+
+
 def test_a_wide_terminal_gives_its_room_to_bars_and_names(report: Report) -> None:
     narrow, wide = (_table(_lines(report, width), "Triplet accuracy, all trials") for width in (80, 120))
     assert any("…" in line for line in narrow)
