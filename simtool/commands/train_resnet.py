@@ -84,8 +84,8 @@ def train_resnet(
     """Train a classifier, whose layers embed then turns into vectors.
 
     The same command goes on where a stopped training was; Ctrl-C, SIGTERM and SIGUSR1 save and
-    stop it with exit code 85. MODEL/training holds its log, its checkpoints and its settings. The epoch that
-    predicts the held-out images best is kept.
+    stop it with exit code 85. MODEL/training holds its log, its checkpoints and its settings. The
+    epoch that predicts the held-out images best is kept.
 
     \b
     Example:
