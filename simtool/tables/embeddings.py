@@ -37,7 +37,7 @@ from simtool.tables.guard import reading
 from simtool.tables.info import EmbeddingInfo, Segment, skipped_of
 from simtool.tables.parts import hive_keys, is_numbered, part_files
 from simtool.tables.provenance import Provenance
-from simtool.tables.vectors import as_matrix, common_shape, value_dtype
+from simtool.tables.vectors import are_ragged, as_matrix, common_shape, value_dtype
 from simtool.text import counted, plural
 
 __all__ = ["EmbeddingInfo", "EmbeddingTable", "EmbeddingWriter", "Segment", "open_embeddings", "write_embeddings"]
@@ -188,6 +188,10 @@ class _Part:
         """D, the length of a vector."""
         return math.prod(self.shape) if self.shape else 0
 
+    def is_ragged(self) -> bool:
+        """Whether the first vectors have rows of unequal length."""
+        return are_ragged(next(self._batches(_FIRST_ROWS, None)).column(0))
+
     def image_ids(self) -> NDArray[np.object_]:
         """(rows,) the ids.
 
@@ -263,7 +267,8 @@ def open_embeddings(path: Path) -> EmbeddingTable:
     _refuse_several_tables(path, filled, ids)
     first = next((part for part in filled if part.shape), None)
     if first is None:
-        raise TableError(f"{path}: the vectors have no values")
+        ragged = any(part.is_ragged() for part in filled)
+        raise TableError(f"{path}: the vectors have {'rows of unequal length' if ragged else 'no values'}")
     info = _info_of(path, first)
     for part in filled:
         part.shape = part.shape or first.shape

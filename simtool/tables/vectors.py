@@ -18,7 +18,7 @@ from simtool.tables.columns import is_list, nearest
 from simtool.tables.faults import TableError
 from simtool.text import counted
 
-__all__ = ["as_matrix", "common_shape", "value_dtype"]
+__all__ = ["are_ragged", "as_matrix", "common_shape", "value_dtype"]
 
 _DTYPES: dict[pa.DataType, type[np.number[Any]]] = {
     pa.int8(): np.int8,
@@ -64,6 +64,11 @@ def common_shape(column: pa.Array) -> tuple[int, ...]:
     """The shape that most vectors have; empty where none has any values."""
     shapes = Counter(tuple(shape) for shape in _shapes(column).tolist() if min(shape) > 0)
     return max(shapes, key=shapes.__getitem__, default=())
+
+
+def are_ragged(column: pa.Array) -> bool:
+    """Whether a vector has rows of unequal length."""
+    return bool((_shapes(column) == _RAGGED).any())
 
 
 def as_matrix(

@@ -188,6 +188,7 @@ def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
         ),
         ([[[1.0, 2.0]], [None], None], r"row 1 \(b\): rows of unequal length, row 2 \(c\): missing"),
         ([None, None, None], "the vectors have no values"),
+        ([[[1.0, 2.0], [3.0]]] * 3, "the vectors have rows of unequal length"),
         (pa.array([[], [], []], pa.list_(pa.float32())), "the vectors have no values"),
         ([1.0, 2.0, 3.0], "column embedding should hold lists of numbers but is double"),
         ([[{"y": 1.0}]] * 3, "column embedding should hold lists of numbers but is list<"),
