@@ -40,6 +40,7 @@ _START = 1 << 16
 #: Bytes of a PNG's EXIF that are read.
 _LONGEST_EXIF = 1 << 20
 _PHOTOMETRIC = 262  # TIFF's PhotometricInterpretation
+_JPEG_END = b"\xff\xd9"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 #: How to turn (height, width, 3) pixels, by the EXIF orientation of their file; 1 is upright.
@@ -144,7 +145,12 @@ def upright_size(file: IO[bytes]) -> tuple[int, int]:
 
 
 def needs_pillow(jpeg: bytes) -> bool:
-    """Whether a JPEG file is more than a decoder of pixels alone may handle: it is turned, too large, or damaged."""
+    """Whether a JPEG file is more than a decoder of pixels alone may handle: it is turned, too large, or damaged.
+
+    So is one that may be cut off, at which other decoders write to standard error.
+    """
+    if not jpeg.endswith(_JPEG_END):
+        return True
     try:
         file = io.BytesIO(jpeg)
         with _opened(file) as image:

@@ -113,7 +113,9 @@ def test_of_several_images_in_a_jpeg_the_first_counts() -> None:
 
 def test_only_jpeg_files_that_have_to_be_turned_leave_the_fast_decoder() -> None:
     assert [needs_pillow(oriented(orientation)) for orientation in range(1, 9)] == [False, *[True] * 7]
-    assert not needs_pillow(encoded(Image.fromarray(PICTURE), "JPEG"))
+    whole = encoded(Image.fromarray(PICTURE), "JPEG")
+    assert not needs_pillow(whole)
+    assert needs_pillow(whole[:-2])  # cut off
 
 
 def on_white(rgba: Sequence[int]) -> list[int]:

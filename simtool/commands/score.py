@@ -12,7 +12,7 @@ from simtool import console
 from simtool.commands.import_trials import tell_of_matches
 from simtool.commands.stage import stage
 from simtool.errors import SimtoolError, listed
-from simtool.text import counted
+from simtool.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -188,7 +188,7 @@ def _summary(tallies: Sequence[Tally]) -> Table:
     for heading in ("accuracy", "comparisons", "ties"):
         table.add_column(heading, justify="right")
     for cells in _rows(tallies):
-        table.add_row(*cells)
+        table.add_row(*map(printable, cells))  # before the widths are measured
     return table
 
 

@@ -11,6 +11,7 @@ import typer
 
 from simtool import console
 from simtool.commands.stage import Stage
+from simtool.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +95,7 @@ def describe(facts: Mapping[str, Any], as_json: bool) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in {**facts, **facts["model"], **facts["training"]}.items():
         if (shown := _shown(name, value)) is not None:
-            table.add_row(name.replace("_", "-"), shown)
+            table.add_row(name.replace("_", "-"), printable(shown))
     console.result(table)
 
 

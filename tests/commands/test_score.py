@@ -120,6 +120,12 @@ def test_models_can_be_named(simtool: Simtool, folder: Path) -> None:
     assert [one.model for one in read_outcomes([folder / "outcomes.parquet"])] == ["first", "second [b]"]
 
 
+def test_a_name_that_would_act_on_the_terminal_is_shown_in_full_in_one_row(simtool: Simtool, folder: Path) -> None:
+    name = "\t=1\n\x1b[31mred"
+    done = score(simtool, folder, folder / "hot.parquet", "--distance", "mse", "--name", name)
+    assert done.out.splitlines()[1].split()[:2] == ["\\t=1\\n\\x1b[31mred", "mse"]
+
+
 def test_tables_that_cannot_be_told_apart_ask_for_a_name(simtool: Simtool, folder: Path) -> None:
     (folder / "other").mkdir()
     (folder / "other" / "hot.parquet").write_bytes((folder / "hot.parquet").read_bytes())
