@@ -26,29 +26,30 @@ def sample(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The PNG file to write.")],
     temperature: Annotated[
         list[float] | None,
-        typer.Option(min=0, metavar="T", help="Of a row of samples; repeatable. [0, 0.25, 0.5, 0.7, 0.85, 1]"),
+        typer.Option(min=0, metavar="T", help="The temperature of a row; repeatable. [0, 0.25, 0.5, 0.7, 0.85, 1]"),
     ] = None,
     columns: Annotated[int, typer.Option(min=1, help="Pictures in a row.")] = 8,
     reconstruct: Annotated[
         Path | None,
-        typer.Option(metavar="IMAGES", help="Draw photographs of a table, from all of their latents down to a few."),
+        typer.Option(metavar="IMAGES", help="Draw images of a table, from all of their latents down to a few."),
     ] = None,
     interpolate: Annotated[
-        Path | None, typer.Option(metavar="IMAGES", help="Draw the ways between photographs of a table.")
+        Path | None, typer.Option(metavar="IMAGES", help="Draw interpolations between images of a table.")
     ] = None,
     image: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Of the table: this image; repeatable. [some at random]")
+        list[str] | None, typer.Option(metavar="ID", help="Draw this image of the table; repeatable. [some at random]")
     ] = None,
     of_class: Annotated[
-        str | None, typer.Option("--class", metavar="NAME", help="Of a flow with classes: samples of this one.")
+        str | None,
+        typer.Option("--class", metavar="NAME", help="Draw samples of this class, of a Glow that knows classes."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the latents, and of the choice of photographs.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the latents and of the choice of images.")] = 0,
 ) -> None:
-    """Draw samples of a trained Glow, or its reconstructions of photographs, or ways between them.
+    """Draw samples of a trained Glow, or reconstructions of images, or interpolations between them.
 
     Samples: a row for each temperature, from the same random latents in each row. --reconstruct: the
-    photographs, then the same from all scales, from all but the finest, and so on to the deepest
-    alone. --interpolate: in each row the way from one photograph to the next, through latents.
+    images, then the same from all scales, from all but the finest, and so on to the deepest alone.
+    --interpolate: each row leads from one image to the next, through their latents.
 
     \b
     Example:

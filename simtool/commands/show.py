@@ -24,8 +24,8 @@ def show(
 ) -> None:
     """Say what a table or a model folder is, whether it is valid, and where it came from.
 
-    Reads everything once, so that a NaN or a damaged block is found. Tells of each input whether
-    it is still the file that it was.
+    Reads everything once, so that a NaN or a damaged block is found. Says for each input whether
+    it has changed since.
 
     \b
     Example:

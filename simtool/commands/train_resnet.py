@@ -63,7 +63,9 @@ def train_resnet(
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="ImageNet's weights (…_notop.h5), where none can be downloaded.")
     ] = None,
-    label_smoothing: Annotated[float | None, typer.Option(help="[the preset's]")] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="Share of each label that is spread over all classes. [the preset's]")
+    ] = None,
     rate_decay: Annotated[
         float | None, typer.Option(help="Each fifth of the network learns slower than the next by this. [the preset's]")
     ] = None,

@@ -55,9 +55,9 @@ Size = Annotated[int | None, typer.Option(min=1, help="Height and width in pixel
 Validation = Annotated[
     str | None, typer.Option(help="Hold out: split, study, a fraction of each class, none. [the preset's]")
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="[the preset's]")]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="[the preset's]")]
-LearningRate = Annotated[float | None, typer.Option(help="[the preset's]")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the images. [the preset's]")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Images of one step, over all devices. [the preset's]")]
+LearningRate = Annotated[float | None, typer.Option(help="The highest, after the warm-up. [the preset's]")]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any other setting that --dry-run lists; repeatable."),
