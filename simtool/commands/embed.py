@@ -127,14 +127,14 @@ def embed(
     from simtool.models.folder import MANIFEST
     from simtool.tables.digest import files_digest, images_digest, images_sample
     from simtool.tables.files import part_name, require_set_of
-    from simtool.tables.images import image_paths, read_images
+    from simtool.tables.images import image_paths
 
     layers = _with_noise(_one_each("--layer", layer, out), noise)
     names = _one_each("--name", name, out)
     part = _shard(shard)
     places = out if part is None else [Folder(folder) for folder in out]
     with stage("embed", reads=[images, *_origins(model)], writes=places) as run:
-        table = read_images(images).where_split(split)
+        table = run.read_images(images).where_split(split)
         digests: dict[str, Any] = {
             "images_digest": images_digest(table),
             "images_sample": images_sample(image_paths(images, table)),

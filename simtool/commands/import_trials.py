@@ -74,7 +74,6 @@ def import_trials(
     """
     from simtool.datasets.importing import import_judgments
     from simtool.datasets.judgments import in_images, summary
-    from simtool.tables.images import read_images
     from simtool.tables.trials import write_trials
 
     with stage("import-trials", reads=[_place(source), catalog, images], writes=[out]) as run:
@@ -87,7 +86,7 @@ def import_trials(
             console.warn(f"{catalog} is not used: a CSV names its images itself")
         tell_of_judgments(judgments)
         if images is not None:
-            table = read_images(images)
+            table = run.read_images(images)
             run.read(images, counted(len(table), "images"))
             judgments, matches = in_images(judgments, table.image_id, str(images))
             tell_of_matches(images, matches)

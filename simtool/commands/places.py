@@ -14,7 +14,7 @@ from pathlib import Path
 
 from simtool.errors import SimtoolError
 
-__all__ = ["Folder", "PlaceError", "check_places"]
+__all__ = ["Folder", "PlaceError", "check_places", "check_spared"]
 
 #: What is neither a file nor a folder, by the test that tells it.
 _OTHER_KINDS = {
@@ -62,6 +62,31 @@ def check_places(reads: Iterable[Path | Folder | None], writes: Iterable[Path | 
     for output in outputs:
         for source in inputs:
             _check_apart(output, source)
+
+
+def check_spared(files: Iterable[Path], writes: Iterable[Path | Folder | None], named_by: Path) -> None:
+    """Refuse outputs that are files which an input names, as a table names its images.
+
+    Args:
+        files: what the input names.
+        writes: outputs, as in :func:`check_places`.
+        named_by: the input.
+
+    Raises:
+        PlaceError: naming the output.
+    """
+    outputs = {_identity(output): output for output in writes if isinstance(output, Path) and output.exists()}
+    if not outputs:
+        return
+    for file in files:
+        if file.exists() and (output := outputs.get(_identity(file))):
+            raise PlaceError(f"{output}: this is an image of {named_by}; give the output another name")
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    """What links and other spellings of a path have in common."""
+    status = file.stat()
+    return status.st_dev, status.st_ino
 
 
 def _path(place: Path | Folder) -> Path:

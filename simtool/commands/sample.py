@@ -120,9 +120,9 @@ def _photographs(
     from simtool.ids import match_ids
     from simtool.images.decoding import ImageError
     from simtool.images.pipeline import check_files, stream
-    from simtool.tables.images import image_paths, read_images
+    from simtool.tables.images import image_paths
 
-    images = read_images(table)
+    images = run.read_images(table)
     run.read(table, counted(len(images), "images"))
     if len(images) < least:
         raise ImageError(f"{table}: a way has two ends, and the table has {len(images)} image; name one with more")

@@ -78,7 +78,6 @@ def score(
     from simtool.similarity.scoring import DEFAULT_DISTANCES, score_table
     from simtool.similarity.tally import below_chance, tally
     from simtool.tables.embeddings import open_embeddings
-    from simtool.tables.images import read_images
     from simtool.tables.outcomes import OutcomesWriter
     from simtool.tables.trials import read_trials
 
@@ -97,7 +96,7 @@ def score(
         labels = names or _labels(opened)
         relations = None
         if images is not None:
-            table_of_images = read_images(images)
+            table_of_images = run.read_images(images)
             run.read(images, counted(len(table_of_images), "images"))
             relations = relations_of(judgments, table_of_images)
             tell_of_matches(images, match_ids(judgments.images, table_of_images.image_id))

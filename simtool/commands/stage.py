@@ -7,10 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simtool import console
-from simtool.commands.places import Folder, check_places
+from simtool.commands.places import Folder, check_places, check_spared
 from simtool.tables.provenance import Provenance
+
+if TYPE_CHECKING:
+    from simtool.tables.images import Images
 
 __all__ = ["Folder", "Stage", "Terminated", "invocation", "stage"]
 
@@ -39,8 +43,9 @@ class Stage:
         doing: how far it is, for the report of a failure that nobody foresaw.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, writes: Sequence[Path | Folder | None] = ()) -> None:
         self.name = name
+        self._writes = writes
         self.doing = "it had just begun"
         self._inputs: list[Path] = []
 
@@ -55,6 +60,19 @@ class Stage:
         self._inputs.extend([path] if files is None else files)
         self.doing = f"after it had read {path}"
         console.note(f"read   {path}: {detail}")
+
+    def read_images(self, table: Path) -> Images:
+        """Read a table of images; its image files are inputs too, so that no output may be one of them.
+
+        Raises:
+            PlaceError: an output is one of its image files.
+            TableError: the table cannot be read.
+        """
+        from simtool.tables.images import image_paths, read_images
+
+        images = read_images(table)
+        check_spared(image_paths(table, images), self._writes, table)
+        return images
 
     def wrote(self, path: Path, detail: str) -> None:
         """Note an output and what it holds."""
@@ -80,9 +98,10 @@ def stage(
     Raises:
         PlaceError: an output is an input or another output, or is no file; raised before anything is read.
     """
-    check_places(reads, writes)
+    outputs = list(writes)
+    check_places(reads, outputs)
     started = time.perf_counter()
-    run = Stage(name)
+    run = Stage(name, outputs)
     try:
         yield run
     except (KeyboardInterrupt, Terminated):

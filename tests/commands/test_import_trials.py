@@ -48,6 +48,16 @@ def test_it_says_what_it_read_dropped_and_wrote(simtool: Simtool, tmp_path: Path
     assert read_trials(out).trial_id.tolist() == [0, 2]
 
 
+def test_an_image_of_the_given_table_is_no_output(simtool: Simtool, tmp_path: Path) -> None:
+    write_images(tmp_path / "cub.parquet", Images.build(IMAGES, ["a.jpg"] * len(IMAGES)), Provenance.of([], []))
+    write_sequences(tmp_path / "study", STUDY)
+    image = tmp_path / "a.jpg"
+    image.write_bytes(b"kept")
+    ran = simtool("import-trials", tmp_path / "study", "--images", tmp_path / "cub.parquet", "--out", image)
+    assert (ran.code, image.read_bytes()) == (1, b"kept")
+    assert f"{image}: this is an image of {tmp_path / 'cub.parquet'}" in ran.err
+
+
 def test_images_are_named_as_the_given_table_names_them(simtool: Simtool, tmp_path: Path, out: Path) -> None:
     ids = [f"{number:03d}.Species/{Path(name).name}" for number, name in enumerate(IMAGES)]
     write_images(tmp_path / "cub.parquet", Images.build(ids, ids), Provenance.of([], []))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.commands.places import Folder, PlaceError, check_places
+from simtool.commands.places import Folder, PlaceError, check_places, check_spared
 
 
 def same(path: Path) -> Path:
@@ -109,3 +109,12 @@ def test_outputs_beside_their_inputs_are_fine(place: Path) -> None:
     (place / "trials.parquet").touch()
     (place / "older.parquet").touch()
     check_places(reads=[place / "trials.parquet", None], writes=[place / "older.parquet", place / "deep" / "new.csv"])
+
+
+@pytest.mark.parametrize("spelled", SPELLINGS)
+def test_an_output_that_is_an_image_of_a_table_is_refused(place: Path, spelled: Callable[[Path], Path]) -> None:
+    image, table = place / "a.png", place / "images.parquet"
+    image.write_bytes(b"kept")
+    with pytest.raises(PlaceError, match=r"this is an image of .*images\.parquet; give the output another name"):
+        check_spared([place / "lost.png", image], [place / "new", Folder(place), spelled(image)], named_by=table)
+    check_spared([place / "lost.png", image], [place / "new", Folder(place), None], named_by=table)
