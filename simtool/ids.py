@@ -100,7 +100,8 @@ class Matches:
         known = {*self.unclear, *(name for several in self.shared.values() for name in several)}
         total = f"{len(self.names):,} images"
         if absent := [name for name in self.missing if name not in known]:
-            return f"{len(absent):,} of {total} are not among its ids: {listed(absent)}; its ids are {listed(self.ids)}"
+            share = f"{len(absent):,} of {len(self.names):,}"
+            return f"lacks images that are needed ({share}): {listed(absent)}; its ids are {listed(self.ids)}"
         if self.unclear:
             name, several = next(iter(self.unclear.items()))
             return (

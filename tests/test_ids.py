@@ -75,7 +75,7 @@ def test_two_names_that_fit_one_id_match_none_but_the_equal_one() -> None:
 
 def test_ids_of_both_sides_are_shown_where_nothing_fits() -> None:
     matches = match_ids(["p", "q", "r", "s"], ["1.jpg", "2.jpg"])
-    assert matches.complaint == ("4 of 4 images are not among its ids: p, q, r and 1 more; its ids are 1.jpg, 2.jpg")
+    assert matches.complaint == ("lacks images that are needed (4 of 4): p, q, r and 1 more; its ids are 1.jpg, 2.jpg")
 
 
 def test_nothing_matches_nothing() -> None:

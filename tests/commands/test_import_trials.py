@@ -82,7 +82,7 @@ def test_images_that_are_not_in_the_table_are_named_and_nothing_is_written(
     write_csv(tmp_path / "t.csv", STUDY)
     ran = simtool("import-trials", tmp_path / "t.csv", "--images", tmp_path / "few.parquet", "--out", out)
     assert ran.code == 1
-    assert "few.parquet: 6 of 9 images are not among its ids: " in ran.err.splitlines()[-1]
+    assert "few.parquet: lacks images that are needed (6 of 9): " in ran.err.splitlines()[-1]
     assert not out.exists()
 
 

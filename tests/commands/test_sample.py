@@ -111,7 +111,7 @@ def test_interpolations_begin_and_end_with_photographs(simtool: Simtool, home: P
         (("--interpolate", "IMAGES", "--image", "bird-1"), "a way has two ends"),
         (
             ("--reconstruct", "IMAGES", "--image", "bird-99"),
-            "1 of 1 images are not among its ids: bird-99; its ids are ",
+            "lacks images that are needed (1 of 1): bird-99; its ids are ",
         ),
     ],
 )

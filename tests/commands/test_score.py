@@ -236,7 +236,7 @@ def test_missing_images_are_found_before_anything_is_computed(simtool: Simtool, 
     write_embeddings(folder / "few.parquet", TRIALS.images[:30], some_vectors("relu", count=30), PROVENANCE, "few")
     done = score(simtool, folder, folder / "hot.parquet", folder / "few.parquet")
     assert done.code == 1
-    assert "few.parquet: 10 of 40 images are not among its ids: image 3" in done.err
+    assert "few.parquet: lacks images that are needed (10 of 40): image 3" in done.err
     assert not (folder / "outcomes.parquet").exists()
 
 

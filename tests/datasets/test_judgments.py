@@ -57,6 +57,6 @@ def test_judgments_are_renamed_as_a_table_names_their_images() -> None:
 
 def test_images_that_a_table_lacks_are_named_with_ids_of_both_sides() -> None:
     judgments = assemble(record([[1, 2]], [[0]]), PLACES)
-    complaint = r"^cub\.parquet: 2 of 3 images are not among its ids: image 1, image 2; its ids are image 0, tern$"
+    complaint = r"^cub\.parquet: lacks images that are needed \(2 of 3\): image 1, image 2; its ids are image 0, tern$"
     with pytest.raises(JudgmentsError, match=complaint):
         in_images(judgments, np.array(["image 0", "tern"], object), "cub.parquet")
