@@ -289,7 +289,7 @@ def _model(choice: str, components: int | None, of_pixels: dict[str, Any], trust
         from simtool.models.classifier.keras_file import load_keras_file
 
         if recipe is None:
-            raise typer.BadParameter("a .keras file does not say how it wants photographs: name a --recipe")
+            raise typer.BadParameter("a .keras file does not say which preprocessing it needs: name it with --recipe")
         loaded = load_keras_file(Path(choice), named_recipe(recipe).adjusted(None, crop), size, trust_code)
     elif choice == PIXELS:
         loaded = Pixels(named_recipe(recipe or "study").adjusted(size, crop))

@@ -69,7 +69,7 @@ def sample(
     if (temperature or of_class) and photographs:
         raise typer.BadParameter("--temperature and --class are for samples")
     if interpolate and (columns < 2 or len(image or "..") < 2):
-        raise typer.BadParameter("a way has two ends: --interpolate needs two columns, and two images")
+        raise typer.BadParameter("--interpolate needs at least 2 columns and 2 images")
     with stage("sample", reads=[Folder(model), photographs], writes=[out]) as run:
         glow = _glow(load_model(model), model)
         run.read(model, "a trained Glow")
@@ -125,7 +125,7 @@ def _photographs(
     images = run.read_images(table)
     run.read(table, counted(len(images), "images"))
     if len(images) < least:
-        raise ImageError(f"{table}: a way has two ends, and the table has {len(images)} image; name one with more")
+        raise ImageError(f"{table}: --interpolate needs at least 2 images; the table has {len(images)}")
     if names:
         matches = match_ids(names, images.image_id)
         if matches.complaint:

@@ -42,7 +42,7 @@ class Holdout:
             (self.validation, left.validation, "validate with"),
         ):
             if len(before) and not len(after):
-                raise ImageError(f"no image is left to {purpose}, of {len(before):,}; mend the images first")
+                raise ImageError(f"no image is left to {purpose}, of {len(before):,}; repair the images first")
         return left
 
 

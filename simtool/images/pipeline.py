@@ -99,7 +99,7 @@ def stream(
     for row, image in enumerate(_decoded(image_ids, paths, recipe)):
         if isinstance(image, BadImage):
             if on_bad is None:
-                raise ImageError(f"{image}; mend it, or leave it out with --skip-bad")
+                raise ImageError(f"{image}; repair it, or leave it out with --skip-bad")
             on_bad(image)
             continue
         pixels[len(rows)] = image

@@ -26,7 +26,7 @@ class Pixels(Model):
     def output(self, layer: str | None = None) -> Output:
         """Height x width segments of three values. See :meth:`Model.output`."""
         if layer is not None:
-            raise ModelError(f"pixels have no layer {layer}, nor any other")
+            raise ModelError(f"pixels have no layer {layer} or other layers")
         height, width, channels = self.recipe.shape
         return Output("pixels", self.recipe.shape, (Segment("pixels", channels, height * width),))
 

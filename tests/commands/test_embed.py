@@ -406,7 +406,7 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
         (("--model", "pixels", "--layer", "final"), "pixels have no layer final"),
         (("--model", "pixels", "--components", "3"), "pixels: it has no components"),
         (("--model", "pixels", "--recipe", "coffee"), "no recipe is called coffee"),
-        (("--model", "PCA", "--layer", "final"), "no layer final, nor any other; --components cuts its 6"),
+        (("--model", "PCA", "--layer", "final"), "no layer final or other layers; --components cuts its 6"),
         (("--model", "PCA", "--components", "7"), "1 to 6 components to choose, not 7"),
         (("--model", "pixels", "--split", "dev"), "no image has split dev"),
     ],

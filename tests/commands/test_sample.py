@@ -108,7 +108,7 @@ def test_interpolations_begin_and_end_with_photographs(simtool: Simtool, home: P
         (("--image", "bird-1"), "--image is for --reconstruct or --interpolate"),
         (("--reconstruct", "IMAGES", "--temperature", "1"), "--temperature and --class are for samples"),
         (("--reconstruct", "IMAGES", "--interpolate", "IMAGES"), "make two pictures; run it twice"),
-        (("--interpolate", "IMAGES", "--image", "bird-1"), "a way has two ends"),
+        (("--interpolate", "IMAGES", "--image", "bird-1"), "--interpolate needs at least 2 columns and 2 images"),
         (
             ("--reconstruct", "IMAGES", "--image", "bird-99"),
             "lacks images that are needed (1 of 1): bird-99; its ids are ",
@@ -137,7 +137,5 @@ def test_a_way_needs_a_table_of_two_images(simtool: Simtool, home: Path, tmp_pat
     one = write_table(tmp_path, 1)
     ran = simtool("sample", home / "glow", "--out", tmp_path / "i.png", "--interpolate", one)
     assert ran.code == 1
-    assert (
-        ran.err.splitlines()[-1] == f"error: {one}: a way has two ends, and the table has 1 image; name one with more"
-    )
+    assert ran.err.splitlines()[-1] == f"error: {one}: --interpolate needs at least 2 images; the table has 1"
     assert drawn(simtool, home, tmp_path / "r.png", "--reconstruct", one).shape[:2] == (3, 1)

@@ -89,7 +89,7 @@ def test_more_epochs_go_on_with_a_complete_training(simtool: Simtool, home: Path
     command = ("train-resnet", home / "images.parquet", "--out", tmp_path / "more", *SMALL, "--epochs", "3")
     ran = simtool(*command)
     assert ran.code == 0
-    assert "this training was to have 2 epochs, and gets 3; the learning rate follows the longer cosine" in ran.err
+    assert "this training was planned with 2 epochs, and now has 3; the learning rate follows the longer" in ran.err
     rows = list(csv.DictReader((tmp_path / "more" / "training" / "log.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert not (tmp_path / "more" / "model-before.json").exists()

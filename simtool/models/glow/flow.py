@@ -290,11 +290,11 @@ def _checked(
     missing = dict.fromkeys(expected)
     for name, array in arrays:
         if name not in expected:
-            raise ModelError(f"the weights hold {name}, which such a flow has not")
+            raise ModelError(f"the weights hold {name}, which such a flow does not have")
         if array.shape != expected[name]:
             raise ModelError(f"{name} has the shape {array.shape}, such a flow has {expected[name]}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise ModelError(f"{name} holds something else than finite numbers")
+            raise ModelError(f"{name} holds values that are not finite")
         missing.pop(name, None)
         yield name, array
     if missing:

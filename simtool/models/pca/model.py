@@ -87,7 +87,7 @@ class Pca(TrainedModel):
     def output(self, layer: str | None = None) -> Output:
         """One value per component. See :meth:`Model.output`."""
         if layer is not None:
-            raise ModelError(f"a PCA has no layer {layer}, nor any other; --components cuts its {self.count:,}")
+            raise ModelError(f"a PCA has no layer {layer} or other layers; --components cuts its {self.count:,}")
         return Output(f"PCA {self.count}", (self.count,))
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:

@@ -133,14 +133,14 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    """Refuse to go on with a training that was begun otherwise.
+    """Refuse to go on with a training that began with other values.
 
     Raises:
         TrainingError: the configurations differ; it says in what.
     """
     if found := differences(then, now):
         raise TrainingError(
-            f"{folder}: this training was begun otherwise: {listed(found, 4)}; "
+            f"{folder}: this training began with other values: {listed(found, 4)}; "
             "give the same values to go on with it, or --restart to begin again"
         )
 

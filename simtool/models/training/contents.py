@@ -40,7 +40,7 @@ def assign_arrays(variables: Variables, arrays: Iterable[tuple[str, NDArray[Any]
     missing = set(variables)
     for name, array in arrays:
         if name not in variables:
-            raise TrainingError(f"the checkpoint holds {name}, which this network has not; --restart begins again")
+            raise TrainingError(f"the checkpoint holds {name}, which the network lacks; --restart begins again")
         variable = variables[name]
         if tuple(variable.shape) != array.shape:
             raise TrainingError(

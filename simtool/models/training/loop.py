@@ -182,7 +182,8 @@ class _Training:
         check_same(then, self._configuration, self._folder)
         self._extended = [*header.get("extended", []), *([before] if more else [])]
         if more and self._devices.chief:
-            console.note(f"this training was to have {before} epochs, and gets {settings.epochs}{_rates_now(settings)}")
+            gets = f"now has {settings.epochs}{_rates_now(settings)}"
+            console.note(f"this training was planned with {before} epochs, and {gets}")
         assign_arrays(self._everything, arrays)
         self._state = state = State.from_json(header["state"])
         # More time may have been granted since.

@@ -277,9 +277,9 @@ def test_arrays_of_another_flow_are_refused_with_the_reason() -> None:
     arrays = dict(Flow(CONFIG).to_arrays())
     bias = "level-1/actnorm/bias"
     for changed, message in (
-        ({**arrays, "level-3/actnorm/bias": arrays[bias]}, "level-3/actnorm/bias, which such a flow has not"),
+        ({**arrays, "level-3/actnorm/bias": arrays[bias]}, "level-3/actnorm/bias, which such a flow does not have"),
         ({**arrays, bias: arrays[bias][:1]}, r"level-1/actnorm/bias has the shape \(1, 12\)"),
-        ({**arrays, bias: arrays[bias] * np.float32(np.nan)}, "holds something else than finite numbers"),
+        ({**arrays, bias: arrays[bias] * np.float32(np.nan)}, "holds values that are not finite"),
         ({name: value for name, value in arrays.items() if name != bias}, "the weights lack level-1/actnorm/bias"),
     ):
         with pytest.raises(ModelError, match=message):

@@ -105,5 +105,5 @@ def test_tuples_equal_the_lists_that_they_become_in_json() -> None:
 
 
 def test_another_configuration_is_refused_with_what_differs(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"begun otherwise: width was 3, is 4; give the same values .* --restart"):
+    with pytest.raises(TrainingError, match=r"began with other values: width was 3, is 4; give the same .* --restart"):
         check_same({"width": 3}, {"width": 4}, tmp_path)

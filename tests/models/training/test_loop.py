@@ -128,7 +128,7 @@ def test_more_epochs_follow_the_longer_cosine_from_where_they_begin(
     with pytest.raises(Preempted):
         train(Classifier(), Signalling(20), settings.changed(epochs=4), tmp_path, devices)
     told = " ".join(capsys.readouterr().err.split())
-    assert "this training was to have 2 epochs, and gets 4; the learning rate follows the longer cosine" in told
+    assert "this training was planned with 2 epochs, and now has 4; the learning rate follows the longer cosine" in told
     train(Classifier(), TinyData(), settings.changed(epochs=5), tmp_path, devices)
     found = [float(row["learning_rate"]) for row in rows(tmp_path)]
     # Each epoch has six steps; its row has the rate of the last of them.
@@ -140,7 +140,7 @@ def test_more_epochs_follow_the_longer_cosine_from_where_they_begin(
 
 def test_fewer_epochs_are_another_training(devices: Devices, tmp_path: Path) -> None:
     train(Classifier(), TinyData(), SETTINGS.changed(epochs=2), tmp_path, devices)
-    with pytest.raises(TrainingError, match=r"begun otherwise: settings\.epochs was 2, is 1"):
+    with pytest.raises(TrainingError, match=r"began with other values: settings\.epochs was 2, is 1"):
         train(Classifier(), TinyData(), SETTINGS.changed(epochs=1), tmp_path, devices)
 
 
@@ -151,7 +151,7 @@ def test_an_older_model_does_not_pass_for_the_one_that_is_trained(
     """A training that begins again, or gets more epochs, and is stopped."""
     train(Classifier(), TinyData(), SETTINGS.changed(epochs=2), tmp_path, devices)
     (tmp_path / "model.json").write_text("{}")
-    with pytest.raises(TrainingError, match="begun otherwise"):
+    with pytest.raises(TrainingError, match="began with other values"):
         train(Classifier(), TinyData(), SETTINGS.changed(seed=2), tmp_path, devices)
     assert (tmp_path / "model.json").exists()
     with pytest.raises(Preempted):
