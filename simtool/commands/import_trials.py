@@ -16,6 +16,8 @@ from simtool.tables.observers import Observers
 from simtool.text import counted, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy import object_
     from numpy.typing import NDArray
 
@@ -127,6 +129,22 @@ def _tell_of_others(names: list[str]) -> None:
     words = [f"{name} (did you mean {near}?)" if (near := nearest(name)) else name for name in names]
     say = console.warn if words != names else console.note
     say(f"{'' if words != names else '       '}columns kept, but not used: {listed(words, 12)}")
+
+
+def tell_of_unused(trials: Path, names: Iterable[str]) -> None:
+    """Warn of the columns of a table of trials that look as if they should be used."""
+    from simtool.datasets.headings import nearest
+
+    meant = {name: nearest(name.removeprefix("source_")) for name in names}
+    words = [
+        "count (a row is one judgment here; import-trials reads counts from a CSV)"
+        if name == near
+        else f"{name} (did you mean {near}?)"
+        for name, near in meant.items()
+        if near and (name != near or name == "count")
+    ]
+    if words:
+        console.warn(f"{trials}: columns kept, but not used: {listed(words, 12)}")
 
 
 def tell_of_matches(table: Path, matches: Matches) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.import_trials import tell_of_matches
+from simtool.commands.import_trials import tell_of_matches, tell_of_unused
 from simtool.commands.stage import stage
 from simtool.errors import SimtoolError, listed
 from simtool.text import counted, printable
@@ -90,6 +90,7 @@ def score(
     with stage("score", reads=[*tables, trials, images], writes=[out]) as run:
         judgments = read_trials(trials)
         run.read(trials, f"{counted(len(judgments), 'trials')}, {_types(judgments.types)}")
+        tell_of_unused(trials, judgments.extra)
         opened = [open_embeddings(path) for path in tables]
         for path, table in zip(tables, opened, strict=True):
             run.read(path, f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values")

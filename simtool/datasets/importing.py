@@ -82,7 +82,7 @@ def _forced(source: Path, kind: Format) -> Format:
 def _readable(source: Path) -> Kind:
     kind = kind_of(source)
     if kind.what is What.FOLDER or kind.what is What.EMPTY_FOLDER:
-        raise JudgmentsError(f"{source}: no JSON sequences in it{_suggestion(source)}")
+        raise JudgmentsError(_without_sequences(source))
     if kind.damage or kind.what not in Door.JUDGMENTS.takes:
         raise JudgmentsError(explain(source, Door.JUDGMENTS))
     return kind
@@ -130,6 +130,17 @@ def _observation_keys(file: Path) -> tuple[str, ...]:
 def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     named = sorted(file for file in folder.iterdir() if file.suffix.lower() in suffixes)
     return [file for file in named if not file.name.startswith(".") and file.is_file()]
+
+
+def _without_sequences(folder: Path) -> str:
+    """Why a folder cannot be imported: a document in the place of sequences holds none, or there is no document."""
+    documents = find_documents(folder)
+    if documents is not None and documents.stimuli is not None:
+        for document in (folder / name for name in documents.names):
+            kind = kind_of(document)
+            if kind.what is not What.PSIZ_JSON or kind.damage:
+                return explain(document, Door.JUDGMENTS)
+    return f"{folder}: no JSON sequences in it{_suggestion(folder)}"
 
 
 def _suggestion(source: Path) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from simtool.similarity.columns import SpooledColumns, least_memory
@@ -124,6 +126,19 @@ def test_a_name_that_would_act_on_the_terminal_is_shown_in_full_in_one_row(simto
     name = "\t=1\n\x1b[31mred"
     done = score(simtool, folder, folder / "hot.parquet", "--distance", "mse", "--name", name)
     assert done.out.splitlines()[1].split()[:2] == ["\\t=1\\n\\x1b[31mred", "mse"]
+
+
+def test_columns_of_trials_that_should_perhaps_be_used_are_named(simtool: Simtool, folder: Path) -> None:
+    plain = pq.read_table(folder / "trials.parquet")
+    other = pa.table({"particpant": ["P1"] * len(plain), "count": [2] * len(plain), "age": [30] * len(plain)})
+    columns = [*zip(plain.column_names, plain.columns, strict=True), *zip(other.column_names, other, strict=True)]
+    pq.write_table(pa.table(dict(columns)), folder / "trials.parquet")
+    done = score(simtool, folder, folder / "hot.parquet")
+    (warning,) = [line for line in done.err.splitlines() if line.startswith("warning: ")]
+    assert warning == (
+        f"warning: {folder / 'trials.parquet'}: columns kept, but not used: particpant (did you mean participant?), "
+        "count (a row is one judgment here; import-trials reads counts from a CSV)"
+    )
 
 
 def test_tables_that_cannot_be_told_apart_ask_for_a_name(simtool: Simtool, folder: Path) -> None:

@@ -82,6 +82,26 @@ def test_a_folder_of_other_things_says_what_could_be_imported_from_it(tmp_path: 
     ("content", "complaint"),
     [
         (b"", "this is an empty file"),
+        (b'{"data": [{"sequence": [', "this is .*truncated"),
+        (b"{}", "this is a JSON file without keys, not judgments"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            "this is a Git LFS pointer, which .*; git lfs pull",
+        ),
+    ],
+)
+def test_the_document_of_a_folder_that_is_no_sequence_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
+    write_sequences(tmp_path, STUDY)
+    first, *_ = sorted(tmp_path.rglob("*.json"))
+    first.write_bytes(content)
+    with pytest.raises(JudgmentsError, match=f"^{first}: {complaint}"):
+        import_judgments(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "this is an empty file"),
         (b"PAR1\0\0\0\0PAR1", "if it is a table of trials, it needs no import"),
         (b"PK\x03\x04 cut off", "this is a zip archive, but truncated"),
         (b"\x89PNG\r\n\x1a\n\0\xff", "an image \\(PNG\\), not judgments"),
