@@ -18,7 +18,7 @@ MOST = 100
 
 def compress(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of embeddings.")],
-    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The table of embeddings to write.")],
+    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The Parquet table of embeddings to write.")],
     components: Annotated[
         int | None, typer.Option(min=1, help="How many to keep. [as many as there are, at most 100]")
     ] = None,

@@ -65,7 +65,7 @@ def embed(
     ],
     out: Annotated[
         list[Path],
-        typer.Option("--out", metavar="TABLE", help="The table of embeddings to write; with --shard a folder."),
+        typer.Option("--out", metavar="TABLE", help="The Parquet table of embeddings to write; with --shard a folder."),
     ],
     layer: Annotated[
         list[str] | None,

@@ -32,7 +32,7 @@ def import_trials(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", help="A psiz HDF5 file, a folder or zip of psiz JSON, or a CSV.")
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The table of trials to write.")],
+    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The Parquet table of trials to write.")],
     catalog: Annotated[
         Path | None,
         typer.Option(

@@ -28,7 +28,7 @@ __all__ = ["score"]
 def score(
     tables: Annotated[list[Path], typer.Argument(metavar="TABLE", help="Tables of embeddings.")],
     trials: Annotated[Path, typer.Option("--trials", metavar="TRIALS", help="A table of trials.")],
-    out: Annotated[Path, typer.Option("--out", metavar="OUTCOMES", help="The table of outcomes to write.")],
+    out: Annotated[Path, typer.Option("--out", metavar="OUTCOMES", help="The Parquet table of outcomes to write.")],
     distance: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,7 +99,7 @@ def score(
         if images is not None:
             table_of_images = run.read_images(images)
             run.read(images, counted(len(table_of_images), "images"))
-            relations = relations_of(judgments, table_of_images)
+            relations = relations_of(judgments, table_of_images, images)
             tell_of_matches(images, match_ids(judgments.images, table_of_images.image_id))
         pairs = TrialPairs.of(judgments)
         for path, table in zip(tables, opened, strict=True):

@@ -134,11 +134,13 @@ def _split_of(name: str) -> str | None:
 
 def _note(classes: Sequence[PurePosixPath | None], groups: Sequence[str | None], splits: Sequence[str | None]) -> str:
     counts = Counter(split for split in splits if split)
+    paths = sorted({path for path in classes if path}, key=str)
+    names = [path.name for path in paths]
     kinds = {
-        "classes": [path.name for path in sorted({path for path in classes if path}, key=str)],
+        "classes": names if len({*names}) == len(names) else [str(path) for path in paths],
         "groups": sorted({group for group in groups if group}),
         "splits": [f"{split} ({counted(count, 'images')})" for split, count in sorted(counts.items())],
     }
     return "; ".join(
-        f"{len(names):,} {kind}: {listed(names)}" if names else f"no {kind}" for kind, names in kinds.items()
+        f"{len(found):,} {kind}: {listed(found)}" if found else f"no {kind}" for kind, found in kinds.items()
     )

@@ -15,12 +15,13 @@ from simtool.tables.trials import Trials
 __all__ = ["relations_of"]
 
 
-def relations_of(trials: Trials, images: Images) -> NDArray[np.int8]:
+def relations_of(trials: Trials, images: Images, table: object = "the table of images") -> NDArray[np.int8]:
     """Say for each comparison what the selected and the other reference share with the query.
 
     Args:
         trials: T trials.
         images: a row for every image that they mention; null classes and groups are shared with nobody.
+        table: what complaints call it, for example its path.
 
     Returns:
         (T, most comparisons), -1 behind the end. Bits 0 and 1: the selected, the other reference shares the query's
@@ -29,7 +30,7 @@ def relations_of(trials: Trials, images: Images) -> NDArray[np.int8]:
     Raises:
         SimilarityError: the table of images lacks some; says how many and the first few.
     """
-    rows = _rows_of(trials, images)
+    rows = _rows_of(trials, images, table)
     winner, loser = trials.comparisons()
     result = np.where(winner >= 0, 0, -1).astype(np.int8)
     class_id = [None if number < 0 else int(number) for number in images.class_id]
@@ -44,12 +45,12 @@ def relations_of(trials: Trials, images: Images) -> NDArray[np.int8]:
     return result
 
 
-def _rows_of(trials: Trials, images: Images) -> NDArray[np.intp]:
+def _rows_of(trials: Trials, images: Images, table: object) -> NDArray[np.intp]:
     """For each image of the trials its row in the table of images; -1 for one that no trial uses."""
     used = np.union1d(trials.query, trials.references[trials.references >= 0])
     matches = match_ids(trials.images[used], images.image_id)
     if matches.complaint:
-        raise SimilarityError(f"the table of images: {matches.complaint}")
+        raise SimilarityError(f"{table}: {matches.complaint}")
     rows = np.full(trials.images.size, -1, np.intp)
     rows[used] = matches.rows
     return rows

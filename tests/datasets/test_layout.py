@@ -81,6 +81,7 @@ def test_a_folder_around_all_classes_is_no_group() -> None:
 
 def test_classes_of_one_name_in_two_groups_stay_two() -> None:
     assert labelled("a/red", "b/red") == [("a/red", "a", None), ("b/red", "b", None)]
+    assert label([PurePosixPath("a/red"), PurePosixPath("b/red")]).note.startswith("2 classes: a/red, b/red; 2 groups")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ def test_missing_images_are_counted_and_named() -> None:
     table = Images.build(["query", "twin"], ["a", "b"])
     with pytest.raises(SimilarityError, match=r"lacks images that are needed \(2 of 4\): cousin, stranger; its"):
         relations_of(TRIALS, table)
+    with pytest.raises(SimilarityError, match=r"^birds\.parquet: lacks images"):
+        relations_of(TRIALS, table, "birds.parquet")
 
 
 def test_images_that_no_trial_shows_may_be_missing() -> None:
