@@ -29,10 +29,10 @@ figure { margin: 1.5rem 0; } figure svg { width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; border-bottom: 1.5px solid var(--ink); }
-th, td { padding: .28rem .7rem .28rem 0; white-space: nowrap; }
+th, td { padding: .28rem .5rem .28rem 0; white-space: nowrap; }
 td { border-bottom: 1px solid var(--line); } th.n, td.n { text-align: right; }
-td.name { white-space: normal; overflow-wrap: anywhere; min-width: 11rem; }
-td.bar { width: 26%; min-width: 8rem; padding-right: 0; } td.bar svg { display: block; width: 100%; height: 1rem; }
+td.name { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+td.bar { width: 26%; min-width: 5rem; padding-right: 0; } td.bar svg { display: block; width: 100%; height: 1rem; }
 caption, .quiet { color: var(--quiet); font-size: .88rem; } caption { caption-side: bottom; text-align: left;
   padding-top: .5rem; white-space: normal; }
 code { font-size: .85rem; overflow-wrap: anywhere; background: var(--band); padding: .05rem .25rem; }
