@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from random import Random
 
 from simtool.datasets.archive import unpack
-from simtool.datasets.birds16 import inspect_copy
+from simtool.datasets.birds16 import Copy, inspect_copy
 from simtool.datasets.cub import unpack_cub
 from simtool.tables.images import Images
 from tests.cub import PHOTOGRAPHS, miniature
@@ -41,7 +43,8 @@ def _zip(files: list[tuple[str, bytes]], chance: Random, odd: str) -> bytes:
             info.compress_type = method
             if odd == "mode":
                 info.external_attr = chance.choice((0o120777, 0o010644, 0o060644, 0o177777, 0)) << 16
-            archive.writestr(info, content)
+            with warnings.catch_warnings(action="ignore"):  # of a name that is there already
+                archive.writestr(info, content)
     raw = bytearray(data.getvalue())
     directory = raw.index(b"PK\1\2")
     if odd == "flags":
@@ -180,8 +183,20 @@ def _unpack_cub(made: Made) -> Images:
     return unpack_cub(made.path, made.other)
 
 
+def _structured_copy(chance: Random, folder: Path) -> Made:
+    return replace(_structured(chance, folder), judge=_judge_copy)
+
+
+def _valid_copy(chance: Random, folder: Path) -> Made:
+    return replace(_valid(chance, folder), judge=_judge_copy)
+
+
+def _judge_copy(found: Copy) -> str | None:
+    return None if found.judgments or found.photographs else "a copy of nothing"
+
+
 DOORS = (
     Door("archives", _unpack, _structured, _valid, (1000, 500)),
     Door("cub", _unpack_cub, _structured_cub, None, (300, 0)),
-    Door("copies", lambda made: inspect_copy(made.path), _structured, _valid, (400, 200)),
+    Door("copies", lambda made: inspect_copy(made.path), _structured_copy, _valid_copy, (400, 200)),
 )
