@@ -76,6 +76,9 @@ def compress(
         )
         with EmbeddingWriter(out, info, run.provenance()) as writer:
             for where, block in source.batches(np.float64):
-                writer.write(source.image_id[where], ((block - found.mean) @ rows.T).astype(np.float32))
+                projected = (block - found.mean) @ rows.T
+                if np.abs(projected).max() > np.finfo(np.float32).max:
+                    raise ModelError(f"{table}: its values are too large; multiply all vectors by one small number")
+                writer.write(source.image_id[where], projected.astype(np.float32))
         vectors = f"{counted(len(source), 'vectors')} of {counted(len(rows), 'values')}"
         run.wrote(out, f"{vectors}, {found.explained(len(rows)):.4f} of variance")

@@ -92,7 +92,7 @@ def _count_of(names: np.ndarray[tuple[int], np.dtype[np.object_]]) -> str:
 
 def _embeddings(path: Path) -> list[tuple[str, str]]:
     table = open_embeddings(path)
-    for _ in table.batches():
+    for _ in table.batches(np.float64):
         pass  # reading is what finds NaN, infinities and damage
     info = table.info
     segments = ", ".join(f"{segment.name} {segment.count:,} x {segment.length:,}" for segment in info.segments)

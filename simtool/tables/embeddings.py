@@ -43,6 +43,8 @@ from simtool.text import counted, plural
 __all__ = ["EmbeddingInfo", "EmbeddingTable", "EmbeddingWriter", "Segment", "open_embeddings", "write_embeddings"]
 
 KIND = "embeddings"
+#: Vectors whose largest value is smaller have lost digits as float32.
+_SMALLEST = 1e-30
 #: Bytes of a row group: small enough to fetch a random row in milliseconds, large enough to stream.
 ROW_GROUP_BYTES = 8 << 20
 #: Bytes of a block that a streaming reader holds.
@@ -107,7 +109,7 @@ class EmbeddingTable:
             (len(rows), D), C-contiguous.
 
         Raises:
-            TableError: a vector holds a missing value, NaN or infinity, or has another length.
+            TableError: a vector holds a missing value, NaN or infinity, has another length, or does not fit ``dtype``.
         """
         wanted = np.arange(len(self)) if rows is None else np.asarray(rows)
         result = np.empty((wanted.size, self.info.dimension), dtype)
@@ -115,7 +117,7 @@ class EmbeddingTable:
         ranked = wanted[order]
         for start, block in self._blocks(ranked):
             low, high = np.searchsorted(ranked, [start, start + len(block)])
-            result[order[low:high]] = block[ranked[low:high] - start]
+            result[order[low:high]] = self._fitted(block, result.dtype)[ranked[low:high] - start]
         return result
 
     def batches(self, dtype: DTypeLike = np.float32) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -128,7 +130,7 @@ class EmbeddingTable:
             TableError: as for :meth:`read`.
         """
         for start, block in self._blocks(None):
-            yield slice(start, start + len(block)), np.asarray(block, dtype)
+            yield slice(start, start + len(block)), self._fitted(block, np.dtype(dtype))
 
     def _blocks(self, ranked: NDArray[np.integer[Any]] | None) -> Iterator[tuple[int, NDArray[Any]]]:
         """Checked blocks of consecutive rows, with their first row; only those that hold a wanted row."""
@@ -138,6 +140,17 @@ class EmbeddingTable:
                 self._check_finite(start, block)
                 yield start, block
             offset += part.rows
+
+    def _fitted(self, block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Vectors of a type that may hold less: refused where they would become infinite, or all zero."""
+        if block.dtype == np.float64 and dtype == np.float32:
+            largest = np.abs(block).max(initial=0)
+            if largest > np.finfo(dtype).max or 0 < largest < _SMALLEST:
+                raise TableError(
+                    f"{self.path}: vectors with values up to {largest:.2g} do not fit 32 bits: "
+                    "multiply all of them by one number that brings them near 1"
+                )
+        return np.asarray(block, dtype)
 
     def _row(self, row: int) -> str:
         """What a row is called in complaints."""

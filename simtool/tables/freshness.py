@@ -29,7 +29,7 @@ def is_fresh(
     """
     try:
         table = open_embeddings(path)
-        for _ in table.batches():
+        for _ in table.batches(np.float64):
             pass
     except TableError:
         return False

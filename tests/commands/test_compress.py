@@ -67,3 +67,12 @@ def test_one_vector_has_no_components(simtool: Simtool, tmp_path: Path) -> None:
     ran = simtool("compress", tmp_path / "one.parquet", "--out", tmp_path / "out.parquet")
     assert ran.code == 1
     assert ran.err.splitlines()[-1] == "error: principal components need at least 2 vectors, not 1"
+
+
+def test_components_beyond_single_precision_are_refused_and_nothing_is_written(simtool: Simtool, home: Path) -> None:
+    largest = np.finfo(np.float32).max
+    vectors = np.array([[largest, largest], [-largest, -largest], [0, largest]], np.float32)
+    write_embeddings(home / "large.parquet", np.array(["a", "b", "c"], object), vectors, Provenance.of([], []), "large")
+    done = simtool("compress", home / "large.parquet", "--out", home / "c.parquet")
+    assert (done.code, (home / "c.parquet").exists()) == (1, False)
+    assert "its values are too large; multiply all vectors by one small number" in done.err

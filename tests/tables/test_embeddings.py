@@ -201,6 +201,17 @@ def test_faulty_vectors_are_refused_and_named(tmp_path: Path, values: object, co
         open_embeddings(tmp_path / "e.parquet").read()
 
 
+@pytest.mark.parametrize("scale", [1e170, 1e-300])
+def test_vectors_that_do_not_fit_single_precision_are_refused_in_it(tmp_path: Path, scale: float) -> None:
+    write(tmp_path / "e.parquet", pa.array([[1.0 * scale, 2.0 * scale], [0.0, 0.0], [scale, scale]]))
+    table = open_embeddings(tmp_path / "e.parquet")
+    assert table.read(dtype=np.float64)[0].tolist() == [1.0 * scale, 2.0 * scale]
+    with pytest.raises(TableError, match=r"do not fit 32 bits: multiply all of them by one number"):
+        table.read()
+    with pytest.raises(TableError, match=r"do not fit 32 bits"):
+        list(table.batches())
+
+
 def test_large_finite_values_are_no_fault(tmp_path: Path) -> None:
     values = np.full((3, 2), np.finfo(np.float32).max)
     write(tmp_path / "e.parquet", pa.array(values.tolist()))
