@@ -322,6 +322,6 @@ def closing(folder: Path, seconds: float) -> str:
             "",
             "With real photographs and judgments (1.2 GB to download):",
             f"  {program} fetch-cub cub",
-            f"  {program} fetch-judgments birds-16",
+            f"  {program} fetch-judgments birds16",
         )
     )
