@@ -99,16 +99,28 @@ def _noun(place: Path | Folder) -> str:
 
 def _check_kind(output: Path | Folder) -> None:
     path = _path(output)
+    if path == Path("-"):
+        raise PlaceError("-: this command does not write to standard output; name a file to write")
     try:
         mode = path.stat().st_mode
     except OSError:  # not there yet; or the command itself says why it cannot be written
         return
     if kind := next((name for name, test in _OTHER_KINDS.items() if test(mode)), None):
         raise PlaceError(f"{path}: this is {kind}, not a file; name a file to write")
+    if stat.S_ISREG(mode) and _is_standard_output(path):
+        raise PlaceError(f"{path}: standard output goes to this file too; give the output another name")
     if stat.S_ISDIR(mode) and not isinstance(output, Folder):
         raise PlaceError(f"{path}: this is a folder; name a file to write, for example {path / 'NAME'}")
     if stat.S_ISREG(mode) and isinstance(output, Folder):
         raise PlaceError(f"{path}: this is a file; name a folder to write to")
+
+
+def _is_standard_output(path: Path) -> bool:
+    """Whether a shell sends standard output to a file: ``simtool ... > FILE``, or ``/dev/stdout`` then."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:  # standard output is closed
+        return False
 
 
 def _check_apart(output: Path | Folder, source: Path | Folder) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,3 +120,25 @@ def test_an_output_that_is_an_image_of_a_table_is_refused(place: Path, spelled: 
     with pytest.raises(PlaceError, match=r"this is an image of .*images\.parquet; give the output another name"):
         check_spared([place / "lost.png", image], [place / "new", Folder(place), spelled(image)], named_by=table)
     check_spared([place / "lost.png", image], [place / "new", Folder(place), None], named_by=table)
+
+
+def test_an_output_that_standard_output_goes_to_is_refused(place: Path) -> None:
+    taken = place / "report.csv"
+    program = "import sys; from pathlib import Path; from simtool.commands.places import check_places; "
+    call = "check_places([], [Path(name) for name in sys.argv[1:]])"
+    for name in (str(taken), "/dev/stdout"):
+        with taken.open("w") as file:
+            done = subprocess.run(
+                [sys.executable, "-c", program + call, name],
+                stdout=file,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert f"PlaceError: {name}: standard output goes to this file too" in done.stderr
+    check_places([], [taken])
+
+
+def test_a_dash_is_no_file() -> None:
+    with pytest.raises(PlaceError, match="-: this command does not write to standard output; name a file to write"):
+        check_places([], [Path("-")])
