@@ -16,6 +16,7 @@ _OPTIONAL = ("participant", "session", "weight", "response_ms", "ranked", "count
 
 _NUMBERED = ("reference", "selected")
 _NUMBER = re.compile(r"(reference|selected)_([1-9][0-9]{0,5})")
+_FROM_ZERO = re.compile(r"(reference|selected)_?0+")
 #: What other programs call who judged, and how long it took.
 _SYNONYMS = {
     "subject": "participant",
@@ -68,6 +69,8 @@ def recognize(names: Sequence[str]) -> Headings:
         raise ValueError(f"the header names {listed(repeated)} twice")
     if repeated := sorted({name for name in names if name and names.count(name) > 1}):
         raise ValueError(f"the header names {listed(repeated)} twice")
+    if zeros := [name for name, plain in zip(names, known, strict=True) if _FROM_ZERO.fullmatch(plain)]:
+        raise ValueError(f"the header counts its columns from 0 ({listed(zeros)}); count them from 1")
     numbered = {stem: _numbered(known, stem) for stem in _NUMBERED}
     gaps = [stem for stem, places in numbered.items() if sorted(places) != list(range(1, len(places) + 1))]
     if gaps and not _meant(names):
@@ -87,8 +90,9 @@ def recognize(names: Sequence[str]) -> Headings:
 
 
 def _plain(name: str) -> str:
-    """``Reference 1``, ``reference.1`` and ``REFERENCE_1`` as ``reference_1``."""
-    return re.sub(r"[\s.-]+", "_", name.strip().casefold())
+    """``Reference 1``, ``reference.01`` and ``REFERENCE_1`` as ``reference_1``."""
+    plain = re.sub(r"[\s.-]+", "_", name.strip().casefold())
+    return re.sub(r"^(reference|selected)_0+(?=[1-9])", r"\1_", plain)
 
 
 def _is_known(name: str) -> bool:

@@ -53,6 +53,12 @@ def test_empty_cells_make_a_trial_shorter_wherever_they_stand(tmp_path: Path) ->
     assert third["kind"] == "3-rank-2"
 
 
+def test_columns_may_be_numbered_with_zeros_before(tmp_path: Path) -> None:
+    path = written(tmp_path, "query,reference_01,reference_02,selected_01", "a,b,c,c")
+    (row,) = plain(read_triplets(path).trials)
+    assert (row["references"], row["selected"]) == (["b", "c"], [1])
+
+
 def test_an_id_may_hold_control_characters(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER, "a,\x1b[31mred,c,\x1b[31mred")
     (row,) = plain(read_triplets(path).trials)
@@ -137,6 +143,7 @@ HEADER = "query,reference_1,reference_2,selected_1"
         (["query,reference_1,selected_1", "a,b,b"], r"the header should be query,reference_1,\.\.\."),
         (["anchor,positive,negative", "a,b,c"], r"the header should be .* it is anchor, positive, negative"),
         (["query,reference_1,reference_3,selected_1"], "numbers its reference columns 1, 3: some are missing"),
+        (["query,reference_0,reference_1,selected_0"], r"counts its columns from 0 \(reference_0, selected_0\); count"),
         (["query,reference_1,reference_2,selected_2"], "numbers its selected columns 2: some are missing"),
         (["query,query,reference_1,reference_2,selected_1"], "the header names query twice"),
         ([f"{HEADER},Query"], "the header names query twice"),
