@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.reporting.metrics import Metric, Order
-from simtool.reporting.pooling import Pool, pools
+from simtool.reporting.pooling import Pool, pools, shared_judgments
 from simtool.reporting.report import ALL, Difference, Report, ReportError, Row, Sample, Settings
 from simtool.similarity.ceilings import Ceiling, ceiling
 from simtool.similarity.inference import (
@@ -50,7 +50,8 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
     if settings.weighted:
         for trials in sets:
             _check_weights(trials)
-    analyses = [_Analysis(pool, settings) for pool in pools(outcomes)]
+    pooled = pools(outcomes)
+    analyses = [_Analysis(pool, settings) for pool in pooled]
     place = {(each.model, each.distance): at for at, each in reversed(list(enumerate(outcomes)))}
     rows = [row for analysis in analyses for row in analysis.rows(metrics)]
     return Report(
@@ -59,6 +60,7 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
         settings=settings,
         observers=_observers(sets),
         trial_types=(ALL, *dict.fromkeys(name for analysis in analyses for name in analysis.trial_types)),
+        shared=max(shared_judgments(pool.sets) for pool in pooled),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
 
-__all__ = ["Pool", "pools"]
+__all__ = ["Pool", "pools", "shared_judgments"]
 
 
 class Pool:
@@ -50,6 +50,28 @@ def pools(outcomes: Sequence[Outcomes]) -> list[Pool]:
             found[key] = Pool([each.trials for each in ordered])
         found[key].add(ordered)
     return list(found.values())
+
+
+def shared_judgments(sets: Sequence[Trials]) -> int:
+    """How many judgments of named participants are in several sets: the same person, session, images and choice."""
+    if len(sets) < 2:
+        return 0
+    seen: set[tuple[object, ...]] = set()
+    shared: set[tuple[object, ...]] = set()
+    for trials in sets:
+        own = set(_judgments(trials))
+        shared |= own & seen
+        seen |= own
+    return len(shared)
+
+
+def _judgments(trials: Trials) -> Iterator[tuple[object, ...]]:
+    """What tells the judgments of named participants apart, without their number."""
+    names = np.append(trials.images, None)
+    for row, participant in enumerate(trials.participant):
+        if participant is not None:
+            shown = (names[trials.query[row]], *names[trials.references[row]])
+            yield participant, trials.session[row], shown, tuple(trials.selected[row].tolist())
 
 
 def _joined_trials(sets: Sequence[Trials]) -> Trials:

@@ -177,6 +177,7 @@ class Report:
         observers: who judged; None where the tables do not say.
         trial_types: ``all``, and the types of the trials.
         unequal: whether trials have different weights.
+        shared: how many judgments are in several of the sets of trials that were pooled.
     """
 
     rows: tuple[Row, ...]
@@ -185,6 +186,7 @@ class Report:
     observers: Observers | None
     trial_types: tuple[str, ...]
     unequal: bool = False
+    shared: int = 0
 
     @property
     def title(self) -> str:

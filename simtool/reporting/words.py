@@ -150,6 +150,12 @@ def notes(report: Report) -> list[str]:
             "Not all models were scored on the same trials, so their rows are not comparable. Trials of several "
             "tables are pooled for a model that has one name in all of them (--name)."
         )
+    if report.shared:
+        found.append(
+            f"{counted(report.shared, 'judgments')} (the same person, images and choice) "
+            f"{plural(report.shared, 'are', 'is')} in several of the pooled tables and "
+            f"{plural(report.shared, 'count', 'counts')} each time: where tables overlap, leave one of them out."
+        )
     found += _cautions(report)
     if report.unequal and not report.settings.weighted:
         found.append("The trials have different weights; here they all count the same (--weighted uses the weights).")

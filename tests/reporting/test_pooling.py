@@ -10,7 +10,7 @@ import pytest
 from simtool.reporting import words
 from simtool.reporting.analysis import build_report
 from simtool.reporting.metrics import Metric
-from simtool.reporting.pooling import pools
+from simtool.reporting.pooling import pools, shared_judgments
 from simtool.reporting.report import Report, Row, Settings
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
@@ -89,3 +89,14 @@ def test_experiments_in_another_order_are_the_same_pool() -> None:
     assert [each.model for each in pool.outcomes] == ["good", "fair"]
     assert len({id(each.trials) for each in pool.outcomes}) == 1
     assert len(pool.outcomes[0].trials) == 30
+
+
+def test_judgments_that_are_in_several_tables_are_told() -> None:
+    whole = _experiment(1, 30)
+    first, second = whole.take(np.arange(20)), whole.take(np.arange(15, 30))
+    report = build_report([*_scored(first, "good"), *_scored(second, "good")], FEW)
+    assert report.shared == 5
+    assert words.notes(report)[0].startswith("5 judgments (the same person, images and choice) are in several")
+    nameless = [replace(part, participant=np.full(len(part), None)) for part in (first, second)]
+    assert shared_judgments(nameless) == 0
+    assert shared_judgments([whole]) == 0
