@@ -67,7 +67,7 @@ def shared_judgments(sets: Sequence[Trials]) -> int:
 
 def _judgments(trials: Trials) -> Iterator[tuple[object, ...]]:
     """What tells the judgments of named participants apart, without their number."""
-    names = np.append(trials.images, None)
+    names = np.array([*trials.images, None], object)
     for row, participant in enumerate(trials.participant):
         if participant is not None:
             shown = (names[trials.query[row]], *names[trials.references[row]])

@@ -18,6 +18,8 @@ __all__ = ["Checkpoints", "check_same", "differences"]
 
 T = TypeVar("T")
 Arrays = Iterable[tuple[str, NDArray[Any]]]
+#: The entry of a configuration that is a digest of the images.
+_IMAGES = "table"
 #: How many are kept: should the newest be damaged, the one before is at hand.
 _KEPT = 2
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
@@ -126,7 +128,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """
     old, new = dict(_leaves(then)), dict(_leaves(now))
     return [
-        f"{name} was {_shown(old, name)}, is {_shown(new, name)}"
+        _changed(name, old, new)
         for name in sorted(old.keys() | new.keys())
         if name not in old or name not in new or old[name] != new[name]
     ]
@@ -143,6 +145,13 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) ->
             f"{folder}: this training began with other values: {listed(found, 4)}; "
             "give the same values to go on with it, or --restart to begin again"
         )
+
+
+def _changed(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What is different, in words; the digest of the images would say nothing to a person."""
+    if name == _IMAGES and name in old and name in new:
+        return "the images are not the same (ids, classes, splits or files)"
+    return f"{name} was {_shown(old, name)}, is {_shown(new, name)}"
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:

@@ -104,6 +104,12 @@ def test_tuples_equal_the_lists_that_they_become_in_json() -> None:
     assert differences({"shape": [1, 2]}, {"shape": (1, 2)}) == []
 
 
+def test_digests_of_images_are_not_shown() -> None:
+    assert differences({"table": "0ab1"}, {"table": "7ef3"}) == [
+        "the images are not the same (ids, classes, splits or files)"
+    ]
+
+
 def test_another_configuration_is_refused_with_what_differs(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"began with other values: width was 3, is 4; give the same .* --restart"):
         check_same({"width": 3}, {"width": 4}, tmp_path)
