@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # pyarrow 26.0.1, Python 3.11: a decimal that is cast to a float is often not the nearest float.
 #
-# The cast scales the integer that stands behind a decimal by a power of ten in floating point, and rounds twice.
-# Casting to text first, and then to float64, gives the nearest float each time. A column of DECIMAL(10, 2), as DuckDB
-# and other databases write it, therefore changes in the last bit when it becomes float64; two equal numbers of which
-# one was stored as a decimal need not be equal any more.
+# Casting to text first, and then to float64, gives the nearest float each time. So a column of DECIMAL(10, 2), as
+# DuckDB and other databases write it, changes in the last bit when it becomes float64: two equal numbers of which one
+# was stored as a decimal need not be equal any more.
 #
 # Seen, of the 2,000 decimals .01, 500.00, 999.99, ... up to 999,480.02:
 #   decimal128(10, 2) to float64: 282 of 2000 differ from the nearest float
