@@ -27,7 +27,9 @@ __all__ = ["COMMANDS", "Command", "World", "contents"]
 #: What changes from run to run in files of text: times of the day, durations, process numbers.
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)?|\b\d+(\.\d+)? s\b")
 #: Keys and columns of logs that hold times or speeds.
-_CLOCK = {"created_at", "time", "seconds", "images_per_second", "started", "created_by"}
+_CLOCK = {"created_at", "time", "seconds", "images_per_second"}
+#: A command line in a page, which names the folder that it wrote to; the key of the same in a document.
+_COMMAND, _COMMAND_KEY = re.compile(r"<code>.*?</code>", re.DOTALL), "command"
 
 
 @dataclass(frozen=True)
@@ -167,12 +169,12 @@ def contents(place: Path) -> dict[str, Any]:
     """What the files of a folder (or a file) hold, without the times at which they were made; hidden files, too."""
     if place.is_dir():
         found = (file for file in sorted(place.rglob("*")) if file.is_file() or file.is_symlink())
-        return {file.relative_to(place).as_posix(): _content(file) for file in found if file.name not in _PICTURES}
+        return {file.relative_to(place).as_posix(): _content(file) for file in found if not _WATCHED & {*file.parts}}
     return {place.name: _content(place)} if place.exists() else {}
 
 
-#: Pictures of a training's course, which show times.
-_PICTURES = {"curves.png"}
+#: What a training leaves for people to watch it, which shows times: its curves, and TensorBoard's folder.
+_WATCHED = {"curves.png", "tensorboard"}
 
 
 def _content(file: Path) -> Any:
@@ -184,9 +186,16 @@ def _table(file: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _arrays(file: Path) -> dict[str, tuple[str, bytes]]:
-    with np.load(file) as arrays:
-        return {name: (str(arrays[name].dtype), arrays[name].tobytes()) for name in arrays.files}
+def _arrays(file: Path) -> dict[str, Any]:
+    """The arrays by their types and bytes; other members of the archive as they are."""
+    with np.load(file) as members:
+        return {name: _member(members[name]) for name in members.files}
+
+
+def _member(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return _without_clock(json.loads(value))
+    return str(value.dtype), value.tobytes()
 
 
 def _document(file: Path) -> Any:
@@ -195,7 +204,7 @@ def _document(file: Path) -> Any:
 
 def _without_clock(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_clock(item) for key, item in value.items() if key not in _CLOCK}
+        return {key: _without_clock(item) for key, item in value.items() if key not in {*_CLOCK, _COMMAND_KEY}}
     return [_without_clock(item) for item in value] if isinstance(value, list) else value
 
 
@@ -206,7 +215,7 @@ def _log(file: Path) -> list[list[str]]:
 
 
 def _page(file: Path) -> str:
-    return _TIMES.sub("", file.read_text())
+    return _COMMAND.sub("", _TIMES.sub("", file.read_text()))
 
 
 _READERS: dict[str, Callable[[Path], Any]] = {
