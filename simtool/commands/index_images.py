@@ -59,8 +59,8 @@ def index_images(
         if index.bad:
             console.warn(f"left out files that cannot be read as images ({len(index.bad):,}): {grouped(index.bad)}")
         write_images(out, index.images, run.provenance())
-        classes = len({*zip(index.images.class_id, index.images.class_name, strict=True)})
-        run.wrote(out, f"{count} of {counted(classes, 'classes', 'class')}" if any(index.images.class_name) else count)
+        classes = len({number for number in index.images.class_id.tolist() if number >= 0})
+        run.wrote(out, f"{count} of {counted(classes, 'classes', 'class')}" if classes else count)
 
 
 def _passed_over(others: Mapping[str, int]) -> str:

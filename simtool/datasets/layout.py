@@ -141,6 +141,9 @@ def _note(classes: Sequence[PurePosixPath | None], groups: Sequence[str | None],
         "groups": sorted({group for group in groups if group}),
         "splits": [f"{split} ({counted(count, 'images')})" for split, count in sorted(counts.items())],
     }
+    counts_of = {
+        kind: counted(len(found), kind, "class" if kind == "classes" else None) for kind, found in kinds.items()
+    }
     return "; ".join(
-        f"{len(found):,} {kind}: {listed(found)}" if found else f"no {kind}" for kind, found in kinds.items()
+        f"{counts_of[kind]}: {listed(found)}" if found else counts_of[kind] for kind, found in kinds.items()
     )

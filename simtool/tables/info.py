@@ -106,8 +106,9 @@ class EmbeddingInfo:
             "images_sample": tuple(stated.number("images_sample", one) for one in stated.items("images_sample")),
             **{name: stated.text(name) for name in _DIGESTS},
         }
+        name = stated.text("name") or path.stem
         try:
-            return cls(name=stated.text("name") or path.stem, dimension=dimension, **fields)
+            return cls(name=name, dimension=dimension, **fields)
         except TableError as failure:
             raise TableError(f"{path}: {failure}") from failure
 

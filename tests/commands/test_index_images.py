@@ -43,6 +43,16 @@ def test_a_flat_folder_has_no_classes_to_count(simtool: Simtool, tmp_path: Path)
     assert ran.err.splitlines()[2] == f"wrote  {tmp_path / 'images.parquet'}: 10 images"
 
 
+def test_images_without_a_class_are_no_class(simtool: Simtool, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "p")
+    folder = tmp_path / "p" / "Bird" / "Family_0"
+    first, *_ = sorted((folder / "Species_0").iterdir())
+    first.rename(folder / first.name)
+    ran = simtool("index-images", folder, "--out", tmp_path / "images.parquet")
+    held = {name for name in read_images(tmp_path / "images.parquet").class_name if name}
+    assert ran.err.splitlines()[2].endswith(f" of {len(held)} {'class' if len(held) == 1 else 'classes'}")
+
+
 def test_bad_files_stop_it_unless_they_may_be_skipped(simtool: Simtool, tmp_path: Path) -> None:
     folder, out = write_photographs(tmp_path / "photographs"), tmp_path / "images.parquet"
     (folder / "bad.jpg").write_bytes(b"\xff\xd8 cut off")

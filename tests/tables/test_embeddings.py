@@ -288,6 +288,7 @@ def test_metadata_that_contradicts_is_refused(tmp_path: Path, metadata: dict[str
     with pytest.raises(TableError, match=complaint) as failure:
         open_embeddings(tmp_path / "e.parquet")
     assert str(failure.value).startswith(f"{tmp_path / 'e.parquet'}: ")
+    assert str(failure.value).count("e.parquet") == 1
     assert len(str(failure.value)) < 400
 
 
