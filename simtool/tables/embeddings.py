@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -203,7 +204,7 @@ class _Part:
 
     def is_ragged(self) -> bool:
         """Whether the first vectors have rows of unequal length."""
-        return are_ragged(next(self._batches(_FIRST_ROWS, None)).column(0))
+        return any(are_ragged(batch.column(0)) for batch in islice(self._batches(_FIRST_ROWS, None), 1))
 
     def image_ids(self) -> NDArray[np.object_]:
         """(rows,) the ids.
