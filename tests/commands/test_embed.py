@@ -470,7 +470,7 @@ def test_a_keras_file_from_elsewhere_is_embedded_with_a_recipe(simtool: Simtool,
     command = ("embed", images, "--model", path, "--layer", "final", "--out", tmp_path / "final.parquet")
     refused = simtool(*command)
     assert refused.code == 2
-    assert "name a --recipe" in refused.err
+    assert "name it with --recipe" in refused.err
     assert simtool(*command, "--recipe", "symmetric").code == 0
     table = open_embeddings(tmp_path / "final.parquet")
     prepare = transform(named_recipe("symmetric").adjusted(6))
