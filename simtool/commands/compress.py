@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simtool.commands.stage import stage
 from simtool.text import counted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from simtool.tables.embeddings import EmbeddingTable
 
 __all__ = ["compress"]
 
@@ -56,7 +62,8 @@ def compress(
             raise ModelError(
                 f"{fit} and {table} hold vectors of two models; components of one say nothing of the other"
             )
-        blocks = (block for _, block in known.batches())
+        center = _center(known)
+        blocks = ((block - center).astype(np.float32) for _, block in known.batches(known.dtype))
         folder = scratch or Path(tempfile.gettempdir())
         found = fit_components(
             blocks,
@@ -76,9 +83,27 @@ def compress(
         )
         with EmbeddingWriter(out, info, run.provenance()) as writer:
             for where, block in source.batches(np.float64):
-                projected = (block - found.mean) @ rows.T
+                projected = (block - center - found.mean) @ rows.T
                 if np.abs(projected).max() > np.finfo(np.float32).max:
                     raise ModelError(f"{table}: its values are too large; multiply all vectors by one small number")
                 writer.write(source.image_id[where], projected.astype(np.float32))
         vectors = f"{counted(len(source), 'vectors')} of {counted(len(rows), 'values')}"
         run.wrote(out, f"{vectors}, {found.explained(len(rows)):.4f} of variance")
+
+
+def _center(table: EmbeddingTable) -> NDArray[np.float64]:
+    """The mean of float64 vectors, whose differences may be too small for float32; else 0, as fitting centers too.
+
+    Args:
+        table: of n vectors of D values.
+
+    Returns:
+        (D,).
+    """
+    import numpy as np
+
+    total = np.zeros(table.info.dimension)
+    if table.dtype == np.float64:
+        for _, block in table.batches(np.float64):
+            total += (block / len(table)).sum(axis=0)
+    return total

@@ -24,7 +24,7 @@ from simtool.kinds import Door, explain
 from simtool.models.errors import ModelError
 from simtool.system.lock import NAME as LOCK
 from simtool.system.lock import alone_in
-from simtool.tables.atomic import atomic_folder, atomic_path
+from simtool.tables.atomic import atomic_folder, atomic_path, remove_leftovers
 from simtool.tables.description import Description
 from simtool.tables.provenance import Provenance, sha256_of
 
@@ -107,6 +107,8 @@ class Manifest:
 def occupied(path: Path, purpose: str) -> Iterator[None]:
     """Keep other processes that fit or train a model out of its folder while the body runs.
 
+    What killed processes left there is removed first.
+
     Args:
         path: of the model folder; made if missing, and removed again if it is empty at the end.
         purpose: what this process does there.
@@ -119,6 +121,7 @@ def occupied(path: Path, purpose: str) -> Iterator[None]:
     missing = not path.exists()
     try:
         with alone_in(path, purpose, patience, console.note):
+            remove_leftovers(path)
             yield
     finally:
         if missing:

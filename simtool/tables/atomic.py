@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-__all__ = ["atomic_folder", "atomic_path"]
+__all__ = ["atomic_folder", "atomic_path", "remove_leftovers"]
 
 _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
@@ -123,6 +123,18 @@ def _name_beside(path: Path, suffix: str) -> Path:
 def _hidden(path: Path) -> re.Pattern[str]:
     """The temporary names of a path, and those of an older folder while a new one takes its place."""
     return re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{8}\.(tmp|old)")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers left anywhere in a folder, whichever files they wrote.
+
+    Args:
+        folder: of files that are not all written again, such as a training's.
+    """
+    any_name = re.compile(r"\.(.+)\.[0-9a-f]{8}\.(tmp|old)")
+    for hidden in list(folder.rglob(".*")):
+        if match := any_name.fullmatch(hidden.name):
+            _remove_leftovers(hidden.with_name(match[1]))
 
 
 def _remove_leftovers(path: Path) -> None:

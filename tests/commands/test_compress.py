@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.decomposition import PCA
 
@@ -76,3 +78,14 @@ def test_components_beyond_single_precision_are_refused_and_nothing_is_written(s
     done = simtool("compress", home / "large.parquet", "--out", home / "c.parquet")
     assert (done.code, (home / "c.parquet").exists()) == (1, False)
     assert "its values are too large; multiply all vectors by one small number" in done.err
+
+
+def test_what_differs_by_less_than_float32_holds_is_found_in_float64(simtool: Simtool, home: Path) -> None:
+    small = np.random.default_rng(3).normal(size=(30, 4))
+    ids = [f"bird-{row}" for row in range(30)]
+    for name, offset in (("near", 0.0), ("far", 1e9)):
+        vectors = pa.array((offset + 1e-3 * small).tolist(), pa.list_(pa.float64()))
+        pq.write_table(pa.table({"image_id": ids, "embedding": vectors}), home / f"{name}.parquet")
+        assert simtool("compress", home / f"{name}.parquet", "--out", home / f"{name}-pca.parquet").code == 0
+    near, far = (open_embeddings(home / f"{name}-pca.parquet").read(dtype=np.float64) for name in ("near", "far"))
+    np.testing.assert_allclose(far, near, atol=1e-6)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.tables.atomic import atomic_folder, atomic_path
+from simtool.tables.atomic import atomic_folder, atomic_path, remove_leftovers
 
 
 def names_in(folder: Path) -> list[str]:
@@ -225,3 +225,16 @@ def test_where_files_cannot_be_locked_leftovers_are_left(tmp_path: Path, monkeyp
     with atomic_path(tmp_path / "table") as temporary:
         temporary.write_text("x")
     assert names_in(tmp_path) == [".table.0123abcd.tmp", "table"]
+
+
+def test_what_killed_writers_left_in_a_folder_is_removed_whatever_they_wrote(tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    left = [tmp_path / ".a.0123abcd.tmp", tmp_path / "training" / ".curves.png.a46c0ecc.tmp"]
+    kept = [tmp_path / ".hidden", tmp_path / "training" / ".curves.png.tmp", tmp_path / "a.0123abcd.tmp"]
+    for file in (*left, *kept):
+        file.touch()
+    with atomic_path(tmp_path / "b") as held:
+        remove_leftovers(tmp_path)
+        assert held.exists()
+    assert not any(file.exists() for file in left)
+    assert all(file.exists() for file in kept)
