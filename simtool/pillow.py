@@ -35,7 +35,7 @@ _TOO_LARGE = f"more than {MOST_PIXELS / 1e6:.0f} megapixels; save it smaller"
 
 WHITE = (255, 255, 255)
 
-#: Bytes that tell what else a file is.
+#: Bytes that are read to tell what a file is that is no image.
 _START = 1 << 16
 #: Bytes of a PNG's EXIF that are read.
 _LONGEST_EXIF = 1 << 20

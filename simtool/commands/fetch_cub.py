@@ -92,21 +92,21 @@ def fetch_cub(
         with alone_in(folder, "fetch-cub", tell=console.note):
             root = root_in(folder)
             images = None if root is None else _in_place(folder, root)
-            spoilt = [] if images is None else broken(images)
-            if root is not None and images is not None and (spoilt or archive or sha256):
+            damaged = [] if images is None else broken(images)
+            if root is not None and images is not None and (damaged or archive or sha256):
                 _check_origin(table, root, archive, accepted)
-            if root is not None and images is not None and not spoilt:
+            if root is not None and images is not None and not damaged:
                 run.read(root, _count(images), text_files(root))
                 _write_unless_there(run, table, images)
                 return
             if root == folder and archive is None:
-                raise _not_whole(folder, spoilt)
+                raise _not_whole(folder, damaged)
             fleeting = not (archive or keep_archive or (folder / source.name).exists())
             if accepted != source.sha256:
                 console.warn(f"{archive} is not the official archive; it is taken as it is (--sha256 checks it)")
             place = archive or _downloaded(folder, source, whole=images is None)
             if root is not None and images is not None:
-                images = repair_cub(place, folder, root, spoilt)
+                images = repair_cub(place, folder, root, damaged)
             else:
                 images = unpack_cub(place, folder)
                 root = None
@@ -144,12 +144,12 @@ def _check_origin(table: Path, root: Path, archive: Path | None, accepted: tuple
         require_origin(table, accepted)
 
 
-def _not_whole(folder: Path, spoilt: list[str]) -> SimtoolError:
+def _not_whole(folder: Path, damaged: list[str]) -> SimtoolError:
     """Why a folder that is the unpacked data set itself cannot be listed as it is."""
     from simtool.datasets.cub import CubError
 
     return CubError(
-        f"{folder} is an unpacked copy of CUB, and photographs are missing or damaged in it: {listed(spoilt)}; "
+        f"{folder} is an unpacked copy of CUB, and photographs are missing or damaged in it: {listed(damaged)}; "
         "take them from a copy with --archive, or name another folder"
     )
 
@@ -176,8 +176,8 @@ def _in_place(folder: Path, root: Path) -> Images | None:
             raise
         console.warn(f"{failure}; everything will be unpacked again")
         return None
-    if spoilt := broken(images):
-        console.warn(f"photographs missing or damaged, to be unpacked again: {listed(spoilt)}")
+    if damaged := broken(images):
+        console.warn(f"photographs missing or damaged, to be unpacked again: {listed(damaged)}")
     return images
 
 

@@ -180,7 +180,7 @@ def run_training(
         data: on which photographs.
         settings: of the training.
         devices: to train on.
-        configuration: what else must be the same for a stopped training to go on, the images among it.
+        configuration: must be the same for a stopped training to resume; it includes the images.
         restart: forget an earlier training.
         model: made of what the task's variables hold then.
         summary: of the training, in a line.

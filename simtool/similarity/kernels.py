@@ -184,7 +184,7 @@ def angles_of(
         squares: (P,) squared distances of the pairs, good to ``tolerance`` of their size.
         pairs: of n vectors.
         length: (n,) of each vector, good to ``growth`` times ``tolerance`` of its size.
-        shift: (n,) what else separates the vectors, at right angles to u and v; good to as much as the length.
+        shift: (n,) the rest of what separates the vectors, at right angles to u and v; good to as much as the length.
         growth: (n,).
         tolerance: a share.
 

@@ -47,7 +47,7 @@ def _allowed(least: int) -> int:
 def _left(least: int, memory: int) -> int:
     taken = used_memory()
     if taken + least > memory:
-        # With room for what the process takes besides in the meantime.
+        # With room for what the process takes for other things in the meantime.
         enough = -(-(taken + least) * 11 // 10 >> 20)
         raise SimilarityError(
             f"--memory is too little with {memory / 1e6:,.0f} MB: {taken / 1e6:,.0f} MB are in use already, and these "

@@ -370,7 +370,7 @@ def test_a_corrupt_photograph_is_named_or_skipped_and_recorded(simtool: Simtool,
 def test_skipped_photographs_of_shards_are_gathered(simtool: Simtool, tmp_path: Path) -> None:
     images = write_table(tmp_path, 6)
     for number in (0, 1, 5):
-        (tmp_path / f"photographs/{number}.jpg").write_bytes(b"spoilt")
+        (tmp_path / f"photographs/{number}.jpg").write_bytes(b"damaged")
     for index in range(3):  # of the first part nothing is left
         options = ("--shard", f"{index}/3", "--skip-bad")
         assert simtool("embed", images, "--model", "pixels", "--out", tmp_path / "parts", *SIZE, *options).code == 0
@@ -382,7 +382,7 @@ def test_skipped_photographs_of_shards_are_gathered(simtool: Simtool, tmp_path: 
 def test_a_table_of_corrupt_photographs_only_is_an_error(simtool: Simtool, tmp_path: Path) -> None:
     images = write_table(tmp_path, 2)
     for number in range(2):
-        (tmp_path / f"photographs/{number}.jpg").write_bytes(b"spoilt")
+        (tmp_path / f"photographs/{number}.jpg").write_bytes(b"damaged")
     ran = simtool("embed", images, "--model", "pixels", "--out", tmp_path / "e.parquet", "--skip-bad")
     assert ran.code == 1
     assert "error: no image can be decoded; left out 2 images: bird-0" in ran.err

@@ -239,10 +239,10 @@ def test_what_somebody_unpacked_by_hand_is_listed_without_a_download(
 
 
 @pytest.mark.parametrize(
-    "how", ["table", "emptied table", "photographs", "text file", "spoilt text file", "everything"]
+    "how", ["table", "emptied table", "photographs", "text file", "damaged text file", "everything"]
 )
 @pytest.mark.parametrize("local", [True, False])
-def test_what_is_missing_or_spoilt_is_repaired(
+def test_what_is_missing_or_damaged_is_repaired(
     published: Source, copy: Path, tmp_path: Path, how: str, local: bool
 ) -> None:
     folder = tmp_path / "cub"
@@ -254,14 +254,14 @@ def test_what_is_missing_or_spoilt_is_repaired(
     match how:
         case "table":
             (folder / "images.parquet").unlink()
-        case "spoilt table":
+        case "damaged table":
             (folder / "images.parquet").write_bytes(b"")
         case "photographs":
             (root / "images" / NAMES[0]).unlink()
             (root / "images" / NAMES[1]).write_bytes(b"")
         case "text file":
             (root / "images.txt").unlink()
-        case "spoilt text":
+        case "damaged text":
             (root / "images.txt").write_bytes((root / "images.txt").read_bytes()[:50])
         case "everything":
             shutil.rmtree(root)
@@ -314,7 +314,7 @@ def test_a_copy_of_the_official_size_must_be_the_official_one(published: Source,
 
 
 @pytest.mark.parametrize("page", [True, False])
-def test_a_spoilt_copy_changes_nothing(copy: Path, tmp_path: Path, page: bool) -> None:
+def test_a_damaged_copy_changes_nothing(copy: Path, tmp_path: Path, page: bool) -> None:
     done(tmp_path / "cub", "--archive", copy)
     (tmp_path / "cub" / "CUB_200_2011" / "images.txt").unlink()
     (tmp_path / "cub" / "images.parquet").unlink()

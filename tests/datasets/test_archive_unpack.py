@@ -131,7 +131,7 @@ def test_empty_folders_are_made(tmp_path: Path) -> None:
 def test_what_is_there_is_replaced_and_what_is_not_in_the_archive_stays(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     (folder / "CUB").mkdir(parents=True)
-    (folder / "CUB" / "a.txt").write_bytes(b"spoilt")
+    (folder / "CUB" / "a.txt").write_bytes(b"damaged")
     (folder / "CUB" / "mine.txt").write_bytes(b"mine")
     unpack(tar_of(tmp_path / "a", ("CUB/a.txt", b"a"), ("CUB/new/b.txt", b"b")), folder)
     assert everything_below(folder) == {"CUB/a.txt": b"a", "CUB/mine.txt": b"mine", "CUB/new/b.txt": b"b"}

@@ -75,7 +75,7 @@ def test_only_what_belongs_to_cub_is_unpacked(folder: Path) -> None:
     assert not list(folder.rglob("._*"))
 
 
-def test_missing_and_spoilt_photographs_are_told(folder: Path) -> None:
+def test_missing_and_damaged_photographs_are_told(folder: Path) -> None:
     photographs = folder / ROOT / "images"
     (photographs / NAMES[0]).unlink()
     (photographs / NAMES[2]).write_bytes(b"")

@@ -42,7 +42,7 @@ class Line:
         arguments: of ``simtool``.
         what: what was done to the inputs.
         outputs: what it would write.
-        environ: variables that it gets besides.
+        environ: further variables that it gets.
     """
 
     arguments: Sequence[str | Path]

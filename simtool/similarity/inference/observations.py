@@ -37,7 +37,7 @@ def units_of(trials: Trials) -> Units:
     """Group the trials that, as far as the table tells, one person judged.
 
     A column with a single name cannot be resampled and is passed over. A trial that lacks a name in the column
-    that is used belongs to no unit: it may be anybody's, so it is no evidence of how people differ.
+    that is used belongs to no unit: it may be anybody's, and is no evidence of how people differ.
 
     Args:
         trials: T trials.
