@@ -95,7 +95,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     try:
         with invocation(arguments):
-            app(args=arguments, prog_name="simtool")
+            _run(arguments)
     except BrokenPipeError:
         _stop_writing()
     except Exception as failure:
@@ -107,6 +107,15 @@ def main() -> None:
             raise
         console.error(_describe(failure))
         sys.exit(code)
+
+
+def _run(arguments: list[str]) -> None:
+    """Run the command line, and write out what it printed while a failure to do so can still be told."""
+    try:
+        app(args=arguments, prog_name="simtool")
+    except SystemExit:
+        sys.stdout.flush()
+        raise
 
 
 def _stop_writing() -> NoReturn:
