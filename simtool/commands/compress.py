@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simtool.commands.stage import stage
+from simtool.commands.stage import TableFile, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def compress(
     from simtool.models.pca.fit import fit_components
     from simtool.tables.embeddings import EmbeddingInfo, EmbeddingWriter, open_embeddings
 
-    with stage("compress", reads=[table, fit], writes=[out]) as run:
+    with stage("compress", reads=[table, fit], writes=[TableFile(out)]) as run:
         source = open_embeddings(table)
         known = source if fit is None else open_embeddings(fit)
         for path, one in {table: source, fit or table: known}.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simtool import console
-from simtool.commands.stage import Folder, stage
+from simtool.commands.stage import Folder, Place, TableFile, stage
 from simtool.errors import listed
 from simtool.text import counted
 
@@ -132,7 +132,7 @@ def embed(
     layers = _with_noise(_one_each("--layer", layer, out), noise)
     names = _one_each("--name", name, out)
     part = _shard(shard)
-    places = out if part is None else [Folder(folder) for folder in out]
+    places: list[Place] = [TableFile(path) for path in out] if part is None else [Folder(folder) for folder in out]
     with stage("embed", reads=[images, *_origins(model)], writes=places) as run:
         table = run.read_images(images).where_split(split)
         digests: dict[str, Any] = {
@@ -243,7 +243,7 @@ def _write(
             writer.skip([image.image_id for image in bad])
 
 
-def _origins(choice: str) -> list[Path | Folder]:
+def _origins(choice: str) -> list[Place]:
     """What the model is read from."""
     if choice == PIXELS:
         return []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import Folder, stage
+from simtool.commands.stage import Folder, TableFile, stage
 from simtool.datasets.formats import Format
 from simtool.errors import listed
 from simtool.tables.observers import Observers
@@ -78,7 +78,7 @@ def import_trials(
     from simtool.datasets.judgments import in_images, summary
     from simtool.tables.trials import write_trials
 
-    with stage("import-trials", reads=[_place(source), catalog, images], writes=[out]) as run:
+    with stage("import-trials", reads=[_place(source), catalog, images], writes=[TableFile(out)]) as run:
         imported = import_judgments(source, kind, catalog)
         judgments = imported.judgments
         run.read(source, f"{counted(judgments.total, 'trials')} ({imported.kind})", imported.files)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import Folder, stage
+from simtool.commands.stage import Folder, TableFile, stage
 from simtool.errors import listed
 from simtool.text import counted, plural
 
@@ -46,7 +46,7 @@ def index_images(
     from simtool.datasets.folder import grouped, index_folder
     from simtool.tables.images import write_images
 
-    with stage("index-images", reads=[Folder(folder)], writes=[out]) as run:
+    with stage("index-images", reads=[Folder(folder)], writes=[TableFile(out)]) as run:
         index = index_folder(folder, out, skip_bad, layout)
         count = counted(len(index.images), "images")
         run.read(folder, f"{count}, {_passed_over(index.others)}" if index.others else count, files=())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from simtool.errors import SimtoolError
 
-__all__ = ["Folder", "PlaceError", "check_places", "check_spared"]
+__all__ = ["Folder", "Place", "PlaceError", "TableFile", "check_places", "check_spared"]
 
 #: What is neither a file nor a folder, by the test that tells it.
 _OTHER_KINDS = {
@@ -24,6 +24,8 @@ _OTHER_KINDS = {
     "a socket": stat.S_ISSOCK,
 }
 _TABLE = ".parquet"
+#: Suffixes that promise another kind of file than a table is.
+_PROMISES = frozenset((".csv", ".tsv", ".txt", ".json", ".npy", ".npz", ".h5", ".hdf5", ".xlsx", ".feather", ".arrow"))
 
 
 class PlaceError(SimtoolError):
@@ -41,13 +43,29 @@ class Folder:
     path: Path
 
 
-def check_places(reads: Iterable[Path | Folder | None], writes: Iterable[Path | Folder | None]) -> None:
+@dataclass(frozen=True)
+class TableFile:
+    """An output that is a table, a Parquet file.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: Path
+
+
+#: A place that is read or written; a path is a file, and as an input also the folder of a table in parts.
+Place = Path | Folder | TableFile
+
+
+def check_places(reads: Iterable[Place | None], writes: Iterable[Place | None]) -> None:
     """Refuse outputs that are inputs, or other outputs, or no files; see the module.
 
     Args:
         reads: inputs. A path is a file, or the folder of a table in parts, which no output may be added to. A
             ``Folder`` is a folder of images, judgments or a model: new files in it are fine. None is no input.
-        writes: outputs. A path is a file; a ``Folder`` is a folder that the command makes or fills. None is no output.
+        writes: outputs. A path is a file, a ``TableFile`` a Parquet file, a ``Folder`` a folder that the command makes
+            or fills. None is no output.
 
     Raises:
         PlaceError: naming the output, and what is wrong with it.
@@ -64,7 +82,7 @@ def check_places(reads: Iterable[Path | Folder | None], writes: Iterable[Path | 
             _check_apart(output, source)
 
 
-def check_spared(files: Iterable[Path], writes: Iterable[Path | Folder | None], named_by: Path) -> None:
+def check_spared(files: Iterable[Path], writes: Iterable[Place | None], named_by: Path) -> None:
     """Refuse outputs that are files which an input names, as a table names its images.
 
     Args:
@@ -75,7 +93,8 @@ def check_spared(files: Iterable[Path], writes: Iterable[Path | Folder | None], 
     Raises:
         PlaceError: naming the output.
     """
-    outputs = {_identity(output): output for output in writes if isinstance(output, Path) and output.exists()}
+    paths = (_path(output) for output in writes if output is not None and not isinstance(output, Folder))
+    outputs = {_identity(path): path for path in paths if path.exists()}
     if not outputs:
         return
     for file in files:
@@ -89,16 +108,18 @@ def _identity(file: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _path(place: Path | Folder) -> Path:
-    return place.path if isinstance(place, Folder) else place
+def _path(place: Place) -> Path:
+    return place if isinstance(place, Path) else place.path
 
 
-def _noun(place: Path | Folder) -> str:
+def _noun(place: Place) -> str:
     return "folder" if isinstance(place, Folder) else "file"
 
 
-def _check_kind(output: Path | Folder) -> None:
+def _check_kind(output: Place) -> None:
     path = _path(output)
+    if isinstance(output, TableFile) and path.suffix.lower() in _PROMISES:
+        raise PlaceError(f"{path}: a table is a Parquet file, not {path.suffix}; name it {path.stem}{_TABLE}")
     if path == Path("-"):
         raise PlaceError("-: this command does not write to standard output; name a file to write")
     try:
@@ -123,7 +144,7 @@ def _is_standard_output(path: Path) -> bool:
         return False
 
 
-def _check_apart(output: Path | Folder, source: Path | Folder) -> None:
+def _check_apart(output: Place, source: Place) -> None:
     path, origin = _path(output), _path(source)
     if _same(path, origin):
         raise PlaceError(f"{path}: this is an input, which the output would replace; give the output another name")

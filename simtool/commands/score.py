@@ -10,7 +10,7 @@ import typer
 
 from simtool import console
 from simtool.commands.import_trials import tell_of_matches, tell_of_unused
-from simtool.commands.stage import stage
+from simtool.commands.stage import TableFile, stage
 from simtool.errors import SimtoolError, listed
 from simtool.text import counted, printable
 
@@ -87,7 +87,7 @@ def score(
 
     names = _names(name or (), tables)
     allowed = None if memory is None else _bytes(memory)
-    with stage("score", reads=[*tables, trials, images], writes=[out]) as run:
+    with stage("score", reads=[*tables, trials, images], writes=[TableFile(out)]) as run:
         judgments = read_trials(trials)
         run.read(trials, f"{counted(len(judgments), 'trials')}, {_types(judgments.types)}")
         tell_of_unused(trials, judgments.extra)

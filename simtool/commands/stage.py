@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simtool import console
-from simtool.commands.places import Folder, check_places, check_spared
+from simtool.commands.places import Folder, Place, TableFile, check_places, check_spared
 from simtool.tables.provenance import Provenance
 
 if TYPE_CHECKING:
     from simtool.tables.images import Images
 
-__all__ = ["Folder", "Stage", "Terminated", "invocation", "stage"]
+__all__ = ["Folder", "Place", "Stage", "TableFile", "Terminated", "invocation", "stage"]
 
 _arguments: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
 
@@ -43,7 +43,7 @@ class Stage:
         doing: how far it is, for the report of a failure that nobody foresaw.
     """
 
-    def __init__(self, name: str, writes: Sequence[Path | Folder | None] = ()) -> None:
+    def __init__(self, name: str, writes: Sequence[Place | None] = ()) -> None:
         self.name = name
         self._writes = writes
         self.doing = "it had just begun"
@@ -85,9 +85,7 @@ class Stage:
 
 
 @contextmanager
-def stage(
-    name: str, *, reads: Iterable[Path | Folder | None], writes: Iterable[Path | Folder | None]
-) -> Iterator[Stage]:
+def stage(name: str, *, reads: Iterable[Place | None], writes: Iterable[Place | None]) -> Iterator[Stage]:
     """Run the body of a subcommand as a stage; at its end say how long it took.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.commands.places import Folder, PlaceError, check_places, check_spared
+from simtool.commands.places import Folder, PlaceError, TableFile, check_places, check_spared
 
 
 def same(path: Path) -> Path:
@@ -142,3 +142,10 @@ def test_an_output_that_standard_output_goes_to_is_refused(place: Path) -> None:
 def test_a_dash_is_no_file() -> None:
     with pytest.raises(PlaceError, match="-: this command does not write to standard output; name a file to write"):
         check_places([], [Path("-")])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".npy", ".json"])
+def test_a_table_is_not_named_as_another_kind_of_file(place: Path, suffix: str) -> None:
+    with pytest.raises(PlaceError, match=r"a table is a Parquet file, not .*; name it vectors\.parquet"):
+        check_places(reads=[], writes=[TableFile(place / f"vectors{suffix}")])
+    check_places(reads=[], writes=[place / f"report{suffix}", TableFile(place / "vectors"), TableFile(place / "v.2")])
