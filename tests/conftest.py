@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 #: Real judgments and photographs, kept beside the project (never in it).
 REAL_DATA = Path(os.environ.get("SIMTOOL_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C act as in a terminal; what a shell starts in the background ignores it, and so would all tests."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _real(name: str) -> Path:
