@@ -54,10 +54,10 @@ endif
 
 # The oldest versions that pyproject.toml allows, without TensorFlow, which these tests do not need.
 OLDEST := .venv-oldest
-oldest:  ## the tests of tables, similarity and data sets with the oldest versions allowed
+oldest:  ## the tests of tables, scoring, analysis, judgments and collections with the oldest versions allowed
 	@$(PYTHON) -m venv $(OLDEST)
 	@$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check $$($(PYTHON) tests/oldest.py)
-	@$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/tables tests/similarity tests/datasets
+	@$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/tables tests/scoring tests/analysis tests/judgments tests/collections tests/archive tests/toy
 
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q -o requirements.lock

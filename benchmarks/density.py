@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.images.holdout import hold_out
-from simtool.images.training import decode_all
-from simtool.models.glow.config import FlowConfig
-from simtool.models.glow.model import Glow
+from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.model import Glow
 from simtool.models.registry import load_model
 from simtool.tables.images import image_paths, read_images
 from simtool.tensorflow import load_tensorflow
+from simtool.training.images import decode_all
+from simtool.training.split import hold_out
 
 Matrix = NDArray[np.float64]
 #: Shares of the identity that are tried.
@@ -36,7 +36,7 @@ BATCH = 32
 
 def dequantized(pixels: NDArray[np.uint8], config: FlowConfig, seed: int) -> NDArray[np.float32]:
     """(n, size, size, 3) in [-0.5, 0.5), with the same noise for everyone."""
-    from simtool.models.glow.dequantization import dequantize
+    from simtool.models.flows.glow.dequantization import dequantize
 
     noise = np.random.default_rng(seed).random(pixels.shape, np.float32)
     found: NDArray[np.float32] = np.concatenate(
@@ -85,8 +85,8 @@ def measure(model: Path, table: Path, validation: str, seed: int) -> list[dict[s
     glow = load_model(model)
     if not isinstance(glow, Glow):
         raise SystemExit(f"{model}: not a Glow")
-    from simtool.models.glow.flow import Flow
-    from simtool.models.glow.initialization import initialize
+    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.glow.initialization import initialize
 
     images, config = read_images(table), glow.flow.config
     holdout = hold_out(images, validation, seed)

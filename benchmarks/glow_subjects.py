@@ -79,15 +79,15 @@ class Step:
 
 def simtool(case: Case) -> Step:
     """Ours, as ``simtool train-glow`` trains it: with dequantisation and mirroring, and the norm of the gradient."""
-    from simtool.models.training.devices import open_devices
+    from simtool.training.devices import open_devices
 
     devices = open_devices()
     from simtool.images.recipes import named_recipe
-    from simtool.models.glow.config import FlowConfig
-    from simtool.models.glow.flow import Flow
-    from simtool.models.glow.presets import PRESETS
-    from simtool.models.glow.task import FlowTask
-    from simtool.models.training import optimizer, settings, sharing, step
+    from simtool.models.flows.glow.config import FlowConfig
+    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.glow.presets import PRESETS
+    from simtool.models.flows.glow.task import FlowTask
+    from simtool.training import optimizer, settings, sharing, step
 
     own = settings.Settings(batch_size=case.batch, clip_norm=1)
     config = FlowConfig(case.size, case.levels, case.steps, case.width)

@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.images.training import decode_all
-from simtool.models.glow.model import Glow
+from simtool.models.flows.glow.model import Glow
 from simtool.models.registry import load_model
 from simtool.tables.images import image_paths, read_images
 from simtool.tensorflow import load_tensorflow
+from simtool.training.images import decode_all
 
 if TYPE_CHECKING:
-    from simtool.models.glow.flow import Flow
+    from simtool.models.flows.glow.flow import Flow
 
 REPEATS = 3
 
@@ -68,7 +68,7 @@ def timed(function: Any, argument: Any) -> tuple[Any, float]:
 
 def measure(glow: Glow, x: NDArray[np.float32]) -> list[dict[str, Any]]:
     tf = load_tensorflow()
-    from simtool.models.glow.flow import Flow
+    from simtool.models.flows.glow.flow import Flow
 
     double = Flow.from_arrays(glow.flow.config, glow.flow.to_arrays(), "float64")
     rows = []

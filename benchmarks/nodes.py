@@ -33,9 +33,9 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from benchmarks.processes import memory
-    from simtool.models.training.devices import Devices
-    from simtool.models.training.settings import Settings
-    from simtool.models.training.task import Task
+    from simtool.training.devices import Devices
+    from simtool.training.settings import Settings
+    from simtool.training.task import Task
 else:
     from processes import memory
 
@@ -70,10 +70,10 @@ class Row:
 def glow(size: int) -> tuple[Callable[[], Task], Settings, dict[str, Any]]:
     """A flow of 3 levels with 8 steps of width 128."""
     from simtool.images.recipes import named_recipe
-    from simtool.models.glow.config import FlowConfig
-    from simtool.models.glow.flow import Flow
-    from simtool.models.glow.task import FlowTask
-    from simtool.models.training.settings import Settings
+    from simtool.models.flows.glow.config import FlowConfig
+    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.glow.task import FlowTask
+    from simtool.training.settings import Settings
 
     def make() -> Task:
         return FlowTask(Flow(FlowConfig(size, 3, 8, 128)), named_recipe("study"))
@@ -86,7 +86,7 @@ def classifier(architecture: str, size: int) -> tuple[Callable[[], Task], Settin
     from simtool.models.classifier.config import ClassifierConfig
     from simtool.models.classifier.network import build
     from simtool.models.classifier.task import Classification
-    from simtool.models.training.settings import Settings
+    from simtool.training.settings import Settings
 
     config = ClassifierConfig(architecture, size=size, augmentation="flip")
     return lambda: Classification(build(config, 200), config), Settings(), {"label": np.arange(200, dtype=np.int32)}
@@ -94,10 +94,10 @@ def classifier(architecture: str, size: int) -> tuple[Callable[[], Task], Settin
 
 def measure(case: str, batch: int, turns: int) -> Row:
     """Take steps, as one of the workers that the environment tells of."""
-    from simtool.models.training.devices import open_devices
+    from simtool.training.devices import open_devices
 
     devices = open_devices()
-    from simtool.models.training import optimizer, sharing, step
+    from simtool.training import optimizer, sharing, step
 
     size = CASES[case][0]
     make, own, more = glow(size) if case == "glow" else classifier(f"ResNet{case[6:]}", size)

@@ -57,7 +57,7 @@ def _from_products(
 
 def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     """This project: what ``simtool score`` does between reading and writing, all expected credits included."""
-    from simtool.similarity.scoring import score_vectors
+    from simtool.scoring.scoring import score_vectors
     from simtool.tables.trials import Trials, TrialType
 
     two, eight = cards["two"], cards["eight"]

@@ -17,8 +17,8 @@ from simtool import console
 from simtool.errors import SimtoolError, listed
 
 if TYPE_CHECKING:
-    from simtool.datasets.toy.population import Population
     from simtool.tables.provenance import Provenance
+    from simtool.toy.population import Population
 
 __all__ = ["DemoError", "Size", "Step", "chain", "draw", "prepare_folder", "run_chain", "script"]
 
@@ -227,8 +227,8 @@ def draw(folder: Path, size: Size, provenance: Provenance) -> Iterator[str]:
     Yields:
         A line on each thing that was written.
     """
-    from simtool.datasets.toy.observers import simulate_judgments, write_judgments
-    from simtool.datasets.toy.population import draw_population
+    from simtool.toy.observers import simulate_judgments, write_judgments
+    from simtool.toy.population import draw_population
 
     population = draw_population(size.seed, images_per_species=size.images_per_species)
     # First the list of what belongs to the demo, so that a demo that was broken off can be cleared away.
@@ -243,8 +243,8 @@ def draw(folder: Path, size: Size, provenance: Provenance) -> Iterator[str]:
 
 
 def _write_known(path: Path, population: Population, provenance: Provenance) -> None:
-    from simtool.datasets.toy.observers import ATTENTION, known_attributes
     from simtool.tables.embeddings import Segment, write_embeddings
+    from simtool.toy.observers import ATTENTION, known_attributes
 
     known = known_attributes(population)
     segments = tuple(Segment(name, length) for name, length in known.blocks)
@@ -256,7 +256,7 @@ def _take_photographs(folder: Path, population: Population, seed: int) -> None:
 
     import numpy as np
 
-    from simtool.datasets.toy.photograph import photograph, save_photograph
+    from simtool.toy.photograph import photograph, save_photograph
 
     def take(index: int) -> None:
         # Each picture has a generator of its own, whatever the bird: nuisance says nothing about species.

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from simtool import demo
-from simtool.datasets.toy.observers import ATTENTION, known_attributes
-from simtool.datasets.toy.population import draw_population
 from simtool.demo import KNOWN, DemoError, Size
 from simtool.tables.embeddings import open_embeddings
 from simtool.tables.provenance import Provenance
+from simtool.toy.observers import ATTENTION, known_attributes
+from simtool.toy.population import draw_population
 
 TINY = Size(seed=1, images_per_species=1, observers=2)
 

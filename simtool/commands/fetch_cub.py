@@ -16,7 +16,7 @@ from simtool.errors import SimtoolError, listed
 from simtool.text import counted
 
 if TYPE_CHECKING:
-    from simtool.datasets.archive import Source
+    from simtool.archive import Source
     from simtool.tables.images import Images
 
 __all__ = ["fetch_cub"]
@@ -73,7 +73,7 @@ def fetch_cub(
       simtool fetch-cub cub
       simtool fetch-cub cub --archive CUB_200_2011.tgz      on a machine without network
     """
-    from simtool.datasets.cub import ARCHIVE, ROOT, broken, repair_cub, root_in, text_files, unpack_cub
+    from simtool.collections.cub import ARCHIVE, ROOT, broken, repair_cub, root_in, text_files, unpack_cub
     from simtool.system.lock import alone_in
 
     if archive is not None and url:
@@ -136,7 +136,7 @@ def _accepted(archive: Path | None, source: Source, strict: bool) -> tuple[str, 
 
 
 def _check_origin(table: Path, root: Path, archive: Path | None, accepted: tuple[str, ...]) -> None:
-    from simtool.datasets.cub import require_origin, require_same_copy
+    from simtool.collections.cub import require_origin, require_same_copy
 
     if archive is not None and archive.is_dir():
         require_same_copy(archive, root)
@@ -146,7 +146,7 @@ def _check_origin(table: Path, root: Path, archive: Path | None, accepted: tuple
 
 def _not_whole(folder: Path, damaged: list[str]) -> SimtoolError:
     """Why a folder that is the unpacked data set itself cannot be listed as it is."""
-    from simtool.datasets.cub import CubError
+    from simtool.collections.cub import CubError
 
     return CubError(
         f"{folder} is an unpacked copy of CUB, and photographs are missing or damaged in it: {listed(damaged)}; "
@@ -156,7 +156,7 @@ def _not_whole(folder: Path, damaged: list[str]) -> SimtoolError:
 
 def _checked(archive: Path, source: Source, strict: bool) -> str:
     """The checksum of a local copy, which may be another archive than the official one but no damaged copy of it."""
-    from simtool.datasets.archive import ArchiveError
+    from simtool.archive import ArchiveError
     from simtool.tables.provenance import sha256_of
 
     found = sha256_of(archive)
@@ -167,7 +167,7 @@ def _checked(archive: Path, source: Source, strict: bool) -> str:
 
 def _in_place(folder: Path, root: Path) -> Images | None:
     """The photographs that are there, some of them damaged perhaps; None where everything has to be unpacked."""
-    from simtool.datasets.cub import CubError, broken, read_cub
+    from simtool.collections.cub import CubError, broken, read_cub
 
     try:
         images = read_cub(folder, root)
@@ -183,7 +183,7 @@ def _in_place(folder: Path, root: Path) -> Images | None:
 
 def _downloaded(folder: Path, source: Source, whole: bool) -> Path:
     """The archive in the folder, where there is room for it and, if it is to be unpacked as a whole, for its files."""
-    from simtool.datasets.archive import DownloadError, arrived, fetch, require_space
+    from simtool.archive import DownloadError, arrived, fetch, require_space
 
     if source.size is not None and whole:
         # Photographs hardly compress: unpacked they need as much again.
@@ -195,7 +195,7 @@ def _downloaded(folder: Path, source: Source, whole: bool) -> Path:
 
 
 def _write_unless_there(run: Stage, table: Path, images: Images) -> None:
-    from simtool.datasets.cub import equal
+    from simtool.collections.cub import equal
     from simtool.tables.files import TableError
     from simtool.tables.images import read_images
 
@@ -216,7 +216,7 @@ def _write(run: Stage, table: Path, images: Images) -> None:
 
 
 def _count(images: Images) -> str:
-    from simtool.datasets.cub import COUNT
+    from simtool.collections.cub import COUNT
 
     found = counted(len(images), "photographs")
     return found if len(images) == COUNT else f"{found} (the official archive has {COUNT:,})"

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from numpy import object_
     from numpy.typing import NDArray
 
-    from simtool.datasets.archive import Source
-    from simtool.datasets.birds16 import Copy
-    from simtool.datasets.judgments import Judgments
+    from simtool.archive import Source
+    from simtool.collections.birds16 import Copy
+    from simtool.judgments.assembly import Judgments
     from simtool.tables.images import Images
     from simtool.tables.trials import Trials
 
@@ -74,8 +74,8 @@ def fetch_judgments(
       simtool fetch-judgments birds16
       simtool fetch-judgments birds16 --archive birds16_rank2019.zip --images cub/images.parquet
     """
-    from simtool.datasets import birds16
-    from simtool.datasets.judgments import summary
+    from simtool.collections import birds16
+    from simtool.judgments.assembly import summary
     from simtool.system.lock import alone_in
     from simtool.tables.images import write_images
     from simtool.tables.observers import Observers
@@ -126,7 +126,7 @@ def _one(copies: list[Copy], what: str) -> Copy | None:
 
 def _judgments(run: Stage, folder: Path, copies: list[Copy], source: Source, strict: bool) -> Judgments:
     """Read the judgments of a local copy, else of a download."""
-    from simtool.datasets.birds16 import read_copy
+    from simtool.collections.birds16 import read_copy
 
     copy = _one(copies, "judgments")
     if copy is None or copy.judgments is None:
@@ -144,7 +144,7 @@ def _judgments(run: Stage, folder: Path, copies: list[Copy], source: Source, str
 
 
 def _download(source: Source, folder: Path) -> Path:
-    from simtool.datasets.archive import ArchiveError, fetch
+    from simtool.archive import ArchiveError, fetch
 
     try:
         return fetch(source, folder)
@@ -154,7 +154,7 @@ def _download(source: Source, folder: Path) -> Path:
 
 def _check_copy(place: Path, source: Source, strict: bool) -> None:
     """A zip should be the published one; it must where a checksum was asked for."""
-    from simtool.datasets.archive import ArchiveError, verify
+    from simtool.archive import ArchiveError, verify
 
     if place.is_dir() or place.suffix.lower() != ".zip":
         return
@@ -168,7 +168,7 @@ def _check_copy(place: Path, source: Source, strict: bool) -> None:
 
 def _photographs(run: Stage, folder: Path, names: NDArray[object_], copies: list[Copy], source: Source) -> None:
     """Put the photographs of a local copy, else of a download, into the folder, unless they are there."""
-    from simtool.datasets import birds16
+    from simtool.collections import birds16
     from simtool.errors import SimtoolError
 
     copy = _one(copies, "photographs")
@@ -187,8 +187,8 @@ def _photographs(run: Stage, folder: Path, names: NDArray[object_], copies: list
 
 def _joined(run: Stage, images: Path, table: Path, judgments: Judgments) -> tuple[Images, Trials]:
     """The judgments with their images as another table calls them, and its rows of these images."""
-    from simtool.datasets.birds16 import subset
-    from simtool.datasets.judgments import in_images
+    from simtool.collections.birds16 import subset
+    from simtool.judgments.assembly import in_images
     from simtool.tables.images import read_images
 
     everything = read_images(images)

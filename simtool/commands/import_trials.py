@@ -10,8 +10,8 @@ import typer
 
 from simtool import console
 from simtool.commands.stage import Folder, TableFile, stage
-from simtool.datasets.formats import Format
 from simtool.errors import listed
+from simtool.judgments.formats import Format
 from simtool.tables.observers import Observers
 from simtool.text import counted, plural
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy import object_
     from numpy.typing import NDArray
 
-    from simtool.datasets.judgments import Judgments
     from simtool.ids import Matches
+    from simtool.judgments.assembly import Judgments
     from simtool.tables.images import Images
 
 __all__ = ["import_trials", "tell_of_altered", "tell_of_judgments", "tell_of_matches"]
@@ -74,8 +74,8 @@ def import_trials(
     Example:
       simtool import-trials obs.hdf5 --catalog catalog.hdf5 --images images.parquet --out trials.parquet
     """
-    from simtool.datasets.importing import import_judgments
-    from simtool.datasets.judgments import in_images, summary
+    from simtool.judgments.assembly import in_images, summary
+    from simtool.judgments.importing import import_judgments
     from simtool.tables.trials import write_trials
 
     with stage("import-trials", reads=[_place(source), catalog, images], writes=[TableFile(out)]) as run:
@@ -124,7 +124,7 @@ def tell_of_judgments(judgments: Judgments) -> None:
 
 def _tell_of_others(names: list[str]) -> None:
     """Say which columns are kept without being used, and which of them may be misspelled."""
-    from simtool.datasets.headings import nearest
+    from simtool.judgments.headings import nearest
 
     words = [f"{name} (did you mean {near}?)" if (near := nearest(name)) else name for name in names]
     say = console.warn if words != names else console.note
@@ -133,7 +133,7 @@ def _tell_of_others(names: list[str]) -> None:
 
 def tell_of_unused(trials: Path, names: Iterable[str]) -> None:
     """Warn of the columns of a table of trials that look as if they should be used."""
-    from simtool.datasets.headings import nearest
+    from simtool.judgments.headings import nearest
 
     meant = {name: nearest(name.removeprefix("source_")) for name in names}
     words = [
@@ -155,7 +155,7 @@ def tell_of_matches(table: Path, matches: Matches) -> None:
 
 def tell_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:
     """Warn where CUB's photographs stand in for those that people saw."""
-    from simtool.datasets.birds16 import altered
+    from simtool.collections.birds16 import altered
 
     if names := altered(images, table, mentioned):
         some = counted(len(names), "photographs")

@@ -43,7 +43,7 @@ def index_images(
       simtool index-images photographs --out photographs.parquet
       simtool index-images photographs --out photographs.parquet --layout split/group/class
     """
-    from simtool.datasets.folder import grouped, index_folder
+    from simtool.collections.folder import grouped, index_folder
     from simtool.tables.images import write_images
 
     with stage("index-images", reads=[Folder(folder)], writes=[TableFile(out)]) as run:

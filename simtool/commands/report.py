@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
+from simtool.analysis.metrics import Metric, Order
 from simtool.commands.stage import Stage, stage
-from simtool.reporting.metrics import Metric, Order
 from simtool.text import counted
 
 if TYPE_CHECKING:
-    from simtool.reporting.report import Report
+    from simtool.analysis.report import Report
 
 __all__ = ["report"]
 
@@ -81,9 +81,9 @@ def report(
     written = {"--html": html, "--csv": csv, "--json": json, "--markdown": markdown}
     _check(figure, [path for path in written.values() if path is not None], level)
 
-    from simtool.reporting.analysis import build_report
+    from simtool.analysis.building import build_report
+    from simtool.analysis.report import ReportError, Settings
     from simtool.reporting.exports import to_csv, to_json, to_markdown
-    from simtool.reporting.report import ReportError, Settings
     from simtool.tables.outcomes import read_outcomes
 
     with stage("report", reads=outcomes, writes=_files(figure, *written.values())) as run:
@@ -146,7 +146,7 @@ def _draw(run: Stage, path: Path, content: Report, metric: Metric) -> None:
 
 
 def _page(run: Stage, content: Report, metrics: list[Metric]) -> str:
-    from simtool.reporting.page import to_html
+    from simtool.reporting.html import to_html
 
     return to_html(content, run.provenance(), metrics)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from simtool.models.glow.model import Glow
+    from simtool.models.flows.glow.model import Glow
 
 __all__ = ["sample"]
 
@@ -56,7 +56,7 @@ def sample(
       simtool sample glow --out samples.png --temperature 0.7 --temperature 1
       simtool sample glow --out between.png --interpolate cub/images.parquet --columns 10
     """
-    from simtool.models.glow.pictures import TEMPERATURES, Painter, write_grid
+    from simtool.models.flows.glow.pictures import TEMPERATURES, Painter, write_grid
     from simtool.models.registry import load_model
 
     if reconstruct and interpolate:
@@ -95,7 +95,7 @@ _ENDS = 7
 
 def _glow(model: Any, folder: Path) -> Glow:
     from simtool.models.errors import ModelError
-    from simtool.models.glow.model import Glow
+    from simtool.models.flows.glow.model import Glow
 
     if not isinstance(model, Glow):
         raise ModelError(f"{folder}: a model of kind {model.kind} has no images to draw; only a Glow has")

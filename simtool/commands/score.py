@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from simtool.similarity.tally import Tally
+    from simtool.analysis.tally import Tally
     from simtool.tables.embeddings import EmbeddingTable
 
 __all__ = ["score"]
@@ -71,12 +71,12 @@ def score(
       simtool score pixels.parquet resnet.parquet --trials trials.parquet --out outcomes.parquet
       simtool score pixels.parquet --trials trials.parquet --distance cosine/segments --out out.parquet
     """
+    from simtool.analysis.relations import relations_of
+    from simtool.analysis.tally import below_chance, tally
     from simtool.ids import match_ids
-    from simtool.similarity.distances import DISTANCES
-    from simtool.similarity.pairs import TrialPairs
-    from simtool.similarity.relations import relations_of
-    from simtool.similarity.scoring import DEFAULT_DISTANCES, score_table
-    from simtool.similarity.tally import below_chance, tally
+    from simtool.scoring.distances import DISTANCES
+    from simtool.scoring.pairs import TrialPairs
+    from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
     from simtool.tables.embeddings import open_embeddings
     from simtool.tables.outcomes import OutcomesWriter
     from simtool.tables.trials import read_trials

@@ -33,12 +33,12 @@ from simtool.commands.training import (
 from simtool.text import counted
 
 if TYPE_CHECKING:
-    from simtool.images.holdout import Holdout
     from simtool.images.recipes import Recipe
-    from simtool.images.training import Classes
-    from simtool.models.glow.presets import Preset
-    from simtool.models.training.outcome import Result
+    from simtool.models.flows.glow.presets import Preset
     from simtool.tables.images import Images
+    from simtool.training.images import Classes
+    from simtool.training.outcome import Result
+    from simtool.training.split import Holdout
 
 __all__ = ["train_glow"]
 
@@ -100,11 +100,11 @@ def train_glow(
       simtool train-glow cub/images.parquet --out glow --preset study --dry-run
       simtool embed cub/images.parquet --model glow --layer latent --out latents.parquet
     """
-    from simtool.images.holdout import hold_out
-    from simtool.images.training import Classes, check_classes
-    from simtool.models.glow.config import MODES
-    from simtool.models.glow.presets import PRESETS
+    from simtool.models.flows.glow.config import MODES
+    from simtool.models.flows.glow.presets import PRESETS
     from simtool.tables.images import read_images
+    from simtool.training.images import Classes, check_classes
+    from simtool.training.split import hold_out
 
     if backprop is not None and backprop not in MODES:
         raise typer.BadParameter(f"the modes are {', '.join(MODES)}, not {backprop}", param_hint="--backprop")
@@ -169,13 +169,13 @@ def _preparation(plan: Preset, crop: float | None) -> Recipe:
 
 def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool) -> None:
     """What would be trained."""
-    from simtool.images.training import decoded_bytes
-    from simtool.models.glow.config import MODES
-    from simtool.models.glow.footprint import training_bytes
+    from simtool.models.flows.glow.config import MODES
+    from simtool.models.flows.glow.footprint import training_bytes
     from simtool.tensorflow import load_tensorflow
+    from simtool.training.images import decoded_bytes
 
     load_tensorflow()
-    from simtool.models.glow.flow import count_parameters, shapes
+    from simtool.models.flows.glow.flow import count_parameters, shapes
 
     photographs = decoded_bytes(len(holdout.train) + len(holdout.validation), preparation)
     peaks = {mode: training_bytes(plan.flow, plan.settings, mode, shapes(plan.flow), photographs) for mode in MODES}
@@ -209,15 +209,15 @@ def _train(
     skip_bad: bool,
     scratch: Path | None,
 ) -> None:
-    from simtool.images.training import TrainingImages, check_classes, decoded_bytes
-    from simtool.models.training.devices import open_devices
+    from simtool.training.devices import open_devices
+    from simtool.training.images import TrainingImages, check_classes, decoded_bytes
 
     # Before TensorFlow does anything else, the decoding of photographs included.
     devices = open_devices()
-    from simtool.models.glow.flow import Flow, shapes
-    from simtool.models.glow.footprint import check_room
-    from simtool.models.glow.model import Glow
-    from simtool.models.glow.task import FlowTask
+    from simtool.models.flows.glow.flow import Flow, shapes
+    from simtool.models.flows.glow.footprint import check_room
+    from simtool.models.flows.glow.model import Glow
+    from simtool.models.flows.glow.task import FlowTask
     from simtool.system.memory import available_memory
     from simtool.tensorflow import load_tensorflow
 

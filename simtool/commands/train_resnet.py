@@ -34,12 +34,12 @@ from simtool.commands.training import (
 from simtool.text import counted
 
 if TYPE_CHECKING:
-    from simtool.images.holdout import Holdout
-    from simtool.images.training import Classes
     from simtool.models.classifier.config import ClassifierConfig
     from simtool.models.classifier.presets import Preset
-    from simtool.models.training.outcome import Result
     from simtool.tables.images import Images
+    from simtool.training.images import Classes
+    from simtool.training.outcome import Result
+    from simtool.training.split import Holdout
 
 __all__ = ["train_resnet"]
 
@@ -95,10 +95,10 @@ def train_resnet(
       simtool train-resnet cub/images.parquet --out tuned --preset fine-tune --epochs 10 --set ema=0
       simtool embed cub/images.parquet --model resnet --layer penultimate --out penultimate.parquet
     """
-    from simtool.images.holdout import hold_out
-    from simtool.images.training import Classes, check_classes
     from simtool.models.classifier.presets import PRESETS
     from simtool.tables.images import read_images
+    from simtool.training.images import Classes, check_classes
+    from simtool.training.split import hold_out
 
     if weights is not None and pretrained is False:
         raise typer.BadParameter("--weights are ImageNet's, and --from-scratch takes none: give one of them")
@@ -162,9 +162,9 @@ def _sorted(changes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
 
 def _describe(plan: Preset, classes: Classes, holdout: Holdout, as_json: bool) -> None:
     """What would be trained."""
-    from simtool.images.training import decoded_bytes
     from simtool.models.classifier.footprint import training_bytes
     from simtool.models.classifier.network import build, count_parameters
+    from simtool.training.images import decoded_bytes
 
     config = plan.config
     network = build(config, len(classes.names))
@@ -197,10 +197,10 @@ def _train(
     skip_bad: bool,
     scratch: Path | None,
 ) -> None:
-    from simtool.images.training import TrainingImages, check_classes, decoded_bytes
-    from simtool.models.training.devices import open_devices
-    from simtool.models.training.precision import layer_precision
-    from simtool.models.training.sharing import check_even
+    from simtool.training.devices import open_devices
+    from simtool.training.images import TrainingImages, check_classes, decoded_bytes
+    from simtool.training.precision import layer_precision
+    from simtool.training.sharing import check_even
 
     # Before TensorFlow does anything else, the decoding of photographs included.
     devices = open_devices()

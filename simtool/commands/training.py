@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from simtool.images.holdout import Holdout
     from simtool.images.recipes import Recipe
-    from simtool.images.training import Rounding
     from simtool.models.interface import TrainedModel
-    from simtool.models.training.data import TrainingData
-    from simtool.models.training.devices import Devices
-    from simtool.models.training.outcome import Result
-    from simtool.models.training.settings import Settings
-    from simtool.models.training.task import Task
     from simtool.tables.images import Images
+    from simtool.training.data import TrainingData
+    from simtool.training.devices import Devices
+    from simtool.training.images import Rounding
+    from simtool.training.outcome import Result
+    from simtool.training.settings import Settings
+    from simtool.training.split import Holdout
+    from simtool.training.task import Task
 
 __all__ = [
     "AsJson",
@@ -121,8 +121,8 @@ def decoded(
 ) -> tuple[NDArray[np.uint8], Holdout]:
     """The bytes of all photographs of a table, and which are for what, without those that cannot be decoded."""
     from simtool.images.pipeline import BadImage, check_files, described
-    from simtool.images.training import decode_all
     from simtool.tables.images import image_paths
+    from simtool.training.images import decode_all
 
     paths = image_paths(images, table)
     check_files(table.image_id, paths)
@@ -147,10 +147,10 @@ def identity_of(images: Path, table: Images, out: Path) -> str:
     """
     import json
 
-    from simtool.models.folder import TRAINING
     from simtool.tables.digest import labelled_digest
     from simtool.tables.images import image_paths
     from simtool.tables.provenance import sha256_of
+    from simtool.training.folder import TRAINING
 
     with suppress(OSError, ValueError, AttributeError, RecursionError):
         known = json.loads((out / TRAINING / "settings.json").read_text("utf-8")).get("table")
@@ -189,8 +189,8 @@ def run_training(
         Diverged: after what was good of it is written.
     """
     from simtool.models.folder import MANIFEST, completed_folder
-    from simtool.models.training.loop import train
-    from simtool.models.training.outcome import Diverged
+    from simtool.training.loop import train
+    from simtool.training.outcome import Diverged
 
     provenance = run.provenance()
 

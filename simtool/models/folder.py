@@ -27,10 +27,10 @@ from simtool.system.lock import alone_in
 from simtool.tables.atomic import atomic_folder, atomic_path, remove_leftovers
 from simtool.tables.description import Description
 from simtool.tables.provenance import Provenance, sha256_of
+from simtool.training.folder import ASIDE, MANIFEST, TRAINING
 
 __all__ = [
     "MANIFEST",
-    "TRAINING",
     "Manifest",
     "check_trained",
     "check_weights",
@@ -39,16 +39,9 @@ __all__ = [
     "model_folder",
     "occupied",
     "read_manifest",
-    "set_aside",
     "write_manifest",
 ]
 
-#: The file that makes a folder a model folder.
-MANIFEST = "model.json"
-#: Where, in a model folder, everything about its training lies.
-TRAINING = "training"
-#: What ``model.json`` is called while another training replaces its model.
-_ASIDE = "model-before.json"
 #: Seconds that a job of a cluster waits for another process that is at work in its model folder, which may be the same
 #: job before it was put back into the queue.
 _PATIENCE = 600.0
@@ -175,20 +168,7 @@ def completed_folder(path: Path) -> Iterator[Path]:
             with file.open("rb") as written:
                 os.fsync(written.fileno())
             file.replace(path / file.name)
-        (path / _ASIDE).unlink(missing_ok=True)
-
-
-def set_aside(path: Path) -> None:
-    """Take the manifest away from a model that a training is about to replace: it shall not pass for the new one.
-
-    Args:
-        path: the model folder.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    with suppress(FileNotFoundError):
-        (path / MANIFEST).rename(path / _ASIDE)
+        (path / ASIDE).unlink(missing_ok=True)
 
 
 def check_trained(path: Path) -> None:
@@ -197,10 +177,10 @@ def check_trained(path: Path) -> None:
     Raises:
         ModelError: says how to go on.
     """
-    aside = (path / _ASIDE).exists()
+    aside = (path / ASIDE).exists()
     if (path / MANIFEST).exists() or not (aside or (path / TRAINING).is_dir()):
         return
-    before = f"; {_ASIDE} in it describes the model before" if aside else ""
+    before = f"; {ASIDE} in it describes the model before" if aside else ""
     raise ModelError(
         f"{path}: its training is not complete; run the training again, without --restart, to go on with it{before}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from simtool.errors import listed
+from simtool.errors import SimtoolError, listed
 from simtool.models.errors import ModelError
 from simtool.models.folder import check_weights, read_manifest
 from simtool.models.interface import TrainedModel
@@ -15,7 +15,7 @@ __all__ = ["KINDS", "load_model"]
 #: Where the class of each kind is; imported when a folder of that kind is loaded.
 KINDS: dict[str, tuple[str, str]] = {
     "classifier": ("simtool.models.classifier.model", "Classifier"),
-    "glow": ("simtool.models.glow.model", "Glow"),
+    "glow": ("simtool.models.flows.glow.model", "Glow"),
     "pca": ("simtool.models.pca.model", "Pca"),
 }
 
@@ -34,7 +34,7 @@ def load_model(folder: Path) -> TrainedModel:
     kind: type[TrainedModel] = getattr(import_module(module), name)
     try:
         return kind.load(folder, manifest)
-    except ModelError as failure:
+    except SimtoolError as failure:
         if str(folder) in str(failure):
             raise
         raise ModelError(f"{folder}: {failure}") from failure

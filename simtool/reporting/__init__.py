@@ -1,1 +1,1 @@
-"""The numbers of a report, and the ways to show them."""
+"""Views of an analysis: terminal, figure, HTML page and exports."""

@@ -8,8 +8,8 @@ import json
 import re
 from typing import Any
 
-from simtool.reporting import words
-from simtool.reporting.report import Block, Report, Row
+from simtool.analysis.report import Block, Report, Row
+from simtool.reporting import formatting
 
 __all__ = ["records", "to_csv", "to_json", "to_markdown"]
 
@@ -80,7 +80,7 @@ def to_csv(report: Report) -> str:
 
 def _inert(text: str) -> str:
     """A cell that is text in every program."""
-    shown = words.name(text)
+    shown = formatting.name(text)
     return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
@@ -88,23 +88,30 @@ def to_markdown(report: Report) -> str:
     """Tables that read well as text and on GitHub."""
     parts = [f"### {report.title}"]
     for block in report.blocks():
-        parts += [f"**{words.headline(block)}**", _markdown_table(block, report)]
-        caption = words.block_caption(block)
+        parts += [f"**{formatting.headline(block)}**", _markdown_table(block, report)]
+        caption = formatting.block_caption(block)
         parts += [] if caption is None else [caption]
-    parts += [_escaped(line) for line in [*words.method(report), *words.notes(report)]]
+    parts += [_escaped(line) for line in [*formatting.method(report), *formatting.notes(report)]]
     return "\n\n".join(parts) + "\n"
 
 
 def _markdown_table(block: Block, report: Report) -> str:
-    level = words.percent(report.settings.level)
+    level = formatting.percent(report.settings.level)
     header = ["model", "distance", "accuracy", f"{level} CI", "comparisons", "ties"]
     compared = report.settings.baseline is not None
-    header += [f"minus {words.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
+    header += (
+        [f"minus {formatting.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
+    )
     lines = [header]
     for row in block.rows:
-        line = [words.name(row.model), words.name(row.distance), words.accuracy(row.estimate), words.interval(row)]
+        line = [
+            formatting.name(row.model),
+            formatting.name(row.distance),
+            formatting.accuracy(row.estimate),
+            formatting.interval(row),
+        ]
         line += [f"{row.comparisons:,}", f"{row.ties:,}"]
-        lines.append([*line, *(words.difference(row.difference) if compared else [])])
+        lines.append([*line, *(formatting.difference(row.difference) if compared else [])])
     escaped = [[_escaped(cell) for cell in line] for line in lines]
     widths = [max(len(line[column]) for line in escaped) for column in range(len(header))]
     rule = ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)]

@@ -21,9 +21,9 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from rich.cells import cell_len
 
-from simtool.reporting import words
-from simtool.reporting.metrics import Metric
-from simtool.reporting.report import Block, Report, Row
+from simtool.analysis.metrics import Metric
+from simtool.analysis.report import Block, Report, Row
+from simtool.reporting import formatting
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def styled() -> Iterator[None]:
 
 def _wrapped(name: str, width: int) -> str:
     """A name in lines of some characters; what does not fit into the most lines is left out in the middle."""
-    shown = words.name(name)
+    shown = formatting.name(name)
     most = width * NAME_LINES
     if len(shown) > most:
         shown = f"{shown[: most // 2 - 8]} … {shown[-most // 2 + 8 :]}"
@@ -140,7 +140,9 @@ def draw(report: Report, metric: Metric = Metric.TRIPLET_ACCURACY) -> Figure:
     layout = _Layout.of(blocks)
     longest = max(cell_len(line) for name in layout.centers_of for line in name.split("\n"))
     width = max(2.0, 0.5 + NAME_WIDTH * longest) + max(2.75 * len(blocks), 4.4)
-    method = [line for text in words.method(report) for line in textwrap.wrap(text, int((width - 0.5) / SMALL_WIDTH))]
+    method = [
+        line for text in formatting.method(report) for line in textwrap.wrap(text, int((width - 0.5) / SMALL_WIDTH))
+    ]
     below = 0.15 * (len(method) + layout.legend_lines(_columns(blocks)))
     height = 1.5 + below + 0.19 * layout.bottom
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08))
@@ -215,11 +217,11 @@ def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
     panel.set_xlim(min(left, before[0]), max(right, before[1]))
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
-    panel.xaxis.set_major_formatter(lambda value, _: words.accuracy(value, 2))
+    panel.xaxis.set_major_formatter(lambda value, _: formatting.accuracy(value, 2))
     panel.set_xlabel(block.metric.label.lower())
     first = block.rows[0]
     counts = counted(first.comparisons, "comparisons") if block.same_trials else "models differ in trials"
-    panel.set_title(f"{words.trials(block)}\n", fontsize=9.5, fontweight="bold")
+    panel.set_title(f"{formatting.trials(block)}\n", fontsize=9.5, fontweight="bold")
     panel.text(0.5, 1.012, counts, transform=panel.transAxes, ha="center", fontsize=7.5, color=QUIET)
 
 
@@ -228,7 +230,7 @@ def _draw_bar(panel: Axes, row: Row, layout: _Layout) -> None:
     panel.barh(at, row.estimate - row.chance, left=row.chance, height=0.86, color=layout.color(row.distance), zorder=2)
     panel.hlines(at, row.low, row.high, color=INK, lw=1.1, zorder=4)
     panel.annotate(
-        words.accuracy(row.estimate, 3),
+        formatting.accuracy(row.estimate, 3),
         (max(row.high, row.chance), at),
         xytext=(4, 0),
         textcoords="offset points",
@@ -255,7 +257,7 @@ def _limits(block: Block) -> tuple[float, float]:
 def _draw_legend(
     figure: Figure, layout: _Layout, blocks: Sequence[Block], report: Report, method: Sequence[str]
 ) -> None:
-    level = words.percent(report.settings.level)
+    level = formatting.percent(report.settings.level)
     handles: list[Patch | Line2D] = [
         Patch(color=layout.color(distance), label=_wrapped(distance, DISTANCE_LINE)) for distance in layout.distances
     ]

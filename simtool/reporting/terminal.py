@@ -10,9 +10,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from simtool.reporting import words
-from simtool.reporting.metrics import Metric
-from simtool.reporting.report import Block, Report, Row
+from simtool.analysis.metrics import Metric
+from simtool.analysis.report import Block, Report, Row
+from simtool.reporting import formatting
 
 __all__ = ["terminal_report"]
 
@@ -36,8 +36,8 @@ def terminal_report(report: Report, metrics: Sequence[Metric] = (Metric.TRIPLET_
         parts += ["", _BlockTable(block, report.settings.level)]
         if any(row.difference for row in block.rows):
             parts += ["", _DifferenceTable(block, report)]
-    parts += ["", *(Text(line, style="dim") for line in words.method(report))]
-    parts += [Text(line, style="yellow") for line in words.notes(report)]
+    parts += ["", *(Text(line, style="dim") for line in formatting.method(report))]
+    parts += [Text(line, style="yellow") for line in formatting.notes(report)]
     return Group(*parts)
 
 
@@ -91,7 +91,7 @@ class _Glyphs:
 
     def spelled(self, name: str) -> str:
         """A name as the terminal can show it, with escapes for what it cannot."""
-        return words.name(name).encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return formatting.name(name).encode(self.encoding, "backslashreplace").decode(self.encoding)
 
 
 _UNICODE = _Glyphs("█", " ▏▎▍▌▋▊▉", "▐", "─", "│", "┊", "–", "utf-8")
@@ -144,26 +144,26 @@ class _BlockTable:
         table.add_column(_scale(axis), no_wrap=True)
         for row, line in zip([*self._block.rows, None], lines, strict=False):
             table.add_row(*_fitted(line, table, glyphs), _bar(row, axis, glyphs), style=None if row else "italic")
-        yield Text(words.headline(self._block), style="bold")
+        yield Text(formatting.headline(self._block), style="bold")
         yield table
-        caption = words.block_caption(self._block)
+        caption = formatting.block_caption(self._block)
         if caption is not None:
             yield Text(caption, style="dim")
 
     def _cells(self, glyphs: _Glyphs) -> tuple[list[str], list[list[str]]]:
         """The header, and a line for each row and for the upper bound."""
         block = self._block
-        header = ["model", "distance", "accuracy", f"{words.percent(self._level)} CI"]
+        header = ["model", "distance", "accuracy", f"{formatting.percent(self._level)} CI"]
         header += [] if block.same_trials else ["comparisons"]
         header += ["ties"]
         lines = []
         for row in block.rows:
             names = [glyphs.spelled(row.model), glyphs.spelled(row.distance)]
-            line = [*names, words.accuracy(row.estimate), words.interval(row, glyphs.dash)]
+            line = [*names, formatting.accuracy(row.estimate), formatting.interval(row, glyphs.dash)]
             line += [] if block.same_trials else [f"{row.comparisons:,}"]
             lines.append([*line, f"{row.ties:,}"])
         if block.bound is not None:
-            lines.append(["upper bound", "", words.accuracy(block.bound), *[""] * (len(header) - 3)])
+            lines.append(["upper bound", "", formatting.accuracy(block.bound), *[""] * (len(header) - 3)])
         return header, lines
 
 
@@ -176,15 +176,15 @@ class _DifferenceTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = _ASCII if options.ascii_only else _UNICODE
-        header = ["model", "distance", "difference", f"{words.percent(self._settings.level)} CI", "p", "p Holm"]
+        header = ["model", "distance", "difference", f"{formatting.percent(self._settings.level)} CI", "p", "p Holm"]
         lines = [
             [
                 glyphs.spelled(row.model),
                 glyphs.spelled(row.distance),
-                words.signed(gain.estimate),
-                words.difference_interval(gain),
-                words.p_value(gain.p_value),
-                words.p_value(gain.p_holm),
+                formatting.signed(gain.estimate),
+                formatting.difference_interval(gain),
+                formatting.p_value(gain.p_value),
+                formatting.p_value(gain.p_holm),
             ]
             for row in self._block.rows
             if (gain := row.difference) is not None
@@ -220,5 +220,5 @@ def _fitted(line: Sequence[str], table: Table, glyphs: _Glyphs) -> list[Text]:
 
 def _scale(axis: _Axis) -> str:
     """The values at the ends of the bars."""
-    left, right = words.accuracy(axis.left, 2), words.accuracy(axis.right, 2)
+    left, right = formatting.accuracy(axis.left, 2), formatting.accuracy(axis.right, 2)
     return f"{left}{right.rjust(axis.width - len(left))}"

@@ -16,15 +16,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from simtool.archive import Source
 from simtool.cli import app
-from simtool.datasets.archive import Source
 from simtool.tables.files import metadata_of, open_parquet
 from simtool.tables.images import image_paths, read_images
 from tests import servers
 from tests.cub import PHOTOGRAPHS, miniature, pack
 
 NAMES = [name for name, *_ in PHOTOGRAPHS]
-ORIGIN = "simtool.datasets.cub.ARCHIVE"
+ORIGIN = "simtool.collections.cub.ARCHIVE"
 
 
 @pytest.fixture(autouse=True)

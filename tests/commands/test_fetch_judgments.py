@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from simtool.datasets import birds16 as birds
-from simtool.datasets.folder import index_folder
+from simtool.collections import birds16 as birds
+from simtool.collections.folder import index_folder
 from simtool.system.lock import alone_in
 from simtool.tables.images import image_paths, read_images, write_images
 from simtool.tables.provenance import Provenance

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from simtool.images.recipes import named_recipe
+from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.model import Glow
 from simtool.models.folder import model_folder
-from simtool.models.glow.config import FlowConfig
-from simtool.models.glow.model import Glow
 from simtool.tables.provenance import Provenance
-from tests.models.glow.flows import trained
+from tests.models.flows.glow.flows import trained
 from tests.photographs import prepared, write_table
 
 Simtool = Callable[..., Any]

@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simtool.similarity.columns import SpooledColumns, least_memory
-from simtool.similarity.pairs import TrialPairs
+from simtool.scoring.columns import SpooledColumns, least_memory
+from simtool.scoring.pairs import TrialPairs
 from simtool.tables.embeddings import Segment, write_embeddings
 from simtool.tables.images import Images, write_images
 from simtool.tables.outcomes import read_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, write_trials
+from tests.analysis.judged import some_trials, some_vectors
 from tests.commands.conftest import Outcome
-from tests.similarity.judged import some_trials, some_vectors
 
 PROVENANCE = Provenance.of(["test"], [])
 TRIALS = some_trials(40)
@@ -213,8 +213,8 @@ def test_what_cannot_be_scored_is_said_in_one_line(
 def test_a_limit_of_memory_changes_no_outcome(simtool: Simtool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert score(simtool, folder, folder / "pixels.parquet").code == 0
     held = read_outcomes([folder / "outcomes.parquet"])
-    monkeypatch.setattr("simtool.similarity.columns._READING", 0)
-    monkeypatch.setattr("simtool.similarity.room.used_memory", lambda: 0)
+    monkeypatch.setattr("simtool.scoring.columns._READING", 0)
+    monkeypatch.setattr("simtool.scoring.room.used_memory", lambda: 0)
     spooled: list[int] = []
     close = SpooledColumns.close
 

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from simtool.commands.training import identity_of
-from simtool.models.folder import TRAINING
 from simtool.tables.images import read_images
 from simtool.tables.provenance import sha256_of
+from simtool.training.folder import TRAINING
 from tests.photographs import write_table
 
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from random import Random
 
-from simtool.datasets.archive import unpack
-from simtool.datasets.birds16 import Copy, inspect_copy
-from simtool.datasets.cub import unpack_cub
+from simtool.archive import unpack
+from simtool.collections.birds16 import Copy, inspect_copy
+from simtool.collections.cub import unpack_cub
 from simtool.tables.images import Images
 from tests.cub import PHOTOGRAPHS, miniature
 from tests.fuzz import values

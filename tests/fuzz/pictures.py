@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from simtool.datasets.folder import Index, index_folder
+from simtool.collections.folder import Index, index_folder
 from simtool.images.decoding import decode_rgb
 from tests.fuzz import values
 from tests.fuzz.case import Door, Judge, Made

@@ -15,8 +15,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from simtool.datasets.catalog import Catalog, read_catalog
-from simtool.datasets.importing import import_judgments
+from simtool.judgments.catalog import Catalog, read_catalog
+from simtool.judgments.importing import import_judgments
 from tests.fuzz import cells, documents, values
 from tests.fuzz.case import Door, Judge, Made
 from tests.fuzz.cells import Cells

@@ -7,10 +7,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from simtool.datasets.archive.partial import Origin, Partial
-from simtool.models.training.cluster import cluster_from_slurm
-from simtool.models.training.devices import worker_of
+from simtool.archive.partial import Origin, Partial
 from simtool.system.lock import NAME, alone_in
+from simtool.training.cluster import cluster_from_slurm
+from simtool.training.devices import worker_of
 from tests.fuzz import documents, values
 from tests.fuzz.case import Door, Judge, Made
 from tests.fuzz.damage import damaged

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from simtool.datasets.importing import import_judgments
+from simtool.judgments.importing import import_judgments
 from tests.fuzz import cells
 from tests.fuzz.case import Door, Made
 from tests.fuzz.cells import Cells

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from simtool.models.folder import MANIFEST
 from simtool.models.registry import load_model
-from simtool.models.training.arrays import read_arrays, read_header, write_arrays
 from simtool.tables.provenance import Provenance
+from simtool.training.arrays import read_arrays, read_header, write_arrays
 from tests.fuzz import documents
 from tests.fuzz.case import Door, Judge, Made
 from tests.fuzz.models import npy
@@ -87,12 +87,12 @@ def _flow() -> dict[str, bytes]:
     import tempfile
 
     from simtool.images.recipes import RECIPES
-    from simtool.models.glow.config import FlowConfig
+    from simtool.models.flows.glow.config import FlowConfig
     from simtool.tensorflow import load_tensorflow
 
     load_tensorflow()
-    from simtool.models.glow.flow import Flow
-    from simtool.models.glow.model import Glow
+    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.glow.model import Glow
 
     with tempfile.TemporaryDirectory() as folder:
         config = FlowConfig(size=4, levels=1, steps=1, width=2)

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simtool.datasets.archive import unpack
-from simtool.datasets.catalog import read_catalog
-from simtool.datasets.folder import index_folder
-from simtool.datasets.importing import import_judgments
+from simtool.archive import unpack
+from simtool.collections.folder import index_folder
 from simtool.errors import SimtoolError
+from simtool.judgments.catalog import read_catalog
+from simtool.judgments.importing import import_judgments
 from simtool.kinds import Door, Kind, What, advice, explain, wrong_table
 from simtool.models.folder import read_manifest
 from simtool.tables.description import describe_table

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.datasets.importing import import_judgments
-from simtool.similarity.scoring import score_vectors
-from simtool.similarity.tally import tally
+from simtool.analysis.tally import tally
+from simtool.judgments.importing import import_judgments
+from simtool.scoring.scoring import score_vectors
 from simtool.tables.trials import Trials
 
 

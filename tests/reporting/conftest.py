@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simtool.reporting.analysis import build_report
-from simtool.reporting.report import Report, Settings
+from simtool.analysis.building import build_report
+from simtool.analysis.report import Report, Settings
 from simtool.tables.observers import Observers
 from tests.scored import latent, model, observe, outcomes_of
 

@@ -9,9 +9,9 @@ import re
 
 import pytest
 
-from simtool.reporting import words
+from simtool.analysis.report import Report
+from simtool.reporting import formatting
 from simtool.reporting.exports import records, to_csv, to_json, to_markdown
-from simtool.reporting.report import Report
 from tests.reporting.conftest import HOSTILE, make_report
 
 PINNED = [
@@ -68,7 +68,12 @@ def test_markdown_holds_the_rounded_numbers_in_tables_of_equal_columns(report: R
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1
         assert len({len(line) for line in table}) == 1
         for row, line in zip(block.rows, table[2:], strict=True):
-            for cell in (words.accuracy(row.estimate), words.interval(row), f"{row.comparisons:,}", f"{row.ties:,}"):
+            for cell in (
+                formatting.accuracy(row.estimate),
+                formatting.interval(row),
+                f"{row.comparisons:,}",
+                f"{row.ties:,}",
+            ):
                 assert f" {cell} " in line
 
 

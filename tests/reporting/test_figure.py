@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from simtool.analysis.metrics import Metric
+from simtool.analysis.report import Report
 from simtool.reporting import figure as module
 from simtool.reporting.figure import COLORS, draw, figure_bytes, styled
-from simtool.reporting.metrics import Metric
-from simtool.reporting.report import Report
 from tests.reporting.conftest import make_report
 
 

@@ -9,9 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from simtool.reporting import words
-from simtool.reporting.metrics import Metric
-from simtool.reporting.report import Report
+from simtool.analysis.metrics import Metric
+from simtool.analysis.report import Report
+from simtool.reporting import formatting
 from simtool.reporting.terminal import terminal_report
 from tests.reporting.conftest import make_report
 
@@ -38,10 +38,10 @@ def test_every_row_is_one_line_that_fits(report: Report, width: int) -> None:
     lines = _lines(report, width)
     assert max(len(line) for line in lines) <= width
     for block in report.blocks([Metric.TRIPLET_ACCURACY]):
-        table = _table(lines, words.headline(block))
+        table = _table(lines, formatting.headline(block))
         for row, line in zip(block.rows, table[2:], strict=False):
             assert line.startswith(row.model[:11])
-            for cell in (row.distance, words.accuracy(row.estimate), words.interval(row)):
+            for cell in (row.distance, formatting.accuracy(row.estimate), formatting.interval(row)):
                 assert f" {cell} " in line
         below = table[2 + len(block.rows)]
         assert below.startswith("No upper bound" if block.bound is None else "upper bound")

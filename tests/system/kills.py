@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
 
-from simtool.models.folder import TRAINING
-from simtool.models.training.checkpoints import Checkpoints
+from simtool.training.checkpoints import Checkpoints
+from simtool.training.folder import TRAINING
 
 __all__ = ["Run", "log", "train"]
 

@@ -10,7 +10,7 @@ from signal import SIGKILL, SIGTERM, SIGUSR1
 
 import pytest
 
-from simtool.models.training.preemption import EXIT_CODE
+from simtool.training.preemption import EXIT_CODE
 from tests.photographs import write_table
 from tests.system.kills import log, train
 

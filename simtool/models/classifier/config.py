@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, get_type_hints
 
-from simtool.images.augmentation import AUGMENTATIONS
 from simtool.images.recipes import Recipe, named_recipe
 from simtool.models.classifier.architectures import named_architecture
 from simtool.models.errors import ModelError
+from simtool.training.augmentation import AUGMENTATIONS
 
 __all__ = ["ClassifierConfig"]
 
@@ -24,7 +24,7 @@ class ClassifierConfig:
         recipe: the name of the preprocessing; empty for that of the architecture's published weights.
         size: height and width in pixels.
         pretrained: start from weights that were trained on ImageNet.
-        augmentation: a name of :data:`simtool.images.augmentation.AUGMENTATIONS`.
+        augmentation: a name of :data:`simtool.training.augmentation.AUGMENTATIONS`.
         margin: photographs are decoded larger by this factor, so that augmentation has something to cut off.
         label_smoothing: share of the target that is spread over all classes (Szegedy et al., 2016, section 7).
         rate_decay: each fifth of the network, from its end to its beginning, learns slower by this factor (Howard &

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from simtool.models.training.memory import refuse_without_room, smaller_batches
-from simtool.models.training.settings import Settings
+from simtool.training.room import refuse_without_room, smaller_batches
+from simtool.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
 

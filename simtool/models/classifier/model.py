@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from simtool.errors import SimtoolError
 from simtool.images.recipes import Recipe
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.config import ClassifierConfig
@@ -14,8 +15,8 @@ from simtool.models.classifier.network import HEAD, assign_arrays, build, to_arr
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
 from simtool.models.interface import TrainedModel
-from simtool.models.training.arrays import read_arrays, write_arrays
 from simtool.tables.provenance import Provenance
+from simtool.training.arrays import read_arrays, write_arrays
 
 __all__ = ["Classifier"]
 
@@ -90,7 +91,7 @@ class Classifier(Activations, TrainedModel):
         network = build(config, len(classes))
         try:
             assign_arrays(network, read_arrays(folder / _WEIGHTS))
-        except ModelError as failure:
+        except SimtoolError as failure:
             raise ModelError(
                 f"{folder / _WEIGHTS}: not the weights of a {config.architecture} with {len(classes)} classes: "
                 f"{failure}"

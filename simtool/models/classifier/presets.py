@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simtool.models.classifier.config import ClassifierConfig
-from simtool.models.training.settings import Settings
+from simtool.training.settings import Settings
 
 __all__ = ["PRESETS", "Preset"]
 
@@ -17,7 +17,7 @@ class Preset:
     Attributes:
         config: the classifier.
         settings: of the training.
-        validation: which images are held out, as :func:`simtool.images.holdout.hold_out` understands it.
+        validation: which images are held out, as :func:`simtool.training.split.hold_out` understands it.
     """
 
     config: ClassifierConfig

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from simtool.images.augmentation import AUGMENTATIONS, augment
 from simtool.images.tensors import transform_colors
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.network import rate_multipliers
-from simtool.models.training.draws import Draws
-from simtool.models.training.task import Criterion, Task
 from simtool.tensorflow import load_tensorflow
+from simtool.training.augmentation import AUGMENTATIONS, augment
+from simtool.training.draws import Draws
+from simtool.training.task import Criterion, Task
 
 __all__ = ["Classification"]
 

@@ -24,8 +24,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from simtool import console
 from simtool.models.errors import ModelError
-from simtool.models.matrices import ColumnBlocks, NpyMatrix
 from simtool.models.pca.eigen import EigenPairs, leading_eigenpairs
+from simtool.models.pca.matrices import ColumnBlocks, NpyMatrix
 from simtool.models.pca.symmetric import SymmetricMatrix
 from simtool.models.pca.workers import Workers
 from simtool.system.memory import available_memory

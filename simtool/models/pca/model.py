@@ -15,8 +15,8 @@ from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
 from simtool.models.interface import Output, TrainedModel
-from simtool.models.matrices import NpyMatrix, read_vector
 from simtool.models.pca.fit import PcaFit
+from simtool.models.pca.matrices import NpyMatrix, read_vector
 from simtool.tables.provenance import Provenance
 
 __all__ = ["Pca", "write_log"]

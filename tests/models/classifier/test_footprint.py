@@ -9,7 +9,7 @@ import pytest
 
 from simtool.models.classifier.footprint import check_room, training_bytes
 from simtool.models.errors import ModelError
-from simtool.models.training.settings import Settings
+from simtool.training.settings import Settings
 
 SETTINGS = Settings(batch_size=64)
 

@@ -1,0 +1,1 @@
+"""From outcomes to numbers: metrics, noise ceiling, intervals and tests."""

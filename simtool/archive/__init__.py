@@ -1,0 +1,23 @@
+"""Published archives: downloaded, verified and unpacked, so that neither a break nor a bad file does harm."""
+
+from __future__ import annotations
+
+from simtool.archive.download import Patience, arrived, fetch
+from simtool.archive.members import open_archive
+from simtool.archive.source import ArchiveError, DownloadError, Source, verify
+from simtool.archive.space import require_space
+from simtool.archive.unpacking import Limits, unpack
+
+__all__ = [
+    "ArchiveError",
+    "DownloadError",
+    "Limits",
+    "Patience",
+    "Source",
+    "arrived",
+    "fetch",
+    "open_archive",
+    "require_space",
+    "unpack",
+    "verify",
+]

@@ -1,0 +1,203 @@
+"""Downloading: mirrors in turn, retries with back-off, and going on after a break.
+
+The rest of a file is joined to its beginning only where the server's ETag, date or size
+says that it is still the same file; the published checksum has the last word.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from simtool import console
+from simtool.archive.partial import Origin, Partial
+from simtool.archive.server import Answer, BreakError, RefusalError, ask, host_of
+from simtool.archive.source import ArchiveError, DownloadError, Source, verify
+from simtool.archive.space import require_space, running_out_of_space
+
+__all__ = ["Patience", "arrived", "fetch"]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to bear with a server.
+
+    Attributes:
+        attempts: in a row that bring nothing new, before the next mirror is tried.
+        wait: seconds before the second attempt; doubled each time.
+        longest_wait: seconds, also where the server asks for more.
+        silence: seconds without a byte after which a connection counts as broken.
+    """
+
+    attempts: int = 4
+    wait: float = 1.0
+    longest_wait: float = 60.0
+    silence: float = 30.0
+
+
+def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> Path:
+    """Download a published file, unless a verified copy is there.
+
+    What has arrived is kept as ``NAME.part`` when the download breaks off, is interrupted or
+    killed; the next call goes on from there.
+
+    Args:
+        source: the file, its mirrors and checksums.
+        folder: where to put it; made if missing.
+        patience: how long to bear with each mirror.
+
+    Returns:
+        ``folder / source.name``, complete and verified.
+
+    Raises:
+        DownloadError: no mirror gave the published file; the message says what each one did.
+        ArchiveError: the disk is full.
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / source.name
+    if _in_place(source, target):
+        return target
+    partial = Partial(target)
+    failures = []
+    for url in source.urls:
+        try:
+            _fetch_from(url, source, partial, patience or Patience())
+        except RefusalError as failure:
+            failures.append(f"{host_of(url)}: {failure}")
+        except (KeyboardInterrupt, SystemExit):
+            console.note(f"stopped; the next run goes on after {console.scaled(partial.size, 'B')}")
+            raise
+        else:
+            return partial.finish()
+        if url != source.urls[-1]:
+            console.note(f"{failures[-1]}; trying the next mirror")
+    raise DownloadError(f"{source.name} could not be downloaded: {'; '.join(failures) or 'no address is known'}")
+
+
+def arrived(source: Source, folder: Path) -> int:
+    """How many bytes of a file an earlier download has left in the folder."""
+    target = folder / source.name
+    return target.stat().st_size if target.is_file() else Partial(target).size
+
+
+def _in_place(source: Source, target: Path) -> bool:
+    """Whether the file is there and, as far as anything is published of it, the right one."""
+    if not target.is_file():
+        return False
+    size = target.stat().st_size
+    try:
+        if size == 0 or source.size not in (None, size):
+            raise ArchiveError(f"{target}: {size:,} bytes are not the whole file")
+        verify(target, source.sha256)
+    except ArchiveError as failure:
+        console.warn(f"{failure}; downloading all of it again")
+        return False
+    return True
+
+
+def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) -> None:
+    """Complete and verify the partial file from one mirror.
+
+    Raises:
+        RefusalError: with the reason.
+    """
+    if continued := _may_continue(url, source, partial):
+        console.note(f"going on with {source.name} from {host_of(url)} after {console.scaled(partial.size, 'B')}")
+    else:
+        console.note(f"downloading {source.name} from {host_of(url)}")
+        partial.discard()
+    _complete(url, source, partial, patience)
+    try:
+        verify(partial.path, source.sha256)
+    except ArchiveError as failure:
+        # Deleted, so that nobody goes on from bad bytes. An earlier run may have left them: one more chance.
+        partial.discard()
+        wrong = str(failure).removeprefix(f"{partial.path}: ")
+        if not continued:
+            raise RefusalError(wrong) from failure
+        console.note(f"{source.name}: {wrong}; downloading it from the beginning")
+        _fetch_from(url, source, partial, patience)
+
+
+def _may_continue(url: str, source: Source, partial: Partial) -> bool:
+    """Whether the bytes that are there may be part of what this mirror sends.
+
+    Without a checksum to detect a mixture of two files, only the same address may go on.
+    """
+    origin = partial.origin
+    return partial.size > 0 and (bool(source.sha256) or (origin is not None and origin.url == url))
+
+
+def _complete(url: str, source: Source, partial: Partial, patience: Patience) -> None:
+    """Ask until every byte is there; give up after several attempts in a row that bring nothing new.
+
+    Raises:
+        RefusalError: with the reason.
+    """
+    fruitless = 0
+    while True:
+        before = partial.size
+        try:
+            return _attempt(url, source, partial, patience.silence)
+        except BreakError as failure:
+            fruitless = 1 if partial.size > before else fruitless + 1
+            if fruitless >= patience.attempts:
+                raise RefusalError(str(failure)) from failure
+            pause = min(max(patience.wait * 2 ** (fruitless - 1), failure.wait), patience.longest_wait)
+            console.note(f"{host_of(url)}: {failure}; trying again in {pause:.3g} s")
+            time.sleep(pause)
+
+
+def _attempt(url: str, source: Source, partial: Partial, silence: float) -> None:
+    """Ask once for what is missing.
+
+    Raises:
+        BreakError: it may work the next time.
+        RefusalError: it will not.
+    """
+    origin = partial.origin
+    total = source.size or (origin.total if origin else None)
+    if total is not None and partial.size >= total:
+        if partial.size == total:
+            return
+        partial.discard()
+    validator = origin.validator if origin and origin.url == url else None
+    with closing(ask(url, partial.size, validator, silence)) as answer:
+        if source.size is not None and answer.total not in (None, source.size):
+            raise RefusalError(f"it offers {answer.total:,} bytes instead of {source.size:,}")
+        if answer.rest and not _continues(answer, partial.size, total, validator):
+            partial.discard()
+            raise BreakError("the file has changed since the download began")
+        _receive(answer, Origin(url, answer.total, answer.validator), partial, source.name)
+
+
+def _continues(answer: Answer, size: int, total: int | None, validator: str | None) -> bool:
+    """Whether the rest that a server sends belongs to the beginning that is there."""
+    same_size = None in (total, answer.total) or total == answer.total
+    same_file = None in (validator, answer.validator) or validator == answer.validator
+    return answer.start == size and same_size and same_file
+
+
+def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> None:
+    """Write what arrives.
+
+    Raises:
+        BreakError: the connection broke off before the end.
+        ArchiveError: the disk is full.
+    """
+    missing = origin.total - answer.start if origin.total is not None else 0
+    require_space(partial.path.parent, missing, f"downloading {name}")
+    with (
+        running_out_of_space(partial.path.parent, missing, f"downloading {name}"),
+        partial.resume() if answer.rest else partial.begin(origin) as file,
+        console.progress(f"downloading {name}", origin.total, "B", scale=True, done=answer.start) as bar,
+    ):
+        for block in answer.blocks():
+            file.write(block)
+            bar.advance(len(block))
+    if origin.total is not None and partial.size < origin.total:
+        so_far, total = console.scaled(partial.size, "B"), console.scaled(origin.total, "B")
+        raise BreakError(f"the connection broke off after {so_far} of {total}")

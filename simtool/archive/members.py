@@ -1,0 +1,252 @@
+"""The members of a tar or zip archive or the files of a folder, read one after the other, in the same way.
+
+Python's tar reader takes a damaged header for the end of the archive; this one says that the
+archive is damaged, and reads on to the checksum that ends a gzip file.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, BinaryIO, Literal, Self
+
+from simtool.archive.source import ArchiveError
+from simtool.errors import SimtoolError
+from simtool.kinds import Door, What, explain, kind_of
+from simtool.system.tree import files_below
+
+__all__ = ["Member", "open_archive", "unpacked_size"]
+
+#: Bytes of a long name or an extended header that are believed, since such headers are read into memory.
+_LONGEST_HEADER = 1 << 20
+_LONG_HEADERS = {
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+}
+#: Mebibytes of padding that may follow the last member.
+_PADDING = 64
+_BLOCK = 1 << 20
+
+_Format = Literal["tar", "tar.gz", "zip"]
+_FORMATS: dict[What, _Format] = {What.TAR: "tar", What.TAR_GZ: "tar.gz", What.ZIP: "zip", What.PSIZ_ZIP: "zip"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One entry of an archive.
+
+    Attributes:
+        name: its path as the archive has it, not to be trusted.
+        kind: ``file``, ``folder``, or in words what else it is.
+        offset: how many bytes of the archive have been read before its content.
+        blocks: reads the content of a file, block by block; valid until the next member is taken.
+    """
+
+    name: str
+    kind: str
+    offset: int
+    blocks: Callable[[], Iterator[bytes]]
+
+
+@contextmanager
+def _naming_damage(path: Path) -> Iterator[None]:
+    """Turn whatever a reader of archives fails with in the body into one line about the archive.
+
+    Raises:
+        ArchiveError: the archive is truncated, damaged, or packed in a way that is not read.
+        OSError: the system could not read the file.
+    """
+    try:
+        yield
+    except (SimtoolError, MemoryError):
+        raise
+    except NotImplementedError as failure:
+        raise ArchiveError(
+            f"{path}: packed in a way that is not read ({failure}); unpack it, and give the folder instead"
+        ) from failure
+    except EOFError as failure:
+        raise ArchiveError(f"{path}: the archive is truncated: it ends too early") from failure
+    except Exception as failure:  # the readers of tar, zip, gzip, bzip2 and LZMA have many ways to fail
+        if isinstance(failure, OSError) and failure.errno not in (None, errno.EINVAL):
+            raise
+        # EINVAL: the archive says that something lies before its beginning.
+        reason = str(failure) or type(failure).__name__
+        raise ArchiveError(f"{path}: the archive is damaged: {reason}") from failure
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[Iterator[Member]]:
+    """Open a tar, gzipped tar or zip archive, told apart by content, or a folder of what was in one.
+
+    Args:
+        path: the archive or folder.
+
+    Yields:
+        Its members, in order.
+
+    Raises:
+        ArchiveError: it is no archive, or (at any time while its members are read) truncated or damaged.
+        OSError: it cannot be read.
+    """
+    if path.is_dir():
+        yield _folder_members(path)
+        return
+    readers: dict[_Format, Callable[[BinaryIO, Path], Iterator[Member]]]
+    readers = {"tar": _tar_members, "tar.gz": _gzip_members, "zip": _zip_members}
+    reader = readers[_format_of(path)]
+    with path.open("rb") as file:
+        yield _guarded(reader(file, path), path)
+
+
+def _guarded(members: Iterator[Member], path: Path) -> Iterator[Member]:
+    while True:
+        with _naming_damage(path):
+            member = next(members, None)
+        if member is None:
+            return
+        yield member
+
+
+def _blocks(path: Path, opener: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+    with _naming_damage(path):
+        content = opener()
+    with content:
+        while True:
+            with _naming_damage(path):
+                block = content.read(_BLOCK)
+            if not block:
+                return
+            yield block
+
+
+def unpacked_size(path: Path) -> int:
+    """Bytes that an archive needs when it is unpacked, at least: read from its ends, not from its members.
+
+    Raises:
+        ArchiveError: it is no archive, or a damaged zip.
+        OSError: it cannot be read.
+    """
+    if path.is_dir():
+        return sum((path / name).stat().st_size for name in files_below(path) if (path / name).exists())
+    found = _format_of(path)
+    size = path.stat().st_size
+    match found:
+        case "zip":
+            with _naming_damage(path), zipfile.ZipFile(path) as archive:
+                return sum(info.file_size for info in archive.infolist())
+        case "tar.gz":
+            with path.open("rb") as file:
+                file.seek(-4, 2)
+                # The size before compression, modulo 4 GiB (RFC 1952); photographs hardly shrink.
+                return max(size, int.from_bytes(file.read(4), "little"))
+        case "tar":
+            return size
+
+
+def _format_of(path: Path) -> _Format:
+    kind = kind_of(path)
+    found = _FORMATS.get(kind.what)
+    if found is None or (found == "zip" and kind.damage):
+        raise ArchiveError(explain(path, Door.ARCHIVE))
+    return found
+
+
+class _Header(tarfile.TarInfo):
+    """A member's header that complains of damage, where the base class lets the archive end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        if not buf:
+            raise EOFError
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as failure:
+            if not any(buf):  # a block of zeros: the proper end
+                raise
+            raise tarfile.ReadError(str(failure)) from failure
+        if header.type in _LONG_HEADERS and header.size > _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {header.size:,} bytes")
+        return header
+
+
+def _folder_members(folder: Path) -> Iterator[Member]:
+    offset = 0
+    for name in sorted(files_below(folder)):
+        path = folder / name
+        yield Member(str(name), "file", offset, partial(_blocks, path, partial(_opened, path)))
+        offset += path.stat().st_size
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _gzip_members(file: BinaryIO, path: Path) -> Iterator[Member]:
+    with gzip.open(file) as unzipped:
+        yield from _tar_members(unzipped, path, file)
+        # Only the end of the stream brings the checksum.
+        if any(not unzipped.read(1 << 20) for _ in range(_PADDING)):
+            return
+        raise tarfile.ReadError("it goes on after its end")
+
+
+def _tar_members(content: BinaryIO | gzip.GzipFile, path: Path, file: BinaryIO | None = None) -> Iterator[Member]:
+    with tarfile.open(fileobj=content, mode="r:", tarinfo=_Header) as archive:
+        for info in archive:
+            blocks = partial(_blocks, path, partial(_content, archive, info))
+            yield Member(info.name, _kind_in_tar(info), (file or content).tell(), blocks)
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    content = archive.extractfile(info)
+    if content is None:
+        raise tarfile.ReadError(f"{info.name!r} has no content")
+    return content
+
+
+def _kind_in_tar(info: tarfile.TarInfo) -> str:
+    kinds = {
+        "file": info.isreg(),
+        "folder": info.isdir(),
+        "a symbolic link": info.issym(),
+        "a hard link": info.islnk(),
+        "a device": info.ischr() or info.isblk(),
+        "a named pipe": info.isfifo(),
+    }
+    return next((kind for kind, applies in kinds.items() if applies), "of an unknown kind")
+
+
+def _zip_members(file: BinaryIO, path: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            # Some programs on Windows write their own separator.
+            name = info.filename if "/" in info.filename else info.filename.replace("\\", "/")
+            blocks = partial(_blocks, path, partial(archive.open, info))
+            yield Member(name, _kind_in_zip(info, name), info.header_offset, blocks)
+
+
+def _kind_in_zip(info: zipfile.ZipInfo, name: str) -> str:
+    if name.endswith("/"):
+        return "folder"
+    if info.flag_bits & 1:
+        return "encrypted"
+    # The upper half holds the mode where the archive was made on Unix, and zeros elsewhere.
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    return {
+        0: "file",
+        stat.S_IFREG: "file",
+        stat.S_IFDIR: "folder",
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a named pipe",
+    }.get(kind, "a device")

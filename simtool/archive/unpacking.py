@@ -1,0 +1,197 @@
+"""Unpacking: an archive's files into a folder, all of them or none, and never outside it.
+
+Names, kinds and sizes in an archive are claims of whoever made it. Only files and folders are
+made, with this user's usual permissions; anything else, and any name that leaves the folder,
+is refused together with the whole archive.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from simtool import console
+from simtool.archive.members import Member, open_archive, unpacked_size
+from simtool.archive.source import ArchiveError
+from simtool.archive.space import require_space, running_out_of_space
+from simtool.text import printable
+
+__all__ = ["Limits", "unpack"]
+
+_STAGING = ".unpacking"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may grow to; more is taken for a bomb.
+
+    Attributes:
+        members: entries of any kind.
+        size: bytes of all files together, unpacked.
+    """
+
+    members: int = 200_000
+    size: int = 16 << 30
+
+
+def unpack(
+    archive: Path,
+    folder: Path,
+    *,
+    keep: Callable[[PurePosixPath], PurePosixPath | None] | None = None,
+    arrange: Callable[[Path], Path] | None = None,
+    check: Callable[[Path], None] | None = None,
+    needed: int | None = None,
+    limits: Limits | None = None,
+) -> list[Path]:
+    """Unpack a tar, gzipped tar or zip archive, or copy a folder as if it were one.
+
+    The files go into a hidden folder first and take their places when all of them are complete. The caller keeps
+    other processes out of the folder.
+    A file that is there already is replaced; other files in the folder stay. Strays of macOS
+    (``._NAME``, ``__MACOSX``) are passed over.
+
+    Args:
+        archive: the archive, whose content tells its kind; or a folder, whose links are followed.
+        folder: where to unpack; made if missing.
+        keep: says under which path, relative to ``folder``, to unpack a file of the given path; None leaves it out.
+            Without it every file keeps its path, and empty folders are made too.
+        arrange: moves the unpacked files to where they belong, within their folder; gives the one in it whose content
+            takes the places.
+        check: looks at the folder of unpacked files before they take their places; what it raises is passed on.
+        needed: bytes that must be free; as many as all files of the archive take, where nothing is given.
+        limits: the most that the archive may hold.
+
+    Returns:
+        The files, in the order of the archive where they were not arranged.
+
+    Raises:
+        ArchiveError: the archive is damaged, or holds what must not be unpacked, or the disk is full. Nothing in
+            ``folder`` has changed then.
+        OSError: the archive cannot be read or the folder not written.
+    """
+    purpose, needed = f"unpacking {archive.name}", unpacked_size(archive) if needed is None else needed
+    folder.mkdir(parents=True, exist_ok=True)
+    require_space(folder, needed, purpose)
+    for left in folder.glob(f".*{_STAGING}"):  # by runs that were killed
+        shutil.rmtree(left, ignore_errors=True)
+    staging = folder / f".{archive.resolve().name}{_STAGING}"
+    staging.mkdir()
+    try:
+        with running_out_of_space(folder, needed, purpose):
+            files = _Unpacking(archive, staging, keep, limits or Limits()).run()
+        unpacked = staging
+        if arrange is not None:
+            unpacked = arrange(staging)
+            files = [PurePosixPath(file.relative_to(unpacked)) for file in unpacked.rglob("*") if file.is_file()]
+        if check is not None:
+            check(unpacked)
+        _require_free_places(archive, folder, files)
+        _move_into(folder, unpacked)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return [folder / file for file in files]
+
+
+class _Unpacking:
+    """One pass over an archive, writing below an empty folder."""
+
+    def __init__(
+        self,
+        archive: Path,
+        folder: Path,
+        keep: Callable[[PurePosixPath], PurePosixPath | None] | None,
+        limits: Limits,
+    ) -> None:
+        self._archive, self._folder, self._keep, self._limits = archive, folder, keep, limits
+        self._files: list[PurePosixPath] = []
+        self._size = 0
+
+    def run(self) -> list[PurePosixPath]:
+        """Write every file; return their paths below the folder."""
+        size, read = unpacked_size(self._archive) if self._archive.is_dir() else self._archive.stat().st_size, 0
+        with (
+            open_archive(self._archive) as members,
+            console.progress(f"unpacking {self._archive.name}", size, "B", scale=True) as bar,
+        ):
+            for count, member in enumerate(members, start=1):
+                if count > self._limits.members:
+                    raise self._refused(f"it holds more than {self._limits.members:,} members")
+                bar.advance(member.offset - read)
+                read = member.offset
+                self._take(member)
+        return self._files
+
+    def _take(self, member: Member) -> None:
+        path = self._inside(member.name)
+        if not path.parts and member.kind != "folder":
+            raise self._refused("it holds a file without a name")
+        if not path.parts or any(part.startswith("._") or part == "__MACOSX" for part in path.parts):
+            return
+        if member.kind == "folder":
+            if self._keep is None:
+                self._make_folder(path)
+            return
+        place = self._keep(path) if self._keep else path
+        if place is None:
+            return
+        if member.kind != "file":
+            raise self._refused(f"{member.name!r} is {member.kind}, and only files and folders are unpacked")
+        if printable(place) != str(place):
+            raise self._refused(f"{member.name!r} has characters in its name that no file name should have")
+        self._write(member, self._inside(str(place)))
+
+    def _inside(self, name: str) -> PurePosixPath:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\0" in name:
+            raise self._refused(f"{name!r} would be written outside the folder")
+        return path
+
+    def _make_folder(self, path: PurePosixPath) -> None:
+        try:
+            (self._folder / path).mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as failure:
+            raise self._refused(f"{str(path)!r} is both a file and a folder") from failure
+
+    def _write(self, member: Member, path: PurePosixPath) -> None:
+        self._make_folder(path.parent)
+        try:
+            file = (self._folder / path).open("xb")
+        except (FileExistsError, IsADirectoryError) as failure:
+            raise self._refused(f"it holds {str(path)!r} twice") from failure
+        with file:
+            for block in member.blocks():
+                self._size += len(block)
+                if self._size > self._limits.size:
+                    raise self._refused(f"unpacked it exceeds {console.scaled(self._limits.size, 'B')}")
+                file.write(block)
+        self._files.append(path)
+
+    def _refused(self, reason: str) -> ArchiveError:
+        return ArchiveError(f"{self._archive}: refused: {reason}")
+
+
+def _require_free_places(archive: Path, folder: Path, files: Collection[PurePosixPath]) -> None:
+    """Refuse, before anything is moved, to write through a link or to put a file where a folder is."""
+    direct = {file.parent for file in files}
+    parents = {parent for path in direct for parent in (path, *path.parents) if parent.parts}
+    for path in (folder / parent for parent in sorted(parents)):
+        if path.is_symlink():
+            raise ArchiveError(f"{archive}: refused: {path} is a link, and files would be written through it")
+        if path.exists() and not path.is_dir():
+            raise ArchiveError(f"{archive}: refused: {path} is in the way: it is not a folder")
+    for path in (folder / file for file in files):
+        if path.is_dir() and not path.is_symlink():
+            raise ArchiveError(f"{archive}: refused: {path} is in the way: it is a folder")
+
+
+def _move_into(folder: Path, staging: Path) -> None:
+    """Give every entry its place by renaming; only folders that are there already are entered."""
+    for entry in sorted(staging.iterdir()):
+        place = folder / entry.name
+        if entry.is_dir() and place.is_dir():
+            _move_into(place, entry)
+        else:
+            entry.replace(place)

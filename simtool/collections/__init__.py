@@ -1,0 +1,1 @@
+"""Image collections: CUB-200-2011, birds-16, and any folder of images."""

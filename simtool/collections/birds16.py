@@ -1,0 +1,256 @@
+"""birds-16: 208 CUB photographs of 16 species in 4 families, and people's judgments of them (Roads & Mozer 2019)."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.archive import Source, open_archive, unpack
+from simtool.collections.folder import index_folder
+from simtool.errors import SimtoolError, listed
+from simtool.judgments.importing import Import, catalogs_in, import_judgments, observations_in
+from simtool.judgments.psiz import find_documents
+from simtool.pillow import SUFFIXES
+from simtool.tables.atomic import atomic_path
+from simtool.tables.images import Images, image_paths, read_images, relative_path
+from simtool.tables.provenance import sha256_of
+from simtool.text import counted
+
+__all__ = [
+    "JUDGMENTS",
+    "PHOTOGRAPHS",
+    "Birds16Error",
+    "Copy",
+    "altered",
+    "are_placed",
+    "index_placed",
+    "inspect_copy",
+    "place_photographs",
+    "placed_ids",
+    "read_copy",
+    "require_replaceable",
+    "subset",
+]
+
+#: The judgments as psiz-datasets reads them: ``stimuli.txt``, ``train_seqs/*.json``; checksum of psiz-datasets 0.2.1.
+JUDGMENTS = Source(
+    name="birds16_rank2019.zip",
+    urls=("https://osf.io/43rmk/download",),
+    sha256=("42aadb6718ba53d3137f8e586230e48ce66a1bb5df76b2c8ca781823731c1933",),
+)
+
+#: The photographs as people saw them; no checksum is published.
+PHOTOGRAPHS = Source(name="birds16_stimuli.zip", urls=("https://osf.io/x3vuh/download",))
+
+#: The photographs that are not CUB's originals but cropped or saved again, and the SHA-256 of what people saw.
+ALTERED: Mapping[str, str] = {
+    "Blue_Grosbeak_0002_36648.jpg": "a3c17b4503af29c7f45977183bd665287061615c4d87689ec9c219414c43e03b",
+    "Blue_Grosbeak_0024_36680.jpg": "65d5fbe7cfd9f39b1fd4a73662d916227df10c764ccd5502d1a9a6540d78a548",
+    "Blue_Grosbeak_0103_36673.jpg": "854693d7355808b79af2f82290a7a8b25f705455d10e82051bff5ff02f824129",
+    "Painted_Bunting_0016_15200.jpg": "a8d778337b86ac0ea38873eff6e3dd5d135a6b9e6e859cf2fb06b54bfc781b70",
+    "Painted_Bunting_0019_15231.jpg": "2effbe015001cb6519bc2d9e434ad5c81b187dc0884acc90d7e9465a76d34771",
+    "Painted_Bunting_0040_16691.jpg": "1bb3fa6d0224e57fcc40fc978bf424220443f98995ec219fbe5673612eb811d6",
+    "Painted_Bunting_0061_16930.jpg": "2e38b74ddfed1967bac3166fba3e523454172e3ee1838bee10a1c53225017c37",
+}
+
+#: Where the photographs go below the folder; an image id is the path below ``images/``.
+IMAGES = "images"
+_ROOT = "Bird"
+
+
+class Birds16Error(SimtoolError):
+    """A copy of birds-16 is not one, or lacks what it should hold."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A local copy, and what it holds.
+
+    Attributes:
+        path: a zip or tar archive, or a folder.
+        judgments: what in it holds judgments: the path itself, or a file of a folder; None where nothing does.
+        photographs: whether it holds photographs.
+    """
+
+    path: Path
+    judgments: Path | None
+    photographs: bool
+
+
+def inspect_copy(path: Path) -> Copy:
+    """Find out by content what a local copy holds.
+
+    Args:
+        path: a zip of judgments, of photographs or of both, or a folder with such content; a folder may hold the
+            judgments as psiz's HDF5 with a catalog instead of JSON.
+
+    Raises:
+        Birds16Error: it holds neither.
+        JudgmentsError: the zip is damaged.
+        OSError: it cannot be read.
+    """
+    copy = Copy(path, photographs=any(_is_photograph(name) for name in _names(path)), judgments=_judgments_in(path))
+    if copy.judgments is None and not copy.photographs:
+        raise Birds16Error(
+            f"{path}: neither judgments (stimuli.txt and *_seqs/*.json, or psiz's HDF5 and its catalog) nor photographs"
+        )
+    return copy
+
+
+def _judgments_in(path: Path) -> Path | None:
+    if not path.is_dir() and not zipfile.is_zipfile(path):
+        return None
+    documents = find_documents(path)
+    if documents is not None and documents.stimuli is not None:
+        return path
+    observations = observations_in(path) if path.is_dir() and catalogs_in(path) else []
+    return observations[0] if observations else None
+
+
+def read_copy(judgments: Path) -> Import:
+    """Read the judgments of a copy: a zip or folder of sequences, or a file beside which a catalog lies."""
+    catalog = None if judgments.is_dir() or zipfile.is_zipfile(judgments) else catalogs_in(judgments.parent)[0]
+    return import_judgments(judgments, catalog=catalog)
+
+
+def _names(path: Path) -> list[PurePosixPath]:
+    """The files of a folder or an archive.
+
+    Raises:
+        ArchiveError: it is neither, or a damaged archive.
+        OSError: it cannot be read.
+    """
+    with open_archive(path) as members:
+        return [PurePosixPath(member.name) for member in members if member.kind != "folder"]
+
+
+def _is_photograph(name: PurePosixPath) -> bool:
+    return name.suffix.lower() in SUFFIXES and not any(part.startswith(("._", "__MACOSX")) for part in name.parts)
+
+
+def _places(image_id: Sequence[str] | NDArray[np.object_]) -> dict[str, PurePosixPath]:
+    """Where each photograph goes below the folder, by its file name: ``images/Bird/<family>/<species>/<file>``."""
+    paths = [PurePosixPath(name) for name in image_id]
+    if shallow := [path for path in paths if len(path.parts) < 3]:
+        raise Birds16Error(f"the catalog's paths do not end in family/species/file: {listed(shallow)}")
+    return {path.name: PurePosixPath(IMAGES, _ROOT, *path.parts[-3:]) for path in paths}
+
+
+def placed_ids(names: NDArray[np.object_]) -> NDArray[np.object_]:
+    """The ids of photographs that were placed: their paths below ``images/``, in the order of the names.
+
+    Raises:
+        Birds16Error: a name does not end in family/species/file.
+    """
+    places = _places(names)
+    return np.array([str(places[PurePosixPath(name).name].relative_to(IMAGES)) for name in names], object)
+
+
+def are_placed(names: NDArray[np.object_], folder: Path) -> bool:
+    """Whether all photographs lie where :func:`place_photographs` puts them."""
+    return all((folder / place).is_file() for place in _places(names).values())
+
+
+def place_photographs(source: Path, names: NDArray[np.object_], folder: Path) -> None:
+    """Put the photographs of an archive or a folder into ``folder/images/Bird/<family>/<species>/``.
+
+    Args:
+        source: an archive or a folder that holds them, in whatever folders, under their file names.
+        names: the photographs wanted: paths that end in family/species/file.
+        folder: where the data set shall lie.
+
+    Raises:
+        Birds16Error: photographs are missing, or a file name occurs twice.
+        ArchiveError: the archive is damaged or the disk full.
+        OSError: a file cannot be copied.
+    """
+    places = _places(names)
+    found = [name for name in _names(source) if _is_photograph(name) and name.name in places]
+    if missing := sorted(set(places) - {name.name for name in found}):
+        raise Birds16Error(
+            f"{source}: {len(missing):,} of {len(places):,} photographs are not in it: {listed(missing)}"
+        )
+    if len(found) > len(places):
+        raise Birds16Error(f"{source}: {len(found):,} files bear the names of {len(places):,} photographs")
+    if not source.is_dir():
+        unpack(source, folder, keep=lambda path: places.get(path.name) if _is_photograph(path) else None)
+        return
+    for name in found:
+        target = folder / places[name.name]
+        if not (target.exists() and target.samefile(source / name)):
+            with atomic_path(target) as temporary:
+                shutil.copyfile(source / name, temporary)
+
+
+def index_placed(names: NDArray[np.object_], folder: Path, table: Path) -> Images:
+    """The photographs that were placed in a folder, as rows of the table of images to be written there.
+
+    Raises:
+        FolderError: a file is not an image.
+    """
+    images = index_folder(folder / IMAGES, table, layout="group/class").images
+    return images.take(np.isin(images.image_id, placed_ids(names)))
+
+
+def require_replaceable(table: Path, names: NDArray[np.object_]) -> None:
+    """Refuse to overwrite a table that lists other images than these.
+
+    Raises:
+        Birds16Error: it does.
+        TableError: what is there is no table of images.
+    """
+    if not table.exists():
+        return
+    ours = {PurePosixPath(name).name for name in names}
+    if others := [name for name in read_images(table).image_id if PurePosixPath(name).name not in ours]:
+        raise Birds16Error(
+            f"{table} lists {counted(len(others), 'other images')} and would be overwritten: choose another folder, "
+            f"or join the judgments to it with --images {table}"
+        )
+
+
+def subset(
+    images: Images, source: Path, table: Path, names: NDArray[np.object_], matched: NDArray[np.object_]
+) -> Images:
+    """The rows of another table of images that the judgments mention, for a table that lies elsewhere.
+
+    Args:
+        images: the other table, for example all of CUB.
+        source: where it lies.
+        table: where the new one will lie.
+        names: the images as the judgments' catalog calls them: the folder above the species is the family.
+        matched: the same images as ``images`` calls them.
+
+    Returns:
+        The rows in the order of the table, with the family as the group where the table has none.
+    """
+    family = {name: PurePosixPath(path).parent.parent.name or None for name, path in zip(matched, names, strict=True)}
+    rows = images.take(np.isin(images.image_id, matched))
+    groups = [group or family[name] for name, group in zip(rows.image_id, rows.group_name, strict=True)]
+    group_name = np.empty(len(rows), object)
+    group_name[:] = groups
+    paths = np.empty(len(rows), object)
+    paths[:] = [relative_path(path, table) for path in image_paths(source, rows)]
+    return replace(rows, path=paths, group_name=group_name)
+
+
+def altered(images: Images, table: Path, mentioned: NDArray[np.object_]) -> list[str]:
+    """The images among those mentioned that are CUB's originals where people saw an altered photograph.
+
+    Args:
+        images: the table.
+        table: where it lies.
+        mentioned: ids of the table.
+    """
+    rows = images.take(np.isin(images.image_id, mentioned))
+    return [
+        name
+        for name, path in zip(rows.image_id, image_paths(table, rows), strict=True)
+        if (seen := ALTERED.get(PurePosixPath(name).name)) and path.is_file() and sha256_of(path) != seen
+    ]

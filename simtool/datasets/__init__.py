@@ -1,1 +1,0 @@
-"""Where images and judgments come from."""

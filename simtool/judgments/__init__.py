@@ -1,0 +1,1 @@
+"""Trial designs, and the formats that judgments come in."""

@@ -1,0 +1,241 @@
+"""The cells of a delimited text: commas, tabs or semicolons, in UTF-8 or UTF-16, with any of the usual line ends.
+
+Arrow reads what is regular. Where it cannot, or where a row has to be named by its line in the file, Python's csv
+module reads the text again, slowly and with an eye on lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
+
+from simtool.judgments.assembly import JudgmentsError
+from simtool.kinds import Door, Text, advice, kind_of
+
+__all__ = ["Cells", "Header", "read_cells", "read_header"]
+
+#: What pandas and R write for a missing value.
+_MISSING = ("", "NA")
+_CATEGORY = pa.dictionary(pa.int32(), pa.string())
+_SEPARATORS = ",\t;|"
+_DECLARABLE = f"{_SEPARATORS}:~^ "
+#: Bytes of the longest header, and of the longest cell.
+_MOST_BYTES = 1 << 20
+_DECLARED = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
+_UTF8 = frozenset(("utf-8", "utf-8-sig"))
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first line of cells.
+
+    Attributes:
+        path: the file.
+        encoding: Python's name of it.
+        separator: what separates its cells.
+        lines: how many lines of the file end with the header.
+        names: its cells, without the blanks around them.
+    """
+
+    path: Path
+    encoding: str
+    separator: str
+    lines: int
+    names: tuple[str, ...]
+
+    def open(self) -> TextIO:
+        """The text from its beginning."""
+        return self.path.open(encoding=self.encoding, newline="")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The rows below a header that hold anything.
+
+    Attributes:
+        header: the header.
+        columns: text as categories by the position of the column, without the blanks around it; null where a cell
+            is empty, or NA.
+        records: (rows,) which record below the header a row is; empty records between rows are counted.
+    """
+
+    header: Header
+    columns: tuple[pa.DictionaryArray, ...]
+    records: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return self.records.size
+
+    def line_of(self, row: int) -> int:
+        """The line of the file, from 1, on which a row begins."""
+        with self.header.open() as text:
+            for record, (line, _) in enumerate(_records(self.header, text)):
+                if record == self.records[row]:
+                    return line
+        raise IndexError(row)
+
+
+def read_header(path: Path) -> Header:
+    """Read the first line of a delimited text; a line ``sep=;`` above it is obeyed.
+
+    Raises:
+        JudgmentsError: the file is no text that can be read.
+        OSError: the file cannot be read.
+    """
+    kind = kind_of(path)
+    if kind.text is None:
+        raise JudgmentsError(f"{path}: this is {kind.words}, not a CSV; {advice(kind, Door.JUDGMENTS)}")
+    encoding = _encoding(path, kind.text)
+    with path.open(encoding=encoding, newline="") as text:
+        try:
+            return _header(path, encoding, text)
+        except UnicodeError as failure:
+            raise JudgmentsError(_undecodable(path, encoding)) from failure
+        except csv.Error as failure:
+            raise JudgmentsError(f"{path}: its first line cannot be read: {failure}") from failure
+
+
+def _encoding(path: Path, written: Text) -> str:
+    if written.encoding in ("latin-1", "cp1252"):
+        raise JudgmentsError(_undecodable(path, "utf-8"))
+    return "utf-8-sig" if written.encoding in _UTF8 else written.encoding
+
+
+def _header(path: Path, encoding: str, text: TextIO) -> Header:
+    declared = None
+    for lines, line in enumerate(iter(lambda: text.readline(_MOST_BYTES), ""), 1):
+        if lines == 1 and (match := _DECLARED.fullmatch(line.lstrip("\ufeff"))):
+            if (declared := match[1]) not in _DECLARABLE:
+                raise JudgmentsError(f"{path}: its cells are separated by {declared!r}: save it with commas")
+        elif line.strip(f"{declared or _SEPARATORS} \r\n\ufeff"):
+            separator = declared or max(_SEPARATORS, key=line.count)
+            return _split_header(path, encoding, separator, lines, line, text)
+    raise JudgmentsError(f"{path}: no line with cells in it")
+
+
+def _split_header(path: Path, encoding: str, separator: str, lines: int, line: str, text: TextIO) -> Header:
+    def from_here() -> Iterator[str]:
+        yield line.lstrip("\ufeff")
+        yield from text
+
+    reader = csv.reader(from_here(), delimiter=separator)
+    names = tuple(cell.strip() for cell in next(reader))
+    return Header(path, encoding, separator, lines - 1 + reader.line_num, names)
+
+
+def read_cells(header: Header) -> Cells:
+    """Read the rows below a header.
+
+    Raises:
+        JudgmentsError: a row has another number of cells than the header, a null character, or is not in the file's
+            encoding; the message names its line.
+        OSError: the file cannot be read.
+    """
+    try:
+        columns = _fast(header)
+    except (pa.ArrowException, UnicodeError):
+        columns = _slow(header)
+    columns = [_trimmed(column) for column in columns]
+    filled = np.zeros(len(columns[0]), bool)
+    for column in columns:
+        filled |= column.is_valid().to_numpy(zero_copy_only=False)
+    if not filled.all():
+        columns = [column.filter(pa.array(filled)) for column in columns]
+    cells = Cells(header, tuple(columns), np.flatnonzero(filled))
+    for column in columns:
+        damaged = pc.match_substring(column.dictionary, "\0").take(column.indices)
+        if (row := pc.index(damaged, True).as_py()) >= 0:
+            raise JudgmentsError(
+                f"{header.path}: line {cells.line_of(row)} holds a null character; the file is damaged"
+            )
+    return cells
+
+
+def _fast(header: Header) -> list[pa.DictionaryArray]:
+    names = [str(position) for position in range(len(header.names))]
+    table = arrow_csv.read_csv(
+        str(header.path) if header.encoding == "utf-8-sig" else io.BytesIO(_transcoded(header)),
+        read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=header.lines),
+        parse_options=arrow_csv.ParseOptions(delimiter=header.separator, newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, _CATEGORY), null_values=_MISSING, strings_can_be_null=True
+        ),
+    )
+    columns = table.unify_dictionaries().combine_chunks().columns
+    return [column.chunk(0) if column.num_chunks else pa.array([], _CATEGORY) for column in columns]
+
+
+def _transcoded(header: Header) -> bytes:
+    with header.open() as text:
+        return text.read().encode()
+
+
+def _slow(header: Header) -> list[pa.DictionaryArray]:
+    """The same for a text that Arrow finds irregular: rows may end in more empty cells than the header has."""
+    width = len(header.names)
+    columns: list[list[str | None]] = [[] for _ in range(width)]
+    with header.open() as text:
+        for line, cells in _records(header, text):
+            if len(cells) < width and not any(cell.strip() for cell in cells):
+                cells = [""] * width  # a line of blanks
+            if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+                raise JudgmentsError(f"{header.path}: line {line} has {len(cells)} cells, the header {width}")
+            for column, cell in zip(columns, cells, strict=False):
+                column.append(None if cell in _MISSING else cell)
+    return [pa.array(column, pa.string()).dictionary_encode() for column in columns]
+
+
+def _records(header: Header, text: TextIO) -> Iterator[tuple[int, Sequence[str]]]:
+    """The records below the header, each with the line on which it begins; empty lines are none.
+
+    Raises:
+        JudgmentsError: a line is not in the file's encoding, or a cell is longer than any should be.
+    """
+    reader = csv.reader(text, delimiter=header.separator)
+    begins = 1
+    try:
+        for cells in reader:
+            if cells and begins > header.lines:
+                yield begins, cells
+            begins = max(begins, reader.line_num + 1)
+    except UnicodeError as failure:
+        raise JudgmentsError(_undecodable(header.path, header.encoding)) from failure
+    except csv.Error as failure:
+        raise JudgmentsError(f"{header.path}: line {begins}: {failure}; is a quotation mark not closed?") from failure
+
+
+def _undecodable(path: Path, encoding: str) -> str:
+    """Name the first line that is not in the encoding of the others."""
+    content = path.read_bytes()
+    # With a mark at the beginning the codec would count from behind it.
+    plain = encoding.removesuffix("-sig")
+    try:
+        content.decode(plain)
+    except UnicodeDecodeError as failure:
+        content = content[: failure.start]
+    line = len(re.findall(r"\r\n|\r|\n", content.decode(plain, "replace"))) + 1
+    return f"{path}: line {line} is not in {'UTF-8: save it as CSV UTF-8' if encoding in _UTF8 else encoding.upper()}"
+
+
+def _trimmed(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same without blanks around the values; what is left of a blank is null."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    values = pc.utf8_trim_whitespace(column.dictionary)
+    if values.equals(column.dictionary) and not pc.any(pc.is_in(values, pa.array(_MISSING))).as_py():
+        return column
+    values = pc.if_else(pc.is_in(values, pa.array(_MISSING)), pa.scalar(None, pa.string()), values)
+    merged = values.dictionary_encode()
+    codes = merged.indices.take(column.indices)
+    return pa.DictionaryArray.from_arrays(codes, merged.dictionary)

@@ -1,0 +1,162 @@
+"""A CSV of judgments: one trial a line, images by their ids.
+
+The header is ``query,reference_1,...,reference_N,selected_1,...,selected_K``, in any order and case; the columns
+``participant``, ``session``, ``weight``, ``response_ms``, ``ranked`` and ``count`` are optional, and further columns
+are kept. An empty reference cell makes a trial shorter. With several selections, ``selected_1`` is the first choice,
+unless ``ranked`` says ``false``. A trial without a selection has no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from simtool.errors import clipped, listed
+from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
+from simtool.judgments.cells import Cells, read_cells, read_header
+from simtool.judgments.headings import Headings, recognize
+from simtool.judgments.values import NO_ANSWER, NO_VALUE, counts, guessed, numbers, truths
+from simtool.tables.carried import carried_names
+
+__all__ = ["read_triplets"]
+
+
+def read_triplets(path: Path) -> Judgments:
+    """Read a CSV of judgments; commas, tabs or semicolons separate its cells.
+
+    Args:
+        path: the file, in UTF-8 or UTF-16.
+
+    Returns:
+        The judgments, over the ids of the file.
+
+    Raises:
+        JudgmentsError: naming the line that is malformed.
+        OSError: the file cannot be read.
+    """
+    header = read_header(path)
+    try:
+        headings = recognize(header.names)
+    except ValueError as failure:
+        raise JudgmentsError(f"{path}: {failure}") from failure
+    cells = read_cells(header)
+    if not len(cells):
+        raise JudgmentsError(f"{path}: a header and no trials")
+    judgments = _judgments(cells, headings, Places(str(path), lambda row: f"{path}: line {cells.line_of(row)}"))
+    unnamed = tuple(place + 1 for place in headings.unnamed if cells.columns[place].null_count < len(cells))
+    return replace(judgments, unnamed=unnamed)
+
+
+def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
+    images, codes = _image_codes(cells, [headings.query, *headings.references, *headings.selected])
+    _refuse_headers(cells, headings, places)
+    query, shown, chosen = np.split(codes, [1, 1 + len(headings.references)], axis=1)
+    references = _closed_up(shown)
+    answered = _without_fillers(chosen, references, images)
+    asked = (answered >= 0).any(axis=1)
+    places.refuse(asked & (query[:, 0] < 0), "has no query")
+    optional = {name: cells.columns[place] for name, place in headings.optional.items()}
+    ranked = truths(optional["ranked"], "ranked", places) if "ranked" in optional else np.ones(len(cells), bool)
+    return assemble(
+        Record(
+            images=images,
+            query=query[:, 0],
+            references=references,
+            selected=_positions(references, _closed_up(answered), places, images),
+            ranked=ranked,
+            trial_id=np.arange(len(cells), dtype=np.int64),
+            participant=_texts(optional.get("participant")),
+            session=_texts(optional.get("session")),
+            weight=numbers(optional.get("weight"), "weight", places),
+            response_ms=numbers(optional.get("response_ms"), "response_ms", places),
+            count=counts(optional.get("count"), places),
+            extra=_extra(cells, headings),
+        ),
+        places,
+    )
+
+
+def _refuse_headers(cells: Cells, headings: Headings, places: Places) -> None:
+    """Refuse rows that are the header again, as where files were put together."""
+    again = np.ones(len(cells), bool)
+    for place in (headings.query, *headings.references, *headings.selected):
+        name = cells.header.names[place]
+        again &= pc.fill_null(pc.equal(cells.columns[place].cast(pa.string()), name), False).to_numpy(False)
+    places.refuse(again, "is the header again; leave it out")
+
+
+def _extra(cells: Cells, headings: Headings) -> dict[str, pa.Array]:
+    """The columns that are kept, with the type that all their values have."""
+    names = carried_names(headings.others)
+    return {names[name]: guessed(cells.columns[place]) for name, place in headings.others.items()}
+
+
+def _image_codes(cells: Cells, places: Sequence[int]) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
+    """One vocabulary for several columns.
+
+    Returns:
+        The ids, and (rows, columns) positions in them, -1 for an empty cell.
+    """
+    columns = [cells.columns[place] for place in places]
+    vocabulary = pa.concat_arrays([column.dictionary for column in columns]).dictionary_encode()
+    meaning = vocabulary.indices.to_numpy()
+    codes = np.full((len(cells), len(columns)), -1, np.int32)
+    first = 0
+    for place, column in enumerate(columns):
+        entries = meaning[first : (first := first + len(column.dictionary))]
+        filled = column.is_valid().to_numpy(zero_copy_only=False)
+        codes[filled, place] = entries[column.indices.drop_null().to_numpy()]
+    return vocabulary.dictionary.to_numpy(zero_copy_only=False), codes
+
+
+def _closed_up(codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Rows with their empty cells at the end; the order of the others stays."""
+    empty = codes < 0
+    gaps = np.flatnonzero((np.diff(empty.astype(np.int8), axis=1) < 0).any(axis=1))
+    if gaps.size:
+        codes = codes.copy()
+        codes[gaps] = np.take_along_axis(codes[gaps], np.argsort(empty[gaps], axis=1, kind="stable"), axis=1)
+    return codes
+
+
+def _without_fillers(
+    chosen: NDArray[np.int32], references: NDArray[np.int32], images: NDArray[np.object_]
+) -> NDArray[np.int32]:
+    """Selections without the words that programs write where nobody answered, unless an image is called so."""
+    fillers = np.flatnonzero([name.casefold() in NO_ANSWER for name in images])
+    if not fillers.size:
+        return chosen
+    listed = (chosen[:, :, None] == references[:, None, :]).any(axis=2)
+    return np.where(np.isin(chosen, fillers) & ~listed, -1, chosen)
+
+
+def _positions(
+    references: NDArray[np.int32], chosen: NDArray[np.int32], places: Places, images: NDArray[np.object_]
+) -> NDArray[np.int16]:
+    """Where the chosen images stand among the references of their rows; -1 where none is chosen."""
+    positions = np.full(chosen.shape, -1, np.int16)
+    for rank in range(chosen.shape[1]):
+        found = references == chosen[:, rank, None]
+        given = chosen[:, rank] >= 0
+        strange = given & ~found.any(axis=1)
+        if strange.any():
+            row = int(strange.argmax())
+            named, shown = clipped(images[chosen[row, rank]]), listed(images[references[row][references[row] >= 0]])
+            places.refuse(strange, f"selects {named}, which is not among its references {shown}")
+        positions[given, rank] = found.argmax(axis=1)[given]
+    return positions
+
+
+def _texts(column: pa.DictionaryArray | None) -> NDArray[np.object_] | None:
+    """An optional column of ids, None for a cell that is empty or says that there is no value."""
+    if column is None:
+        return None
+    words = [None if word.casefold() in NO_VALUE else word for word in column.dictionary.to_pylist()]
+    texts: NDArray[np.object_] = np.array([*words, None], object)[pc.fill_null(column.indices, -1).to_numpy()]
+    return texts

@@ -1,0 +1,141 @@
+"""Where the JSON documents of psiz-datasets lie: in a folder, in a zip, or one by itself."""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from simtool.errors import listed
+from simtool.judgments.assembly import JudgmentsError
+from simtool.judgments.catalog import Catalog, parse_catalog
+
+__all__ = ["Documents", "find_documents"]
+
+#: Bytes of one document; the largest of psiz-datasets have about a hundred kilobytes.
+MOST_BYTES = 1 << 28
+
+_STIMULI = "stimuli.txt"
+#: What zipfile raises for damaged files, and for those that it cannot unpack.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError),
+    *(KeyError, IndexError, ValueError, OSError, struct.error, OverflowError, MemoryError),
+)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Documents of sequences, and the catalog that belongs to them.
+
+    Attributes:
+        source: the folder, zip or single document.
+        root: the folder that names are relative to; None for the members of a zip.
+        names: the documents, sorted.
+        stimuli: the ``stimuli.txt`` that belongs to them; None where there is none.
+    """
+
+    source: Path
+    root: Path | None
+    names: tuple[str, ...]
+    stimuli: str | None
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are read, for the provenance of what is made from them."""
+        if self.root is None:
+            return [self.source]
+        return [self.root / name for name in (*self.names, *([self.stimuli] if self.stimuli else []))]
+
+    def catalog(self) -> Catalog:
+        """The catalog that belongs to the documents.
+
+        Raises:
+            JudgmentsError: there is none.
+            CatalogError: it is malformed.
+        """
+        if self.stimuli is None:
+            raise JudgmentsError(f"{self.source}: no {_STIMULI} with it: say which images its ids are with --catalog")
+        ((name, content),) = self.read([self.stimuli])
+        return parse_catalog(content, name)
+
+    def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The contents of documents, one at a time, with what to call them in complaints.
+
+        Raises:
+            JudgmentsError: a document is damaged or unreasonably large.
+            OSError: a document cannot be read.
+        """
+        if self.root is None:
+            yield from self._unzip(names)
+            return
+        for name in names:
+            file = self.root / name
+            _refuse_large(str(file), file.stat().st_size)
+            yield str(file), file.read_bytes()
+
+    def _unzip(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        try:
+            with zipfile.ZipFile(self.source) as archive:
+                for name in names:
+                    # The size that the zip states is also the most that zipfile reads.
+                    _refuse_large(f"{self.source}: {name}", archive.getinfo(name).file_size)
+                    yield f"{self.source}: {name}", archive.read(name)
+        except _DAMAGE as failure:
+            raise _damaged(self.source, failure) from failure
+
+
+def _damaged(source: Path, failure: Exception) -> JudgmentsError:
+    """Why a zip cannot be unpacked."""
+    reason = next(iter(str(failure).splitlines()), type(failure).__name__)
+    if "encrypted" in reason or "password" in reason:
+        return JudgmentsError(f"{source}: its documents are encrypted: unpack it, and import the folder")
+    return JudgmentsError(f"{source}: a damaged zip ({reason}): get it again")
+
+
+def _refuse_large(name: str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise JudgmentsError(f"{name}: {size:,} bytes, too large for a document of sequences")
+
+
+def find_documents(source: Path) -> Documents | None:
+    """Look for documents of sequences; None where there are none.
+
+    Args:
+        source: a zip; a folder with ``*_seqs`` folders of documents, or with documents; or a single document.
+
+    Raises:
+        JudgmentsError: the zip is damaged.
+    """
+    if source.is_dir():
+        found = [
+            file.relative_to(source).as_posix()
+            for depth in ("*.json", "*_seqs/*.json")
+            for file in source.glob(depth)
+            if file.is_file()
+        ]
+        return _documents(source, source, found, [_STIMULI, f"../{_STIMULI}"])
+    if zipfile.is_zipfile(source):
+        try:
+            with zipfile.ZipFile(source) as archive:
+                members = [name for name in archive.namelist() if name and not name.startswith("__MACOSX/")]
+        except _DAMAGE as failure:
+            raise _damaged(source, failure) from failure
+        if repeated := [name for name, count in Counter(members).items() if count > 1]:
+            raise JudgmentsError(f"{source}: the zip holds {listed(repeated)} twice: keep one of them")
+        stimuli = sorted((name for name in members if PurePosixPath(name).name == _STIMULI), key=len)
+        return _documents(source, None, [name for name in members if name.endswith(".json")], stimuli)
+    return _documents(source, source.parent, [source.name], [_STIMULI, f"../{_STIMULI}"])
+
+
+def _documents(source: Path, root: Path | None, found: Iterable[str], stimuli: Iterable[str]) -> Documents | None:
+    """Choose the documents in ``*_seqs`` folders where there are any, and the first catalog that exists."""
+    # macOS leaves ._NAME beside every NAME.
+    names = sorted(name for name in found if not PurePosixPath(name).name.startswith("."))
+    filed = [name for name in names if PurePosixPath(name).parent.name.endswith("_seqs")]
+    there = (name for name in stimuli if root is None or (root / name).is_file())
+    return Documents(source, root, tuple(filed or names), next(there, None)) if names else None

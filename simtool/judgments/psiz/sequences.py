@@ -1,0 +1,248 @@
+"""The JSON sequences of psiz-datasets: what each participant was shown and did, in order.
+
+A document holds ``{version, data: [{sequence_id, anonymous_id, grade, sequence: [timestep, ...]}]}``, a timestep
+``{kind, response_time_ms, interactions: [{kind, detail}]}``. Of its interactions, ``content:query`` and
+``content:reference_i`` say what was shown, ``behavior:rank_j`` what was chosen. A detail such as ``PZ001000003E``
+is a stimulus: the last seven characters are its number in base 36, the five before them name the set of stimuli.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.errors import listed
+from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
+from simtool.judgments.catalog import LOCAL_ID_BASE, Catalog
+from simtool.judgments.psiz.documents import Documents
+
+__all__ = ["read_sequences"]
+
+_TRIAL = re.compile(r"rank:(\d{1,3})rank(\d{1,3})", re.ASCII)
+_SHOWN = re.compile(r"content:reference_(\d{1,3})", re.ASCII)
+_CHOSEN = re.compile(r"behavior:rank_(\d{1,3})", re.ASCII)
+_STIMULUS = re.compile(r"(\w{5})([0-9A-Z]{7})", re.ASCII)
+#: What psiz asks between trials; no judgment, and no news.
+_EXPECTED = "questionnaire:feedback"
+
+
+def read_sequences(documents: Documents, catalog: Catalog) -> Judgments:
+    """Read the judgments of sequences.
+
+    ``anonymous_id`` becomes the participant, ``sequence_id`` the session, ``grade / 100`` the weight; a trial's id
+    is its place among the timesteps of all documents. Questionnaires are passed over in silence, other kinds of
+    timestep are counted.
+
+    Raises:
+        JudgmentsError: naming the document and the timestep that is malformed.
+    """
+    reader = _Reader()
+    for name, content in documents.read(documents.names):
+        try:
+            reader.read(name, content)
+        except _MalformedError as failure:
+            raise JudgmentsError(f"{name}: {failure}") from failure
+    if not reader.trials:
+        raise JudgmentsError(f"{documents.source}: no ranking trials in its {len(documents.names):,} documents")
+    return replace(_assemble(reader.trials, str(documents.source), catalog), passed_over=dict(reader.passed_over))
+
+
+class _MalformedError(ValueError):
+    """What is wrong with a document, without saying in which."""
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A ranking trial, its stimuli by number, its selections by position."""
+
+    query: int
+    references: list[int]
+    selected: list[int]
+    response_ms: float
+    trial_id: int = -1
+    participant: str | None = None
+    session: str | None = None
+    weight: float = math.nan
+    place: str = ""
+
+
+@dataclass
+class _Reader:
+    """Collects the trials of one document after the other."""
+
+    trials: list[_Trial] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    timesteps: int = 0
+    _stimuli: dict[str, int] = field(default_factory=dict)
+    _set: str | None = None
+    _documents: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def read(self, name: str, content: bytes) -> None:
+        """Take up a document.
+
+        Raises:
+            _MalformedError: it is not one.
+        """
+        try:
+            document = json.loads(content)
+        except (ValueError, RecursionError) as failure:
+            raise _MalformedError(f"not JSON, or cut off ({failure})") from failure
+        for sequence in _list(document, "data"):
+            self._take_sequence(name, sequence)
+
+    def _take_sequence(self, name: str, sequence: Any) -> None:
+        participant, session = _label(sequence, "anonymous_id"), _label(sequence, "sequence_id")
+        self._refuse_copy(name, participant, session)
+        timesteps = _list(sequence, "sequence")
+        weight = _number(sequence, "grade") / 100
+        for position, timestep in enumerate(timesteps):
+            place = f"{name}: timestep {position}"
+            try:
+                trial = self._trial(timestep)
+            except _MalformedError as failure:
+                raise _MalformedError(f"timestep {position}: {failure}") from failure
+            if trial is not None:
+                self.trials.append(
+                    replace(
+                        trial,
+                        trial_id=self.timesteps + position,
+                        participant=participant,
+                        session=session,
+                        weight=weight,
+                        place=place,
+                    )
+                )
+        self.timesteps += len(timesteps)
+
+    def _refuse_copy(self, name: str, participant: str | None, session: str | None) -> None:
+        """Refuse a sequence that another document holds too, because its trials would count twice."""
+        if participant is None or session is None:
+            return
+        if (other := self._documents.setdefault((participant, session), name)) != name:
+            raise _MalformedError(f"sequence {session} of participant {participant} is in {other} too: remove one")
+
+    def _trial(self, timestep: Any) -> _Trial | None:
+        """A timestep as a trial; None where it is something else."""
+        kind = _text(timestep, "kind")
+        counts = _TRIAL.fullmatch(kind)
+        if counts is None:
+            if kind != _EXPECTED:
+                self.passed_over[kind] += 1
+            return None
+        query: int | None = None
+        shown: dict[int, int] = {}
+        chosen: dict[int, int] = {}
+        for interaction in _list(timestep, "interactions"):
+            action = _text(interaction, "kind")
+            if action == "content:query":
+                query = self._number_of(_text(interaction, "detail"))
+            elif match := _SHOWN.fullmatch(action):
+                shown[int(match[1])] = self._number_of(_text(interaction, "detail"))
+            elif match := _CHOSEN.fullmatch(action):
+                chosen[int(match[1])] = self._number_of(_text(interaction, "detail"))
+        if query is None:
+            raise _MalformedError("no content:query")
+        references = _in_order(shown, int(counts[1]), f"{kind} needs references")
+        # Where nothing at all was chosen, time ran out: a trial without an answer.
+        choices = _in_order(chosen, int(counts[2]), f"{kind} needs selections") if chosen else []
+        if not set(choices) <= set(references):
+            raise _MalformedError("a selection is not among the references")
+        positions = [references.index(choice) for choice in choices]
+        return _Trial(query, references, positions, _number(timestep, "response_time_ms"))
+
+    def _number_of(self, stimulus: str) -> int:
+        """The number of a stimulus; each is taken apart once."""
+        if (known := self._stimuli.get(stimulus)) is not None:
+            return known
+        match = _STIMULUS.fullmatch(stimulus)
+        if match is None:
+            raise _MalformedError(f"{stimulus!r} is no stimulus (PZ001000003E: the set, then its number in base 36)")
+        if self._set not in (None, match[1]):
+            raise _MalformedError(f"{stimulus} is not of set {self._set} like those before: import each set by itself")
+        self._set = match[1]
+        self._stimuli[stimulus] = number = int(match[2], LOCAL_ID_BASE)
+        return number
+
+
+def _in_order(found: dict[int, int], count: int, needed: str) -> list[int]:
+    if sorted(found) != list(range(count)):
+        raise _MalformedError(f"{needed} 0 to {count - 1}, it has {listed(sorted(found), 9) or 'none'}")
+    return [found[place] for place in range(count)]
+
+
+def _assemble(trials: list[_Trial], source: str, catalog: Catalog) -> Judgments:
+    places = Places(source, lambda row: trials[row].place)
+    query = catalog.rows_of(np.array([trial.query for trial in trials], np.int64))
+    numbers = _padded([trial.references for trial in trials])
+    references = catalog.rows_of(numbers)
+    places.refuse(
+        (query < 0) | ((references < 0) & (numbers >= 0)).any(axis=1),
+        f"shows a stimulus that {catalog.name} does not have ({catalog.extent}): give the right catalog with --catalog",
+    )
+    return assemble(
+        Record(
+            images=catalog.image_id,
+            query=query,
+            references=references,
+            selected=_padded([trial.selected for trial in trials]),
+            ranked=np.ones(len(trials), bool),
+            trial_id=np.array([trial.trial_id for trial in trials], np.int64),
+            participant=np.array([trial.participant for trial in trials], object),
+            session=np.array([trial.session for trial in trials], object),
+            weight=np.array([trial.weight for trial in trials]),
+            response_ms=np.array([trial.response_ms for trial in trials]),
+        ),
+        places,
+    )
+
+
+def _list(owner: Any, key: str) -> list[Any]:
+    value = owner.get(key) if isinstance(owner, dict) else None
+    if not isinstance(value, list):
+        raise _MalformedError(f"no list {key!r}: not a sequence of psiz-datasets")
+    return value
+
+
+def _text(owner: Any, key: str) -> str:
+    value = owner.get(key) if isinstance(owner, dict) else None
+    if not isinstance(value, str):
+        found = f"an object with {listed(owner, 4) or 'no keys'}" if isinstance(owner, dict) else type(owner).__name__
+        raise _MalformedError(f"no text {key!r} in {found}")
+    return value
+
+
+def _label(owner: Any, key: str) -> str | None:
+    """An id as text, None where there is none.
+
+    Raises:
+        _MalformedError: it holds half of a surrogate pair, which no table can.
+    """
+    value = owner.get(key) if isinstance(owner, dict) else None
+    if value is None or value == "" or isinstance(value, dict | list) or value != value:
+        return None
+    text = str(value)
+    if re.search(r"[\ud800-\udfff]", text):
+        raise _MalformedError(f"{key} holds half a character: {text[:40]!r}")
+    return text
+
+
+def _number(owner: Any, key: str) -> float:
+    """A number that is not negative, else NaN: psiz writes -1 for what it does not know."""
+    value = owner.get(key) if isinstance(owner, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    return float(value) if 0 <= value < 1e30 else math.nan
+
+
+def _padded(lists: list[list[int]]) -> NDArray[np.int64]:
+    matrix = np.full((len(lists), max(map(len, lists))), -1, np.int64)
+    for row, values in enumerate(lists):
+        matrix[row, : len(values)] = values
+    return matrix

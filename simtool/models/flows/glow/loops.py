@@ -1,0 +1,196 @@
+"""The steps of a level as TensorFlow loops, with three ways back (see :mod:`simtool.models.flows.glow.level`).
+
+Weights are by name, prepared by :func:`simtool.models.flows.glow.step.prepare` and stacked, (K, ...). Each loop takes
+out those of one step at a time and writes their gradients into arrays: neither the size of the graph nor the work per
+step depends on K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from simtool.models.flows.glow import coupling, step
+from simtool.models.flows.glow.config import FlowConfig
+
+__all__ = ["forward", "inverse"]
+
+#: Iterations that may overlap where one does not wait for the other; more only hold memory.
+_OVERLAP = 2
+
+#: The prepared weights that are not the coupling network's.
+_LINEAR = ("linear/matrix", "linear/shift")
+
+Weights = Mapping[str, Any]
+#: From the gradients with respect to y and the log-determinant to those with respect to x and each of the weights.
+Gradient = Callable[[Any, Any], tuple[Any, ...]]
+
+
+def forward(mode: str, weights: Weights, x: Any, config: FlowConfig) -> tuple[Any, Any]:
+    """All steps of a level.
+
+    Args:
+        mode: of backpropagation: ``plain``, ``recompute`` or ``reversible``.
+        weights: prepared, stacked.
+        x: (b, h, w, c).
+        config: of the flow.
+
+    Returns:
+        y (b, h, w, c), and the log-determinant of the couplings for each image (b,).
+    """
+    if mode == "plain":
+        # Read from arrays, whose gradients are arrays; that of a slice would be as large as the stack, for each step.
+        arrays = {name: _array(stacked) for name, stacked in weights.items()}
+        y, log_det, _ = _ahead(lambda k: {name: array.read(k) for name, array in arrays.items()}, weights, x, config)
+        return y, log_det
+    names, differentiable = list(weights), _recomputed if mode == "recompute" else _reversed
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def level(x: Any, *stacked: Any) -> tuple[tuple[Any, Any], Gradient]:
+        return differentiable(dict(zip(names, stacked, strict=True)), x, config)
+
+    # What is differentiated by hand takes tensors; called outside of a graph, weights may be variables still.
+    y, log_det = level(x, *map(tf.convert_to_tensor, weights.values()))
+    return y, log_det
+
+
+def inverse(weights: Weights, inverse_matrices: Any, y: Any, config: FlowConfig) -> Any:
+    """All steps of a level, backwards: x (b, h, w, c)."""
+
+    def body(k: Any, y: Any) -> tuple[Any, Any]:
+        return k - 1, step.invert(_taken(weights, k), tf.gather(inverse_matrices, k), y, config)
+
+    return _backwards(_depth(weights), body, (y,))[0]
+
+
+def _ahead(
+    read: Callable[[Any], Weights], weights: Weights, x: Any, config: FlowConfig, keep_inputs: bool = False
+) -> tuple[Any, Any, Any]:
+    """The output, the log-determinant, and an array of the steps' inputs (if they are kept)."""
+    depth = _depth(weights)
+    inputs = (tf.TensorArray(x.dtype, depth, element_shape=x.shape),) if keep_inputs else ()
+
+    def body(k: Any, x: Any, log_det: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        y, change = step.apply(read(k), x, config)
+        return k + 1, y, log_det + change, tuple(array.write(k, x) for array in inputs)
+
+    start = (0, x, tf.zeros_like(x[:, 0, 0, 0]), inputs)
+    _, y, log_det, inputs = tf.while_loop(
+        lambda k, *_: k < depth, body, start, parallel_iterations=_OVERLAP, maximum_iterations=depth
+    )
+    return y, log_det, inputs
+
+
+def _recomputed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, Any], Gradient]:
+    """The outputs, and a gradient that starts from the steps' inputs."""
+    y, log_det, inputs = _ahead(lambda k: _taken(weights, k), weights, x, config, keep_inputs=True)
+
+    def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
+        def body(k: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
+            own, x = _taken(weights, k), inputs[0].read(k)
+            with tf.GradientTape() as tape:
+                tape.watch((x, own))
+                outputs = step.apply(own, x, config)
+            of_x, of_own = tape.gradient(outputs, (x, own), (of_y, of_log_det), tf.UnconnectedGradients.ZERO)
+            return k - 1, of_x, _write(gradients, k, of_own)
+
+        of_x, gradients = _backwards(_depth(weights), body, (of_y, _empty(weights)))
+        return of_x, *(array.stack() for array in gradients.values())
+
+    return (y, log_det), gradient
+
+
+def _reversed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, Any], Gradient]:
+    """The outputs, and a gradient that starts from the output alone."""
+    output, log_det, _ = _ahead(lambda k: _taken(weights, k), weights, x, config)
+
+    def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
+        inverse_matrices = _inverse(weights["linear/matrix"])
+
+        def body(k: Any, y: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
+            own = _taken(weights, k)
+            mixed, of_mixed, of_own = _undo_coupling(own, y, of_y, of_log_det, config)
+            x = step.unmix(own, tf.gather(inverse_matrices, k), mixed)
+            of_x, of_linear = _mix_gradient(own, x, of_mixed)
+            return k - 1, x, of_x, _write(gradients, k, of_own | of_linear)
+
+        _, of_x, gradients = _backwards(_depth(weights), body, (output, of_y, _empty(weights)))
+        return of_x, *(array.stack() for array in gradients.values())
+
+    return (output, log_det), gradient
+
+
+def _inverse(matrices: Any) -> Any:
+    """The inverses of (K, c, c): in float64, for what they lose would be most of what inverting the steps loses."""
+    return tf.cast(tf.linalg.inv(tf.cast(matrices, tf.float64)), matrices.dtype)
+
+
+def _undo_coupling(
+    weights: Weights, y: Any, of_y: Any, of_log_det: Any, config: FlowConfig
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The input of a coupling from its output, the gradient with respect to it, and those with respect to the weights.
+
+    The network's one evaluation serves the inverse and the gradient.
+    """
+    own = {name: weight for name, weight in weights.items() if name not in _LINEAR}
+    x_a, y_b = coupling.halves(y)
+    of_a, of_b = coupling.halves(of_y)
+    with tf.GradientTape() as network_tape:
+        network_tape.watch((x_a, own))
+        h = coupling.network(own, x_a, config)
+    x_b = coupling.invert(h, y_b, config)
+    with tf.GradientTape() as transform_tape:
+        transform_tape.watch((h, x_b))
+        outputs = coupling.transform(h, x_b, config)
+    zero = tf.UnconnectedGradients.ZERO
+    of_h, of_x_b = transform_tape.gradient(outputs, (h, x_b), (of_b, of_log_det), zero)
+    of_x_a, of_own = network_tape.gradient(h, (x_a, own), of_h, zero)
+    return tf.concat([x_a, x_b], -1), tf.concat([of_a + of_x_a, of_x_b], -1), of_own
+
+
+def _mix_gradient(weights: Weights, x: Any, of_mixed: Any) -> tuple[Any, dict[str, Any]]:
+    """The gradients of the linear map; the product itself, which nobody asks for, is dropped from the graph."""
+    own = {name: weights[name] for name in _LINEAR}
+    with tf.GradientTape() as tape:
+        tape.watch((x, own))
+        mixed = step.mix(own, x)
+    of_x, of_own = tape.gradient(mixed, (x, own), of_mixed)
+    return of_x, of_own
+
+
+def _depth(weights: Weights) -> int:
+    depth: int = weights["linear/matrix"].shape[0]
+    return depth
+
+
+def _backwards(depth: int, body: Callable[..., tuple[Any, ...]], state: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a loop from the last step to the first makes of the state."""
+    _, *state_after = tf.while_loop(
+        lambda k, *_: k >= 0, body, (depth - 1, *state), parallel_iterations=_OVERLAP, maximum_iterations=depth
+    )
+    return tuple(state_after)
+
+
+def _array(stacked: Any) -> Any:
+    """An array of the steps' tensors; a copy."""
+    shape = stacked.shape
+    return tf.TensorArray(stacked.dtype, shape[0], element_shape=shape[1:], clear_after_read=False).unstack(stacked)
+
+
+def _taken(weights: Weights, k: Any) -> dict[str, Any]:
+    """The weights of one step."""
+    return {name: tf.gather(stacked, k) for name, stacked in weights.items()}
+
+
+def _empty(weights: Weights) -> dict[str, Any]:
+    """Arrays for the gradients of the weights."""
+    return {
+        name: tf.TensorArray(stacked.dtype, stacked.shape[0], element_shape=stacked.shape[1:])
+        for name, stacked in weights.items()
+    }
+
+
+def _write(arrays: Mapping[str, Any], k: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: array.write(k, values[name]) for name, array in arrays.items()}

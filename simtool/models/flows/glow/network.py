@@ -1,0 +1,78 @@
+"""The network inside a coupling: three convolutions, of 3x3, 1x1 and 3x3 pixels (Kingma & Dhariwal, 2018, 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from simtool.models.flows.glow.config import FlowConfig
+
+__all__ = ["apply", "hidden", "initial", "shapes"]
+
+#: log_gain is learned this much faster than the other weights (the reference implementation's logscale_factor).
+GAIN_RATE = 3.0
+
+
+def shapes(inputs: int, outputs: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights, for so many channels in and out."""
+    width = config.width
+    shapes: dict[str, tuple[int, ...]] = {
+        "coupling/first/kernel": (3, 3, inputs, width),
+        "coupling/first/bias": (width,),
+        "coupling/middle/kernel": (width, width),
+        "coupling/middle/bias": (width,),
+        "coupling/last/kernel": (3, 3, width, outputs),
+        "coupling/last/bias": (outputs,),
+    }
+    # TensorFlow Probability's network has no gain.
+    return shapes if config.arrangement == "study" else {**shapes, "coupling/last/log_gain": (outputs,)}
+
+
+def initial(
+    inputs: int, outputs: int, config: FlowConfig, generator: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Kernels after He et al. (2015), but zeros in the last layer, so that the coupling starts without a condition."""
+    weights = {}
+    for name, shape in shapes(inputs, outputs, config).items():
+        fans_out = name in ("coupling/first/kernel", "coupling/middle/kernel")
+        deviation = np.sqrt(2 / np.prod(shape[:-1])) if fans_out else 0.0
+        weights[name] = deviation * generator.standard_normal(shape)
+    return weights
+
+
+def hidden(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
+    """The activations of the second layer: (b, h, w, width), in ``config.compute_dtype`` or float64."""
+    dtype = _compute_dtype(weights, config)
+    kernel, bias = (ops.cast(weights[f"coupling/first/{part}"], dtype) for part in ("kernel", "bias"))
+    first = ops.relu(_convolve(ops.cast(x, dtype), kernel, bias))
+    kernel, bias = (ops.cast(weights[f"coupling/middle/{part}"], dtype) for part in ("kernel", "bias"))
+    middle = ops.add(ops.reshape(first, (-1, first.shape[-1])) @ kernel, bias)  # a product: faster than of 1x1 pixels
+    return ops.reshape(ops.relu(middle), (-1, *x.shape[1:-1], kernel.shape[-1]))
+
+
+def apply(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
+    """From (b, h, w, inputs) to (b, h, w, outputs), in the type of the weights."""
+    inside = hidden(weights, x, config)
+    bias = weights["coupling/last/bias"]
+    kernel = ops.cast(weights["coupling/last/kernel"], inside.dtype)
+    last = ops.cast(ops.conv(inside, kernel, padding="same", data_format="channels_last"), bias.dtype)
+    last = ops.add(last, bias)
+    if "coupling/last/log_gain" not in weights:
+        return last
+    return last * ops.exp(GAIN_RATE * weights["coupling/last/log_gain"])
+
+
+def _convolve(x: Any, kernel: Any, bias: Any) -> Any:
+    # Not ``+``: TensorFlow computes ``ops.add`` of a bias as one with the convolution, and with its gradient.
+    return ops.add(ops.conv(x, kernel, padding="same", data_format="channels_last"), bias)
+
+
+def _compute_dtype(weights: Mapping[str, Any], config: FlowConfig) -> str:
+    """The type inside: float64 arithmetic is asked for by float64 weights, and is never lowered."""
+    found: str = keras.backend.standardize_dtype(weights["coupling/first/kernel"].dtype)
+    return found if found == "float64" else config.compute_dtype

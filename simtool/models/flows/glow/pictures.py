@@ -1,0 +1,154 @@
+"""Pictures of what a flow has learned: samples, reconstructions and interpolations, as grids in PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.tensorflow import load_tensorflow
+
+if TYPE_CHECKING:
+    from simtool.models.flows.glow.flow import Flow
+
+__all__ = ["TEMPERATURES", "Painter", "great_circle", "write_grid"]
+
+Array = NDArray[np.float32]
+
+#: Of samples, from the most likely image to the density that was learned.
+TEMPERATURES = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)
+#: Pixels between two pictures of a grid, which are white.
+_GAP = 2
+
+
+class Painter:
+    """Makes images by a flow. Images are (b, size, size, 3) float32 from -0.5 to 0.5.
+
+    Args:
+        flow: whose passes are compiled when they are first needed, and then see its weights as they are.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        tf = load_tensorflow()
+        self.flow = flow
+
+        def encode(images: Any) -> Any:
+            return flow.encode(images, weights=flow.precise_weights()).standardized
+
+        def decode(latents: Sequence[Any], classes: Any | None) -> Any:
+            return flow.decode(latents, classes, flow.precise_weights())
+
+        self._encode = tf.function(encode, autograph=False, reduce_retracing=True)
+        self._decode = tf.function(decode, autograph=False, reduce_retracing=True)
+
+    def samples(
+        self, count: int, temperatures: Sequence[float], seed: int, labels: Sequence[int] | None = None
+    ) -> list[Array]:
+        """Images from random latents: a row for each temperature, with the same latents in each row.
+
+        Args:
+            count: of images in a row.
+            temperatures: factors on the standard deviations of the priors.
+            seed: of the latents.
+            labels: a class for each image of a row, for a flow that has them.
+        """
+        drawn = self.flow.draw(count, seed)
+        return [self._images([np.float32(factor) * scale for scale in drawn], labels) for factor in temperatures]
+
+    def reconstructions(self, images: Array) -> list[Array]:
+        """The images; the same from all of their latents; from the two deepest scales and so on; from the deepest.
+
+        Of the scales that are left out, the latents are what is expected, the means of their priors.
+
+        Args:
+            images: dequantised.
+        """
+        latents = self._latents(images)
+        rows = [images]
+        for dropped in range(len(latents)):
+            kept = [scale if level >= dropped else np.zeros_like(scale) for level, scale in enumerate(latents)]
+            rows.append(self._images(kept))
+        return rows
+
+    def interpolations(self, first: Array, second: Array, steps: int) -> list[Array]:
+        """From each image to another one, through latents as likely as theirs: a row for each pair.
+
+        The way is along a great circle, since standard normal latents of many dimensions lie close to a sphere.
+
+        Args:
+            first: dequantised.
+            second: dequantised, as many.
+            steps: of images in a row, both ends included.
+        """
+        ends = [self._latents(images) for images in (first, second)]
+        start, end = (np.concatenate([scale.reshape(len(scale), -1) for scale in latents], axis=1) for latents in ends)
+        columns = [self._images(_split(along, ends[0])) for along in great_circle(start, end, steps)]
+        return list(np.stack(columns, axis=1))
+
+    def _latents(self, images: Array) -> list[Array]:
+        return [scale.numpy().astype(np.float32) for scale in self._encode(load_tensorflow().constant(images))]
+
+    def _images(self, latents: Sequence[Array], labels: Sequence[int] | None = None) -> Array:
+        tf = load_tensorflow()
+        classes = None if labels is None else tf.constant(labels, tf.int32)
+        images = self._decode([tf.constant(scale) for scale in latents], classes)
+        found: Array = images.numpy().astype(np.float32)
+        return found
+
+
+def great_circle(start: Array, end: Array, steps: int) -> list[Array]:
+    """Points between vectors (b, D) at equal angles, their lengths in between (Shoemake, 1985)."""
+    lengths = [np.linalg.norm(one, axis=1, keepdims=True) for one in (start, end)]
+    units = [one / np.maximum(length, 1e-12) for one, length in zip((start, end), lengths, strict=True)]
+    angle = np.arccos(np.clip(np.sum(units[0] * units[1], axis=1, keepdims=True), -1, 1))
+    points = []
+    for t in np.linspace(0, 1, steps):
+        # sin((1 - t) a) / sin(a) and sin(t a) / sin(a), which tend to 1 - t and t where a tends to 0.
+        weights = [share * np.sinc(share * angle / np.pi) / np.sinc(angle / np.pi) for share in (1 - t, t)]
+        direction = weights[0] * units[0] + weights[1] * units[1]
+        points.append((direction * ((1 - t) * lengths[0] + t * lengths[1])).astype(np.float32))
+    return points
+
+
+def _split(vectors: Array, like: Sequence[Array]) -> list[Array]:
+    """Vectors (b, D) in the shapes of some arrays."""
+    ends = np.cumsum([scale[0].size for scale in like])[:-1]
+    return [part.reshape(scale.shape) for part, scale in zip(np.split(vectors, ends, axis=1), like, strict=True)]
+
+
+def write_grid(path: Path, rows: Sequence[Array]) -> None:
+    """Write rows of images as one PNG.
+
+    Args:
+        path: of the file.
+        rows: (columns, height, width, 3) each, from -0.5 to 0.5; values beyond are cut, and not a number is black.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from PIL import Image
+
+    from simtool.tables.atomic import atomic_path
+
+    with atomic_path(path) as temporary:
+        Image.fromarray(_grid(rows)).save(temporary, format="PNG")
+
+
+def _grid(rows: Sequence[Array]) -> NDArray[np.uint8]:
+    _, height, width, channels = rows[0].shape
+    columns = max(len(row) for row in rows)
+    grid = np.full((len(rows) * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, channels), 255, np.uint8)
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            top, left = i * (height + _GAP), j * (width + _GAP)
+            grid[top : top + height, left : left + width] = _bytes(image)
+    return grid
+
+
+def _bytes(image: Any) -> NDArray[np.uint8]:
+    values = np.nan_to_num((np.asarray(image, np.float64) + 0.5) * 256, nan=0.0)
+    found: NDArray[np.uint8] = np.clip(np.floor(values), 0, 255).astype(np.uint8)
+    return found

@@ -1,0 +1,140 @@
+"""One step of the flow: actnorm, invertible 1x1 convolution, coupling (Kingma & Dhariwal, 2018, figure 2a).
+
+Actnorm and convolution are linear in each pixel, so that they are one product with a matrix, and one shift:
+y = ((x + bias) exp(log_scale)) W^T = x A + c. Both directions come from the same weights: A by the factors of W, its
+inverse by triangular solves. ``fuse`` and ``unfuse`` take any leading axes: one step, or all of a level at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from simtool.models.flows.glow import actnorm, convolution, coupling, network
+from simtool.models.flows.glow.config import FlowConfig
+
+__all__ = [
+    "apply",
+    "forward",
+    "fuse",
+    "initial",
+    "inverse",
+    "invert",
+    "linear",
+    "mix",
+    "prepare",
+    "shapes",
+    "unfuse",
+    "unmix",
+]
+
+
+def shapes(channels: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of the trained weights of one step, in their order."""
+    return {
+        **actnorm.shapes(channels),
+        **convolution.shapes(channels),
+        **network.shapes(*coupling.outputs(channels, config), config),
+    }
+
+
+def initial(
+    channels: int, config: FlowConfig, generator: np.random.Generator
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """The weights of an untrained step, and its constants."""
+    rotation, constants = convolution.initial(channels, generator)
+    inside = network.initial(*coupling.outputs(channels, config), config, generator)
+    return {**actnorm.initial(channels), **rotation, **inside}, constants
+
+
+def fuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Actnorm and convolution as one map.
+
+    Returns:
+        A (..., c, c) and c (..., c) with y = x A + c for a pixel x in a row, and the log-determinant
+        of one pixel (...,).
+    """
+    rotation = convolution.matrix(weights, constants)
+    matrix = ops.expand_dims(ops.exp(weights["actnorm/log_scale"]), -1) * rotation
+    shift = ops.squeeze(ops.expand_dims(weights["actnorm/bias"], -2) @ matrix, -2)
+    return matrix, shift, actnorm.log_det(weights) + convolution.log_det(weights)
+
+
+def unfuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
+    """The inverse of the fused matrix, (..., c, c): x = (y - c) A^-1.
+
+    Computed in float64, for little: what triangular solves lose in float32 would be most of what a deep flow loses
+    between an image and its reconstruction.
+    """
+    linear = {name: value for name, value in weights.items() if not name.startswith("coupling/")}
+    exact, constants = ({n: ops.cast(value, "float64") for n, value in part.items()} for part in (linear, constants))
+    scale = ops.expand_dims(ops.exp(-exact["actnorm/log_scale"]), -2)
+    return ops.cast(convolution.inverse_matrix(exact, constants) * scale, weights["actnorm/log_scale"].dtype)
+
+
+def prepare(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """What :func:`apply` and :func:`invert` take: the fused map, and the weights of the coupling network.
+
+    Returns:
+        The prepared weights by name, and the log-determinant of one pixel (...,).
+    """
+    matrix, shift, log_det_of_pixel = fuse(weights, constants)
+    inside = {name: weight for name, weight in weights.items() if name.startswith("coupling/")}
+    return {"linear/matrix": matrix, "linear/shift": shift, **inside}, log_det_of_pixel
+
+
+def linear(x: Any, matrix: Any) -> Any:
+    """The product of each pixel of (b, h, w, c) with a matrix (c, d), as one matrix product."""
+    flat = ops.reshape(x, (-1, matrix.shape[0])) @ matrix
+    return ops.reshape(flat, (-1, *x.shape[1:-1], matrix.shape[1]))
+
+
+def mix(prepared: Mapping[str, Any], x: Any) -> Any:
+    """Actnorm and convolution of (b, h, w, c)."""
+    return linear(x, prepared["linear/matrix"]) + prepared["linear/shift"]
+
+
+def unmix(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any) -> Any:
+    """The inverse of :func:`mix`, with the matrix that :func:`unfuse` gives."""
+    return linear(y - prepared["linear/shift"], inverse_matrix)
+
+
+def apply(prepared: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
+    """The output (b, h, w, c), and the log-determinant of the coupling for each image (b,)."""
+    x_a, x_b = coupling.halves(mix(prepared, x))
+    y_b, log_det = coupling.transform(coupling.network(prepared, x_a, config), x_b, config)
+    return ops.concatenate([x_a, y_b], axis=-1), log_det
+
+
+def invert(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any, config: FlowConfig) -> Any:
+    """The inverse of :func:`apply`."""
+    x_a, y_b = coupling.halves(y)
+    x_b = coupling.invert(coupling.network(prepared, x_a, config), y_b, config)
+    return unmix(prepared, inverse_matrix, ops.concatenate([x_a, x_b], axis=-1))
+
+
+def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
+    """One step towards the latents.
+
+    Args:
+        weights: of one step (see :func:`shapes`).
+        constants: of its convolution.
+        x: (b, h, w, c).
+        config: of the flow.
+
+    Returns:
+        y (b, h, w, c), and the log-determinant of each image (b,).
+    """
+    prepared, log_det_of_pixel = prepare(weights, constants)
+    y, log_det = apply(prepared, x, config)
+    return y, log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
+
+
+def inverse(weights: Mapping[str, Any], constants: Mapping[str, Any], y: Any, config: FlowConfig) -> Any:
+    """One step towards the image; see :func:`forward`."""
+    prepared, _ = prepare(weights, constants)
+    return invert(prepared, unfuse(weights, constants), y, config)

@@ -1,0 +1,136 @@
+"""What a trained flow finds in a few images: the passes through it, made when a layer first asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.models.flows.glow.posterior import changed
+from simtool.tensorflow import load_tensorflow
+
+if TYPE_CHECKING:
+    from simtool.models.flows.glow.config import FlowConfig
+    from simtool.models.flows.glow.flow import Flow
+
+__all__ = ["Passes", "View"]
+
+Array = NDArray[np.float32]
+
+
+class Passes:
+    """The passes through a flow, compiled, with its precise weights.
+
+    Args:
+        flow: whose weights do not change any more.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+
+    def encode(self, x: Any) -> tuple[tuple[Array, ...], Array]:
+        """The standardised latents of dequantised images, finest scale first, and the deepest as they are."""
+        standardized, deepest = self._encode(x)
+        *scales, deepest = map(_array, (*standardized, deepest))
+        return tuple(scales), deepest
+
+    def activations(self, x: Any) -> tuple[Array, ...]:
+        """See :meth:`simtool.models.flows.glow.flow.Flow.activations`."""
+        return tuple(map(_array, self._activations(x)))
+
+    @cached_property
+    def _encode(self) -> Callable[[Any], Any]:
+        def encode(x: Any) -> Any:
+            encoding = self.flow.encode(x, weights=self.flow.precise_weights())
+            return encoding.standardized, encoding.latents[-1]
+
+        return _compiled(encode)
+
+    @cached_property
+    def _activations(self) -> Callable[[Any], Any]:
+        return _compiled(lambda x: self.flow.activations(x, self.flow.precise_weights()))
+
+
+class View:
+    """A few images, seen through a flow.
+
+    Args:
+        passes: through the flow.
+        images: (b, size, size, channels), as the recipe makes them.
+    """
+
+    def __init__(self, passes: Passes, images: Array) -> None:
+        self._passes, self._images = passes, images
+
+    @property
+    def config(self) -> FlowConfig:
+        """Of the flow."""
+        return self._passes.flow.config
+
+    @property
+    def latents(self) -> tuple[Array, ...]:
+        """The standardised latents, (b, h, w, c) per scale, the finest first."""
+        return self._encoded[0]
+
+    @property
+    def deepest(self) -> Array:
+        """The latents of the deepest scale as they are, (b, h, w, c)."""
+        return self._encoded[1]
+
+    @cached_property
+    def activations(self) -> tuple[Array, ...]:
+        """What the last coupling network of each level sees, (b, width) each."""
+        return self._passes.activations(self.middle)
+
+    @cached_property
+    def class_log_probs(self) -> Array:
+        """Density log p(z | y) of the deepest latents for each class, (b, classes) nats."""
+        found: Array = self._passes.flow.class_log_probs(self.deepest).numpy()
+        return found
+
+    @cached_property
+    def within_classes(self) -> tuple[Array, Array]:
+        """See :meth:`simtool.models.flows.glow.flow.Flow.within_classes`."""
+        mean, deviation = self._passes.flow.within_classes()
+        return mean.numpy(), deviation.numpy()
+
+    def observation(self, draw: int, shift: int, brightness: float) -> tuple[Array, ...]:
+        """The standardised latents of the images after a small change, with noise of dequantisation.
+
+        Change and noise belong to the draw: they are the same for all images, so that they hardly add to distances.
+
+        Args:
+            draw: which, from 0.
+            shift: see :func:`simtool.models.flows.glow.posterior.changed`.
+            brightness: the same.
+        """
+        images = changed(self._images, draw, shift, brightness)
+        noise = np.random.default_rng([draw, 2]).random(images.shape[1:], np.float32)
+        return self._passes.encode(self._dequantized(images, noise))[0]
+
+    @cached_property
+    def _encoded(self) -> tuple[tuple[Array, ...], Array]:
+        return self._passes.encode(self.middle)
+
+    @cached_property
+    def middle(self) -> Any:
+        """The images dequantised without noise: in the middle of their bins, or at the lower edge, as in the study."""
+        return self._dequantized(self._images, 0.0 if self.config.arrangement == "study" else 0.5)
+
+    def _dequantized(self, images: Array, noise: Any) -> Any:
+        from simtool.models.flows.glow.dequantization import dequantize
+
+        return dequantize(load_tensorflow().constant(images), self.config.bits, noise)
+
+
+def _array(tensor: Any) -> Array:
+    found: Array = tensor.numpy().astype(np.float32)
+    return found
+
+
+def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    compiled: Callable[[Any], Any] = load_tensorflow().function(function, autograph=False)
+    return compiled

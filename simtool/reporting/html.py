@@ -1,0 +1,189 @@
+"""A report as one self-contained HTML page: no script, nothing fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from platform import python_version
+
+import matplotlib as mpl
+import numpy as np
+
+from simtool import __version__
+from simtool.analysis.ceilings import ENOUGH
+from simtool.analysis.metrics import Metric
+from simtool.analysis.report import Block, Report, Row
+from simtool.reporting import formatting
+from simtool.reporting.figure import figure_bytes
+from simtool.tables.provenance import Provenance
+
+__all__ = ["to_html"]
+
+_STYLE = """
+:root { color-scheme: light; --ink: #222; --quiet: #666; --line: #ddd; --band: #f4f4f4; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: #fff; max-width: 76rem;
+  margin: 2rem auto; padding: 0 1.25rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 2.25rem 0 .5rem; }
+.note { border-left: 4px solid #D55E00; background: #fdf3ec; padding: .5rem .8rem; }
+figure { margin: 1.5rem 0; } figure svg { width: 100%; height: auto; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 600; border-bottom: 1.5px solid var(--ink); }
+th, td { padding: .28rem .5rem .28rem 0; white-space: nowrap; }
+td { border-bottom: 1px solid var(--line); } th.n, td.n { text-align: right; }
+td.name { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+td.bar { width: 26%; min-width: 5rem; padding-right: 0; } td.bar svg { display: block; width: 100%; height: 1rem; }
+caption, .quiet { color: var(--quiet); font-size: .88rem; } caption { caption-side: bottom; text-align: left;
+  padding-top: .5rem; white-space: normal; }
+code { font-size: .85rem; overflow-wrap: anywhere; background: var(--band); padding: .05rem .25rem; }
+dt { font-weight: 600; margin-top: .6rem; } dd { margin: 0; }
+@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
+"""
+
+_EXPLANATION = (
+    (
+        "Triplet accuracy",
+        "The share of comparisons (a query, the reference that was selected, one that was not) in which the "
+        "model, too, puts the selected reference closer to the query. Every comparison counts the same. A tie "
+        "is half right, wherever the references stood.",
+    ),
+    (
+        "First choice, choices in order and in any order",
+        "The share of trials in which the model would make the observer's first choice, all choices in their "
+        "order, and the same set of choices. Ties are broken at random, and the expectation is counted. The "
+        "ties of these tables are trials in which that mattered.",
+    ),
+    (
+        "Intervals",
+        "The comparisons of a trial share an observer and a query, and all trials share a few images, so an "
+        "interval that takes comparisons to be independent is several times too narrow. Each replicate draws "
+        "a Poisson(1) weight for every observer (or session, or trial) and for every image, and weighs a "
+        "comparison by the product of its observer's and its three images' weights (Owen & Eckles 2012). An "
+        "interval is the percentiles of the replicates, brought to the width of the multiway cluster-robust "
+        "standard error, in which two comparisons depend if they share the observer or an image (Cameron, "
+        "Gelbach & Miller 2011; Aronow, Samii & Assenova 2015). Where nothing varies, the interval is "
+        "Wilson's for as many trials as there are observers or images, whichever are fewer. Trials that do not "
+        "say who judged count in the accuracies; the intervals rest on the others.",
+    ),
+    (
+        "Differences",
+        "Model and baseline answer the same comparisons, so what makes these easy or hard for both cancels "
+        "out of the standard error of their difference, which is the same multiway one. Intervals and "
+        "two-sided p values are Student's, with one degree of freedom less than there are observers or images, "
+        "whichever are fewer; p values are adjusted by Holm's method over the models of a table. A difference that "
+        "does not vary, or rests on fewer than two observers, is not tested.",
+    ),
+    (
+        "Upper bound",
+        "How often observers agree with the majority of all who judged the same comparison, themselves "
+        "included; only comparisons that were judged more than once count, and below "
+        f"{ENOUGH:,} such judgments no bound is given. No model can be expected to do "
+        "better. The lower estimate leaves the judged observer out of the majority.",
+    ),
+)
+
+
+def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = (Metric.TRIPLET_ACCURACY,)) -> str:
+    """Write a report as a page.
+
+    Args:
+        report: the numbers.
+        provenance: the outcomes that they come from.
+        metrics: which of them get a figure; all get a table.
+    """
+    body = [f"<h1>{escape(report.title)}</h1>"]
+    body += [f'<p class="note">{escape(note)}</p>' for note in formatting.notes(report)]
+    body += [f'<p class="quiet">{escape(line)}</p>' for line in formatting.method(report)]
+    body += [_figure(report, metric) for metric in metrics if any(True for _ in report.blocks([metric]))]
+    body += [_table(block, report) for block in report.blocks()]
+    body += ["<h2>How the numbers were computed</h2>", _definitions(_EXPLANATION)]
+    body += ["<h2>Where the numbers come from</h2>", _origin(provenance)]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(report.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _figure(report: Report, metric: Metric) -> str:
+    drawing = figure_bytes(report, "svg", metric).decode()
+    drawing = drawing[drawing.index("<svg") :]
+    label = escape(f"{metric.label}: a bar for each model and distance. The tables below hold the same numbers.")
+    return f'<figure role="img" aria-label="{label}">{drawing}</figure>'
+
+
+def _table(block: Block, report: Report) -> str:
+    level = formatting.percent(report.settings.level)
+    compared = any(row.difference for row in block.rows)
+    titles = ["accuracy", f"{level} CI", "chance", "comparisons", "ties"]
+    titles += (
+        [f"minus {formatting.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
+    )
+    head = "<th>model</th><th>distance</th>" + "".join(f'<th class="n">{escape(title)}</th>' for title in titles)
+    scale = _Scale(block)
+    lines = []
+    for row in block.rows:
+        numbers = [formatting.accuracy(row.estimate), formatting.interval(row), formatting.accuracy(row.chance, 3)]
+        numbers += [f"{row.comparisons:,}", f"{row.ties:,}"]
+        numbers += formatting.difference(row.difference) if compared else []
+        cells = f'<td class="name">{escape(formatting.name(row.model))}</td>'
+        cells += f"<td>{escape(formatting.name(row.distance))}</td>"
+        cells += "".join(f'<td class="n">{escape(number)}</td>' for number in numbers)
+        lines.append(f'<tr>{cells}<td class="bar">{scale.bar(row)}</td></tr>')
+    caption = formatting.block_caption(block)
+    below = "" if caption is None else f"<caption>{escape(caption)}</caption>"
+    return (
+        f'<h2>{escape(formatting.headline(block))}</h2>\n<div class="scroll"><table>{below}'
+        f'<thead><tr>{head}<th aria-hidden="true"></th></tr></thead>\n<tbody>\n'
+        + "\n".join(lines)
+        + "\n</tbody></table></div>"
+    )
+
+
+class _Scale:
+    """The bars in the cells of a table: from chance to the estimate, with the interval and the upper bound."""
+
+    def __init__(self, block: Block) -> None:
+        self._bound = block.bound
+        ends = [block.chance, *(end for row in block.rows for end in (row.low, row.high)), self._bound or block.chance]
+        self._left, self._width = min(ends), max(max(ends) - min(ends), 1e-9)
+
+    def bar(self, row: Row) -> str:
+        chance, estimate = self._at(row.chance), self._at(row.estimate)
+        color = "#0072B2" if row.low > row.chance else "#D55E00" if row.high < row.chance else "#999"
+        start, width = min(chance, estimate), abs(estimate - chance)
+        marks = [
+            f'<rect x="{start:.2f}" y="3" width="{width:.2f}" height="10" fill="{color}"/>',
+            _line(self._at(row.low), 8, self._at(row.high), 8, "#222"),
+            _line(chance, 0, chance, 16, "#222"),
+        ]
+        if self._bound is not None:
+            marks.append(_line(self._at(self._bound), 0, self._at(self._bound), 16, "#888", ' stroke-dasharray="3 2"'))
+        return f'<svg viewBox="0 0 100 16" preserveAspectRatio="none" aria-hidden="true">{"".join(marks)}</svg>'
+
+    def _at(self, value: float) -> float:
+        return 1 + 98 * (value - self._left) / self._width
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, color: str, more: str = "") -> str:
+    ends = f'x1="{x1:.2f}" y1="{y1:g}" x2="{x2:.2f}" y2="{y2:g}"'
+    return f'<line {ends} stroke="{color}" stroke-width="1.2" vector-effect="non-scaling-stroke"{more}/>'
+
+
+def _definitions(entries: Iterable[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in entries) + "</dl>"
+
+
+def _origin(provenance: Provenance) -> str:
+    files = "".join(
+        f"<li><code>{escape(formatting.name(file.name))}</code> SHA-256 <code>{escape(file.sha256)}</code></li>"
+        for file in provenance.inputs
+    )
+    command = formatting.name(" ".join(provenance.command))
+    versions = f"Python {python_version()}, numpy {np.__version__}, matplotlib {mpl.__version__}"
+    return (
+        f"<p>Outcomes:</p><ul>{files}</ul><p>Command: <code>{escape(command)}</code></p>"
+        f'<p class="quiet">simtool {escape(__version__)} ({escape(versions)}), {escape(provenance.created_at)}</p>'
+    )

@@ -1,0 +1,1 @@
+"""Distances between vectors, and the credit of each comparison."""

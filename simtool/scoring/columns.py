@@ -1,0 +1,213 @@
+"""Vectors by blocks of columns: what the sums over coordinates are streamed from."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.scoring.distances import SimilarityError
+from simtool.tables.embeddings import EmbeddingTable
+
+__all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of", "least_memory"]
+
+#: Bytes of one vector's piece in a block: with the pieces of a tile of pairs it fills the processor's cache.
+_PIECE = 4096
+#: Columns of a block at least.
+_NARROWEST = 16
+#: Bytes of a block at most; many vectors make it narrower.
+_BLOCK = 256 << 20
+#: Bytes that the work on a block takes for each of its values, beside the value.
+_WORK = 24
+#: Rows that are spooled at a time, in bytes.
+_ROWS = 16 << 20
+#: Bytes that reading a table and exact arithmetic take, whatever the size of the table.
+_READING = 96 << 20
+
+
+class Columns(Protocol):
+    """n vectors of one dimension, read by blocks of columns.
+
+    Attributes:
+        count: n.
+        dimension: D.
+        dtype: float32 or float64.
+        width: how many columns to read at a time.
+        largest: the largest absolute value, of float64; NaN where a value is.
+    """
+
+    count: int
+    dimension: int
+    dtype: np.dtype[Any]
+    width: int
+    largest: float
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """The columns ``start`` to ``stop`` of all vectors, (n, stop - start), C-contiguous."""
+        ...
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """Some vectors whole, (rows, D), in double precision."""
+        ...
+
+
+class HeldColumns:
+    """Vectors that are held in memory.
+
+    Args:
+        vectors: (N, D).
+        rows: (n,) which of them, in order; None for all.
+        width: columns to read at a time.
+    """
+
+    def __init__(self, vectors: NDArray[Any], rows: NDArray[np.intp] | None = None, width: int | None = None) -> None:
+        self.count, self.dimension = len(vectors) if rows is None else rows.size, vectors.shape[1]
+        self.dtype = _exact_type(vectors.dtype)
+        self.width = width or block_width(self.count, self.dtype)
+        self._vectors, self._rows = vectors, rows
+        self.largest = _largest(vectors if rows is None else vectors[rows]) if self.dtype == np.float64 else 0.0
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """See :class:`Columns`."""
+        block = self._vectors[:, start:stop]
+        return np.ascontiguousarray(block if self._rows is None else block[self._rows], self.dtype)
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """See :class:`Columns`."""
+        vectors: NDArray[np.float64] = self._vectors[rows if self._rows is None else self._rows[rows]].astype(
+            np.float64
+        )
+        return vectors
+
+
+class SpooledColumns:
+    """Vectors too large to be held: a nameless scratch file keeps each block of columns in one piece.
+
+    Args:
+        table: where they come from.
+        rows: (n,) which vectors, in order.
+        width: columns to read at a time.
+    """
+
+    def __init__(self, table: EmbeddingTable, rows: NDArray[np.intp], width: int | None = None) -> None:
+        self.count, self.dimension, self.dtype = rows.size, table.info.dimension, _exact_type(table.dtype)
+        self.width = width or block_width(self.count, self.dtype)
+        _require_room(self.count * self.dimension * self.dtype.itemsize)
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
+        step = max(1, _ROWS // (self.dimension * self.dtype.itemsize))
+        self.largest = 0.0
+        order = np.argsort(rows, kind="stable")  # the table's, so that no part of it is read twice
+        for start in range(0, self.count, step):
+            places = order[start : start + step]
+            vectors = table.read(rows[places], self.dtype)
+            self.largest = max(self.largest, _largest(vectors))
+            self._write(places, vectors)
+
+    def _write(self, places: NDArray[np.intp], vectors: NDArray[Any]) -> None:
+        for start in range(0, self.dimension, self.width):
+            pieces = np.ascontiguousarray(vectors[:, start : start + self.width])
+            for place, piece in zip(places.tolist(), pieces, strict=True):
+                self._file.seek(self._offset(start, place, piece.size))
+                self._file.write(piece.data)
+
+    def _offset(self, start: int, row: int, width: int) -> int:
+        return (start * self.count + row * width) * self.dtype.itemsize
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """See :class:`Columns`."""
+        block = np.empty((self.count, stop - start), self.dtype)
+        for piece in range(start // self.width * self.width, stop, self.width):
+            stored = self._stored(piece)
+            low, high = max(start, piece), min(stop, piece + stored.shape[1])
+            block[:, low - start : high - start] = stored[:, low - piece : high - piece]
+        return block
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """See :class:`Columns`."""
+        vectors = np.empty((len(rows), self.dimension))
+        for start in range(0, self.dimension, self.width):
+            piece = np.empty(min(self.width, self.dimension - start), self.dtype)
+            for place, row in enumerate(rows):
+                self._file.seek(self._offset(start, int(row), piece.size))
+                self._file.readinto(piece.data.cast("B"))
+                vectors[place, start : start + piece.size] = piece
+        return vectors
+
+    def _stored(self, start: int) -> NDArray[Any]:
+        """The block of columns that begins at ``start``, as it lies in the file."""
+        block = np.empty((self.count, min(self.width, self.dimension - start)), self.dtype)
+        self._file.seek(self._offset(start, 0, block.shape[1]))
+        self._file.readinto(block.data.cast("B"))
+        return block
+
+    def close(self) -> None:
+        """Free the space on disk."""
+        self._file.close()
+
+
+def _require_room(size: int) -> None:
+    """Refuse to begin what the disk of scratch files cannot hold."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise SimilarityError(
+            f"{folder}: these vectors need {size / 1e9:,.1f} GB of scratch space, {free / 1e9:,.1f} GB are free; "
+            "name a larger disk with TMPDIR"
+        )
+
+
+def _exact_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type that holds the stored values exactly: float32 for halves and singles, else float64."""
+    return np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
+
+
+def _largest(vectors: NDArray[Any]) -> float:
+    return max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
+
+
+def block_width(count: int, dtype: np.dtype[Any], most: int = _BLOCK) -> int:
+    """How many columns of ``count`` vectors to read at a time.
+
+    Args:
+        count: n.
+        dtype: of the vectors.
+        most: bytes of a block, unless it would be too narrow.
+    """
+    return max(_NARROWEST, min(_PIECE, most // count) // dtype.itemsize)
+
+
+def least_memory(count: int) -> int:
+    """The bytes without which ``count`` vectors cannot be worked on, however short they are."""
+    return _READING + count * _NARROWEST * (8 + _WORK)
+
+
+@contextmanager
+def columns_of(table: EmbeddingTable, rows: NDArray[np.intp], memory: int) -> Iterator[Columns]:
+    """Open some vectors of a table for reading by columns; they are read from the table once.
+
+    Args:
+        table: of embeddings.
+        rows: (n,) which vectors, in order.
+        memory: bytes that they, and the work on them, may take, :func:`least_memory` or more; what is too large for
+            it goes to a scratch file in ``TMPDIR``.
+
+    Raises:
+        TableError: a vector holds NaN or infinity.
+        SimilarityError: the scratch file finds no room.
+    """
+    dtype = _exact_type(table.dtype)
+    width = block_width(rows.size, dtype, min(_BLOCK, memory // 16))
+    work = _READING + rows.size * width * (dtype.itemsize + _WORK)
+    if rows.size * table.info.dimension * dtype.itemsize + work <= memory:
+        yield HeldColumns(table.read(rows, dtype), width=width)
+        return
+    spooled = SpooledColumns(table, rows, width)
+    try:
+        yield spooled
+    finally:
+        spooled.close()

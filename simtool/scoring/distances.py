@@ -1,0 +1,195 @@
+"""The distances that a user can name, as data: which sums over coordinates each needs, and what it makes of them.
+
+Everything is computed in float64, with a bound of its error: what may be decided wrongly within it is decided by exact
+arithmetic (:mod:`simtool.scoring.settling`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.errors import SimtoolError, listed
+from simtool.scoring.pairs import Pairs
+
+__all__ = [
+    "DISTANCES",
+    "Direction",
+    "Distance",
+    "Measured",
+    "SimilarityError",
+    "Sums",
+    "Term",
+    "distance_named",
+]
+
+
+class SimilarityError(SimtoolError):
+    """A distance cannot be computed; the message names the images or the choice at fault."""
+
+
+class Term(Enum):
+    """A sum over the coordinates of two vectors x and y."""
+
+    SQUARES = "(x - y)²"
+    PRODUCTS = "x y"
+    ABSOLUTES = "|x - y|"
+    SEGMENT_SQUARES = "(x - y)², averaged within each segment"
+    SEGMENT_ANGLES = "(x - y)² / 2 of segments scaled to length 1"
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over coordinates, from which every distance follows.
+
+    Attributes:
+        pairs: P pairs of n vectors.
+        dimension: D.
+        segments: S, the number of segments; 1 where the table names none.
+        terms: for each term, (P,).
+        norm: (n,) |x|.
+        mean: (n,) the mean of the coordinates of x.
+        deviation: (n,) |x - mean|; exactly 0 for a constant vector.
+        growth: (n,) the relative error of the deviation is at most this many times that of a sum.
+        tolerance: the largest relative error of a sum of positive terms.
+        exact: the terms whose sums are exact.
+        segment_scale: what the squares within segments were multiplied by.
+    """
+
+    pairs: Pairs
+    dimension: int
+    segments: int
+    terms: dict[Term, NDArray[np.float64]]
+    norm: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    growth: NDArray[np.float64]
+    tolerance: float
+    exact: frozenset[Term]
+    segment_scale: float
+
+    def error_of(self, term: Term) -> float:
+        """The largest relative error of a sum."""
+        return 0.0 if term in self.exact else self.tolerance
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Distances of pairs, and how far each may be from that of exact arithmetic.
+
+    Attributes:
+        value: (P,).
+        size: (P,) the error of a value is at most ``tolerance`` times this; infinite where nothing is known.
+        tolerance: a share; 0 where the order of the values, and which are equal, is exact.
+    """
+
+    value: NDArray[np.float64]
+    size: NDArray[np.float64]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What of each vector an angle is between: (x - origin) / length.
+
+    Attributes:
+        origin: (n,) subtracted from every coordinate.
+        length: (n,) of the vector then.
+        growth: (n,) the relative error of the length is at most this many times that of a sum.
+    """
+
+    origin: NDArray[np.float64]
+    length: NDArray[np.float64]
+    growth: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance by its name.
+
+    Attributes:
+        name: as in ``--distance``.
+        meaning: a few words for the help.
+        term: the sum that it needs.
+        measure: from the sums to the distances, or to what an angle is between, since its digits may cancel.
+    """
+
+    name: str
+    meaning: str
+    term: Term
+    measure: Callable[[Sums], Measured | Direction]
+
+    @property
+    def by_segment(self) -> bool:
+        """Whether the table must name its segments."""
+        return self.term in (Term.SEGMENT_SQUARES, Term.SEGMENT_ANGLES)
+
+
+def _mse(sums: Sums) -> Measured:
+    return _positive(sums, Term.SQUARES, sums.terms[Term.SQUARES] / sums.dimension)
+
+
+def _segment_mse(sums: Sums) -> Measured:
+    value = sums.terms[Term.SEGMENT_SQUARES] / (sums.segments * sums.segment_scale)
+    return _positive(sums, Term.SEGMENT_SQUARES, value)
+
+
+def _segment_cosine(sums: Sums) -> Measured:
+    # Every direction is good to the tolerance, so an angle's error grows with the distance of the two directions.
+    value = sums.terms[Term.SEGMENT_ANGLES] / sums.segments
+    return Measured(value, value + np.sqrt(2 * value) + sums.tolerance, sums.tolerance)
+
+
+def _euclidean(sums: Sums) -> Measured:
+    return _positive(sums, Term.SQUARES, np.sqrt(sums.terms[Term.SQUARES]))
+
+
+def _manhattan(sums: Sums) -> Measured:
+    return _positive(sums, Term.ABSOLUTES, sums.terms[Term.ABSOLUTES])
+
+
+def _dot(sums: Sums) -> Measured:
+    size = sums.norm[sums.pairs.first] * sums.norm[sums.pairs.second]
+    return Measured(-sums.terms[Term.PRODUCTS], size, sums.error_of(Term.PRODUCTS))
+
+
+def _positive(sums: Sums, term: Term, value: NDArray[np.float64]) -> Measured:
+    return Measured(value, value, sums.error_of(term))
+
+
+def _whole(sums: Sums) -> Direction:
+    return Direction(np.zeros_like(sums.norm), sums.norm, np.ones_like(sums.norm))
+
+
+def _around_mean(sums: Sums) -> Direction:
+    return Direction(sums.mean, sums.deviation, sums.growth)
+
+
+_ALL = (
+    Distance("mse", "mean squared difference", Term.SQUARES, _mse),
+    Distance("cosine", "1 - cosine similarity", Term.SQUARES, _whole),
+    Distance("mse/segments", "mse within each segment, averaged", Term.SEGMENT_SQUARES, _segment_mse),
+    Distance("cosine/segments", "cosine within each segment, averaged", Term.SEGMENT_ANGLES, _segment_cosine),
+    Distance("euclidean", "root of the summed squared difference", Term.SQUARES, _euclidean),
+    Distance("manhattan", "sum of absolute differences", Term.ABSOLUTES, _manhattan),
+    Distance("dot", "minus the inner product", Term.PRODUCTS, _dot),
+    Distance("correlation", "1 - Pearson correlation", Term.SQUARES, _around_mean),
+)
+
+#: Every distance by its name.
+DISTANCES: dict[str, Distance] = {distance.name: distance for distance in _ALL}
+
+
+def distance_named(name: str) -> Distance:
+    """Look a distance up.
+
+    Raises:
+        SimilarityError: there is none of that name; lists those that there are.
+    """
+    if name not in DISTANCES:
+        raise SimilarityError(f"no distance is called {name}; there are {listed(DISTANCES, len(DISTANCES))}")
+    return DISTANCES[name]

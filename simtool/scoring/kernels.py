@@ -1,0 +1,322 @@
+"""Sums over the coordinates of pairs of vectors, in float64 whatever the vectors are stored in.
+
+Each kernel adds, for the pairs ``start`` to ``stop``, the sum over the columns of a block to ``out``. Differences of
+float32 numbers are exact in float64 (but for extreme ratios), so nothing is lost to a common mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.scoring.pairs import Pairs
+from simtool.system.compiled import compiled, compiled_sum
+from simtool.system.threads import in_threads
+
+__all__ = [
+    "SHORT",
+    "Kernel",
+    "absolutes",
+    "add_over_pairs",
+    "add_over_rows",
+    "angles_of",
+    "finest_unit",
+    "products",
+    "squares",
+    "whole_cosines",
+]
+
+Block: TypeAlias = NDArray[Any]
+Kernel: TypeAlias = Callable[[Block, NDArray[np.int32], NDArray[np.int32], int, int, NDArray[np.float64]], None]
+
+#: A difference of two terms is good where their sum is less than this many times as large.
+_CONDITION = 20.0
+#: Vectors that are shorter than this have no angles in double precision: squares of their small values vanish.
+SHORT = 2.0**-200
+#: Fewer pairs than this are not worth a thread of their own.
+_LEAST = 256
+
+
+@compiled_sum
+def squares(
+    block: Block,
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    start: int,
+    stop: int,
+    out: NDArray[np.float64],
+) -> None:
+    """Add the squared differences (x - y)² of each pair."""
+    pair = start
+    while pair < stop:
+        x = block[first[pair]]
+        if pair + 3 < stop and first[pair + 3] == first[pair]:
+            # Four partners of one vector at a time: it is loaded once for all of them.
+            sums = _four_squares(
+                x, block[second[pair]], block[second[pair + 1]], block[second[pair + 2]], block[second[pair + 3]]
+            )
+            for offset in range(4):
+                out[pair + offset] += sums[offset]
+            pair += 4
+        else:
+            out[pair] += _square(x, block[second[pair]])
+            pair += 1
+
+
+@compiled_sum
+def _square(x: Block, y: Block) -> float:
+    total = 0.0
+    for column in range(x.size):
+        difference = np.float64(x[column]) - np.float64(y[column])
+        total += difference * difference
+    return total
+
+
+@compiled_sum
+def _four_squares(x: Block, y0: Block, y1: Block, y2: Block, y3: Block) -> tuple[float, float, float, float]:
+    total0, total1, total2, total3 = 0.0, 0.0, 0.0, 0.0
+    for column in range(x.size):
+        value = np.float64(x[column])
+        difference0 = value - np.float64(y0[column])
+        difference1 = value - np.float64(y1[column])
+        difference2 = value - np.float64(y2[column])
+        difference3 = value - np.float64(y3[column])
+        total0 += difference0 * difference0
+        total1 += difference1 * difference1
+        total2 += difference2 * difference2
+        total3 += difference3 * difference3
+    return total0, total1, total2, total3
+
+
+@compiled_sum
+def products(
+    block: Block,
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    start: int,
+    stop: int,
+    out: NDArray[np.float64],
+) -> None:
+    """Add the products x y of each pair."""
+    for pair in range(start, stop):
+        x, y = block[first[pair]], block[second[pair]]
+        total = 0.0
+        for column in range(x.size):
+            total += np.float64(x[column]) * np.float64(y[column])
+        out[pair] += total
+
+
+@compiled_sum
+def absolutes(
+    block: Block,
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    start: int,
+    stop: int,
+    out: NDArray[np.float64],
+) -> None:
+    """Add the absolute differences \\|x - y\\| of each pair."""
+    for pair in range(start, stop):
+        x, y = block[first[pair]], block[second[pair]]
+        total = 0.0
+        for column in range(x.size):
+            total += abs(np.float64(x[column]) - np.float64(y[column]))
+        out[pair] += total
+
+
+def add_over_pairs(kernel: Kernel, block: Block, pairs: Pairs, out: NDArray[np.float64]) -> None:
+    """Run a kernel for all pairs, in threads.
+
+    Args:
+        kernel: what to add.
+        block: (n, w) C-contiguous float32 or float64; some columns of every vector.
+        pairs: of n images.
+        out: (P,) the sums so far.
+    """
+    in_threads(lambda start, stop: kernel(block, pairs.first, pairs.second, start, stop, out), len(pairs), least=_LEAST)
+
+
+def add_over_rows(block: Block, origin: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Add for each vector x the sums of x², of x - origin, and of (x - origin)², in threads.
+
+    Sums around an origin within the data keep their digits where all values are large and alike.
+
+    Args:
+        block: (n, w) some columns of every vector.
+        origin: (n,) for each vector.
+        out: (n, 3) the sums so far.
+    """
+    in_threads(lambda start, stop: _moments(block, origin, start, stop, out), len(block), least=_LEAST)
+
+
+@compiled_sum
+def _moments(block: Block, origin: NDArray[np.float64], start: int, stop: int, out: NDArray[np.float64]) -> None:
+    for row in range(start, stop):
+        x, shift = block[row], origin[row]
+        square, shifted, shifted_square = 0.0, 0.0, 0.0
+        for column in range(x.size):
+            value = np.float64(x[column])
+            square += value * value
+            shifted += value - shift
+            shifted_square += (value - shift) * (value - shift)
+        out[row, 0] += square
+        out[row, 1] += shifted
+        out[row, 2] += shifted_square
+
+
+def angles_of(
+    squares: NDArray[np.float64],
+    pairs: Pairs,
+    length: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    growth: NDArray[np.float64],
+    tolerance: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """1 - cos of the angle between two vectors, from their squared distance and what of it is not angle, in threads.
+
+    For u of length a and v of length b, |u - v|² = (a - b)² + 2 a b (1 - cos).
+
+    Args:
+        squares: (P,) squared distances of the pairs, good to ``tolerance`` of their size.
+        pairs: of n vectors.
+        length: (n,) of each vector, good to ``growth`` times ``tolerance`` of its size.
+        shift: (n,) the rest of what separates the vectors, at right angles to u and v; good to as much as the length.
+        growth: (n,).
+        tolerance: a share.
+
+    Returns:
+        The angles, (P,), NaN where the difference keeps too few digits; and (P,) what the error of each is at most
+        ``tolerance`` times, infinite where a vector is too short.
+    """
+    angles, sizes = np.empty(len(pairs)), np.empty(len(pairs))
+    in_threads(
+        lambda start, stop: _angles(
+            squares, pairs.first, pairs.second, length, shift, growth, tolerance, start, stop, angles, sizes
+        ),
+        len(pairs),
+        least=_LEAST,
+    )
+    return angles, sizes
+
+
+@compiled
+def _angles(
+    squares: NDArray[np.float64],
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    length: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    growth: NDArray[np.float64],
+    tolerance: float,
+    start: int,
+    stop: int,
+    angles: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+) -> None:
+    for pair in range(start, stop):
+        x, y = first[pair], second[pair]
+        if min(length[x], length[y]) < SHORT:
+            angles[pair], sizes[pair] = 0, np.inf
+            continue
+        if squares[pair] == 0:  # equal vectors, which tables of labels are full of
+            angles[pair] = sizes[pair] = 0
+            continue
+        apart, aside, twice = abs(length[x] - length[y]), abs(shift[x] - shift[y]), 2 * length[x] * length[y]
+        removed = apart**2 + aside**2
+        rest = squares[pair] - removed
+        canceled = squares[pair] + removed >= _CONDITION * rest
+        angles[pair] = np.nan if canceled else rest / twice
+        unsure = growth[x] * length[x] + growth[y] * length[y]
+        error = squares[pair] + 2 * (apart + aside) * unsure + tolerance * unsure**2
+        sizes[pair] = (error + rest * (growth[x] + growth[y])) / twice
+
+
+def whole_cosines(
+    squares: NDArray[np.float64], pairs: Pairs, norms: NDArray[np.float64], unit: float
+) -> NDArray[np.float64]:
+    """1 - cosine of vectors of whole numbers: equal where and only where the cosines are equal, in threads.
+
+    The square of a cosine is p² / (|x|² |y|²). Below 2^24 its parts are exact, and two that differ do so by 2^-48.
+
+    Args:
+        squares: (P,) exact squared distances of the pairs.
+        pairs: of n vectors.
+        norms: (n,) exact squared lengths in squared units; a product of two is below 2^24.
+        unit: what all coordinates are whole multiples of.
+    """
+    cosines = np.empty(len(pairs))
+    in_threads(
+        lambda start, stop: _whole_cosines(
+            squares, pairs.first, pairs.second, norms, 1 / unit**2, start, stop, cosines
+        ),
+        len(pairs),
+        least=_LEAST,
+    )
+    return cosines
+
+
+@compiled
+def _whole_cosines(
+    squares: NDArray[np.float64],
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    norms: NDArray[np.float64],
+    scale: float,
+    start: int,
+    stop: int,
+    cosines: NDArray[np.float64],
+) -> None:
+    for pair in range(start, stop):
+        x, y = norms[first[pair]], norms[second[pair]]
+        product = (x + y - squares[pair] * scale) / 2
+        cosine = np.sqrt(product * product / (x * y))
+        cosines[pair] = 1 - cosine if product > 0 else 1 + cosine
+
+
+@compiled
+def finest_unit(block: Block, unit: float) -> float:
+    """The largest power of two that ``unit`` and all values of a block are whole multiples of, fewer than 2^24.
+
+    Args:
+        block: (n, w).
+        unit: of the blocks before; infinite where there are none.
+
+    Returns:
+        0 where a value is 2^24 units or more, so that sums of squares would not be exact.
+    """
+    most = 0.0
+    for row in range(block.shape[0]):
+        if _misfits(block[row], unit) == 0:
+            continue
+        for column in range(block.shape[1]):
+            value = abs(np.float64(block[row, column]))
+            if value == 0:
+                continue
+            most = max(most, value)
+            if value < unit or value / unit != np.floor(value / unit):
+                unit = min(unit, _lowest_bit(value))
+            if most >= 2.0**24 * unit:
+                return 0.0
+    return unit
+
+
+@compiled_sum
+def _misfits(x: Block, unit: float) -> int:
+    count = 0
+    for column in range(x.size):
+        value = abs(np.float64(x[column]))
+        parts = value / unit
+        count += (value != 0) & ((value < unit) | (parts >= 2.0**24) | (parts != np.floor(parts)))
+    return count
+
+
+@compiled
+def _lowest_bit(value: float) -> float:
+    """The largest power of two that a positive number is a whole multiple of."""
+    mantissa, exponent = math.frexp(value)
+    whole = np.int64(math.ldexp(mantissa, 53))
+    return math.ldexp(np.float64(whole & -whole), exponent - 53)

@@ -1,0 +1,175 @@
+"""The pairs of images whose distances a set of trials needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.system.compiled import compiled
+from simtool.tables.trials import Trials, TrialType
+
+__all__ = ["TILE", "Display", "Pairs", "TrialPairs"]
+
+#: Images in a tile of the matrix of pairs, as (first, second): a block of columns of that many vectors stays in the
+#: processor's cache while the pairs of the tile are visited.
+_HEIGHT_BITS, _WIDTH_BITS = 9, 7
+TILE = (1 << _HEIGHT_BITS, 1 << _WIDTH_BITS)
+#: Bytes of a number.
+_NUMBER = 8
+#: Numbers for each pair, beside one for each sum: distance, error, rank, and what ranking takes.
+_ARRAYS = 10
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Distinct unordered pairs of ``images`` images, tile by tile.
+
+    Attributes:
+        images: n, of which the pairs are.
+        first: (P,) the smaller index of each pair.
+        second: (P,) the larger.
+    """
+
+    images: int
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, left: NDArray[np.int32], right: NDArray[np.int32], images: int) -> tuple[Pairs, NDArray[np.int32]]:
+        """Collect pairs that are given in any order, either way round, and repeatedly.
+
+        Args:
+            left: (E,) indices of images.
+            right: (E,) indices of images.
+            images: n.
+
+        Returns:
+            The distinct pairs, and the position of each given pair among them, (E,).
+        """
+        order = _tile_order(left, right, images)
+        slots, first, second = _distinct(left, right, order)
+        return cls(images, first, second), slots
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def take(self, positions: NDArray[np.integer[Any]]) -> Pairs:
+        """Some of the pairs, in their order."""
+        return Pairs(self.images, self.first[positions], self.second[positions])
+
+
+@compiled
+def _tile_order(left: NDArray[np.int32], right: NDArray[np.int32], images: int) -> NDArray[np.int32]:
+    """The order of the pairs by tile, then by place within the tile: two passes of counting sort."""
+    across = ((images - 1) >> _WIDTH_BITS) + 1
+    tiles = (((images - 1) >> _HEIGHT_BITS) + 1) * across
+    inner, outer = np.zeros((1 << _HEIGHT_BITS + _WIDTH_BITS) + 1, np.int64), np.zeros(tiles + 1, np.int64)
+    place, tile = np.empty_like(left), np.empty_like(left)
+    for item in range(left.size):
+        first, second = min(left[item], right[item]), max(left[item], right[item])
+        place[item] = ((first & (TILE[0] - 1)) << _WIDTH_BITS) + (second & (TILE[1] - 1))
+        tile[item] = (first >> _HEIGHT_BITS) * across + (second >> _WIDTH_BITS)
+        inner[place[item] + 1] += 1
+        outer[tile[item] + 1] += 1
+    for bucket in range(inner.size - 1):
+        inner[bucket + 1] += inner[bucket]
+    for bucket in range(outer.size - 1):
+        outer[bucket + 1] += outer[bucket]
+    by_place, order = np.empty_like(left), np.empty_like(left)
+    for item in range(left.size):
+        by_place[inner[place[item]]] = item
+        inner[place[item]] += 1
+    for item in by_place:
+        order[outer[tile[item]]] = item
+        outer[tile[item]] += 1
+    return order
+
+
+@compiled
+def _distinct(
+    left: NDArray[np.int32], right: NDArray[np.int32], order: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Number the pairs in an order in which equal ones are neighbors: (numbers, first, second of each number)."""
+    slots, first, second = np.empty_like(order), np.empty_like(order), np.empty_like(order)
+    count = 0
+    for item in order:
+        low, high = min(left[item], right[item]), max(left[item], right[item])
+        if count == 0 or first[count - 1] != low or second[count - 1] != high:
+            first[count], second[count] = low, high
+            count += 1
+        slots[item] = count - 1
+    return slots, first[:count].copy(), second[:count].copy()
+
+
+@dataclass(frozen=True)
+class Display:
+    """The trials of one type, with the pairs that they show.
+
+    Attributes:
+        kind: the type.
+        rows: (t,) positions among all trials.
+        slots: (t, N) for each reference, the position of its pair with the query among the distinct pairs.
+        selected: (t, K) positions of the selected references, in order.
+    """
+
+    kind: TrialType
+    rows: NDArray[np.intp]
+    slots: NDArray[np.int32]
+    selected: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class TrialPairs:
+    """What has to be measured so that some trials can be judged.
+
+    Attributes:
+        trials: the trials.
+        used: (n,) which of ``trials.images`` occur in a trial, ascending.
+        pairs: the distinct pairs of used images.
+        displays: the trials by type.
+    """
+
+    trials: Trials
+    used: NDArray[np.intp]
+    pairs: Pairs
+    displays: tuple[Display, ...]
+
+    @classmethod
+    def of(cls, trials: Trials) -> TrialPairs:
+        """Collect the pairs of query and reference of all trials."""
+        occurs = np.zeros(len(trials.images), bool)
+        occurs[trials.query] = True
+        occurs[trials.references[trials.references >= 0]] = True
+        number = (np.cumsum(occurs) - 1).astype(np.int32)
+        kinds = [kind for kind in trials.types if trials.of_type(kind).size]
+        left, right = (
+            np.concatenate(side) for side in zip(*(_shown(trials, kind, number) for kind in kinds), strict=True)
+        )
+        pairs, slots = Pairs.of(left, right, int(occurs.sum()))
+        return cls(trials, np.flatnonzero(occurs), pairs, tuple(_displays(trials, kinds, slots)))
+
+    def footprint(self, distances: int) -> int:
+        """The bytes that it takes to measure the pairs by some distances, and to judge and write the trials."""
+        most = max(display.kind.comparisons for display in self.displays)
+        return len(self.pairs) * _NUMBER * (distances + _ARRAYS) + len(self.trials) * _NUMBER * (most + 3)
+
+
+def _shown(trials: Trials, kind: TrialType, number: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Query and reference of every pair that the trials of one type show, as numbers of used images, (t x N,)."""
+    rows = trials.of_type(kind)
+    query = np.repeat(number[trials.query[rows]], kind.n_reference)
+    return query, number[trials.references[rows, : kind.n_reference]].ravel()
+
+
+def _displays(trials: Trials, kinds: list[TrialType], slots: NDArray[np.int32]) -> Iterator[Display]:
+    start = 0
+    for kind in kinds:
+        rows = trials.of_type(kind)
+        stop = start + rows.size * kind.n_reference
+        selected = np.ascontiguousarray(trials.selected[rows, : kind.n_select])
+        yield Display(kind, rows, slots[start:stop].reshape(rows.size, kind.n_reference), selected)
+        start = stop

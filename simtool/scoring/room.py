@@ -1,0 +1,56 @@
+"""How much memory is left for vectors: what a person allows or the machine has, less what the trials take."""
+
+from __future__ import annotations
+
+from simtool.scoring.columns import least_memory
+from simtool.scoring.distances import SimilarityError
+from simtool.scoring.pairs import TrialPairs
+from simtool.system.memory import available_memory
+from simtool.system.usage import used_memory
+
+__all__ = ["room_for_vectors"]
+
+#: The share of the free memory that is taken where nothing is said.
+_SHARE = 0.5
+#: What is taken to be free where the system does not tell.
+_UNKNOWN = 8 << 30
+
+
+def room_for_vectors(trials: TrialPairs, distances: int, memory: int | None = None) -> int:
+    """The bytes that vectors, and the work on them, may take.
+
+    Args:
+        trials: the trials, with their pairs.
+        distances: how many are asked for.
+        memory: bytes that this process may take in all; half of what is free where None, or more where the trials
+            need more.
+
+    Raises:
+        SimilarityError: too few; says how many would do.
+    """
+    least = trials.footprint(distances) + least_memory(trials.used.size)
+    allowed = _allowed(least) if memory is None else _left(least, memory)
+    return allowed - trials.footprint(distances)
+
+
+def _allowed(least: int) -> int:
+    free = available_memory()
+    free = _UNKNOWN if free is None else free
+    if least > free:
+        raise SimilarityError(
+            f"these trials need {least / 1e6:,.0f} MB of memory, {free / 1e6:,.0f} MB are free; "
+            "fewer trials or distances at a time need less"
+        )
+    return max(least, int(_SHARE * free))
+
+
+def _left(least: int, memory: int) -> int:
+    taken = used_memory()
+    if taken + least > memory:
+        # With room for what the process takes for other things in the meantime.
+        enough = -(-(taken + least) * 11 // 10 >> 20)
+        raise SimilarityError(
+            f"--memory is too little with {memory / 1e6:,.0f} MB: {taken / 1e6:,.0f} MB are in use already, and these "
+            f"trials need {least / 1e6:,.0f} MB; --memory {enough}M would do"
+        )
+    return memory - taken

@@ -1,1 +1,0 @@
-"""What the project is for: distances, outcomes of trials, inference."""

@@ -1,0 +1,46 @@
+"""Names for invented species, made from what one sees: ``Amber-breasted Gladefinch``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from simtool.toy.colors import color_name
+from simtool.toy.traits import Bird
+
+__all__ = ["name_species"]
+
+
+def name_species(families: Sequence[str], birds: Sequence[Bird]) -> tuple[str, ...]:
+    """Give each species a name of its own, after its most striking trait.
+
+    Args:
+        families: the name of each family.
+        birds: the typical bird of each species, family by family, equally many for each.
+
+    Returns:
+        One name for each bird, fit for a folder: ``Amber-breasted_Gladefinch``.
+    """
+    taken: list[str] = []
+    for index, bird in enumerate(birds):
+        family = families[index * len(families) // len(birds)]
+        ranked = [epithet for _, epithet in sorted(_epithets(bird), reverse=True)]
+        # A second word tells apart the rare pair that looks alike in all that names can say.
+        ranked += [f"{second}_{first}" for first in ranked for second in ("Lesser", "Greater", "Northern", "Southern")]
+        taken.append(next(name for name in (f"{epithet}_{family}" for epithet in ranked) if name not in taken))
+    return tuple(taken)
+
+
+def _epithets(bird: Bird) -> Iterator[tuple[float, str]]:
+    """What the bird could be called, each with how striking it is."""
+    for part, ending in (("breast", "breasted"), ("back", "backed"), ("wing", "winged")):
+        yield 5.0 * float(np.hypot(*bird.lab(part)[1:])), f"{color_name(bird.lab(part))}-{ending}"
+    yield bird.pattern("cap"), f"{color_name(bird.lab('crown'))}-capped"
+    yield bird.pattern("bib") * 0.95, f"{color_name(bird.lab('bib'))}-throated"
+    yield bird.pattern("mask") * 0.9, "Masked"
+    yield bird.pattern("spots") * 0.85, "Spotted"
+    yield bird.pattern("streaks") * 0.8, "Streaked"
+    yield bird.pattern("wing_bars") * 0.75, "Bar-winged"
+    yield bird.pattern("eyebrow") * 0.7, "Browed"
+    yield bird.pattern("tail_band") * 0.65, "Band-tailed"

@@ -1,0 +1,300 @@
+"""Simulated observers: they judge toy birds by a known rule, so that one knows what a model could predict at best.
+
+An observer sees how far apart two birds are in their known attributes, weighs the attributes in a way of its own,
+and chooses among references by Luce's rule on the similarity of Roads & Mozer (2019),
+``s = exp(-beta d^tau) + gamma``; now and then it lapses and chooses blindly.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.tables.files import atomic_path
+from simtool.toy.population import Population
+from simtool.toy.traits import BLOCKS
+
+__all__ = [
+    "ATTENTION",
+    "PREFIX",
+    "Attributes",
+    "Design",
+    "Observer",
+    "SimulatedJudgments",
+    "draw_observer",
+    "known_attributes",
+    "simulate_judgments",
+    "write_judgments",
+]
+
+#: Names of simulated observers begin with this.
+PREFIX = "simulated-"
+
+#: What the average observer attends to; the shares sum to 1.
+ATTENTION: Mapping[str, float] = MappingProxyType(
+    {"family": 0.25, "species": 0.20, "shape": 0.10, "color": 0.30, "pattern": 0.15}
+)
+
+#: Most references and selections of a trial, as in the birds-16 study: 8-rank-2 and 2-choose-1.
+_REFERENCES, _SELECTIONS = 8, 2
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The known attributes of n birds, in blocks that count equally before anyone weighs them.
+
+    Attributes:
+        values: (n, D); within each block the mean squared distance of two birds is 1.
+        blocks: name and length of each block, in order; the lengths sum to D.
+    """
+
+    values: NDArray[np.float64]
+    blocks: tuple[tuple[str, int], ...]
+
+    def weighted(self, attention: Mapping[str, float]) -> NDArray[np.float64]:
+        """(n, D) coordinates whose squared distance is the sum over blocks of attention times distance squared."""
+        scale = [math.sqrt(attention[name]) for name, length in self.blocks for _ in range(length)]
+        return self.values * scale
+
+
+def known_attributes(population: Population) -> Attributes:
+    """What is known of each bird: its family, its species, and its traits.
+
+    Args:
+        population: n birds.
+
+    Returns:
+        Blocks ``family``, ``species`` (one column for each family or species), ``shape``, ``color``, ``pattern``.
+    """
+    parts = {
+        "family": np.eye(len(population.family_names))[population.family],
+        "species": np.eye(len(population.species_names))[population.species],
+        **{name: population.traits[:, columns] for name, columns in BLOCKS.items()},
+    }
+    # The mean squared distance of two rows is twice the total variance; 0 where all birds are alike.
+    spread = {name: math.sqrt(2.0 * float(part.var(axis=0).sum())) or 1.0 for name, part in parts.items()}
+    values = np.concatenate([part / spread[name] for name, part in parts.items()], axis=1)
+    return Attributes(values, tuple((name, part.shape[1]) for name, part in parts.items()))
+
+
+@dataclass(frozen=True)
+class Observer:
+    """One simulated observer.
+
+    Attributes:
+        name: ``simulated-001``.
+        attention: the weight of each block of attributes; sums to 1.
+        beta: how fast similarity falls with distance; ``math.inf`` always chooses the nearest.
+        tau: the shape of that fall: 1 exponential, 2 Gaussian.
+        gamma: similarity that remains however far apart two birds are.
+        lapse: the share of trials that are answered blindly.
+    """
+
+    name: str
+    attention: Mapping[str, float]
+    beta: float = 10.0
+    tau: float = 1.0
+    gamma: float = 1e-5
+    lapse: float = 0.03
+
+    def log_similarity(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The logarithm of ``exp(-beta d^tau) + gamma`` (psiz's model, but for a factor that Luce's rule cancels)."""
+        with np.errstate(divide="ignore"):
+            return np.logaddexp(-self.beta * distance**self.tau, np.log(self.gamma))
+
+    def choose(self, rng: np.random.Generator, distance: NDArray[np.float64], n_select: int) -> NDArray[np.int8]:
+        """Choose references one after the other, each time by Luce's rule among those that are left.
+
+        Args:
+            rng: of the choices.
+            distance: (T, N) from the query of each trial to its references.
+            n_select: how many to choose, in order.
+
+        Returns:
+            (T, n_select) positions among the references.
+        """
+        lapses = rng.random(len(distance)) < self.lapse
+        # The largest of log s + Gumbel noise is a draw by Luce's rule, and so is each next largest of the rest
+        # (Plackett-Luce; Yellott 1977). Without noise the nearest would win.
+        noise = rng.gumbel(size=distance.shape)
+        appeal = -distance if math.isinf(self.beta) else self.log_similarity(distance) + noise
+        ranked = np.argsort(-np.where(lapses[:, None], noise, appeal), axis=1, kind="stable")
+        return ranked[:, :n_select].astype(np.int8)
+
+
+def draw_observer(rng: np.random.Generator, number: int) -> Observer:
+    """Draw an observer around the average one: people differ in what they attend to, and how carefully.
+
+    Args:
+        rng: of the draw.
+        number: from 1; names the observer.
+    """
+    shares = rng.dirichlet(40.0 * np.array(list(ATTENTION.values())))
+    return Observer(
+        name=f"{PREFIX}{number:03}",
+        attention=dict(zip(ATTENTION, shares.tolist(), strict=True)),
+        beta=float(10.0 * np.exp(0.2 * rng.standard_normal())),
+        lapse=float(rng.beta(1.5, 40.0)),
+    )
+
+
+@dataclass(frozen=True)
+class Design:
+    """What each observer is asked; the two types of trial stand in the proportion of the birds-16 study.
+
+    Attributes:
+        sessions: sessions of each observer.
+        rank_trials: trials of a session that show 8 references and ask for the two most similar, in order.
+        choose_trials: trials of a session that show 2 references and ask for the more similar.
+        repeats: how often, on average, one 2-choose-1 display is shown to somebody.
+        related: share of 2-choose-1 displays that surely hold a bird of the query's species.
+    """
+
+    sessions: int = 2
+    rank_trials: int = 21
+    choose_trials: int = 18
+    repeats: float = 2.6
+    related: float = 0.4
+
+
+@dataclass(frozen=True)
+class SimulatedJudgments:
+    """T judgments.
+
+    Attributes:
+        query: (T,) which bird.
+        references: (T, 8) which birds, in the order shown; -1 behind the end of a 2-choose-1 trial.
+        selected: (T, 2) positions in the row's references, first choice first; -1 behind the end.
+        participant: (T,) the observer's name.
+        session: (T,) the session's name.
+        observers: who judged.
+    """
+
+    query: NDArray[np.intp]
+    references: NDArray[np.intp]
+    selected: NDArray[np.int8]
+    participant: tuple[str, ...]
+    session: tuple[str, ...]
+    observers: tuple[Observer, ...]
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+
+def simulate_judgments(
+    population: Population, observers: int = 60, seed: int = 0, design: Design | None = None
+) -> SimulatedJudgments:
+    """Show displays of birds to simulated observers.
+
+    Args:
+        population: the birds; at least nine.
+        observers: how many observers.
+        seed: of the observers, the displays and the choices.
+        design: what each observer is asked.
+
+    Returns:
+        The judgments, observer by observer.
+
+    Raises:
+        ValueError: if there are too few birds for a display, or no observers.
+    """
+    if len(population) <= _REFERENCES or observers < 1:
+        raise ValueError(f"needs at least one observer and {_REFERENCES + 1} birds, found {len(population)}")
+    design = design or Design()
+    rng = np.random.default_rng([seed, 3])
+    attributes = known_attributes(population)
+    pool = _choose_displays(rng, population, design, observers)
+    people = tuple(draw_observer(rng, number) for number in range(1, observers + 1))
+    blocks = []
+    for observer in people:
+        place = attributes.weighted(observer.attention)
+        for session in range(1, design.sessions + 1):
+            displays = np.concatenate(
+                [
+                    _rank_displays(rng, len(population), design.rank_trials),
+                    pool[rng.permutation(len(pool))[: design.choose_trials]],
+                ]
+            )
+            displays = displays[rng.permutation(len(displays))]
+            selected = _judge(rng, observer, place, displays)
+            blocks.append((displays, selected, observer.name, f"{observer.name}-session-{session}"))
+    displays = np.concatenate([block[0] for block in blocks])
+    return SimulatedJudgments(
+        query=displays[:, 0],
+        references=displays[:, 1:],
+        selected=np.concatenate([block[1] for block in blocks]),
+        participant=tuple(block[2] for block in blocks for _ in block[0]),
+        session=tuple(block[3] for block in blocks for _ in block[0]),
+        observers=people,
+    )
+
+
+def _rank_displays(rng: np.random.Generator, birds: int, count: int) -> NDArray[np.intp]:
+    """(count, 9) a query and eight references, all different."""
+    return np.argsort(rng.random((count, birds)), axis=1)[:, : 1 + _REFERENCES]
+
+
+def _choose_displays(
+    rng: np.random.Generator, population: Population, design: Design, observers: int
+) -> NDArray[np.intp]:
+    """(displays, 9) the 2-choose-1 displays that observers share: a query, two references, padding."""
+    shown = observers * design.sessions * design.choose_trials
+    count = max(design.choose_trials, round(shown / design.repeats))
+    displays = np.full((count, 1 + _REFERENCES), -1, np.intp)
+    displays[:, :3] = np.argsort(rng.random((count, len(population))), axis=1)[:, :3]
+    for display in displays[rng.random(count) < design.related]:
+        kin = np.flatnonzero(population.species == population.species[display[0]])
+        kin = kin[(kin != display[0]) & (kin != display[2])]
+        if kin.size:
+            display[1] = rng.choice(kin)
+    swapped = rng.random(count) < 0.5
+    displays[swapped, 1:3] = displays[swapped, 2:0:-1]
+    return displays
+
+
+def _judge(
+    rng: np.random.Generator, observer: Observer, place: NDArray[np.float64], displays: NDArray[np.intp]
+) -> NDArray[np.int8]:
+    """(T, 2) what an observer selects from displays of both types."""
+    selected = np.full((len(displays), _SELECTIONS), -1, np.int8)
+    length = (displays[:, 1:] >= 0).sum(axis=1)
+    for n_reference, n_select in ((_REFERENCES, _SELECTIONS), (2, 1)):
+        rows = np.flatnonzero(length == n_reference)
+        query, references = displays[rows, 0], displays[rows, 1 : 1 + n_reference]
+        distance = np.linalg.norm(place[query][:, None] - place[references], axis=-1)
+        selected[rows, :n_select] = observer.choose(rng, distance, n_select)
+    return selected
+
+
+def write_judgments(path: Path, judgments: SimulatedJudgments, image_id: Sequence[str]) -> None:
+    """Write judgments as the CSV that ``simtool import-trials`` reads.
+
+    Args:
+        path: the file; replaced if it exists.
+        judgments: over birds by number.
+        image_id: the id of each bird.
+    """
+    header = [
+        "query",
+        *(f"reference_{place}" for place in range(1, _REFERENCES + 1)),
+        *(f"selected_{rank}" for rank in range(1, _SELECTIONS + 1)),
+        "participant",
+        "session",
+    ]
+    names = [*image_id, ""]  # the last one answers the padding, -1
+    chosen = np.where(
+        judgments.selected >= 0, np.take_along_axis(judgments.references, np.maximum(judgments.selected, 0), axis=1), -1
+    )
+    images = np.concatenate([judgments.query[:, None], judgments.references, chosen], axis=1)
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row, participant, session in zip(images, judgments.participant, judgments.session, strict=True):
+            writer.writerow([*(names[index] for index in row), participant, session])

@@ -1,0 +1,96 @@
+"""Photographs of toy birds: everything that a camera adds, drawn independently of who is in the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from simtool.toy.anatomy import Anatomy, Pose
+from simtool.toy.backdrop import paint_backdrop, paint_foreground
+from simtool.toy.bird import paint_bird
+from simtool.toy.canvas import Array, blurred, cloud
+from simtool.toy.frame import Light
+from simtool.toy.perch import Perch, paint_perch
+from simtool.toy.traits import Bird
+
+__all__ = ["photograph", "save_photograph"]
+
+#: Width and height in pixels; most photographs are landscapes.
+_FORMATS = ((320, 240), (320, 240), (320, 240), (320, 214), (300, 240), (280, 280), (240, 320))
+_JPEG_QUALITY = 90
+
+
+def photograph(bird: Bird, rng: np.random.Generator) -> Image.Image:
+    """Take a picture of a bird, with a pose, a place and a light of their own.
+
+    Args:
+        bird: whom.
+        rng: of everything else. Draw it independently of the bird, and pictures say about species only what the
+            bird shows.
+
+    Returns:
+        An RGB image, at most 320 pixels on each side.
+    """
+    width, height = _FORMATS[rng.integers(len(_FORMATS))]
+    pose, light = _draw_pose(rng), _draw_light(rng)
+    perch = _find_perch(rng, Anatomy(bird, pose), width, height)
+    picture = paint_backdrop(rng, (height, width))
+    paint_perch(rng, picture, perch)
+    paint_bird(picture, bird, pose, light, perch.at, perch.scale, rng)
+    paint_foreground(rng, picture)
+    return Image.fromarray(np.uint8(_expose(rng, picture) * 255.0 + 0.5))
+
+
+def save_photograph(image: Image.Image, path: Path) -> None:
+    """Write a photograph as a JPEG file of quality 90."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, "JPEG", quality=_JPEG_QUALITY)
+
+
+def _draw_pose(rng: np.random.Generator) -> Pose:
+    return Pose(
+        tilt=float(np.clip(0.12 + 0.16 * rng.standard_normal(), -0.2, 0.5)),
+        faces_left=bool(rng.random() < 0.5),
+        tail=float(np.clip(0.15 * rng.standard_normal(), -0.3, 0.45)),
+        head=float(rng.uniform(-1.0, 1.0)),
+        wing=float(rng.uniform(0.6, 1.0)) if rng.random() < 0.12 else float(rng.uniform(0.0, 0.3)),
+    )
+
+
+def _draw_light(rng: np.random.Generator) -> Light:
+    direction = np.array([rng.uniform(-0.9, 0.9), rng.uniform(-1.0, -0.2), rng.uniform(0.4, 1.0)])
+    x, y, z = direction / np.linalg.norm(direction)
+    return Light((float(x), float(y), float(z)), ambient=float(rng.uniform(0.4, 0.75)))
+
+
+def _find_perch(rng: np.random.Generator, anatomy: Anatomy, width: int, height: int) -> Perch:
+    """Frame the bird: as large as a photographer would have it, nearly always whole."""
+    (left, top), (right, bottom) = anatomy.bounds()
+    fill = rng.uniform(0.80, 1.08)
+    scale = fill * min(width / (right - left), height / (bottom - top))
+    free_x, free_y = width - scale * (right - left), height - scale * (bottom - top)
+    x = -scale * left + free_x * rng.beta(5.0, 5.0)
+    y = -scale * top + free_y * rng.beta(5.0, 5.0)
+    return Perch((float(x), float(y)), float(scale))
+
+
+def _expose(rng: np.random.Generator, picture: Array) -> Array:
+    """What light, lens and sensor do to a picture."""
+    height, width = picture.shape[:2]
+    warmth = 0.05 * rng.standard_normal()
+    gain = np.exp(0.13 * rng.standard_normal()) * np.array([1.0 + warmth, 1.0, 1.0 - warmth])
+    picture = picture * np.float32(gain)
+    # Uneven light: leaves, clouds, and the lens, which is darker towards its edge.
+    picture *= (1.0 + np.float32(rng.uniform(0.02, 0.10)) * cloud(rng, (height, width), 0.6 * width, 1))[..., None]
+    y, x = np.ogrid[-1.0 : 1.0 : height * 1j, -1.0 : 1.0 : width * 1j]
+    picture *= (1.0 - np.float32(rng.uniform(0.0, 0.14)) * (x * x + y * y).astype(np.float32))[..., None]
+    contrast = np.float32(np.exp(0.12 * rng.standard_normal()))
+    picture = np.clip((picture - 0.45) * contrast + 0.45, 0.0, 1.0)
+    picture = blurred(picture, float(rng.uniform(0.25, 0.9)))
+    noise = rng.standard_normal((height, width, 3)).astype(np.float32)
+    noise += rng.standard_normal((height, width, 1)).astype(np.float32)
+    # Photon noise grows with the root of the light.
+    picture = picture + np.float32(rng.uniform(0.003, 0.013)) * np.sqrt(picture + 0.05) * noise
+    return np.clip(picture, 0.0, 1.0)

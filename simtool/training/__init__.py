@@ -1,0 +1,1 @@
+"""Training of networks: data, split, augmentation, loop, checkpoints and devices."""

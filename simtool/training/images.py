@@ -1,0 +1,196 @@
+"""Photographs as batches to train on: decoded once, shuffled anew in each epoch, resumable at any step."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.console import Progress
+from simtool.errors import listed
+from simtool.images.decoding import ImageError
+from simtool.images.pipeline import BadImage, stream
+from simtool.images.recipes import Recipe
+from simtool.tables.images import Images
+from simtool.training.split import Holdout
+
+__all__ = ["Classes", "Rounding", "TrainingImages", "check_classes", "decode_all", "decoded_bytes"]
+
+#: How the values of resized images become bytes: ``floor``, exact for what reduces them to fewer bits; ``nearest``.
+Rounding = Literal["floor", "nearest"]
+#: Decoded images of more bytes are held in a scratch file, which the system keeps in memory as far as there is room.
+_IN_MEMORY = 1 << 30
+#: What resizing in float32 may take off a whole number stays below.
+_ROUNDING = 1e-3
+#: Images that are decoded at once.
+_BATCH = 64
+
+
+class _Worker(Protocol):
+    """One of several processes that train together (see ``simtool.training.data``)."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+
+
+class Classes:
+    """The classes of images, as labels from 0 without gaps.
+
+    Args:
+        images: the table; each image has a class.
+
+    Attributes:
+        names: by label.
+        labels: (n,) int32.
+
+    Raises:
+        ImageError: images have no class.
+    """
+
+    def __init__(self, images: Images) -> None:
+        if missing := int((images.class_id < 0).sum()):
+            first = images.image_id[int(np.argmax(images.class_id < 0))]
+            raise ImageError(
+                f"{missing:,} of {len(images):,} images have no class, the first is {first}; "
+                "put the images of each class into a folder of its own, and run index-images again"
+            )
+        _, first_rows, labels = np.unique(images.class_id, return_index=True, return_inverse=True)
+        self.names = tuple(str(images.class_name[row] or images.class_id[row]) for row in first_rows)
+        self.labels = labels.astype(np.int32)
+
+
+def decode_all(
+    images: Images,
+    paths: Sequence[Path],
+    recipe: Recipe,
+    rounding: Rounding,
+    scratch: Path | None = None,
+    bar: Progress | None = None,
+    bad: list[BadImage] | None = None,
+) -> NDArray[np.uint8]:
+    """Decode, crop and resize every image.
+
+    Args:
+        images: the table.
+        paths: (n,) their files.
+        recipe: whose crop and size are used; its arithmetic with colors is left to the model.
+        rounding: of resized values.
+        scratch: the folder for a scratch file, which large sets need; None for the system's.
+        bar: told of each image.
+        bad: gets the images that cannot be decoded, which are then black; None makes the first one an error.
+
+    Returns:
+        (n, height, width, 3) bytes.
+
+    Raises:
+        ImageError: an image cannot be decoded.
+        OSError: there is no room for the scratch file.
+    """
+    pixels = _room((len(images), *recipe.shape), scratch)
+    on_bad = None if bad is None else bad.append
+    for batch in stream(images.image_id, paths, recipe.spatial, _BATCH, on_bad):
+        values = np.floor(batch.pixels + _ROUNDING) if rounding == "floor" else np.rint(batch.pixels)
+        pixels[batch.rows] = np.clip(values, 0, 255).astype(np.uint8)
+        if bar is not None:
+            bar.advance(len(batch.rows))
+    return pixels
+
+
+def decoded_bytes(count: int, recipe: Recipe) -> int:
+    """The memory that images take once :func:`decode_all` is done; a scratch file takes none that others may need.
+
+    Args:
+        count: of images.
+        recipe: that they are decoded by.
+    """
+    size = count * recipe.dimension
+    return size if size <= _IN_MEMORY else 0
+
+
+def _room(shape: tuple[int, ...], scratch: Path | None) -> NDArray[np.uint8]:
+    """Zeros, in memory or in a file without a name, which is gone when the program ends however it ends."""
+    size = math.prod(shape)
+    if size <= _IN_MEMORY:
+        return np.zeros(shape, np.uint8)
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        # Room that is promised now cannot be missing later, when writing to it would kill the process.
+        os.posix_fallocate(file.fileno(), 0, size)
+        return np.memmap(file, np.uint8, "r+", shape=shape)
+
+
+class TrainingImages:
+    """Batches of decoded images (see ``simtool.training.data.TrainingData``).
+
+    Args:
+        pixels: (n, height, width, 3) bytes.
+        holdout: which of them to train on, and which to validate with.
+        batch_size: of a global batch; with fewer images to train on, there is one batch of all of them.
+        seed: of the order.
+        labels: (n,) int32 classes; None for images without.
+
+    Attributes:
+        steps_per_epoch: whole batches; the images that are left over differ from epoch to epoch.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        holdout: Holdout,
+        batch_size: int,
+        seed: int,
+        labels: NDArray[np.int32] | None = None,
+    ) -> None:
+        self._pixels, self._labels, self._holdout, self._seed = pixels, labels, holdout, seed
+        self.batch_size = min(batch_size, len(holdout.train))
+        self.steps_per_epoch = len(holdout.train) // self.batch_size
+        self._validation_size = batch_size
+
+    def batches(self, epoch: int, start: int, worker: _Worker) -> Iterator[dict[str, NDArray[Any]]]:
+        """A worker's rows of the batches of an epoch, from a step on. See ``TrainingData.batches``."""
+        order = np.random.default_rng([self._seed, epoch]).permutation(self._holdout.train)
+        for step in range(start, self.steps_per_epoch):
+            whole = order[step * self.batch_size : (step + 1) * self.batch_size]
+            yield self._batch(whole[worker.index :: worker.count])
+
+    def validation(self, worker: _Worker) -> Iterator[dict[str, NDArray[Any]]]:
+        """A worker's rows of the validation set, in the order of the table. See ``TrainingData.validation``."""
+        rows = self._holdout.validation
+        for start in range(0, len(rows), self._validation_size):
+            yield self._batch(rows[start : start + self._validation_size][worker.index :: worker.count])
+
+    def _batch(self, rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+        images = {"image": np.asarray(self._pixels[rows])}
+        return images if self._labels is None else {**images, "label": self._labels[rows]}
+
+
+def check_classes(classes: Classes, holdout: Holdout, least: int = 1) -> None:
+    """Refuse classes that cannot be learned: too few of them, or some without an image to train on.
+
+    Args:
+        classes: of the images.
+        holdout: which images are trained on.
+        least: how many classes there have to be.
+
+    Raises:
+        ImageError: says what is missing.
+    """
+    if len(classes.names) < least:
+        raise ImageError(
+            f"all images are of one class, {listed(classes.names)}: there is nothing to tell apart; "
+            "index-images takes each folder of images for a class"
+        )
+    present = np.bincount(classes.labels[holdout.train], minlength=len(classes.names)) > 0
+    if not present.all():
+        absent = [name for name, there in zip(classes.names, present, strict=True) if not there]
+        raise ImageError(
+            f"{len(absent):,} of {len(classes.names):,} classes have no image to train on, {absent[0]} among them; "
+            f"add images of them, or leave the classes out"
+        )

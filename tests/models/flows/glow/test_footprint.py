@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from simtool.models.errors import ModelError
+from simtool.models.flows.glow.config import Mode
+from simtool.models.flows.glow.footprint import check_room, training_bytes
+from simtool.models.flows.glow.presets import PRESETS
+from simtool.tensorflow import load_tensorflow
+
+load_tensorflow()
+
+from simtool.models.flows.glow.flow import shapes  # noqa: E402 - Keras after TensorFlow
+
+STUDY = PRESETS["study"]
+SHAPES = shapes(STUDY.flow)
+PARAMETERS = 252_030_684
+
+
+def needed(mode: Mode = "reversible", batch_size: int = 16, preset: str = "study") -> int:
+    chosen = PRESETS[preset]
+    settings = chosen.settings.changed(batch_size=batch_size)
+    return training_bytes(chosen.flow, settings, mode, shapes(chosen.flow), 0)
+
+
+def test_each_mode_needs_less_than_the_one_before() -> None:
+    assert needed("plain") > needed("recompute") > needed("reversible") > 16 * PARAMETERS
+
+
+@pytest.mark.parametrize(
+    ("preset", "mode", "batch_size", "peak"),
+    [
+        ("study", "reversible", 1, 6.52e9),
+        ("study", "reversible", 16, 7.18e9),
+        ("study", "plain", 1, 8.48e9),
+        ("small", "plain", 32, 1.57e9),
+        ("small", "recompute", 32, 1.23e9),
+    ],
+)
+def test_the_estimate_is_a_little_above_the_peaks_that_were_measured(
+    preset: str, mode: Mode, batch_size: int, peak: float
+) -> None:
+    assert peak < needed(mode, batch_size, preset) < 1.11 * peak
+
+
+def test_what_fits_is_begun() -> None:
+    check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, needed("plain"))
+    check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("room", "fits"),
+    [
+        (needed("recompute"), "--backprop recompute --batch-size 16 would fit"),
+        (needed("reversible"), "--backprop reversible --batch-size 16 would fit"),
+        (needed("reversible", 4), "--backprop reversible --batch-size 4 would fit"),
+        (1 << 30, "only a smaller flow would fit"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_what_would_is_said(room: int, fits: str) -> None:
+    with pytest.raises(ModelError, match=rf"needs about {needed('plain') / 1e9:.1f} GB of memory, .* free; {fits}"):
+        check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, room)
+
+
+def test_modes_are_tried_before_batches_are_made_smaller() -> None:
+    with pytest.raises(ModelError, match="--backprop recompute --batch-size 16 would fit"):
+        check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, needed("plain", 8))

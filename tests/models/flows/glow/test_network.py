@@ -1,0 +1,91 @@
+"""The network inside a coupling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simtool.models.flows.glow import network
+from simtool.models.flows.glow.config import FlowConfig
+from simtool.tensorflow import load_tensorflow
+
+tf = load_tensorflow()
+
+CONFIG = FlowConfig(size=8, levels=1, steps=1, width=16)
+
+
+def _weights(config: FlowConfig, dtype: str = "float32", moved: float = 0.3) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    return {
+        name: tf.constant(value + moved * random.standard_normal(value.shape), dtype)
+        for name, value in network.initial(6, 10, config, random).items()
+    }
+
+
+def _input(dtype: str = "float32", size: int = 4) -> Any:
+    return tf.constant(np.random.default_rng(1).normal(size=(2, size, size, 6)), dtype)
+
+
+@pytest.mark.parametrize("arrangement", ["glow", "study"])
+def test_untrained_it_gives_zeros_whatever_it_sees(arrangement: Any) -> None:
+    config = replace(CONFIG, arrangement=arrangement)
+    output = network.apply(_weights(config, moved=0), _input(), config)
+    assert np.array_equal(output, np.zeros((2, 4, 4, 10)))
+
+
+def test_its_hidden_activations_start_at_the_scale_of_its_input() -> None:
+    config = replace(CONFIG, width=256)
+    hidden = network.hidden(_weights(config, moved=0), _input(size=8), config).numpy()
+    # Rectified, so that half of the values of variance 2 remain (He et al., 2015); the zeros outside take some.
+    assert np.square(hidden).mean() == pytest.approx(1, abs=0.25)
+
+
+def test_its_shapes_are_those_of_its_weights() -> None:
+    for config in (CONFIG, replace(CONFIG, arrangement="study")):
+        weights = network.initial(6, 10, config, np.random.default_rng(0))
+        assert {name: value.shape for name, value in weights.items()} == network.shapes(6, 10, config)
+
+
+def test_it_is_three_convolutions() -> None:
+    weights = _weights(CONFIG, "float64")
+    x = _input("float64")
+
+    def convolved(x: Any, name: str) -> Any:
+        kernel = weights[f"coupling/{name}/kernel"]
+        kernel = kernel[None, None] if name == "middle" else kernel
+        return tf.nn.conv2d(x, kernel, 1, "SAME") + weights[f"coupling/{name}/bias"]
+
+    expected = convolved(tf.nn.relu(convolved(tf.nn.relu(convolved(x, "first")), "middle")), "last")
+    expected *= tf.exp(3 * weights["coupling/last/log_gain"])
+    assert network.apply(weights, x, CONFIG).numpy() == pytest.approx(expected.numpy(), rel=1e-9)
+
+
+def test_a_pixel_sees_two_pixels_around_it_and_no_further() -> None:
+    weights = _weights(CONFIG)
+    x = _input(size=8).numpy()
+    changed = x.copy()
+    changed[:, 0, 0] += 1
+    difference = np.abs(network.apply(weights, changed, CONFIG) - network.apply(weights, x, CONFIG)).max(axis=(0, 3))
+    assert (difference[:3, :3] > 0).all()
+    assert (difference[3:] == 0).all()
+    assert (difference[:, 3:] == 0).all()
+
+
+@pytest.mark.parametrize(("dtype", "within"), [("bfloat16", 0.05), ("float16", 0.01)])
+def test_inside_it_may_be_coarse_and_gives_float32(dtype: Any, within: float) -> None:
+    config = replace(CONFIG, compute_dtype=dtype)
+    weights, x = _weights(CONFIG), _input()
+    assert network.hidden(weights, x, config).dtype == dtype
+    exact, coarse = network.apply(weights, x, CONFIG), network.apply(weights, x, config)
+    assert coarse.dtype == "float32"
+    assert not np.array_equal(coarse, exact)
+    assert np.abs(coarse - exact).max() < within * np.abs(exact).max()
+
+
+def test_float64_is_never_lowered() -> None:
+    config = replace(CONFIG, compute_dtype="bfloat16")
+    weights, x = _weights(CONFIG, "float64"), _input("float64")
+    assert np.array_equal(network.apply(weights, x, config), network.apply(weights, x, CONFIG))

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simtool.images.recipes import named_recipe
+from simtool.models.flows.glow.config import FlowConfig
+from simtool.training.draws import Draws
+from simtool.training.task import Unhealthy
+from tests.models.flows.glow.flows import one_step, tf, trained
+
+from simtool.models.flows.glow import step  # isort: skip - Keras after TensorFlow
+from simtool.models.flows.glow.flow import Flow  # isort: skip
+from simtool.models.flows.glow.task import FlowTask  # isort: skip
+
+CONFIG = FlowConfig(size=8, levels=2, steps=1, width=4, bits=6)
+RECIPE = named_recipe("study").adjusted(CONFIG.size)
+
+
+def batch(count: int, seed: int = 0) -> dict[str, Any]:
+    return {"image": np.random.default_rng(seed).integers(0, 256, (count, *CONFIG.shape), np.uint8)}
+
+
+def draws(count: int, seed: int = 1) -> Draws:
+    return Draws(tf.constant([seed, 2]), count, tf.range(count))
+
+
+def test_the_metric_is_the_density_of_dequantised_bytes_in_bits() -> None:
+    flow, given = trained(CONFIG), draws(3)
+    found = FlowTask(flow, RECIPE).evaluate(batch(3), given)
+    noise = given.uniform(CONFIG.shape).numpy()
+    x = ((batch(3)["image"] // 4) + noise) / 64 - 0.5  # 6 bits
+    nats = flow.encode(x.astype(np.float32)).log_prob.numpy() / CONFIG.dimension
+    np.testing.assert_allclose(found["nats_per_dim"], -nats, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found["bits_per_dim"], 6 - nats / math.log(2), rtol=1e-4)
+
+
+def test_training_mirrors_half_of_the_photographs() -> None:
+    flow, count = trained(CONFIG), 200
+    given, images = draws(count), batch(count)
+    mirrored = given.fold(1).uniform(()).numpy() < 0.5
+    assert 0.35 < mirrored.mean() < 0.65
+    shown = np.where(mirrored[:, None, None, None], images["image"][:, :, ::-1], images["image"])
+    loss, _ = FlowTask(flow, RECIPE).loss(images, given)
+    expected = FlowTask(flow, RECIPE).evaluate({"image": shown}, given)["bits_per_dim"]
+    np.testing.assert_allclose(loss, expected, rtol=1e-4)
+    plain, _ = FlowTask(flow, RECIPE, flips=False).loss(images, given)
+    np.testing.assert_allclose(plain, FlowTask(flow, RECIPE).evaluate(images, given)["bits_per_dim"], rtol=1e-4)
+
+
+def test_initialisation_takes_as_many_photographs_as_it_is_told() -> None:
+    taken = []
+
+    def batches() -> Any:
+        for seed in range(9):
+            taken.append(seed)
+            yield batch(4, seed)
+
+    flow = Flow(CONFIG)
+    FlowTask(flow, RECIPE, initial_images=10).initialize(batches())
+    assert taken == [0, 1, 2]
+    assert np.abs(flow.variables["level-1/actnorm/log_scale"].numpy()).max() > 0.5
+
+
+def test_only_kernels_decay() -> None:
+    flow = Flow(CONFIG)
+    task = FlowTask(flow, RECIPE)
+    decayed = {name for name, some in zip(flow.variables, task.decayed or (), strict=True) if some}
+    assert {name.rsplit("/", 1)[1] for name in decayed} == {"kernel"}
+    assert "level-1/convolution/factors" in flow.variables.keys() - decayed
+
+
+def test_a_flow_that_cannot_be_inverted_is_unhealthy() -> None:
+    flow = trained(CONFIG)
+    task = FlowTask(flow, RECIPE)
+    assert task.health(batch(4))["round_trip"] < 1e-4
+    bias = flow.variables["level-1/actnorm/bias"]
+    bias.assign(np.full(bias.shape, 1e7))  # float32 has no digits left for a photograph
+    with pytest.raises(Unhealthy, match="no longer invertible, photographs come back"):
+        task.health(batch(4))
+    bias.assign(np.full(bias.shape, np.nan))
+    with pytest.raises(Unhealthy, match="photographs come back as values that are not numbers"):
+        task.health(batch(4))
+
+
+def test_backpropagation_by_inversion_watches_the_float32_that_it_relies_on() -> None:
+    flow = Flow(replace(CONFIG, steps=2))
+    bias = np.zeros(flow.variables["level-1/actnorm/bias"].shape, np.float32)
+    flow.variables["level-1/actnorm/bias"].assign(bias)
+    assert FlowTask(flow, RECIPE, "reversible").health(batch(4)) == pytest.approx(
+        {"round_trip": 0, "drift": 0}, abs=1e-5
+    )
+    # Far away and back: float32 has no digits left for a photograph in between, float64 has.
+    bias[0] = 1e7
+    flow.variables["level-1/actnorm/bias"].assign(bias)
+    away, _ = step.forward(*one_step(flow, 1, 0), np.zeros((1, 4, 4, 12), np.float32), flow.config)
+    bias[1] = -away.numpy()[0, 0, 0]
+    flow.variables["level-1/actnorm/bias"].assign(bias)
+    assert FlowTask(flow, RECIPE, "recompute").health(batch(4))["round_trip"] < 1e-4
+    with pytest.raises(Unhealthy, match="float32 of backpropagation no longer inverts the flow, photographs come back"):
+        FlowTask(flow, RECIPE, "reversible").health(batch(4))
+
+
+def test_without_examples_only_samples_are_drawn(tmp_path: Path) -> None:
+    FlowTask(trained(CONFIG), RECIPE).illustrate(tmp_path, 12)
+    assert [path.name for path in tmp_path.iterdir()] == ["samples-0000012.png"]

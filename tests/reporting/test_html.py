@@ -1,0 +1,110 @@
+"""The page: self-contained, safe, and with the numbers of the other formats."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from simtool.analysis.report import Report
+from simtool.reporting import formatting
+from simtool.reporting.html import to_html
+from simtool.tables.provenance import InputFile, Provenance
+from tests.reporting.conftest import make_report
+
+ORIGIN = Provenance(
+    command=("simtool", "report", "<i>a & b</i>.parquet"),
+    inputs=(InputFile("<i>a & b</i>.parquet", "ab" * 32),),
+    created_by="simtool",
+    created_at="2025-01-01T00:00:00+00:00",
+)
+
+
+class _Reader(HTMLParser):
+    """Collects the rows of tables, the elements, and the attributes that fetch something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.elements: set[str] = set()
+        self.fetched: list[str] = []
+        self._open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "data") and not (value or "").startswith("#"):
+                self.fetched.append(f"{tag} {name}={value}")
+        if tag == "tr":
+            self.rows.append([])
+        self._open = tag in ("td", "th")
+        if self._open:
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.rows[-1][-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = self._open and tag not in ("td", "th")
+
+
+@pytest.fixture(scope="module")
+def page(report: Report) -> str:
+    return to_html(report, ORIGIN)
+
+
+def test_the_tables_hold_every_number(page: str, report: Report) -> None:
+    reader = _Reader()
+    reader.feed(page)
+    rows = [row for row in reader.rows if row[0] != "model"]
+    expected = [row for block in report.blocks() for row in block.rows]
+    for cells, row in zip(rows, expected, strict=True):
+        assert cells[:4] == [row.model, row.distance, formatting.accuracy(row.estimate), formatting.interval(row)]
+        assert cells[4:7] == [formatting.accuracy(row.chance, 3), f"{row.comparisons:,}", f"{row.ties:,}"]
+
+
+def test_nothing_is_fetched_and_nothing_runs(page: str) -> None:
+    reader = _Reader()
+    reader.feed(page)
+    assert reader.fetched == []
+    assert not {"script", "iframe", "link", "img", "object", "embed"} & reader.elements
+    assert "svg" in reader.elements
+    assert not re.search(r"url\((?!#)|@import", page)
+
+
+def test_names_are_text_and_never_markup(page: str) -> None:
+    assert "<b>" not in page
+    assert "<i>" not in page
+    assert "&lt;b&gt;R&amp;D&lt;/b&gt; | *x*_1" in page
+    assert "&lt;i&gt;a &amp; b&lt;/i&gt;.parquet" in page
+
+
+def test_the_origin_and_the_method_are_told(page: str) -> None:
+    assert "ab" * 32 in page
+    assert "Owen &amp; Eckles 2012" in page
+    assert "resample 8 participants and 14 images together" in page
+    assert "simtool " in page
+
+
+def test_simulated_observers_are_called_so(simulated: Report, page: str) -> None:
+    text = to_html(simulated, ORIGIN)
+    assert "<title>Prediction of similarity judgments (simulated observers)</title>" in text
+    assert "these are not judgments of people" in text
+    assert "simulated" not in page
+
+
+def test_hostile_names_are_text(hostile: Report) -> None:
+    content = to_html(hostile, ORIGIN)
+    reader = _Reader()
+    reader.feed(content)
+    assert not {"script", "f", "red"} & reader.elements
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", content)
+    assert r"\x1b[2Jgone\r\nnext\u202e" in {row[0] for row in reader.rows}
+    assert "a | b `c` $d$ **e** <f>" in {row[0] for row in reader.rows}
+
+
+def test_a_caution_is_told_once() -> None:
+    content = to_html(make_report(models=("a",), baseline=None, participant=["p", "q"] * 120), ORIGIN)
+    assert content.count("2 participants (fewer than 5) say little about others") == 1

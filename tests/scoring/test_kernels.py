@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simtool.scoring import kernels
+from simtool.scoring.kernels import Kernel
+from tests.analysis.judged import all_pairs
+
+#: Runs of every length share their first image.
+PAIRS = all_pairs(30)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("kernel", "term"),
+    [
+        (kernels.squares, lambda x, y: (x - y) ** 2),
+        (kernels.products, lambda x, y: x * y),
+        (kernels.absolutes, lambda x, y: abs(x - y)),
+    ],
+)
+def test_kernels_add_to_the_sums_so_far(kernel: Kernel, term: np.ufunc, dtype: type[np.floating]) -> None:
+    block = np.random.default_rng(0).standard_normal((30, 37)).astype(dtype)
+    out = np.arange(len(PAIRS), dtype=np.float64)
+    kernels.add_over_pairs(kernel, block, PAIRS, out)
+    x, y = block[PAIRS.first].astype(np.float64), block[PAIRS.second].astype(np.float64)
+    np.testing.assert_allclose(out, np.arange(len(PAIRS)) + term(x, y).sum(axis=1), rtol=1e-14, atol=1e-13)
+
+
+def test_squares_of_single_precision_lose_nothing_to_a_common_mean() -> None:
+    block = np.full((30, 1000), 1e6, np.float32)
+    block[:, 0] += np.arange(30) / 16
+    out = np.zeros(len(PAIRS))
+    kernels.add_over_pairs(kernels.squares, block, PAIRS, out)
+    np.testing.assert_array_equal(out, ((PAIRS.first - PAIRS.second) / 16) ** 2)
+
+
+def test_moments_of_constant_vectors_are_exact() -> None:
+    block = np.repeat(np.array([[0.1], [1e8], [-3.3]], np.float32), 77, axis=1)
+    out = np.zeros((3, 3))
+    kernels.add_over_rows(block, block[:, 0].astype(np.float64), out)
+    np.testing.assert_array_equal(out[:, 1:], 0)
+    np.testing.assert_allclose(out[:, 0], 77 * block[:, 0].astype(np.float64) ** 2, rtol=1e-14)
+
+
+def angles(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    squares = np.zeros(len(PAIRS))
+    kernels.add_over_pairs(kernels.squares, vectors, PAIRS, squares)
+    norm = np.sqrt((vectors**2).sum(axis=1))
+    return kernels.angles_of(squares, PAIRS, norm, np.zeros_like(norm), np.ones_like(norm), 1e-15)[0]
+
+
+def test_angles_follow_from_squared_distances() -> None:
+    vectors = np.random.default_rng(1).standard_normal((30, 8))
+    unit = vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True))
+    cosine = (unit[PAIRS.first] * unit[PAIRS.second]).sum(axis=1)
+    found = angles(vectors)
+    good = ~np.isnan(found)
+    assert good.mean() > 0.8
+    np.testing.assert_allclose(found[good], 1 - cosine[good], rtol=1e-12)
+
+
+def test_angles_that_cancel_are_left_open() -> None:
+    assert np.isnan(angles(np.arange(1.0, 31)[:, None] * np.ones(5))).all()
+
+
+def test_an_angle_of_a_vector_that_is_too_short_has_no_bound() -> None:
+    norm = np.where(np.arange(30) == 3, 2.0**-300, 1.0)
+    _, size = kernels.angles_of(np.ones(len(PAIRS)), PAIRS, norm, np.zeros(30), np.ones(30), 1e-15)
+    np.testing.assert_array_equal(np.isinf(size), (PAIRS.first == 3) | (PAIRS.second == 3))
+
+
+def test_cosines_of_whole_numbers_are_equal_where_and_only_where_the_fractions_are() -> None:
+    vectors = np.random.default_rng(0).integers(-2, 3, (30, 12)).astype(np.float64)
+    vectors[:, 0] = 1
+    squares, norms = np.zeros(len(PAIRS)), (vectors**2).sum(axis=1)
+    kernels.add_over_pairs(kernels.squares, vectors / 8, PAIRS, squares)
+    found = kernels.whole_cosines(squares, PAIRS, norms, 1 / 8)
+    product = (vectors[PAIRS.first] * vectors[PAIRS.second]).sum(axis=1)
+    fractions = [
+        Fraction(int(one * abs(one)), int(two))
+        for one, two in zip(product, norms[PAIRS.first] * norms[PAIRS.second], strict=True)
+    ]
+    assert len(set(found.tolist())) == len(set(fractions)) > 50
+    assert np.argsort(found, kind="stable").tolist() == sorted(range(len(PAIRS)), key=lambda pair: -fractions[pair])
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        ([3.0, 8.0, 0.0], 1.0),
+        ([0.5, -12.25], 0.25),
+        ([24.0, 40.0], 8.0),
+        ([1.0, 2.0**24], 0.0),
+        ([2.0**24, 1.0], 0.0),
+        ([0.1], 0.0),
+        ([5e-324, 1e-323], 5e-324),
+        ([1e300, 1e-300], 0.0),
+    ],
+)
+def test_the_unit_of_numbers_is_the_largest_power_of_two_that_divides_them(values: list[float], unit: float) -> None:
+    assert kernels.finest_unit(np.array([values]), math.inf) == unit
+
+
+def test_the_unit_is_refined_from_block_to_block() -> None:
+    blocks = [np.array([[8.0, 4.0]]), np.array([[1.5, 0.0]]), np.array([[6.0, 6.0]])]
+    units = [math.inf]
+    for block in blocks:
+        units.append(kernels.finest_unit(block, units[-1]))
+    assert units[1:] == [4, 0.5, 0.5]
+    assert kernels.finest_unit(np.zeros((2, 2), np.float32), math.inf) == math.inf

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from simtool.scoring import measuring
+from simtool.scoring.distances import DISTANCES, SimilarityError
+from simtool.scoring.pairs import TrialPairs
+from simtool.scoring.scoring import score_table, score_vectors
+from simtool.tables.embeddings import Segment, open_embeddings
+from simtool.tables.files import TableError
+from simtool.tables.trials import Trials, TrialType
+from tests.analysis.judged import (
+    KINDS,
+    WILD,
+    exact_credits,
+    sixty_digits,
+    some_trials,
+    some_vectors,
+    wild_vectors,
+)
+
+TRIALS = some_trials(200)
+
+
+@pytest.mark.parametrize("plan", [False, True], ids=["loop", "product"])
+@pytest.mark.parametrize("distance", ["mse", "cosine"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_decision_differs_from_exact_arithmetic(
+    kind: str, distance: str, plan: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "gram_is_cheaper", lambda *_: plan)
+    vectors = some_vectors(kind)
+    (found,) = score_vectors(vectors, TRIALS, [distance])
+    np.testing.assert_array_equal(found.credits, exact_credits(distance, vectors, TRIALS))
+
+
+FEW = some_trials(16, images=12)
+SEGMENTS = (Segment("long", 8), Segment("short", 2, 2))
+
+
+@pytest.mark.parametrize("plan", [False, True], ids=["loop", "product"])
+@pytest.mark.parametrize("kind", WILD)
+@given(seed=st.integers(0, 10**6))
+@settings(
+    max_examples=2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.differing_executors, HealthCheck.function_scoped_fixture],
+)
+def test_every_decision_is_that_of_exact_arithmetic(
+    kind: str, plan: bool, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(measuring, "gram_is_cheaper", lambda *_: plan)
+    vectors = wild_vectors(kind, 12, 12, seed)
+    for found in score_vectors(vectors, FEW, list(DISTANCES), SEGMENTS):
+        expected = exact_credits(found.distance, vectors, FEW, SEGMENTS)
+        np.testing.assert_array_equal(found.credits, expected, err_msg=found.distance)
+
+
+@pytest.mark.parametrize("kind", WILD)
+def test_decisions_are_those_of_60_digits(kind: str) -> None:
+    vectors = wild_vectors(kind, 12, 12, 7)
+    winner, loser = FEW.comparisons()
+    for found in score_vectors(vectors, FEW, list(DISTANCES), SEGMENTS):
+        for trial, query in enumerate(FEW.query):
+            shown = FEW.references[trial]
+            near = [sixty_digits(found.distance, vectors[query], vectors[one], SEGMENTS) for one in shown[shown >= 0]]
+            for column in np.flatnonzero(winner[trial] >= 0):
+                one, other = near[winner[trial, column]], near[loser[trial, column]]
+                if abs(one - other) > Decimal("1e-50") * max(abs(one), abs(other)):
+                    assert found.credits[trial, column] == (one < other)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize("kind", ["gaussian", "scales of values", "near parallel", "subnormal", "mean"])
+def test_equal_vectors_are_tied_whatever_the_order_of_rows_and_columns(kind: str, distance: str) -> None:
+    vectors = wild_vectors(kind, 40, 12)
+    for trial in range(len(TRIALS)):
+        vectors[TRIALS.references[trial, 1]] = vectors[TRIALS.references[trial, 0]]
+    segments = (Segment("pair", 2, 6),)
+    same = (vectors[TRIALS.references[:, 0]] == vectors[TRIALS.references[:, 1]]).all(axis=1)
+    shuffled = vectors[:, np.random.default_rng(0).permutation(12)] if "segments" not in distance else vectors
+    (one,), (other,) = (score_vectors(table, TRIALS, [distance], segments) for table in (vectors, shuffled))
+    np.testing.assert_array_equal(one.credits, other.credits)
+    pairs = TRIALS.types.index(TrialType.parse("2-choose-1"))
+    of_two = TRIALS.of_type(TRIALS.types[pairs])
+    assert same[of_two].any()
+    assert (one.credits[of_two[same[of_two]], 0] == 0.5).all()
+
+
+def test_numbers_near_the_limits_decide_as_they_do_elsewhere() -> None:
+    vectors = some_vectors("gaussian").astype(np.float64)
+    for expected, *scaled in zip(
+        score_vectors(vectors, TRIALS, list(DISTANCES), [Segment("s", 4, 6)]),
+        score_vectors(vectors * 2.0**600, TRIALS, list(DISTANCES), [Segment("s", 4, 6)]),
+        score_vectors(vectors * 2.0**-900, TRIALS, list(DISTANCES), [Segment("s", 4, 6)]),
+        strict=True,
+    ):
+        for found in scaled:
+            np.testing.assert_array_equal(found.credits, expected.credits)
+
+
+@pytest.mark.parametrize("kind", ["integers", "duplicates", "one-hot"])
+def test_tie_heavy_data_has_ties(kind: str) -> None:
+    for found in score_vectors(some_vectors(kind), TRIALS):
+        assert np.mean(found.credits[~np.isnan(found.credits)] == 0.5) > 0.01
+
+
+def test_the_two_default_distances_are_mse_and_cosine() -> None:
+    assert [found.distance for found in score_vectors(some_vectors("gaussian"), TRIALS)] == ["mse", "cosine"]
+
+
+def test_euclidean_decides_as_mse_does() -> None:
+    mse, euclidean = score_vectors(some_vectors("duplicates"), TRIALS, ["mse", "euclidean"])
+    np.testing.assert_array_equal(mse.credits, euclidean.credits)
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_trials_and_images_decides_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = some_vectors("integers", seed=seed % 50)
+    rows, images = rng.permutation(len(TRIALS)), rng.permutation(len(vectors))
+    place = np.argsort(images)
+    moved = TRIALS.take(rows)
+    moved = Trials(
+        **{
+            **vars(moved),
+            "images": TRIALS.images[images],
+            "query": place[moved.query].astype(np.int32),
+            "references": np.where(moved.references < 0, -1, place[moved.references]).astype(np.int32),
+        }
+    )
+    for one, other in zip(score_vectors(vectors, TRIALS), score_vectors(vectors[images], moved), strict=True):
+        np.testing.assert_array_equal(one.credits[rows], other.credits)
+        np.testing.assert_array_equal(one.top_1[rows], other.top_1)
+        np.testing.assert_array_equal(one.unordered[rows], other.unordered)
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_coordinates_decides_nothing(seed: int) -> None:
+    vectors = some_vectors("duplicates", seed=seed % 50)
+    shuffled = vectors[:, np.random.default_rng(seed).permutation(vectors.shape[1])]
+    names = ["mse", "cosine", "manhattan", "dot", "correlation"]
+    for one, other in zip(score_vectors(vectors, TRIALS, names), score_vectors(shuffled, TRIALS, names), strict=True):
+        np.testing.assert_array_equal(one.credits, other.credits)
+
+
+def table_frame(vectors: NDArray[np.floating]) -> pd.DataFrame:
+    order = np.random.default_rng(5).permutation(len(vectors))
+    return pd.DataFrame({"image_id": [f"image {row}" for row in order], "embedding": list(vectors[order])})
+
+
+@pytest.mark.parametrize("writer", ["pandas", "polars"])
+def test_a_table_of_another_program_is_joined_by_image_id(writer: str, tmp_path: Path) -> None:
+    path, vectors = tmp_path / "my model.parquet", some_vectors("gaussian", count=50)
+    frame = table_frame(vectors)
+    if writer == "pandas":
+        frame.to_parquet(path)
+    else:
+        pl.from_pandas(frame).write_parquet(path)
+    found = list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))
+    assert {outcomes.model for outcomes in found} == {"my model"}
+    for outcomes, expected in zip(found, score_vectors(vectors[:40], TRIALS), strict=True):
+        np.testing.assert_array_equal(outcomes.credits, expected.credits)
+        assert outcomes.trials is TRIALS
+
+
+def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    frame = table_frame(some_vectors("gaussian"))
+    frame[~frame.image_id.isin(["image 3", "image 7"])].to_parquet(path)
+    with pytest.raises(TableError, match=r"lacks images that are needed \(2 of 40\): image 3, image 7; its ids are "):
+        list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))
+
+
+def test_a_vector_without_a_direction_is_named_with_its_table(tmp_path: Path) -> None:
+    path, vectors = tmp_path / "t.parquet", some_vectors("gaussian")
+    vectors[11] = 0
+    table_frame(vectors).to_parquet(path)
+    with pytest.raises(SimilarityError, match=r"t\.parquet: no cosine for 1 image .* only zeros: image 11"):
+        list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))
+
+
+def test_a_faulty_vector_of_an_image_that_no_trial_shows_does_no_harm(tmp_path: Path) -> None:
+    path, vectors = tmp_path / "t.parquet", some_vectors("gaussian", count=41)
+    vectors[40] = 0
+    table_frame(vectors).to_parquet(path)
+    assert len(list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))) == 2
+
+
+def test_nothing_fitted_means_no_likelihood() -> None:
+    assert all(found.log_likelihood is None for found in score_vectors(some_vectors("relu"), TRIALS))

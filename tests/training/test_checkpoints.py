@@ -1,0 +1,115 @@
+"""The two newest checkpoints are kept; a damaged one gives way to the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simtool.training.arrays import ArraysError
+from simtool.training.checkpoints import Checkpoints, check_same, differences
+from simtool.training.errors import TrainingError
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Checkpoints:
+    return Checkpoints(tmp_path / "checkpoints")
+
+
+def save(checkpoints: Checkpoints, step: int, best: str = "") -> None:
+    checkpoints.save(step, {"step": step}, [("x", np.full(1000, step))], best)
+
+
+def load(header: dict[str, Any], arrays: Iterator[tuple[str, NDArray[Any]]]) -> tuple[int, int]:
+    return header["step"], sum(int(array[0]) for _, array in arrays)
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_the_newest_is_restored(checkpoints: Checkpoints) -> None:
+    assert checkpoints.restore(load) is None
+    for step in (5, 10, 999, 1000):
+        save(checkpoints, step)
+    assert checkpoints.restore(load) == (1000, 1000)
+    assert [path.name for path in checkpoints.files()] == ["step-000001000.npz", "step-000000999.npz"]
+
+
+def test_a_damaged_one_gives_way_to_the_one_before(
+    checkpoints: Checkpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(checkpoints, 5)
+    save(checkpoints, 10)
+    damage(checkpoints.files()[0])
+    assert checkpoints.restore(load) == (5, 5)
+    assert "step-000000010.npz: damaged: Bad CRC-32" in (said := capsys.readouterr().err)
+    assert said.endswith("going on from step-000000005.npz\n")
+
+
+def test_where_all_are_damaged_it_is_an_error(checkpoints: Checkpoints) -> None:
+    save(checkpoints, 5)
+    save(checkpoints, 10)
+    for path in checkpoints.files():
+        damage(path)
+    with pytest.raises(ArraysError, match=r"step-000000005\.npz: damaged"):
+        checkpoints.restore(load)
+
+
+def test_a_new_checkpoint_clears_away_a_damaged_one(checkpoints: Checkpoints) -> None:
+    for step in (5, 10, 15):
+        save(checkpoints, step)
+        checkpoints.files()[0].write_bytes(b"")
+    save(checkpoints, 20)
+    assert [path.name for path in checkpoints.files()] == ["step-000000020.npz", "step-000000015.npz"]
+
+
+def test_best_weights_live_as_long_as_a_checkpoint_knows_of_them(checkpoints: Checkpoints) -> None:
+    checkpoints.save_best(5, [("x", np.arange(5))])
+    save(checkpoints, 5, checkpoints.best_name(5))
+    checkpoints.save_best(10, [("x", np.arange(10))])
+    save(checkpoints, 10, checkpoints.best_name(10))
+    assert [len(array) for _, array in checkpoints.read_best(checkpoints.best_name(5))] == [5]
+    save(checkpoints, 15, checkpoints.best_name(10))
+    assert sorted(path.name for path in checkpoints.folder.glob("best-*")) == ["best-000000010.npz"]
+
+
+def test_what_a_killed_process_was_writing_is_cleaned_away(checkpoints: Checkpoints) -> None:
+    save(checkpoints, 5)
+    half = checkpoints.folder / ".step-000000010.npz.0a1b2c3d.tmp"
+    half.write_bytes(b"half")
+    checkpoints.clean()
+    assert not half.exists()
+    assert checkpoints.restore(load) == (5, 5)
+
+
+def test_differences_are_named_with_both_values() -> None:
+    then = {"settings": {"learning_rate": 0.1, "seed": 0}, "levels": [1, 2], "gone": 1}
+    now = {"settings": {"learning_rate": 0.2, "seed": 0}, "levels": [1, 3], "added": True}
+    assert differences(then, now) == [
+        "added was absent, is True",
+        "gone was 1, is absent",
+        "levels[1] was 2, is 3",
+        "settings.learning_rate was 0.1, is 0.2",
+    ]
+
+
+def test_tuples_equal_the_lists_that_they_become_in_json() -> None:
+    assert differences({"shape": [1, 2]}, {"shape": (1, 2)}) == []
+
+
+def test_digests_of_images_are_not_shown() -> None:
+    assert differences({"table": "0ab1"}, {"table": "7ef3"}) == [
+        "the images are not the same (ids, classes, splits or files)"
+    ]
+
+
+def test_another_configuration_is_refused_with_what_differs(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"began with other values: width was 3, is 4; give the same .* --restart"):
+        check_same({"width": 3}, {"width": 4}, tmp_path)

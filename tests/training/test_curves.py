@@ -1,0 +1,83 @@
+"""The curves of a training are drawn from its history, whatever it holds."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.axes import Axes
+from PIL import Image
+
+from simtool.training.curves import write_curves
+
+HISTORY = [
+    {"epoch": 1, "step": 6, "time": 1.0, "learning_rate": 0.1, "loss": 2.0, "val_loss": 900.0},
+    {"epoch": 2, "step": 12, "time": 2.0, "learning_rate": 0.1, "loss": 1.5},
+    {"epoch": 2.5, "step": 15, "time": 2.5, "learning_rate": 0.1, "loss": 1.25, "val_loss": 2.0, "val_top_1": 0.5},
+]
+
+
+class Drawn:
+    """What was drawn: for each panel its title, scale and curves."""
+
+    def __init__(self) -> None:
+        self.curves: list[tuple[list[float], list[float]]] = []
+        self.titles: list[str] = []
+        self.scales: list[str] = []
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
+    found = Drawn()
+    plot, title = Axes.plot, Axes.set_title
+    scale = Axes.set_yscale
+
+    def plotted(self: Axes, *args: Any, **kwargs: Any) -> Any:
+        found.curves.append(args[:2])
+        return plot(self, *args, **kwargs)
+
+    def titled(self: Axes, label: str, **kwargs: Any) -> Any:
+        found.titles.append(label)
+        return title(self, label, **kwargs)
+
+    def scaled(self: Axes, value: str) -> None:
+        found.scales.append(value)
+        scale(self, value)
+
+    monkeypatch.setattr(Axes, "plot", plotted)
+    monkeypatch.setattr(Axes, "set_title", titled)
+    monkeypatch.setattr(Axes, "set_yscale", scaled)
+    return found
+
+
+def test_each_quantity_has_a_panel_with_its_values_over_epochs(drawn: Drawn, tmp_path: Path) -> None:
+    write_curves(tmp_path / "curves.png", HISTORY)
+    assert drawn.titles == ["loss", "top 1", "learning rate"]
+    assert drawn.curves == [
+        ([1, 2, 2.5], [2.0, 1.5, 1.25]),
+        ([1, 2.5], [900.0, 2.0]),
+        ([2.5], [0.5]),
+        ([1, 2, 2.5], [0.1, 0.1, 0.1]),
+    ]
+
+
+def test_what_varies_by_orders_of_magnitude_has_a_logarithmic_axis(drawn: Drawn, tmp_path: Path) -> None:
+    write_curves(tmp_path / "curves.png", HISTORY)
+    assert drawn.scales == ["log"]
+
+
+def test_what_is_not_finite_is_left_out(drawn: Drawn, tmp_path: Path) -> None:
+    write_curves(tmp_path / "curves.png", [*HISTORY, {"epoch": 3, "loss": math.nan}])
+    assert drawn.curves[0] == ([1, 2, 2.5], [2.0, 1.5, 1.25])
+
+
+def test_the_file_is_a_picture_and_the_same_each_time(tmp_path: Path) -> None:
+    write_curves(tmp_path / "curves.png", HISTORY[:1])
+    first = (tmp_path / "curves.png").read_bytes()
+    with Image.open(tmp_path / "curves.png") as image:
+        image.load()
+        assert min(image.size) > 200
+    write_curves(tmp_path / "curves.png", HISTORY[:1])
+    assert (tmp_path / "curves.png").read_bytes() == first

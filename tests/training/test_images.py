@@ -1,0 +1,127 @@
+"""Photographs as batches to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simtool.images.decoding import ImageError
+from simtool.images.pipeline import BadImage
+from simtool.images.recipes import RECIPES, CentralCrop, Divide, Recipe, Resize, Subtract
+from simtool.images.tensors import transform, transform_colors
+from simtool.tables.images import Images
+from simtool.training import images as training
+from simtool.training.images import Classes, TrainingImages, check_classes, decode_all
+from simtool.training.split import Holdout
+
+ALONE = SimpleNamespace(index=0, count=1)
+SMALL = RECIPES["study"].adjusted(size=8)
+
+
+def photographs(folder: Path, count: int) -> tuple[Images, list[Path]]:
+    generator = np.random.default_rng(3)
+    paths = [folder / f"{row}.png" for row in range(count)]
+    for path in paths:
+        Image.fromarray(generator.integers(0, 256, (20, 24, 3), np.uint8)).save(path)
+    names = [path.name for path in paths]
+    return Images.build(
+        names, names, class_id=np.arange(count) % 2 * 7, class_name=["wren", "lark"] * (count // 2)
+    ), paths
+
+
+def data(count: int = 10, batch_size: int = 3, seed: int = 0) -> TrainingImages:
+    pixels = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    holdout = Holdout(np.arange(count - 2), np.arange(count - 2, count))
+    return TrainingImages(pixels, holdout, batch_size, seed, np.arange(count, dtype=np.int32))
+
+
+def labels(batches: object) -> list[list[int]]:
+    return [batch["label"].tolist() for batch in batches]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("rounding", ["floor", "nearest"])
+def test_decoded_images_are_those_of_the_recipe_in_bytes(tmp_path: Path, rounding: training.Rounding) -> None:
+    images, paths = photographs(tmp_path, 4)
+    found = decode_all(images, paths, SMALL, rounding)
+    for row, path in enumerate(paths):
+        exact = (transform(SMALL)(np.array(Image.open(path))).numpy().astype(np.float64) + 0.5) * 255
+        difference = exact - found[row]
+        low, high = (-2e-3, 1) if rounding == "floor" else (-0.501, 0.501)
+        assert low <= difference.min()
+        assert difference.max() <= high
+
+
+def test_colors_and_space_of_a_recipe_make_the_whole() -> None:
+    mean = (0.1, 0.2, 0.3)
+    recipe = Recipe("any", (CentralCrop(0.5), Divide(255.0), Resize(6, 6), Subtract(mean)))
+    image = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
+    spatial = transform(recipe.spatial)(image)
+    np.testing.assert_allclose(transform_colors(recipe)(spatial[None])[0], transform(recipe)(image), atol=1e-6)
+
+
+def test_large_sets_lie_in_a_scratch_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, paths = photographs(tmp_path, 4)
+    in_memory = decode_all(images, paths, SMALL, "floor")
+    monkeypatch.setattr(training, "_IN_MEMORY", 10)
+    on_disk = decode_all(images, paths, SMALL, "floor", scratch=tmp_path)
+    assert isinstance(on_disk, np.memmap)
+    np.testing.assert_array_equal(on_disk, in_memory)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_corrupt_photograph_is_named_or_left_out(tmp_path: Path) -> None:
+    images, paths = photographs(tmp_path, 4)
+    paths[2].write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"2\.png"):
+        decode_all(images, paths, SMALL, "floor")
+    bad: list[BadImage] = []
+    decode_all(images, paths, SMALL, "floor", bad=bad)
+    assert [image.image_id for image in bad] == ["2.png"]
+
+
+def test_an_epoch_shows_each_image_at_most_once_in_whole_batches() -> None:
+    batches = labels(data().batches(0, 0, ALONE))
+    assert [len(batch) for batch in batches] == [3, 3]
+    assert len({label for batch in batches for label in batch}) == 6
+    assert all(label < 8 for batch in batches for label in batch)
+
+
+def test_starting_later_leaves_out_batches_and_changes_none() -> None:
+    whole = labels(data(20, 4).batches(5, 0, ALONE))
+    assert labels(data(20, 4).batches(5, 2, ALONE)) == whole[2:]
+
+
+def test_epochs_and_seeds_differ() -> None:
+    orders = [labels(data(20, 4, seed).batches(epoch, 0, ALONE)) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+
+
+def test_workers_share_a_batch_row_by_row() -> None:
+    whole = labels(data(20, 5).batches(0, 0, ALONE))
+    shares = [labels(data(20, 5).batches(0, 0, SimpleNamespace(index=rank, count=2))) for rank in range(2)]
+    assert [[batch[0::2], batch[1::2]] for batch in whole] == [list(pair) for pair in zip(*shares, strict=True)]
+
+
+def test_validation_is_whole_and_in_order() -> None:
+    assert labels(data(10, 1).validation(ALONE)) == [[8], [9]]
+
+
+def test_fewer_images_than_a_batch_make_one_batch() -> None:
+    assert [sorted(batch) for batch in labels(data(6, 100).batches(0, 0, ALONE))] == [[0, 1, 2, 3]]
+
+
+def test_classes_become_labels_without_gaps(tmp_path: Path) -> None:
+    images, _ = photographs(tmp_path, 4)
+    classes = Classes(images)
+    assert (classes.names, classes.labels.tolist()) == (("wren", "lark"), [0, 1, 0, 1])
+    with pytest.raises(ImageError, match="lark"):
+        check_classes(classes, Holdout(np.array([0, 2]), np.array([1, 3])))
+
+
+def test_images_without_a_class_are_refused() -> None:
+    with pytest.raises(ImageError, match=r"the first is a\.jpg"):
+        Classes(Images.build(["a.jpg"], ["a.jpg"]))

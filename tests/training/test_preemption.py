@@ -1,0 +1,63 @@
+"""The first signal is a request, a later one acts as it always does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from simtool.training.preemption import Preempted, Preemption
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGINT"])
+def test_a_signal_is_remembered_and_the_process_goes_on(name: str) -> None:
+    with Preemption() as preemption:
+        assert preemption.requested is None
+        os.kill(os.getpid(), signal.Signals[name])
+        assert preemption.requested == name
+
+
+def test_a_later_signal_of_the_same_kind_acts_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with Preemption() as preemption:
+        os.kill(os.getpid(), signal.SIGINT)
+        now[0] += 5
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert preemption.requested == "SIGINT"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_that_is_sent_twice_at_once_is_one_request() -> None:
+    with Preemption() as preemption:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert preemption.requested == "SIGUSR1"
+
+
+def test_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
+    with Preemption():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)] == before
+
+
+def test_outside_of_the_main_thread_signals_are_left_alone() -> None:
+    found: list[str | None] = []
+
+    def run() -> None:
+        with Preemption() as preemption:
+            found.append(preemption.requested)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [None]
+
+
+def test_saved_and_run_me_again_is_exit_code_85() -> None:
+    assert Preempted("saved").exit_code == 85

@@ -1,0 +1,90 @@
+"""A training survives what happens to processes, and does not depend on how many share it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.training.program import KILLS, SIGNALS
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+
+def program(kind: str, folder: Path) -> tuple[dict[str, list[int]], list[str]]:
+    """The exit codes of its trainings, and their errors."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.training.program", kind, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    *errors, ends = done.stdout.splitlines()
+    return json.loads(ends), errors
+
+
+def arrays(folder: Path) -> list[NDArray[np.float32]]:
+    with np.load(folder / "weights.npz") as file:
+        return [file[name] for name in file.files]
+
+
+def log(folder: Path) -> list[dict[str, str]]:
+    """The rows of the log without the times."""
+    with (folder / "training" / "log.csv").open() as file:
+        return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in csv.DictReader(file)]
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((folder / "history.json").read_text())
+    return rows
+
+
+def test_however_often_and_however_it_is_killed_it_ends_with_the_same_weights(tmp_path: Path) -> None:
+    ends, errors = program("killed", tmp_path)
+    assert errors == []
+    assert ends == {
+        "whole": [0],
+        "SIGKILL": [-9] * KILLS + [0],
+        "SIGTERM": [85] * KILLS + [0],
+        "SIGUSR1": [85] * KILLS + [0],
+    }
+    expected = [array.tobytes() for array in arrays(tmp_path / "whole")]
+    for name in SIGNALS:
+        assert [array.tobytes() for array in arrays(tmp_path / name)] == expected, name
+        assert log(tmp_path / name) == log(tmp_path / "whole"), name
+        assert not list((tmp_path / name).rglob(".*.tmp")), name
+
+
+def assert_equal_within_rounding(one: Path, other: Path) -> None:
+    for mine, theirs in zip(arrays(one), arrays(other), strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-5)
+    for row, expected in zip(history(one), history(other), strict=True):
+        for name in ("loss", "gradient_norm", "val_loss", "val_accuracy", "skipped"):
+            assert row[name] == pytest.approx(expected[name], rel=1e-4), name
+
+
+def test_several_devices_train_like_one(tmp_path: Path) -> None:
+    ends, errors = program("devices", tmp_path)
+    assert (ends, errors) == ({"1": [0], "2": [0], "3": [0], "normalized": [0]}, [])
+    assert_equal_within_rounding(tmp_path / "2", tmp_path / "1")
+    assert_equal_within_rounding(tmp_path / "3", tmp_path / "1")
+
+
+def test_several_workers_train_like_one_and_stop_together(tmp_path: Path) -> None:
+    ends, errors = program("workers", tmp_path)
+    assert ends == {"one": [0], "asked": [85, 85], "killed": [1, -9], "left": [0, 0]}
+    assert errors == ["another worker was lost; run all of them again to go on from the last checkpoint"]
+    assert len(history(tmp_path / "one")) == 9
+    assert_equal_within_rounding(tmp_path / "two", tmp_path / "one")

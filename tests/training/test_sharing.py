@@ -1,0 +1,85 @@
+"""A batch is split over devices so that nothing is lost, doubled or out of place."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simtool.training.data import Worker
+from simtool.training.devices import Devices
+from simtool.training.errors import TrainingError
+from simtool.training.sharing import Share, check_even, rows_of, shared
+
+
+class Several:
+    """A strategy that hands out one value per device of a worker."""
+
+    def __init__(self, worker: int, local: int) -> None:
+        self.first, self.local = worker * local, local
+
+    def experimental_distribute_values_from_function(self, make: Any) -> list[Any]:
+        return [make(SimpleNamespace(replica_id_in_sync_group=self.first + device)) for device in range(self.local)]
+
+
+def split(rows: int, batch_size: int, workers: int, local: int) -> list[Share]:
+    """All shares of a global batch whose examples are their own places."""
+    shares: list[Share] = []
+    for index in range(workers):
+        devices = Devices(Several(index, local), Worker(index, workers), workers * local)
+        found = shared({"place": np.arange(rows)[index::workers]}, devices, batch_size, fill=False)
+        shares += [found] if local == 1 else found
+    return shares
+
+
+@settings(deadline=None)  # the first example loads TensorFlow
+@given(batch_size=st.integers(1, 20), short=st.integers(0, 19), workers=st.integers(1, 4), local=st.integers(1, 3))
+def test_every_example_is_there_once_and_knows_its_place(batch_size: int, short: int, workers: int, local: int) -> None:
+    rows = max(batch_size - short, 1)
+    shares = split(rows, batch_size, workers, local)
+    places = [share.batch["place"].numpy()[share.weights.numpy() > 0] for share in shares]
+    assert sorted(np.concatenate(places)) == list(range(rows))
+    for share, place in zip(shares, places, strict=True):
+        assert share.rows.numpy()[: len(place)].tolist() == place.tolist()
+        assert share.rows.numpy().max(initial=0) < batch_size
+    if len(shares) > 1:
+        assert len({len(share.weights) for share in shares}) == 1
+
+
+def test_one_device_gets_just_its_rows_unless_asked_to_fill_up() -> None:
+    devices = Devices(None)
+    batch = {"x": np.arange(6.0).reshape(3, 2)}
+    assert shared(batch, devices, 5, fill=False).weights.numpy().tolist() == [1, 1, 1]
+    filled = shared(batch, devices, 5, fill=True)
+    assert filled.weights.numpy().tolist() == [1, 1, 1, 0, 0]
+    assert filled.batch["x"].numpy()[3:].tolist() == [[0, 1], [2, 3]]
+
+
+def test_a_worker_without_rows_fills_up_with_zeros() -> None:
+    devices = Devices(Several(1, 1), Worker(1, 2), 2)
+    share = shared({"x": np.ones((0, 2), np.float32)}, devices, 4, fill=False)
+    assert share.weights.numpy().tolist() == [0, 0]
+    assert share.batch["x"].numpy().tolist() == [[0, 0], [0, 0]]
+
+
+def test_arrays_of_different_lengths_are_refused() -> None:
+    with pytest.raises(TrainingError, match=r"arrays of one length, not {'x': 3, 'y': 2}"):
+        rows_of({"x": np.zeros(3), "y": np.zeros(2)})
+    with pytest.raises(TrainingError, match="arrays of one length, not none"):
+        rows_of({})
+
+
+def test_too_many_rows_are_refused() -> None:
+    with pytest.raises(TrainingError, match="5 rows for 1 devices; batch_size 4 gives 4 to each"):
+        shared({"x": np.zeros(5)}, Devices(None), 4, fill=False)
+
+
+def test_devices_that_cannot_share_a_batch_evenly_are_refused() -> None:
+    devices = Devices(Several(0, 2), Worker(0, 2), 4)
+    check_even(16, devices)
+    with pytest.raises(TrainingError, match="4 devices cannot share batches of 18 evenly"):
+        check_even(18, devices)
