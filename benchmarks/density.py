@@ -91,7 +91,7 @@ def measure(model: Path, table: Path, validation: str, seed: int) -> list[dict[s
     images, config = read_images(table), glow.flow.config
     holdout = hold_out(images, validation, seed)
     with console.progress("decoding", len(images), "images") as bar:
-        pixels = decode_all(images, image_paths(table, images), glow.recipe, "floor", bar=bar)
+        pixels = decode_all(images, image_paths(table, images), glow.preprocessing, "floor", bar=bar)
     train, valid = (dequantized(pixels[rows], config, seed + 1) for rows in (holdout.train, holdout.validation))
     rows = []
 

@@ -82,7 +82,7 @@ def simtool(case: Case) -> Step:
     from simtool.training.devices import open_devices
 
     devices = open_devices()
-    from simtool.images.recipes import named_recipe
+    from simtool.images.preprocessing import named_preprocessing
     from simtool.models.flows.glow.config import FlowConfig
     from simtool.models.flows.glow.flow import Flow
     from simtool.models.flows.glow.presets import PRESETS
@@ -95,7 +95,7 @@ def simtool(case: Case) -> Step:
         config, own = PRESETS[case.preset].flow, PRESETS[case.preset].settings.changed(batch_size=case.batch)
     images = np.clip((replace(case, size=config.size).images() + 0.5) * 255, 0, 255).astype(np.uint8)
     flow = Flow(config)
-    task = FlowTask(flow, named_recipe("study"), case.mode)
+    task = FlowTask(flow, named_preprocessing("study"), case.mode)
     task.initialize(iter([{"image": images}]))
     train = step.Step(task, optimizer.Optimizer(task, own, devices), devices, own)
     share, seed = sharing.shared({"image": images}, devices, case.batch, fill=False), np.zeros(2, np.int32)

@@ -36,7 +36,7 @@ def photographs(glow: Glow, table: Path, count: int) -> NDArray[np.float32]:
     images = read_images(table)
     rows = np.linspace(0, len(images) - 1, count).round().astype(int)
     paths = image_paths(table, images)
-    pixels = decode_all(images.take(rows), [paths[row] for row in rows], glow.recipe, "floor")
+    pixels = decode_all(images.take(rows), [paths[row] for row in rows], glow.preprocessing, "floor")
     return glow.dequantized(np.divide(pixels, np.float32(255), dtype=np.float32) - np.float32(0.5))
 
 

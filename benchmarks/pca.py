@@ -101,11 +101,11 @@ def make_matrix(path: Path, rows: int, columns: int, exponent: float) -> NDArray
 def decode_matrix(path: Path, images: Path, limit: int | None) -> None:
     """Write the photographs of a table as the rows of a matrix."""
     from simtool.images.pipeline import stream
-    from simtool.images.recipes import named_recipe
+    from simtool.images.preprocessing import named_preprocessing
     from simtool.tables.images import image_paths, read_images
 
     table = read_images(images)
-    files, recipe = image_paths(images, table)[:limit], named_recipe("study")
+    files, recipe = image_paths(images, table)[:limit], named_preprocessing("study")
     matrix = np.lib.format.open_memmap(path, "w+", np.float32, (len(files), recipe.dimension))
     for batch in stream(table.image_id[:limit], files, recipe, STEP):
         matrix[batch.rows] = batch.pixels.reshape(len(batch.rows), -1)

@@ -87,9 +87,9 @@ def _embedder(case: Case) -> Callable[[NDArray[np.float32]], NDArray[np.float32]
 
 def _prepared(case: Case) -> Iterator[NDArray[np.float32]]:
     from simtool.images.pipeline import stream
-    from simtool.images.recipes import named_recipe
+    from simtool.images.preprocessing import named_preprocessing
 
-    recipe = named_recipe("caffe").adjusted(case.size)
+    recipe = named_preprocessing("caffe").adjusted(case.size)
     for batch in stream(case.files, [Path(file) for file in case.files], recipe, case.batch):
         yield batch.pixels
 

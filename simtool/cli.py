@@ -27,8 +27,8 @@ from simtool.commands import (
     train_glow,
     train_resnet,
 )
-from simtool.commands.stage import Terminated, invocation
 from simtool.errors import SimtoolError
+from simtool.stages.run import Terminated, invocation
 
 __all__ = ["app", "main"]
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from simtool import cli
 from simtool.cli import app
-from simtool.commands.stage import stage
 from simtool.errors import SimtoolError
+from simtool.stages.run import stage
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 #: What a help text has no use for, and what would make it slow.
@@ -143,7 +143,7 @@ def test_a_command_that_is_stopped_says_so_and_what_to_do(number: signal.Signals
     script = (
         "import signal, sys\n"
         "from simtool import cli\n"
-        "from simtool.commands.stage import stage\n"
+        "from simtool.stages.run import stage\n"
         "@cli.app.command('wait')\n"
         "def wait() -> None:\n"
         "    with stage('wait', reads=[], writes=[]):\n"

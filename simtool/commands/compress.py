@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simtool.commands.stage import TableFile, stage
+from simtool.stages.run import TableFile, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import invocation, stage
+from simtool.stages.run import invocation, stage
 
 __all__ = ["demo"]
 

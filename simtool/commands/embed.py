@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simtool import console
-from simtool.commands.stage import Folder, Place, TableFile, stage
 from simtool.errors import listed
+from simtool.stages.run import Folder, Place, TableFile, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def embed(
         if part is not None and not (tables := _stale(tables, table, origin, float16)):
             return
         bad: list[BadImage] = []
-        batches = stream(table.image_id, paths, embedder.recipe, batch_size, bad.append if skip_bad else None)
+        batches = stream(table.image_id, paths, embedder.preprocessing, batch_size, bad.append if skip_bad else None)
         _write(tables, embedder, table, batches, bad, origin, float16, whole=part is None)
         if bad:
             console.warn(described(bad))
@@ -194,7 +194,7 @@ def _described(embedder: Model, layer: str | None, out: Path, name: str | None, 
         dimension=output.dimension,
         shape=output.shape,
         segments=output.segments,
-        preprocessing=embedder.recipe.to_text(),
+        preprocessing=embedder.preprocessing.to_text(),
         model=embedder.weights,
         **digests,
     )
@@ -274,7 +274,7 @@ def _is_file(choice: str) -> bool:
 
 def _model(choice: str, components: int | None, of_pixels: dict[str, Any], trust_code: bool) -> Model:
     """The model that the options ask for."""
-    from simtool.images.recipes import named_recipe
+    from simtool.images.preprocessing import named_preprocessing
     from simtool.models.pixels import Pixels
     from simtool.models.registry import load_model
 
@@ -290,9 +290,9 @@ def _model(choice: str, components: int | None, of_pixels: dict[str, Any], trust
 
         if recipe is None:
             raise typer.BadParameter("a .keras file does not say which preprocessing it needs: name it with --recipe")
-        loaded = load_keras_file(Path(choice), named_recipe(recipe).adjusted(None, crop), size, trust_code)
+        loaded = load_keras_file(Path(choice), named_preprocessing(recipe).adjusted(None, crop), size, trust_code)
     elif choice == PIXELS:
-        loaded = Pixels(named_recipe(recipe or "study").adjusted(size, crop))
+        loaded = Pixels(named_preprocessing(recipe or "study").adjusted(size, crop))
     else:
         loaded = load_model(Path(choice))
     return loaded if components is None else loaded.cut(components)

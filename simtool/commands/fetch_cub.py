@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import SimtoolError, listed
+from simtool.stages.run import Folder, Stage, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import typer
 
 from simtool import console
 from simtool.commands.import_trials import tell_of_altered, tell_of_judgments, tell_of_matches
-from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import listed
+from simtool.stages.run import Folder, Stage, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:

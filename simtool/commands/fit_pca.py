@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import Folder, stage
+from simtool.stages.run import Folder, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ def fit_pca(
     import tempfile
 
     from simtool.images.pipeline import BadImage, check_files, described, stream
-    from simtool.images.recipes import named_recipe
+    from simtool.images.preprocessing import named_preprocessing
     from simtool.models.folder import model_folder
     from simtool.models.pca.fit import check_request, fit_components
     from simtool.models.pca.model import Pca, write_log
     from simtool.tables.images import image_paths, read_images
 
-    preparation = named_recipe(recipe).adjusted(size, crop)
+    preparation = named_preprocessing(recipe).adjusted(size, crop)
     with stage("fit-pca", reads=[images], writes=[Folder(out)]) as run:
         table = read_images(images).where_split(split)
         run.read(images, counted(len(table), "images") + ("" if split == "all" else f" of split {split}"))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import Folder, TableFile, stage
 from simtool.errors import listed
 from simtool.judgments.formats import Format
+from simtool.stages.run import Folder, TableFile, stage
 from simtool.tables.observers import Observers
 from simtool.text import counted, plural
 

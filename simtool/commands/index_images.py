@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from simtool import console
-from simtool.commands.stage import Folder, TableFile, stage
 from simtool.errors import listed
+from simtool.stages.run import Folder, TableFile, stage
 from simtool.text import counted, plural
 
 __all__ = ["index_images"]

@@ -10,7 +10,7 @@ import typer
 
 from simtool import console
 from simtool.analysis.metrics import Metric, Order
-from simtool.commands.stage import Stage, stage
+from simtool.stages.run import Stage, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool.commands.stage import Folder, Stage, stage
 from simtool.errors import listed
+from simtool.stages.run import Folder, Stage, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -136,5 +136,5 @@ def _photographs(
     chosen = images.take(rows)
     paths = image_paths(table, chosen)
     check_files(chosen.image_id, paths)
-    (batch,) = stream(chosen.image_id, paths, glow.recipe, len(chosen))
+    (batch,) = stream(chosen.image_id, paths, glow.preprocessing, len(chosen))
     return glow.dequantized(batch.pixels)

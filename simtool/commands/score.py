@@ -10,8 +10,8 @@ import typer
 
 from simtool import console
 from simtool.commands.import_trials import tell_of_matches, tell_of_unused
-from simtool.commands.stage import TableFile, stage
 from simtool.errors import SimtoolError, listed
+from simtool.stages.run import TableFile, stage
 from simtool.text import counted, printable
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool.commands.stage import Folder, Stage, stage
 from simtool.commands.training import (
     AsJson,
     BatchSize,
@@ -30,10 +29,11 @@ from simtool.commands.training import (
     preset_of,
     run_training,
 )
+from simtool.stages.run import Folder, Stage, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:
-    from simtool.images.recipes import Recipe
+    from simtool.images.preprocessing import Preprocessing
     from simtool.models.flows.glow.presets import Preset
     from simtool.tables.images import Images
     from simtool.training.images import Classes
@@ -157,17 +157,17 @@ def _changed(data: Any, **values: Any) -> Any:
     return replace(data, **{name: value for name, value in values.items() if value is not None})
 
 
-def _preparation(plan: Preset, crop: float | None) -> Recipe:
+def _preparation(plan: Preset, crop: float | None) -> Preprocessing:
     """What each image goes through before the flow."""
-    from simtool.images.recipes import named_recipe
+    from simtool.images.preprocessing import named_preprocessing
 
-    found = named_recipe(plan.recipe).adjusted(plan.flow.size, crop)
-    if found.colors != named_recipe("study").colors:
+    found = named_preprocessing(plan.recipe).adjusted(plan.flow.size, crop)
+    if found.colors != named_preprocessing("study").colors:
         raise typer.BadParameter(f"Glow needs colors from -0.5 to 0.5, which {plan.recipe} does not give")
     return found
 
 
-def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool) -> None:
+def _describe(plan: Preset, preparation: Preprocessing, holdout: Holdout, as_json: bool) -> None:
     """What would be trained."""
     from simtool.models.flows.glow.config import MODES
     from simtool.models.flows.glow.footprint import training_bytes
@@ -199,7 +199,7 @@ def _describe(plan: Preset, preparation: Recipe, holdout: Holdout, as_json: bool
 def _train(
     run: Stage,
     plan: Preset,
-    preparation: Recipe,
+    preparation: Preprocessing,
     images: Path,
     table: Images,
     classes: Classes | None,

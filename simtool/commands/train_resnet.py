@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool.commands.stage import Folder, Stage, stage
 from simtool.commands.training import (
     AsJson,
     BatchSize,
@@ -31,6 +30,7 @@ from simtool.commands.training import (
     preset_of,
     run_training,
 )
+from simtool.stages.run import Folder, Stage, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:

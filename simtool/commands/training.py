@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simtool import console
-from simtool.commands.stage import Stage
+from simtool.stages.run import Stage
 from simtool.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from simtool.images.recipes import Recipe
+    from simtool.images.preprocessing import Preprocessing
     from simtool.models.interface import TrainedModel
     from simtool.tables.images import Images
     from simtool.training.data import TrainingData
@@ -114,7 +114,7 @@ def decoded(
     images: Path,
     table: Images,
     holdout: Holdout,
-    recipe: Recipe,
+    recipe: Preprocessing,
     rounding: Rounding,
     skip_bad: bool,
     scratch: Path | None,

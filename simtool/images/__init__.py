@@ -1,1 +1,1 @@
-"""From image files to tensors, by named recipes."""
+"""From image files to tensors, by named preprocessings."""

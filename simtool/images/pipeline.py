@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.images.decoding import ImageError, decode_rgb, decode_tensor
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.images.tensors import Transform, transform
 from simtool.system.cores import available_cores
 from simtool.tensorflow import load_tensorflow
@@ -75,7 +75,7 @@ def described(skipped: Sequence[BadImage]) -> str:
 def stream(
     image_ids: Sequence[str] | NDArray[np.object_],
     paths: Sequence[Path],
-    recipe: Recipe,
+    preprocessing: Preprocessing,
     batch_size: int,
     on_bad: Callable[[BadImage], None] | None = None,
 ) -> Iterator[Batch]:
@@ -84,7 +84,7 @@ def stream(
     Args:
         image_ids: (n,) for complaints.
         paths: (n,) their files.
-        recipe: what each goes through.
+        preprocessing: what each goes through.
         batch_size: images in each batch but the last.
         on_bad: told of each image that cannot be decoded, which is then skipped; None makes it an error.
 
@@ -95,8 +95,8 @@ def stream(
         ImageError: an image cannot be decoded, and nobody is told instead.
     """
     rows: list[int] = []
-    pixels = np.empty((batch_size, *recipe.shape), np.float32)
-    for row, image in enumerate(_decoded(image_ids, paths, recipe)):
+    pixels = np.empty((batch_size, *preprocessing.shape), np.float32)
+    for row, image in enumerate(_decoded(image_ids, paths, preprocessing)):
         if isinstance(image, BadImage):
             if on_bad is None:
                 raise ImageError(f"{image}; repair it, or leave it out with --skip-bad")
@@ -112,23 +112,23 @@ def stream(
 
 
 def _decoded(
-    image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path], recipe: Recipe
+    image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path], preprocessing: Preprocessing
 ) -> Iterator[NDArray[np.float32] | BadImage]:
     """Each image in turn, or why it cannot be decoded."""
     if not len(paths):
         return
     tf = load_tensorflow()
-    prepare = transform(recipe)
-    elements = iter(_dataset(paths, prepare, recipe))
+    prepare = transform(preprocessing)
+    elements = iter(_dataset(paths, prepare, preprocessing))
     for image_id, path in zip(image_ids, paths, strict=True):
         try:
             # An element that fails costs just itself: the next call returns the one after it.
             yield next(elements).numpy()
         except tf.errors.OpError:
-            yield _second_try(str(image_id), path, prepare, recipe)
+            yield _second_try(str(image_id), path, prepare, preprocessing)
 
 
-def _dataset(paths: Sequence[Path], prepare: Transform, recipe: Recipe) -> Any:
+def _dataset(paths: Sequence[Path], prepare: Transform, preprocessing: Preprocessing) -> Any:
     tf = load_tensorflow()
     cores = available_cores()
     options = tf.data.Options()
@@ -137,17 +137,21 @@ def _dataset(paths: Sequence[Path], prepare: Transform, recipe: Recipe) -> Any:
     options.threading.private_threadpool_size = cores
     files = tf.data.Dataset.from_tensor_slices([os.fspath(path) for path in paths])
     images = files.map(
-        lambda path: prepare(decode_tensor(tf.io.read_file(path), recipe.background)), num_parallel_calls=cores
+        lambda path: prepare(decode_tensor(tf.io.read_file(path), preprocessing.background)), num_parallel_calls=cores
     )
-    waiting = max(2 * cores, _PREFETCH_BYTES // (4 * recipe.dimension))
+    waiting = max(2 * cores, _PREFETCH_BYTES // (4 * preprocessing.dimension))
     return images.prefetch(waiting).with_options(options)
 
 
-def _second_try(image_id: str, path: Path, prepare: Transform, recipe: Recipe) -> NDArray[np.float32] | BadImage:
+def _second_try(
+    image_id: str, path: Path, prepare: Transform, preprocessing: Preprocessing
+) -> NDArray[np.float32] | BadImage:
     """What TensorFlow failed at may still be in Pillow's reach; otherwise Pillow says what is wrong."""
     tf = load_tensorflow()
     try:
-        prepared: NDArray[np.float32] = prepare(tf.constant(decode_rgb(path.read_bytes(), recipe.background))).numpy()
+        prepared: NDArray[np.float32] = prepare(
+            tf.constant(decode_rgb(path.read_bytes(), preprocessing.background))
+        ).numpy()
     except ImageError as failure:
         return BadImage(image_id, path, str(failure))
     except OSError as failure:

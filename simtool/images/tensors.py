@@ -1,4 +1,4 @@
-"""Recipes at work: the steps of a recipe as TensorFlow operations."""
+"""Preprocessing at work: the steps of a preprocessing as TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -8,54 +8,63 @@ from typing import Any
 
 import numpy as np
 
-from simtool.images.recipes import CentralCrop, Divide, DivideChannels, Recipe, Resize, ReverseChannels, Step, Subtract
+from simtool.images.preprocessing import (
+    CentralCrop,
+    Divide,
+    DivideChannels,
+    Preprocessing,
+    Resize,
+    ReverseChannels,
+    Step,
+    Subtract,
+)
 from simtool.pillow import MOST_PIXELS
 from simtool.tensorflow import load_tensorflow
 
 __all__ = ["Transform", "transform", "transform_colors"]
 
-_TOO_LONG = "too long and narrow to cover the size of the recipe, which keeps the aspect"
+_TOO_LONG = "too long and narrow to cover the size of the preprocessing, which keeps the aspect"
 #: From an image tensor to an image tensor.
 Transform = Callable[[Any], Any]
 
 
-def transform(recipe: Recipe) -> Transform:
-    """The function that a recipe describes, for use inside a graph or eagerly, with equal bits.
+def transform(preprocessing: Preprocessing) -> Transform:
+    """The function that a preprocessing describes, for use inside a graph or eagerly, with equal bits.
 
-    Every number of the recipe is held by a tensor that is made here, outside of any graph. A graph captures it,
+    Every number of the preprocessing is held by a tensor that is made here, outside of any graph. A graph captures it,
     where a constant of its own would be folded: a division by 255 would become a multiplication with 1/255, whose
     last bit differs.
 
     Args:
-        recipe: what to do.
+        preprocessing: what to do.
 
     Returns:
-        From (height, width, 3) uint8 to ``recipe.shape`` float32.
+        From (height, width, 3) uint8 to ``preprocessing.shape`` float32.
     """
     tf = load_tensorflow()
     with tf.init_scope():
-        operations = [_operation(step, tf) for step in recipe.steps]
+        operations = [_operation(step, tf) for step in preprocessing.steps]
 
     def apply(image: Any) -> Any:
         for operation in operations:
             image = operation(image)
-        return tf.ensure_shape(tf.cast(image, tf.float32), recipe.shape)
+        return tf.ensure_shape(tf.cast(image, tf.float32), preprocessing.shape)
 
     return apply
 
 
-def transform_colors(recipe: Recipe) -> Transform:
-    """The part of a recipe that treats each pixel alike, for batches of images that are cropped and resized already.
+def transform_colors(preprocessing: Preprocessing) -> Transform:
+    """The part that treats each pixel alike, for batches of images that are cropped and resized already.
 
     Args:
-        recipe: what to do.
+        preprocessing: what to do.
 
     Returns:
         From (b, height, width, 3) of any type to float32 of the same shape.
     """
     tf = load_tensorflow()
     with tf.init_scope():
-        operations = [_operation(step, tf) for step in recipe.colors]
+        operations = [_operation(step, tf) for step in preprocessing.colors]
 
     def apply(images: Any) -> Any:
         images = tf.cast(images, tf.float32)

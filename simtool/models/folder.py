@@ -19,7 +19,7 @@ from typing import Any
 
 from simtool import console
 from simtool.errors import listed
-from simtool.images.recipes import Recipe, RecipeError
+from simtool.images.preprocessing import Preprocessing, PreprocessingError
 from simtool.kinds import Door, explain
 from simtool.models.errors import ModelError
 from simtool.system.lock import NAME as LOCK
@@ -58,7 +58,7 @@ class Manifest:
     Attributes:
         kind: which sort of model, for example ``pca``.
         name: its label in reports.
-        recipe: what an image goes through first.
+        preprocessing: what an image goes through first.
         weights: SHA-256 of each file of weights.
         layers: the names that can be embedded, the default first.
         settings: what the kind needs to load itself.
@@ -67,7 +67,7 @@ class Manifest:
 
     kind: str
     name: str
-    recipe: Recipe
+    preprocessing: Preprocessing
     weights: Mapping[str, str]
     layers: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Manifest:
             "kind": self.kind,
             "version": VERSION,
             "name": self.name,
-            "preprocessing": self.recipe.to_json(),
+            "preprocessing": self.preprocessing.to_json(),
             "layers": list(self.layers),
             "settings": dict(self.settings),
             "weights": dict(self.weights),
@@ -190,7 +190,7 @@ def write_manifest(
     folder: Path,
     kind: str,
     name: str,
-    recipe: Recipe,
+    preprocessing: Preprocessing,
     weights: Iterable[str],
     provenance: Provenance,
     layers: tuple[str, ...] = (),
@@ -202,7 +202,7 @@ def write_manifest(
         folder: where the weights lie.
         kind: of the model.
         name: its label in reports.
-        recipe: what an image goes through first.
+        preprocessing: what an image goes through first.
         weights: the names of the files of weights.
         provenance: where the model comes from.
         layers: that can be embedded, the default first.
@@ -212,7 +212,7 @@ def write_manifest(
         OSError: a file cannot be read or written.
     """
     hashes = {file: sha256_of(folder / file) for file in weights}
-    manifest = Manifest(kind, name, recipe, hashes, layers, dict(settings or {}), provenance)
+    manifest = Manifest(kind, name, preprocessing, hashes, layers, dict(settings or {}), provenance)
     with atomic_path(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
     return manifest
@@ -252,13 +252,13 @@ def _manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
     if not isinstance(layers, list) or not isinstance(settings, dict):
         raise ModelError(f"{path}: layers should be a list, settings an object")
     try:
-        recipe = Recipe.from_json(content.get("preprocessing"))
-    except RecipeError as failure:
+        preprocessing = Preprocessing.from_json(content.get("preprocessing"))
+    except PreprocessingError as failure:
         raise ModelError(f"{path}: {failure}") from failure
     return Manifest(
         kind=content["kind"],
         name=str(content.get("name") or content["kind"]),
-        recipe=recipe,
+        preprocessing=preprocessing,
         weights=weights,
         layers=tuple(str(layer) for layer in layers),
         settings=settings,
@@ -294,7 +294,7 @@ def describe_model(folder: Path) -> Description:
         ("name", manifest.name),
         ("layers", listed(manifest.layers, 99) or "none to choose from"),
         *((name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in manifest.settings.items()),
-        ("preprocessing", manifest.recipe.to_text()),
+        ("preprocessing", manifest.preprocessing.to_text()),
         ("weights", f"{listed(manifest.weights, 9)}, SHA-256 {manifest.digest}"),
     )
     return Description(manifest.kind, facts, manifest.provenance)

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest
 from simtool.tables.embeddings import Segment
@@ -45,13 +45,13 @@ class Model(ABC):
     """What turns images into vectors.
 
     Attributes:
-        recipe: what an image goes through first.
+        preprocessing: what an image goes through first.
         weights: the SHA-256 of the weights, as :attr:`simtool.models.folder.Manifest.digest` defines it; None for
             a model without any.
         layers: the names to choose from, the default first; empty where there is nothing to choose.
     """
 
-    recipe: Recipe
+    preprocessing: Preprocessing
     weights: str | None = None
     layers: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ class Model(ABC):
         """The vectors of a batch of images.
 
         Args:
-            images: (b, height, width, 3), as the recipe makes them.
+            images: (b, height, width, 3), as the preprocessing makes them.
             layer: one of ``layers``; None for the default.
 
         Returns:
@@ -85,7 +85,7 @@ class Model(ABC):
         """The vectors of several layers of a batch of images; a network computes what they share once.
 
         Args:
-            images: (b, height, width, 3), as the recipe makes them.
+            images: (b, height, width, 3), as the preprocessing makes them.
             layers: as of :meth:`embed`.
 
         Returns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.interface import Model, Output
 from simtool.tables.embeddings import Segment
@@ -17,18 +17,18 @@ class Pixels(Model):
     """The values of an image, row by row, as one vector; each pixel's colors are a segment of it.
 
     Args:
-        recipe: what an image goes through; decides the length of the vector.
+        preprocessing: what an image goes through; decides the length of the vector.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        self.preprocessing = preprocessing
 
     def output(self, layer: str | None = None) -> Output:
         """Height x width segments of three values. See :meth:`Model.output`."""
         if layer is not None:
             raise ModelError(f"pixels have no layer {layer} or other layers")
-        height, width, channels = self.recipe.shape
-        return Output("pixels", self.recipe.shape, (Segment("pixels", channels, height * width),))
+        height, width, channels = self.preprocessing.shape
+        return Output("pixels", self.preprocessing.shape, (Segment("pixels", channels, height * width),))
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
         """The images, flattened. See :meth:`Model.embed`."""

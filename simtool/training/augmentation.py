@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from simtool.images.recipes import RecipeError
+from simtool.images.preprocessing import PreprocessingError
 from simtool.tensorflow import load_tensorflow
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "augment"]
@@ -53,11 +53,13 @@ class Augmentation:
     def __post_init__(self) -> None:
         for name in ("rotation", "translation", "zoom", "contrast", "brightness", "noise"):
             if not 0 <= getattr(self, name) < 1:
-                raise RecipeError(f"the {name} of an augmentation is at least 0 and below 1, not {getattr(self, name)}")
+                raise PreprocessingError(
+                    f"the {name} of an augmentation is at least 0 and below 1, not {getattr(self, name)}"
+                )
         if not 0 < self.area <= 1:
-            raise RecipeError(f"an augmentation shows an area above 0 and at most 1, not {self.area}")
+            raise PreprocessingError(f"an augmentation shows an area above 0 and at most 1, not {self.area}")
         if not 1 <= self.stretch <= 4:
-            raise RecipeError(f"an augmentation stretches by a factor from 1 to 4, not {self.stretch}")
+            raise PreprocessingError(f"an augmentation stretches by a factor from 1 to 4, not {self.stretch}")
 
     @property
     def moves(self) -> bool:

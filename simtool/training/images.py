@@ -16,7 +16,7 @@ from simtool.console import Progress
 from simtool.errors import listed
 from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage, stream
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.tables.images import Images
 from simtool.training.split import Holdout
 
@@ -70,7 +70,7 @@ class Classes:
 def decode_all(
     images: Images,
     paths: Sequence[Path],
-    recipe: Recipe,
+    preprocessing: Preprocessing,
     rounding: Rounding,
     scratch: Path | None = None,
     bar: Progress | None = None,
@@ -81,7 +81,7 @@ def decode_all(
     Args:
         images: the table.
         paths: (n,) their files.
-        recipe: whose crop and size are used; its arithmetic with colors is left to the model.
+        preprocessing: whose crop and size are used; its arithmetic with colors is left to the model.
         rounding: of resized values.
         scratch: the folder for a scratch file, which large sets need; None for the system's.
         bar: told of each image.
@@ -94,9 +94,9 @@ def decode_all(
         ImageError: an image cannot be decoded.
         OSError: there is no room for the scratch file.
     """
-    pixels = _room((len(images), *recipe.shape), scratch)
+    pixels = _room((len(images), *preprocessing.shape), scratch)
     on_bad = None if bad is None else bad.append
-    for batch in stream(images.image_id, paths, recipe.spatial, _BATCH, on_bad):
+    for batch in stream(images.image_id, paths, preprocessing.spatial, _BATCH, on_bad):
         values = np.floor(batch.pixels + _ROUNDING) if rounding == "floor" else np.rint(batch.pixels)
         pixels[batch.rows] = np.clip(values, 0, 255).astype(np.uint8)
         if bar is not None:
@@ -104,14 +104,14 @@ def decode_all(
     return pixels
 
 
-def decoded_bytes(count: int, recipe: Recipe) -> int:
+def decoded_bytes(count: int, preprocessing: Preprocessing) -> int:
     """The memory that images take once :func:`decode_all` is done; a scratch file takes none that others may need.
 
     Args:
         count: of images.
-        recipe: that they are decoded by.
+        preprocessing: that they are decoded by.
     """
-    size = count * recipe.dimension
+    size = count * preprocessing.dimension
     return size if size <= _IN_MEMORY else 0
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from simtool.images.recipes import Recipe, named_recipe
+from simtool.images.preprocessing import Preprocessing, named_preprocessing
 from simtool.images.tensors import transform
 from simtool.models.registry import load_model
 from simtool.tables.embeddings import Segment, open_embeddings
@@ -70,7 +70,7 @@ def test_the_metadata_of_pixels_are_those_of_the_contract(simtool: Simtool, home
     assert table.info.segments == (Segment("pixels", 3, 16_384),)
     assert table.info.model is None
     assert table.info.preprocessing is not None
-    assert Recipe.from_json(json.loads(table.info.preprocessing)) == named_recipe("study")
+    assert Preprocessing.from_json(json.loads(table.info.preprocessing)) == named_preprocessing("study")
     assert table.provenance is not None
     assert [entry.sha256 for entry in table.provenance.inputs] == [sha256_of(home / "images.parquet")]
 
@@ -83,7 +83,7 @@ def test_a_pca_embeds_with_its_own_preprocessing(simtool: Simtool, home: Path, p
     table, model = open_embeddings(out), load_model(pca)
     np.testing.assert_array_equal(table.read(), model.embed(pixels(home).reshape(COUNT, 8, 8, 3)))
     assert (table.info.name, table.info.dimension, table.info.model) == ("PCA 6", 6, model.weights)
-    assert table.info.preprocessing == model.recipe.to_text()
+    assert table.info.preprocessing == model.preprocessing.to_text()
     assert table.provenance is not None
     assert [Path(entry.name).name for entry in table.provenance.inputs] == ["images.parquet", "model.json"]
 
@@ -405,7 +405,7 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
         (("--model", "pixel"), "pixel: no such file or folder; --model takes pixels, a model folder or a .keras file"),
         (("--model", "pixels", "--layer", "final"), "pixels have no layer final"),
         (("--model", "pixels", "--components", "3"), "pixels: it has no components"),
-        (("--model", "pixels", "--recipe", "coffee"), "no recipe is called coffee"),
+        (("--model", "pixels", "--recipe", "coffee"), "no preprocessing is called coffee"),
         (("--model", "PCA", "--layer", "final"), "no layer final or other layers; --components cuts its 6"),
         (("--model", "PCA", "--components", "7"), "1 to 6 components to choose, not 7"),
         (("--model", "pixels", "--split", "dev"), "no image has split dev"),
@@ -473,7 +473,7 @@ def test_a_keras_file_from_elsewhere_is_embedded_with_a_recipe(simtool: Simtool,
     assert "name it with --recipe" in refused.err
     assert simtool(*command, "--recipe", "symmetric").code == 0
     table = open_embeddings(tmp_path / "final.parquet")
-    prepare = transform(named_recipe("symmetric").adjusted(6))
+    prepare = transform(named_preprocessing("symmetric").adjusted(6))
     pixels = [prepare(np.array(Image.open(tmp_path / f"photographs/{row}.jpg"))) for row in range(3)]
     np.testing.assert_allclose(table.read(), network(np.stack(pixels)).numpy(), atol=1e-5)
     assert (table.info.name, table.info.model) == ("birds final", sha256_of(path))

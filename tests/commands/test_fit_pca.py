@@ -53,7 +53,7 @@ def test_a_split_size_crop_and_recipe_can_be_chosen(simtool: Simtool, images: Pa
     ran = simtool("fit-pca", images, "--out", tmp_path / "pca", *SMALL, *options)
     assert ran.code == 0
     assert f"read   {images}: 8 images of split train" in ran.err
-    recipe = load_model(tmp_path / "pca").recipe
+    recipe = load_model(tmp_path / "pca").preprocessing
     assert (recipe.name, recipe.shape) == ("square", (8, 8, 3))
     assert recipe.to_json()["steps"][0] == {"step": "central-crop", "fraction": 0.5}
 
@@ -79,7 +79,7 @@ def test_a_corrupt_photograph_is_named_or_skipped_and_recorded(simtool: Simtool,
     [
         (("--components", "12"), "12 images of 192 values have 1 to 11 components, not 12"),
         (("--crop", "1.5"), "crop keeps a fraction above 0"),
-        (("--recipe", "stdy"), "no recipe is called stdy"),
+        (("--recipe", "stdy"), "no preprocessing is called stdy"),
         (("--split", "dev"), "no image has split dev; the table has test, train"),
     ],
 )

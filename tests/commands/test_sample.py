@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from simtool.models.flows.glow.config import FlowConfig
 from simtool.models.flows.glow.model import Glow
 from simtool.models.folder import model_folder
@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photographs, and a Glow with two classes that nobody has trained, but whose weights are in the usual range."""
     home = tmp_path_factory.mktemp("home")
     write_table(home, 9)
-    glow = Glow(named_recipe("study").adjusted(SIZE), trained(CONFIG), ["wren", "robin"])
+    glow = Glow(named_preprocessing("study").adjusted(SIZE), trained(CONFIG), ["wren", "robin"])
     with model_folder(home / "glow", "train-glow") as folder:
         glow.save(folder, Provenance.of(["test"], []))
     return home

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError
-from simtool.images.recipes import RECIPES, Recipe
+from simtool.images.preprocessing import PREPROCESSINGS, Preprocessing
 from simtool.models.folder import MANIFEST, describe_model
 from simtool.models.registry import load_model
 from tests.fuzz import documents
@@ -47,7 +47,7 @@ def _manifest(files: dict[str, bytes]) -> dict[str, Any]:
         "kind": "pca",
         "version": 1,
         "name": "PCA 3",
-        "preprocessing": RECIPES["study"].adjusted(_SIDE).to_json(),
+        "preprocessing": PREPROCESSINGS["study"].adjusted(_SIDE).to_json(),
         "layers": [],
         "settings": {"components": _COMPONENTS},
         "weights": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
@@ -168,7 +168,7 @@ def _judge(folder: Path) -> Judge:
 
 def _load(made: Made) -> Any:
     model: Any = load_model(made.path)
-    side = model.recipe.shape
+    side = model.preprocessing.shape
     if model.kind != "pca" or np.prod(side) > 1 << 20:
         raise SimtoolError(f"{made.path}: too large for a test")
     return model.components, model._mean, model.embed(np.zeros((2, *side), np.float32))
@@ -193,20 +193,22 @@ def _structured_description(chance: Random, folder: Path) -> Made:
 
 
 def _recipe(chance: Random, folder: Path) -> Made:
-    words, document = documents.changed(RECIPES[chance.choice(sorted(RECIPES))].to_json(), chance)
+    words, document = documents.changed(PREPROCESSINGS[chance.choice(sorted(PREPROCESSINGS))].to_json(), chance)
     path = folder / "recipe"
     return Made(path, words, _judge_recipe, other=document)
 
 
-def _judge_recipe(found: Recipe) -> str | None:
+def _judge_recipe(found: Preprocessing) -> str | None:
     return (
-        None if Recipe.from_json(json.loads(found.to_text())) == found else "not the same when written and read again"
+        None
+        if Preprocessing.from_json(json.loads(found.to_text())) == found
+        else "not the same when written and read again"
     )
 
 
-def _read_recipe(made: Made) -> Recipe:
+def _read_recipe(made: Made) -> Preprocessing:
     try:
-        return Recipe.from_json(made.other)
+        return Preprocessing.from_json(made.other)
     except SimtoolError as failure:  # who reads a recipe does not know where it stood; the callers name the file
         raise SimtoolError(f"{made.path}: {failure}") from failure
 
@@ -258,7 +260,7 @@ def _load_keras(made: Made) -> Any:
 
     # It warns of many graphs in one process.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    model = load_keras_file(made.path, RECIPES["bytes"], 8)
+    model = load_keras_file(made.path, PREPROCESSINGS["bytes"], 8)
     return model.embed(np.zeros((1, 8, 8, 3), np.float32))
 
 

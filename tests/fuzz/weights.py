@@ -86,7 +86,7 @@ def _flow() -> dict[str, bytes]:
     """The files of a small flow."""
     import tempfile
 
-    from simtool.images.recipes import RECIPES
+    from simtool.images.preprocessing import PREPROCESSINGS
     from simtool.models.flows.glow.config import FlowConfig
     from simtool.tensorflow import load_tensorflow
 
@@ -96,7 +96,7 @@ def _flow() -> dict[str, bytes]:
 
     with tempfile.TemporaryDirectory() as folder:
         config = FlowConfig(size=4, levels=1, steps=1, width=2)
-        Glow(RECIPES["study"].adjusted(4), Flow(config), []).save(Path(folder), _ORIGIN)
+        Glow(PREPROCESSINGS["study"].adjusted(4), Flow(config), []).save(Path(folder), _ORIGIN)
         return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
@@ -126,7 +126,7 @@ def _valid_flow(chance: Random, folder: Path) -> Made:
 
 def _latents(made: Made) -> NDArray[np.float32]:
     model = load_model(made.path)
-    return model.embed(np.zeros((1, *model.recipe.shape), np.float32))
+    return model.embed(np.zeros((1, *model.preprocessing.shape), np.float32))
 
 
 DOORS = (

@@ -8,10 +8,10 @@ from PIL import ExifTags, Image
 
 from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage, check_files, described, stream
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from tests.photographs import draw, prepared
 
-SMALL = named_recipe("study").adjusted(size=8)
+SMALL = named_preprocessing("study").adjusted(size=8)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_real_photographs_are_prepared_bit_for_bit_as_in_the_study(birds16: Path
     files = sorted((birds16 / "images").rglob("*.jpg"))
     assert len(files) == 208
     rows = []
-    for batch in stream(names(files), files, named_recipe("study"), 32):
+    for batch in stream(names(files), files, named_preprocessing("study"), 32):
         for row, pixels in zip(batch.rows, batch.pixels, strict=True):
             np.testing.assert_array_equal(pixels, prepared(files[row], 0.8, 128), err_msg=str(files[row]))
         rows += batch.rows.tolist()
@@ -84,7 +84,7 @@ def test_images_that_look_alike_are_alike(tmp_path: Path, kind: str) -> None:
 def test_transparent_pixels_show_the_background_of_the_recipe(tmp_path: Path) -> None:
     Image.new("RGBA", (9, 9), (255, 0, 0, 0)).save(tmp_path / "clear.png")
     for color, value in (("white", 0.5), ("black", -0.5)):
-        recipe = named_recipe(f"study:background={color}").adjusted(size=4)
+        recipe = named_preprocessing(f"study:background={color}").adjusted(size=4)
         (batch,) = stream(["clear"], [tmp_path / "clear.png"], recipe, 1)
         assert (batch.pixels == value).all()
 
@@ -94,10 +94,10 @@ def test_a_line_of_pixels_that_cannot_cover_a_square_is_refused_in_bounded_memor
     Image.new("L", (100, 1)).save(tmp_path / "short.png")
     bad: list[BadImage] = []
     files = [tmp_path / "line.png", tmp_path / "short.png"]
-    (batch,) = stream(names(files), files, named_recipe("square"), 2, bad.append)
+    (batch,) = stream(names(files), files, named_preprocessing("square"), 2, bad.append)
     assert batch.rows.tolist() == [1]
     assert [image.reason for image in bad] == [
-        "too long and narrow to cover the size of the recipe, which keeps the aspect"
+        "too long and narrow to cover the size of the preprocessing, which keeps the aspect"
     ]
 
 

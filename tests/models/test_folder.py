@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import (
     Manifest,
@@ -32,7 +32,7 @@ def written(folder: Path, **files: bytes) -> Manifest:
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return write_manifest(
-        folder, "net", "Net 5", named_recipe("study"), files, ORIGIN, ("logits", "final"), {"width": 5}
+        folder, "net", "Net 5", named_preprocessing("study"), files, ORIGIN, ("logits", "final"), {"width": 5}
     )
 
 
@@ -83,7 +83,7 @@ def test_changed_and_missing_weights_are_named(tmp_path: Path) -> None:
         ({"weights": {"..": "5"}}, "not at"),
         ({"layers": "final"}, "layers should be a list"),
         ({"settings": 3}, "settings an object"),
-        ({"preprocessing": "study"}, "not a recipe"),
+        ({"preprocessing": "study"}, "preprocessing should be an object"),
     ],
 )
 def test_a_manifest_from_elsewhere_is_checked(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import write_manifest
 from simtool.models.registry import KINDS, load_model
@@ -20,7 +20,7 @@ def test_a_model_that_cannot_be_loaded_is_named(tmp_path: Path, kind: str, setti
     folder.mkdir()
     (folder / "weights.npz").write_bytes(b"")
     origin = Provenance(("simtool",), (), "simtool", "2026-01-01T00:00:00+00:00")
-    write_manifest(folder, kind, "x", named_recipe("study"), ["weights.npz"], origin, settings=settings)
+    write_manifest(folder, kind, "x", named_preprocessing("study"), ["weights.npz"], origin, settings=settings)
     with pytest.raises(ModelError) as failure:
         load_model(folder)
     assert str(failure.value).startswith(str(folder))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.images.recipes import RecipeError
+from simtool.images.preprocessing import PreprocessingError
 from simtool.tensorflow import load_tensorflow
 from simtool.training.augmentation import AUGMENTATIONS, Augmentation, augment
 from simtool.training.draws import Draws
@@ -99,5 +99,5 @@ def test_the_same_draws_change_the_same_way_however_a_batch_is_split() -> None:
 
 @pytest.mark.parametrize("values", [{"rotation": 1.0}, {"noise": -0.1}, {"area": 0.0}, {"stretch": 0.5}])
 def test_amounts_that_make_no_sense_are_refused(values: dict[str, float]) -> None:
-    with pytest.raises(RecipeError, match=f"not {next(iter(values.values()))}"):
+    with pytest.raises(PreprocessingError, match=f"not {next(iter(values.values()))}"):
         Augmentation(**values)  # type: ignore[arg-type]

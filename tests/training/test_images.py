@@ -11,7 +11,7 @@ from PIL import Image
 
 from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage
-from simtool.images.recipes import RECIPES, CentralCrop, Divide, Recipe, Resize, Subtract
+from simtool.images.preprocessing import PREPROCESSINGS, CentralCrop, Divide, Preprocessing, Resize, Subtract
 from simtool.images.tensors import transform, transform_colors
 from simtool.tables.images import Images
 from simtool.training import images as training
@@ -19,7 +19,7 @@ from simtool.training.images import Classes, TrainingImages, check_classes, deco
 from simtool.training.split import Holdout
 
 ALONE = SimpleNamespace(index=0, count=1)
-SMALL = RECIPES["study"].adjusted(size=8)
+SMALL = PREPROCESSINGS["study"].adjusted(size=8)
 
 
 def photographs(folder: Path, count: int) -> tuple[Images, list[Path]]:
@@ -57,7 +57,7 @@ def test_decoded_images_are_those_of_the_recipe_in_bytes(tmp_path: Path, roundin
 
 def test_colors_and_space_of_a_recipe_make_the_whole() -> None:
     mean = (0.1, 0.2, 0.3)
-    recipe = Recipe("any", (CentralCrop(0.5), Divide(255.0), Resize(6, 6), Subtract(mean)))
+    recipe = Preprocessing("any", (CentralCrop(0.5), Divide(255.0), Resize(6, 6), Subtract(mean)))
     image = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
     spatial = transform(recipe.spatial)(image)
     np.testing.assert_allclose(transform_colors(recipe)(spatial[None])[0], transform(recipe)(image), atol=1e-6)

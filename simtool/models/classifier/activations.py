@@ -126,7 +126,7 @@ class Activations(Model):
             found = tapped([images], training=False)
             return [_vector(tf.cast(found[name], tf.float32), whole=name.endswith(_FLAT)) for name in names]
 
-        signature = [tf.TensorSpec((_BATCH, *self.recipe.shape), tf.float32)]
+        signature = [tf.TensorSpec((_BATCH, *self.preprocessing.shape), tf.float32)]
         traced = tf.function(vectors, input_signature=signature, autograph=False).get_concrete_function()
 
         def graph(images: NDArray[np.float32]) -> Sequence[Any]:
@@ -155,7 +155,7 @@ class Activations(Model):
         tensor = self._tensor(layer)
         shape = tensor.shape
         if None in shape[1:]:
-            shape = keras.Model(self.network.inputs, tensor).compute_output_shape((_BATCH, *self.recipe.shape))
+            shape = keras.Model(self.network.inputs, tensor).compute_output_shape((_BATCH, *self.preprocessing.shape))
         if None in shape[1:]:
             raise ModelError(f"layer {layer} of {self.name} gives vectors of no fixed length")
         return tuple(int(side) for side in shape[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, get_type_hints
 
-from simtool.images.recipes import Recipe, named_recipe
+from simtool.images.preprocessing import Preprocessing, named_preprocessing
 from simtool.models.classifier.architectures import named_architecture
 from simtool.models.errors import ModelError
 from simtool.training.augmentation import AUGMENTATIONS
@@ -52,7 +52,7 @@ class ClassifierConfig:
                 raise ModelError(f"{name} of a classifier is a {_WORDS[kind]}, not {value!s:.40}")
         architecture = named_architecture(self.architecture)
         object.__setattr__(self, "architecture", architecture.name)
-        object.__setattr__(self, "recipe", named_recipe(self.recipe or architecture.recipe).name)
+        object.__setattr__(self, "recipe", named_preprocessing(self.recipe or architecture.recipe).name)
         if self.size < architecture.least:
             raise ModelError(
                 f"{self.architecture} sees images of at least {architecture.least} pixels, not {self.size}"
@@ -74,12 +74,12 @@ class ClassifierConfig:
         return self.pretrained and named_architecture(self.architecture).scaled
 
     @property
-    def preparation(self) -> Recipe:
+    def preparation(self) -> Preprocessing:
         """What a photograph goes through before the network sees it."""
-        return named_recipe(self.recipe).adjusted(self.size)
+        return named_preprocessing(self.recipe).adjusted(self.size)
 
     @property
-    def decoded(self) -> Recipe:
+    def decoded(self) -> Preprocessing:
         """What a photograph for training goes through before it is augmented: larger by the margin."""
         return self.preparation.adjusted(round(self.size * self.margin))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from simtool import console
 from simtool.errors import listed
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.kinds import Door, What, explain, kind_of
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.graph import Call, calls, dense_head
@@ -48,12 +48,12 @@ class KerasFile(Activations):
     Args:
         name: of the network, for reports.
         network: a functional Keras model with one input, (b, height, width, 3).
-        recipe: what photographs go through first.
+        preprocessing: what photographs go through first.
         weights: the SHA-256 of the file.
     """
 
-    def __init__(self, name: str, network: Any, recipe: Recipe, weights: str) -> None:
-        self.name, self.network, self.recipe, self.weights = name, network, recipe, weights
+    def __init__(self, name: str, network: Any, preprocessing: Preprocessing, weights: str) -> None:
+        self.name, self.network, self.preprocessing, self.weights = name, network, preprocessing, weights
         self.layers = tuple(self.named)
 
     @cached_property
@@ -89,12 +89,14 @@ def _logits(head: Call, values: Any) -> Any:
     return Linear(name=LOGITS, dtype="float32")(values)
 
 
-def load_keras_file(path: Path, recipe: Recipe, size: int | None = None, trust: bool = False) -> KerasFile:
+def load_keras_file(
+    path: Path, preprocessing: Preprocessing, size: int | None = None, trust: bool = False
+) -> KerasFile:
     """Load a network.
 
     Args:
         path: a ``.keras`` file.
-        recipe: what photographs go through first; it is adjusted to the size that the network expects.
+        preprocessing: what photographs go through first; it is adjusted to the size that the network expects.
         size: height and width in pixels, for a network that takes any.
         trust: run code that the file holds (its ``Lambda`` layers), as Keras does with ``safe_mode=False``.
 
@@ -114,15 +116,15 @@ def load_keras_file(path: Path, recipe: Recipe, size: int | None = None, trust: 
     except Exception as failure:  # whatever a file from elsewhere makes Keras raise
         raise ModelError(f"{path}: Keras cannot load it: {_reason(failure, version, trust)}") from failure
     expected = _sides(path, network)
-    sides = tuple(size or recipe.shape[0] if side is None else side for side in expected)
+    sides = tuple(size or preprocessing.shape[0] if side is None else side for side in expected)
     if sides[0] != sides[1] or (size and sides[0] != size):
         raise ModelError(f"{path}: the network expects {expected[0]} by {expected[1]} pixels, not {size or 'a square'}")
-    if recipe.colors and (scaling := _scaling(network)):
+    if preprocessing.colors and (scaling := _scaling(network)):
         console.note(
-            f"{path}: the network scales colors itself (layer {listed(scaling)}), and the recipe {recipe.name} does so "
-            "before it; --recipe bytes gives it the bytes of the image, from 0 to 255"
+            f"{path}: the network scales colors itself (layer {listed(scaling)}), and the preprocessing "
+            f"{preprocessing.name} does so before it; --recipe bytes gives it the bytes of the image, from 0 to 255"
         )
-    return KerasFile(path.stem, network, recipe.adjusted(sides[0]), sha256_of(path))
+    return KerasFile(path.stem, network, preprocessing.adjusted(sides[0]), sha256_of(path))
 
 
 def _written_by(path: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from simtool.errors import SimtoolError
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.network import HEAD, assign_arrays, build, to_arrays
@@ -46,7 +46,7 @@ class Classifier(Activations, TrainedModel):
     ) -> None:
         self.config, self.network, self.classes, self.weights = config, network, tuple(classes), weights
         self.name = config.architecture
-        self.recipe: Recipe = config.preparation
+        self.preprocessing: Preprocessing = config.preparation
 
     @cached_property
     def named(self) -> Mapping[str, Any]:
@@ -64,7 +64,7 @@ class Classifier(Activations, TrainedModel):
             folder,
             kind=self.kind,
             name=self.config.architecture,
-            recipe=self.recipe,
+            preprocessing=self.preprocessing,
             weights=(_WEIGHTS,),
             provenance=provenance,
             layers=self.layers,

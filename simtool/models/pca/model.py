@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
@@ -33,7 +33,7 @@ class Pca(TrainedModel):
     """Principal components of images; the first few of many are those of a smaller fit.
 
     Args:
-        recipe: what an image goes through first.
+        preprocessing: what an image goes through first.
         mean: (D,) of the images that were fitted.
         components: (K, D) orthonormal rows; only the first ``count`` of them are ever read.
         variance: (K,) explained by each.
@@ -45,20 +45,20 @@ class Pca(TrainedModel):
 
     def __init__(
         self,
-        recipe: Recipe,
+        preprocessing: Preprocessing,
         mean: NDArray[np.float64],
         components: NpyMatrix,
         variance: NDArray[np.float64],
         count: int,
         weights: str | None = None,
     ) -> None:
-        self.recipe, self.weights, self.count = recipe, weights, count
+        self.preprocessing, self.weights, self.count = preprocessing, weights, count
         self._mean, self._stored, self._variance = mean, components, variance
 
     @classmethod
-    def of(cls, recipe: Recipe, fit: PcaFit) -> Self:
+    def of(cls, preprocessing: Preprocessing, fit: PcaFit) -> Self:
         """The model that a fit gives."""
-        return cls(recipe, fit.mean, fit.components, fit.variance, len(fit.variance))
+        return cls(preprocessing, fit.mean, fit.components, fit.variance, len(fit.variance))
 
     def cut(self, count: int) -> Self:
         """The same with the first ``count`` components.
@@ -68,7 +68,7 @@ class Pca(TrainedModel):
         """
         if not 1 <= count <= self.count:
             raise ModelError(f"this PCA has 1 to {self.count:,} components to choose, not {count:,}")
-        return type(self)(self.recipe, self._mean, self._stored, self._variance, count, self.weights)
+        return type(self)(self.preprocessing, self._mean, self._stored, self._variance, count, self.weights)
 
     @cached_property
     def components(self) -> NDArray[np.float32]:
@@ -120,7 +120,7 @@ class Pca(TrainedModel):
             folder,
             kind=self.kind,
             name=self.output().name,
-            recipe=self.recipe,
+            preprocessing=self.preprocessing,
             weights=(_COMPONENTS, _MEAN, _VARIANCE),
             provenance=provenance,
             settings={"components": self.count},
@@ -136,14 +136,14 @@ class Pca(TrainedModel):
         if missing := {_COMPONENTS, _MEAN, _VARIANCE} - manifest.weights.keys():
             raise ModelError(f"{folder}: a PCA needs {', '.join(sorted(missing))}")
         components = NpyMatrix.open(folder / _COMPONENTS)
-        dimension = manifest.recipe.dimension
+        dimension = manifest.preprocessing.dimension
         if components.shape != (count, dimension):
             raise ModelError(
                 f"{folder / _COMPONENTS}: {components.shape[0]:,} components of {components.shape[1]:,} values; "
                 f"the manifest says {count} and its preprocessing gives {dimension:,}"
             )
         mean, variance = read_vector(folder / _MEAN, dimension), read_vector(folder / _VARIANCE, count)
-        return cls(manifest.recipe, mean, components, variance, count, manifest.digest)
+        return cls(manifest.preprocessing, mean, components, variance, count, manifest.digest)
 
 
 def write_log(folder: Path, fit: PcaFit, skipped: dict[str, str]) -> None:

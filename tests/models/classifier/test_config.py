@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simtool.errors import SimtoolError
-from simtool.images.recipes import RECIPES
+from simtool.images.preprocessing import PREPROCESSINGS
 from simtool.models.classifier.architectures import ARCHITECTURES, named_architecture
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.presets import PRESETS
@@ -19,7 +19,7 @@ def test_a_preset_survives_json(name: str) -> None:
 
 
 def test_every_architecture_names_a_recipe() -> None:
-    assert {architecture.recipe for architecture in ARCHITECTURES.values()} <= RECIPES.keys()
+    assert {architecture.recipe for architecture in ARCHITECTURES.values()} <= PREPROCESSINGS.keys()
 
 
 def test_an_architecture_is_found_whatever_its_case() -> None:
@@ -47,7 +47,7 @@ def test_photographs_are_decoded_with_a_margin_to_cut_off() -> None:
         ({"size": 31}, "at least 32 pixels, not 31"),
         ({"architecture": "Xception", "size": 64}, "at least 71 pixels"),
         ({"augmentation": "wild"}, "augmentation is study, field, flip, none, not wild"),
-        ({"recipe": "raw"}, "no recipe is called raw"),
+        ({"recipe": "raw"}, "no preprocessing is called raw"),
         ({"label_smoothing": 1.0}, "label_smoothing is from 0 to 0.99"),
         ({"rate_decay": 0.0}, "rate_decay is from 0.001 to 1"),
     ],

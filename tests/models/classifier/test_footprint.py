@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simtool.models.classifier.footprint import check_room, training_bytes
-from simtool.models.errors import ModelError
+from simtool.training.errors import TrainingError
 from simtool.training.settings import Settings
 
 SETTINGS = Settings(batch_size=64)
@@ -31,7 +31,7 @@ def test_what_fits_is_begun(network: Any) -> None:
 
 def test_what_does_not_fit_is_refused_and_what_would_is_said(network: Any) -> None:
     saying = rf"needs about {needed(network) / 1e9:.1f} GB of memory, .* free; "
-    with pytest.raises(ModelError, match=saying + "--batch-size 16 would fit"):
+    with pytest.raises(TrainingError, match=saying + "--batch-size 16 would fit"):
         check_room(network, SETTINGS, 0, needed(network, 16))
-    with pytest.raises(ModelError, match=saying + "only a smaller network or a smaller --size would fit"):
+    with pytest.raises(TrainingError, match=saying + "only a smaller network or a smaller --size would fit"):
         check_room(network, SETTINGS, 0, 1 << 28)

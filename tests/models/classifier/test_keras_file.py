@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from simtool.models.classifier.keras_file import KerasFile, load_keras_file
 from simtool.models.errors import ModelError
 from simtool.tables.provenance import sha256_of
 
-RECIPE = named_recipe("symmetric")
+RECIPE = named_preprocessing("symmetric")
 
 
 def saved(path: Path, side: int | None = 8, *extra: Any) -> Any:
@@ -45,7 +45,7 @@ def images() -> NDArray[np.float32]:
 def test_its_layers_are_what_the_network_computes(tmp_path: Path, images: NDArray[np.float32]) -> None:
     network = saved(tmp_path / "birds.keras")
     loaded = load_keras_file(tmp_path / "birds.keras", RECIPE)
-    assert loaded.recipe == RECIPE.adjusted(8)
+    assert loaded.preprocessing == RECIPE.adjusted(8)
     assert (loaded.output().name, loaded.weights) == ("birds penultimate", sha256_of(tmp_path / "birds.keras"))
     penultimate, logits, final = loaded.embed_layers(images, loaded.layers)
     np.testing.assert_allclose(final, network(images).numpy(), atol=1e-6)
@@ -160,16 +160,16 @@ def test_colors_that_are_scaled_twice_get_a_note(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().err == ""
     layers = [keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255, name="scale"), keras.layers.Conv2D(2, 3)]
     keras.Sequential(layers).save(tmp_path / "scaled.keras")
-    load_keras_file(tmp_path / "scaled.keras", named_recipe("bytes"))
+    load_keras_file(tmp_path / "scaled.keras", named_preprocessing("bytes"))
     assert capsys.readouterr().err == ""
     load_keras_file(tmp_path / "scaled.keras", RECIPE)
-    assert "scales colors itself (layer scale), and the recipe symmetric does so" in capsys.readouterr().err
+    assert "scales colors itself (layer scale), and the preprocessing symmetric does so" in capsys.readouterr().err
 
 
 def test_a_network_of_any_size_sees_the_size_that_is_asked_for(tmp_path: Path) -> None:
     saved(tmp_path / "birds.keras", None)
-    assert load_keras_file(tmp_path / "birds.keras", RECIPE, 20).recipe.shape == (20, 20, 3)
-    assert load_keras_file(tmp_path / "birds.keras", RECIPE).recipe == RECIPE
+    assert load_keras_file(tmp_path / "birds.keras", RECIPE, 20).preprocessing.shape == (20, 20, 3)
+    assert load_keras_file(tmp_path / "birds.keras", RECIPE).preprocessing == RECIPE
 
 
 def test_a_network_of_any_size_without_its_top_gives_maps(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_saved_classifier_gives_the_same_vectors(
     assert isinstance(loaded, Classifier)
     assert loaded.classes == CLASSES
     assert loaded.weights == classifier.weights
-    assert loaded.recipe == classifier.recipe
+    assert loaded.preprocessing == classifier.preprocessing
     np.testing.assert_array_equal(loaded.embed(images, "logits"), classifier.embed(images, "logits"))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from simtool.images.pipeline import stream
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.pca import eigen, fit
 from simtool.models.pca.fit import PcaFit, check_request, fit_components
@@ -77,7 +77,7 @@ def test_the_iterative_solver_gives_the_same(tmp_path: Path, monkeypatch: pytest
 
 def test_real_photographs_are_fitted_exactly(birds16: Path, tmp_path: Path) -> None:
     files = sorted((birds16 / "images").rglob("*.jpg"))
-    recipe = named_recipe("study").adjusted(size=32)
+    recipe = named_preprocessing("study").adjusted(size=32)
     data = np.concatenate([batch.pixels for batch in stream([str(file) for file in files], files, recipe, 64)])
     data = data.reshape(208, -1)
     result = fitted(data, 207, tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import MANIFEST, model_folder
 from simtool.models.pca.fit import PcaFit, fit_components
@@ -17,7 +17,7 @@ from simtool.models.pca.model import Pca, write_log
 from simtool.models.registry import load_model
 from simtool.tables.provenance import Provenance, sha256_of
 
-RECIPE = named_recipe("study").adjusted(size=4)
+RECIPE = named_preprocessing("study").adjusted(size=4)
 ORIGIN = Provenance.of(["fit-pca"], [])
 
 
@@ -53,7 +53,7 @@ def test_a_saved_model_embeds_as_the_fitted_one(fit: PcaFit, folder: Path) -> No
     fitted = Pca.of(RECIPE, fit)
     loaded = load_model(folder)
     np.testing.assert_array_equal(loaded.embed(IMAGES), fitted.embed(IMAGES))
-    assert loaded.recipe == RECIPE
+    assert loaded.preprocessing == RECIPE
     assert loaded.output() == fitted.output()
     assert loaded.weights is not None
 
@@ -171,7 +171,7 @@ def test_components_that_are_not_finite_are_found_when_they_are_read(folder: Pat
         ({"settings": {"components": -1}}, "how many components it has, not -1"),
         ({"settings": {"components": True}}, "how many components it has, not True"),
         ({"weights": {}}, r"a PCA needs components\.npy, mean\.npy, variance\.npy"),
-        ({"preprocessing": named_recipe("study").to_json()}, "its preprocessing gives 49,152"),
+        ({"preprocessing": named_preprocessing("study").to_json()}, "its preprocessing gives 49,152"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_an_error(folder: Path, change: dict[str, object], complaint: str) -> None:

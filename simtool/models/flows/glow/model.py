@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.flows.glow.config import FlowConfig
@@ -37,7 +37,7 @@ class Glow(TrainedModel):
     """A trained flow.
 
     Args:
-        recipe: what an image goes through first; its values are bytes / 255 - 0.5.
+        preprocessing: what an image goes through first; its values are bytes / 255 - 0.5.
         flow: that was trained.
         classes: the names of its classes, for a flow that has them.
         weights: the SHA-256 of the saved weights; None before they are saved.
@@ -45,12 +45,16 @@ class Glow(TrainedModel):
 
     kind: ClassVar[str] = "glow"
 
-    def __init__(self, recipe: Recipe, flow: Flow, classes: Sequence[str] = (), weights: str | None = None) -> None:
-        if recipe.shape != flow.config.shape:
-            raise ModelError(f"the preprocessing gives images of {recipe.shape}, the flow takes {flow.config.shape}")
+    def __init__(
+        self, preprocessing: Preprocessing, flow: Flow, classes: Sequence[str] = (), weights: str | None = None
+    ) -> None:
+        if preprocessing.shape != flow.config.shape:
+            raise ModelError(
+                f"the preprocessing gives images of {preprocessing.shape}, the flow takes {flow.config.shape}"
+            )
         if len(classes) != flow.config.classes:
             raise ModelError(f"{len(classes):,} names for a flow of {flow.config.classes:,} classes")
-        self.recipe, self.flow, self.classes, self.weights = recipe, flow, tuple(classes), weights
+        self.preprocessing, self.flow, self.classes, self.weights = preprocessing, flow, tuple(classes), weights
         self.layers = layer_names(flow.config)
         self._passes = Passes(flow)
 
@@ -80,7 +84,7 @@ class Glow(TrainedModel):
         """Images as the flow sees them where nothing is random.
 
         Args:
-            images: (b, height, width, 3), as the recipe makes them.
+            images: (b, height, width, 3), as the preprocessing makes them.
 
         Returns:
             of the same shape, in [-0.5, 0.5).
@@ -98,7 +102,7 @@ class Glow(TrainedModel):
             folder,
             kind=self.kind,
             name="Glow",
-            recipe=self.recipe,
+            preprocessing=self.preprocessing,
             weights=(_WEIGHTS,),
             provenance=provenance,
             layers=self.layers,
@@ -120,4 +124,4 @@ class Glow(TrainedModel):
         if not isinstance(classes, list):
             raise ModelError(f"{folder}: class_names should be a list")
         flow = Flow.from_arrays(config, read_arrays(folder / _WEIGHTS))
-        return cls(manifest.recipe, flow, [str(name) for name in classes], manifest.digest)
+        return cls(manifest.preprocessing, flow, [str(name) for name in classes], manifest.digest)

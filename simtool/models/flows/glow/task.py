@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.images.recipes import Recipe
+from simtool.images.preprocessing import Preprocessing
 from simtool.images.tensors import transform_colors
 from simtool.models.flows.glow.config import Mode
 from simtool.models.flows.glow.dequantization import bits_per_dim, dequantize
@@ -47,7 +47,7 @@ class FlowTask(Task):
 
     Args:
         flow: that is trained.
-        recipe: whose arithmetic with colors is done here.
+        preprocessing: whose arithmetic with colors is done here.
         mode: of backpropagation; see :mod:`simtool.models.flows.glow.level`.
         flips: whether to mirror half of the photographs.
         initial_images: that set actnorm before the first step.
@@ -64,7 +64,7 @@ class FlowTask(Task):
     def __init__(
         self,
         flow: Flow,
-        recipe: Recipe,
+        preprocessing: Preprocessing,
         mode: Mode = "plain",
         flips: bool = True,
         initial_images: int = 256,
@@ -75,7 +75,7 @@ class FlowTask(Task):
         self.flow, self._mode, self._flips = flow, mode, flips
         self._initial_images, self._seed = initial_images, seed
         self._examples = examples
-        self._colors = transform_colors(recipe)
+        self._colors = transform_colors(preprocessing)
         self._painter = Painter(flow)
         self._errors = {
             name: tf.function(partial(self._error, precise=name == "round_trip"), autograph=False)

@@ -59,7 +59,7 @@ class View:
 
     Args:
         passes: through the flow.
-        images: (b, size, size, channels), as the recipe makes them.
+        images: (b, size, size, channels), as the preprocessing makes them.
     """
 
     def __init__(self, passes: Passes, images: Array) -> None:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from simtool.models.errors import ModelError
 from simtool.models.flows.glow.config import Mode
 from simtool.models.flows.glow.footprint import check_room, training_bytes
 from simtool.models.flows.glow.presets import PRESETS
 from simtool.tensorflow import load_tensorflow
+from simtool.training.errors import TrainingError
 
 load_tensorflow()
 
@@ -58,10 +58,10 @@ def test_what_fits_is_begun() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_and_what_would_is_said(room: int, fits: str) -> None:
-    with pytest.raises(ModelError, match=rf"needs about {needed('plain') / 1e9:.1f} GB of memory, .* free; {fits}"):
+    with pytest.raises(TrainingError, match=rf"needs about {needed('plain') / 1e9:.1f} GB of memory, .* free; {fits}"):
         check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, room)
 
 
 def test_modes_are_tried_before_batches_are_made_smaller() -> None:
-    with pytest.raises(ModelError, match="--backprop recompute --batch-size 16 would fit"):
+    with pytest.raises(TrainingError, match="--backprop recompute --batch-size 16 would fit"):
         check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, needed("plain", 8))

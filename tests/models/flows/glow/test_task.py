@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from simtool.models.flows.glow.config import FlowConfig
 from simtool.training.draws import Draws
 from simtool.training.task import Unhealthy
@@ -19,7 +19,7 @@ from simtool.models.flows.glow.flow import Flow  # isort: skip
 from simtool.models.flows.glow.task import FlowTask  # isort: skip
 
 CONFIG = FlowConfig(size=8, levels=2, steps=1, width=4, bits=6)
-RECIPE = named_recipe("study").adjusted(CONFIG.size)
+RECIPE = named_preprocessing("study").adjusted(CONFIG.size)
 
 
 def batch(count: int, seed: int = 0) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simtool.images.recipes import named_recipe
+from simtool.images.preprocessing import named_preprocessing
 from simtool.images.tensors import transform, transform_colors
 from simtool.tensorflow import load_tensorflow
 
@@ -35,14 +35,14 @@ def test_colors_are_those_of_keras(recipe: str, module: str) -> None:
 
     images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
     theirs = getattr(keras.applications, module).preprocess_input(images.copy())
-    np.testing.assert_allclose(transform_colors(named_recipe(recipe))(images), theirs, atol=1e-5, rtol=1e-6)
+    np.testing.assert_allclose(transform_colors(named_preprocessing(recipe))(images), theirs, atol=1e-5, rtol=1e-6)
 
 
 def test_the_studys_preprocessing_is_reproduced_on_the_real_stimuli(birds16: Path) -> None:
     tf = load_tensorflow()
     import keras
 
-    prepare = transform(named_recipe("study-resnet"))
+    prepare = transform(named_preprocessing("study-resnet"))
     paths = sorted((birds16 / "images").rglob("*.jpg"))[::10]
     assert len(paths) == 21
     for path in paths:

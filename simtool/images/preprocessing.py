@@ -1,6 +1,6 @@
-"""Recipes: what happens to an image between its file and a model, as data.
+"""Preprocessing: what happens to an image between its file and a model, as data.
 
-A recipe is a sequence of steps, each a frozen dataclass of a few numbers, in the order of their arithmetic.
+A preprocessing is a sequence of steps, each a frozen dataclass of a few numbers, in the order of their arithmetic.
 It travels as JSON with every table of embeddings and every model, so that two tables tell whether they saw
 the same pixels.
 """
@@ -19,17 +19,17 @@ from simtool.errors import SimtoolError, listed
 from simtool.pillow import WHITE
 
 __all__ = [
-    "RECIPES",
+    "PREPROCESSINGS",
     "CentralCrop",
     "Divide",
     "DivideChannels",
-    "Recipe",
-    "RecipeError",
+    "Preprocessing",
+    "PreprocessingError",
     "Resize",
     "ReverseChannels",
     "Step",
     "Subtract",
-    "named_recipe",
+    "named_preprocessing",
 ]
 
 _BACKGROUND = "background"
@@ -37,8 +37,8 @@ _BACKGROUND = "background"
 LARGEST_SIDE = 4096
 
 
-class RecipeError(SimtoolError):
-    """A recipe cannot be read, or asks for what cannot be done."""
+class PreprocessingError(SimtoolError):
+    """A preprocessing cannot be read, or asks for what cannot be done."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ class CentralCrop:
 
     def __post_init__(self) -> None:
         if not 0 < _number(self.fraction, "crop") <= 1:
-            raise RecipeError(f"the crop keeps a fraction above 0 and at most 1 of each side, not {self.fraction}")
+            raise PreprocessingError(
+                f"the crop keeps a fraction above 0 and at most 1 of each side, not {self.fraction}"
+            )
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,11 @@ class Resize:
     def __post_init__(self) -> None:
         for side in (self.height, self.width):
             if not 1 <= _number(side, "side of a resized image") <= LARGEST_SIDE or side != int(side):
-                raise RecipeError(f"a side of a resized image has 1 to {LARGEST_SIDE} pixels, not {side}")
+                raise PreprocessingError(f"a side of a resized image has 1 to {LARGEST_SIDE} pixels, not {side}")
         if self.aspect not in ("stretch", "crop"):
-            raise RecipeError(f"the aspect is treated by stretch or crop, not {self.aspect}")
+            raise PreprocessingError(f"the aspect is treated by stretch or crop, not {self.aspect}")
         if self.antialias not in (True, False):
-            raise RecipeError(f"antialias is true or false, not {self.antialias}")
+            raise PreprocessingError(f"antialias is true or false, not {self.antialias}")
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Divide:
 
     def __post_init__(self) -> None:
         if _number(self.by, "divisor") == 0:
-            raise RecipeError("a recipe cannot divide by 0")
+            raise PreprocessingError("a preprocessing cannot divide by 0")
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class DivideChannels:
 
     def __post_init__(self) -> None:
         if 0 in _one_per_channel(self.values, "divisor"):
-            raise RecipeError("a recipe cannot divide by 0")
+            raise PreprocessingError("a preprocessing cannot divide by 0")
 
 
 Step = CentralCrop | Resize | ReverseChannels | Divide | Subtract | DivideChannels
@@ -142,11 +144,11 @@ _NAME_OF = {kind: name for name, kind in _STEPS.items()}
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Preprocessing:
     """Named steps from an RGB image of bytes to the float32 tensor that a model sees.
 
     Attributes:
-        name: the recipe that it is, or was before its size or crop was changed.
+        name: the preprocessing that it is, or was before its size or crop was changed.
         steps: in order; exactly one resizes.
         background: the color behind transparent pixels: red, green and blue from 0 to 255.
     """
@@ -159,10 +161,10 @@ class Recipe:
         if [type(part) for part in self.background] != [int] * 3 or not 0 <= min(self.background) <= max(
             self.background
         ) <= 255:
-            raise RecipeError(f"a background is three whole numbers from 0 to 255, not {list(self.background)}")
+            raise PreprocessingError(f"a background is three whole numbers from 0 to 255, not {list(self.background)}")
         resizes = sum(isinstance(step, Resize) for step in self.steps)
         if resizes != 1:
-            raise RecipeError(f"recipe {self.name} resizes {resizes} times, it should once")
+            raise PreprocessingError(f"preprocessing {self.name} resizes {resizes} times, it should once")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -176,7 +178,7 @@ class Recipe:
         return math.prod(self.shape)
 
     @property
-    def spatial(self) -> Recipe:
+    def spatial(self) -> Preprocessing:
         """Its crop and resize alone. They commute with the arithmetic of colors, but for rounding."""
         return replace(self, steps=tuple(step for step in self.steps if isinstance(step, CentralCrop | Resize)))
 
@@ -185,15 +187,15 @@ class Recipe:
         """Its other steps, which treat each pixel alike."""
         return tuple(step for step in self.steps if not isinstance(step, CentralCrop | Resize))
 
-    def adjusted(self, size: int | None = None, crop: float | None = None) -> Recipe:
-        """The same recipe with another size, another central crop, or both.
+    def adjusted(self, size: int | None = None, crop: float | None = None) -> Preprocessing:
+        """The same preprocessing with another size, another central crop, or both.
 
         Args:
             size: height and width in pixels; None keeps them.
             crop: fraction of each side that the central crop keeps; None keeps it.
 
         Raises:
-            RecipeError: a value is out of range.
+            PreprocessingError: a value is out of range.
         """
         steps = self.steps
         if size is not None:
@@ -218,17 +220,17 @@ class Recipe:
         return json.dumps(self.to_json(), separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, content: object) -> Recipe:
-        """Read a recipe that another program, or another version, may have written.
+    def from_json(cls, content: object) -> Preprocessing:
+        """Read a preprocessing that another program, or another version, may have written.
 
         Raises:
-            RecipeError: it is not a recipe, or has a step that this version does not know.
+            PreprocessingError: it is not a preprocessing, or has a step that this version does not know.
         """
         if not isinstance(content, Mapping) or not isinstance(content.get("steps"), list):
-            raise RecipeError("the preprocessing is not a recipe: an object with a name and a list of steps")
+            raise PreprocessingError("the preprocessing should be an object with a name and a list of steps")
         background = content.get(_BACKGROUND, WHITE)
         if not isinstance(background, list | tuple):
-            raise RecipeError(f"a background is three whole numbers from 0 to 255, not {background}")
+            raise PreprocessingError(f"a background is three whole numbers from 0 to 255, not {background}")
         steps = tuple(_step_from_json(entry) for entry in content["steps"])
         return cls(str(content.get("name", "unnamed")), steps, tuple(background))
 
@@ -236,75 +238,83 @@ class Recipe:
 def _step_from_json(entry: object) -> Step:
     if not isinstance(entry, Mapping) or str(entry.get("step")) not in _STEPS:
         found = entry.get("step") if isinstance(entry, Mapping) else entry
-        raise RecipeError(f"the preprocessing has an unknown step {found}; known are {listed(_STEPS, 9)}")
+        raise PreprocessingError(f"the preprocessing has an unknown step {found}; known are {listed(_STEPS, 9)}")
     kind: Callable[..., Step] = _STEPS[str(entry["step"])]
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
     del values["step"]
     if unknown := values.keys() - {field.name for field in fields(_STEPS[str(entry["step"])])}:
-        raise RecipeError(f"the preprocessing step {entry['step']} has no {listed(sorted(unknown))}")
+        raise PreprocessingError(f"the preprocessing step {entry['step']} has no {listed(sorted(unknown))}")
     try:
         return kind(**values)
     except TypeError as failure:
-        raise RecipeError(f"the preprocessing step {entry['step']} lacks a value") from failure
+        raise PreprocessingError(f"the preprocessing step {entry['step']} lacks a value") from failure
 
 
 def _one_per_channel(values: tuple[object, ...], what: str) -> list[float]:
     if len(values) != 3:
-        raise RecipeError(f"there are 3 channels, each with a {what}, not {len(values)}")
+        raise PreprocessingError(f"there are 3 channels, each with a {what}, not {len(values)}")
     return [_number(value, what) for value in values]
 
 
 def _number(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
-        raise RecipeError(f"the {what} is a finite number, not {value}")
+        raise PreprocessingError(f"the {what} is a finite number, not {value}")
     try:
         return float(value)
     except OverflowError as failure:
-        raise RecipeError(f"the {what} is a number of {len(str(value))} digits, too large") from failure
+        raise PreprocessingError(f"the {what} is a number of {len(str(value))} digits, too large") from failure
 
 
 _SQUARE = Resize(224, 224, aspect="crop", antialias=True)
 _CAFFE = (ReverseChannels(), Subtract((103.939, 116.779, 123.68)))
 _TORCH = (Divide(255.0), Subtract((0.485, 0.456, 0.406)), DivideChannels((0.229, 0.224, 0.225)))
 
-#: The recipes that have a name. ``study``: the preprocessing of the original study, for pixels, PCA and Glow.
+#: The preprocessings that have a name. ``study``: the preprocessing of the original study, for pixels, PCA and Glow.
 #: ``study-resnet``: that for its ResNet50. ``square``: keeps the aspect of photographs, which ``study`` stretches.
 #: The others are what the networks of ``keras.applications`` were trained with, for photographs of any shape:
 #: ``caffe`` (ResNet, VGG), ``symmetric`` (ResNetV2, Inception, MobileNet, Xception, NASNet: from -1 to 1), ``torch``
 #: (DenseNet) and ``bytes`` (EfficientNet, ConvNeXt, MobileNetV3, which do the arithmetic themselves).
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe("study", (CentralCrop(0.8), Resize(128, 128), Divide(255.0), Subtract((0.5, 0.5, 0.5)))),
-        Recipe("study-resnet", (*_CAFFE, Divide(255.0), Resize(128, 128))),
-        Recipe("square", (Resize(128, 128, aspect="crop", antialias=True), Divide(255.0), Subtract((0.5, 0.5, 0.5)))),
-        Recipe("caffe", (_SQUARE, *_CAFFE)),
-        Recipe("symmetric", (_SQUARE, Divide(127.5), Subtract((1.0, 1.0, 1.0)))),
-        Recipe("torch", (_SQUARE, *_TORCH)),
-        Recipe("bytes", (_SQUARE,)),
+PREPROCESSINGS: dict[str, Preprocessing] = {
+    preprocessing.name: preprocessing
+    for preprocessing in (
+        Preprocessing("study", (CentralCrop(0.8), Resize(128, 128), Divide(255.0), Subtract((0.5, 0.5, 0.5)))),
+        Preprocessing("study-resnet", (*_CAFFE, Divide(255.0), Resize(128, 128))),
+        Preprocessing(
+            "square", (Resize(128, 128, aspect="crop", antialias=True), Divide(255.0), Subtract((0.5, 0.5, 0.5)))
+        ),
+        Preprocessing("caffe", (_SQUARE, *_CAFFE)),
+        Preprocessing("symmetric", (_SQUARE, Divide(127.5), Subtract((1.0, 1.0, 1.0)))),
+        Preprocessing("torch", (_SQUARE, *_TORCH)),
+        Preprocessing("bytes", (_SQUARE,)),
     )
 }
 
 
-def named_recipe(name: str) -> Recipe:
-    """The recipe of that name; ``study:background=black`` is ``study`` with another color behind transparent pixels.
+def named_preprocessing(name: str) -> Preprocessing:
+    """The preprocessing of that name.
+
+    ``study:background=black`` is ``study`` with another color behind transparent pixels.
 
     Args:
-        name: of the recipe; after it, if wanted, the background by name (those of CSS) or as ``#rrggbb``.
+        name: of the preprocessing; after it, if wanted, the background by name (those of CSS) or as ``#rrggbb``.
 
     Raises:
-        RecipeError: there is no such recipe or color.
+        PreprocessingError: there is no such preprocessing or color.
     """
     base, _, option = name.partition(":")
-    if base not in RECIPES:
-        raise RecipeError(f"no recipe is called {base}; there are {listed(RECIPES, 9)}")
+    if base not in PREPROCESSINGS:
+        raise PreprocessingError(f"no preprocessing is called {base}; there are {listed(PREPROCESSINGS, 9)}")
     if not option:
-        return RECIPES[base]
+        return PREPROCESSINGS[base]
     key, _, color = option.partition("=")
     if key != _BACKGROUND:
-        raise RecipeError(f"a recipe has the option {_BACKGROUND}, as in {base}:{_BACKGROUND}=black, not {option}")
+        raise PreprocessingError(
+            f"a preprocessing has the option {_BACKGROUND}, as in {base}:{_BACKGROUND}=black, not {option}"
+        )
     background = _color(color)
-    return RECIPES[base] if background == WHITE else replace(RECIPES[base], name=name, background=background)
+    return (
+        PREPROCESSINGS[base] if background == WHITE else replace(PREPROCESSINGS[base], name=name, background=background)
+    )
 
 
 def _color(text: str) -> tuple[int, int, int]:
@@ -313,5 +323,5 @@ def _color(text: str) -> tuple[int, int, int]:
     except ValueError:
         found = ()
     if len(found) != 3:
-        raise RecipeError(f"a background is a color such as black, gray or #808080, not {text}")
+        raise PreprocessingError(f"a background is a color such as black, gray or #808080, not {text}")
     return found[0], found[1], found[2]

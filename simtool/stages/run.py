@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simtool import console
-from simtool.commands.places import Folder, Place, TableFile, check_places, check_spared
+from simtool.stages.places import Folder, Place, TableFile, check_places, check_spared
 from simtool.tables.provenance import Provenance
 
 if TYPE_CHECKING:

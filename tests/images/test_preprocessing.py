@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.images.recipes import (
-    RECIPES,
+from simtool.images.preprocessing import (
+    PREPROCESSINGS,
     CentralCrop,
     Divide,
-    Recipe,
-    RecipeError,
+    Preprocessing,
+    PreprocessingError,
     Resize,
     ReverseChannels,
     Step,
     Subtract,
-    named_recipe,
+    named_preprocessing,
 )
 from simtool.pillow import WHITE
 
@@ -34,43 +34,43 @@ resizes = st.builds(
 
 
 @st.composite
-def recipes(draw: st.DrawFn) -> Recipe:
+def recipes(draw: st.DrawFn) -> Preprocessing:
     steps = [*draw(st.lists(others, max_size=5)), draw(resizes)]
     background = draw(st.just(WHITE) | st.tuples(*[st.integers(0, 255)] * 3))
-    return Recipe(draw(st.text()), tuple(draw(st.permutations(steps))), background)
+    return Preprocessing(draw(st.text()), tuple(draw(st.permutations(steps))), background)
 
 
 @given(recipes())
-def test_a_recipe_survives_json(recipe: Recipe) -> None:
-    assert Recipe.from_json(json.loads(recipe.to_text())) == recipe
+def test_a_recipe_survives_json(recipe: Preprocessing) -> None:
+    assert Preprocessing.from_json(json.loads(recipe.to_text())) == recipe
 
 
 def test_a_background_is_an_option_of_every_recipe_and_white_without() -> None:
-    black = named_recipe("study:background=black")
-    assert black == replace(named_recipe("study"), name="study:background=black", background=(0, 0, 0))
-    assert named_recipe("caffe:background=#0a0B0c").adjusted(size=64).background == (10, 11, 12)
-    assert named_recipe("study").background == WHITE
-    assert named_recipe("study:background=white") == named_recipe("study")
-    assert "background" not in named_recipe("study").to_json()
+    black = named_preprocessing("study:background=black")
+    assert black == replace(named_preprocessing("study"), name="study:background=black", background=(0, 0, 0))
+    assert named_preprocessing("caffe:background=#0a0B0c").adjusted(size=64).background == (10, 11, 12)
+    assert named_preprocessing("study").background == WHITE
+    assert named_preprocessing("study:background=white") == named_preprocessing("study")
+    assert "background" not in named_preprocessing("study").to_json()
 
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("studie:background=black", "no recipe is called studie"),
-        ("study:size=3", "a recipe has the option background, as in study:background=black, not size=3"),
+        ("studie:background=black", "no preprocessing is called studie"),
+        ("study:size=3", "a preprocessing has the option background, as in study:background=black, not size=3"),
         ("study:background=blak", "a color such as black, gray or #808080, not blak"),
         ("study:background=#11223344", "a color such as"),
         ("study:background=", "a color such as"),
     ],
 )
 def test_what_is_no_background_is_an_error(name: str, complaint: str) -> None:
-    with pytest.raises(RecipeError, match=complaint):
-        named_recipe(name)
+    with pytest.raises(PreprocessingError, match=complaint):
+        named_preprocessing(name)
 
 
 def test_the_study_crops_resizes_and_scales() -> None:
-    assert named_recipe("study").to_json() == {
+    assert named_preprocessing("study").to_json() == {
         "name": "study",
         "steps": [
             {"step": "central-crop", "fraction": 0.8},
@@ -79,33 +79,35 @@ def test_the_study_crops_resizes_and_scales() -> None:
             {"step": "subtract", "values": (0.5, 0.5, 0.5)},
         ],
     }
-    assert named_recipe("study").shape == (128, 128, 3)
-    assert named_recipe("study").dimension == 49_152
+    assert named_preprocessing("study").shape == (128, 128, 3)
+    assert named_preprocessing("study").dimension == 49_152
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_size_and_crop_of_every_recipe_can_be_changed(name: str) -> None:
-    changed = named_recipe(name).adjusted(size=32, crop=0.5)
+    changed = named_preprocessing(name).adjusted(size=32, crop=0.5)
     assert changed.shape == (32, 32, 3)
     assert [step for step in changed.steps if isinstance(step, CentralCrop)] == [CentralCrop(0.5)]
-    assert named_recipe(name).adjusted() == named_recipe(name)
+    assert named_preprocessing(name).adjusted() == named_preprocessing(name)
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match="no recipe is called stud; there are study, study-resnet, square"):
-        named_recipe("stud")
+    with pytest.raises(
+        PreprocessingError, match="no preprocessing is called stud; there are study, study-resnet, square"
+    ):
+        named_preprocessing("stud")
 
 
 @pytest.mark.parametrize("crop", [0.0, -0.5, 1.01, float("nan")])
 def test_a_crop_outside_its_range_is_an_error(crop: float) -> None:
-    with pytest.raises(RecipeError, match="crop"):
-        named_recipe("study").adjusted(crop=crop)
+    with pytest.raises(PreprocessingError, match="crop"):
+        named_preprocessing("study").adjusted(crop=crop)
 
 
 @pytest.mark.parametrize("size", [0, -1, 100_000])
 def test_a_size_outside_its_range_is_an_error(size: int) -> None:
-    with pytest.raises(RecipeError, match="side of a resized image"):
-        named_recipe("study").adjusted(size=size)
+    with pytest.raises(PreprocessingError, match="side of a resized image"):
+        named_preprocessing("study").adjusted(size=size)
 
 
 RESIZE = {"step": "resize", "height": 8, "width": 8}
@@ -114,8 +116,8 @@ RESIZE = {"step": "resize", "height": 8, "width": 8}
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (None, "not a recipe"),
-        ({"name": "study"}, "not a recipe"),
+        (None, "preprocessing should be an object"),
+        ({"name": "study"}, "preprocessing should be an object"),
         ({"steps": [RESIZE, {"step": "sharpen"}]}, "unknown step sharpen"),
         ({"steps": [RESIZE, "resize"]}, "unknown step resize"),
         ({"steps": [RESIZE | {"method": "bicubic"}]}, "step resize has no method"),
@@ -136,5 +138,5 @@ RESIZE = {"step": "resize", "height": 8, "width": 8}
     ],
 )
 def test_a_recipe_from_elsewhere_is_checked(content: object, complaint: str) -> None:
-    with pytest.raises(RecipeError, match=complaint):
-        Recipe.from_json(content)
+    with pytest.raises(PreprocessingError, match=complaint):
+        Preprocessing.from_json(content)

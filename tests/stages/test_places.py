@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.commands.places import Folder, PlaceError, TableFile, check_places, check_spared
+from simtool.stages.places import Folder, PlaceError, TableFile, check_places, check_spared
 
 
 def same(path: Path) -> Path:
@@ -124,7 +124,7 @@ def test_an_output_that_is_an_image_of_a_table_is_refused(place: Path, spelled: 
 
 def test_an_output_that_standard_output_goes_to_is_refused(place: Path) -> None:
     taken = place / "report.csv"
-    program = "import sys; from pathlib import Path; from simtool.commands.places import check_places; "
+    program = "import sys; from pathlib import Path; from simtool.stages.places import check_places; "
     call = "check_places([], [Path(name) for name in sys.argv[1:]])"
     for name in (str(taken), "/dev/stdout"):
         with taken.open("w") as file:
