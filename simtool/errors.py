@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-__all__ = ["LONGEST", "SimtoolError", "clipped", "listed"]
+__all__ = ["LONGEST", "SimtoolError", "UsageError", "clipped", "first_line", "listed"]
 
 #: Characters of a message.
 LONGEST = 1000
@@ -27,6 +27,18 @@ class SimtoolError(Exception):
     def __str__(self) -> str:
         message = super().__str__()
         return message if len(message) <= LONGEST else f"{message[: LONGEST - 255]} ... {message[-250:]}"
+
+
+class UsageError(SimtoolError):
+    """Options or arguments that are wrong together, or a value that an option does not take."""
+
+    exit_code = 2
+
+
+def first_line(failure: BaseException, most: int = 200) -> str:
+    """The first line of an exception's message, at most ``most`` characters of it; without a message, its type."""
+    lines = (line.strip() for line in str(failure).splitlines())
+    return next((line[:most] for line in lines if line), type(failure).__name__)
 
 
 def clipped(text: object, most: int = 200) -> str:

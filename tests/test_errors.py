@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from simtool.errors import LONGEST, SimtoolError, clipped, listed
+from simtool.errors import LONGEST, SimtoolError, clipped, first_line, listed
 
 
 def test_the_first_few_of_many_are_named() -> None:
@@ -20,3 +20,9 @@ def test_a_message_keeps_its_beginning_and_its_end_however_long_a_value_in_it_is
     assert message.startswith("t.csv: line 3: xxx")
     assert message.endswith("xxx is no number; correct it")
     assert str(SimtoolError("t.csv: line 3")) == "t.csv: line 3"
+
+
+def test_the_first_line_of_a_failure_is_short_and_never_empty() -> None:
+    assert first_line(OSError("\n truncated file \nat line 7")) == "truncated file"
+    assert first_line(OSError("x" * 300)) == "x" * 200
+    assert first_line(EOFError()) == "EOFError"

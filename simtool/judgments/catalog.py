@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import SimtoolError, listed
+from simtool.errors import SimtoolError, first_line, listed
 from simtool.kinds import Door, KindError, What, explain, kind_of
 from simtool.text import counted
 
@@ -241,7 +241,7 @@ def _from_hdf5(path: Path) -> Catalog:
                 raise CatalogError(f"{path}: claims {number.size:,} stimuli, more than any study has: a damaged file")
             numbers, paths = number[()], paths[()]
     except _DAMAGE as failure:
-        reason = listed(str(failure).splitlines()[:1]) or type(failure).__name__
+        reason = first_line(failure)
         raise CatalogError(f"{path}: damaged or not a psiz catalog: {reason}; get it again") from failure
     try:
         ids = [image_id_of(entry.decode() if isinstance(entry, bytes) else str(entry)) for entry in paths]

@@ -6,7 +6,7 @@ import os
 from itertools import islice
 from typing import Any, BinaryIO
 
-from simtool.errors import listed
+from simtool.errors import first_line, listed
 from simtool.kinds.heaps import has_sound_texts
 from simtool.kinds.kind import TRUNCATED, Kind, What
 from simtool.kinds.survival import survives
@@ -37,7 +37,7 @@ def hdf5_kind(content: BinaryIO) -> Kind:
                 return Kind(What.HDF5, f"damaged: the texts of {listed(broken)} cannot be found")
             stored = next((_word(file[name]) for name in ("class_name", "trial_type") if name in names), "")
     except Exception as failure:  # whatever a damaged file makes HDF5 raise
-        message = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
+        message = first_line(failure)
         if "truncated file" in message:
             return Kind(What.HDF5, f"{TRUNCATED}: it is shorter than it says")
         return Kind(What.HDF5, f"damaged: {message}")

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simtool.errors import first_line
 from simtool.tables.faults import TableError
-from simtool.tables.guard import ARROW_FAILURES, first_line
+from simtool.tables.guard import ARROW_FAILURES
 
 __all__ = ["as_type", "converted", "is_list", "nearest"]
 

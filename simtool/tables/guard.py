@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from simtool.errors import first_line
 from simtool.tables.faults import TableError
 
-__all__ = ["ARROW_FAILURES", "first_line", "reading"]
+__all__ = ["ARROW_FAILURES", "reading"]
 
 #: What pyarrow raises on a damaged file, and on one that it cannot read.
 ARROW_FAILURES = (pa.ArrowException, OSError, NotImplementedError, ValueError, OverflowError, MemoryError)
@@ -37,9 +38,3 @@ def _why(failure: BaseException) -> str:
     if "Expected all lists to be of size" in str(failure):
         return f"a list of a column of fixed-size lists is missing, which pyarrow {pa.__version__} cannot read; 26 can"
     return "damaged, or truncated; write it again"
-
-
-def first_line(failure: BaseException, most: int = 120) -> str:
-    """The first line of what an exception says, or its name."""
-    lines = str(failure).splitlines()
-    return lines[0][:most] if lines else type(failure).__name__

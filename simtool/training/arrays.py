@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.errors import first_line
 from simtool.system.npy import npy_header
 from simtool.tables.atomic import atomic_path
 from simtool.training.errors import TrainingError
@@ -103,6 +104,4 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     except (*_DAMAGES, OSError) as failure:
         if isinstance(failure, OSError) and failure.filename is not None:
             raise
-        raise ArraysError(
-            f"{path}: damaged: {str(failure).splitlines()[0] if str(failure) else 'cut short'}"
-        ) from failure
+        raise ArraysError(f"{path}: damaged: {first_line(failure) if str(failure) else 'cut short'}") from failure

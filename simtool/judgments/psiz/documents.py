@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from simtool.errors import listed
+from simtool.errors import first_line, listed
 from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.catalog import Catalog, parse_catalog
 
@@ -91,7 +91,7 @@ class Documents:
 
 def _damaged(source: Path, failure: Exception) -> JudgmentsError:
     """Why a zip cannot be unpacked."""
-    reason = next(iter(str(failure).splitlines()), type(failure).__name__)
+    reason = first_line(failure)
     if "encrypted" in reason or "password" in reason:
         return JudgmentsError(f"{source}: its documents are encrypted: unpack it, and import the folder")
     return JudgmentsError(f"{source}: a damaged zip ({reason}): get it again")

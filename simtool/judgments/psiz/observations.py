@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import listed
+from simtool.errors import first_line, listed
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
 from simtool.judgments.catalog import Catalog
 from simtool.kinds import kind_of
@@ -164,7 +164,7 @@ def _read(path: Path) -> _Columns:
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as failure:
         if isinstance(failure, FileNotFoundError | PermissionError | IsADirectoryError):
             raise
-        raise JudgmentsError(f"{path}: damaged or not HDF5 ({_first_line(failure)}); get it again") from failure
+        raise JudgmentsError(f"{path}: damaged or not HDF5 ({first_line(failure)}); get it again") from failure
 
 
 def _refuse_other_kinds(path: Path, file: h5py.File) -> None:
@@ -228,7 +228,3 @@ def _labels(ids: NDArray[np.int64] | None) -> NDArray[np.object_] | None:
         return None
     distinct, index = np.unique(ids, return_inverse=True)
     return np.array([str(value) for value in distinct], object)[index]
-
-
-def _first_line(failure: BaseException) -> str:
-    return str(failure).splitlines()[0] if str(failure) else type(failure).__name__

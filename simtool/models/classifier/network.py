@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import listed
+from simtool.errors import first_line, listed
 from simtool.kinds import kind_of
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.small import resnet20
@@ -135,7 +135,7 @@ def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
             network.load_weights(weights)
     except Exception as failure:  # whatever a file from elsewhere makes Keras raise
         # Keras goes on for lines, up to a list of all layers.
-        reason = next(iter(str(failure).strip().splitlines()), type(failure).__name__)
+        reason = first_line(failure)
         raise ModelError(
             f"{weights}: this is {kind_of(weights).words}; these are not the weights of a {config.architecture} "
             f"without its top: {reason:.200}"

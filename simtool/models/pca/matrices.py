@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
 
-from simtool.errors import listed
+from simtool.errors import first_line, listed
 from simtool.models.errors import ModelError
 from simtool.system.npy import npy_header
 
@@ -197,7 +197,7 @@ def _header(file: IO[bytes], name: str, dtype: DTypeLike) -> tuple[int, ...]:
         file.seek(0)
         shape, fortran, found = npy_header(file, os.fstat(file.fileno()).st_size)
     except ValueError as failure:
-        raise ModelError(f"{name}: damaged, or not an array of numpy: {str(failure).splitlines()[0]}") from failure
+        raise ModelError(f"{name}: damaged, or not an array of numpy: {first_line(failure)}") from failure
     if found != np.dtype(dtype).newbyteorder("<") or fortran:
         raise ModelError(f"{name}: expected {np.dtype(dtype)} in rows, found {found}{' in columns' * fortran}")
     return shape
