@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from simtool.text import printable
+from simtool.text import printable, scaled
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -29,7 +29,6 @@ __all__ = [
     "result",
     "result_line",
     "result_text",
-    "scaled",
     "warn",
 ]
 
@@ -119,14 +118,6 @@ class _Harmless:
 
         for segment in console.render(self._renderable, options):
             yield segment if segment.control else Segment(printable(segment.text, keep="\n"), segment.style)
-
-
-def scaled(amount: float, unit: str) -> str:
-    """An amount in three digits with an SI prefix: ``1.15 GB``, ``73.4 MB``, ``512 B``."""
-    for prefix, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if (part := amount / scale) >= 0.9995:
-            return f"{part:,.0f} {prefix}{unit}" if part >= 999.5 else f"{part:.3g} {prefix}{unit}"
-    return f"{amount:.0f} {unit}"
 
 
 def duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-__all__ = ["counted", "plural", "printable"]
+__all__ = ["counted", "plural", "printable", "scaled"]
 
 #: Unicode categories that act instead of showing: controls, unpaired surrogates, line and paragraph separators.
 _ACTING = frozenset(("Cc", "Cs", "Zl", "Zp"))
@@ -28,6 +28,14 @@ def counted(number: int, things: str, thing: str | None = None) -> str:
 def plural(number: int, things: str, thing: str | None = None) -> str:
     """The word for so many things: ``row`` for 1, else ``rows``; the arguments are those of :func:`counted`."""
     return (thing or things.removesuffix("s")) if number == 1 else things
+
+
+def scaled(amount: float, unit: str) -> str:
+    """An amount in three digits with an SI prefix: ``1.15 GB``, ``73.4 MB``, ``512 B``."""
+    for prefix, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if (part := amount / scale) >= 0.9995:
+            return f"{part:,.0f} {prefix}{unit}" if part >= 999.5 else f"{part:.3g} {prefix}{unit}"
+    return f"{amount:.0f} {unit}"
 
 
 def printable(text: object, keep: str = "") -> str:

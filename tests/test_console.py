@@ -12,24 +12,6 @@ from simtool import console
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        (0, "0 B"),
-        (512, "512 B"),
-        (999, "999 B"),
-        (999.9, "1 kB"),
-        (1_150_585_339, "1.15 GB"),
-        (73_404_280, "73.4 MB"),
-        (999_700, "1 MB"),
-        (999_499_999, "999 MB"),
-        (2_500_000_000_000, "2,500 GB"),
-    ],
-)
-def test_amounts_have_three_digits(amount: float, text: str) -> None:
-    assert console.scaled(amount, "B") == text
-
-
-@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (0, "0 s"),

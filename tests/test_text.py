@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.text import counted, plural, printable
+from simtool.text import counted, plural, printable, scaled
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,21 @@ def test_a_count_and_its_noun_agree(number: int, words: tuple[str, ...], shown: 
 @pytest.mark.parametrize(("number", "word"), [(0, "do"), (1, "does"), (2, "do")])
 def test_a_verb_agrees_with_its_count(number: int, word: str) -> None:
     assert plural(number, "do", "does") == word
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0, "0 B"),
+        (512, "512 B"),
+        (999, "999 B"),
+        (999.9, "1 kB"),
+        (1_150_585_339, "1.15 GB"),
+        (73_404_280, "73.4 MB"),
+        (999_700, "1 MB"),
+        (999_499_999, "999 MB"),
+        (2_500_000_000_000, "2,500 GB"),
+    ],
+)
+def test_amounts_have_three_digits(amount: float, text: str) -> None:
+    assert scaled(amount, "B") == text

@@ -5,7 +5,6 @@ from __future__ import annotations
 from simtool.archive.download import Patience, arrived, fetch
 from simtool.archive.members import open_archive
 from simtool.archive.source import ArchiveError, DownloadError, Source, verify
-from simtool.archive.space import require_space
 from simtool.archive.unpacking import Limits, unpack
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "arrived",
     "fetch",
     "open_archive",
-    "require_space",
     "unpack",
     "verify",
 ]

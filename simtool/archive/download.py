@@ -15,7 +15,8 @@ from simtool import console
 from simtool.archive.partial import Origin, Partial
 from simtool.archive.server import Answer, BreakError, RefusalError, ask, host_of
 from simtool.archive.source import ArchiveError, DownloadError, Source, verify
-from simtool.archive.space import require_space, running_out_of_space
+from simtool.system.space import require_space, running_out_of_space
+from simtool.text import scaled
 
 __all__ = ["Patience", "arrived", "fetch"]
 
@@ -53,7 +54,7 @@ def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> 
 
     Raises:
         DownloadError: no mirror gave the published file; the message says what each one did.
-        ArchiveError: the disk is full.
+        SpaceError: the disk is full.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,7 @@ def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> 
         except RefusalError as failure:
             failures.append(f"{host_of(url)}: {failure}")
         except (KeyboardInterrupt, SystemExit):
-            console.note(f"stopped; the next run goes on after {console.scaled(partial.size, 'B')}")
+            console.note(f"stopped; the next run goes on after {scaled(partial.size, 'B')}")
             raise
         else:
             return partial.finish()
@@ -105,7 +106,7 @@ def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) 
         RefusalError: with the reason.
     """
     if continued := _may_continue(url, source, partial):
-        console.note(f"going on with {source.name} from {host_of(url)} after {console.scaled(partial.size, 'B')}")
+        console.note(f"going on with {source.name} from {host_of(url)} after {scaled(partial.size, 'B')}")
     else:
         console.note(f"downloading {source.name} from {host_of(url)}")
         partial.discard()
@@ -186,7 +187,7 @@ def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> Non
 
     Raises:
         BreakError: the connection broke off before the end.
-        ArchiveError: the disk is full.
+        SpaceError: the disk is full.
     """
     missing = origin.total - answer.start if origin.total is not None else 0
     require_space(partial.path.parent, missing, f"downloading {name}")
@@ -199,5 +200,5 @@ def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> Non
             file.write(block)
             bar.advance(len(block))
     if origin.total is not None and partial.size < origin.total:
-        so_far, total = console.scaled(partial.size, "B"), console.scaled(origin.total, "B")
+        so_far, total = scaled(partial.size, "B"), scaled(origin.total, "B")
         raise BreakError(f"the connection broke off after {so_far} of {total}")

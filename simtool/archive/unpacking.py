@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from simtool import console
 from simtool.archive.members import Member, open_archive, unpacked_size
 from simtool.archive.source import ArchiveError
-from simtool.archive.space import require_space, running_out_of_space
-from simtool.text import printable
+from simtool.system.space import require_space, running_out_of_space
+from simtool.text import printable, scaled
 
 __all__ = ["Limits", "unpack"]
 
@@ -165,7 +165,7 @@ class _Unpacking:
             for block in member.blocks():
                 self._size += len(block)
                 if self._size > self._limits.size:
-                    raise self._refused(f"unpacked it exceeds {console.scaled(self._limits.size, 'B')}")
+                    raise self._refused(f"unpacked it exceeds {scaled(self._limits.size, 'B')}")
                 file.write(block)
         self._files.append(path)
 

@@ -183,7 +183,8 @@ def _in_place(folder: Path, root: Path) -> Images | None:
 
 def _downloaded(folder: Path, source: Source, whole: bool) -> Path:
     """The archive in the folder, where there is room for it and, if it is to be unpacked as a whole, for its files."""
-    from simtool.archive import DownloadError, arrived, fetch, require_space
+    from simtool.archive import DownloadError, arrived, fetch
+    from simtool.system.space import require_space
 
     if source.size is not None and whole:
         # Photographs hardly compress: unpacked they need as much again.

@@ -11,7 +11,7 @@ import typer
 
 from simtool import console
 from simtool.stages.run import Stage
-from simtool.text import printable
+from simtool.text import printable, scaled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,11 +102,11 @@ def describe(facts: Mapping[str, Any], as_json: bool) -> None:
 def _shown(name: str, value: Any) -> str | None:
     """A fact as people read it; None for one that is listed elsewhere."""
     if "bytes" in name and isinstance(value, dict):
-        return ", ".join(f"{key} {console.scaled(size, 'B')}" for key, size in value.items())
+        return ", ".join(f"{key} {scaled(size, 'B')}" for key, size in value.items())
     if isinstance(value, dict):
         return None
     if "bytes" in name:
-        return console.scaled(value, "B")
+        return scaled(value, "B")
     return f"{value:,}" if type(value) is int else str(value)
 
 

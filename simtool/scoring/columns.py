@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -11,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.scoring.distances import SimilarityError
+from simtool.system.space import scratch_file
 from simtool.tables.embeddings import EmbeddingTable
 
 __all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of", "least_memory"]
@@ -97,8 +95,8 @@ class SpooledColumns:
     def __init__(self, table: EmbeddingTable, rows: NDArray[np.intp], width: int | None = None) -> None:
         self.count, self.dimension, self.dtype = rows.size, table.info.dimension, _exact_type(table.dtype)
         self.width = width or block_width(self.count, self.dtype)
-        _require_room(self.count * self.dimension * self.dtype.itemsize)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
+        size = self.count * self.dimension * self.dtype.itemsize
+        self._file = scratch_file(None, size, "these vectors", "TMPDIR")
         step = max(1, _ROWS // (self.dimension * self.dtype.itemsize))
         self.largest = 0.0
         order = np.argsort(rows, kind="stable")  # the table's, so that no part of it is read twice
@@ -150,17 +148,6 @@ class SpooledColumns:
         self._file.close()
 
 
-def _require_room(size: int) -> None:
-    """Refuse to begin what the disk of scratch files cannot hold."""
-    folder = tempfile.gettempdir()
-    free = shutil.disk_usage(folder).free
-    if free < size:
-        raise SimilarityError(
-            f"{folder}: these vectors need {size / 1e9:,.1f} GB of scratch space, {free / 1e9:,.1f} GB are free; "
-            "name a larger disk with TMPDIR"
-        )
-
-
 def _exact_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type that holds the stored values exactly: float32 for halves and singles, else float64."""
     return np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
@@ -198,7 +185,7 @@ def columns_of(table: EmbeddingTable, rows: NDArray[np.intp], memory: int) -> It
 
     Raises:
         TableError: a vector holds NaN or infinity.
-        SimilarityError: the scratch file finds no room.
+        SpaceError: the disk has no space for the scratch file.
     """
     dtype = _exact_type(table.dtype)
     width = block_width(rows.size, dtype, min(_BLOCK, memory // 16))

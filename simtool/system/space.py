@@ -1,52 +1,61 @@
-"""Room on the disk: asked for before a long step, and a clear word when it runs out all the same."""
+"""Disk space: checked before a long step, reserved for scratch files, and reported clearly when it runs out."""
 
 from __future__ import annotations
 
 import errno
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from simtool.archive.source import ArchiveError
-from simtool.console import scaled
+from simtool.errors import SimtoolError
+from simtool.text import scaled
 
-__all__ = ["require_space", "running_out_of_space"]
+__all__ = ["SpaceError", "require_space", "running_out_of_space", "scratch_file"]
 
-#: What the system says when nothing more fits: on the disk, within a quota, within the limit of a file's size.
+#: Error numbers for a full disk, an exhausted quota and the limit of a file's size.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def require_space(folder: Path, needed: int, purpose: str) -> None:
-    """Refuse to begin what will not fit.
+class SpaceError(SimtoolError):
+    """The disk has less free space than a step needs."""
+
+
+def require_space(
+    folder: Path, needed: int, purpose: str, remedy: str = "free some space or choose another folder"
+) -> None:
+    """Refuse to start a step whose files do not fit on the disk.
 
     Args:
-        folder: an existing folder on the disk in question.
-        needed: bytes that will be written.
-        purpose: what needs them, in a few words.
+        folder: an existing folder on the disk.
+        needed: bytes that the step will write.
+        purpose: a short name of the step or of its data, for the message.
+        remedy: what the user can do.
 
     Raises:
-        ArchiveError: fewer bytes are free.
+        SpaceError: fewer bytes are free.
     """
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise ArchiveError(
-            f"{folder}: not enough room: {purpose} needs {scaled(needed, 'B')}, {scaled(free, 'B')} are free; "
-            "make room or choose another folder"
+        raise SpaceError(
+            f"{folder}: not enough disk space for {purpose}: {scaled(needed, 'B')} needed, {scaled(free, 'B')} free; "
+            f"{remedy}"
         )
 
 
 @contextmanager
 def running_out_of_space(folder: Path, needed: int, purpose: str) -> Iterator[None]:
-    """Turn the system's complaint about a full disk within the body into one that says what was needed.
+    """Replace the system's error about a full disk by a message that says how much space is needed.
 
     Args:
-        folder: where the body writes.
-        needed: bytes that it was going to write; 0 where nobody knows.
-        purpose: what needs them, in a few words.
+        folder: the folder that the body writes to.
+        needed: bytes that the body writes; 0 if unknown.
+        purpose: a short name of the step, for the message.
 
     Raises:
-        ArchiveError: the disk or the quota is full.
+        SpaceError: the disk or the quota is full.
     """
     try:
         yield
@@ -54,5 +63,26 @@ def running_out_of_space(folder: Path, needed: int, purpose: str) -> Iterator[No
         if failure.errno not in _FULL:
             raise
         amount = f" ({purpose} needs {scaled(needed, 'B')})" if needed else ""
-        reason = "the disk is full" if failure.errno == errno.ENOSPC else f"no more fits: {failure.strerror}"
-        raise ArchiveError(f"{folder}: {reason}{amount}; make room and run the same command again") from failure
+        reason = "the disk is full" if failure.errno == errno.ENOSPC else failure.strerror
+        raise SpaceError(f"{folder}: {reason}{amount}; free some space and run the same command again") from failure
+
+
+def scratch_file(
+    folder: Path | None, size: int, purpose: str, option: str = "--scratch", buffering: int = -1
+) -> IO[bytes]:
+    """Open a temporary file without a name; its space is free again when the process ends.
+
+    Args:
+        folder: a folder on a disk with enough space; None for the system's temporary folder.
+        size: bytes that the file will hold.
+        purpose: a short name of the data, for the message.
+        option: the option or variable that names another folder, for the message.
+        buffering: as in :func:`open`; 0 for callers that use the file descriptor.
+
+    Raises:
+        SpaceError: fewer bytes are free.
+        OSError: the folder cannot be written.
+    """
+    folder = folder or Path(tempfile.gettempdir())
+    require_space(folder, size, purpose, f"name a larger disk with {option}")
+    return tempfile.TemporaryFile(dir=folder, buffering=buffering)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -17,6 +16,7 @@ from simtool.errors import listed
 from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage, stream
 from simtool.images.preprocessing import Preprocessing
+from simtool.system.space import scratch_file
 from simtool.tables.images import Images
 from simtool.training.split import Holdout
 
@@ -92,7 +92,7 @@ def decode_all(
 
     Raises:
         ImageError: an image cannot be decoded.
-        OSError: there is no room for the scratch file.
+        SpaceError: the disk has no space for the scratch file.
     """
     pixels = _room((len(images), *preprocessing.shape), scratch)
     on_bad = None if bad is None else bad.append
@@ -120,7 +120,7 @@ def _room(shape: tuple[int, ...], scratch: Path | None) -> NDArray[np.uint8]:
     size = math.prod(shape)
     if size <= _IN_MEMORY:
         return np.zeros(shape, np.uint8)
-    with tempfile.TemporaryFile(dir=scratch) as file:
+    with scratch_file(scratch, size, "decoded images") as file:
         # Room that is promised now cannot be missing later, when writing to it would kill the process.
         os.posix_fallocate(file.fileno(), 0, size)
         return np.memmap(file, np.uint8, "r+", shape=shape)

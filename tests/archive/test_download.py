@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from simtool.archive import ArchiveError, DownloadError, Patience, Source, fetch, verify
+from simtool.system.space import SpaceError
 from tests import servers
 from tests.servers import ArchiveServer, breaks_after, ignores_range, sends, status, web_page, without_length
 
@@ -336,7 +337,7 @@ def test_too_little_room_is_said_before_the_first_byte(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=2_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    with pytest.raises(ArchiveError, match=r"not enough room: downloading birds\.tgz needs 3 MB, 2 MB are free"):
+    with pytest.raises(SpaceError, match=r"not enough disk space for downloading birds\.tgz: 3 MB needed, 2 MB free"):
         fetch(source(server.url), tmp_path, patience=HASTE)
     assert not (tmp_path / "birds.tgz.part").exists()
 

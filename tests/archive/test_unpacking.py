@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from simtool.archive import ArchiveError, Limits, unpack
 from simtool.kinds import KindError
+from simtool.system.space import SpaceError
 
 #: Photographs do not compress.
 NOISE = np.random.default_rng(1).bytes(40_000)
@@ -421,7 +422,7 @@ def test_too_little_room_is_said_before_the_first_file(tmp_path: Path, monkeypat
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     for make in (tar_of, zip_of):
         archive = make(tmp_path / "a", ("zeros", bytes(2_000_000)))
-        with pytest.raises(ArchiveError, match=r"not enough room: unpacking a needs 2(\.01)? MB, 1 MB are free"):
+        with pytest.raises(SpaceError, match=r"not enough disk space for unpacking a: 2(\.01)? MB needed, 1 MB free"):
             unpack(archive, tmp_path / "folder")
     assert not list((tmp_path / "folder").iterdir())
 

@@ -329,7 +329,7 @@ def test_too_little_room_for_archive_and_photographs_is_said_before_the_download
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=len(server.content) * 3 // 2)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    assert "not enough room: CUB_200_2011.tgz with its photographs needs" in failed(tmp_path / "cub")
+    assert "not enough disk space for CUB_200_2011.tgz with its photographs:" in failed(tmp_path / "cub")
     assert server.requests == []
 
 

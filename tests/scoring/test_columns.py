@@ -8,7 +8,7 @@ import pytest
 
 from simtool.scoring import columns as columns_module
 from simtool.scoring.columns import HeldColumns, SpooledColumns, block_width, columns_of
-from simtool.scoring.distances import SimilarityError
+from simtool.system.space import SpaceError
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, EmbeddingWriter, open_embeddings
 from simtool.tables.provenance import Provenance
 
@@ -80,7 +80,7 @@ def test_a_disk_without_room_is_named_before_anything_is_read(tmp_path: Path, mo
     table = table_of(tmp_path / "t.parquet", np.ones((4, 8), np.float32))
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
     with (
-        pytest.raises(SimilarityError, match=r"need 0\.0 GB of scratch space.*TMPDIR"),
+        pytest.raises(SpaceError, match=r"not enough disk space for these vectors: 128 B needed.*TMPDIR"),
         columns_of(table, np.arange(4), memory=0),
     ):
         pass

@@ -135,7 +135,8 @@ def fit_components(
         The fit.
 
     Raises:
-        ModelError: too many components are asked for, the images do not differ, or the scratch folder is full.
+        ModelError: too many components are asked for, or the images do not differ.
+        SpaceError: the scratch folder has too little free space.
     """
     check_request(images, dimension, components, fewer, what)
     with Workers() as workers:

@@ -7,8 +7,6 @@ so that on a node with a limit a large file looks like a leak.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -19,29 +17,9 @@ from numpy.typing import DTypeLike, NDArray
 from simtool.errors import first_line, listed
 from simtool.models.errors import ModelError
 from simtool.system.npy import npy_header
+from simtool.system.space import scratch_file
 
-__all__ = ["ColumnBlocks", "NpyMatrix", "read_vector", "scratch_file"]
-
-
-def scratch_file(folder: Path, size: int, what: str) -> IO[bytes]:
-    """An open file without a name: whatever ends the process also frees its space.
-
-    Args:
-        folder: on a disk that has the room.
-        size: bytes that it will need.
-        what: it is for, to be named in complaints.
-
-    Raises:
-        ModelError: the disk has less room than that.
-        OSError: the folder cannot be written.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < size:
-        raise ModelError(
-            f"{folder}: {what} need {size / 1e9:,.1f} GB of scratch space, {free / 1e9:,.1f} GB are free; "
-            "name a larger disk with --scratch"
-        )
-    return tempfile.TemporaryFile(dir=folder, buffering=0)
+__all__ = ["ColumnBlocks", "NpyMatrix", "read_vector"]
 
 
 class ColumnBlocks:
@@ -64,7 +42,7 @@ class ColumnBlocks:
         self.blocks = [slice(start, min(start + width, columns)) for start in range(0, columns, width)]
         self.written = 0
         self._rows = rows
-        self._file = scratch_file(folder, 4 * rows * columns, f"{rows:,} images of {columns:,} values")
+        self._file = scratch_file(folder, 4 * rows * columns, f"{rows:,} images of {columns:,} values", buffering=0)
 
     def append(self, rows: NDArray[np.float32]) -> None:
         """Write the next rows, (b, columns)."""
@@ -111,8 +89,8 @@ class NpyMatrix:
 
     @classmethod
     def create(cls, folder: Path, rows: int, columns: int, what: str) -> Self:
-        """A new matrix of zeros in a scratch file; see :func:`scratch_file`."""
-        file = scratch_file(folder, 4 * rows * columns, what)
+        """A new matrix of zeros in a scratch file; see :func:`simtool.system.space.scratch_file`."""
+        file = scratch_file(folder, 4 * rows * columns, what, buffering=0)
         header = {"descr": npy.dtype_to_descr(np.dtype("<f4")), "fortran_order": False, "shape": (rows, columns)}
         npy.write_array_header_1_0(file, header)
         file.truncate(file.tell() + 4 * rows * columns)

@@ -17,6 +17,7 @@ from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.pca import eigen, fit
 from simtool.models.pca.fit import PcaFit, check_request, fit_components
+from simtool.system.space import SpaceError
 
 folder_is_reused = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
 Matrix = NDArray[np.float32]
@@ -229,5 +230,5 @@ def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:
 def test_a_full_scratch_folder_is_found_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1))
-    with pytest.raises(ModelError, match="--scratch"):
+    with pytest.raises(SpaceError, match="--scratch"):
         fit_components(iter([]), 10, 100, 3, tmp_path)

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simtool.models.errors import ModelError
-from simtool.models.pca.matrices import ColumnBlocks, NpyMatrix, read_vector, scratch_file
+from simtool.models.pca.matrices import ColumnBlocks, NpyMatrix, read_vector
+from simtool.system.space import SpaceError
 
 once_per_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 
@@ -58,9 +59,9 @@ def test_scratch_files_have_no_name_to_be_left_behind(tmp_path: Path) -> None:
 def test_too_small_a_disk_is_found_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1_000_000_000))
-    with pytest.raises(ModelError, match=r"need 2\.3 GB of scratch space, 1\.0 GB are free; .*--scratch"):
+    with pytest.raises(SpaceError, match=r"2\.32 GB needed, 1 GB free; .*--scratch"):
         ColumnBlocks(tmp_path, 11_788, 49_152, 100)
-    scratch_file(tmp_path, 999_999_999, "a test").close()
+    ColumnBlocks(tmp_path, 1_000, 250_000, 100).close()
 
 
 def npy(values: object, dtype: object = np.float32, order: str = "C") -> bytes:
