@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
-from typing import IO
 
 from simtool.errors import SimtoolError
 from simtool.text import scaled
@@ -67,9 +67,7 @@ def running_out_of_space(folder: Path, needed: int, purpose: str) -> Iterator[No
         raise SpaceError(f"{folder}: {reason}{amount}; free some space and run the same command again") from failure
 
 
-def scratch_file(
-    folder: Path | None, size: int, purpose: str, option: str = "--scratch", buffering: int = -1
-) -> IO[bytes]:
+def scratch_file(folder: Path | None, size: int, purpose: str, option: str = "--scratch") -> BufferedRandom:
     """Open a temporary file without a name; its space is free again when the process ends.
 
     Args:
@@ -77,7 +75,6 @@ def scratch_file(
         size: bytes that the file will hold.
         purpose: a short name of the data, for the message.
         option: the option or variable that names another folder, for the message.
-        buffering: as in :func:`open`; 0 for callers that use the file descriptor.
 
     Raises:
         SpaceError: fewer bytes are free.
@@ -85,4 +82,4 @@ def scratch_file(
     """
     folder = folder or Path(tempfile.gettempdir())
     require_space(folder, size, purpose, f"name a larger disk with {option}")
-    return tempfile.TemporaryFile(dir=folder, buffering=buffering)
+    return tempfile.TemporaryFile(dir=folder)

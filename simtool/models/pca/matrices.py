@@ -42,7 +42,7 @@ class ColumnBlocks:
         self.blocks = [slice(start, min(start + width, columns)) for start in range(0, columns, width)]
         self.written = 0
         self._rows = rows
-        self._file = scratch_file(folder, 4 * rows * columns, f"{rows:,} images of {columns:,} values", buffering=0)
+        self._file = scratch_file(folder, 4 * rows * columns, f"{rows:,} images of {columns:,} values")
 
     def append(self, rows: NDArray[np.float32]) -> None:
         """Write the next rows, (b, columns)."""
@@ -90,7 +90,7 @@ class NpyMatrix:
     @classmethod
     def create(cls, folder: Path, rows: int, columns: int, what: str) -> Self:
         """A new matrix of zeros in a scratch file; see :func:`simtool.system.space.scratch_file`."""
-        file = scratch_file(folder, 4 * rows * columns, what, buffering=0)
+        file = scratch_file(folder, 4 * rows * columns, what)
         header = {"descr": npy.dtype_to_descr(np.dtype("<f4")), "fortran_order": False, "shape": (rows, columns)}
         npy.write_array_header_1_0(file, header)
         file.truncate(file.tell() + 4 * rows * columns)
