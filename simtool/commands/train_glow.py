@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -104,6 +103,7 @@ def train_glow(
     from simtool.models.flows.glow.presets import PRESETS
     from simtool.tables.images import read_images
     from simtool.training.images import Classes, check_classes
+    from simtool.training.settings import with_given
     from simtool.training.split import hold_out
 
     if backprop is not None and backprop not in MODES:
@@ -121,9 +121,9 @@ def train_glow(
         table = read_images(images).where_split(split)
         run.read(images, counted(len(table), "images") + ("" if split == "all" else f" of split {split}"))
         classes = Classes(table) if class_conditional else None
-        plan = _changed(
+        plan = with_given(
             chosen,
-            flow=_changed(
+            flow=with_given(
                 chosen.flow,
                 size=size,
                 levels=levels,
@@ -150,11 +150,6 @@ def train_glow(
             _describe(plan, preparation, holdout, as_json)
             return
         _train(run, plan, preparation, images, table, classes, holdout, out, restart, skip_bad, scratch)
-
-
-def _changed(data: Any, **values: Any) -> Any:
-    """A frozen dataclass with other values; those that are None stay as they are."""
-    return replace(data, **{name: value for name, value in values.items() if value is not None})
 
 
 def _preparation(plan: Preset, crop: float | None) -> Preprocessing:

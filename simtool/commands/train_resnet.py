@@ -54,9 +54,10 @@ def train_resnet(
     size: Size = None,
     recipe: Annotated[str | None, typer.Option(help="Preprocessing. [the preset's, or the architecture's]")] = None,
     augmentation: Annotated[str | None, typer.Option(help="study, field, flip or none. [the preset's]")] = None,
-    margin: Annotated[
-        float | None, typer.Option(help="Decode photographs larger by this factor, to cut from. [the preset's]")
+    decode_scale: Annotated[
+        float | None, typer.Option(help="Decode images larger by this factor, for crops. [the preset's]")
     ] = None,
+    margin: Annotated[float | None, typer.Option(hidden=True)] = None,
     pretrained: Annotated[
         bool | None, typer.Option("--pretrained/--from-scratch", help="Start from ImageNet's weights. [the preset's]")
     ] = None,
@@ -66,9 +67,13 @@ def train_resnet(
     label_smoothing: Annotated[
         float | None, typer.Option(help="Share of each label that is spread over all classes. [the preset's]")
     ] = None,
-    rate_decay: Annotated[
-        float | None, typer.Option(help="Each fifth of the network learns slower than the next by this. [the preset's]")
+    layerwise_lr_decay: Annotated[
+        float | None,
+        typer.Option(
+            help="Factor of the learning rate from one fifth of the network to the fifth before it. [the preset's]"
+        ),
     ] = None,
+    rate_decay: Annotated[float | None, typer.Option(hidden=True)] = None,
     validation: Validation = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -110,10 +115,10 @@ def train_resnet(
             "recipe": recipe,
             "size": size,
             "augmentation": augmentation,
-            "margin": margin,
+            "decode_scale": margin if decode_scale is None else decode_scale,
             "pretrained": True if weights is not None and pretrained is None else pretrained,
             "label_smoothing": label_smoothing,
-            "rate_decay": rate_decay,
+            "layerwise_lr_decay": rate_decay if layerwise_lr_decay is None else layerwise_lr_decay,
             **of_model,
         }
     )
@@ -141,13 +146,14 @@ def train_resnet(
 def _sorted(changes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """Changes of the model, whose values become numbers, and those of the training."""
     from simtool.models.classifier.config import ClassifierConfig
+    from simtool.training.settings import current_names
 
     defaults = ClassifierConfig().to_json()
     of_model: dict[str, Any] = {}
     of_training = []
     for change in changes:
         name, _, value = change.partition("=")
-        known = name.strip().replace("-", "_")
+        (known,) = current_names({name.strip().replace("-", "_"): value})
         if isinstance(defaults.get(known), float):
             try:
                 of_model[known] = float(value)

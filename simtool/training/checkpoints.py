@@ -13,6 +13,7 @@ from simtool import console
 from simtool.errors import listed
 from simtool.training.arrays import ArraysError, read_arrays, read_header, write_arrays
 from simtool.training.errors import TrainingError
+from simtool.training.settings import current_names
 
 __all__ = ["Checkpoints", "check_same", "differences"]
 
@@ -123,10 +124,10 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """In which entries two configurations differ: ``learning_rate was 0.001, is 0.01``.
 
     Args:
-        then: an object of JSON, nested as it may be.
+        then: an object of JSON, nested; it may have names of version 0.1.
         now: another.
     """
-    old, new = dict(_leaves(then)), dict(_leaves(now))
+    old, new = dict(_leaves(current_names(then))), dict(_leaves(now))
     return [
         _changed(name, old, new)
         for name in sorted(old.keys() | new.keys())

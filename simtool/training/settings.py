@@ -6,12 +6,14 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Any, Literal, Self, TypeVar, get_args, get_type_hints
 
 from simtool.errors import listed
 from simtool.training.errors import TrainingError
 
-__all__ = ["Optimizer", "Precision", "Schedule", "Settings"]
+__all__ = ["Optimizer", "Precision", "Schedule", "Settings", "current_names", "with_given"]
+
+T = TypeVar("T")
 
 Optimizer = Literal["adam", "adamw", "sgd"]
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -19,7 +21,25 @@ Schedule = Literal["constant", "cosine", "cosine-restarts"]
 
 #: Settings that do not change a single weight; a training may go on with others.
 _FREE = frozenset({"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every"})
+#: Names in files and options of version 0.1, and the names that replace them.
+_RENAMED = {
+    "margin": "decode_scale",
+    "rate_decay": "layerwise_lr_decay",
+    "statistics": "batch_norm_momentum",
+}
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def current_names(content: Any) -> Any:
+    """Replace the names of version 0.1 in an object of JSON, at every depth."""
+    if isinstance(content, Mapping):
+        return {_RENAMED.get(name, name): current_names(value) for name, value in content.items()}
+    return content
+
+
+def with_given(data: T, **values: Any) -> T:
+    """Copy a frozen dataclass with other values; a value of None keeps the value that is there."""
+    return replace(data, **{name: value for name, value in values.items() if value is not None})  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
@@ -106,12 +126,12 @@ class Settings:
         Raises:
             TrainingError: there is no such setting, or no such value.
         """
-        given = {name: value for name, value in values.items() if value is not None}
-        if unknown := given.keys() - _names():
+        given = {name for name, value in values.items() if value is not None}
+        if unknown := given - _names():
             raise TrainingError(
                 f"there is no setting {listed(sorted(unknown))}; there are {', '.join(sorted(_names()))}"
             )
-        return replace(self, **given)
+        return with_given(self, **values)
 
     def overridden(self, assignments: Iterable[str]) -> Self:
         """The same with other values, written as on a command line.

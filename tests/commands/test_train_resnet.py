@@ -15,6 +15,8 @@ import pytest
 from simtool.models.registry import load_model
 from simtool.system.lock import alone_in
 from simtool.tables.embeddings import open_embeddings
+from simtool.training.arrays import read_arrays, read_header, write_arrays
+from simtool.training.checkpoints import Checkpoints
 from tests.photographs import write_table
 
 Simtool = Callable[..., Any]
@@ -111,7 +113,7 @@ def test_a_model_whose_training_is_not_complete_is_refused(
     assert load_model(tmp_path / "half").weights == load_model(resnet).weights
 
 
-@pytest.mark.parametrize("other", [("--validation", "0.5"), ("--set", "statistics=0.5"), ("--seed", "1")])
+@pytest.mark.parametrize("other", [("--validation", "0.5"), ("--set", "batch-norm-momentum=0.5"), ("--seed", "1")])
 def test_another_training_does_not_go_on_in_its_folder(
     simtool: Simtool, home: Path, resnet: Path, other: tuple[str, str]
 ) -> None:
@@ -121,6 +123,39 @@ def test_another_training_does_not_go_on_in_its_folder(
     assert load_model(resnet).weights is not None
 
 
+def test_the_names_of_version_0_1_choose_the_same(simtool: Simtool, home: Path) -> None:
+    command = ("train-resnet", home / "images.parquet", "--out", home / "no", *SMALL, "--dry-run", "--json")
+    old = simtool(*command, "--margin", "1.5", "--rate-decay", "0.5", "--set", "statistics=0.5")
+    new = simtool(*command, "--decode-scale", "1.5", "--layerwise-lr-decay", "0.5", "--set", "batch-norm-momentum=0.5")
+    assert (old.code, new.code) == (0, 0)
+    assert old.out == new.out
+
+
+def test_a_training_of_version_0_1_is_resumed(simtool: Simtool, home: Path, resnet: Path, tmp_path: Path) -> None:
+    """Its checkpoints and its model have the old names of some settings."""
+    renamed = {"decode_scale": "margin", "layerwise_lr_decay": "rate_decay", "batch_norm_momentum": "statistics"}
+    shutil.copytree(resnet, tmp_path / "old")
+    for checkpoint in Checkpoints(tmp_path / "old" / "training" / "checkpoints").files():
+        header, arrays = read_header(checkpoint), list(read_arrays(checkpoint))
+        model = header["configuration"]["model"]
+        header["configuration"]["model"] = {renamed.get(name, name): value for name, value in model.items()}
+        assert renamed["decode_scale"] in header["configuration"]["model"]
+        write_arrays(checkpoint, header, arrays)
+    for name in ("model.json", "training/settings.json"):
+        text = (tmp_path / "old" / name).read_text()
+        for new, before in renamed.items():
+            assert f'"{new}"' in text
+            text = text.replace(f'"{new}"', f'"{before}"')
+        (tmp_path / "old" / name).write_text(text)
+    assert load_model(tmp_path / "old").weights == load_model(resnet).weights
+    command = ("train-resnet", home / "images.parquet", "--out", tmp_path / "old", *SMALL)
+    assert "its training is complete" in simtool(*command).err
+    more = simtool(*command, "--epochs", "3")
+    assert more.code == 0
+    rows = list(csv.DictReader((tmp_path / "old" / "training" / "log.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+
+
 def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> None:
     options = ("--preset", "tiny", "--set", "statistics=0.5", "--set", "clip-norm=2", "--seed", "7")
     ran = simtool("train-resnet", home / "images.parquet", "--out", home / "no", *options, "--dry-run", "--json")
@@ -128,7 +163,11 @@ def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> N
     found = json.loads(ran.out)
     assert found["trainable_parameters"] == 271_954
     assert (found["training_images"], found["validation_images"], found["validation"]) == (10, 2, "0.2")
-    assert (found["model"]["statistics"], found["training"]["clip_norm"], found["training"]["seed"]) == (0.5, 2, 7)
+    assert (found["model"]["batch_norm_momentum"], found["training"]["clip_norm"], found["training"]["seed"]) == (
+        0.5,
+        2,
+        7,
+    )
     assert found["peak_bytes"] > 1 << 20
     assert not (home / "no").exists()
     table = simtool("train-resnet", home / "images.parquet", "--out", home / "no", *options, "--dry-run")
@@ -139,7 +178,7 @@ def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> N
     ("options", "code", "complaint"),
     [
         (("--preset", "huge"), 2, "the presets are study, fine-tune, tiny, not huge"),
-        (("--set", "statistics=much"), 2, "statistics is a number, not much"),
+        (("--set", "batch-norm-momentum=much"), 2, "batch-norm-momentum is a number, not much"),
         (("--set", "size=9"), 2, "size has an option of its own"),
         (("--set", "speed=9"), 1, "there is no setting speed"),
         (("--size", "7"), 1, "ResNet20 sees images of at least 8 pixels, not 7"),

@@ -67,7 +67,7 @@ def test_only_what_changes_no_weight_is_free_when_a_training_goes_on() -> None:
 
 @pytest.mark.system
 def test_settings_schedules_and_signals_need_no_heavy_library() -> None:
-    names = ("settings", "schedules", "preemption", "memory", "state", "precision", "task", "data")
+    names = ("settings", "schedules", "preemption", "state", "precision", "task", "data")
     script = (
         f"import importlib, sys\nfor name in {names}: importlib.import_module('simtool.training.' + name)\n"
         "print(sorted({'tensorflow', 'keras', 'pyarrow', 'rich'} & set(sys.modules)))"

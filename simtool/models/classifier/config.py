@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self, get_type_hints
 
 from simtool.images.preprocessing import Preprocessing, named_preprocessing
 from simtool.models.classifier.architectures import named_architecture
 from simtool.models.errors import ModelError
 from simtool.training.augmentation import AUGMENTATIONS
+from simtool.training.settings import current_names, with_given
 
 __all__ = ["ClassifierConfig"]
 
@@ -25,11 +26,12 @@ class ClassifierConfig:
         size: height and width in pixels.
         pretrained: start from weights that were trained on ImageNet.
         augmentation: a name of :data:`simtool.training.augmentation.AUGMENTATIONS`.
-        margin: photographs are decoded larger by this factor, so that augmentation has something to cut off.
+        decode_scale: images are decoded larger by this factor, so that augmentation can crop them.
         label_smoothing: share of the target that is spread over all classes (Szegedy et al., 2016, section 7).
-        rate_decay: each fifth of the network, from its end to its beginning, learns slower by this factor (Howard &
-            Ruder, 2018, section 3.2); the new last layer learns at full rate.
-        statistics: decay of batch normalisation's running moments; a training of few steps needs less than Keras's.
+        layerwise_lr_decay: factor of the learning rate from each fifth of the network to the fifth before it (Howard
+            & Ruder, 2018, section 3.2); the new last layer learns at full rate.
+        batch_norm_momentum: of the moving mean and variance of batch normalisation; a short training needs a smaller
+            value than Keras's default.
     """
 
     architecture: str = "ResNet50"
@@ -37,10 +39,10 @@ class ClassifierConfig:
     size: int = 224
     pretrained: bool = False
     augmentation: str = "field"
-    margin: float = 1.0
+    decode_scale: float = 1.0
     label_smoothing: float = 0.0
-    rate_decay: float = 1.0
-    statistics: float = 0.99
+    layerwise_lr_decay: float = 1.0
+    batch_norm_momentum: float = 0.99
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
@@ -61,9 +63,9 @@ class ClassifierConfig:
             raise ModelError(f"augmentation is {', '.join(AUGMENTATIONS)}, not {self.augmentation}")
         for name, low, high in (
             ("label_smoothing", 0.0, 0.99),
-            ("rate_decay", 1e-3, 1.0),
-            ("margin", 1.0, 2.0),
-            ("statistics", 0.0, 0.9999),
+            ("layerwise_lr_decay", 1e-3, 1.0),
+            ("decode_scale", 1.0, 2.0),
+            ("batch_norm_momentum", 0.0, 0.9999),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ModelError(f"{name} is from {low:g} to {high:g}, not {getattr(self, name)}")
@@ -80,8 +82,8 @@ class ClassifierConfig:
 
     @property
     def decoded(self) -> Preprocessing:
-        """What a photograph for training goes through before it is augmented: larger by the margin."""
-        return self.preparation.adjusted(round(self.size * self.margin))
+        """What a photograph for training goes through before it is augmented: larger by ``decode_scale``."""
+        return self.preparation.adjusted(round(self.size * self.decode_scale))
 
     def changed(self, **values: Any) -> Self:
         """The same with other values; those that are None stay as they are. Another architecture brings its recipe.
@@ -89,10 +91,10 @@ class ClassifierConfig:
         Raises:
             ModelError: a value is unknown or out of range.
         """
-        given = {name: value for name, value in values.items() if value is not None}
-        if "architecture" in given and "recipe" not in given and not self.recipe.startswith("study"):
-            given["recipe"] = ""
-        return replace(self, **given)
+        other = values.get("architecture") is not None
+        if other and values.get("recipe") is None and not self.recipe.startswith("study"):
+            values["recipe"] = ""
+        return with_given(self, **values)
 
     def to_json(self) -> dict[str, Any]:
         """As an object for JSON."""
@@ -100,12 +102,13 @@ class ClassifierConfig:
 
     @classmethod
     def from_json(cls, content: object) -> Self:
-        """Read what :meth:`to_json` gives.
+        """Read what :meth:`to_json` gives, also with the names of version 0.1.
 
         Raises:
             ModelError: it is not that.
         """
         known = {field.name for field in fields(cls)}
+        content = current_names(content)
         if not isinstance(content, dict) or content.keys() - known:
             raise ModelError("the configuration of a classifier is damaged, or of another version")
         return cls(**content)

@@ -49,7 +49,7 @@ def build(config: ClassifierConfig, classes: int) -> Any:
     backbone = _backbone(config)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = config.statistics
+            layer.momentum = config.batch_norm_momentum
             # The statistics of the whole batch, which several devices share, as if it were on one.
             layer.synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
     logits = keras.layers.Dense(classes, name=HEAD)(backbone.output)

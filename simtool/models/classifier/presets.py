@@ -34,7 +34,9 @@ PRESETS: dict[str, Preset] = {
         "study",
     ),
     "fine-tune": Preset(
-        ClassifierConfig("ResNet50", "caffe", 224, pretrained=True, margin=1.15, label_smoothing=0.1, rate_decay=0.5),
+        ClassifierConfig(
+            "ResNet50", "caffe", 224, pretrained=True, decode_scale=1.15, label_smoothing=0.1, layerwise_lr_decay=0.5
+        ),
         Settings(
             epochs=30,
             batch_size=32,
@@ -49,7 +51,7 @@ PRESETS: dict[str, Preset] = {
         "split",
     ),
     "tiny": Preset(
-        ClassifierConfig("ResNet20", size=48, augmentation="flip", statistics=0.9),
+        ClassifierConfig("ResNet20", size=48, augmentation="flip", batch_norm_momentum=0.9),
         Settings(
             epochs=16,
             batch_size=16,

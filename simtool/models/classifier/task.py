@@ -38,7 +38,8 @@ class Classification(Task):
         fixed = network.non_trainable_variables
         self.state = [variable for variable in fixed if "float" in str(variable.dtype)]
         self._generators = [variable for variable in fixed if "int" in str(variable.dtype) and variable.shape == (2,)]
-        self.multipliers = None if config.rate_decay == 1 else rate_multipliers(network, config.rate_decay)
+        decay = config.layerwise_lr_decay
+        self.multipliers = None if decay == 1 else rate_multipliers(network, decay)
         self._colors = transform_colors(config.preparation)
         self._augmentation = AUGMENTATIONS[config.augmentation]
 
@@ -81,7 +82,7 @@ class Classification(Task):
 
 
 def _resized(images: Any, size: int) -> Any:
-    """Photographs that were decoded with a margin, at the size that the network sees."""
+    """Images that were decoded larger, at the size that the network sees."""
     tf = load_tensorflow()
     return images if images.shape[1] == size else tf.image.resize(images, (size, size), antialias=True)
 

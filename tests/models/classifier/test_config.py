@@ -34,8 +34,8 @@ def test_another_architecture_brings_its_own_preprocessing() -> None:
     assert PRESETS["study"].config.changed(architecture="VGG16").recipe == "study-resnet"
 
 
-def test_photographs_are_decoded_with_a_margin_to_cut_off() -> None:
-    config = ClassifierConfig(size=100, margin=1.2)
+def test_photographs_are_decoded_larger_for_crops() -> None:
+    config = ClassifierConfig(size=100, decode_scale=1.2)
     assert config.preparation.shape == (100, 100, 3)
     assert config.decoded.shape == (120, 120, 3)
 
@@ -49,7 +49,7 @@ def test_photographs_are_decoded_with_a_margin_to_cut_off() -> None:
         ({"augmentation": "wild"}, "augmentation is study, field, flip, none, not wild"),
         ({"recipe": "raw"}, "no preprocessing is called raw"),
         ({"label_smoothing": 1.0}, "label_smoothing is from 0 to 0.99"),
-        ({"rate_decay": 0.0}, "rate_decay is from 0.001 to 1"),
+        ({"layerwise_lr_decay": 0.0}, "layerwise_lr_decay is from 0.001 to 1"),
     ],
 )
 def test_what_cannot_be_is_refused(values: dict[str, object], complaint: str) -> None:
@@ -63,6 +63,18 @@ def test_a_damaged_configuration_is_refused() -> None:
             ClassifierConfig.from_json(content)
 
 
+def test_a_configuration_of_version_0_1_is_read_by_its_old_names() -> None:
+    new = ClassifierConfig(decode_scale=1.2, layerwise_lr_decay=0.5, batch_norm_momentum=0.9)
+    old = new.to_json()
+    for name, before in (
+        ("decode_scale", "margin"),
+        ("layerwise_lr_decay", "rate_decay"),
+        ("batch_norm_momentum", "statistics"),
+    ):
+        old[before] = old.pop(name)
+    assert ClassifierConfig.from_json(old) == new
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -71,8 +83,8 @@ def test_a_damaged_configuration_is_refused() -> None:
         ({"size": "224"}, "size of a classifier is a whole number, not 224"),
         ({"size": True}, "size of a classifier is a whole number, not True"),
         ({"pretrained": 1}, "pretrained of a classifier is a truth value"),
-        ({"margin": None}, "margin of a classifier is a number, not None"),
-        ({"statistics": {"x": [1] * 1000}}, r"statistics of a classifier is a number, not .{40}$"),
+        ({"decode_scale": None}, "decode_scale of a classifier is a number, not None"),
+        ({"batch_norm_momentum": {"x": [1] * 1000}}, r"batch_norm_momentum of a classifier is a number, not .{40}$"),
     ],
 )
 def test_values_of_another_type_are_refused(change: dict[str, object], complaint: str) -> None:

@@ -39,7 +39,7 @@ def test_the_output_are_logits(network: Any) -> None:
 
 
 def test_running_moments_can_follow_faster() -> None:
-    network = build(ClassifierConfig("MobileNet", size=32, statistics=0.7), 3)
+    network = build(ClassifierConfig("MobileNet", size=32, batch_norm_momentum=0.7), 3)
     assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {0.7}
 
 
