@@ -57,8 +57,9 @@ def _from_products(
 
 def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     """This project: what ``simtool score`` does between reading and writing, all expected credits included."""
+    from simtool.designs import Choose, Rank
     from simtool.scoring.scoring import score_vectors
-    from simtool.tables.trials import Trials, TrialType
+    from simtool.tables.trials import Trials
 
     two, eight = cards["two"], cards["eight"]
     count = len(two) + len(eight)
@@ -69,7 +70,7 @@ def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     trials = Trials(
         images=np.arange(len(vectors)).astype(object),
         trial_id=np.arange(count),
-        types=(TrialType(2, 1, ranked=False), TrialType(8, 2, ranked=True)),
+        types=(Choose(2, 1), Rank(8, 2)),
         type_index=np.repeat([0, 1], [len(two), len(eight)]).astype(np.int16),
         query=np.concatenate([two[:, 0], eight[:, 0]]),
         references=references,

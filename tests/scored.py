@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.designs import parse_type
 from simtool.tables.outcomes import Outcomes, OutcomesWriter
 from simtool.tables.provenance import Provenance
-from simtool.tables.trials import Trials, TrialType
+from simtool.tables.trials import Trials
 
 __all__ = ["latent", "model", "observe", "outcomes_of", "write"]
 
@@ -39,7 +40,7 @@ def observe(
         who: the beginning of their names.
         columns: other columns of the trials.
     """
-    kinds = [TrialType.parse(text) for text, count in counts.items() for _ in range(count)]
+    kinds = [parse_type(text) for text, count in counts.items() for _ in range(count)]
     longest, most = max(kind.n_reference for kind in kinds), max(kind.n_select for kind in kinds)
     taste = np.exp(rng.normal(scale=0.4, size=(max(participants, 1), minds.shape[1])))
     judge = rng.integers(0, max(participants, 1), len(kinds))

@@ -23,10 +23,11 @@ from simtool.analysis.inference import (
 from simtool.analysis.metrics import Metric, Order
 from simtool.analysis.pooling import Pool, pools, shared_judgments
 from simtool.analysis.report import ALL, Difference, Report, ReportError, Row, Sample, Settings
+from simtool.designs import parse_type
 from simtool.errors import listed
 from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes
-from simtool.tables.trials import Trials, TrialType
+from simtool.tables.trials import Trials
 
 __all__ = ["build_report"]
 
@@ -88,7 +89,7 @@ def _observers(sets: Iterable[Trials]) -> Observers | None:
 
 
 def _block_key(row: Row) -> tuple[object, ...]:
-    kind = () if row.trial_type == ALL else (-TrialType.parse(row.trial_type).n_reference, row.trial_type)
+    kind = () if row.trial_type == ALL else (-parse_type(row.trial_type).n_reference, row.trial_type)
     return (kind, list(Metric).index(row.metric))
 
 

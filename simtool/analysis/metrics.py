@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simtool.tables.trials import TrialType
+    from simtool.designs import TrialType
 
 __all__ = ["Metric", "Order"]
 
@@ -25,18 +25,12 @@ class Metric(StrEnum):
         return _LABELS[self]
 
     def applies_to(self, kind: TrialType) -> bool:
-        """Whether the metric says something of its own: with a single choice, all orders are the first choice."""
-        several = kind.n_select > 1
-        return {Metric.ORDERED: several and kind.ranked, Metric.UNORDERED: several}.get(self, True)
+        """Whether the metric says something about trials of a type that the other metrics do not."""
+        return self == Metric.TRIPLET_ACCURACY or self.value in kind.scores
 
     def chance(self, kind: TrialType) -> float:
         """What guessing gives."""
-        chances = {
-            Metric.TOP_1: kind.chance_top_1,
-            Metric.ORDERED: kind.chance_ordered,
-            Metric.UNORDERED: kind.chance_unordered,
-        }
-        return chances.get(self, 0.5)
+        return 0.5 if self == Metric.TRIPLET_ACCURACY else kind.scores[self.value].chance
 
 
 _LABELS = {

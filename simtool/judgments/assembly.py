@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.designs import Choose, Rank
 from simtool.errors import SimtoolError
 from simtool.ids import Matches, match_ids
 from simtool.tables.carried import Carried, rows_of
-from simtool.tables.trials import Trials, TrialType
+from simtool.tables.trials import Trials
 from simtool.text import counted
 
 __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_images", "summary"]
@@ -205,7 +206,7 @@ def _repeated(trials: Trials, count: NDArray[np.int64], next_id: int) -> Trials:
 def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], ranked: NDArray[np.bool_]) -> NDArray[np.object_]:
     """The trials' types as text; there are few, so each is spelled once."""
     codes, index = np.unique((n_reference * 256 + n_select) * 2 + ranked, return_inverse=True)
-    names = [str(TrialType(int(code) // 512, int(code) // 2 % 256, bool(code % 2))) for code in codes]
+    names = [str((Rank if code % 2 else Choose)(int(code) // 512, int(code) // 2 % 256)) for code in codes]
     return np.array(names, object)[index]
 
 

@@ -76,7 +76,7 @@ def _judge(
             unsettled,
             display.slots,
             display.selected,
-            display.kind.ranked,
+            display.kind.word == "rank",
             display.rows,
             start,
             stop,

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.designs import TrialType
 from simtool.system.compiled import compiled
-from simtool.tables.trials import Trials, TrialType
+from simtool.tables.trials import Trials
 
 __all__ = ["TILE", "Display", "Pairs", "TrialPairs"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from simtool.errors import clipped, listed
+from simtool.designs import DesignError, TrialType, parse_type
+from simtool.errors import listed
 from simtool.tables.carried import Carried, carried_names, read_carried, rows_of
 from simtool.tables.files import (
     TableError,
@@ -33,7 +32,6 @@ from simtool.tables.ragged import lists_of, padded
 from simtool.text import counted
 
 __all__ = [
-    "TrialType",
     "Trials",
     "judgment_columns",
     "observers_of",
@@ -46,12 +44,12 @@ __all__ = [
 KIND = "trials"
 REQUIRED = {
     "trial_type": pa.string(),
-    "query": pa.string(),
     "references": pa.list_(pa.string()),
     "selected": pa.list_(pa.int8()),
 }
 OPTIONAL = {
     "trial_id": pa.int64(),
+    "query": pa.string(),
     "participant": pa.string(),
     "session": pa.string(),
     "weight": pa.float32(),
@@ -63,61 +61,6 @@ OPTIONAL = {
 _OTHERS = frozenset(("images", "types", "extra", "observers"))
 
 
-@dataclass(frozen=True, order=True)
-class TrialType:
-    """N references of which K are selected: in order (``8-rank-2``) or not (``2-choose-1``).
-
-    Attributes:
-        n_reference: N.
-        n_select: K, less than N.
-        ranked: whether the selection is ordered.
-    """
-
-    n_reference: int
-    n_select: int
-    ranked: bool
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.n_select < self.n_reference <= 128:
-            raise TableError(f"trial type {self}: needs 1 <= selected < references <= 128")
-
-    def __str__(self) -> str:
-        return f"{self.n_reference}-{'rank' if self.ranked else 'choose'}-{self.n_select}"
-
-    @classmethod
-    def parse(cls, text: str) -> TrialType:
-        """Read ``8-rank-2`` or ``2-choose-1``.
-
-        Raises:
-            TableError: the text is neither.
-        """
-        match = re.fullmatch(r"([0-9]{1,3})-(rank|choose)-([0-9]{1,3})", text)
-        if match is None:
-            raise TableError(f"trial type {clipped(text)!r} is neither N-rank-K nor N-choose-K (8-rank-2, 2-choose-1)")
-        return cls(int(match[1]), int(match[3]), match[2] == "rank")
-
-    @property
-    def comparisons(self) -> int:
-        """How many pairs "this reference over that one" a trial implies: sum of N - k, or K (N - K)."""
-        n, k = self.n_reference, self.n_select
-        return sum(n - rank for rank in range(1, k + 1)) if self.ranked else k * (n - k)
-
-    @property
-    def chance_top_1(self) -> float:
-        """The chance to guess the first choice; for an unranked selection, to name one of the selected."""
-        return (1 if self.ranked else self.n_select) / self.n_reference
-
-    @property
-    def chance_ordered(self) -> float:
-        """The chance to guess the selection in its order."""
-        return 1 / math.perm(self.n_reference, self.n_select)
-
-    @property
-    def chance_unordered(self) -> float:
-        """The chance to guess the selected set."""
-        return 1 / math.comb(self.n_reference, self.n_select)
-
-
 @dataclass(frozen=True)
 class Trials:
     """T trials over a vocabulary of n images.
@@ -127,7 +70,7 @@ class Trials:
         trial_id: (T,) unique.
         types: the types that occur.
         type_index: (T,) positions in ``types``.
-        query: (T,) positions in ``images``.
+        query: (T,) positions in ``images``; -1 where the design has no query.
         references: (T, longest) positions in ``images``; -1 behind the end.
         selected: (T, longest) positions in a row of ``references``, in order of rank; -1 behind the end.
         participant: (T,) text or None.
@@ -175,10 +118,14 @@ class Trials:
         """
         count = len(query)
         encoded = pc.dictionary_encode(pa.array([str(kind) for kind in trial_type], pa.string()))
+        try:
+            types = tuple(parse_type(text) for text in encoded.dictionary.to_pylist())
+        except DesignError as failure:
+            raise TableError(str(failure)) from failure
         trials = cls(
             images=objects(images),
             trial_id=np.arange(count, dtype=np.int64) if trial_id is None else np.asarray(trial_id, np.int64),
-            types=tuple(TrialType.parse(text) for text in encoded.dictionary.to_pylist()),
+            types=types,
             type_index=encoded.indices.to_numpy().astype(np.int16),
             query=np.asarray(query, np.int32),
             references=np.asarray(references, np.int32),
@@ -205,6 +152,15 @@ class Trials:
         """The positions of the trials of one type."""
         return np.flatnonzero(self.type_index == self.types.index(kind))
 
+    @property
+    def implied(self) -> NDArray[np.int64]:
+        """(T,) the number of comparisons that each trial implies."""
+        return self._by_type([kind.comparisons for kind in self.types])
+
+    def _by_type(self, values: list[int]) -> NDArray[np.int64]:
+        """A value for each trial, (T,), from the value of its type."""
+        return np.array(values, np.int64)[self.type_index]
+
     def comparisons(self) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """The comparisons that the trials imply, in the contract's order.
 
@@ -224,11 +180,11 @@ class Trials:
                 continue
             selected = self.selected[rows, : kind.n_select]
             taken = np.zeros((rows.size, kind.n_reference), bool)
-            if not kind.ranked:
+            if kind.word == "choose":
                 np.put_along_axis(taken, selected.astype(np.intp), values=True, axis=1)
             column = 0
             for rank in range(kind.n_select):
-                if kind.ranked:
+                if kind.word == "rank":
                     taken[np.arange(rows.size), selected[:, rank]] = True
                 others = np.nonzero(~taken)[1].reshape(rows.size, -1)
                 block = slice(column, column := column + others.shape[1])
@@ -246,17 +202,19 @@ class Trials:
         if (ordered[1:] == ordered[:-1]).any():
             check_unique(Path("trials"), "trial_id", self.trial_id)
         filled, chosen = self.references >= 0, self.selected >= 0
-        n_reference = np.array([kind.n_reference for kind in self.types], np.int64)[self.type_index]
-        n_select = np.array([kind.n_select for kind in self.types], np.int64)[self.type_index]
+        n_reference = self._by_type([kind.n_reference for kind in self.types])
+        n_select = self._by_type([kind.n_select for kind in self.types])
+        asks = self._by_type([kind.has_query for kind in self.types]) > 0
         self._refuse(filled.sum(axis=1) != n_reference, "with another number of references than the trial type states")
         self._refuse(chosen.sum(axis=1) != n_select, "with another number of selections than the trial type states")
+        self._refuse(asks & (self.query < 0), "without a query")
+        self._refuse(~asks & (self.query >= 0), "with a query, which trials of their type do not have")
         everything = np.column_stack([self.query, self.references])
-        out_of_range = (everything >= len(self.images)).any(axis=1) | (self.query < 0)
-        self._refuse(out_of_range, "with an image outside the vocabulary")
+        self._refuse((everything >= len(self.images)).any(axis=1), "with an image outside the vocabulary")
         self._refuse((self.selected >= n_reference[:, None]).any(axis=1), "with a selection outside the references")
         self._refuse(_repeats(self.selected), "with the same position selected twice")
         self._refuse(_repeats(self.references), "with the same reference twice")
-        catch = (self.references == self.query[:, None]).any(axis=1)
+        catch = asks & (self.references == self.query[:, None]).any(axis=1)
         self._refuse(catch, "with the query among the references (catch trials: leave them out)")
         with np.errstate(invalid="ignore"):
             unusable: NDArray[np.bool_] = np.logical_or(self.weight < 0, np.isinf(self.weight))
@@ -332,7 +290,7 @@ def trials_from_columns(
         return Trials.build(
             images=strings(vocabulary),
             trial_type=table.column("trial_type").to_pylist(),
-            query=query.to_numpy(),
+            query=pc.fill_null(query, -1).to_numpy(),
             references=padded("references", _with_values(references, codes), -1),
             selected=padded("selected", table.column("selected"), -1),
             trial_id=None if trial_id.null_count else trial_id.to_numpy(),
@@ -371,7 +329,7 @@ def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
     return {
         "trial_id": pa.array(trials.trial_id, pa.int64()),
         "trial_type": names.take(pa.array(trials.type_index)),
-        "query": vocabulary.take(pa.array(trials.query)),
+        "query": vocabulary.take(pa.array(trials.query, mask=trials.query < 0)),
         "references": pa.ListArray.from_arrays(references.offsets, vocabulary.take(references.values)),
         "selected": lists_of(trials.selected, trials.selected >= 0, pa.int8()),
         "participant": pa.array(trials.participant, pa.string()),

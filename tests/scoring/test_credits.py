@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from simtool.designs import parse_type
 from simtool.scoring.credits import Credits, credits_of
 from simtool.scoring.distances import Measured
 from simtool.scoring.pairs import TrialPairs
-from simtool.tables.trials import Trials, TrialType
+from simtool.tables.trials import Trials
 
 
 def judge(
@@ -22,7 +23,7 @@ def judge(
     ranks: list[int] | None = None,
 ) -> Credits:
     """The credits of one trial whose references lie at the given distances."""
-    count = TrialType.parse(kind).n_reference
+    count = parse_type(kind).n_reference
     names = [f"image {number}" for number in range(count + 1)]
     trials = Trials.build(names, [kind], np.array([0]), np.arange(1, count + 1)[None], np.array([selected]))
     pairs = TrialPairs.of(trials)
@@ -94,12 +95,11 @@ def test_ties_share_credit_whatever_their_position(display: tuple[list[float], l
 
 @pytest.mark.parametrize("kind", ["2-choose-1", "8-rank-2", "8-choose-2", "5-rank-4"])
 def test_a_model_that_ties_everything_is_at_chance(kind: str) -> None:
-    trial_type = TrialType.parse(kind)
+    trial_type = parse_type(kind)
     found = judge(kind, [1.0] * trial_type.n_reference, list(range(trial_type.n_select)))
     assert (found.comparisons == 0.5).all()
-    assert found.top_1[0] == pytest.approx(trial_type.chance_top_1)
-    assert found.ordered[0] == pytest.approx(trial_type.chance_ordered)
-    assert found.unordered[0] == pytest.approx(trial_type.chance_unordered)
+    for name, score in trial_type.scores.items():
+        assert getattr(found, name)[0] == pytest.approx(score.chance)
 
 
 def test_comparisons_come_in_the_contracts_order() -> None:

@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from simtool.designs import parse_type
 from simtool.scoring import measuring
 from simtool.scoring.distances import DISTANCES, SimilarityError
 from simtool.scoring.pairs import TrialPairs
 from simtool.scoring.scoring import score_table, score_vectors
 from simtool.tables.embeddings import Segment, open_embeddings
 from simtool.tables.files import TableError
-from simtool.tables.trials import Trials, TrialType
+from simtool.tables.trials import Trials
 from tests.analysis.judged import (
     KINDS,
     WILD,
@@ -90,7 +91,7 @@ def test_equal_vectors_are_tied_whatever_the_order_of_rows_and_columns(kind: str
     shuffled = vectors[:, np.random.default_rng(0).permutation(12)] if "segments" not in distance else vectors
     (one,), (other,) = (score_vectors(table, TRIALS, [distance], segments) for table in (vectors, shuffled))
     np.testing.assert_array_equal(one.credits, other.credits)
-    pairs = TRIALS.types.index(TrialType.parse("2-choose-1"))
+    pairs = TRIALS.types.index(parse_type("2-choose-1"))
     of_two = TRIALS.of_type(TRIALS.types[pairs])
     assert same[of_two].any()
     assert (one.credits[of_two[same[of_two]], 0] == 0.5).all()

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from simtool.demo import KNOWN
+from simtool.designs import Choose, Rank
 from simtool.tables.description import describe_table
 from simtool.tables.images import image_paths, read_images
-from simtool.tables.trials import TrialType, read_trials
+from simtool.tables.trials import read_trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("chain")]
 
@@ -105,7 +106,7 @@ def test_folders_become_classes_and_groups(run: Run) -> None:
 def test_judgments_arrive_as_trials_of_simulated_observers(run: Run) -> None:
     trials = read_trials(run.folder / "trials.parquet")
     assert len(trials) == 8 * 78
-    assert set(trials.types) == {TrialType(8, 2, True), TrialType(2, 1, False)}
+    assert set(trials.types) == {Rank(8, 2), Choose(2, 1)}
     assert set(trials.participant) == {f"simulated-{number:03}" for number in range(1, 9)}
     assert len(set(trials.session)) == 16
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import itertools
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,77 +10,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from simtool.tables.files import TableError
 from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
-from simtool.tables.trials import Trials, TrialType, read_trials, write_trials
-
-
-@pytest.mark.parametrize(
-    ("text", "comparisons", "top_1", "ordered", "unordered"),
-    [
-        ("8-rank-2", 13, 1 / 8, 1 / 56, 1 / 28),
-        ("2-choose-1", 1, 1 / 2, 1 / 2, 1 / 2),
-        ("8-choose-2", 12, 1 / 4, 1 / 56, 1 / 28),
-    ],
-)
-def test_what_a_trial_type_implies(text: str, comparisons: int, top_1: float, ordered: float, unordered: float) -> None:
-    kind = TrialType.parse(text)
-    assert str(kind) == text
-    assert kind.comparisons == comparisons
-    assert (kind.chance_top_1, kind.chance_ordered, kind.chance_unordered) == (top_1, ordered, unordered)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "8rank2", "8-rank-8", "2-choose-0", "1-choose-1", "8-pick-2", "999-rank-2", "²-rank-1", "٢-choose-1"]
-)
-def test_an_impossible_trial_type_is_refused(text: str) -> None:
-    with pytest.raises(TableError, match="trial type"):
-        TrialType.parse(text)
-
-
-def one(kind: TrialType, selected: list[int]) -> Trials:
-    count = kind.n_reference
-    return Trials.build(
-        [str(i) for i in range(count + 1)], [kind], np.array([count]), np.arange(count)[None], np.array([selected])
-    )
-
-
-@given(st.integers(2, 9), st.data())
-def test_comparisons_stand_in_the_contracts_order(n: int, data: st.DataObject) -> None:
-    k = data.draw(st.integers(1, n - 1))
-    selected = data.draw(st.permutations(range(n)))[:k]
-    for ranked in (True, False):
-        kind = TrialType(n, k, ranked)
-        winner, loser = one(kind, selected).comparisons()
-        expected = [
-            (choice, other)
-            for rank, choice in enumerate(selected)
-            for other in range(n)
-            if other not in (selected[: rank + 1] if ranked else selected)
-        ]
-        assert list(zip(winner[0].tolist(), loser[0].tolist(), strict=True)) == expected
-        assert len(expected) == kind.comparisons
-
-
-@given(st.integers(2, 6), st.data())
-def test_chances_are_those_of_guessing(n: int, data: st.DataObject) -> None:
-    k = data.draw(st.integers(1, n - 1))
-    guesses = list(itertools.permutations(range(n), k))
-    kind = TrialType(n, k, ranked=True)
-    truth = guesses[0]
-    assert math.isclose(kind.chance_ordered, sum(guess == truth for guess in guesses) / len(guesses))
-    assert math.isclose(kind.chance_unordered, sum(set(guess) == set(truth) for guess in guesses) / len(guesses))
-    assert math.isclose(kind.chance_top_1, sum(guess[0] == truth[0] for guess in guesses) / len(guesses))
-
-
-def test_mixed_types_are_padded_behind_the_end(trials: Trials) -> None:
-    winner, loser = trials.comparisons()
-    np.testing.assert_array_equal(winner, [[0, 0, 2], [1, -1, -1], [1, 1, 0]])
-    np.testing.assert_array_equal(loser, [[1, 2, 1], [0, -1, -1], [0, 2, 2]])
+from simtool.tables.trials import Trials, read_trials, write_trials
 
 
 def assert_equal(one: Trials, other: Trials) -> None:
@@ -147,8 +79,8 @@ GOOD = {"trial_type": "3-rank-2", "query": "q", "references": ["a", "b", "c"], "
         ({"selected": [1, 1]}, "1 trial with the same position selected twice: trial_id 1"),
         ({"selected": [1, None]}, "column selected has 1 missing value inside its lists"),
         ({"selected": None}, "column selected has 1 missing value, at row 1"),
-        ({"query": None}, "column query has 1 missing value, at row 1"),
-        ({"trial_type": "three"}, "trial type 'three' is neither"),
+        ({"query": None}, "1 trial without a query: trial_id 1"),
+        ({"trial_type": "three"}, "trial type 'three' is unknown; known are N-rank-K, N-choose-K"),
         ({"trial_id": 0}, "trial_id is not unique"),
         ({"weight": -1.0}, "1 trial with a negative or infinite weight: trial_id 1"),
     ],

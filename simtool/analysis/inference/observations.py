@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.judgments.comparisons import Comparisons
 from simtool.tables.trials import Trials
 
 __all__ = ["Observations", "Units", "choices_of", "comparisons_of", "units_of"]
@@ -113,17 +114,12 @@ def comparisons_of(trials: Trials, units: Units) -> Observations:
     Returns:
         One observation for each comparison, in the order of the outcomes' ``credits``, row by row.
     """
-    winner, loser = trials.comparisons()
-    trial, column = np.nonzero(winner >= 0)
-    pair = [trials.references[trial, position[trial, column]] for position in (winner, loser)]
-    return _observe(trials, units, trial, np.column_stack([trials.query[trial], *pair]))
+    found = Comparisons.of(trials)
+    return _observe(trials, units, found.trial, np.column_stack([found.anchor, found.near, found.far]))
 
 
 def choices_of(trials: Trials, units: Units) -> Observations:
-    """The trials as wholes, each with its query and its first two choices.
-
-    After a single choice the first reference that was not selected stands in for the second, which in
-    a 2-choose-1 trial is the only other one: there, choices and comparisons are the same.
+    """The trials as wholes, each with the three images that its design chooses: query, first and second choice.
 
     Args:
         trials: T trials.
@@ -132,20 +128,21 @@ def choices_of(trials: Trials, units: Units) -> Observations:
     Returns:
         One observation for each trial.
     """
-    first = trials.selected[:, 0].astype(np.intp)
-    second = np.where(first == 0, 1, 0)
-    if trials.selected.shape[1] > 1:
-        second = np.where(trials.selected[:, 1] >= 0, trials.selected[:, 1], second)
-    trial = np.arange(len(trials))
-    pair = [trials.references[trial, position] for position in (first, second)]
-    return _observe(trials, units, trial, np.column_stack([trials.query, *pair]))
+    images = np.empty((len(trials), 3), np.int32)
+    for kind in trials.types:
+        rows = trials.of_type(kind)
+        shown = trials.references[rows, : kind.n_reference]
+        images[rows] = kind.key_images(trials.query[rows], shown, trials.selected[rows, : kind.n_select])
+    return _observe(trials, units, np.arange(len(trials)), images)
 
 
-def _observe(trials: Trials, units: Units, trial: NDArray[np.intp], images: NDArray[np.integer[Any]]) -> Observations:
-    shown = np.unique(np.concatenate([trials.query, trials.references[trials.references >= 0]]))
+def _observe(
+    trials: Trials, units: Units, trial: NDArray[np.integer[Any]], images: NDArray[np.integer[Any]]
+) -> Observations:
+    shown = np.unique(np.concatenate([trials.query[trials.query >= 0], trials.references[trials.references >= 0]]))
     code = np.zeros(len(trials.images), np.intp)
     code[shown], count = _ranks(trials.images[shown].tolist())
-    return Observations(trial, units.code[trial], code[images], units.count, count)
+    return Observations(trial.astype(np.intp), units.code[trial], code[images], units.count, count)
 
 
 def _ranks(names: Sequence[Any]) -> tuple[NDArray[np.intp], int]:
