@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz oldest lock clean
+.PHONY: help setup demo test check docs fuzz oldest lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: $(STAMP)  ## lint, formatting, types and the import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: $(STAMP)  ## write docs/commands.md from the command line
+	@$(BIN)/python -m tests.docs.commands
 
 # One input again: make fuzz CASE=trials/structured/17 (and SEED=... where it was not 0).
 SEED  ?= 0

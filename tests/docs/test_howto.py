@@ -1,0 +1,45 @@
+"""The examples of the how-to pages run, in the order of the page."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.docs.examples import ROOT, Block, blocks, commands
+
+pytestmark = [pytest.mark.slow, pytest.mark.system]
+
+IDS = ("Wren/a.jpg", "Wren/b.jpg", "Tern/a.jpg", "Tern/b.jpg")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with images and the judgments of the how-to page on judgments."""
+    random = np.random.default_rng(0)
+    for name in IDS:
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (48, 48, 3), dtype=np.uint8)).save(path)
+    (judgments,) = (block.text for block in blocks(ROOT / "docs" / "howto-judgments.md") if block.language == "csv")
+    (tmp_path / "judgments.csv").write_text(judgments)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["howto-judgments.md", "howto-model.md"])
+def test_the_examples_of_a_how_to_run_in_the_order_of_the_page(folder: Path, name: str) -> None:
+    for block in blocks(ROOT / "docs" / name):
+        for arguments in programs(block):
+            done = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+
+
+def programs(block: Block) -> list[list[str]]:
+    """What Python is called with to run a block; nothing for a block that is only to be read."""
+    if block.language == "python":
+        return [["-c", block.text]]
+    return [["-m", "simtool", *words] for words in commands(block.text)] if block.language == "bash" else []
