@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,8 +13,6 @@ from numpy.typing import NDArray
 from simtool.archive import Source, open_archive, unpack
 from simtool.collections.folder import index_folder
 from simtool.errors import SimtoolError, listed
-from simtool.judgments.importing import Import, catalogs_in, import_judgments, observations_in
-from simtool.judgments.psiz import find_documents
 from simtool.pillow import SUFFIXES
 from simtool.tables.atomic import atomic_path
 from simtool.tables.images import Images, image_paths, read_images, relative_path
@@ -26,14 +23,12 @@ __all__ = [
     "JUDGMENTS",
     "PHOTOGRAPHS",
     "Birds16Error",
-    "Copy",
     "altered",
     "are_placed",
+    "holds_photographs",
     "index_placed",
-    "inspect_copy",
     "place_photographs",
     "placed_ids",
-    "read_copy",
     "require_replaceable",
     "subset",
 ]
@@ -68,55 +63,14 @@ class Birds16Error(SimtoolError):
     """A copy of birds-16 is not one, or lacks what it should hold."""
 
 
-@dataclass(frozen=True)
-class Copy:
-    """A local copy, and what it holds.
-
-    Attributes:
-        path: a zip or tar archive, or a folder.
-        judgments: what in it holds judgments: the path itself, or a file of a folder; None where nothing does.
-        photographs: whether it holds photographs.
-    """
-
-    path: Path
-    judgments: Path | None
-    photographs: bool
-
-
-def inspect_copy(path: Path) -> Copy:
-    """Find out by content what a local copy holds.
-
-    Args:
-        path: a zip of judgments, of photographs or of both, or a folder with such content; a folder may hold the
-            judgments as psiz's HDF5 with a catalog instead of JSON.
+def holds_photographs(path: Path) -> bool:
+    """Return whether a folder or an archive holds image files.
 
     Raises:
-        Birds16Error: it holds neither.
-        JudgmentsError: the zip is damaged.
-        OSError: it cannot be read.
+        ArchiveError: the path is neither, or the archive is damaged.
+        OSError: the path cannot be read.
     """
-    copy = Copy(path, photographs=any(_is_photograph(name) for name in _names(path)), judgments=_judgments_in(path))
-    if copy.judgments is None and not copy.photographs:
-        raise Birds16Error(
-            f"{path}: neither judgments (stimuli.txt and *_seqs/*.json, or psiz's HDF5 and its catalog) nor photographs"
-        )
-    return copy
-
-
-def _judgments_in(path: Path) -> Path | None:
-    if not path.is_dir() and not zipfile.is_zipfile(path):
-        return None
-    documents = find_documents(path)
-    if documents is not None and documents.stimuli is not None:
-        return path
-    observations = observations_in(path) if path.is_dir() and catalogs_in(path) else []
-    return observations[0] if observations else None
-
-
-def read_copy(judgments: Path) -> Import:
-    """Read the judgments of a copy: a zip or folder of sequences, or a file beside which a catalog lies."""
-    catalog = None if judgments.is_dir() or zipfile.is_zipfile(judgments) else catalogs_in(judgments.parent)[0]
-    return import_judgments(judgments, catalog=catalog)
+    return any(_is_photograph(name) for name in _names(path))
 
 
 def _names(path: Path) -> list[PurePosixPath]:

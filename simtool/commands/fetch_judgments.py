@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simtool.archive import Source
-    from simtool.collections.birds16 import Copy
     from simtool.judgments.assembly import Judgments
+    from simtool.stages.fetching import Copy
     from simtool.tables.images import Images
     from simtool.tables.trials import Trials
 
@@ -76,6 +76,7 @@ def fetch_judgments(
     """
     from simtool.collections import birds16
     from simtool.judgments.assembly import summary
+    from simtool.stages.fetching import inspect_copy
     from simtool.system.lock import alone_in
     from simtool.tables.images import write_images
     from simtool.tables.observers import Observers
@@ -85,7 +86,7 @@ def fetch_judgments(
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file, not a folder", param_hint="FOLDER")
     with stage("fetch-judgments", reads=map(Folder, archive or ()), writes=[table, trials_table]) as run:
-        copies = [birds16.inspect_copy(path) for path in archive or ()]
+        copies = [inspect_copy(path) for path in archive or ()]
         with alone_in(folder, "fetch-judgments", tell=console.note):
             source = _from_mirrors(birds16.JUDGMENTS, url, sha256)
             judgments = _judgments(run, folder, copies, source, strict=bool(sha256))
@@ -126,17 +127,17 @@ def _one(copies: list[Copy], what: str) -> Copy | None:
 
 def _judgments(run: Stage, folder: Path, copies: list[Copy], source: Source, strict: bool) -> Judgments:
     """Read the judgments of a local copy, else of a download."""
-    from simtool.collections.birds16 import read_copy
+    from simtool.judgments.importing import import_judgments
 
     copy = _one(copies, "judgments")
     if copy is None or copy.judgments is None:
-        place = _download(source, folder)
+        place, catalog = _download(source, folder), None
     else:
-        place = copy.judgments
+        place, catalog = copy.judgments
         _check_copy(place, source, strict)
-    imported = read_copy(place)
+    imported = import_judgments(place, catalog=catalog)
     judgments = imported.judgments
-    run.read(place, f"{counted(judgments.total, 'trials')} ({imported.kind})", imported.files)
+    run.read(place, f"{counted(judgments.total, 'trials')} ({imported.format})", imported.files)
     if imported.catalog is not None and place.is_file() and Path(imported.catalog.name).is_file():
         run.read(Path(imported.catalog.name), imported.catalog.extent)
     tell_of_judgments(judgments)

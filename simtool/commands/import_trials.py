@@ -10,7 +10,7 @@ import typer
 
 from simtool import console
 from simtool.errors import listed
-from simtool.judgments.formats import Format
+from simtool.judgments.formats import AUTO, format_names
 from simtool.stages.run import Folder, TableFile, stage
 from simtool.tables.observers import Observers
 from simtool.text import counted, plural
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from simtool.tables.images import Images
 
 __all__ = ["import_trials", "tell_of_altered", "tell_of_judgments", "tell_of_matches"]
+
+
+def _known_format(name: str) -> str:
+    if name not in format_names():
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(format_names())}")
+    return name
 
 
 def import_trials(
@@ -50,8 +56,14 @@ def import_trials(
         ),
     ] = None,
     kind: Annotated[
-        Format, typer.Option("--format", help="The format of SOURCE; auto tells it by content.", show_choices=True)
-    ] = Format.AUTO,
+        str,
+        typer.Option(
+            "--format",
+            metavar=f"[{'|'.join(format_names())}]",
+            callback=_known_format,
+            help="The format of SOURCE; auto detects it from the content.",
+        ),
+    ] = AUTO,
     observers: Annotated[
         Observers | None,
         typer.Option("--observers", help="Who judged; the table and reports then state it.", show_choices=True),
@@ -81,7 +93,7 @@ def import_trials(
     with stage("import-trials", reads=[_place(source), catalog, images], writes=[TableFile(out)]) as run:
         imported = import_judgments(source, kind, catalog)
         judgments = imported.judgments
-        run.read(source, f"{counted(judgments.total, 'trials')} ({imported.kind})", imported.files)
+        run.read(source, f"{counted(judgments.total, 'trials')} ({imported.format})", imported.files)
         if catalog is not None and imported.catalog is not None:
             run.read(catalog, imported.catalog.extent)
         elif catalog is not None:

@@ -19,12 +19,13 @@ from simtool.errors import SimtoolError, first_line, listed
 from simtool.kinds import Door, KindError, What, explain, kind_of
 from simtool.text import counted
 
-__all__ = ["Catalog", "CatalogError", "image_id_of", "is_catalog", "parse_catalog", "read_catalog"]
+__all__ = ["Catalog", "CatalogError", "catalogs_in", "image_id_of", "is_catalog", "parse_catalog", "read_catalog"]
 
 #: psiz-datasets writes stimulus numbers with the digits 0-9 and A-Z.
 LOCAL_ID_BASE = 36
 
 _PATH_COLUMNS = ("filepath", "stimulus_filepath", "path")
+_SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".hdf5", ".h5"))
 _HDF5_KEYS = ("stimulus_id", "stimulus_filepath")
 #: More stimuli than any study has.
 MOST_STIMULI = 10_000_000
@@ -100,6 +101,12 @@ def is_catalog(path: Path) -> bool:
     except (CatalogError, KindError, *_DAMAGE):
         return False
     return True
+
+
+def catalogs_in(folder: Path) -> list[Path]:
+    """Return the catalogs of stimuli in a folder, by their first line or keys, sorted by name."""
+    named = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file())
+    return [file for file in named if not file.name.startswith(".") and is_catalog(file)]
 
 
 def read_catalog(path: Path) -> Catalog:

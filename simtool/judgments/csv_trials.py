@@ -19,15 +19,34 @@ from numpy.typing import NDArray
 
 from simtool.errors import clipped, listed
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
+from simtool.judgments.catalog import is_catalog
 from simtool.judgments.cells import Cells, read_cells, read_header
+from simtool.judgments.formats import Reading
 from simtool.judgments.headings import Headings, recognize
 from simtool.judgments.values import NO_ANSWER, NO_VALUE, counts, guessed, numbers, truths
+from simtool.kinds import Kind
 from simtool.tables.carried import carried_names
 
-__all__ = ["read_triplets"]
+__all__ = ["read", "read_csv_trials", "recognises"]
 
 
-def read_triplets(path: Path) -> Judgments:
+def recognises(source: Path, kind: Kind) -> bool:
+    """Accept every text with cells: see :class:`simtool.judgments.formats.Reader`.
+
+    Raises:
+        JudgmentsError: it is a catalog of stimuli.
+    """
+    if "query" not in kind.keys and is_catalog(source):
+        raise JudgmentsError(f"{source}: a catalog of stimuli, not judgments: give it as --catalog")
+    return True
+
+
+def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - a CSV names its images
+    """Read a CSV of judgments: see :class:`simtool.judgments.formats.Reader`."""
+    return Reading(read_csv_trials(source), [source])
+
+
+def read_csv_trials(path: Path) -> Judgments:
     """Read a CSV of judgments; commas, tabs or semicolons separate its cells.
 
     Args:

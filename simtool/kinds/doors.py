@@ -25,15 +25,8 @@ class Door(Enum):
     TRIALS = ("a table of trials (Parquet)", _TABLES)
     OUTCOMES = ("a table of outcomes (Parquet)", _TABLES)
     IMAGES = ("a table of images (Parquet)", _TABLES)
-    JUDGMENTS = (
-        "judgments that simtool import-trials reads",
-        frozenset(
-            (
-                *(What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_JSON, What.PSIZ_FOLDER, What.PSIZ_ZIP, What.HDF5),
-                *(What.PSIZ_OBSERVATIONS, What.PSIZ_TRIALS, What.PSIZ_DOCKET, What.PSIZ_RATINGS, What.PSIZ_CATALOG),
-            )
-        ),
-    )
+    #: The table of formats (simtool.judgments.formats) lists the kinds of judgments.
+    JUDGMENTS = ("judgments that simtool import-trials reads", frozenset[What]())
     CATALOG = ("a catalog of stimuli", frozenset((What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_CATALOG, What.HDF5)))
     ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP, What.PSIZ_ZIP)))
     MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS)))

@@ -13,21 +13,17 @@ from simtool.collections import birds16 as birds
 from simtool.collections.birds16 import Birds16Error
 from simtool.collections.folder import index_folder
 from simtool.ids import match_ids
-from simtool.kinds import KindError
+from simtool.judgments.importing import import_judgments
+from simtool.judgments.psiz.folders import judgments_in
 from simtool.tables.images import Images, image_paths, write_images
 from simtool.tables.provenance import Provenance, sha256_of
 from tests.studies import (
     IMAGES,
-    Judgment,
-    write_hdf5,
-    write_hdf5_catalog,
     write_photographs,
-    write_sequences,
     zipped,
 )
 
 NAMES = np.array([name.removeprefix("Bird/") for name in IMAGES], object)
-STUDY = [Judgment(0, (4, 9, 2), (0,)), Judgment(7, (5, 6, 8, 10), (0, 1))]
 
 
 @pytest.fixture
@@ -38,42 +34,6 @@ def photographs(tmp_path: Path) -> Path:
 def write(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
-
-
-def test_what_a_copy_holds_is_told_by_content(tmp_path: Path, photographs: Path) -> None:
-    sequences = write_sequences(tmp_path / "sequences", STUDY)
-    for path in (
-        sequences,
-        write(tmp_path / "a.zip", zipped(sequences)),
-        write(tmp_path / "b", zipped(sequences, "x/")),
-    ):
-        copy = birds.inspect_copy(path)
-        assert (copy.judgments, copy.photographs) == (path, False)
-    for path in (photographs, write(tmp_path / "c.zip", zipped(photographs))):
-        copy = birds.inspect_copy(path)
-        assert (copy.judgments, copy.photographs) == (None, True)
-
-
-def test_a_folder_may_hold_psizs_own_files_and_the_one_with_sessions_is_read(tmp_path: Path, photographs: Path) -> None:
-    write_hdf5_catalog(tmp_path / "catalog.hdf5")
-    write_hdf5(tmp_path / "obs_a.hdf5", STUDY, modern=False)
-    modern = write_hdf5(tmp_path / "obs_b.hdf5", STUDY, modern=True)
-    copy = birds.inspect_copy(tmp_path)
-    assert (copy.judgments, copy.photographs) == (modern, True)
-    imported = birds.read_copy(modern)
-    assert len(imported.judgments.trials) == 2
-    assert imported.catalog is not None
-    assert imported.catalog.name == str(tmp_path / "catalog.hdf5")
-
-
-def test_a_copy_of_something_else_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(Birds16Error, match=r"neither judgments .* nor photographs"):
-        birds.inspect_copy(tmp_path / "empty")
-    with pytest.raises(ArchiveError, match="a zip archive, but truncated"):
-        birds.inspect_copy(write(tmp_path / "cut.zip", b"PK\x03\x04"))
-    with pytest.raises(KindError, match=r"absent\.zip: no such file"):
-        birds.inspect_copy(tmp_path / "absent.zip")
 
 
 def test_photographs_take_their_places_from_whatever_folders(tmp_path: Path, photographs: Path) -> None:
@@ -191,10 +151,11 @@ def test_where_the_photographs_are_those_that_people_saw_none_is_told(birds16: P
 
 def test_the_judgments_of_birds16_join_cub_by_file_name(birds16: Path, tmp_path: Path) -> None:
     images, _ = _cub(birds16, tmp_path)
-    copy = birds.inspect_copy(birds16)
-    assert copy.photographs
-    assert copy.judgments == birds16 / "obs_v0.6.0.hdf5"
-    trials = birds.read_copy(copy.judgments).judgments.trials
+    assert birds.holds_photographs(birds16)
+    found = judgments_in(birds16)
+    assert found is not None
+    assert found[0] == birds16 / "obs_v0.6.0.hdf5"
+    trials = import_judgments(found[0], catalog=found[1]).judgments.trials
     assert len(trials) == 16_292
     matched = images.image_id[match_ids(trials.images, images.image_id).rows]
     assert set(matched) == set(images.image_id)

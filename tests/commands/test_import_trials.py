@@ -114,7 +114,7 @@ def test_a_catalog_that_a_csv_does_not_need_is_told(simtool: Simtool, tmp_path: 
     ("arguments", "code", "complaint"),
     [
         (["absent.csv"], 1, "absent.csv: no such file or folder"),
-        (["obs.hdf5"], 1, "say which images they are with --catalog"),
+        (["obs.hdf5"], 1, "name their images with --catalog"),
         (["obs.hdf5", "--catalog", "t.csv"], 1, "t.csv: not a catalog of stimuli"),
         (["t.csv", "--images", "t.csv"], 1, "t.csv: this is a CSV"),
         (["t.csv", "--images", "absent.parquet"], 1, "absent.parquet: no such file"),

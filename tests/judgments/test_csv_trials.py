@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.judgments.assembly import JudgmentsError
-from simtool.judgments.csv_trials import read_triplets
+from simtool.judgments.csv_trials import read_csv_trials
 from tests.studies import Judgment, expected, judgments, plain, write_csv
 
 
@@ -26,28 +26,28 @@ def written(folder: Path, *lines: str) -> Path:
 @settings(max_examples=40, deadline=None)
 def test_what_was_written_comes_back(study: list[Judgment], separator: str) -> None:
     with TemporaryDirectory() as folder:
-        assert plain(read_triplets(write_csv(Path(folder, "t.csv"), study, separator)).trials) == expected(study)
+        assert plain(read_csv_trials(write_csv(Path(folder, "t.csv"), study, separator)).trials) == expected(study)
 
 
 def test_one_selection_is_a_choice_and_several_are_a_ranking(tmp_path: Path) -> None:
     path = written(tmp_path, "query,reference_1,reference_2,selected_1", "a,b,c,c", "b,c,a,c")
-    first, second = plain(read_triplets(path).trials)
+    first, second = plain(read_csv_trials(path).trials)
     assert (first["kind"], first["selected"], second["selected"]) == ("2-choose-1", [1], [0])
     path = written(tmp_path, "query,reference_1,reference_2,reference_3,selected_1,selected_2", "a,b,c,d,d,b")
-    (row,) = plain(read_triplets(path).trials)
+    (row,) = plain(read_csv_trials(path).trials)
     assert (row["kind"], row["selected"]) == ("3-rank-2", [2, 0])
 
 
 def test_ranked_says_whether_the_order_of_selections_counts(tmp_path: Path) -> None:
     header = "query,reference_1,reference_2,reference_3,selected_1,selected_2,ranked"
     path = written(tmp_path, header, "a,b,c,d,d,b,false", "a,b,c,d,d,b,true", "a,b,c,d,d,b,")
-    assert [row["kind"] for row in plain(read_triplets(path).trials)] == ["3-choose-2", "3-rank-2", "3-rank-2"]
+    assert [row["kind"] for row in plain(read_csv_trials(path).trials)] == ["3-choose-2", "3-rank-2", "3-rank-2"]
 
 
 def test_empty_cells_make_a_trial_shorter_wherever_they_stand(tmp_path: Path) -> None:
     header = "query,reference_1,reference_2,reference_3,selected_1,selected_2"
     path = written(tmp_path, header, "a,b,,d,d,", "a,,b,c,NA,c", "a,b,c,d,b,c")
-    first, second, third = plain(read_triplets(path).trials)
+    first, second, third = plain(read_csv_trials(path).trials)
     assert (first["kind"], first["references"], first["selected"]) == ("2-choose-1", ["b", "d"], [1])
     assert (second["kind"], second["references"], second["selected"]) == ("2-choose-1", ["b", "c"], [1])
     assert third["kind"] == "3-rank-2"
@@ -55,25 +55,25 @@ def test_empty_cells_make_a_trial_shorter_wherever_they_stand(tmp_path: Path) ->
 
 def test_columns_may_be_numbered_with_zeros_before(tmp_path: Path) -> None:
     path = written(tmp_path, "query,reference_01,reference_02,selected_01", "a,b,c,c")
-    (row,) = plain(read_triplets(path).trials)
+    (row,) = plain(read_csv_trials(path).trials)
     assert (row["references"], row["selected"]) == (["b", "c"], [1])
 
 
 def test_an_id_may_hold_control_characters(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER, "a,\x1b[31mred,c,\x1b[31mred")
-    (row,) = plain(read_triplets(path).trials)
+    (row,) = plain(read_csv_trials(path).trials)
     assert (row["references"], row["selected"]) == (["\x1b[31mred", "c"], [0])
 
 
 def test_columns_may_come_in_any_order_and_case(tmp_path: Path) -> None:
     path = written(tmp_path, "note,selected_1,reference_2, query ,reference_1,session", "x,c,c,a,b,007")
-    (row,) = plain(read_triplets(path).trials)
+    (row,) = plain(read_csv_trials(path).trials)
     assert (row["query"], row["references"], row["selected"], row["session"]) == ("a", ["b", "c"], [1], "007")
 
 
 def test_optional_cells_may_be_empty(tmp_path: Path) -> None:
     header = "query,reference_1,reference_2,selected_1,participant,weight,response_ms"
-    first, second = plain(read_triplets(written(tmp_path, header, "a,b,c,b,ann,0.5,12.5", "a,b,c,b,,NA,")).trials)
+    first, second = plain(read_csv_trials(written(tmp_path, header, "a,b,c,b,ann,0.5,12.5", "a,b,c,b,,NA,")).trials)
     assert (first["participant"], first["weight"], first["response_ms"]) == ("ann", 0.5, 12.5)
     assert (second["participant"], second["weight"], second["response_ms"]) == (None, None, None)
 
@@ -81,13 +81,13 @@ def test_optional_cells_may_be_empty(tmp_path: Path) -> None:
 def test_byte_order_marks_blanks_quotes_and_windows_lines_do_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "triplets.csv"
     path.write_bytes('\ufeffquery,reference_1,reference_2,selected_1\r\n a ,"b, too",ç,ç \r\n'.encode())
-    (row,) = plain(read_triplets(path).trials)
+    (row,) = plain(read_csv_trials(path).trials)
     assert (row["query"], row["references"], row["selected"]) == ("a", ["b, too", "ç"], [1])
 
 
 def test_catch_trials_are_dropped_and_the_others_keep_their_rows(tmp_path: Path) -> None:
     path = written(tmp_path, "query,reference_1,reference_2,selected_1", "a,a,c,a", "a,b,c,b", "c,b,c,c")
-    judgments = read_triplets(path)
+    judgments = read_csv_trials(path)
     assert judgments.catch == 2
     assert judgments.trials.trial_id.tolist() == [1]
 
@@ -164,7 +164,7 @@ HEADER = "query,reference_1,reference_2,selected_1"
 def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, lines: list[str], complaint: str) -> None:
     path = written(tmp_path, *lines)
     with pytest.raises(JudgmentsError, match=complaint) as failure:
-        read_triplets(path)
+        read_csv_trials(path)
     assert str(failure.value).startswith(f"{path}: ")
     assert "\n" not in str(failure.value)
 
@@ -177,7 +177,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path, mark: bytes, rows
     content = mark + f"{HEADER}\n".encode() + b"a,b,c,b\n" * rows + b"\xe9,b,c,b\n"
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(JudgmentsError, match=complaint):
-        read_triplets(tmp_path / "t.csv")
+        read_csv_trials(tmp_path / "t.csv")
 
 
 WRITTEN = f"{HEADER},participant,response_ms\nä,b,c,b,p1,812\n\na,b,ç,ç,p2,\n"
@@ -202,7 +202,7 @@ WRITTEN = f"{HEADER},participant,response_ms\nä,b,c,b,p1,812\n\na,b,ç,ç,p2,\n
 )
 def test_every_spelling_of_a_csv_holds_the_same_judgments(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
-    trials = read_triplets(tmp_path / "t.csv").trials
+    trials = read_csv_trials(tmp_path / "t.csv").trials
     assert trials.images[trials.query].tolist() == ["ä", "a"]
     assert [row["references"] for row in plain(trials)] == [["b", "c"], ["b", "ç"]]
     assert [row["selected"] for row in plain(trials)] == [[0], [1]]
@@ -235,7 +235,7 @@ def test_no_spelling_changes_what_a_csv_holds(
         quotes = random.choice(["unix", "excel"])  # everywhere, or where they are needed
         csv.writer(text, quotes, delimiter=separator, lineterminator=newline).writerows(lines)
         path.write_bytes(f"{f'sep={separator}{newline}' if declared else ''}{text.getvalue()}".encode(encoding))
-        assert plain(read_triplets(path).trials) == expected(study)
+        assert plain(read_csv_trials(path).trials) == expected(study)
 
 
 @pytest.mark.parametrize("word", ["", "NA", "null", "None", "NaN", "timeout", "-99", "undefined", " "])
@@ -243,13 +243,13 @@ def test_trials_without_an_answer_are_dropped_and_counted(tmp_path: Path, word: 
     path = written(
         tmp_path, f"{HEADER},response_ms", "a,b,c,b,812", f"d,e,f,{word},{'null' if word else ''}", "d,e,f,e,9"
     )
-    judgments = read_triplets(path)
+    judgments = read_csv_trials(path)
     assert judgments.unanswered == 1
     assert judgments.trials.trial_id.tolist() == [0, 2]
 
 
 def test_an_image_may_be_called_like_a_word_for_no_answer(tmp_path: Path) -> None:
-    judgments = read_triplets(written(tmp_path, HEADER, "a,none,c,none", "a,b,c,none"))
+    judgments = read_csv_trials(written(tmp_path, HEADER, "a,none,c,none", "a,b,c,none"))
     assert (len(judgments.trials), judgments.unanswered) == (1, 1)
     assert judgments.trials.images[judgments.trials.references[0]].tolist() == ["none", "c"]
 
@@ -258,12 +258,12 @@ def test_participants_without_a_name_are_nobody(tmp_path: Path) -> None:
     path = written(
         tmp_path, f"{HEADER},participant", *(f"a,b,c,b,{name}" for name in ("", "NA", "nan", "null", "0012"))
     )
-    assert read_triplets(path).trials.participant.tolist() == [None, None, None, None, "0012"]
+    assert read_csv_trials(path).trials.participant.tolist() == [None, None, None, None, "0012"]
 
 
 def test_a_count_stands_for_as_many_trials(tmp_path: Path) -> None:
     path = written(tmp_path, f"{HEADER},count,age", "a,b,c,b,3,30", "a,b,c,c,0,31", "a,a,c,a,2,32", "a,b,c,c,2.0,33")
-    judgments = read_triplets(path)
+    judgments = read_csv_trials(path)
     trials = judgments.trials
     assert trials.trial_id.tolist() == [0, 4, 5, 3, 6]
     assert trials.selected[:, 0].tolist() == [0, 0, 0, 1, 1]
@@ -277,7 +277,7 @@ def test_further_columns_are_kept_with_the_type_of_their_values(tmp_path: Path) 
         "a,b,c,b,none,30,0.5,True,007,2024-01-05,,m,41,12345678901234567890,-,-.5,x",
         "a,b,c,c,,,NaN,false,12,2024-01-06,,m,7,3,e5,1E-9,y",
     ]
-    extra = read_triplets(written(tmp_path, header, *lines)).trials.extra
+    extra = read_csv_trials(written(tmp_path, header, *lines)).trials.extra
     assert {name: (str(column.type), column.to_pylist()) for name, column in extra.items()} == {
         "condition": ("string", ["none", None]),
         "age": ("int64", [30, None]),
@@ -298,7 +298,7 @@ def test_a_cell_with_a_line_break_at_the_end_of_a_block_stays_whole(tmp_path: Pa
     # A reader of blocks must not take a line break within quotation marks for the end of a row.
     note = "a\nb" * 50
     lines = [f'a,b,c,b,"{note}"'] * 30_000
-    trials = read_triplets(written(tmp_path, f"{HEADER},note", *lines)).trials
+    trials = read_csv_trials(written(tmp_path, f"{HEADER},note", *lines)).trials
     assert len(trials) == 30_000
     assert set(trials.extra["note"].to_pylist()) == {note}
 
@@ -309,7 +309,7 @@ def test_many_trials_keep_their_order_over_the_blocks_of_the_reader(tmp_path: Pa
     names = [f"species_{i:03d}/a rather long name of a photograph {i:05d}.jpg" for i in range(900)]
     rows = [(names[i % 900], names[(i + 1) % 900], names[(i + 2 + i % 7) % 900]) for i in range(chosen.size)]
     lines = [f"{q},{a},{b},{(a, b)[c]},{i}" for i, ((q, a, b), c) in enumerate(zip(rows, chosen, strict=True))]
-    trials = read_triplets(written(tmp_path, f"{HEADER},session", *lines)).trials
+    trials = read_csv_trials(written(tmp_path, f"{HEADER},session", *lines)).trials
     assert (tmp_path / "triplets.csv").stat().st_size > 8 << 20  # several blocks of the CSV reader
     np.testing.assert_array_equal(trials.selected[:, 0], chosen)
     assert trials.images[trials.query].tolist() == [q for q, _, _ in rows]

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from simtool.judgments.assembly import JudgmentsError
-from simtool.judgments.formats import Format
-from simtool.judgments.importing import catalogs_in, detect, import_judgments, observations_in
-from simtool.kinds import KindError
+from simtool.judgments import formats
+from simtool.judgments.assembly import Judgments, JudgmentsError
+from simtool.judgments.catalog import catalogs_in
+from simtool.judgments.formats import FORMATS, JudgmentFormat, Reading
+from simtool.judgments.importing import detect, import_judgments
+from simtool.judgments.psiz.folders import observations_in
+from simtool.kinds import Kind, KindError, What
+from simtool.tables.trials import Trials
 from tests.studies import (
     Judgment,
     plain,
@@ -23,24 +28,24 @@ STUDY = [Judgment(0, (4, 9, 2), (0,)), Judgment(7, (5, 6, 8, 10), (0, 1))]
 
 
 @pytest.fixture
-def every_format(tmp_path: Path) -> dict[Format, list[Path]]:
+def every_format(tmp_path: Path) -> dict[str, list[Path]]:
     """One study in every format, under names that tell nothing."""
     folder = write_sequences(tmp_path / "folder", STUDY)
     (tmp_path / "zip").write_bytes(zipped(folder))
     return {
-        Format.PSIZ_2018: [write_hdf5(tmp_path / "old", STUDY, modern=False)],
-        Format.PSIZ_06: [write_hdf5(tmp_path / "new", STUDY, modern=True)],
-        Format.PSIZ_JSON: [folder, tmp_path / "zip", folder / "train_seqs" / "seq_000.json"],
-        Format.CSV: [write_csv(tmp_path / "text", STUDY)],
+        "psiz-2018": [write_hdf5(tmp_path / "old", STUDY, modern=False)],
+        "psiz-0.6": [write_hdf5(tmp_path / "new", STUDY, modern=True)],
+        "psiz-json": [folder, tmp_path / "zip", folder / "train_seqs" / "seq_000.json"],
+        "csv": [write_csv(tmp_path / "text", STUDY)],
     }
 
 
-def test_a_format_is_told_by_content(every_format: dict[Format, list[Path]]) -> None:
+def test_a_format_is_told_by_content(every_format: dict[str, list[Path]]) -> None:
     for kind, sources in every_format.items():
-        assert [detect(source) for source in sources] == [kind] * len(sources)
+        assert [detect(source).name for source in sources] == [kind] * len(sources)
 
 
-def test_every_format_gives_the_same_judgments(every_format: dict[Format, list[Path]], tmp_path: Path) -> None:
+def test_every_format_gives_the_same_judgments(every_format: dict[str, list[Path]], tmp_path: Path) -> None:
     catalog = write_hdf5_catalog(tmp_path / "catalog")
     read = {
         kind: plain(import_judgments(sources[0], kind, catalog).judgments.trials)
@@ -51,9 +56,45 @@ def test_every_format_gives_the_same_judgments(every_format: dict[Format, list[P
         assert values[1:] == values[:-1]
 
 
+class Survey:
+    """A format of one trial, as a reader of JSON would be."""
+
+    def recognises(self, source: Path, kind: Kind) -> bool:  # noqa: ARG002
+        return "survey" in kind.keys
+
+    def read(self, source: Path, catalog: Path | None) -> Reading:  # noqa: ARG002
+        trials = Trials.build(["a", "b", "c"], ["2-choose-1"], np.array([0]), np.array([[1, 2]]), np.array([[0]]))
+        return Reading(Judgments(trials), [source])
+
+
+SURVEY = Survey()
+
+
+def test_a_new_format_is_one_reader_and_one_entry_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = JudgmentFormat("survey", frozenset((What.JSON,)), f"{__name__}:SURVEY")
+    monkeypatch.setattr(formats, "FORMATS", (*FORMATS, entry))
+    source = tmp_path / "answers"
+    source.write_text('{"survey": 1}')
+    imported = import_judgments(source)
+    assert (imported.format, imported.files, len(imported.judgments.trials)) == ("survey", [source], 1)
+    assert import_judgments(source, "survey").format == "survey"
+    source.write_text('{"other": 1}')
+    with pytest.raises(JudgmentsError, match="a JSON file with the keys other, not judgments"):
+        import_judgments(source)
+
+
+def test_the_reader_of_every_format_is_found() -> None:
+    assert all({"recognises", "read"} <= set(dir(entry.reader)) for entry in FORMATS)
+
+
+def test_an_unknown_format_is_refused_with_the_known_names(tmp_path: Path) -> None:
+    with pytest.raises(JudgmentsError, match="unknown format psiz: choose one of auto, psiz-2018, "):
+        import_judgments(write_csv(tmp_path / "t.csv", STUDY), "psiz")
+
+
 def test_a_catalog_is_asked_for_and_one_beside_the_file_is_suggested(tmp_path: Path) -> None:
     path = write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True)
-    with pytest.raises(JudgmentsError, match=r"say which images they are with --catalog \(a catalog of psiz"):
+    with pytest.raises(JudgmentsError, match=r"name their images with --catalog \(a catalog of psiz"):
         import_judgments(path)
     catalog = write_hdf5_catalog(tmp_path / "catalog.hdf5")
     with pytest.raises(JudgmentsError, match=f"for example --catalog {catalog}"):
@@ -123,6 +164,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_format_that_was_forced_is_held_to(tmp_path: Path) -> None:
     with pytest.raises(JudgmentsError, match="not HDF5"):
-        import_judgments(write_csv(tmp_path / "t.csv", STUDY), Format.PSIZ_06, write_stimuli(tmp_path / "stimuli.txt"))
+        import_judgments(write_csv(tmp_path / "t.csv", STUDY), "psiz-0.6", write_stimuli(tmp_path / "stimuli.txt"))
     with pytest.raises(JudgmentsError, match=r"this is a file of psiz's observations \(HDF5\), not a CSV"):
-        import_judgments(write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True), Format.CSV)
+        import_judgments(write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True), "csv")

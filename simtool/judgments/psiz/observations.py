@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
-from simtool.judgments.catalog import Catalog
-from simtool.kinds import kind_of
+from simtool.judgments.catalog import Catalog, catalogs_in, read_catalog
+from simtool.judgments.formats import Reading
+from simtool.kinds import Kind, kind_of
 
 __all__ = ["Layout", "layout_of", "read_observations"]
 
@@ -29,10 +30,35 @@ _REQUIRED = ("stimulus_set", "n_select", "is_ranked")
 
 
 class Layout(Enum):
-    """How stimuli are numbered: the number of the first one; padding is one less."""
+    """How a file numbers its stimuli: the value is the number of the first stimulus; padding is one less.
+
+    Each layout is a :class:`simtool.judgments.formats.Reader`.
+    """
 
     PSIZ_2018 = 0
     PSIZ_06 = 1
+
+    def recognises(self, source: Path, kind: Kind) -> bool:  # noqa: ARG002 - the kinds fit both layouts
+        """Return whether a file has this layout.
+
+        Raises:
+            JudgmentsError: it holds no ranked observations, or its numbering is ambiguous.
+        """
+        return layout_of(source) is self
+
+    def read(self, source: Path, catalog: Path | None) -> Reading:
+        """Read a file of observations.
+
+        Raises:
+            JudgmentsError: there is no catalog, or the file is malformed.
+            CatalogError: the catalog is malformed.
+        """
+        if catalog is None:
+            found = catalogs_in(source.parent)
+            hint = f"for example --catalog {found[0]}" if found else "a catalog of psiz, a stimuli.txt or a CSV"
+            raise JudgmentsError(f"{source}: it shows stimuli by number: name their images with --catalog ({hint})")
+        stimuli = read_catalog(catalog)
+        return Reading(read_observations(source, stimuli, self), [source], stimuli)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,13 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
-from simtool.judgments.catalog import LOCAL_ID_BASE, Catalog
-from simtool.judgments.psiz.documents import Documents
+from simtool.judgments.catalog import LOCAL_ID_BASE, Catalog, read_catalog
+from simtool.judgments.formats import Reading
+from simtool.judgments.psiz.documents import Documents, find_documents
+from simtool.judgments.psiz.folders import no_sequences
+from simtool.kinds import Kind, What
 
-__all__ = ["read_sequences"]
+__all__ = ["read", "read_sequences", "recognises"]
 
 _TRIAL = re.compile(r"rank:(\d{1,3})rank(\d{1,3})", re.ASCII)
 _SHOWN = re.compile(r"content:reference_(\d{1,3})", re.ASCII)
@@ -31,6 +35,26 @@ _CHOSEN = re.compile(r"behavior:rank_(\d{1,3})", re.ASCII)
 _STIMULUS = re.compile(r"(\w{5})([0-9A-Z]{7})", re.ASCII)
 #: What psiz asks between trials; no judgment, and no news.
 _EXPECTED = "questionnaire:feedback"
+
+
+def recognises(source: Path, kind: Kind) -> bool:
+    """Accept documents of sequences: see :class:`simtool.judgments.formats.Reader`.
+
+    Raises:
+        JudgmentsError: it is a folder without sequences.
+    """
+    if kind.what in (What.FOLDER, What.EMPTY_FOLDER):
+        raise JudgmentsError(no_sequences(source))
+    return True
+
+
+def read(source: Path, catalog: Path | None) -> Reading:
+    """Read all documents of a folder or zip, or a single document: see :class:`simtool.judgments.formats.Reader`."""
+    documents = find_documents(source)
+    if documents is None:
+        raise JudgmentsError(no_sequences(source))
+    stimuli = documents.catalog() if catalog is None else read_catalog(catalog)
+    return Reading(read_sequences(documents, stimuli), documents.files, stimuli)
 
 
 def read_sequences(documents: Documents, catalog: Catalog) -> Judgments:

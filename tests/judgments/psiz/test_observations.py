@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.catalog import Catalog, read_catalog
-from simtool.judgments.psiz import Layout, layout_of, read_observations
+from simtool.judgments.psiz.observations import Layout, layout_of, read_observations
 from tests.studies import IMAGES, Judgment, catch, expected, judgments, plain, write_hdf5
 
 CATALOG = Catalog("catalog.hdf5", np.arange(1, 41), np.array(IMAGES, object))

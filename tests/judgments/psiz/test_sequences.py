@@ -13,7 +13,9 @@ from hypothesis import given, settings
 
 from simtool.judgments.assembly import Judgments, JudgmentsError
 from simtool.judgments.catalog import Catalog, read_catalog
-from simtool.judgments.psiz import find_documents, read_observations, read_sequences
+from simtool.judgments.psiz.documents import find_documents
+from simtool.judgments.psiz.observations import read_observations
+from simtool.judgments.psiz.sequences import read_sequences
 from tests.studies import (
     IMAGES,
     Judgment,
