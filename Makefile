@@ -1,4 +1,4 @@
-# One environment, .venv, serves the demo, the tests and the commands of the README.
+# The environment .venv is used by the demo, the tests and the commands of the README.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -11,10 +11,10 @@ STAMP  := $(VENV)/.complete
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## install simtool and everything that it and its tests need into .venv
+setup: $(STAMP)  ## install simtool and its dependencies, including test tools, into .venv
 
-# uv where it is at hand, for its speed; pip otherwise. Both install exactly what the lock names.
-# Compiling once here makes every later start of TensorFlow four times as fast.
+# uses uv if it is installed (faster), pip otherwise; both install exactly the versions of the lock file
+# compiling here makes every later start of TensorFlow four times as fast
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) (once; about a minute and 3 GB) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "simtool needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -29,13 +29,13 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $@
 
-demo: $(STAMP)  ## the whole chain on generated toy birds, ending with the report
+demo: $(STAMP)  ## run all stages on generated toy birds, and report
 	@$(BIN)/simtool demo
 
-test: $(STAMP)  ## every test
+test: $(STAMP)  ## run all tests
 	@$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
-check: $(STAMP)  ## lint, formatting, types and the import rules
+check: $(STAMP)  ## check lint, formatting, types and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -44,10 +44,10 @@ check: $(STAMP)  ## lint, formatting, types and the import rules
 docs: $(STAMP)  ## write docs/commands.md from the command line
 	@$(BIN)/python -m tests.docs.commands
 
-# One input again: make fuzz CASE=trials/structured/17 (and SEED=... where it was not 0).
+# repeat one input: make fuzz CASE=trials/structured/17 (with SEED=... if the seed was not 0)
 SEED  ?= 0
 SHARE ?= 1
-fuzz: $(STAMP)  ## 38,000 malformed inputs for all readers, then 200 through the command line
+fuzz: $(STAMP)  ## run 38,000 malformed inputs through all readers, and 200 through the command line
 ifdef CASE
 	@$(BIN)/python -m tests.fuzz --seed $(SEED) --case $(CASE)
 else
@@ -55,15 +55,15 @@ else
 	@$(BIN)/python -m tests.fuzz --seed $(SEED) --share $(SHARE) --commands
 endif
 
-# The oldest versions that pyproject.toml allows, without TensorFlow, which these tests do not need.
+# the oldest versions that pyproject.toml allows; without TensorFlow, which these tests do not need
 OLDEST := .venv-oldest
-oldest:  ## the tests of tables, scoring, analysis, judgments and collections with the oldest versions allowed
+oldest:  ## test tables, scoring, analysis, judgments and collections with the oldest versions allowed
 	@$(PYTHON) -m venv $(OLDEST)
 	@$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check $$($(PYTHON) tests/oldest.py)
 	@$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/tables tests/scoring tests/analysis tests/judgments tests/collections tests/archive tests/toy
 
-lock:  ## resolve the dependencies anew (needs uv)
+lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q -o requirements.lock
 
-clean:  ## remove the environment, caches and the demo's folder
+clean:  ## remove the environments, caches and the folder of the demo
 	rm -rf $(VENV) $(OLDEST) simtool-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

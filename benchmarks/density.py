@@ -1,7 +1,8 @@
-"""How well a flow knows photographs: bits per dimension beside a Gaussian's and those of an untrained flow.
+"""Compare the density of a trained flow with an untrained flow and a Gaussian, in bits per dimension.
 
-All see the same dequantised images. The Gaussian has the full covariance of the training images, shrunk towards a
-multiple of the identity by the share that predicts a tenth of them best; the validation images are seen once.
+All models see the same dequantized images. The Gaussian has the full covariance of the training images, shrunk towards
+a multiple of the identity. The shrinkage is the value that predicts a tenth of the training images best. The validation
+images are used once.
 
     python benchmarks/density.py MODEL IMAGES --validation 0.1 [--json FILE]
 """
@@ -29,13 +30,13 @@ from simtool.training.images import decode_all
 from simtool.training.split import hold_out
 
 Matrix = NDArray[np.float64]
-#: Shares of the identity that are tried.
+#: Candidate shrinkages (weights of the identity).
 SHRINKAGES = tuple(10.0**-power for power in np.arange(1, 6.5, 0.5))
 BATCH = 32
 
 
 def dequantized(pixels: NDArray[np.uint8], config: FlowConfig, seed: int) -> NDArray[np.float32]:
-    """(n, size, size, 3) in [-0.5, 0.5), with the same noise for everyone."""
+    """(n, size, size, 3) in [-0.5, 0.5), with the same noise for every model."""
     from simtool.models.flows.glow.dequantization import dequantize
 
     noise = np.random.default_rng(seed).random(pixels.shape, np.float32)
@@ -51,7 +52,7 @@ def pieces(*arrays: NDArray[Any]) -> Iterator[tuple[NDArray[Any], ...]]:
 
 
 class Gaussian:
-    """The Gaussian of training vectors (n, D), with their full covariance S in its eigenvectors."""
+    """A Gaussian fitted to training vectors (n, D). It holds the eigendecomposition of their full covariance S."""
 
     def __init__(self, train: Matrix) -> None:
         self.mean = train.mean(axis=0)
@@ -116,8 +117,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="a folder with a trained Glow")
     parser.add_argument("images", type=Path, help="the table that it was trained on")
-    parser.add_argument("--validation", default="0.1", help="the rule that held images out of its training")
-    parser.add_argument("--seed", type=int, default=0, help="of its training")
+    parser.add_argument("--validation", default="0.1", help="the training/validation split of its training")
+    parser.add_argument("--seed", type=int, default=0, help="the seed of its training")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = measure(arguments.model, arguments.images, arguments.validation, arguments.seed)

@@ -1,14 +1,16 @@
-"""Training steps of Glow side by side with its peers: seconds, first call, peak memory.
+"""Compare a training step of Glow with other implementations: time, first call, peak memory.
 
-Every subject runs in a process of its own. The subjects of a case take their steps in turns, so that whatever else the
-machine does strikes all of them; ratios are taken within a turn.
+Every subject runs in a separate process. The subjects of a case take turns, so that other load on the machine affects
+all of them. Ratios compare times of the same turn.
 
     python benchmarks/glow.py --peers-python peers/bin/python --json glow.json
     python benchmarks/glow.py --cases large --batch 4 --batch 16 --json large.json
 
-The peers need a Python of their own with tensorflow, tensorflow-probability, tf-keras, torch and normflows. The cases:
-``step``: simtool beside its peers; ``depth``: the three modes of backpropagation at growing depth; ``large``: a preset
-of simtool at its full size, by mode and batch, one after the other.
+``--peers-python`` names a Python with tensorflow, tensorflow-probability, tf-keras, torch and normflows. The cases:
+
+* ``step``: simtool and its peers.
+* ``depth``: the three backpropagation modes of simtool at growing depth.
+* ``large``: a preset of simtool at full size, for each mode and batch size. The subjects run one after the other.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ else:
     from processes import Subject
 
 CONSOLE = Console(stderr=True)
-#: The modes of backpropagation; the others are compared with the first.
+#: The backpropagation modes. The first is the reference.
 MODES = ("plain", "recompute", "reversible")
 
 
@@ -48,7 +50,7 @@ class Name(StrEnum):
 
 @dataclass
 class Row:
-    """What was measured of one subject on one case.
+    """The measurements of one subject on one case.
 
     Attributes:
         seconds: of a training step, the median.
@@ -83,7 +85,7 @@ class Row:
 
 
 class Runner:
-    """A subject in its process, which takes steps when it is told to."""
+    """A subject in a separate process that takes training steps on request."""
 
     def __init__(self, python: Path, case: Case, row: Row) -> None:
         self.row = row
@@ -91,14 +93,14 @@ class Runner:
         self._note(self._subject.answer())
 
     def take(self, steps: int) -> None:
-        """Take a turn."""
+        """Run one turn."""
         if not self.row.failure and (answer := self._subject.ask(str(steps))):
             self.row.turns.append(answer[0])
             self.row.cpu_turns.append(answer[1])
         self.row.failure = self._subject.failure
 
     def end(self) -> None:
-        """Ask for the memory and let the process go."""
+        """Read the memory use and end the process."""
         if not self.row.failure:
             self._note(self._subject.ask("peak"))
         self._subject.end()
@@ -110,7 +112,7 @@ class Runner:
 
 
 def rows_of(label: str, case: Case, subjects: Iterable[str], modes: Iterable[str] = MODES) -> list[tuple[Case, Row]]:
-    """A row for every subject and mode."""
+    """One row for every subject and mode."""
     found = []
     for subject in subjects:
         for mode in modes if subject == "simtool" else ("",):
@@ -120,7 +122,7 @@ def rows_of(label: str, case: Case, subjects: Iterable[str], modes: Iterable[str
 
 
 def measure(pairs: list[tuple[Case, Row]], pythons: dict[str, Path | None], turns: int, steps: int) -> None:
-    """Take turns: all processes live at once."""
+    """Measure all subjects in turns; all processes exist at the same time."""
     runners = []
     for case, row in pairs:
         python = pythons[row.subject]
@@ -137,7 +139,7 @@ def measure(pairs: list[tuple[Case, Row]], pythons: dict[str, Path | None], turn
 
 
 def summarize(rows: list[Row]) -> None:
-    """Medians and ratios of what was measured, without the first turn."""
+    """Medians and ratios of the measurements, without the first turn."""
     ours = next((row for row in rows if row.mode == MODES[0] and not row.failure), None)
     for row in rows:
         row.turns, row.cpu_turns = row.turns[1:], row.cpu_turns[1:]
@@ -183,21 +185,25 @@ def table_of(label: str, rows: list[Row]) -> Table:
 
 
 def main(
-    cases: Annotated[list[Name] | None, typer.Option(help="May be given several times. [step and depth]")] = None,
-    subjects: Annotated[list[str] | None, typer.Option(help="Of the case step; several times. [all]")] = None,
-    modes: Annotated[list[str] | None, typer.Option(help="Of simtool; several times. [all]")] = None,
-    size: Annotated[int, typer.Option(help="Of the images.")] = 32,
-    batch: Annotated[list[int] | None, typer.Option(help="Images in a step; for large, several times. [16]")] = None,
-    levels: Annotated[int, typer.Option(help="L.")] = 3,
-    depth: Annotated[list[int] | None, typer.Option(help="K of the case depth; several times. [4 to 48]")] = None,
-    width: Annotated[int, typer.Option(help="Of the coupling networks.")] = 128,
-    preset: Annotated[str, typer.Option(help="Of the case large.")] = "study",
+    cases: Annotated[list[Name] | None, typer.Option(help="Cases to run; repeatable. [step and depth]")] = None,
+    subjects: Annotated[list[str] | None, typer.Option(help="Subjects of the case step; repeatable. [all]")] = None,
+    modes: Annotated[list[str] | None, typer.Option(help="Backpropagation modes of simtool; repeatable. [all]")] = None,
+    size: Annotated[int, typer.Option(help="Height and width of the images.")] = 32,
+    batch: Annotated[
+        list[int] | None, typer.Option(help="Images per step; repeatable for the case large. [16]")
+    ] = None,
+    levels: Annotated[int, typer.Option(help="Number of levels L.")] = 3,
+    depth: Annotated[
+        list[int] | None, typer.Option(help="Steps per level K of the case depth; repeatable. [4 to 48]")
+    ] = None,
+    width: Annotated[int, typer.Option(help="Hidden channels of the coupling networks.")] = 128,
+    preset: Annotated[str, typer.Option(help="Preset of the case large.")] = "study",
     turns: Annotated[int, typer.Option(min=1)] = 10,
-    steps: Annotated[int, typer.Option(min=1, help="In a turn.")] = 3,
+    steps: Annotated[int, typer.Option(min=1, help="Steps per turn.")] = 3,
     peers_python: Annotated[Path | None, typer.Option(help="A Python with the peers.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
-    """Measure Glow against its peers."""
+    """Compare Glow with its peers."""
     if unknown := [name for name in subjects or () if name not in SUBJECTS]:
         raise typer.BadParameter(f"no subject {unknown[0]}; there are {', '.join(SUBJECTS)}")
     if unknown := [mode for mode in modes or () if mode not in MODES]:
@@ -221,7 +227,7 @@ def main(
     every: list[Row] = []
     for pairs in groups:
         rows = [row for _, row in pairs]
-        # There may be memory for no more than one large model.
+        # The memory may hold only one large model at a time.
         for together in [[pair] for pair in pairs] if rows[0].case.startswith(alone) else [pairs]:
             measure(together, pythons, turns, steps)
         summarize(rows)

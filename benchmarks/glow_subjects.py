@@ -1,11 +1,11 @@
-"""What benchmarks/glow.py measures: one training step of a Glow, each subject in a process of its own.
+"""The subjects of benchmarks/glow.py: one training step of a Glow, each subject in a separate process.
 
     python benchmarks/glow_subjects.py SUBJECT '{"size": 32, "batch": 16, "levels": 3, "steps": 8, "width": 128}'
 
-The first line of standard output, a JSON object, says how long the first step took, which builds or traces what there
-is to build. After that every line of standard input with a number asks for so many steps; their seconds, and those of
-all processors together, are answered as two JSON lists. So the subjects' steps can be interleaved. The line ``peak``
-asks for the memory.
+The first line of standard output is a JSON object with the time of the first step, which includes building and tracing.
+After that, each line of standard input is a request, so that the steps of several subjects can be interleaved. A number
+requests that many steps. The answer is two JSON lists: wall-clock seconds and CPU seconds of each step. The line
+``peak`` requests the memory use.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ else:
 
 __all__ = ["SUBJECTS", "Case", "Step"]
 
-#: Adam's, too small to move the weights far from where they start.
+#: The learning rate of Adam. It is so small that the weights stay close to their initial values.
 LEARNING_RATE = 1e-5
 
 
@@ -55,7 +55,7 @@ class Case:
     preset: str = ""
 
     def images(self) -> NDArray[np.float32]:
-        """Pink noise, (batch, size, size, 3), mostly within -1/2 and 1/2: neighbors are alike, as in photographs."""
+        """Pink noise, (batch, size, size, 3), mostly between -1/2 and 1/2; neighboring pixels correlate."""
         frequency = np.hypot(np.fft.fftfreq(self.size)[:, None], np.fft.rfftfreq(self.size)[None])
         spectrum = np.random.default_rng(0).standard_normal((2, self.batch, 3, *frequency.shape))
         waves = (spectrum[0] + 1j * spectrum[1]) / np.maximum(frequency, 1 / self.size)
@@ -66,7 +66,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Step:
-    """One training step, forward, backward and Adam, of a model that is built and started from data.
+    """One training step (forward, backward, Adam) of a model that is built and initialised from data.
 
     Attributes:
         run: does one and returns the loss.
@@ -78,7 +78,7 @@ class Step:
 
 
 def simtool(case: Case) -> Step:
-    """Ours, as ``simtool train-glow`` trains it: with dequantisation and mirroring, and the norm of the gradient."""
+    """simtool: the step of ``simtool train-glow`` with dequantization, mirroring and the gradient norm."""
     from simtool.training.devices import open_devices
 
     devices = open_devices()
@@ -107,7 +107,7 @@ def simtool(case: Case) -> Step:
 
 
 def tensorflow_probability(case: Case) -> Step:
-    """Its Glow, in a ``tf.function``."""
+    """TensorFlow Probability: its Glow in a ``tf.function``."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     import tensorflow as tf
     import tensorflow_probability as tfp
@@ -137,7 +137,7 @@ def tensorflow_probability(case: Case) -> Step:
 
 
 def normflows(case: Case) -> Step:
-    """Its multiscale Glow, on PyTorch."""
+    """normflows: its multiscale Glow in PyTorch."""
     import normflows as nf
     import torch
 
@@ -177,7 +177,7 @@ SUBJECTS: dict[str, Callable[[Case], Step]] = {
 
 
 def timed(step: Step) -> tuple[float, float]:
-    """Seconds of a step by the clock, and of all processors together."""
+    """Wall-clock seconds and CPU seconds of a step."""
     started, busy = time.perf_counter(), time.process_time()
     if not np.isfinite(step.run()):
         raise ArithmeticError("the loss is not finite")

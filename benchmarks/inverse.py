@@ -1,8 +1,11 @@
-"""What a trained flow loses between photographs and latents and back, in three arithmetics, side by side.
+"""Measure the round-trip error of a trained flow (image to latents to image) in three arithmetics.
 
-``float32``: everything, as training computes. ``precise``: what passes between the coupling networks in float64, as
-``embed`` and ``sample`` compute. ``float64``: everything. Latents are rounded to float32 in between, as in a table of
-embeddings. Errors are shares of the range of colors, the largest of each photograph.
+* ``float32``: all computations in float32, as in training.
+* ``precise``: activations between the coupling networks in float64, as in ``embed`` and ``sample``.
+* ``float64``: all computations in float64.
+
+Latents are rounded to float32 before they are inverted, as in a table of embeddings. The error of an image is its
+largest absolute error as a fraction of the color range.
 
     python benchmarks/inverse.py MODEL IMAGES [--count 16] [--json FILE]
 """
@@ -32,7 +35,7 @@ REPEATS = 3
 
 
 def photographs(glow: Glow, table: Path, count: int) -> NDArray[np.float32]:
-    """(count, size, size, 3) in [-0.5, 0.5), at equal distances in the table, in the middle of their bins."""
+    """(count, size, size, 3) in [-0.5, 0.5), equally spaced in the table, at the centers of their bins."""
     images = read_images(table)
     rows = np.linspace(0, len(images) - 1, count).round().astype(int)
     paths = image_paths(table, images)
@@ -41,7 +44,7 @@ def photographs(glow: Glow, table: Path, count: int) -> NDArray[np.float32]:
 
 
 def passes(flow: Flow, precise: bool) -> tuple[Any, Any]:
-    """From images to latents, and back."""
+    """The forward and the inverse pass."""
     tf = load_tensorflow()
 
     def weights() -> dict[str, Any] | None:
@@ -57,7 +60,7 @@ def passes(flow: Flow, precise: bool) -> tuple[Any, Any]:
 
 
 def timed(function: Any, argument: Any) -> tuple[Any, float]:
-    """What a function gives, and the median of the seconds that it takes once it is compiled."""
+    """The result of a function, and the median of its seconds after compilation."""
     result, seconds = function(argument), []
     for _ in range(REPEATS):
         start = time.perf_counter()
@@ -92,8 +95,8 @@ def measure(glow: Glow, x: NDArray[np.float32]) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="a folder with a trained Glow")
-    parser.add_argument("images", type=Path, help="a table of photographs")
-    parser.add_argument("--count", type=int, default=16, help="photographs to take from it")
+    parser.add_argument("images", type=Path, help="a table of images")
+    parser.add_argument("--count", type=int, default=16, help="number of images to use")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     glow = load_model(arguments.model)

@@ -1,14 +1,14 @@
-"""A training step on two workers beside one process: seconds, and the share that exchange has in them.
+"""Compare a training step on two workers with one process: seconds, and the share of communication.
 
     python benchmarks/nodes.py --json nodes.json
     srun --nodes=2 --ntasks-per-node=1 python benchmarks/nodes.py --cases resnet50 --json nodes.json
 
-On one machine each worker is a process with a core of its own, and what lies between them is the loopback. In a job of
-SLURM the tasks of ``srun`` are the workers, each with what it has been given.
+On one machine, each worker is a process with its own core, and workers communicate over the loopback interface. In a
+SLURM job, the tasks of ``srun`` are the workers.
 
-A case is measured on one process with the whole batch, on one with half of it, and on two workers that share the batch.
-How much of their step is communication is told in two ways: the time of exchanging as many values as the gradients and
-nothing else, and what their step takes longer than that of one process with half of the batch.
+A case is measured on one process with the whole batch, on one process with half of the batch, and on two workers that
+share the batch. Communication is estimated in two ways: the time to exchange as many values as the gradients have, and
+the difference between the step of two workers and the step of one process with half of the batch.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ else:
     from processes import memory
 
 CONSOLE = Console(stderr=True)
-#: Of each case, the side of the images and the batch.
+#: The image side and the batch size of each case.
 CASES = {"glow": (32, 16), "resnet20": (48, 32), "resnet50": (64, 16)}
 WARM_UP = 2
 
 
 @dataclass
 class Row:
-    """What was measured of a case.
+    """The measurements of one case.
 
     Attributes:
         subject: how many workers there are, and their batch.
@@ -82,7 +82,7 @@ def glow(size: int) -> tuple[Callable[[], Task], Settings, dict[str, Any]]:
 
 
 def classifier(architecture: str, size: int) -> tuple[Callable[[], Task], Settings, dict[str, Any]]:
-    """A classifier of 200 classes, whose batch statistics all workers share."""
+    """A classifier of 200 classes. Its batch statistics include the images of all workers."""
     from simtool.models.classifier.config import ClassifierConfig
     from simtool.models.classifier.network import build
     from simtool.models.classifier.task import Classification
@@ -93,7 +93,7 @@ def classifier(architecture: str, size: int) -> tuple[Callable[[], Task], Settin
 
 
 def measure(case: str, batch: int, turns: int) -> Row:
-    """Take steps, as one of the workers that the environment tells of."""
+    """Take steps as one worker; environment variables describe the group of workers."""
     from simtool.training.devices import open_devices
 
     devices = open_devices()
@@ -122,7 +122,7 @@ def measure(case: str, batch: int, turns: int) -> Row:
 
 
 def exchanger(task: Task, devices: Devices) -> Callable[[], Any]:
-    """A function that adds up as many values as a step does, in arrays of the same shapes."""
+    """A function that sums arrays of the same shapes as the gradients over all workers."""
     import tensorflow as tf
 
     def add() -> Any:
@@ -135,7 +135,7 @@ def exchanger(task: Task, devices: Devices) -> Callable[[], Any]:
 
 
 def median(work: Callable[[], Any], turns: int) -> float:
-    """Seconds that something takes, after it was done a few times."""
+    """Seconds of a call, after a few warm-up calls."""
     seconds = []
     for _ in range(WARM_UP + turns):
         started = time.perf_counter()
@@ -145,7 +145,7 @@ def median(work: Callable[[], Any], turns: int) -> float:
 
 
 def alone(case: str, workers: int, batch: int, turns: int) -> Row:
-    """Measure in processes of this machine, each with a core of its own."""
+    """Measure in processes on this machine, each with its own core."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(create_server(("127.0.0.1", 0))) for _ in range(workers)]
         addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
@@ -179,15 +179,15 @@ def table_of(rows: list[Row]) -> Table:
 
 
 def main(
-    cases: Annotated[list[str] | None, typer.Option(help=f"{', '.join(CASES)}; several times. [all]")] = None,
-    batch: Annotated[int | None, typer.Option(help="Of all workers together. [the case's]")] = None,
+    cases: Annotated[list[str] | None, typer.Option(help=f"{', '.join(CASES)}; repeatable. [all]")] = None,
+    batch: Annotated[int | None, typer.Option(help="Batch size over all workers. [the case's]")] = None,
     turns: Annotated[int, typer.Option(min=1)] = 10,
     worker: Annotated[
         bool, typer.Option("--worker", help="Measure in this process, and print a line of JSON.")
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
-    """Measure a training step on two workers beside one process."""
+    """Compare a training step on two workers with one process."""
     rows: list[Row] = []
     in_job = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
     for case in cases or CASES:

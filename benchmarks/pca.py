@@ -1,15 +1,15 @@
-"""Principal components side by side with scikit-learn's solvers: seconds, peak memory, accuracy.
+"""Compare principal components with the solvers of scikit-learn: time, peak memory, accuracy.
 
-Every subject runs in a process of its own on the same float32 matrix: scikit-learn's with the matrix in memory,
-simtool's streaming it from its file. What each says of the explained variance is compared with the truth.
+Every subject runs in a separate process on the same float32 matrix. scikit-learn holds the matrix in memory; simtool
+reads it from its file in blocks. The explained variance of each subject is compared with the true values.
 
     python benchmarks/pca.py --rows 3000 --columns 12288 --components 100 --components 1000 --json pca.json
     python benchmarks/pca.py --images cub/images.parquet --components 1000 --subjects simtool --json pca.json
 
-Without ``--images`` the matrix is made with a power-law spectrum that is known exactly, and with columns whose means
-are known: X = mean + C S R, with rows R and columns C of orthogonal matrices, where C has no constant column. With
-``--images`` it holds the photographs of that table as the study prepared them; the truth is then a float64
-decomposition, and ``simtool fit-pca`` is measured as a whole too.
+Without ``--images``, the matrix is generated with a known power-law spectrum and known column means: X = mean + C S R,
+with rows R and columns C of orthogonal matrices, where C has no constant column. With ``--images``, the matrix holds
+the images of that table after the study's preprocessing. The true values then come from a float64 decomposition, and
+the whole command ``simtool fit-pca`` is measured too.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ else:
 CONSOLE = Console(stderr=True)
 #: The accuracy of the explained variance at which solvers are compared: the largest relative error of a component.
 SAME = 1e-4
-#: Randomized solvers from the fastest to the most accurate; the rest is left out after one that is accurate enough.
+#: Randomized solvers from the fastest to the most accurate. Solvers after the first accurate one are skipped.
 LADDER = [name for name in SUBJECTS if name.startswith("scikit-learn randomized")]
-#: Needs minutes to hours on large matrices; run only if named.
+#: Solvers that need minutes to hours on large matrices. They run only if named.
 SLOW = ("scikit-learn covariance", "scikit-learn full")
-#: Rows, or columns, that are made at once.
+#: Number of rows or columns that are generated at a time.
 STEP = 512
 
 
 @dataclass
 class Row:
-    """What was measured of one subject on one case.
+    """The measurements of one subject on one case.
 
     Attributes:
         error: the largest relative error of a component's explained variance ratio.
@@ -74,7 +74,7 @@ class Row:
 
 
 def make_matrix(path: Path, rows: int, columns: int, exponent: float) -> NDArray[np.float64]:
-    """Write a matrix of known spectrum.
+    """Write a matrix with a known spectrum.
 
     Returns:
         The explained variance ratio of every component.
@@ -99,7 +99,7 @@ def make_matrix(path: Path, rows: int, columns: int, exponent: float) -> NDArray
 
 
 def decode_matrix(path: Path, images: Path, limit: int | None) -> None:
-    """Write the photographs of a table as the rows of a matrix."""
+    """Write the images of a table as the rows of a matrix."""
     from simtool.images.pipeline import stream
     from simtool.images.preprocessing import named_preprocessing
     from simtool.tables.images import image_paths, read_images
@@ -129,7 +129,7 @@ def decompose(path: Path, count: int) -> NDArray[np.float64]:
 
 
 def measure(subject: str, folder: Path, count: int, timeout: float) -> dict[str, Any]:
-    """Run one subject in a process of its own."""
+    """Run one subject in a separate process."""
     CONSOLE.print(f"running {subject}, {count} components")
     command = [sys.executable, str(Path(__file__).with_name("pca_subjects.py")), subject, str(folder), str(count)]
     try:
@@ -144,7 +144,7 @@ def measure(subject: str, folder: Path, count: int, timeout: float) -> dict[str,
 
 
 def judged(found: dict[str, Any], truth: NDArray[np.float64]) -> dict[str, Any]:
-    """What a subject found, with its errors instead of its variances."""
+    """The result of a subject, with its errors instead of its variances."""
     if "ratio" not in found:
         return {"seconds": None, **found}
     errors = np.abs(np.array(found.pop("ratio")) / truth - 1)
@@ -152,7 +152,7 @@ def judged(found: dict[str, Any], truth: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def table_of(case: str, rows: list[Row]) -> Table:
-    """The rows of one case, with ratios to simtool's."""
+    """The rows of one case, with ratios to simtool."""
     ours = next((row for row in rows if row.subject == "simtool" and row.seconds), None)
     table = Table(title=case, title_justify="left")
     table.add_column("subject")
@@ -186,17 +186,21 @@ def chosen(subjects: list[str] | None, images: bool) -> list[str]:
 
 
 def main(
-    rows: Annotated[int | None, typer.Option(min=3, help="Of the matrix, or photographs. [3000, or all]")] = None,
-    columns: Annotated[int, typer.Option(min=2, help="Of the matrix.")] = 12_288,
-    components: Annotated[list[int] | None, typer.Option(help="May be given several times. [100 and 1000]")] = None,
-    images: Annotated[Path | None, typer.Option(help="A table of photographs to take instead.")] = None,
+    rows: Annotated[int | None, typer.Option(min=3, help="Rows of the matrix, or images. [3000, or all]")] = None,
+    columns: Annotated[int, typer.Option(min=2, help="Columns of the matrix.")] = 12_288,
+    components: Annotated[
+        list[int] | None, typer.Option(help="Number of components; repeatable. [100 and 1000]")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="A table of images to use instead.")] = None,
     exponent: Annotated[float, typer.Option(help="The variance of component i is i to the power of minus this.")] = 1.2,
-    subjects: Annotated[list[str] | None, typer.Option(help="May be given several times. [all but the slow]")] = None,
+    subjects: Annotated[
+        list[str] | None, typer.Option(help="Subjects to run; repeatable. [all except the slow ones]")
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for a subject.")] = 3600,
     folder: Annotated[Path | None, typer.Option(help="For the matrix and scratch files. [a temporary folder]")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
-    """Measure principal components against scikit-learn's."""
+    """Compare principal components with scikit-learn."""
     wanted, counts = chosen(subjects, images is not None), components or [100, 1000]
     place = Path(tempfile.mkdtemp(prefix="simtool-benchmark-", dir=folder))
     try:
@@ -210,7 +214,7 @@ def main(
         shape = np.load(place / "matrix.npy", mmap_mode="r").shape
         every: list[Row] = []
         for count in counts:
-            case = f"{'photographs' if images else 'power law'} {shape[0]} x {shape[1]}, {count} components"
+            case = f"{'images' if images else 'power law'} {shape[0]} x {shape[1]}, {count} components"
             found: list[Row] = []
             for subject in wanted:
                 if subject in LADDER and any(row.error is not None and row.error <= SAME for row in climbed(found)):
@@ -226,7 +230,7 @@ def main(
 
 
 def climbed(rows: list[Row]) -> list[Row]:
-    """Those of the randomized solvers."""
+    """The randomized solvers to run."""
     return [row for row in rows if row.subject in LADDER]
 
 

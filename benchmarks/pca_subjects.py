@@ -1,10 +1,10 @@
-"""What benchmarks/pca.py measures: each solver in a process of its own.
+"""The subjects of benchmarks/pca.py: each solver in a separate process.
 
     python benchmarks/pca_subjects.py SUBJECT FOLDER COMPONENTS
 
 FOLDER holds ``matrix.npy``, or ``images.txt`` with the arguments of ``simtool fit-pca`` for the subject of that name.
-The last line of standard output is a JSON object; the variances and the components' deviation from orthonormality are
-in it too, so that the accuracy can be judged.
+The last line of standard output is a JSON object. It includes the variances and the components' deviation from
+orthonormality, which measure the accuracy.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from numpy.typing import NDArray
 
 __all__ = ["SUBJECTS", "peak_bytes"]
 
-#: Rows that the streaming subjects read at once.
+#: Number of rows that streaming subjects read at a time.
 BATCH = 64
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had; ``getrusage`` would count that of its parent, too."""
+    """Peak memory of this process. ``getrusage`` would include the memory of the parent process."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
 
 def simtool(folder: Path, count: int) -> dict[str, Any]:
-    """Stream the matrix from its file, as images would be."""
+    """simtool: read the matrix from its file in blocks, as it reads images."""
     from simtool.models.pca.fit import fit_components
 
     matrix = np.load(folder / "matrix.npy", mmap_mode="r")
@@ -61,7 +61,7 @@ def _streamed(path: Path, offset: int, rows: int, columns: int) -> Iterator[NDAr
 
 
 def fit_pca(folder: Path, count: int) -> dict[str, Any]:
-    """The whole command, from image files to a model folder, TensorFlow included."""
+    """The whole command ``fit-pca``: image files to a model folder, including the import of TensorFlow."""
     from simtool.cli import main
 
     arguments = json.loads((folder / "images.txt").read_text())
@@ -87,7 +87,7 @@ def fit_pca(folder: Path, count: int) -> dict[str, Any]:
 
 
 def scikit_learn(solver: str, **options: Any) -> Callable[[Path, int], dict[str, Any]]:
-    """A solver of scikit-learn, on the matrix in memory, which it may overwrite."""
+    """A solver of scikit-learn. It may overwrite the matrix in memory."""
 
     def run(folder: Path, count: int) -> dict[str, Any]:
         from sklearn.decomposition import PCA, IncrementalPCA

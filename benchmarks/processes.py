@@ -1,6 +1,6 @@
-"""A subject of a benchmark in a process of its own, which is asked line by line and answers in JSON.
+"""Run the subject of a benchmark in a separate process. Requests are lines; answers are JSON.
 
-What runs in the process needs nothing but Python's own library from here, so that peers can have other environments.
+This module imports only the standard library, because peers run it in other environments.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ __all__ = ["Subject", "memory", "say", "serve"]
 
 
 class Subject:
-    """A process that takes turns.
+    """A process that answers requests.
 
     Attributes:
-        failure: why it has ended; empty while it lives.
+        failure: why the process ended; empty while it runs.
 
     Args:
-        python: that runs it.
-        program: a file beside this one.
-        arguments: of the program.
+        python: the interpreter.
+        program: a file in the folder of this module.
+        arguments: command-line arguments of the program.
     """
 
     def __init__(self, python: Path, program: str, arguments: Sequence[str]) -> None:
@@ -38,14 +38,14 @@ class Subject:
         )
 
     def ask(self, question: str) -> Any:
-        """Write a line, and read the answer; nothing from a process that has ended."""
+        """Write a line and return the answer; None if the process has ended."""
         if self._process.stdin is not None:
             self._process.stdin.write(question + "\n")
             self._process.stdin.flush()
         return self.answer()
 
     def answer(self) -> Any:
-        """What the process says of itself; nothing if it has ended."""
+        """The next answer of the process; None if it has ended."""
         line = self._process.stdout.readline() if self._process.stdout is not None else ""
         if not line:
             self.failure = f"ended with exit code {self._process.wait()}"
@@ -53,12 +53,12 @@ class Subject:
         return json.loads(line)
 
     def end(self) -> None:
-        """Let the process go."""
+        """End the process."""
         self._process.communicate()
 
 
 def serve(take: Callable[[int], Any], peak: Callable[[], Any]) -> None:
-    """In the process: answer until nobody asks any more.
+    """In the process: answer requests until standard input closes.
 
     Args:
         take: a turn of so many rounds.
@@ -69,12 +69,12 @@ def serve(take: Callable[[int], Any], peak: Callable[[], Any]) -> None:
 
 
 def say(answer: Any) -> None:
-    """Answer with a line of JSON."""
+    """Write an answer as one line of JSON."""
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 
 
 def memory(field: str) -> int:
-    """Bytes of this process: ``VmRSS`` now, ``VmHWM`` at most; ``getrusage`` would count the parent's, too."""
+    """Bytes of this process: ``VmRSS`` is the current value, ``VmHWM`` the peak. ``getrusage`` includes the parent."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith(field)))

@@ -1,13 +1,13 @@
-"""ResNet50 as an embedding side by side with its peers: photographs per second, first batch, peak memory.
+"""Compare ResNet50 as an embedding with other implementations: images per second, first batch, peak memory.
 
-Every subject runs in a process of its own. The subjects take turns, so that whatever else the machine
-does strikes all of them; ratios are taken within a turn.
+Every subject runs in a separate process. The subjects take turns, so that other load on the machine affects all of
+them. Ratios compare times of the same turn.
 
     python benchmarks/resnet.py --peers-python peers/bin/python --json resnet.json
     python benchmarks/resnet.py --images cub/images.parquet --peers-python peers/bin/python --json resnet.json
 
-The peers need a Python of their own with torch, torchvision and timm. With ``--images``, photographs are decoded and
-prepared, too: alone, and together with the network.
+``--peers-python`` names a Python with torch, torchvision and timm. With ``--images``, decoding and preprocessing are
+measured too: alone, and together with the network.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ else:
     from resnet_subjects import NETWORKS, SUBJECTS, Case
 
 CONSOLE = Console(stderr=True)
-#: Those that run in the environment of simtool.
+#: Subjects that run in the environment of simtool.
 OURS = ("simtool", "Keras")
-#: The subject that the others are compared with.
+#: The reference subject.
 FIRST = "simtool"
 
 
 @dataclass
 class Row:
-    """What was measured of one subject.
+    """The measurements of one subject.
 
     Attributes:
-        seconds: for a photograph, the median.
+        seconds: the median time for one image.
         per_second: photographs.
         times_simtool: the median over the turns of the time in units of simtool's network.
         first_seconds: the first round, with whatever is traced or compiled for it.
@@ -62,7 +62,7 @@ class Row:
 
 
 class Runner:
-    """A subject in its process, which does its rounds when it is told to."""
+    """A subject in a separate process that embeds images on request."""
 
     def __init__(self, python: Path, case: Case, row: Row) -> None:
         CONSOLE.print(f"starting {row.subject}")
@@ -72,13 +72,13 @@ class Runner:
         row.failure = self._subject.failure
 
     def take(self, rounds: int) -> None:
-        """Take a turn."""
+        """Run one turn."""
         if not self._row.failure and (seconds := self._subject.ask(str(rounds))):
             self._row.turns.append(seconds)
         self._row.failure = self._subject.failure
 
     def end(self) -> None:
-        """Ask for the memory and let the process go."""
+        """Read the memory use and end the process."""
         if not self._row.failure:
             self._row.peak_bytes = self._subject.ask("peak").get("peak_bytes")
             self._row.failure = self._subject.failure
@@ -86,7 +86,7 @@ class Runner:
 
 
 def measure(rows: list[Row], case: Case, peers_python: Path | None, turns: int, rounds: int) -> None:
-    """Take turns: all processes live at once."""
+    """Measure all subjects in turns; all processes exist at the same time."""
     runners = []
     for row in rows:
         python = Path(sys.executable) if row.subject.startswith(OURS) else peers_python
@@ -102,7 +102,7 @@ def measure(rows: list[Row], case: Case, peers_python: Path | None, turns: int, 
 
 
 def summarize(rows: list[Row]) -> None:
-    """Medians and ratios of what was measured, without the first turn."""
+    """Medians and ratios of the measurements, without the first turn."""
     for row in rows:
         row.turns = row.turns[1:]
         if row.turns:
@@ -136,29 +136,27 @@ def table_of(rows: list[Row]) -> Table:
 
 
 def files_of(images: Path, count: int) -> tuple[str, ...]:
-    """Photographs from all over a table."""
+    """Image files, equally spaced in a table."""
     from simtool.tables.images import image_paths, read_images
 
     paths = image_paths(images, read_images(images))
     if len(paths) < count:
-        raise typer.BadParameter(
-            f"{images} has {len(paths):,} photographs, {count:,} are needed", param_hint="--images"
-        )
+        raise typer.BadParameter(f"{images} has {len(paths):,} images; {count:,} are needed", param_hint="--images")
     return tuple(str(path) for path in paths[:: len(paths) // count][:count])
 
 
 def main(
-    images: Annotated[Path | None, typer.Option(help="A table of photographs, to measure decoding, too.")] = None,
-    subjects: Annotated[list[str] | None, typer.Option(help="May be given several times. [all]")] = None,
-    size: Annotated[int, typer.Option(help="Height and width that the network sees.")] = 224,
-    batch: Annotated[int, typer.Option(min=1, help="Photographs in a batch.")] = 32,
-    count: Annotated[int, typer.Option(min=1, help="Batches of photographs in a round that begins with files.")] = 3,
+    images: Annotated[Path | None, typer.Option(help="A table of images; decoding is measured too.")] = None,
+    subjects: Annotated[list[str] | None, typer.Option(help="Subjects to run; repeatable. [all]")] = None,
+    size: Annotated[int, typer.Option(help="Height and width of the network's input.")] = 224,
+    batch: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 32,
+    count: Annotated[int, typer.Option(min=1, help="Batches per round, for subjects that decode files.")] = 3,
     turns: Annotated[int, typer.Option(min=1)] = 7,
-    rounds: Annotated[int, typer.Option(min=1, help="In a turn.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds per turn.")] = 1,
     peers_python: Annotated[Path | None, typer.Option(help="A Python with the peers.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
-    """Measure the embedding of photographs by ResNet50 against its peers."""
+    """Compare ResNet50 as an embedding with its peers."""
     if unknown := [name for name in subjects or () if name not in SUBJECTS]:
         raise typer.BadParameter(f"no subject {unknown[0]}; there are {', '.join(SUBJECTS)}")
     wanted = subjects or list(NETWORKS if images is None else SUBJECTS)

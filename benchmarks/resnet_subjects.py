@@ -1,14 +1,14 @@
-"""What benchmarks/resnet.py measures: ResNet50 as an embedding, each subject in a process of its own.
+"""The subjects of benchmarks/resnet.py: ResNet50 as an embedding, each subject in a separate process.
 
     python benchmarks/resnet_subjects.py SUBJECT '{"size": 224, "batch": 32, "files": ["a.jpg", ...]}'
 
-The first line of standard output, a JSON object, says how long the first batch took, which traces or compiles what
-there is to compile. After that every line of standard input with a number asks for so many rounds, a batch or, of those
-subjects that begin with files, all of them; the seconds for a photograph in each are answered as a JSON list. So the
-subjects' rounds can be interleaved. The line ``peak`` asks for the memory.
+The first line of standard output is a JSON object with the time of the first batch, which includes tracing and
+compilation. After that, each line of standard input is a request, so that the rounds of several subjects can be
+interleaved. A number requests that many rounds; a round is one batch, or all files for subjects that decode files. The
+answer is a JSON list: seconds per image in each round. The line ``peak`` requests the memory use.
 
-The residual networks of PyTorch halve height and width one convolution later than He et al. (2016) and Keras do, which
-costs 6 % more multiplications. Here, they do it where Keras does.
+The residual networks of PyTorch halve height and width one convolution later than He et al. (2016) and Keras, which
+costs 6 % more multiplications. Here they halve at the same convolution as Keras.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ __all__ = ["NETWORKS", "PHOTOGRAPHS", "SUBJECTS", "Case"]
 
 @dataclass(frozen=True)
 class Case:
-    """What to embed.
+    """The input of a subject.
 
     Attributes:
-        size: height and width of the photographs.
-        batch: photographs in a batch.
-        files: of photographs, whole batches of them.
+        size: height and width of the images.
+        batch: images per batch.
+        files: image files; a multiple of the batch size.
     """
 
     size: int = 224
@@ -50,28 +50,28 @@ class Case:
     files: tuple[str, ...] = ()
 
     def images(self) -> NDArray[np.float32]:
-        """A batch of noise: what is in the pixels does not change how long they take."""
+        """A batch of noise. The values of the pixels do not change the time."""
         shape = (self.batch, self.size, self.size, 3)
         return np.random.default_rng(0).normal(0, 60, shape).astype(np.float32)
 
 
-#: Embeds or prepares photographs, and says how many.
+#: A function that embeds or preprocesses images and returns their number.
 Round = Callable[[], int]
 
 
 def simtool(case: Case) -> Round:
-    """Ours, as ``simtool embed`` calls it."""
+    """simtool: the network as ``simtool embed`` calls it."""
     embed, images = _embedder(case), case.images()
     return lambda: len(embed(images))
 
 
 def simtool_photographs(case: Case) -> Round:
-    """Files decoded and prepared, without a network."""
+    """simtool: decoding and preprocessing of files, without a network."""
     return lambda: sum(map(len, _prepared(case)))
 
 
 def simtool_embed(case: Case) -> Round:
-    """Both: from files to vectors, decoding while the network is at work."""
+    """simtool: files to vectors. Decoding runs in parallel with the network."""
     embed = _embedder(case)
     return lambda: sum(len(embed(images)) for images in _prepared(case))
 
@@ -95,7 +95,7 @@ def _prepared(case: Case) -> Iterator[NDArray[np.float32]]:
 
 
 def keras(case: Case, compiled: bool) -> Round:
-    """Its own ResNet50: ``predict``, or called inside a ``tf.function``."""
+    """Keras: its ResNet50, by ``predict`` or in a ``tf.function``."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
     from keras.applications import ResNet50
@@ -109,7 +109,7 @@ def keras(case: Case, compiled: bool) -> Round:
 
 
 def torch(case: Case, library: str, setting: str) -> Round:
-    """The ResNet50 of torchvision or timm, in eval mode and inference mode, channels last.
+    """PyTorch (torchvision or timm): ResNet50 in eval mode and inference mode, channels last.
 
     Args:
         case: what to embed.
@@ -130,7 +130,7 @@ def torch(case: Case, library: str, setting: str) -> Round:
     for stage in (network.layer2, network.layer3, network.layer4):
         stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
     network = network.eval().to(memory_format=torch.channels_last)
-    images = torch.from_numpy(case.images()).permute(0, 3, 1, 2)  # in memory, channels are last as they were
+    images = torch.from_numpy(case.images()).permute(0, 3, 1, 2)  # the memory layout stays channels last
     if setting == "traced":
         with torch.no_grad():
             network = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(network, images)))
@@ -148,7 +148,7 @@ def torch(case: Case, library: str, setting: str) -> Round:
 
 
 def torchvision_photographs(case: Case) -> Round:
-    """Its transforms (Pillow) in a ``DataLoader`` with a process for each core."""
+    """torchvision: its transforms (Pillow) in a ``DataLoader`` with one process per core."""
     from PIL import Image
     from torch.utils.data import DataLoader
     from torchvision import transforms
@@ -174,7 +174,7 @@ def torchvision_photographs(case: Case) -> Round:
     return lambda: sum(map(len, loader))
 
 
-#: From prepared photographs to vectors.
+#: Subjects that convert preprocessed images to vectors.
 NETWORKS: dict[str, Callable[[Case], Round]] = {
     "simtool": simtool,
     "Keras predict": partial(keras, compiled=False),
@@ -185,7 +185,7 @@ NETWORKS: dict[str, Callable[[Case], Round]] = {
         for setting in ("eager", "traced", "compiled")
     },
 }
-#: From files.
+#: Subjects that start from files.
 PHOTOGRAPHS: dict[str, Callable[[Case], Round]] = {
     "simtool photographs": simtool_photographs,
     "torchvision photographs": torchvision_photographs,
@@ -195,7 +195,7 @@ SUBJECTS = {**NETWORKS, **PHOTOGRAPHS}
 
 
 def timed(round_: Round) -> float:
-    """Seconds for a photograph."""
+    """Seconds per image."""
     started = time.perf_counter()
     count = round_()
     return (time.perf_counter() - started) / count

@@ -1,12 +1,12 @@
-"""Scoring trials side by side with what people use instead: seconds, peak memory, and decisions that differ.
+"""Compare scoring with other tools: time, peak memory, and number of decisions that differ from float64.
 
-Every subject runs in a process of its own on the same vectors and trials, and decides every implied comparison by mean
-squared difference and by cosine. What it decides is compared with float64. A subject that is interrupted or fails
-leaves the others' results in FOLDER; a later call with the same FOLDER goes on from there.
+Every subject runs in a separate process on the same vectors and trials. It decides every implied comparison by mean
+squared difference and by cosine. The results of each subject stay in FOLDER: a later call with the same FOLDER runs
+only the subjects that have no result.
 
     python benchmarks/score.py --json score.json --peers-python peers/bin/python
 
-The peers faiss-cpu, psiz (with tensorflow) and cblearn are run by ``--peers-python``.
+``--peers-python`` names a Python with faiss-cpu, psiz (with tensorflow) and cblearn.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ else:
     from score_subjects import SUBJECTS, decide
 
 CONSOLE = Console(stderr=True)
-#: Subjects that need the peers' Python.
+#: Subjects that run in ``--peers-python``.
 FOREIGN = ("faiss", "psiz", "cblearn")
-#: What a subject leaves out.
+#: Subjects that support only a part of the task.
 SCOPE = {"cblearn": "2-choose-1 by mse only"}
-#: Columns of the vectors at a time in the float64 reference.
+#: Number of columns that the float64 reference processes at a time.
 REFERENCE_COLUMNS = 2048
-#: Distances closer than this, relatively, are a tie in float64; those below the second are summed anew to tell.
+#: Relative differences of distances: below TIE they are a tie in float64; below DOUBT they are computed again directly.
 TIE, DOUBT = 1e-12, 1e-8
 
 
@@ -55,7 +55,7 @@ class Data(StrEnum):
 
 @dataclass
 class Row:
-    """What was measured of one subject on one case."""
+    """The measurements of one subject on one case."""
 
     case: str
     subject: str
@@ -87,7 +87,7 @@ def make_vectors(kind: Data, images: int, dimensions: int) -> NDArray[np.float32
 
 
 def make_cards(images: int, triplets: int, ranked: int) -> dict[str, NDArray[np.int32]]:
-    """Trials at random: query and distinct references, none of them the query."""
+    """Random trials: a query and distinct references that differ from the query."""
     rng = np.random.default_rng(1)
     cards = {}
     for name, count, references in (("two", triplets, 2), ("eight", ranked, 8)):
@@ -99,7 +99,7 @@ def make_cards(images: int, triplets: int, ranked: int) -> dict[str, NDArray[np.
 
 
 def reference(vectors: NDArray[np.float32], cards: dict[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int8]]:
-    """The decisions of float64; near ties by summing squared differences of the vectors (of their directions)."""
+    """The decisions of float64. Near ties are decided by sums of squared differences of the (normalised) vectors."""
     count, dimensions = vectors.shape
     gram, square, center = np.zeros((count, count)), np.zeros(count), np.zeros(count)
     for start in range(0, dimensions, REFERENCE_COLUMNS):
@@ -127,7 +127,7 @@ def settle(
     length: NDArray[np.float64],
     selected: int,
 ) -> NDArray[np.int8]:
-    """Decide, after summing anew the distances of comparisons that are in doubt."""
+    """Decide all comparisons; compute distances of doubtful comparisons again directly."""
     decisions: NDArray[np.int8] = decide(near, selected)
     for column, (one, other) in enumerate(implied(near.shape[1], selected)):
         gap = np.abs(near[:, one] - near[:, other])
@@ -139,7 +139,7 @@ def settle(
 
 
 def implied(references: int, selected: int) -> Iterator[tuple[int, int]]:
-    """The places of the two references of each comparison, the answers standing first."""
+    """The positions of the two references of each comparison; selected references come first."""
     for place in range(selected):
         yield from ((place, other) for other in range(place + 1, references))
 
@@ -147,7 +147,7 @@ def implied(references: int, selected: int) -> Iterator[tuple[int, int]]:
 def direct(
     left: NDArray[np.int32], right: NDArray[np.int32], vectors: NDArray[np.float32], length: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """|x - y|² of vectors divided by their lengths, each pair once."""
+    """|x - y|² of normalised vectors, each pair once."""
     keys = left.astype(np.int64) * len(vectors) + right
     distinct, back = np.unique(keys, return_inverse=True)
     squares = np.empty(distinct.size)
@@ -160,7 +160,7 @@ def direct(
 
 
 def prepare(folder: Path, kind: Data, images: int, dimensions: int, triplets: int, ranked: int) -> None:
-    """Write what the subjects read, and the reference."""
+    """Write the input of the subjects and the float64 reference."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "reference.npz").exists():
         return
@@ -175,7 +175,7 @@ def prepare(folder: Path, kind: Data, images: int, dimensions: int, triplets: in
 
 
 def measure(subject: str, folder: Path, python: Path, repeats: int, timeout: float) -> dict[str, Any]:
-    """Run one subject, or take up the result of an earlier call."""
+    """Run one subject, or read the result of an earlier call."""
     result = folder / f"{subject.replace(' ', '-')}.json"
     if result.exists():
         finished: dict[str, Any] = json.loads(result.read_text())
@@ -197,7 +197,7 @@ def measure(subject: str, folder: Path, python: Path, repeats: int, timeout: flo
 
 
 def compare(folder: Path, subject: str) -> dict[str, Any]:
-    """How many decisions differ from the reference, by distance and type."""
+    """The number of decisions that differ from the reference, by distance and trial type."""
     differing, total = {}, 0
     with np.load(folder / "reference.npz") as expected, np.load(folder / f"{subject.replace(' ', '-')}.npz") as found:
         for name in found.files:
@@ -227,21 +227,19 @@ COLUMNS = ("best time", "times simtool's", "peak memory", "above the data", "dec
 
 
 def main(
-    dimensions: Annotated[
-        list[int] | None, typer.Option(help="D; may be given several times. [2048 and 49152]")
-    ] = None,
-    data: Annotated[list[Data] | None, typer.Option(help="May be given several times. [gaussian]")] = None,
-    subjects: Annotated[list[str] | None, typer.Option(help="May be given several times. [all]")] = None,
+    dimensions: Annotated[list[int] | None, typer.Option(help="Dimension D; repeatable. [2048 and 49152]")] = None,
+    data: Annotated[list[Data] | None, typer.Option(help="Kind of vectors; repeatable. [gaussian]")] = None,
+    subjects: Annotated[list[str] | None, typer.Option(help="Subjects to run; repeatable. [all]")] = None,
     images: Annotated[int, typer.Option(min=100)] = 11_788,
-    triplets: Annotated[int, typer.Option(help="2-choose-1 trials.")] = 1_000_000,
-    ranked: Annotated[int, typer.Option(help="8-rank-2 trials.")] = 200_000,
+    triplets: Annotated[int, typer.Option(help="Number of 2-choose-1 trials.")] = 1_000_000,
+    ranked: Annotated[int, typer.Option(help="Number of 8-rank-2 trials.")] = 200_000,
     repeats: Annotated[int, typer.Option(help="Runs of a subject that takes less than a minute.")] = 3,
     timeout: Annotated[float, typer.Option(help="Seconds for all runs of a subject.")] = 1800,
     peers_python: Annotated[Path | None, typer.Option(help="A Python with faiss-cpu, psiz and cblearn.")] = None,
-    folder: Annotated[Path | None, typer.Option(help="Where vectors and results stay. [a temporary folder]")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Folder of vectors and results. [a temporary folder]")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
-    """Measure scoring against its peers."""
+    """Compare scoring with its peers."""
     place = folder or Path(tempfile.mkdtemp(prefix="simtool-benchmark-"))
     unknown = [name for name in subjects or () if name not in SUBJECTS]
     if unknown:

@@ -1,9 +1,9 @@
-"""One way of scoring trials, measured in a process of its own: ``score_subjects.py SUBJECT FOLDER RESULT REPEATS``.
+"""One method of scoring trials in a separate process: ``score_subjects.py SUBJECT FOLDER RESULT REPEATS``.
 
-Runs under any Python that has numpy and the subject. Reads ``vectors.npy``, ``two.npy`` (query, selected, other) and
-``eight.npy`` (query, first choice, second choice, six others), which are in memory before the clock starts; a subject
-turns them into decisions by mean squared difference and by cosine, one for every implied comparison. Before that it
-runs once on a few trials, which pays for imports and compilation.
+This program runs under any Python that has numpy and the subject. It reads ``vectors.npy``, ``two.npy`` (query,
+selected, other) and ``eight.npy`` (query, first choice, second choice, six others) into memory. A subject converts them
+to decisions by mean squared difference and by cosine, one decision per implied comparison. Before the measurement it
+runs once on a few trials, so that imports and compilation are not measured.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["SUBJECTS", "Decisions", "decide"]
 Decisions: TypeAlias = dict[str, NDArray[np.int8]]
 Vectors: TypeAlias = NDArray[np.float32]
 Cards: TypeAlias = NDArray[np.int32]
-#: Bytes of gathered vectors at a time.
+#: Bytes of gathered vectors per batch.
 BATCH = 64 << 20
 
 
 def decide(near: NDArray[np.floating[Any]], selected: int) -> NDArray[np.int8]:
-    """Twice the credits of trials whose selected references stand first, from distances (T, N)."""
+    """Twice the credits of trials, from distances (T, N) in which selected references come first."""
     columns = [
         (near[:, place, None] < others).astype(np.int8) * 2 + (near[:, place, None] == others)
         for place in range(selected)
@@ -56,7 +56,7 @@ def _from_products(
 
 
 def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """This project: what ``simtool score`` does between reading and writing, all expected credits included."""
+    """simtool: the work of ``simtool score`` between reading and writing, including all expected credits."""
     from simtool.designs import Choose, Rank
     from simtool.scoring.scoring import score_vectors
     from simtool.tables.trials import Trials
@@ -84,18 +84,18 @@ def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     for outcomes in score_vectors(vectors, trials):
         decisions[f"{outcomes.distance} two"] = (2 * outcomes.credits[: len(two), :1]).astype(np.int8)
         decisions[f"{outcomes.distance} eight"] = (2 * outcomes.credits[len(two) :]).astype(np.int8)
-        del outcomes  # or it would outlive the next one's making
+        del outcomes  # so that only one result is in memory at a time
     return decisions
 
 
 def numpy_gram(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """One Gram matrix (numpy takes BLAS's symmetric product for it), looked up."""
+    """numpy: one Gram matrix (by BLAS's symmetric product) and look-ups in it."""
     gram = vectors @ vectors.T
     return _from_products(lambda query, references: gram[query, references], np.diag(gram).copy(), cards)
 
 
 def numpy_gather(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """The vectors of a batch of trials gathered, then subtracted and multiplied."""
+    """numpy: gather the vectors of a batch of trials, then subtract and multiply."""
     norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     decisions = {}
     for name, trials in cards.items():
@@ -118,7 +118,7 @@ def _batches(trials: Cards, dimension: int) -> Iterator[slice]:
 
 
 def faiss(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """All squared distances by ``faiss.pairwise_distances``; inner products follow from them."""
+    """faiss: all squared distances by ``faiss.pairwise_distances``; inner products follow from them."""
     from faiss import pairwise_distances
 
     squared = pairwise_distances(vectors, vectors)
@@ -132,7 +132,7 @@ def faiss(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
 
 
 def scipy_cdist(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """``cdist`` from each query to those references that it is ever shown with (in float64)."""
+    """scipy: ``cdist`` from each query to all references of its trials (in float64)."""
     from scipy.spatial.distance import cdist
 
     every = np.concatenate([trials.reshape(len(trials), -1)[:, 1:].ravel() for trials in cards.values()])
@@ -158,7 +158,7 @@ def scipy_cdist(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
 
 
 def psiz(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """The proximity layers ``Minkowski`` and ``CosineSimilarity`` of psiz on batches of gathered embeddings."""
+    """psiz: its layers ``Minkowski`` and ``CosineSimilarity`` on batches of gathered embeddings."""
     import keras
     import tensorflow as tf
     from psiz.keras.layers import CosineSimilarity, Minkowski
@@ -185,16 +185,16 @@ def psiz(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
 
 
 def cblearn(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """``cblearn.datasets.triplet_response``: Euclidean only, and only the 2-choose-1 trials."""
+    """cblearn: ``cblearn.datasets.triplet_response``, which supports Euclidean distances of 2-choose-1 trials only."""
     from cblearn.datasets import triplet_response
 
     trials = cards["two"]
-    # Every call checks all embeddings, so batches are larger than elsewhere.
+    # Every call checks all embeddings, so batches are larger than in other subjects.
     step = max(1, 16 * BATCH // (4 * vectors.shape[1] * 3))
     nearer = np.empty(len(trials), bool)
     for start in range(0, len(trials), step):
         asked = trials[start : start + step]
-        # It answers for triplets whose last two images are brought into ascending order.
+        # The answers are for triplets in which the last two images are in ascending order.
         answered, response = triplet_response(asked, vectors, result_format="list-boolean")
         nearer[start : start + step] = response == (answered[:, 1] == asked[:, 1])
     return {"mse two": 2 * nearer.astype(np.int8)[:, None]}
@@ -227,7 +227,7 @@ def main() -> None:
     }
     subject(np.random.default_rng(0).standard_normal((64, 100), np.float32), few)
     held = _memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     seconds: list[float] = []
     while len(seconds) < repeats and sum(seconds) < 60:
         decisions = {}

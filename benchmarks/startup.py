@@ -1,8 +1,8 @@
-"""How long ``simtool --help``, the help of every subcommand, and a report take, from the shell's view.
+"""Measure the time of ``simtool --help``, the help of every subcommand, and a report, as a shell sees it.
 
     python benchmarks/startup.py --outcomes outcomes.parquet --json startup.json
 
-The case ``python`` is the interpreter's own start: what no command can be faster than.
+The case ``python`` is the start of the interpreter, a lower bound for every command.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 def measure(case: str, command: list[str], repeats: int) -> Row:
-    """The median time of some runs, and the largest resident memory among them."""
+    """The median time of several runs, and their largest resident memory."""
     seconds, peak = [], 0
     for _ in range(repeats + 1):
         started = time.perf_counter()
@@ -36,16 +36,18 @@ def measure(case: str, command: list[str], repeats: int) -> Row:
         if status:
             raise SystemExit(f"{' '.join(command)} failed")
         peak = max(peak, usage.ru_maxrss * 1024)
-    # The first run reads the files from disk and is left out.
+    # The first run reads files from disk and does not count.
     return {"case": case, "subject": "simtool", "seconds": statistics.median(seconds[1:]), "peak_bytes": peak}
 
 
 def main(
-    outcomes: Annotated[Path | None, typer.Option(help="Outcomes to report on, too.")] = None,
+    outcomes: Annotated[
+        Path | None, typer.Option(help="A table of outcomes; the report on it is measured too.")
+    ] = None,
     repeats: Annotated[int, typer.Option(help="Runs of each case.", min=1)] = 7,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
-    """Measure how quickly the command line answers."""
+    """Measure the response time of the command line."""
     start = [sys.executable, "-m", "simtool"]
     commands = typer.main.get_command(simtool).commands  # type: ignore[attr-defined]
     cases = {"python": [sys.executable, "-c", "pass"], "simtool --help": [*start, "--help"]}

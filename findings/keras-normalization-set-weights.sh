@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# keras 3.15.1 (JAX backend, jax 0.10.2), Python 3.11: weights that are set on a Normalization layer do nothing.
+# keras 3.15.1 (JAX backend, jax 0.10.2), Python 3.11: set_weights() has no effect on a Normalization layer.
 #
-# Normalization has three weights (mean, variance, count). set_weights() and assign() change what get_weights()
-# returns, but not what the layer computes: it computes with copies that only finalize_state() makes. Loading a
-# .keras or .weights.h5 file calls it; transferring weights from one network to another with set_weights does not.
-# So an EfficientNet of keras.applications that gets its weights by set_weights runs without its normalisation.
+# Normalization has three weights (mean, variance, count). set_weights() and assign() change the result of
+# get_weights(), but not the output of the layer. The layer uses copies of the weights, which only finalize_state()
+# updates. Loading a .keras or .weights.h5 file calls finalize_state(); copying weights to another network with
+# set_weights() does not. For example, an EfficientNet of keras.applications that gets its weights by set_weights()
+# runs without normalisation.
 #
-# Expected by anyone who copies weights between layers: (3 - 1) / sqrt(4) = 1.
-# Seen:
+# Expected: (3 - 1) / sqrt(4) = 1.
+# Observed:
 #   weights:              [1.0, 4.0, 0]
 #   after set_weights:    3.0
 #   after finalize_state: 1.0
 #
-# Exit code 0: still so. Anything else: the behaviour has changed, or the packages cannot be installed.
+# Exit code 0: the behaviour is unchanged. Other exit codes: it has changed, or the packages cannot be installed.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

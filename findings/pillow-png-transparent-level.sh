@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Pillow 13.0.0, Python 3.11: the transparent level of a PNG is compared with pixels of another scale.
+# Pillow 13.0.0, Python 3.11: Pillow compares the transparent level of a PNG with pixels of a different scale.
 #
-# A PNG without an alpha channel can name one gray level, or one colour, that is transparent (chunk tRNS). Its numbers
-# are those of the file's bit depth. Pillow scales the pixels of 2- and 4-bit gray to 0..255, and cuts 16-bit RGB down
-# to 8 bits, but keeps the level as the file has it. So convert("RGBA") makes the wrong pixels transparent, or none.
+# A PNG without an alpha channel can name one transparent gray level or colour (chunk tRNS), in the bit depth of the
+# file. Pillow scales the pixels of 2-bit and 4-bit gray images to 0..255 and reduces 16-bit RGB to 8 bits, but it does
+# not scale the transparent level. As a result, convert("RGBA") makes the wrong pixels transparent, or none.
 #
-# Each of the images below has two pixels, the first of which is the transparent one. By the PNG specification
-# (section 11.3.1.1) their alphas are 0 and 255.
-# Seen:
+# Each image below has two pixels; the first is transparent. By the PNG specification (section 11.3.1.1), the alpha
+# values are 0 and 255.
+# Observed:
 #   gray, 2 bits:  level 2, pixels [170, 85], alpha [255, 255]
 #   gray, 4 bits:  level 7, pixels [119, 17], alpha [255, 255]
 #   gray, 8 bits:  level 7, pixels [7, 1], alpha [0, 255]
 #   RGB, 16 bits:  level (4660, 4660, 4660), pixels [(18, 18, 18), (1, 1, 1)], alpha [255, 255]
 #
-# Exit code 0: still so. Anything else: the behaviour has changed, or the package cannot be installed.
+# Exit code 0: the behaviour is unchanged. Other exit codes: it has changed, or the package cannot be installed.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
@@ -28,7 +28,7 @@ from PIL import Image
 
 
 def png(bits, color, row, transparent):
-    """A PNG of 2 x 1 pixels, its row of pixels given as bytes."""
+    """A PNG of 2 x 1 pixels; row holds the bytes of the pixels."""
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

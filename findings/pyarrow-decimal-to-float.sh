@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# pyarrow 26.0.1, Python 3.11: a decimal that is cast to a float is often not the nearest float.
+# pyarrow 26.0.1, Python 3.11: casting a decimal to float64 often does not give the nearest float64.
 #
-# Casting to text first, and then to float64, gives the nearest float each time. So a column of DECIMAL(10, 2), as
-# DuckDB and other databases write it, changes in the last bit when it becomes float64: two equal numbers of which one
-# was stored as a decimal need not be equal any more.
+# Casting to text first and then to float64 always gives the nearest float64. A direct cast of a DECIMAL(10, 2) column,
+# which DuckDB and other databases write, can change the last bit. A number stored as a decimal and the same number
+# stored as float64 may then differ.
 #
-# Seen, of the 2,000 decimals .01, 500.00, 999.99, ... up to 999,480.02:
+# Observed for the 2,000 decimals .01, 500.00, 999.99, ... up to 999,480.02:
 #   decimal128(10, 2) to float64: 282 of 2000 differ from the nearest float
 #   through text:                 0 of 2000 differ
 #   the first that differs:       2999.95 becomes 2999.9500000000003 instead of 2999.95
 #
-# Exit code 0: still so. Anything else: the behaviour has changed, or the package cannot be installed.
+# Exit code 0: the behaviour is unchanged. Other exit codes: it has changed, or the package cannot be installed.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
