@@ -15,7 +15,7 @@ from simtool.errors import listed
 from simtool.images.decoding import ImageError, decode_rgb, decode_tensor
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.tensors import Transform, transform
-from simtool.system.cores import available_cores
+from simtool.system.threads import available_cores
 from simtool.tensorflow import load_tensorflow
 from simtool.text import counted
 

@@ -7,9 +7,8 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from simtool.errors import first_line, listed
-from simtool.kinds.heaps import has_sound_texts
+from simtool.kinds.hdf5_guards import has_sound_texts, survives
 from simtool.kinds.kind import TRUNCATED, Kind, What
-from simtool.kinds.survival import survives
 
 __all__ = ["hdf5_kind"]
 

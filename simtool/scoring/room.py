@@ -5,8 +5,7 @@ from __future__ import annotations
 from simtool.scoring.columns import least_memory
 from simtool.scoring.distances import SimilarityError
 from simtool.scoring.pairs import TrialPairs
-from simtool.system.memory import available_memory
-from simtool.system.usage import used_memory
+from simtool.system.memory import available_memory, used_memory
 
 __all__ = ["room_for_vectors"]
 

@@ -1,26 +1,40 @@
-"""How much memory this process may still take."""
+"""Memory: available to this process, and used by it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["available_memory"]
+__all__ = ["available_memory", "used_memory"]
 
 _ROOT = Path("/")
+_STATISTICS = Path("/proc/self/statm")
+
+
+def used_memory(statistics: Path = _STATISTICS) -> int:
+    """Return the bytes of memory that this process occupies; 0 if the system does not report it.
+
+    Args:
+        statistics: the file in which Linux reports it.
+    """
+    try:
+        return int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def available_memory(root: Path = _ROOT) -> int | None:
-    """The bytes that can be taken without swapping and without breaking the limit of a container or a job.
+    """Return the bytes that this process can take without swapping or exceeding the limit of its container or job.
 
-    It is the least of what the machine has available and what each control group above this process leaves, where
-    pages of files that the kernel can drop count as free.
+    This is the minimum of the machine's available memory and the remaining memory of each control group above this
+    process. Pages of files that the kernel can drop count as free.
 
     Args:
-        root: of the file system that ``/proc`` and ``/sys`` are in.
+        root: the root of the file system with ``/proc`` and ``/sys``.
 
     Returns:
-        bytes; None where the system does not tell.
+        Bytes; None if the system does not report them.
     """
     rooms = [room for room in (_machine(root), *_version_2(root), *_version_1(root)) if room is not None]
     return max(min(rooms), 0) if rooms else None
@@ -35,7 +49,7 @@ def _machine(root: Path) -> int | None:
 
 
 def _version_2(root: Path) -> Iterator[int | None]:
-    """What each group of version 2 leaves, from this process's own up to the root."""
+    """Yield the remaining memory of each group of version 2, from the group of this process up to the root."""
     for folder in _groups(root, "", root / "sys/fs/cgroup"):
         yield _room(folder, "memory.max", "memory.current", "inactive_file")
 
@@ -46,7 +60,7 @@ def _version_1(root: Path) -> Iterator[int | None]:
 
 
 def _groups(root: Path, controller: str, mount: Path) -> Iterator[Path]:
-    """The folders of the control groups that a controller counts this process in; inside a container, the mount."""
+    """Yield the folders of the control groups of this process for a controller; inside a container, the mount."""
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
@@ -63,7 +77,7 @@ def _room(folder: Path, limit: str, usage: str, droppable: str) -> int | None:
 
 
 def _number(path: Path) -> int | None:
-    """The number in a file; None where there is no file, or where it says ``max``."""
+    """Return the number in a file; None without a file, or for ``max``."""
     text = "".join(_lines(path))
     return int(text) if text.isdigit() else None
 

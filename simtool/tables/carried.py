@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
 from simtool.tables.columns import converted
-from simtool.tables.faults import TableError
 from simtool.tables.files import check_columns, open_parquet
-from simtool.tables.guard import ARROW_FAILURES, reading
+from simtool.tables.parquet import ARROW_FAILURES, TableError, reading
 from simtool.tables.parts import hive_keys, part_files
 
 __all__ = ["Carried", "carried_names", "described", "read_carried", "rows_of"]

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simtool.errors import first_line
-from simtool.tables.faults import TableError
-from simtool.tables.guard import ARROW_FAILURES
+from simtool.tables.parquet import ARROW_FAILURES, TableError
 
 __all__ = ["as_type", "converted", "is_list", "nearest"]
 

@@ -20,9 +20,7 @@ from simtool.errors import listed
 from simtool.ids import Matches, match_ids
 from simtool.kinds import Door
 from simtool.tables.atomic import atomic_path
-from simtool.tables.checksums import READING, WRITING
 from simtool.tables.columns import as_type
-from simtool.tables.faults import TableError
 from simtool.tables.files import (
     check_columns,
     check_kind,
@@ -34,8 +32,8 @@ from simtool.tables.files import (
     schema_with_metadata,
     strings,
 )
-from simtool.tables.guard import reading
 from simtool.tables.info import EmbeddingInfo, Segment, skipped_of
+from simtool.tables.parquet import READING, WRITING, TableError, reading
 from simtool.tables.parts import hive_keys, is_numbered, part_files
 from simtool.tables.provenance import Provenance
 from simtool.tables.vectors import are_ragged, as_matrix, common_shape, value_dtype

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from simtool.errors import first_line, listed
 from simtool.kinds import Door, explain, wrong_table
 from simtool.tables.atomic import atomic_folder, atomic_path
-from simtool.tables.checksums import READING, WRITING, check_footer
 from simtool.tables.columns import as_type
-from simtool.tables.faults import TableError
-from simtool.tables.guard import ARROW_FAILURES, reading
+from simtool.tables.parquet import ARROW_FAILURES, READING, WRITING, TableError, check_footer, reading
 from simtool.tables.parts import hive_keys, part_files, part_name, require_set_of
 from simtool.tables.provenance import Provenance
 from simtool.text import counted, plural

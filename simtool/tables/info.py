@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simtool.tables.faults import TableError
+from simtool.tables.parquet import TableError
 
 __all__ = ["EmbeddingInfo", "Segment", "skipped_of"]
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.tables.atomic import atomic_path
 from simtool.tables.carried import read_carried
-from simtool.tables.checksums import WRITING
 from simtool.tables.files import TableError, read_columns, schema_with_metadata
+from simtool.tables.parquet import WRITING
 from simtool.tables.provenance import Provenance
 from simtool.tables.ragged import lists_of, padded
 from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from simtool.errors import listed
 from simtool.kinds import Door, explain
-from simtool.tables.faults import TableError
+from simtool.tables.parquet import TableError
 
 __all__ = ["hive_keys", "is_numbered", "part_files", "part_name", "require_set_of"]
 

@@ -58,7 +58,7 @@ def _columns_of(path: Path) -> str:
     """Names and types of a Parquet file's columns; empty where it is damaged."""
     import pyarrow.parquet as pq
 
-    from simtool.tables.guard import ARROW_FAILURES
+    from simtool.tables.parquet import ARROW_FAILURES
 
     try:
         with pq.ParquetFile(path.absolute()) as file:

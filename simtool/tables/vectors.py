@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.tables.columns import is_list, nearest
-from simtool.tables.faults import TableError
+from simtool.tables.parquet import TableError
 from simtool.text import counted
 
 __all__ = ["are_ragged", "as_matrix", "common_shape", "value_dtype"]

@@ -17,8 +17,8 @@ from simtool.images.preprocessing import Preprocessing, named_preprocessing
 from simtool.images.tensors import transform
 from simtool.models.registry import load_model
 from simtool.tables.embeddings import Segment, open_embeddings
-from simtool.tables.faults import TableError
 from simtool.tables.images import read_images, write_images
+from simtool.tables.parquet import TableError
 from simtool.tables.provenance import Provenance, sha256_of
 from simtool.tensorflow import load_tensorflow
 from tests.photographs import draw, prepared, write_table

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simtool.system.memory import available_memory
+import numpy as np
+
+from simtool.system.memory import available_memory, used_memory
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -76,3 +78,15 @@ def test_a_system_that_does_not_tell_has_no_answer(tmp_path: Path) -> None:
 def test_this_machine_has_some() -> None:
     found = available_memory()
     assert found is None or found > 1 << 20
+
+
+def test_memory_that_is_filled_counts() -> None:
+    before = used_memory()
+    filled = np.ones(8 << 20)
+    assert used_memory() - before > 0.9 * filled.nbytes
+
+
+def test_a_system_that_does_not_tell_counts_as_nothing(tmp_path: Path) -> None:
+    assert used_memory(tmp_path / "statm") == 0
+    (tmp_path / "statm").write_text("?")
+    assert used_memory(tmp_path / "statm") == 0

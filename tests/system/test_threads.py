@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
 
 from simtool.system import threads
-from simtool.system.threads import in_threads
+from simtool.system.threads import available_cores, in_threads
 
 
 @pytest.mark.parametrize(("count", "least"), [(0, 1), (1, 1), (100, 1), (100, 7), (100, 1000)])
@@ -27,3 +28,13 @@ def test_a_failure_in_a_thread_is_raised_here(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(threads, "available_cores", lambda: 2)
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda start, _: 1 / (start - 40), 80)
+
+
+def test_only_the_cores_of_the_job_count() -> None:
+    before = os.sched_getaffinity(0)
+    assert available_cores() == len(before)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)

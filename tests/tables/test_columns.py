@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from simtool.tables.columns import as_type
-from simtool.tables.faults import TableError
 from simtool.tables.images import Images, read_images, write_images
+from simtool.tables.parquet import TableError
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import read_trials
 

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from simtool.tables.embeddings import open_embeddings
-from simtool.tables.faults import TableError
 from simtool.tables.images import read_images
 from simtool.tables.outcomes import read_outcomes
+from simtool.tables.parquet import TableError
 from simtool.tables.parts import hive_keys, part_files, part_name
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import read_trials

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingWriter, open_embeddings
-from simtool.tables.faults import TableError
+from simtool.tables.parquet import TableError
 from simtool.tables.provenance import Provenance
 from simtool.tables.vectors import as_matrix, common_shape
 

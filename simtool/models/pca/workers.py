@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-from simtool.system.cores import available_cores
+from simtool.system.threads import available_cores
 
 __all__ = ["Workers"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simtool.kinds import kind_of
-from simtool.kinds.survival import survives
+from simtool.kinds.hdf5_guards import survives
 from tests.studies import IMAGES, Judgment, write_hdf5, write_hdf5_catalog
 
 

@@ -1,0 +1,72 @@
+"""Parquet files: how they are written and read, and errors about them.
+
+Every page has a checksum, so that a bit that flips on a disk or on a network is an error and not another number.
+Programs that do not know the checksums ignore them, and files without checksums are read too. The footer has no
+checksum, but it states the columns twice.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simtool.errors import SimtoolError, first_line
+
+__all__ = ["ARROW_FAILURES", "READING", "WRITING", "TableError", "check_footer", "reading"]
+
+_OURS, _ARROW = b"simtool", b"ARROW:schema"
+
+#: Options of :class:`pyarrow.parquet.ParquetWriter` and :func:`pyarrow.parquet.write_table`.
+WRITING: Mapping[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+#: Options of :class:`pyarrow.parquet.ParquetFile`. A memory map would count as the memory of the process.
+READING: Mapping[str, Any] = {"pre_buffer": False, "memory_map": False, "page_checksum_verification": True}
+#: Exceptions of pyarrow for files that are damaged or that it cannot read.
+ARROW_FAILURES = (pa.ArrowException, OSError, NotImplementedError, ValueError, OverflowError, MemoryError)
+
+
+class TableError(SimtoolError):
+    """A table breaks the contract; the message names the file and the first wrong rows."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Replace the exceptions of Arrow by one line that names the file.
+
+    Raises:
+        TableError: the file is damaged, cannot be read, or has a column type that this version of Arrow cannot read.
+    """
+    try:
+        yield
+    except ARROW_FAILURES as failure:
+        if isinstance(failure, OSError) and failure.errno and failure.strerror:
+            raise TableError(f"{path}: {failure.strerror}") from failure
+        raise TableError(f"{path}: {_why(failure)} ({first_line(failure)})") from failure
+
+
+def _why(failure: BaseException) -> str:
+    if isinstance(failure, NotImplementedError):
+        return f"pyarrow {pa.__version__} cannot read this type of column"
+    if "Expected all lists to be of size" in str(failure):
+        return f"a list of a column of fixed-size lists is missing, which pyarrow {pa.__version__} cannot read; 26 can"
+    return "damaged, or truncated; write it again"
+
+
+def check_footer(file: pq.ParquetFile) -> None:
+    """Refuse a table of this program whose footer states two different lists of columns: a bit flipped in a name.
+
+    Raises:
+        pa.ArrowInvalid: the lists differ.
+        ValueError: one of them cannot be read.
+    """
+    schema, metadata = file.schema_arrow, file.metadata.metadata or {}
+    if _OURS not in metadata or _ARROW not in metadata:
+        return
+    written = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(metadata[_ARROW])))
+    if written.names != schema.names:
+        raise pa.ArrowInvalid("its footer has two different lists of columns")
