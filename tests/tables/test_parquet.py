@@ -77,5 +77,5 @@ def test_a_column_is_never_lost_because_a_bit_of_its_name_has_flipped(
     content = path.read_bytes()
     for name in (b"participant", b"session", b"weight", b"response_ms"):
         place = content.index(name, _pages_end(path))
-        with pytest.raises(TableError, match=r"flipped\.parquet.*its two different lists of columns"):
+        with pytest.raises(TableError, match=r"flipped\.parquet.*its footer has two different lists of columns"):
             read_trials(_flipped(path, place + 1, 0))
