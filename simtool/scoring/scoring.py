@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.scoring.columns import Columns, HeldColumns, columns_of
-from simtool.scoring.credits import credits_of
+from simtool.scoring.credit import credits_of
 from simtool.scoring.distances import SimilarityError, distance_named
 from simtool.scoring.measuring import measure
 from simtool.scoring.pairs import TrialPairs

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simtool.designs import parse_type
-from simtool.scoring.credits import Credits, credits_of
+from simtool.scoring.credit import Credits, credits_of
 from simtool.scoring.distances import Measured
 from simtool.scoring.pairs import TrialPairs
 from simtool.tables.trials import Trials
