@@ -56,7 +56,7 @@ def _from_products(
 
 
 def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """simtool: the work of ``simtool score`` between reading and writing, including all expected credits."""
+    """simtool: the work of ``simtool score`` between reading and writing, credit included."""
     from simtool.designs import Choose, Rank
     from simtool.scoring.scoring import score_vectors
     from simtool.tables.trials import Trials
@@ -82,8 +82,8 @@ def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     )
     decisions = {}
     for outcomes in score_vectors(vectors, trials):
-        decisions[f"{outcomes.distance} two"] = (2 * outcomes.credits[: len(two), :1]).astype(np.int8)
-        decisions[f"{outcomes.distance} eight"] = (2 * outcomes.credits[len(two) :]).astype(np.int8)
+        for name, kind in (("two", Choose(2, 1)), ("eight", Rank(8, 2))):
+            decisions[f"{outcomes.distance} {name}"] = (2 * outcomes.of_type(kind)).astype(np.int8)
         del outcomes  # so that only one result is in memory at a time
     return decisions
 

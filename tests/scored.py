@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.designs import parse_type
+from simtool.judgments.comparisons import Comparisons
 from simtool.tables.outcomes import Outcomes, OutcomesWriter
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials
@@ -67,7 +68,7 @@ def model(rng: np.random.Generator, minds: NDArray[np.float64], noise: float) ->
 
 
 def outcomes_of(name: str, distance: str, trials: Trials, distances: NDArray[np.float64]) -> Outcomes:
-    """Score trials trial by trial: slow, and plainly right.
+    """Score trials by known distances.
 
     Args:
         name: of the model.
@@ -75,21 +76,9 @@ def outcomes_of(name: str, distance: str, trials: Trials, distances: NDArray[np.
         trials: T trials.
         distances: (images, images).
     """
-    winner, loser = trials.comparisons()
-    credits = np.full(winner.shape, np.nan, np.float32)
-    top_1, ordered, unordered = np.zeros((3, len(trials)), np.float32)
-    for trial in range(len(trials)):
-        kind = trials.types[trials.type_index[trial]]
-        away = distances[trials.query[trial], trials.references[trial, : kind.n_reference]]
-        for place in range(kind.comparisons):
-            gap = away[loser[trial, place]] - away[winner[trial, place]]
-            credits[trial, place] = (np.sign(gap) + 1) / 2
-        chosen = trials.selected[trial, : kind.n_select]
-        order = np.argsort(away, kind="stable")[: kind.n_select]
-        top_1[trial] = order[0] == chosen[0]
-        ordered[trial] = (order == chosen).all()
-        unordered[trial] = set(order) == set(chosen.tolist())
-    return Outcomes(name, distance, trials, credits, top_1, ordered, unordered)
+    found = Comparisons.of(trials)
+    gap = distances[found.anchor, found.far] - distances[found.anchor, found.near]
+    return Outcomes(name, distance, trials, ((np.sign(gap) + 1) / 2).astype(np.float32))
 
 
 def write(path: Path, *outcomes: Outcomes) -> Path:

@@ -130,7 +130,7 @@ class _Analysis:
 
     def _triplet_rows(self) -> Iterator[Row]:
         observations = self._comparisons
-        credits = np.column_stack([each.credits[~np.isnan(each.credits)] for each in self._outcomes])
+        credits = np.column_stack([each.credit for each in self._outcomes])
         stratum = self._trials.type_index[observations.trial]
         scopes: list[tuple[str, slice | int, NDArray[np.intp]]] = [(ALL, slice(None), np.arange(len(credits)))]
         scopes += [(str(kind), at, np.flatnonzero(stratum == at)) for at, kind in enumerate(self._trials.types)]
@@ -155,7 +155,12 @@ class _Analysis:
             metrics = [metric for metric in choices if metric.applies_to(kind)]
             if not trials.size or not metrics:
                 continue
-            columns = [getattr(each, metric.value)[trials] for metric in metrics for each in self._outcomes]
+            selected = self._trials.selected[trials, : kind.n_select]
+            columns = [
+                kind.scores[metric.value].of(each.of_type(kind), selected)
+                for metric in metrics
+                for each in self._outcomes
+            ]
             values = np.column_stack(columns).astype(np.float64)
             part, every = observations.take(trials), np.arange(trials.size)
             (estimates,) = self._estimates(part, values, np.zeros(trials.size, np.intp), [(slice(None), every)])

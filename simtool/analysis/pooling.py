@@ -96,14 +96,11 @@ def _joined_outcomes(parts: Sequence[Outcomes], trials: Trials) -> Outcomes:
         model=parts[0].model,
         distance=parts[0].distance,
         trials=trials,
-        credits=_stacked([each.credits for each in parts], np.nan),
-        top_1=np.concatenate([each.top_1 for each in parts]),
-        ordered=np.concatenate([each.ordered for each in parts]),
-        unordered=np.concatenate([each.unordered for each in parts]),
+        credit=np.concatenate([each.credit for each in parts]),
     )
 
 
-def _stacked(arrays: Sequence[NDArray[Any]], filling: float) -> NDArray[Any]:
+def _stacked(arrays: Sequence[NDArray[Any]], filling: int) -> NDArray[Any]:
     """Arrays one below the other, their rows filled up to the same length."""
     longest = max(array.shape[1] for array in arrays)
     widened = [np.pad(each, ((0, 0), (0, longest - each.shape[1])), constant_values=filling) for each in arrays]

@@ -40,7 +40,7 @@ def tally(outcomes: Outcomes) -> Iterator[Tally]:
     """Count the outcomes of one model and distance: by trial type, and of several types also all together."""
     trials = outcomes.trials
     kinds = sorted((kind for kind in trials.types if trials.of_type(kind).size), reverse=True)
-    groups = [(str(kind), outcomes.credits[trials.of_type(kind), : kind.comparisons]) for kind in kinds]
+    groups = [(str(kind), outcomes.of_type(kind)) for kind in kinds]
     credit, count, ties = 0.0, 0, 0
     for name, credits in groups:
         own, tied = float(credits.sum(dtype=np.float64)), int(np.count_nonzero(credits == 0.5))

@@ -55,7 +55,7 @@ def score(
         typer.Option(
             "--images",
             metavar="IMAGES",
-            help="Note for each comparison which references share the query's class and group.",
+            help="Copy the classes and groups of the images of each trial from this table of images.",
         ),
     ] = None,
 ) -> None:
@@ -71,11 +71,11 @@ def score(
       simtool score pixels.parquet resnet.parquet --trials trials.parquet --out outcomes.parquet
       simtool score pixels.parquet --trials trials.parquet --distance cosine/segments --out out.parquet
     """
-    from simtool.analysis.relations import relations_of
     from simtool.analysis.tally import below_chance, tally
     from simtool.ids import match_ids
+    from simtool.judgments.classes import with_classes
     from simtool.scoring.distances import DISTANCES
-    from simtool.scoring.pairs import TrialPairs
+    from simtool.scoring.pairs import ComparedPairs
     from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
     from simtool.tables.embeddings import open_embeddings
     from simtool.tables.outcomes import OutcomesWriter
@@ -95,13 +95,12 @@ def score(
         for path, table in zip(tables, opened, strict=True):
             run.read(path, f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values")
         labels = names or _labels(opened)
-        relations = None
         if images is not None:
             table_of_images = run.read_images(images)
             run.read(images, counted(len(table_of_images), "images"))
-            relations = relations_of(judgments, table_of_images, images)
+            judgments = with_classes(judgments, table_of_images, images)
             tell_of_matches(images, match_ids(judgments.images, table_of_images.image_id))
-        pairs = TrialPairs.of(judgments)
+        pairs = ComparedPairs.of(judgments)
         for path, table in zip(tables, opened, strict=True):
             tell_of_matches(path, table.match(judgments.images[pairs.used]))
 
@@ -109,7 +108,7 @@ def score(
         with OutcomesWriter(out, run.provenance(), judgments) as writer:
             for label, table in zip(labels, opened, strict=True):
                 with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
-                    for outcomes in score_table(table, pairs, distances, label, relations, allowed, bar.advance):
+                    for outcomes in score_table(table, pairs, distances, label, allowed, bar.advance):
                         writer.write(outcomes)
                         tallies.extend(tally(outcomes))
         rows = len(judgments) * len(labels) * len(distances)

@@ -1,27 +1,26 @@
-"""The pairs of images whose distances a set of trials needs."""
+"""The pairs of images whose distances the comparisons of trials need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.designs import TrialType
+from simtool.judgments.comparisons import Comparisons
 from simtool.system.compiled import compiled
 from simtool.tables.trials import Trials
 
-__all__ = ["TILE", "Display", "Pairs", "TrialPairs"]
+__all__ = ["TILE", "ComparedPairs", "Pairs"]
 
 #: Images in a tile of the matrix of pairs, as (first, second): a block of columns of that many vectors stays in the
-#: processor's cache while the pairs of the tile are visited.
+#: processor's cache while the loop visits the pairs of the tile.
 _HEIGHT_BITS, _WIDTH_BITS = 9, 7
 TILE = (1 << _HEIGHT_BITS, 1 << _WIDTH_BITS)
 #: Bytes of a number.
 _NUMBER = 8
-#: Numbers for each pair, beside one for each sum: distance, error, rank, and what ranking takes.
+#: Numbers for each pair in addition to one for each sum: distance, error, rank, and the work of ranking.
 _ARRAYS = 10
 
 
@@ -41,7 +40,7 @@ class Pairs:
 
     @classmethod
     def of(cls, left: NDArray[np.int32], right: NDArray[np.int32], images: int) -> tuple[Pairs, NDArray[np.int32]]:
-        """Collect pairs that are given in any order, either way round, and repeatedly.
+        """Collect distinct pairs; the given pairs may come in any order and direction, and repeatedly.
 
         Args:
             left: (E,) indices of images.
@@ -107,70 +106,37 @@ def _distinct(
 
 
 @dataclass(frozen=True)
-class Display:
-    """The trials of one type, with the pairs that they show.
-
-    Attributes:
-        kind: the type.
-        rows: (t,) positions among all trials.
-        slots: (t, N) for each reference, the position of its pair with the query among the distinct pairs.
-        selected: (t, K) positions of the selected references, in order.
-    """
-
-    kind: TrialType
-    rows: NDArray[np.intp]
-    slots: NDArray[np.int32]
-    selected: NDArray[np.int8]
-
-
-@dataclass(frozen=True)
-class TrialPairs:
-    """What has to be measured so that some trials can be judged.
+class ComparedPairs:
+    """The pairs that have to be measured so that the comparisons of some trials can be judged.
 
     Attributes:
         trials: the trials.
-        used: (n,) which of ``trials.images`` occur in a trial, ascending.
+        used: (n,) the positions in ``trials.images`` that occur in a comparison, ascending.
         pairs: the distinct pairs of used images.
-        displays: the trials by type.
+        near: (C,) for each comparison, the position of (anchor, near) among the pairs.
+        far: (C,) for each comparison, the position of (anchor, far) among the pairs.
     """
 
     trials: Trials
     used: NDArray[np.intp]
     pairs: Pairs
-    displays: tuple[Display, ...]
+    near: NDArray[np.int32]
+    far: NDArray[np.int32]
 
     @classmethod
-    def of(cls, trials: Trials) -> TrialPairs:
-        """Collect the pairs of query and reference of all trials."""
+    def of(cls, trials: Trials) -> ComparedPairs:
+        """Collect the pairs of the comparisons that some trials imply."""
+        found = Comparisons.of(trials)
         occurs = np.zeros(len(trials.images), bool)
-        occurs[trials.query] = True
-        occurs[trials.references[trials.references >= 0]] = True
+        for codes in (found.anchor, found.near, found.far):
+            occurs[codes] = True
+        used = np.flatnonzero(occurs)
         number = (np.cumsum(occurs) - 1).astype(np.int32)
-        kinds = [kind for kind in trials.types if trials.of_type(kind).size]
-        left, right = (
-            np.concatenate(side) for side in zip(*(_shown(trials, kind, number) for kind in kinds), strict=True)
-        )
-        pairs, slots = Pairs.of(left, right, int(occurs.sum()))
-        return cls(trials, np.flatnonzero(occurs), pairs, tuple(_displays(trials, kinds, slots)))
+        left, right = (number[np.concatenate(side)] for side in ((found.anchor, found.anchor), (found.near, found.far)))
+        pairs, slots = Pairs.of(left, right, used.size)
+        near, far = slots.reshape(2, -1)
+        return cls(trials, used, pairs, near, far)
 
     def footprint(self, distances: int) -> int:
-        """The bytes that it takes to measure the pairs by some distances, and to judge and write the trials."""
-        most = max(display.kind.comparisons for display in self.displays)
-        return len(self.pairs) * _NUMBER * (distances + _ARRAYS) + len(self.trials) * _NUMBER * (most + 3)
-
-
-def _shown(trials: Trials, kind: TrialType, number: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Query and reference of every pair that the trials of one type show, as numbers of used images, (t x N,)."""
-    rows = trials.of_type(kind)
-    query = np.repeat(number[trials.query[rows]], kind.n_reference)
-    return query, number[trials.references[rows, : kind.n_reference]].ravel()
-
-
-def _displays(trials: Trials, kinds: list[TrialType], slots: NDArray[np.int32]) -> Iterator[Display]:
-    start = 0
-    for kind in kinds:
-        rows = trials.of_type(kind)
-        stop = start + rows.size * kind.n_reference
-        selected = np.ascontiguousarray(trials.selected[rows, : kind.n_select])
-        yield Display(kind, rows, slots[start:stop].reshape(rows.size, kind.n_reference), selected)
-        start = stop
+        """The bytes that it takes to measure the pairs by some distances, and to judge and write the comparisons."""
+        return len(self.pairs) * _NUMBER * (distances + _ARRAYS) + (len(self.trials) * 3 + len(self.near)) * _NUMBER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simtool.scoring.columns import least_memory
 from simtool.scoring.distances import SimilarityError
-from simtool.scoring.pairs import TrialPairs
+from simtool.scoring.pairs import ComparedPairs
 from simtool.system.memory import available_memory, used_memory
 
 __all__ = ["room_for_vectors"]
@@ -15,7 +15,7 @@ _SHARE = 0.5
 _UNKNOWN = 8 << 30
 
 
-def room_for_vectors(trials: TrialPairs, distances: int, memory: int | None = None) -> int:
+def room_for_vectors(trials: ComparedPairs, distances: int, memory: int | None = None) -> int:
     """The bytes that vectors, and the work on them, may take.
 
     Args:

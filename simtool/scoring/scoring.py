@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from simtool.scoring.columns import Columns, HeldColumns, columns_of
-from simtool.scoring.credit import credits_of
+from simtool.scoring.credit import credit_of
 from simtool.scoring.distances import SimilarityError, distance_named
 from simtool.scoring.measuring import measure
-from simtool.scoring.pairs import TrialPairs
+from simtool.scoring.pairs import ComparedPairs
 from simtool.scoring.room import room_for_vectors
 from simtool.scoring.settling import Settler
 from simtool.tables.embeddings import EmbeddingTable, Segment
@@ -27,10 +26,9 @@ DEFAULT_DISTANCES = ("mse", "cosine")
 
 def score_table(
     table: EmbeddingTable,
-    trials: TrialPairs,
+    trials: ComparedPairs,
     distances: Sequence[str] = DEFAULT_DISTANCES,
     model: str | None = None,
-    relations: NDArray[np.int8] | None = None,
     memory: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Outcomes]:
@@ -38,10 +36,9 @@ def score_table(
 
     Args:
         table: embeddings.
-        trials: the trials, with their pairs collected (:meth:`TrialPairs.of`), which several tables share.
+        trials: the trials, with their pairs collected (:meth:`ComparedPairs.of`), which several tables share.
         distances: names.
         model: the label; the table's own name where None.
-        relations: of the trials' comparisons (:func:`~simtool.analysis.relations.relations_of`).
         memory: bytes that this process may take in all; half of what is free where None.
         advance: told the number of columns that were read.
 
@@ -56,9 +53,7 @@ def score_table(
     room = room_for_vectors(trials, len(distances), memory)
     with columns_of(table, table.rows_of(names), room) as columns:
         try:
-            yield from _outcomes(
-                columns, trials, distances, model or table.info.name, table.info.segments, relations, advance
-            )
+            yield from _outcomes(columns, trials, distances, model or table.info.name, table.info.segments, advance)
         except SimilarityError as failure:
             raise SimilarityError(f"{table.path}: {failure}") from failure
 
@@ -85,18 +80,17 @@ def score_vectors(
     Raises:
         SimilarityError: a distance cannot be computed.
     """
-    pairs = TrialPairs.of(trials)
+    pairs = ComparedPairs.of(trials)
     rows = None if pairs.used.size == len(vectors) else pairs.used
     yield from _outcomes(HeldColumns(vectors, rows), pairs, distances, model, segments)
 
 
 def _outcomes(
     columns: Columns,
-    trials: TrialPairs,
+    trials: ComparedPairs,
     distances: Sequence[str],
     model: str,
     segments: Sequence[Segment],
-    relations: NDArray[np.int8] | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Outcomes]:
     wanted = [distance_named(name) for name in distances]
@@ -104,14 +98,5 @@ def _outcomes(
     measured = measure(columns, trials.pairs, wanted, segments, names, advance=advance)
     settler = Settler(columns, trials.pairs, segments)
     for distance, values in zip(wanted, measured, strict=True):
-        credits = credits_of(trials, values, partial(settler.ranks, distance.name))
-        yield Outcomes(
-            model=model,
-            distance=distance.name,
-            trials=trials.trials,
-            credits=credits.comparisons,
-            top_1=credits.top_1,
-            ordered=credits.ordered,
-            unordered=credits.unordered,
-            relations=relations,
-        )
+        credit = credit_of(trials, values, partial(settler.ranks, distance.name))
+        yield Outcomes(model, distance.name, trials.trials, credit)

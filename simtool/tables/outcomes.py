@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from simtool.designs import TrialType
 from simtool.errors import listed
 from simtool.tables.atomic import atomic_path
 from simtool.tables.carried import read_carried
 from simtool.tables.files import TableError, read_columns, schema_with_metadata
 from simtool.tables.parquet import WRITING
 from simtool.tables.provenance import Provenance
-from simtool.tables.ragged import lists_of, padded
 from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
 from simtool.tables.trials import REQUIRED as TRIALS_REQUIRED
 from simtool.tables.trials import Trials, judgment_columns, observers_of, stated_observers, trials_from_columns
@@ -66,25 +66,40 @@ class Outcomes:
         model: the label of the embeddings.
         distance: the name of the distance.
         trials: the judgments.
-        credits: (T, most comparisons), 1 right, 1/2 tied, 0 wrong, NaN behind the end; the order of
-            ``trials.comparisons()``.
-        top_1: (T,) expected credit for the first choice, ties broken at random.
-        ordered: (T,) the same for the selection in its order.
-        unordered: (T,) the same for the selected set.
-        relations: (T, most comparisons), -1 behind the end; bits 0 and 1: the selected and the other
-            reference share the query's class, bits 2 and 3: its group. None where unknown.
+        credit: (C,) of each comparison, trial by trial in the order of the contract: 1 right, 1/2 tied, 0 wrong.
         log_likelihood: (T,) nats; None where no model of choice was fitted.
     """
 
     model: str
     distance: str
     trials: Trials
-    credits: NDArray[np.float32]
-    top_1: NDArray[np.float32]
-    ordered: NDArray[np.float32]
-    unordered: NDArray[np.float32]
-    relations: NDArray[np.int8] | None = None
+    credit: NDArray[np.float32]
     log_likelihood: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.credit) != self.trials.implied.sum():
+            raise ValueError(f"{len(self.credit)} values of credit for {self.trials.implied.sum()} comparisons")
+
+    @cached_property
+    def start(self) -> NDArray[np.int64]:
+        """(T + 1,) the position of the first comparison of each trial; the last entry is C."""
+        return np.concatenate([[0], np.cumsum(self.trials.implied)])
+
+    def of_type(self, kind: TrialType) -> NDArray[np.float32]:
+        """The credit of the trials of one type, (t, comparisons)."""
+        rows = self.trials.of_type(kind)
+        if rows.size == len(self.trials):
+            return self.credit.reshape(rows.size, -1)
+        credit: NDArray[np.float32] = self.credit[self.start[rows, None] + np.arange(kind.comparisons)]
+        return credit
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> Outcomes:
+        """The outcomes of the trials at some positions."""
+        counts = self.trials.implied[rows]
+        inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        credit = self.credit[np.repeat(self.start[rows], counts) + inside]
+        likelihood = None if self.log_likelihood is None else self.log_likelihood[rows]
+        return replace(self, trials=self.trials.take(rows), credit=credit, log_likelihood=likelihood)
 
 
 class OutcomesWriter:
@@ -111,20 +126,28 @@ class OutcomesWriter:
             OSError: the disk is full.
         """
         for start in range(0, len(outcomes.trials), _GROUP_ROWS):
-            self._write_group(outcomes, slice(start, start + _GROUP_ROWS))
+            rows = np.arange(start, min(start + _GROUP_ROWS, len(outcomes.trials)))
+            self._write_group(outcomes.take(rows))
 
-    def _write_group(self, outcomes: Outcomes, rows: slice) -> None:
-        trials = outcomes.trials.take(rows)
+    def _write_group(self, outcomes: Outcomes) -> None:
+        trials = outcomes.trials
         columns = judgment_columns(trials)
-        inside = np.arange(outcomes.credits.shape[1]) < _comparisons(trials)[:, None]
-        relations, likelihood = outcomes.relations, outcomes.log_likelihood
+        scores = {name: np.zeros(len(trials), np.float32) for name in _SCORES}
+        for kind in (kind for kind in trials.types if trials.of_type(kind).size):
+            rows = trials.of_type(kind)
+            for name in _SCORES:
+                score = kind.scores.get(name, kind.scores["top_1"])
+                scores[name][rows] = score.of(outcomes.of_type(kind), trials.selected[rows, : kind.n_select])
+        likelihood = outcomes.log_likelihood
         columns |= {
             "model": _constant(outcomes.model, len(trials)),
             "distance": _constant(outcomes.distance, len(trials)),
-            "credits": lists_of(outcomes.credits[rows], inside, pa.float32()),
-            "relations": pa.nulls(len(trials)) if relations is None else lists_of(relations[rows], inside, pa.int8()),
-            **{name: pa.array(getattr(outcomes, name)[rows], pa.float32()) for name in _SCORES},
-            "log_likelihood": pa.array(likelihood[rows]) if likelihood is not None else pa.nulls(len(trials)),
+            "credits": pa.ListArray.from_arrays(
+                pa.array(outcomes.start.astype(np.int32)), pa.array(outcomes.credit, pa.float32())
+            ),
+            "relations": pa.nulls(len(trials)),
+            **{name: pa.array(scores[name], pa.float32()) for name in _SCORES},
+            "log_likelihood": pa.array(likelihood) if likelihood is not None else pa.nulls(len(trials)),
         }
         arrays = [columns[field.name].cast(field.type) for field in self._schema]
         self._writer.write_table(pa.table(arrays, schema=self._schema))
@@ -133,11 +156,6 @@ class OutcomesWriter:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         return self._stack.__exit__(kind, value, trace)
-
-
-def _comparisons(trials: Trials) -> NDArray[np.int64]:
-    """(T,) how many comparisons each trial implies."""
-    return np.array([kind.comparisons for kind in trials.types], np.int64)[trials.type_index]
 
 
 def _constant(text: str, count: int) -> pa.DictionaryArray:
@@ -252,7 +270,7 @@ def _refuse_repeats(
         if (earlier.model, earlier.distance) != (outcomes.model, outcomes.distance):
             continue
         if earlier.trials is outcomes.trials:
-            if np.array_equal(earlier.credits, outcomes.credits, equal_nan=True):
+            if np.array_equal(earlier.credit, outcomes.credit):
                 raise TableError(f"{path}: {label} is there twice, on the same judgments; leave one out")
             raise TableError(
                 f"{path}: {label} is there twice, on the same judgments but with other credits: if these are two "
@@ -306,11 +324,7 @@ def _outcomes(path: Path, model: str, distance: str, table: pa.Table, trials: Tr
         model=model,
         distance=distance,
         trials=trials,
-        credits=column.of_comparisons("credits", np.nan, (0, 1)),
-        top_1=column.of_trials("top_1", (0, 1)),
-        ordered=column.of_trials("ordered", (0, 1)),
-        unordered=column.of_trials("unordered", (0, 1)),
-        relations=column.of_comparisons("relations", -1, (0, 15)) if column.given("relations") else None,
+        credit=column.of_comparisons("credits", (0, 1)),
         log_likelihood=column.of_trials("log_likelihood", (-_GREATEST, _GREATEST))
         if column.given("log_likelihood")
         else None,
@@ -343,18 +357,19 @@ class _Column:
         self._refuse(~_within(values, bounds), _complaint(name, bounds))
         return values
 
-    def of_comparisons(self, name: str, fill: float, bounds: tuple[float, float]) -> NDArray[Any]:
-        """(T, most comparisons), one number a comparison, with ``fill`` behind the end."""
+    def of_comparisons(self, name: str, bounds: tuple[float, float]) -> NDArray[Any]:
+        """(C,) one number a comparison."""
         column = self._table.column(name).combine_chunks()
         counts = pc.list_value_length(column).to_numpy()
-        wanted = _comparisons(self._trials)
+        wanted = self._trials.implied
         self._refuse(counts != wanted, f"{name} are not one for each comparison of a trial")
         flat = column.flatten()
-        fault = ~_within(pc.fill_null(flat, bounds[0] - 1).to_numpy(), bounds)
+        values: NDArray[Any] = pc.fill_null(flat, bounds[0] - 1).to_numpy()
+        fault = ~_within(values, bounds)
         self._refuse(
             np.isin(np.arange(len(wanted)), np.repeat(np.arange(len(wanted)), wanted)[fault]), _complaint(name, bounds)
         )
-        return padded(name, column, fill)
+        return values
 
     def _refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
         if fault.any():

@@ -161,37 +161,6 @@ class Trials:
         """A value for each trial, (T,), from the value of its type."""
         return np.array(values, np.int64)[self.type_index]
 
-    def comparisons(self) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """The comparisons that the trials imply, in the contract's order.
-
-        Ranked: the first choice against each reference not yet selected, as presented, then the second
-        choice, and so on. Unranked: each selected against each unselected.
-
-        Returns:
-            Positions in ``references`` of the selected and of the other reference of each comparison,
-            both (T, most comparisons), -1 behind the end.
-        """
-        most = max((kind.comparisons for kind in self.types), default=0)
-        winner = np.full((len(self), most), -1, np.int8)
-        loser = winner.copy()
-        for kind in self.types:
-            rows = self.of_type(kind)
-            if not rows.size:
-                continue
-            selected = self.selected[rows, : kind.n_select]
-            taken = np.zeros((rows.size, kind.n_reference), bool)
-            if kind.word == "choose":
-                np.put_along_axis(taken, selected.astype(np.intp), values=True, axis=1)
-            column = 0
-            for rank in range(kind.n_select):
-                if kind.word == "rank":
-                    taken[np.arange(rows.size), selected[:, rank]] = True
-                others = np.nonzero(~taken)[1].reshape(rows.size, -1)
-                block = slice(column, column := column + others.shape[1])
-                winner[rows, block] = selected[:, rank, None]
-                loser[rows, block] = others
-        return winner, loser
-
     def validate(self) -> None:
         """Refuse impossible trials.
 

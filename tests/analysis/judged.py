@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.judgments.comparisons import Comparisons
 from simtool.scoring.pairs import Pairs
 from simtool.tables.embeddings import Segment
 from simtool.tables.trials import Trials
@@ -18,7 +19,7 @@ __all__ = [
     "KINDS",
     "WILD",
     "all_pairs",
-    "exact_credits",
+    "exact_credit",
     "exact_distance",
     "sixty_digits",
     "some_trials",
@@ -167,23 +168,21 @@ def _pieces(
         start += length
 
 
-def exact_credits(
+def exact_credit(
     distance: str, vectors: NDArray[Any], trials: Trials, segments: Sequence[Segment] = ()
 ) -> NDArray[np.float64]:
-    """The credits of all comparisons, by exact distances."""
-    winner, loser = trials.comparisons()
-    credits = np.full(winner.shape, np.nan)
+    """The credit of all comparisons, (C,), by exact distances."""
     known: dict[tuple[int, int], Fraction] = {}
 
-    def distance_of(query: int, reference: int) -> Fraction:
-        pair = (min(query, reference), max(query, reference))
+    def distance_of(anchor: int, other: int) -> Fraction:
+        pair = (min(anchor, other), max(anchor, other))
         if pair not in known:
             known[pair] = exact_distance(distance, vectors[pair[0]], vectors[pair[1]], segments)
         return known[pair]
 
-    for trial, query in enumerate(trials.query):
-        for column in np.flatnonzero(winner[trial] >= 0):
-            selected = distance_of(int(query), int(trials.references[trial, winner[trial, column]]))
-            other = distance_of(int(query), int(trials.references[trial, loser[trial, column]]))
-            credits[trial, column] = 0.5 if selected == other else float(selected < other)
-    return credits
+    found = Comparisons.of(trials)
+    credit = np.empty(len(found))
+    for place, (anchor, near, far) in enumerate(zip(found.anchor, found.near, found.far, strict=True)):
+        selected, other = distance_of(int(anchor), int(near)), distance_of(int(anchor), int(far))
+        credit[place] = 0.5 if selected == other else float(selected < other)
+    return credit

@@ -38,8 +38,7 @@ def _row(report: Report, model: str, trial_type: str, metric: Metric = Metric.TR
 
 
 def _moved(outcomes: Outcomes, trials: Trials, order: NDArray[np.intp]) -> Outcomes:
-    scores = {name: getattr(outcomes, name)[order] for name in ("credits", "top_1", "ordered", "unordered")}
-    return replace(outcomes, trials=trials, **scores)
+    return replace(outcomes.take(order), trials=trials)
 
 
 @settings(max_examples=10, deadline=None)
@@ -48,16 +47,17 @@ def test_an_accuracy_is_the_pooled_credit_and_lies_in_its_interval(seed: int, ra
     trials, scored = _study(seed, **{"8_rank_2": ranked, "2_choose_1": pairs})
     report = build_report(scored, FEW)
     for outcomes in scored:
-        credits = outcomes.credits
+        credit = outcomes.credit
         pooled = _row(report, outcomes.model, "all")
-        assert pooled.estimate == pytest.approx(np.nansum(credits) / (13 * ranked + pairs), abs=1e-12)
+        assert pooled.estimate == pytest.approx(credit.sum(dtype=float) / (13 * ranked + pairs), abs=1e-12)
         assert (pooled.trials, pooled.comparisons) == (ranked + pairs, 13 * ranked + pairs)
-        assert pooled.ties == (credits == 0.5).sum()
+        assert pooled.ties == (credit == 0.5).sum()
         for kind in trials.types:
-            rows = trials.of_type(kind)
-            assert _row(report, outcomes.model, str(kind)).estimate == pytest.approx(np.nanmean(credits[rows]))
+            own = outcomes.of_type(kind)
+            assert _row(report, outcomes.model, str(kind)).estimate == pytest.approx(own.mean())
             first = _row(report, outcomes.model, str(kind), Metric.TOP_1)
-            assert first.estimate == pytest.approx(outcomes.top_1[rows].mean(dtype=float))
+            right = (own[:, : kind.n_reference - 1] == 1).all(axis=1)
+            assert first.estimate == pytest.approx(right.mean())
     assert all(0 <= row.low <= row.estimate <= row.high <= 1 for row in report.rows)
 
 
@@ -120,8 +120,8 @@ def test_a_seed_decides_and_a_level_widens() -> None:
 
 def test_perfect_models_and_models_that_always_tie_get_an_interval_with_some_width() -> None:
     _, scored = _study(**{"2_choose_1": 40})
-    perfect = replace(scored[0], model="perfect", credits=np.ones_like(scored[0].credits))
-    tied = replace(scored[0], model="tied", credits=np.full_like(scored[0].credits, 0.5))
+    perfect = replace(scored[0], model="perfect", credit=np.ones_like(scored[0].credit))
+    tied = replace(scored[0], model="tied", credit=np.full_like(scored[0].credit, 0.5))
     report = build_report([perfect, tied], FEW)
     best, blind = _row(report, "perfect", "all"), _row(report, "tied", "all")
     assert 0.5 < best.low < best.estimate == best.high == 1
@@ -329,8 +329,8 @@ def test_one_trial_tests_nothing(counts: dict[str, int]) -> None:
 
 def test_a_difference_that_is_the_same_everywhere_is_not_tested() -> None:
     _, scored = _study(**{"2_choose_1": 50})
-    right = replace(scored[0], model="right", credits=np.ones_like(scored[0].credits))
-    wrong = replace(scored[0], model="wrong", credits=np.zeros_like(scored[0].credits))
+    right = replace(scored[0], model="right", credit=np.ones_like(scored[0].credit))
+    wrong = replace(scored[0], model="wrong", credit=np.zeros_like(scored[0].credit))
     report = build_report([right, wrong, scored[1]], replace(FEW, baseline="right"))
     gain, other = (_row(report, name, "all").difference for name in ("wrong", "fair"))
     assert gain is not None
@@ -433,7 +433,7 @@ def test_one_display_judged_by_many_tells_how_people_differ() -> None:
         participant=[f"p{at}" for at in range(60)],
     )
     credit = votes.astype(np.float32)
-    row = build_report([Outcomes("m", "mse", trials, credit[:, None], credit, credit, credit)], FEW).rows[0]
+    row = build_report([Outcomes("m", "mse", trials, credit)], FEW).rows[0]
     share = votes.mean()
     half = stats.t.ppf(0.975, 2) * np.sqrt(share * (1 - share) / 59)
     assert (row.high - row.low) / 2 == pytest.approx(half, rel=0.15)

@@ -29,7 +29,7 @@ def _study(rng: np.random.Generator, who: NDArray[np.object_]) -> Outcomes:
         participant=who,
     )
     credit = right.astype(np.float32)
-    return Outcomes("m", "mse", trials, credit[:, None], credit, credit, credit)
+    return Outcomes("m", "mse", trials, credit)
 
 
 @pytest.mark.slow

@@ -39,9 +39,9 @@ def test_the_trials_of_two_experiments_count_as_one_set() -> None:
     report = build_report([*_scored(first), *_scored(second)], FEW)
     assert len(report.samples) == 1
     for name in MODELS:
-        credits = [_scored(trials, name)[0].credits for trials in (first, second)]
+        credit = [_scored(trials, name)[0].credit for trials in (first, second)]
         (row,) = (row for row in report.rows if (row.model, row.trial_type) == (name, "all"))
-        assert row.estimate == pytest.approx(np.concatenate([each[~np.isnan(each)] for each in credits]).mean())
+        assert row.estimate == pytest.approx(np.concatenate(credit).mean())
         assert (row.trials, row.comparisons) == (80, 200)
         assert _rows(report, name)["2-choose-1", Metric.TOP_1].trials == 70
         assert _rows(report, name)["8-rank-2", Metric.ORDERED].trials == 10

@@ -13,12 +13,11 @@ TRIALS = Trials.build(
     np.array([[1, 2, -1], [1, 2, 3], [2, 3, -1]]),
     np.array([[0, -1], [0, 1], [1, -1]]),
 )
-CREDITS = np.array([[1, np.nan, np.nan], [1, 0.5, 0], [0.5, np.nan, np.nan]], np.float32)
+OUTCOMES = Outcomes("m", "mse", TRIALS, np.array([1, 1, 0.5, 0, 0.5], np.float32))
 
 
 def outcomes(rows: list[int]) -> Outcomes:
-    zeros = np.zeros(len(rows), np.float32)
-    return Outcomes("m", "mse", TRIALS.take(np.array(rows)), CREDITS[rows], zeros, zeros, zeros)
+    return OUTCOMES.take(np.array(rows))
 
 
 def test_credits_are_pooled_over_the_comparisons_of_each_type_and_of_all() -> None:

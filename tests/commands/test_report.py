@@ -253,10 +253,7 @@ def _few(name: str) -> tuple[Trials, NDArray[np.float32]]:
 @pytest.mark.filterwarnings("error")
 def test_next_to_nothing_is_reported_in_every_format(simtool: Run, tmp_path: Path, name: str) -> None:
     trials, credit = _few(name)
-    pair = [
-        Outcomes(label, "mse", trials, values[:, None], values, values, values)
-        for label, values in (("m", credit), ("other", 1 - credit))
-    ]
+    pair = [Outcomes(label, "mse", trials, values) for label, values in (("m", credit), ("other", 1 - credit))]
     table = write(tmp_path / "few.parquet", *pair)
     files = [tmp_path / f"r.{end}" for end in ("json", "csv", "md", "html", "png", "svg", "pdf")]
     options = [

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from simtool.scoring.columns import SpooledColumns, least_memory
-from simtool.scoring.pairs import TrialPairs
+from simtool.scoring.pairs import ComparedPairs
 from simtool.tables.embeddings import Segment, write_embeddings
 from simtool.tables.images import Images, write_images
 from simtool.tables.outcomes import read_outcomes
@@ -50,16 +50,16 @@ def test_outcomes_hold_every_table_by_both_distances(simtool: Simtool, folder: P
         ("one-hot", "cosine"),
     ]
     assert all(one.trials is found[0].trials for one in found)
-    assert all(one.relations is None and one.log_likelihood is None for one in found)
+    assert all(one.log_likelihood is None for one in found)
     np.testing.assert_array_equal(found[0].trials.trial_id, TRIALS.trial_id)
 
 
 def test_the_table_at_the_end_counts_comparisons_and_ties(simtool: Simtool, folder: Path) -> None:
     done = score(simtool, folder, folder / "hot.parquet", "--distance", "mse")
     (outcomes,) = read_outcomes([folder / "outcomes.parquet"])
-    credits = outcomes.credits[~np.isnan(outcomes.credits)]
+    credit = outcomes.credit
     words = done.out.splitlines()[-1].split()
-    assert words == ["all", f"{credits.mean():.4f}", str(credits.size), str((credits == 0.5).sum())]
+    assert words == ["all", f"{credit.mean():.4f}", str(credit.size), str((credit == 0.5).sum())]
     assert done.out.splitlines()[0].split() == [
         "model",
         "distance",
@@ -79,15 +79,20 @@ def test_asked_distances_are_computed_once_each_in_their_order(simtool: Simtool,
     assert [one.distance for one in read_outcomes([folder / "outcomes.parquet"])] == ["cosine/segments", "dot"]
 
 
-def test_images_add_relations(simtool: Simtool, folder: Path) -> None:
+def test_images_add_the_classes_and_groups_of_what_was_shown(simtool: Simtool, folder: Path) -> None:
     names = [str(name) for name in TRIALS.images]
     images = Images.build(names, names, class_name=["wren"] * 20 + ["owl"] * 20, group_name=["bird"] * 40)
     write_images(folder / "images.parquet", images, PROVENANCE)
     done = score(simtool, folder, folder / "hot.parquet", "--images", folder / "images.parquet")
     assert done.code == 0, done.err
-    relations = read_outcomes([folder / "outcomes.parquet"])[0].relations
-    assert relations is not None
-    assert set(np.unique(relations)) == {-1, 12, 13, 14, 15}  # every group is shared; classes are or are not
+    trials = read_outcomes([folder / "outcomes.parquet"])[0].trials
+    extra = {name: column.to_pylist() for name, column in trials.extra.items()}
+    class_of = dict(zip(names, images.class_name, strict=True))
+    shown = [[trials.images[at] for at in row if at >= 0] for row in trials.references]
+    assert extra["query_class"] == [class_of[trials.images[at]] for at in trials.query]
+    assert extra["reference_classes"] == [[class_of[name] for name in row] for row in shown]
+    assert set(extra["query_group"]) == {"bird"}
+    assert extra["reference_groups"] == [["bird"] * len(row) for row in shown]
 
 
 def test_provenance_names_what_was_read(simtool: Simtool, folder: Path) -> None:
@@ -189,7 +194,7 @@ def test_a_table_that_duckdb_wrote_is_scored(simtool: Simtool, folder: Path) -> 
     assert done.code == 0, done.err
     original, rewritten = read_outcomes([folder / "outcomes.parquet"])
     assert rewritten.model == "copy"
-    np.testing.assert_array_equal(original.credits, rewritten.credits)
+    np.testing.assert_array_equal(original.credit, rewritten.credit)
 
 
 @pytest.mark.parametrize(
@@ -223,12 +228,12 @@ def test_a_limit_of_memory_changes_no_outcome(simtool: Simtool, folder: Path, mo
         close(columns)
 
     monkeypatch.setattr(SpooledColumns, "close", noted)
-    least = TrialPairs.of(TRIALS).footprint(2) + least_memory(40)
+    least = ComparedPairs.of(TRIALS).footprint(2) + least_memory(40)
     done = score(simtool, folder, folder / "pixels.parquet", "--memory", f"{least}B")
     assert done.code == 0, done.err
     assert spooled == [40]
     for one, other in zip(held, read_outcomes([folder / "outcomes.parquet"]), strict=True):
-        np.testing.assert_array_equal(one.credits, other.credits)
+        np.testing.assert_array_equal(one.credit, other.credit)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +277,7 @@ def test_trials_of_one_query_suffice(simtool: Simtool, tmp_path: Path) -> None:
     write_embeddings(tmp_path / "line.parquet", trials.images, vectors, PROVENANCE, "line")
     assert score(simtool, tmp_path, tmp_path / "line.parquet").code == 0
     mse, cosine = read_outcomes([tmp_path / "outcomes.parquet"])
-    assert (mse.credits[0, 0], cosine.credits[0, 0]) == (0, 0.5)
+    assert (mse.credit[0], cosine.credit[0]) == (0, 0.5)
 
 
 def test_ids_that_are_spelled_otherwise_are_matched_and_noted(simtool: Simtool, folder: Path) -> None:
@@ -283,7 +288,7 @@ def test_ids_that_are_spelled_otherwise_are_matched_and_noted(simtool: Simtool, 
     assert done.err.count("by spelling") == 1
     assert "spelled.parquet: matched 40 of 40 images by spelling (separators, case, extension, folders)" in done.err
     plain, folded = read_outcomes([folder / "outcomes.parquet"])
-    np.testing.assert_array_equal(plain.credits, folded.credits)
+    np.testing.assert_array_equal(plain.credit, folded.credit)
 
 
 def test_a_condition_of_a_csv_reaches_the_outcomes(simtool: Simtool, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -72,9 +71,8 @@ def _rows_of_outcomes(outcomes: Sequence[Outcomes]) -> _Rows:
     for entry in outcomes:
         for at, trial in enumerate(rows_of_trials(entry.trials)):
             del trial["response_ms"], trial["trial_id"]  # judgments that differ in the number only are the same
-            scores = {name: float(getattr(entry, name)[at]) for name in ("top_1", "ordered", "unordered")}
-            credits = [value for value in entry.credits[at].tolist() if not math.isnan(value)]
-            rows.append({"model": entry.model, "distance": entry.distance, **trial, "credits": credits, **scores})
+            credit = entry.credit[entry.start[at] : entry.start[at + 1]].tolist()
+            rows.append({"model": entry.model, "distance": entry.distance, **trial, "credits": credit})
     return rows
 
 

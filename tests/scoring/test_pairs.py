@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simtool.scoring.pairs import TILE, Pairs, TrialPairs
+from simtool.judgments.comparisons import Comparisons
+from simtool.scoring.pairs import TILE, ComparedPairs, Pairs
 from simtool.tables.trials import Trials
 from tests.analysis.judged import some_trials
 
@@ -31,29 +32,17 @@ def test_pairs_of_a_tile_stand_together_and_share_their_first_image_in_turn() ->
     np.testing.assert_array_equal(places, places[np.lexsort(places.T[::-1])])
 
 
-def test_a_display_points_from_each_reference_to_its_pair_with_the_query() -> None:
-    trials = some_trials(40)
-    collected = TrialPairs.of(trials)
-    for display in collected.displays:
-        pairs = collected.pairs.take(display.slots.ravel())
-        shown = np.stack([collected.used[pairs.first], collected.used[pairs.second]], axis=1)
-        references = trials.references[display.rows, : display.kind.n_reference]
-        query = np.repeat(trials.query[display.rows], display.kind.n_reference)
-        np.testing.assert_array_equal(np.sort(shown, axis=1), np.sort(np.stack([query, references.ravel()], axis=1)))
-
-
-def test_displays_cover_every_trial_once() -> None:
-    rows = np.concatenate([display.rows for display in TrialPairs.of(some_trials(41)).displays])
-    np.testing.assert_array_equal(np.sort(rows), np.arange(41))
+def test_each_comparison_points_to_its_two_pairs() -> None:
+    trials = some_trials(41)
+    compared, implied = ComparedPairs.of(trials), Comparisons.of(trials)
+    for places, ends in ((compared.near, implied.near), (compared.far, implied.far)):
+        pairs = compared.pairs.take(places)
+        shown = np.stack([compared.used[pairs.first], compared.used[pairs.second]], axis=1)
+        np.testing.assert_array_equal(shown, np.sort(np.stack([implied.anchor, ends], axis=1), axis=1))
 
 
 def test_images_that_no_trial_shows_are_left_out() -> None:
     trials = Trials.build(list("abcdef"), ["2-choose-1"], np.array([4]), np.array([[1, 5]]), np.array([[0]]))
-    collected = TrialPairs.of(trials)
+    collected = ComparedPairs.of(trials)
     assert collected.used.tolist() == [1, 4, 5]
     assert collected.pairs.images == 3
-
-
-def test_types_of_which_no_trial_is_left_are_passed_over() -> None:
-    trials = some_trials(8).take(np.array([0, 4]))
-    assert [str(display.kind) for display in TrialPairs.of(trials).displays] == ["2-choose-1"]

@@ -8,11 +8,11 @@ import pytest
 from simtool.scoring import room
 from simtool.scoring.columns import least_memory
 from simtool.scoring.distances import SimilarityError
-from simtool.scoring.pairs import TrialPairs
+from simtool.scoring.pairs import ComparedPairs
 from simtool.scoring.room import room_for_vectors
 from tests.analysis.judged import some_trials
 
-PAIRS = TrialPairs.of(some_trials(40))
+PAIRS = ComparedPairs.of(some_trials(40))
 
 
 def test_half_of_what_is_free_is_taken_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +46,6 @@ def test_a_machine_with_little_memory_gives_what_it_takes(monkeypatch: pytest.Mo
 
 
 def test_more_distances_and_more_trials_take_more() -> None:
-    more = TrialPairs.of(some_trials(400))
+    more = ComparedPairs.of(some_trials(400))
     assert PAIRS.footprint(1) < PAIRS.footprint(2) < more.footprint(2)
     assert more.footprint(1) > np.zeros(len(more.pairs)).nbytes

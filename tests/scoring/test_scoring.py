@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simtool.designs import parse_type
+from simtool.judgments.comparisons import Comparisons
 from simtool.scoring import measuring
 from simtool.scoring.distances import DISTANCES, SimilarityError
-from simtool.scoring.pairs import TrialPairs
+from simtool.scoring.pairs import ComparedPairs
 from simtool.scoring.scoring import score_table, score_vectors
 from simtool.tables.embeddings import Segment, open_embeddings
 from simtool.tables.files import TableError
@@ -22,7 +23,7 @@ from simtool.tables.trials import Trials
 from tests.analysis.judged import (
     KINDS,
     WILD,
-    exact_credits,
+    exact_credit,
     sixty_digits,
     some_trials,
     some_vectors,
@@ -41,7 +42,7 @@ def test_no_decision_differs_from_exact_arithmetic(
     monkeypatch.setattr(measuring, "gram_is_cheaper", lambda *_: plan)
     vectors = some_vectors(kind)
     (found,) = score_vectors(vectors, TRIALS, [distance])
-    np.testing.assert_array_equal(found.credits, exact_credits(distance, vectors, TRIALS))
+    np.testing.assert_array_equal(found.credit, exact_credit(distance, vectors, TRIALS))
 
 
 FEW = some_trials(16, images=12)
@@ -62,22 +63,20 @@ def test_every_decision_is_that_of_exact_arithmetic(
     monkeypatch.setattr(measuring, "gram_is_cheaper", lambda *_: plan)
     vectors = wild_vectors(kind, 12, 12, seed)
     for found in score_vectors(vectors, FEW, list(DISTANCES), SEGMENTS):
-        expected = exact_credits(found.distance, vectors, FEW, SEGMENTS)
-        np.testing.assert_array_equal(found.credits, expected, err_msg=found.distance)
+        expected = exact_credit(found.distance, vectors, FEW, SEGMENTS)
+        np.testing.assert_array_equal(found.credit, expected, err_msg=found.distance)
 
 
 @pytest.mark.parametrize("kind", WILD)
 def test_decisions_are_those_of_60_digits(kind: str) -> None:
     vectors = wild_vectors(kind, 12, 12, 7)
-    winner, loser = FEW.comparisons()
+    implied = Comparisons.of(FEW)
     for found in score_vectors(vectors, FEW, list(DISTANCES), SEGMENTS):
-        for trial, query in enumerate(FEW.query):
-            shown = FEW.references[trial]
-            near = [sixty_digits(found.distance, vectors[query], vectors[one], SEGMENTS) for one in shown[shown >= 0]]
-            for column in np.flatnonzero(winner[trial] >= 0):
-                one, other = near[winner[trial, column]], near[loser[trial, column]]
-                if abs(one - other) > Decimal("1e-50") * max(abs(one), abs(other)):
-                    assert found.credits[trial, column] == (one < other)
+        for place, anchor in enumerate(implied.anchor):
+            pair = (implied.near[place], implied.far[place])
+            one, other = (sixty_digits(found.distance, vectors[anchor], vectors[end], SEGMENTS) for end in pair)
+            if abs(one - other) > Decimal("1e-50") * max(abs(one), abs(other)):
+                assert found.credit[place] == (one < other)
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
@@ -90,11 +89,10 @@ def test_equal_vectors_are_tied_whatever_the_order_of_rows_and_columns(kind: str
     same = (vectors[TRIALS.references[:, 0]] == vectors[TRIALS.references[:, 1]]).all(axis=1)
     shuffled = vectors[:, np.random.default_rng(0).permutation(12)] if "segments" not in distance else vectors
     (one,), (other,) = (score_vectors(table, TRIALS, [distance], segments) for table in (vectors, shuffled))
-    np.testing.assert_array_equal(one.credits, other.credits)
-    pairs = TRIALS.types.index(parse_type("2-choose-1"))
-    of_two = TRIALS.of_type(TRIALS.types[pairs])
+    np.testing.assert_array_equal(one.credit, other.credit)
+    of_two = TRIALS.of_type(parse_type("2-choose-1"))
     assert same[of_two].any()
-    assert (one.credits[of_two[same[of_two]], 0] == 0.5).all()
+    assert (one.of_type(parse_type("2-choose-1"))[same[of_two]] == 0.5).all()
 
 
 def test_numbers_near_the_limits_decide_as_they_do_elsewhere() -> None:
@@ -106,13 +104,13 @@ def test_numbers_near_the_limits_decide_as_they_do_elsewhere() -> None:
         strict=True,
     ):
         for found in scaled:
-            np.testing.assert_array_equal(found.credits, expected.credits)
+            np.testing.assert_array_equal(found.credit, expected.credit)
 
 
 @pytest.mark.parametrize("kind", ["integers", "duplicates", "one-hot"])
 def test_tie_heavy_data_has_ties(kind: str) -> None:
     for found in score_vectors(some_vectors(kind), TRIALS):
-        assert np.mean(found.credits[~np.isnan(found.credits)] == 0.5) > 0.01
+        assert np.mean(found.credit == 0.5) > 0.01
 
 
 def test_the_two_default_distances_are_mse_and_cosine() -> None:
@@ -121,7 +119,7 @@ def test_the_two_default_distances_are_mse_and_cosine() -> None:
 
 def test_euclidean_decides_as_mse_does() -> None:
     mse, euclidean = score_vectors(some_vectors("duplicates"), TRIALS, ["mse", "euclidean"])
-    np.testing.assert_array_equal(mse.credits, euclidean.credits)
+    np.testing.assert_array_equal(mse.credit, euclidean.credit)
 
 
 @given(seed=st.integers(0, 10**6))
@@ -141,9 +139,7 @@ def test_the_order_of_trials_and_images_decides_nothing(seed: int) -> None:
         }
     )
     for one, other in zip(score_vectors(vectors, TRIALS), score_vectors(vectors[images], moved), strict=True):
-        np.testing.assert_array_equal(one.credits[rows], other.credits)
-        np.testing.assert_array_equal(one.top_1[rows], other.top_1)
-        np.testing.assert_array_equal(one.unordered[rows], other.unordered)
+        np.testing.assert_array_equal(one.take(rows).credit, other.credit)
 
 
 @given(seed=st.integers(0, 10**6))
@@ -153,7 +149,7 @@ def test_the_order_of_coordinates_decides_nothing(seed: int) -> None:
     shuffled = vectors[:, np.random.default_rng(seed).permutation(vectors.shape[1])]
     names = ["mse", "cosine", "manhattan", "dot", "correlation"]
     for one, other in zip(score_vectors(vectors, TRIALS, names), score_vectors(shuffled, TRIALS, names), strict=True):
-        np.testing.assert_array_equal(one.credits, other.credits)
+        np.testing.assert_array_equal(one.credit, other.credit)
 
 
 def table_frame(vectors: NDArray[np.floating]) -> pd.DataFrame:
@@ -169,10 +165,10 @@ def test_a_table_of_another_program_is_joined_by_image_id(writer: str, tmp_path:
         frame.to_parquet(path)
     else:
         pl.from_pandas(frame).write_parquet(path)
-    found = list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))
+    found = list(score_table(open_embeddings(path), ComparedPairs.of(TRIALS)))
     assert {outcomes.model for outcomes in found} == {"my model"}
     for outcomes, expected in zip(found, score_vectors(vectors[:40], TRIALS), strict=True):
-        np.testing.assert_array_equal(outcomes.credits, expected.credits)
+        np.testing.assert_array_equal(outcomes.credit, expected.credit)
         assert outcomes.trials is TRIALS
 
 
@@ -181,7 +177,7 @@ def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
     frame = table_frame(some_vectors("gaussian"))
     frame[~frame.image_id.isin(["image 3", "image 7"])].to_parquet(path)
     with pytest.raises(TableError, match=r"lacks images that are needed \(2 of 40\): image 3, image 7; its ids are "):
-        list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))
+        list(score_table(open_embeddings(path), ComparedPairs.of(TRIALS)))
 
 
 def test_a_vector_without_a_direction_is_named_with_its_table(tmp_path: Path) -> None:
@@ -189,14 +185,14 @@ def test_a_vector_without_a_direction_is_named_with_its_table(tmp_path: Path) ->
     vectors[11] = 0
     table_frame(vectors).to_parquet(path)
     with pytest.raises(SimilarityError, match=r"t\.parquet: no cosine for 1 image .* only zeros: image 11"):
-        list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))
+        list(score_table(open_embeddings(path), ComparedPairs.of(TRIALS)))
 
 
 def test_a_faulty_vector_of_an_image_that_no_trial_shows_does_no_harm(tmp_path: Path) -> None:
     path, vectors = tmp_path / "t.parquet", some_vectors("gaussian", count=41)
     vectors[40] = 0
     table_frame(vectors).to_parquet(path)
-    assert len(list(score_table(open_embeddings(path), TrialPairs.of(TRIALS)))) == 2
+    assert len(list(score_table(open_embeddings(path), ComparedPairs.of(TRIALS)))) == 2
 
 
 def test_nothing_fitted_means_no_likelihood() -> None:

@@ -23,14 +23,8 @@ NAN = np.nan
 
 
 def outcomes_of(trials: Trials, model: str = "pixels", distance: str = "mse", **changes: Any) -> Outcomes:
-    third = np.full(len(trials), 1 / 3, np.float32)
-    columns: dict[str, Any] = {
-        "credits": np.array([[1, 0.5, 0], [1, NAN, NAN], [0, 0, 1]], np.float32)[: len(trials)],
-        "top_1": third,
-        "ordered": third / 2,
-        "unordered": third / 4,
-        **changes,
-    }
+    """Outcomes of the three trials of the fixture: of 3, 1 and 3 comparisons."""
+    columns: dict[str, Any] = {"credit": np.array([1, 0.5, 0, 1, 0, 0, 1], np.float32), **changes}
     return Outcomes(model, distance, trials, **columns)
 
 
@@ -42,10 +36,9 @@ def write(path: Path, provenance: Provenance, *entries: Outcomes) -> Path:
 
 
 def test_round_trip(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    relations = np.array([[0, 5, 15], [3, -1, -1], [1, 1, 2]], np.int8)
-    written = outcomes_of(trials, relations=relations, log_likelihood=np.array([-1, -2, -3], np.float32))
+    written = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32))
     (read,) = read_outcomes([write(tmp_path / "o.parquet", provenance, written)])
-    for name in ("model", "distance", "credits", "top_1", "ordered", "unordered", "relations", "log_likelihood"):
+    for name in ("model", "distance", "credit", "log_likelihood"):
         np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
     np.testing.assert_array_equal(read.trials.images[read.trials.query], trials.images[trials.query])
     np.testing.assert_array_equal(read.trials.weight, trials.weight)
@@ -83,13 +76,11 @@ def test_rows_in_any_order_are_sorted_out(tmp_path: Path, trials: Trials, proven
     entries = read_outcomes([tmp_path / "mixed.parquet"])
     assert [entry.model for entry in entries] == ["pixels", "other"]
     for entry in entries:
-        np.testing.assert_array_equal(entry.credits, outcomes_of(trials).credits)
+        np.testing.assert_array_equal(entry.credit, outcomes_of(trials).credit)
 
 
 def reordered(entry: Outcomes, order: list[int]) -> Outcomes:
-    rows = np.array(order)
-    columns = {name: getattr(entry, name)[rows] for name in ("credits", "top_1", "ordered", "unordered")}
-    return Outcomes(entry.model, entry.distance, entry.trials.take(rows), **columns)
+    return entry.take(np.array(order))
 
 
 def elsewhere(trials: Trials) -> Trials:
@@ -101,15 +92,15 @@ def elsewhere(trials: Trials) -> Trials:
 
 def test_judgments_in_another_order_are_the_same_sample(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
     scores = np.array([0.1, 0.2, 0.3], np.float32)
-    entry = outcomes_of(trials, "other", top_1=scores)
+    entry = outcomes_of(trials, "other", log_likelihood=scores)
     paths = [
         write(tmp_path / "1.parquet", provenance, outcomes_of(trials)),
         write(tmp_path / "2.parquet", provenance, reordered(entry, [2, 0, 1])),
     ]
     first, second = read_outcomes(paths)
     assert first.trials is second.trials
-    np.testing.assert_array_equal(second.credits, entry.credits)
-    np.testing.assert_array_equal(second.top_1, scores)
+    np.testing.assert_array_equal(second.credit, entry.credit)
+    np.testing.assert_array_equal(second.log_likelihood, scores)
 
 
 def test_trials_that_were_counted_in_another_order_are_the_same_sample(
@@ -123,7 +114,7 @@ def test_trials_that_were_counted_in_another_order_are_the_same_sample(
     ]
     first, second = read_outcomes(paths)
     assert first.trials is second.trials
-    np.testing.assert_array_equal(second.credits, outcomes_of(trials).credits)
+    np.testing.assert_array_equal(second.credit, outcomes_of(trials).credit)
 
 
 @settings(max_examples=15, deadline=None)
@@ -139,9 +130,7 @@ def test_any_order_is_undone_also_where_people_agree(
         selected=np.arange(12)[:, None] % 2,
         participant=[f"p{at % 3}" for at in range(12)],
     )
-    credits = (np.arange(12)[:, None] % 6 / 6).astype(np.float32)
-    first_choice = credits[:, 0]
-    entry = Outcomes("m", "mse", people, credits, first_choice, first_choice, first_choice)
+    entry = Outcomes("m", "mse", people, (np.arange(12) % 6 / 6).astype(np.float32))
     folder, provenance = tmp_path_factory.mktemp("order"), Provenance.of([], [])
     paths = [
         write(folder / "1.parquet", provenance, entry),
@@ -149,7 +138,7 @@ def test_any_order_is_undone_also_where_people_agree(
     ]
     first, second = read_outcomes(paths)
     assert first.trials is second.trials
-    np.testing.assert_array_equal(first.credits, second.credits)
+    np.testing.assert_array_equal(first.credit, second.credit)
 
 
 def test_one_model_on_two_experiments_is_two_entries(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
@@ -174,7 +163,7 @@ def half(trials: Trials) -> Outcomes:
         (lambda trials: reordered(outcomes_of(trials), [1, 2, 0]), "twice, on the same judgments; leave one out"),
         (half, "there twice: one table holds all 2 judgments of the other; leave one out"),
         (
-            lambda trials: outcomes_of(trials, credits=np.array([[0, 0, 0], [1, NAN, NAN], [0, 0, 1]], np.float32)),
+            lambda trials: outcomes_of(trials, credit=np.array([0, 0, 0, 1, 0, 0, 1], np.float32)),
             "other credits: if these are two models, give one of them another name with embed --name",
         ),
     ],
@@ -192,25 +181,16 @@ def test_the_same_judgments_twice_for_a_model_and_distance_are_refused(
     ("changes", "complaint"),
     [
         (
-            {"credits": np.array([[1, 0, 7], [1, NAN, NAN], [0, 0, 1]], np.float32)},
+            {"credit": np.array([1, 0, 7, 1, 0, 0, 1], np.float32)},
             "credits is not a number from 0 to 1 at trial_id 0",
         ),
         (
-            {"credits": np.array([[1, 0, 0], [1, NAN, NAN], [0, NAN, 1]], np.float32)},
+            {"credit": np.array([1, 0, 0, 1, 0, NAN, 1], np.float32)},
             "credits is not a number from 0 to 1 at trial_id 2",
-        ),
-        *(
-            ({name: np.array([0, value, 0], np.float32)}, f"{name} is not a number from 0 to 1 at trial_id 1")
-            for name in ("top_1", "ordered", "unordered")
-            for value in (-1, NAN, np.inf)
         ),
         *(
             ({"log_likelihood": np.array([-1, -2, value], np.float32)}, "log_likelihood is not finite at trial_id 2")
             for value in (NAN, -np.inf)
-        ),
-        (
-            {"relations": np.array([[0, 5, 16], [3, -1, -1], [1, 1, 2]], np.int8)},
-            "relations is not a number from 0 to 15 at trial_id 0",
         ),
     ],
 )
@@ -232,10 +212,7 @@ def test_impossible_outcomes_are_refused(
             "credits are not one for each comparison of a trial at trial_id 0",
         ),
         ("credits", [[1.0, None, 1.0], [1.0], [0.0, 0.0, 1.0]], "credits is not a number from 0 to 1 at trial_id 0"),
-        ("relations", [[0], [0], [0, 0, 0]], "relations are not one for each comparison of a trial at trial_id 0"),
-        ("relations", [[0, 0, 0], None, [0, 0, 0]], "relations is there for some trials only .* at trial_id 1"),
         ("log_likelihood", [-1.0, None, -2.0], "log_likelihood is there for some trials only .* at trial_id 1"),
-        ("top_1", [0.5, None, 0.5], "column top_1 has 1 missing value, at row 1"),
     ],
 )
 def test_columns_of_other_programs_that_do_not_fit_are_refused(

@@ -1,0 +1,68 @@
+"""The classes and groups of the images that trials show, as columns of the trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from simtool.ids import match_ids
+from simtool.tables.files import TableError
+from simtool.tables.images import Images
+from simtool.tables.ragged import lists_of
+from simtool.tables.trials import Trials
+
+__all__ = ["with_classes"]
+
+
+def with_classes(trials: Trials, images: Images, table: object = "the table of images") -> Trials:
+    """Add the columns ``query_class``, ``reference_classes``, ``query_group`` and ``reference_groups`` to trials.
+
+    A column of the same name that the trials have already is replaced. Class ids stand in for class names that are
+    null.
+
+    Args:
+        trials: T trials.
+        images: a row for every image that a trial shows.
+        table: the name of the table in complaints, for example its path.
+
+    Raises:
+        TableError: the table lacks images; the message says how many and names the first.
+    """
+    shown = np.unique(np.concatenate([trials.query, trials.references.ravel()]))
+    used = shown[shown >= 0]
+    matches = match_ids(trials.images[used], images.image_id)
+    if matches.complaint:
+        raise TableError(f"{table}: {matches.complaint}")
+    rows = np.full(trials.images.size, -1, np.intp)
+    rows[used] = matches.rows
+    numbers = [None if number < 0 else str(number) for number in images.class_id]
+    classes = [number if name is None else name for name, number in zip(images.class_name, numbers, strict=True)]
+    return replace(
+        trials,
+        extra={
+            **trials.extra,
+            **_columns(trials, rows, classes, "query_class", "reference_classes"),
+            **_columns(trials, rows, images.group_name, "query_group", "reference_groups"),
+        },
+    )
+
+
+def _columns(
+    trials: Trials,
+    rows: NDArray[np.intp],
+    names: Sequence[str | None] | NDArray[np.object_],
+    query: str,
+    references: str,
+) -> dict[str, pa.Array]:
+    """The names of queries and of references, in two columns."""
+    known = pa.array(names, pa.string())
+    asked, shown = trials.query >= 0, trials.references >= 0
+    places = lists_of(rows[trials.references], shown, pa.int64())
+    return {
+        query: known.take(pa.array(rows[trials.query], mask=~asked)),
+        references: pa.ListArray.from_arrays(places.offsets, known.take(places.values)),
+    }
