@@ -1,4 +1,4 @@
-"""Published archives: downloaded, verified and unpacked, so that neither a break nor a bad file does harm."""
+"""Download, verify and unpack published archives. Interrupted downloads resume; bad archives change nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Downloading: mirrors in turn, retries with back-off, and going on after a break.
+"""Download files from mirrors, with retries, back-off and resumption.
 
-The rest of a file is joined to its beginning only where the server's ETag, date or size
-says that it is still the same file; the published checksum has the last word.
+The rest of a file is appended to its beginning only if the server's ETag, date or size show that it is still the same
+file. The published checksum decides at the end.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["Patience", "arrived", "fetch"]
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to bear with a server.
+    """Limits for retries.
 
     Attributes:
-        attempts: in a row that bring nothing new, before the next mirror is tried.
+        attempts: consecutive attempts without new bytes before the next mirror is tried.
         wait: seconds before the second attempt; doubled each time.
-        longest_wait: seconds, also where the server asks for more.
+        longest_wait: the maximum wait in seconds, also if the server asks for more.
         silence: seconds without a byte after which a connection counts as broken.
     """
 
@@ -39,21 +39,20 @@ class Patience:
 
 
 def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> Path:
-    """Download a published file, unless a verified copy is there.
+    """Download a published file, unless a verified copy exists.
 
-    What has arrived is kept as ``NAME.part`` when the download breaks off, is interrupted or
-    killed; the next call goes on from there.
+    A download that breaks off, is interrupted or killed leaves ``NAME.part``. The next call resumes it.
 
     Args:
         source: the file, its mirrors and checksums.
-        folder: where to put it; made if missing.
-        patience: how long to bear with each mirror.
+        folder: the destination; created if missing.
+        patience: limits for retries on each mirror.
 
     Returns:
         ``folder / source.name``, complete and verified.
 
     Raises:
-        DownloadError: no mirror gave the published file; the message says what each one did.
+        DownloadError: no mirror sent the published file; the message gives the reason for each mirror.
         SpaceError: the disk is full.
         OSError: the folder cannot be written.
     """
@@ -69,32 +68,32 @@ def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> 
         except RefusalError as failure:
             failures.append(f"{host_of(url)}: {failure}")
         except (KeyboardInterrupt, SystemExit):
-            console.note(f"stopped; the next run goes on after {scaled(partial.size, 'B')}")
+            console.note(f"stopped; the next run resumes after {scaled(partial.size, 'B')}")
             raise
         else:
             return partial.finish()
         if url != source.urls[-1]:
             console.note(f"{failures[-1]}; trying the next mirror")
-    raise DownloadError(f"{source.name} could not be downloaded: {'; '.join(failures) or 'no address is known'}")
+    raise DownloadError(f"{source.name} could not be downloaded: {'; '.join(failures) or 'it has no address'}")
 
 
 def arrived(source: Source, folder: Path) -> int:
-    """How many bytes of a file an earlier download has left in the folder."""
+    """Return the number of bytes of a file that earlier downloads left in the folder."""
     target = folder / source.name
     return target.stat().st_size if target.is_file() else Partial(target).size
 
 
 def _in_place(source: Source, target: Path) -> bool:
-    """Whether the file is there and, as far as anything is published of it, the right one."""
+    """Return whether the file exists and matches its published size and checksum."""
     if not target.is_file():
         return False
     size = target.stat().st_size
     try:
         if size == 0 or source.size not in (None, size):
-            raise ArchiveError(f"{target}: {size:,} bytes are not the whole file")
+            raise ArchiveError(f"{target}: incomplete: {size:,} bytes")
         verify(target, source.sha256)
     except ArchiveError as failure:
-        console.warn(f"{failure}; downloading all of it again")
+        console.warn(f"{failure}; downloading it again")
         return False
     return True
 
@@ -103,10 +102,10 @@ def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) 
     """Complete and verify the partial file from one mirror.
 
     Raises:
-        RefusalError: with the reason.
+        RefusalError: the mirror did not send the published file.
     """
     if continued := _may_continue(url, source, partial):
-        console.note(f"going on with {source.name} from {host_of(url)} after {scaled(partial.size, 'B')}")
+        console.note(f"resuming {source.name} from {host_of(url)} after {scaled(partial.size, 'B')}")
     else:
         console.note(f"downloading {source.name} from {host_of(url)}")
         partial.discard()
@@ -114,7 +113,7 @@ def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) 
     try:
         verify(partial.path, source.sha256)
     except ArchiveError as failure:
-        # Deleted, so that nobody goes on from bad bytes. An earlier run may have left them: one more chance.
+        # Bad bytes must not be resumed. They may come from an earlier run, so the mirror gets one more chance.
         partial.discard()
         wrong = str(failure).removeprefix(f"{partial.path}: ")
         if not continued:
@@ -124,19 +123,19 @@ def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) 
 
 
 def _may_continue(url: str, source: Source, partial: Partial) -> bool:
-    """Whether the bytes that are there may be part of what this mirror sends.
+    """Return whether the existing bytes can be the beginning of this mirror's file.
 
-    Without a checksum to detect a mixture of two files, only the same address may go on.
+    Without a checksum, which would detect a mixture of two files, only the same address can resume.
     """
     origin = partial.origin
     return partial.size > 0 and (bool(source.sha256) or (origin is not None and origin.url == url))
 
 
 def _complete(url: str, source: Source, partial: Partial, patience: Patience) -> None:
-    """Ask until every byte is there; give up after several attempts in a row that bring nothing new.
+    """Request the file until it is complete; give up after several attempts without new bytes.
 
     Raises:
-        RefusalError: with the reason.
+        RefusalError: the mirror refused or sent nothing new.
     """
     fruitless = 0
     while True:
@@ -153,11 +152,11 @@ def _complete(url: str, source: Source, partial: Partial, patience: Patience) ->
 
 
 def _attempt(url: str, source: Source, partial: Partial, silence: float) -> None:
-    """Ask once for what is missing.
+    """Request the missing bytes once.
 
     Raises:
-        BreakError: it may work the next time.
-        RefusalError: it will not.
+        BreakError: a later attempt can succeed.
+        RefusalError: no later attempt can succeed.
     """
     origin = partial.origin
     total = source.size or (origin.total if origin else None)
@@ -168,25 +167,25 @@ def _attempt(url: str, source: Source, partial: Partial, silence: float) -> None
     validator = origin.validator if origin and origin.url == url else None
     with closing(ask(url, partial.size, validator, silence)) as answer:
         if source.size is not None and answer.total not in (None, source.size):
-            raise RefusalError(f"it offers {answer.total:,} bytes instead of {source.size:,}")
+            raise RefusalError(f"its file has {answer.total:,} bytes instead of {source.size:,}")
         if answer.rest and not _continues(answer, partial.size, total, validator):
             partial.discard()
-            raise BreakError("the file has changed since the download began")
+            raise BreakError("the file changed during the download")
         _receive(answer, Origin(url, answer.total, answer.validator), partial, source.name)
 
 
 def _continues(answer: Answer, size: int, total: int | None, validator: str | None) -> bool:
-    """Whether the rest that a server sends belongs to the beginning that is there."""
+    """Return whether a server sends the rest of the existing beginning."""
     same_size = None in (total, answer.total) or total == answer.total
     same_file = None in (validator, answer.validator) or validator == answer.validator
     return answer.start == size and same_size and same_file
 
 
 def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> None:
-    """Write what arrives.
+    """Write the received bytes.
 
     Raises:
-        BreakError: the connection broke off before the end.
+        BreakError: the connection broke before the end.
         SpaceError: the disk is full.
     """
     missing = origin.total - answer.start if origin.total is not None else 0
@@ -201,4 +200,4 @@ def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> Non
             bar.advance(len(block))
     if origin.total is not None and partial.size < origin.total:
         so_far, total = scaled(partial.size, "B"), scaled(origin.total, "B")
-        raise BreakError(f"the connection broke off after {so_far} of {total}")
+        raise BreakError(f"the connection broke after {so_far} of {total}")

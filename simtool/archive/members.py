@@ -1,7 +1,7 @@
-"""The members of a tar or zip archive or the files of a folder, read one after the other, in the same way.
+"""Read the members of a tar archive, a zip archive or a folder in order, through one interface.
 
-Python's tar reader takes a damaged header for the end of the archive; this one says that the
-archive is damaged, and reads on to the checksum that ends a gzip file.
+Python's tar reader takes a damaged header for the end of the archive. This reader reports the damage, and reads a gzip
+file up to its final checksum.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from simtool.system.tree import files_below
 
 __all__ = ["Member", "open_archive", "unpacked_size"]
 
-#: Bytes of a long name or an extended header that are believed, since such headers are read into memory.
+#: Maximum bytes of a long name or an extended header, because such headers are read into memory.
 _LONGEST_HEADER = 1 << 20
 _LONG_HEADERS = {
     tarfile.GNUTYPE_LONGNAME,
@@ -34,7 +34,7 @@ _LONG_HEADERS = {
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
 }
-#: Mebibytes of padding that may follow the last member.
+#: Maximum mebibytes of padding after the last member.
 _PADDING = 64
 _BLOCK = 1 << 20
 
@@ -47,10 +47,10 @@ class Member:
     """One entry of an archive.
 
     Attributes:
-        name: its path as the archive has it, not to be trusted.
-        kind: ``file``, ``folder``, or in words what else it is.
-        offset: how many bytes of the archive have been read before its content.
-        blocks: reads the content of a file, block by block; valid until the next member is taken.
+        name: its path as the archive states it; do not trust it.
+        kind: ``file``, ``folder``, or a description of another kind.
+        offset: the number of bytes of the archive before its content.
+        blocks: reads the content of a file, block by block; valid until the next member is read.
     """
 
     name: str
@@ -61,10 +61,10 @@ class Member:
 
 @contextmanager
 def _naming_damage(path: Path) -> Iterator[None]:
-    """Turn whatever a reader of archives fails with in the body into one line about the archive.
+    """Replace the exceptions of archive readers in the body by one line about the archive.
 
     Raises:
-        ArchiveError: the archive is truncated, damaged, or packed in a way that is not read.
+        ArchiveError: the archive is truncated, damaged, or uses an unsupported compression.
         OSError: the system could not read the file.
     """
     try:
@@ -73,21 +73,21 @@ def _naming_damage(path: Path) -> Iterator[None]:
         raise
     except NotImplementedError as failure:
         raise ArchiveError(
-            f"{path}: packed in a way that is not read ({failure}); unpack it, and give the folder instead"
+            f"{path}: unsupported compression ({failure}); unpack it and give the folder instead"
         ) from failure
     except EOFError as failure:
-        raise ArchiveError(f"{path}: the archive is truncated: it ends too early") from failure
-    except Exception as failure:  # the readers of tar, zip, gzip, bzip2 and LZMA have many ways to fail
+        raise ArchiveError(f"{path}: the archive is truncated") from failure
+    except Exception as failure:  # the readers of tar, zip, gzip, bzip2 and LZMA raise many types
         if isinstance(failure, OSError) and failure.errno not in (None, errno.EINVAL):
             raise
-        # EINVAL: the archive says that something lies before its beginning.
+        # EINVAL: the archive states a position before its beginning.
         reason = str(failure) or type(failure).__name__
         raise ArchiveError(f"{path}: the archive is damaged: {reason}") from failure
 
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Iterator[Member]]:
-    """Open a tar, gzipped tar or zip archive, told apart by content, or a folder of what was in one.
+    """Open a tar, gzipped tar or zip archive (detected by content), or a folder of its unpacked files.
 
     Args:
         path: the archive or folder.
@@ -96,8 +96,8 @@ def open_archive(path: Path) -> Iterator[Iterator[Member]]:
         Its members, in order.
 
     Raises:
-        ArchiveError: it is no archive, or (at any time while its members are read) truncated or damaged.
-        OSError: it cannot be read.
+        ArchiveError: the path is no archive, or the archive is truncated or damaged (also while members are read).
+        OSError: the path cannot be read.
     """
     if path.is_dir():
         yield _folder_members(path)
@@ -131,11 +131,11 @@ def _blocks(path: Path, opener: Callable[[], IO[bytes]]) -> Iterator[bytes]:
 
 
 def unpacked_size(path: Path) -> int:
-    """Bytes that an archive needs when it is unpacked, at least: read from its ends, not from its members.
+    """Return the minimum unpacked size of an archive in bytes, read from its first and last bytes only.
 
     Raises:
-        ArchiveError: it is no archive, or a damaged zip.
-        OSError: it cannot be read.
+        ArchiveError: the path is no archive, or a damaged zip.
+        OSError: the path cannot be read.
     """
     if path.is_dir():
         return sum((path / name).stat().st_size for name in files_below(path) if (path / name).exists())
@@ -148,7 +148,7 @@ def unpacked_size(path: Path) -> int:
         case "tar.gz":
             with path.open("rb") as file:
                 file.seek(-4, 2)
-                # The size before compression, modulo 4 GiB (RFC 1952); photographs hardly shrink.
+                # The unpacked size modulo 4 GiB (RFC 1952); images hardly compress.
                 return max(size, int.from_bytes(file.read(4), "little"))
         case "tar":
             return size
@@ -163,7 +163,7 @@ def _format_of(path: Path) -> _Format:
 
 
 class _Header(tarfile.TarInfo):
-    """A member's header that complains of damage, where the base class lets the archive end."""
+    """A member's header that raises an error for damage; the base class takes damage for the end of the archive."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -172,7 +172,7 @@ class _Header(tarfile.TarInfo):
         try:
             header = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as failure:
-            if not any(buf):  # a block of zeros: the proper end
+            if not any(buf):  # a block of zeros ends an archive
                 raise
             raise tarfile.ReadError(str(failure)) from failure
         if header.type in _LONG_HEADERS and header.size > _LONGEST_HEADER:
@@ -195,10 +195,10 @@ def _opened(path: Path) -> BinaryIO:
 def _gzip_members(file: BinaryIO, path: Path) -> Iterator[Member]:
     with gzip.open(file) as unzipped:
         yield from _tar_members(unzipped, path, file)
-        # Only the end of the stream brings the checksum.
+        # The checksum is at the end of the stream.
         if any(not unzipped.read(1 << 20) for _ in range(_PADDING)):
             return
-        raise tarfile.ReadError("it goes on after its end")
+        raise tarfile.ReadError("data follow its end")
 
 
 def _tar_members(content: BinaryIO | gzip.GzipFile, path: Path, file: BinaryIO | None = None) -> Iterator[Member]:
@@ -224,13 +224,13 @@ def _kind_in_tar(info: tarfile.TarInfo) -> str:
         "a device": info.ischr() or info.isblk(),
         "a named pipe": info.isfifo(),
     }
-    return next((kind for kind, applies in kinds.items() if applies), "of an unknown kind")
+    return next((kind for kind, applies in kinds.items() if applies), "an entry of unknown kind")
 
 
 def _zip_members(file: BinaryIO, path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            # Some programs on Windows write their own separator.
+            # Some Windows programs write backslashes.
             name = info.filename if "/" in info.filename else info.filename.replace("\\", "/")
             blocks = partial(_blocks, path, partial(archive.open, info))
             yield Member(name, _kind_in_zip(info, name), info.header_offset, blocks)
@@ -241,7 +241,7 @@ def _kind_in_zip(info: zipfile.ZipInfo, name: str) -> str:
         return "folder"
     if info.flag_bits & 1:
         return "encrypted"
-    # The upper half holds the mode where the archive was made on Unix, and zeros elsewhere.
+    # The upper half holds the mode if the archive was made on Unix, else zeros.
     kind = stat.S_IFMT(info.external_attr >> 16)
     return {
         0: "file",

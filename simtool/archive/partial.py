@@ -1,4 +1,4 @@
-"""A file on its way: the bytes that have arrived, and which file of which server they belong to."""
+"""Partial downloads: the received bytes and their origin."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["Origin", "Partial"]
 
 @dataclass(frozen=True)
 class Origin:
-    """What a server said of the file that it sends.
+    """A server's description of a file.
 
     Attributes:
-        url: the address that was asked, before redirects.
-        total: size of the whole file in bytes; None where the server does not say.
-        validator: its ETag or the date of its last change; None where the server gives neither.
+        url: the requested address, before redirects.
+        total: the size of the whole file in bytes; None if unknown.
+        validator: its ETag or the date of its last change; None if the server sends neither.
     """
 
     url: str
@@ -26,7 +26,7 @@ class Origin:
 
     @classmethod
     def of(cls, note: Any) -> Self | None:
-        """What a note says, which may hold anything; None where that is no origin."""
+        """Read a note, whose content is not trusted; None if it is no origin."""
         if not isinstance(note, dict) or note.keys() != {"url", "total", "validator"}:
             return None
         url, total, validator = note["url"], note["total"], note["validator"]
@@ -37,9 +37,9 @@ class Origin:
 
 
 class Partial:
-    """``NAME.part`` beside the file that it will become, and a note of its origin in ``NAME.part.json``.
+    """``NAME.part`` next to the final file, and a note of its origin in ``NAME.part.json``.
 
-    Both outlive the process, so that the next run goes on where this one was stopped.
+    Both files survive the process, so that the next run can resume.
     """
 
     def __init__(self, target: Path) -> None:
@@ -49,35 +49,35 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """Bytes that have arrived; 0 where nothing has."""
+        """The number of received bytes."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     @property
     def origin(self) -> Origin | None:
-        """Where the bytes came from; None where that is not known."""
+        """The origin of the bytes; None if unknown."""
         try:
             return Origin.of(json.loads(self._note.read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError):
             return None
 
     def begin(self, origin: Origin) -> BinaryIO:
-        """Open for a file from its first byte; what was there is gone."""
-        # Emptied first: bytes must never lie beside the note of another file, whenever the process is killed.
+        """Open for the first byte of a file; existing bytes are deleted."""
+        # The file is emptied first: a process killed here must not leave bytes with the note of another file.
         self.path.write_bytes(b"")
         self._note.write_text(json.dumps(asdict(origin)), encoding="utf-8")
         return self.resume()
 
     def resume(self) -> BinaryIO:
-        """Open to append to what is there."""
+        """Open to append to the existing bytes."""
         return self.path.open("ab")
 
     def finish(self) -> Path:
-        """Give the complete file its name."""
+        """Give the complete file its final name."""
         self.path.replace(self.target)
         self._note.unlink(missing_ok=True)
         return self.target
 
     def discard(self) -> None:
-        """Forget the bytes and their origin."""
+        """Delete the bytes and their origin."""
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)

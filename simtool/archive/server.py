@@ -1,6 +1,6 @@
-"""A server that publishes a file: asking it over HTTP, and telling what it answers.
+"""HTTP requests for published files, and the servers' answers.
 
-Only GET is used, because the storage behind some archives refuses HEAD.
+Only GET is used, because the storage of some archives refuses HEAD.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from simtool import __version__
 
 __all__ = ["Answer", "BreakError", "RefusalError", "ask", "host_of"]
 
-#: Bytes taken from the network at a time.
+#: Bytes read from the network at a time.
 _BLOCK = 1 << 18
-#: Answers that may be another one in a moment.
+#: Status codes of temporary failures.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
-#: How a web page begins, whatever type the server gives it.
+#: The beginning of a web page, whatever content type the server states.
 _WEB_PAGE = re.compile(rb"\s*<(!doctype html|html|head|body|\?xml)", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:(\d+)|\*)")
 
 
 class BreakError(Exception):
-    """A failure that may be over in a moment.
+    """A temporary failure.
 
     Attributes:
-        wait: seconds for which the server asks; 0 where it does not.
+        wait: the wait in seconds that the server asks for; 0 without a request.
     """
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
@@ -41,17 +41,17 @@ class BreakError(Exception):
 
 
 class RefusalError(Exception):
-    """This server will not give the file, however often it is asked."""
+    """A permanent failure: this server does not send the file."""
 
 
 class Answer:
-    """What a server is about to send: a whole file, or the rest of one.
+    """A server's answer: a whole file, or the rest of a file.
 
     Attributes:
-        rest: whether it sends the rest of a file.
-        start: position of the first byte in the file.
-        total: size of the whole file in bytes; None where the server does not say.
-        validator: its strong ETag, else the date of its last change; None where the server gives neither.
+        rest: whether the server sends the rest of a file.
+        start: the position of the first byte in the file.
+        total: the size of the whole file in bytes; None if unknown.
+        validator: its strong ETag, else the date of its last change; None if the server sends neither.
     """
 
     def __init__(self, response: HTTPResponse) -> None:
@@ -62,34 +62,34 @@ class Answer:
         if self.rest:
             found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
             if found is None:
-                raise RefusalError("the server does not say which part of the file it sends")
+                raise RefusalError("the server does not state which part of the file it sends")
             self.start, total = int(found[1]), found[2] or ""
         self.total = int(total) if total.isdigit() else None
         etag = headers.get("ETag")
         self.validator = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes as they arrive.
+        """Yield the bytes as they arrive.
 
         Raises:
-            BreakError: the connection breaks off.
+            BreakError: the connection breaks.
         """
         while True:
             try:
                 block = self._response.read1(_BLOCK)
             except (OSError, HTTPException) as failure:
-                raise BreakError(f"the connection broke off ({_words(failure)})") from failure
+                raise BreakError(f"the connection broke ({_words(failure)})") from failure
             if not block:
                 return
             yield block
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._response.close()
 
 
 def host_of(url: str) -> str:
-    """The server of an address, as people know it."""
+    """Return the host of an address."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2] or url
     except ValueError:
@@ -97,17 +97,17 @@ def host_of(url: str) -> str:
 
 
 def ask(url: str, start: int, validator: str | None, silence: float) -> Answer:
-    """Ask for a file from byte ``start`` on.
+    """Request a file from byte ``start``.
 
     Args:
         url: http or https; redirects are followed.
-        start: how many bytes are there already.
-        validator: what the server said of the file when they came: it sends the whole file if that has changed.
+        start: the number of existing bytes.
+        validator: the file's validator when these bytes were sent; the server sends the whole file if it changed.
         silence: seconds without a byte after which the connection counts as broken.
 
     Raises:
-        BreakError: it may work the next time.
-        RefusalError: it will not.
+        BreakError: a later attempt can succeed.
+        RefusalError: no later attempt can succeed.
     """
     headers = {"User-Agent": f"simtool/{__version__}", "Accept": "*/*"}
     if start:
@@ -132,7 +132,7 @@ def ask(url: str, start: int, validator: str | None, silence: float) -> Answer:
 
 
 def _opener() -> request.OpenerDirector:
-    """What speaks http and https, by way of the user's proxies, and nothing else, redirected or not."""
+    """Return an opener for http and https only, also after redirects; it uses the user's proxies."""
     opener = request.OpenerDirector()
     for handler in (
         request.ProxyHandler,
@@ -153,8 +153,8 @@ def _is_web_page(response: HTTPResponse) -> bool:
 
 def _refusal(failure: HTTPError) -> BreakError | RefusalError:
     if HTTPStatus.MULTIPLE_CHOICES <= failure.code < HTTPStatus.BAD_REQUEST:
-        return RefusalError("the server redirects in a circle")
-    # The usual words for the number: the server's own may be anything.
+        return RefusalError("the server redirects in a loop")
+    # The standard phrase of the status code; the server's own text is not trusted.
     reason = f"the server answered {failure.code} {responses.get(failure.code, '')}".rstrip()
     if failure.code not in _PASSING:
         return RefusalError(reason)
@@ -168,19 +168,19 @@ def _unreachable(reason: str | BaseException) -> BreakError | RefusalError:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return RefusalError(f"its certificate is not trusted ({reason.verify_message})")
     if isinstance(reason, socket.gaierror) and reason.errno != socket.EAI_AGAIN:
-        return RefusalError("there is no such host")
+        return RefusalError("unknown host")
     return BreakError(_words(reason))
 
 
 def _words(reason: BaseException) -> str:
-    """What the network said, for people."""
+    """Return a readable description of a network error."""
     if isinstance(reason, TimeoutError):
         return "no answer in time"
     if isinstance(reason, socket.gaierror):
-        return "the name of the host cannot be looked up"
+        return "the host name cannot be resolved"
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
     if isinstance(reason, RemoteDisconnected):
-        return "the server hung up"
-    # Not its text, which may quote whatever the server sent.
-    return f"no proper HTTP: {type(reason).__name__}"
+        return "the server closed the connection"
+    # The text of the exception can quote anything that the server sent.
+    return f"not valid HTTP: {type(reason).__name__}"

@@ -1,4 +1,4 @@
-"""A published file: its name, the mirrors that serve it, and what proves that it arrived whole."""
+"""Published files: name, mirrors, size and checksums."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["ArchiveError", "DownloadError", "Source", "verify"]
 
 
 class ArchiveError(SimtoolError):
-    """An archive cannot be had, is not the published one, or holds what must not be unpacked."""
+    """An archive is unavailable, not the published file, or unsafe to unpack."""
 
 
 class DownloadError(ArchiveError):
-    """No server gave the published file; the message says what each one did."""
+    """No server sent the published file; the message gives the reason for each server."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that servers publish.
+    """A published file.
 
     Attributes:
-        name: the file name that it gets in the folder.
+        name: the file name in the folder.
         urls: the mirrors (http or https), tried in this order.
-        size: bytes; None where it is not known or where several versions are accepted.
-        sha256: the accepted checksums in hexadecimal; empty where none is published.
+        size: bytes; None if unknown or if several versions are accepted.
+        sha256: the accepted checksums in hexadecimal; empty if none is published.
     """
 
     name: str
@@ -38,14 +38,14 @@ class Source:
 
 
 def verify(path: Path, sha256: Sequence[str]) -> None:
-    """Check a file against its published checksums; without any there is nothing to check.
+    """Check a file against its published checksums; without checksums every file is accepted.
 
     Args:
         path: the file.
         sha256: the accepted checksums in hexadecimal.
 
     Raises:
-        ArchiveError: the file has none of them.
+        ArchiveError: the file has another checksum.
         OSError: the file cannot be read.
     """
     if not sha256:

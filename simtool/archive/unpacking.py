@@ -1,8 +1,7 @@
-"""Unpacking: an archive's files into a folder, all of them or none, and never outside it.
+"""Unpack all files of an archive into a folder, or none, and never outside the folder.
 
-Names, kinds and sizes in an archive are claims of whoever made it. Only files and folders are
-made, with this user's usual permissions; anything else, and any name that leaves the folder,
-is refused together with the whole archive.
+Names, kinds and sizes in an archive are not trusted. Only files and folders are created, with the user's default
+permissions. A member of another kind, or a name that leaves the folder, refuses the whole archive.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ _STAGING = ".unpacking"
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may grow to; more is taken for a bomb.
+    """Limits against zip bombs.
 
     Attributes:
-        members: entries of any kind.
-        size: bytes of all files together, unpacked.
+        members: the maximum number of entries of any kind.
+        size: the maximum unpacked size of all files in bytes.
     """
 
     members: int = 200_000
@@ -46,36 +45,34 @@ def unpack(
     needed: int | None = None,
     limits: Limits | None = None,
 ) -> list[Path]:
-    """Unpack a tar, gzipped tar or zip archive, or copy a folder as if it were one.
+    """Unpack a tar, gzipped tar or zip archive, or copy a folder like an archive.
 
-    The files go into a hidden folder first and take their places when all of them are complete. The caller keeps
-    other processes out of the folder.
-    A file that is there already is replaced; other files in the folder stay. Strays of macOS
-    (``._NAME``, ``__MACOSX``) are passed over.
+    The files are written to a hidden folder first, and moved when all of them are complete. The caller keeps other
+    processes out of the folder. Existing files of the same names are replaced; other files stay. Metadata of macOS
+    (``._NAME``, ``__MACOSX``) is skipped.
 
     Args:
-        archive: the archive, whose content tells its kind; or a folder, whose links are followed.
-        folder: where to unpack; made if missing.
-        keep: says under which path, relative to ``folder``, to unpack a file of the given path; None leaves it out.
-            Without it every file keeps its path, and empty folders are made too.
-        arrange: moves the unpacked files to where they belong, within their folder; gives the one in it whose content
-            takes the places.
-        check: looks at the folder of unpacked files before they take their places; what it raises is passed on.
-        needed: bytes that must be free; as many as all files of the archive take, where nothing is given.
-        limits: the most that the archive may hold.
+        archive: the archive, whose kind is detected by content; or a folder, whose links are followed.
+        folder: the destination; created if missing.
+        keep: maps the path of a file to its path below ``folder``; None skips the file. Without it every file keeps
+            its path, and empty folders are created too.
+        arrange: rearranges the unpacked files within their folder; returns the subfolder to move.
+        check: inspects the folder of unpacked files before they are moved; its exceptions are passed on.
+        needed: required free bytes; the default is the size of all files of the archive.
+        limits: limits against zip bombs.
 
     Returns:
-        The files, in the order of the archive where they were not arranged.
+        The files, in the order of the archive unless they were rearranged.
 
     Raises:
-        ArchiveError: the archive is damaged, or holds what must not be unpacked, or the disk is full. Nothing in
-            ``folder`` has changed then.
-        OSError: the archive cannot be read or the folder not written.
+        ArchiveError: the archive is damaged or unsafe. Nothing in ``folder`` has changed.
+        SpaceError: the disk is full. Nothing in ``folder`` has changed.
+        OSError: the archive cannot be read, or the folder cannot be written.
     """
     purpose, needed = f"unpacking {archive.name}", unpacked_size(archive) if needed is None else needed
     folder.mkdir(parents=True, exist_ok=True)
     require_space(folder, needed, purpose)
-    for left in folder.glob(f".*{_STAGING}"):  # by runs that were killed
+    for left in folder.glob(f".*{_STAGING}"):  # left by runs that were killed
         shutil.rmtree(left, ignore_errors=True)
     staging = folder / f".{archive.resolve().name}{_STAGING}"
     staging.mkdir()
@@ -118,7 +115,7 @@ class _Unpacking:
         ):
             for count, member in enumerate(members, start=1):
                 if count > self._limits.members:
-                    raise self._refused(f"it holds more than {self._limits.members:,} members")
+                    raise self._refused(f"it has more than {self._limits.members:,} members")
                 bar.advance(member.offset - read)
                 read = member.offset
                 self._take(member)
@@ -127,7 +124,7 @@ class _Unpacking:
     def _take(self, member: Member) -> None:
         path = self._inside(member.name)
         if not path.parts and member.kind != "folder":
-            raise self._refused("it holds a file without a name")
+            raise self._refused("a file has no name")
         if not path.parts or any(part.startswith("._") or part == "__MACOSX" for part in path.parts):
             return
         if member.kind == "folder":
@@ -138,9 +135,9 @@ class _Unpacking:
         if place is None:
             return
         if member.kind != "file":
-            raise self._refused(f"{member.name!r} is {member.kind}, and only files and folders are unpacked")
+            raise self._refused(f"{member.name!r} is {member.kind}; only files and folders are unpacked")
         if printable(place) != str(place):
-            raise self._refused(f"{member.name!r} has characters in its name that no file name should have")
+            raise self._refused(f"{member.name!r} has control characters in its name")
         self._write(member, self._inside(str(place)))
 
     def _inside(self, name: str) -> PurePosixPath:
@@ -160,12 +157,12 @@ class _Unpacking:
         try:
             file = (self._folder / path).open("xb")
         except (FileExistsError, IsADirectoryError) as failure:
-            raise self._refused(f"it holds {str(path)!r} twice") from failure
+            raise self._refused(f"it has {str(path)!r} twice") from failure
         with file:
             for block in member.blocks():
                 self._size += len(block)
                 if self._size > self._limits.size:
-                    raise self._refused(f"unpacked it exceeds {scaled(self._limits.size, 'B')}")
+                    raise self._refused(f"its unpacked size exceeds {scaled(self._limits.size, 'B')}")
                 file.write(block)
         self._files.append(path)
 
@@ -174,21 +171,21 @@ class _Unpacking:
 
 
 def _require_free_places(archive: Path, folder: Path, files: Collection[PurePosixPath]) -> None:
-    """Refuse, before anything is moved, to write through a link or to put a file where a folder is."""
+    """Refuse to write through a link or to replace a folder by a file, before anything is moved."""
     direct = {file.parent for file in files}
     parents = {parent for path in direct for parent in (path, *path.parents) if parent.parts}
     for path in (folder / parent for parent in sorted(parents)):
         if path.is_symlink():
-            raise ArchiveError(f"{archive}: refused: {path} is a link, and files would be written through it")
+            raise ArchiveError(f"{archive}: refused: {path} is a link; files would be written outside the folder")
         if path.exists() and not path.is_dir():
-            raise ArchiveError(f"{archive}: refused: {path} is in the way: it is not a folder")
+            raise ArchiveError(f"{archive}: refused: {path} exists and is not a folder")
     for path in (folder / file for file in files):
         if path.is_dir() and not path.is_symlink():
-            raise ArchiveError(f"{archive}: refused: {path} is in the way: it is a folder")
+            raise ArchiveError(f"{archive}: refused: {path} exists and is a folder")
 
 
 def _move_into(folder: Path, staging: Path) -> None:
-    """Give every entry its place by renaming; only folders that are there already are entered."""
+    """Move every entry by renaming; only existing folders are entered."""
     for entry in sorted(staging.iterdir()):
         place = folder / entry.name
         if entry.is_dir() and place.is_dir():

@@ -120,7 +120,7 @@ def test_keep_cannot_lead_outside_nor_unite_two_files(tmp_path: Path) -> None:
     archive = tar_of(tmp_path / "a", ("a/1.jpg", b"a"), ("b/1.jpg", b"b"))
     with pytest.raises(ArchiveError, match="outside"):
         unpack(archive, tmp_path / "folder", keep=lambda path: PurePosixPath("..", path.name))
-    with pytest.raises(ArchiveError, match=r"holds '1\.jpg' twice"):
+    with pytest.raises(ArchiveError, match=r"it has '1\.jpg' twice"):
         unpack(archive, tmp_path / "folder", keep=lambda path: PurePosixPath(path.name))
 
 
@@ -166,7 +166,7 @@ def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, make: Maker, n
         (tarfile.CHRTYPE, "a device"),
         (tarfile.BLKTYPE, "a device"),
         (tarfile.FIFOTYPE, "a named pipe"),
-        (b"Z", "of an unknown kind"),
+        (b"Z", "an entry of unknown kind"),
     ],
 )
 def test_only_files_and_folders_are_taken_from_a_tar(tmp_path: Path, kind: bytes, words: str) -> None:
@@ -216,7 +216,7 @@ def test_a_file_and_a_folder_in_each_others_way_are_refused(tmp_path: Path, ther
     folder = tmp_path / "folder"
     (folder / there).parent.mkdir(parents=True)
     (folder / there).write_bytes(b"mine")
-    with pytest.raises(ArchiveError, match="in the way"):
+    with pytest.raises(ArchiveError, match="exists and is"):
         unpack(tar_of(tmp_path / "a", ("before.txt", b""), (packed, b"x")), folder)
     assert everything_below(folder) == {there: b"mine"}
 
@@ -235,7 +235,7 @@ def test_a_name_for_both_a_file_and_a_folder_is_refused(tmp_path: Path, make: Ma
 @every_format
 def test_a_bomb_is_refused_by_size(tmp_path: Path, make: Maker) -> None:
     archive = make(tmp_path / "a", *((f"{i}.bin", bytes(400_000)) for i in range(4)))
-    assert_refused(archive, "unpacked it exceeds 1.5 MB", Limits(size=1_500_000))
+    assert_refused(archive, "its unpacked size exceeds 1.5 MB", Limits(size=1_500_000))
 
 
 @every_format
@@ -263,7 +263,7 @@ def test_endless_padding_is_refused(tmp_path: Path) -> None:
     tar = plain_tar_of(tmp_path / "tar", ("a.txt", b"a")).read_bytes()
     (tmp_path / "tar").unlink()
     (tmp_path / "a").write_bytes(gzip.compress(tar) + gzip.compress(bytes(70 << 20), compresslevel=1))
-    assert_refused(tmp_path / "a", "goes on after its end")
+    assert_refused(tmp_path / "a", "data follow its end")
 
 
 @every_format
@@ -333,7 +333,7 @@ def test_a_method_that_is_not_read_is_named(tmp_path: Path) -> None:
     content = bytearray(archive.read_bytes())
     content[8] = content[content.index(b"PK\1\2") + 10] = 9
     archive.write_bytes(content)
-    assert_refused(archive, r"packed in a way that is not read \(.*\); unpack it, and give the folder instead")
+    assert_refused(archive, r"unsupported compression \(.*\); unpack it and give the folder instead")
 
 
 @given(data=st.data())
@@ -368,13 +368,13 @@ def test_a_file_without_a_name_is_refused(tmp_path: Path, kind: str) -> None:
         content = content[: entry + 28] + bytes(2) + content[entry + 30 : end - 1] + content[end:]
         size = struct.pack("<I", end - 1 - content.index(b"PK\1\2"))
         archive.write_bytes(content[: end + 11] + size + content[end + 15 :])
-    assert_refused(archive, "it holds a file without a name|damaged: File name in directory '' and header b'b' differ")
+    assert_refused(archive, "a file has no name|damaged: File name in directory '' and header b'b' differ")
 
 
 @every_format
 @pytest.mark.parametrize("name", ["a\nb.jpg", "a\x1b[2J.jpg", "a\u202egpj.exe", "dir\r/a.jpg"])
 def test_names_that_no_file_should_have_are_refused(tmp_path: Path, make: Maker, name: str) -> None:
-    assert_refused(make(tmp_path / "a", ("fine.txt", b"x"), (name, b"x")), "characters in its name")
+    assert_refused(make(tmp_path / "a", ("fine.txt", b"x"), (name, b"x")), "control characters in its name")
 
 
 def test_separators_of_windows_are_separators(tmp_path: Path) -> None:

@@ -293,7 +293,7 @@ def test_a_mirror_and_a_checksum_replace_the_official_ones(server: servers.Archi
 
 def test_a_mirror_alone_must_serve_the_official_archive(server: servers.ArchiveServer, tmp_path: Path) -> None:
     message = failed(tmp_path / "cub", "--url", server.url)
-    assert f"offers {len(server.content):,} bytes instead of 1,150,585,339" in message
+    assert f"its file has {len(server.content):,} bytes instead of 1,150,585,339" in message
     assert "--archive" in message
     assert list((tmp_path / "cub").iterdir()) == []
 
@@ -390,7 +390,7 @@ def test_a_stopped_download_goes_on_with_the_next_run(tmp_path: Path, large: byt
         _, said = process.communicate(timeout=30)
         assert process.returncode != 0
         assert "Traceback" not in said
-        assert end == signal.SIGKILL or "stopped; the next run goes on after" in said
+        assert end == signal.SIGKILL or "stopped; the next run resumes after" in said
         assert not (folder / "images.parquet").exists()
         arrived = part.stat().st_size
         assert 300_000 < arrived < len(large)
