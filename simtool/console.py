@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -26,7 +27,9 @@ __all__ = [
     "error",
     "note",
     "progress",
+    "quiet",
     "result",
+    "result_facts",
     "result_line",
     "result_text",
     "warn",
@@ -34,6 +37,8 @@ __all__ = [
 
 #: Seconds between two lines of progress where standard error is not a terminal.
 LINE_INTERVAL = 10.0
+
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 class Progress(Protocol):
@@ -86,9 +91,33 @@ def result_line(text: str) -> None:
     result_text(printable(text))
 
 
+def result_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print label and text of each fact in two columns to standard output."""
+    width = max(len(label) for label, _ in facts)
+    for label, text in facts:
+        result_line(f"  {label:<{width}}  {text}")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence notes and progress inside the ``with`` block. Warnings and results are printed as before.
+
+    Example:
+        >>> from simtool import console, stages
+        >>> with console.quiet():  # doctest: +SKIP
+        ...     report = stages.report("outcomes.parquet")
+    """
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
 def note(text: str) -> None:
-    """Say in one line what a stage does."""
-    _console(stderr=True).print(printable(text))
+    """Print one line about the running stage to standard error."""
+    if not _quiet.get():
+        _console(stderr=True).print(printable(text))
 
 
 def warn(text: str) -> None:
@@ -149,7 +178,7 @@ def progress(
         An object to call ``advance(n)`` on. A bar on a terminal; elsewhere a line every
         ten seconds, with the time that is left, and nothing for steps that are shorter.
     """
-    if not sys.stderr.isatty():
+    if _quiet.get() or not sys.stderr.isatty():
         yield _Lines(description, total, unit, scale, done)
         return
     from tqdm import tqdm

@@ -1,28 +1,18 @@
-"""``simtool report``: outcomes become a table, a figure, a page and files of numbers."""
+"""``simtool report``: from outcomes to a table, a figure, a page and files of numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from simtool import console
+from simtool import console, stages
 from simtool.analysis.metrics import Metric, Order
-from simtool.stages.run import Stage, stage
-from simtool.text import counted
-
-if TYPE_CHECKING:
-    from simtool.analysis.report import Report
 
 __all__ = ["report"]
 
-#: The suffixes of figures.
-FORMATS = ("png", "svg", "pdf")
-#: The least and the greatest level of an interval.
-LEVELS = (0.01, 0.999999)
-#: What stands for standard output.
+#: The path that means standard output.
 STDOUT = Path("-")
 
 
@@ -78,85 +68,23 @@ def report(
       simtool report outcomes.parquet
       simtool report outcomes.parquet --figure accuracy.pdf --html report.html --json - | jq .
     """
-    written = {"--html": html, "--csv": csv, "--json": json, "--markdown": markdown}
-    _check(figure, [path for path in written.values() if path is not None], level)
+    content = stages.report(
+        outcomes,
+        figure=figure,
+        html=html,
+        csv=csv,
+        json=json,
+        markdown=markdown,
+        metrics=metric or (),
+        trial_type=trial_type,
+        baseline=baseline,
+        weighted=weighted,
+        sort=sort,
+        level=level,
+        replicates=replicates,
+        seed=seed,
+    )
+    if STDOUT not in (html, csv, json, markdown):
+        from simtool.reporting.terminal import terminal_report
 
-    from simtool.analysis.building import build_report
-    from simtool.analysis.report import ReportError, Settings
-    from simtool.reporting.exports import to_csv, to_json, to_markdown
-    from simtool.tables.outcomes import read_outcomes
-
-    with stage("report", reads=outcomes, writes=_files(figure, *written.values())) as run:
-        tables = read_outcomes(outcomes)
-        for path in outcomes:
-            held = counted(len(tables), "models and distances", "model and distance")
-            run.read(path, "outcomes" if len(outcomes) > 1 else held)
-        metrics = metric or [Metric.TRIPLET_ACCURACY]
-        needed = tuple(Metric) if any(written.values()) else metrics
-        content = build_report(tables, Settings(level, replicates, seed, baseline, sort, weighted), needed)
-        content = content if trial_type is None else content.of_type(trial_type)
-        if not any(True for _ in content.blocks(metrics)):
-            raise ReportError(f"no trial has {' or '.join(metrics)}: it takes several choices in a trial")
-        if STDOUT not in written.values():
-            _print(content, metrics)
-        if figure is not None:
-            _draw(run, figure, content, metrics[0])
-        texts: dict[str, Callable[[], str]] = {
-            "--html": lambda: _page(run, content, metrics),
-            "--csv": lambda: to_csv(content),
-            "--json": lambda: to_json(content),
-            "--markdown": lambda: to_markdown(content),
-        }
-        for option, target in written.items():
-            if target is not None:
-                _write(run, target, texts[option](), counted(len(content.rows), "numbers"))
-
-
-def _files(*targets: Path | None) -> list[Path]:
-    """The outputs that are files."""
-    return [target for target in targets if target not in (None, STDOUT)]
-
-
-def _check(figure: Path | None, written: list[Path], level: float) -> None:
-    """Refuse what cannot be done before anything is read."""
-    if figure is not None and figure.suffix.lower().removeprefix(".") not in FORMATS:
-        known = ", ".join(f".{suffix}" for suffix in FORMATS)
-        raise typer.BadParameter(f"{figure}: a figure's name ends in one of {known}", param_hint="--figure")
-    if written.count(STDOUT) > 1:
-        raise typer.BadParameter("only one output can be standard output (-)")
-    if not LEVELS[0] <= level <= LEVELS[1]:
-        raise typer.BadParameter(
-            f"{level} is not between {LEVELS[0]} and {LEVELS[1]} (0.95 means 95 %)", param_hint="--level"
-        )
-
-
-def _print(content: Report, metrics: list[Metric]) -> None:
-    from simtool.reporting.terminal import terminal_report
-
-    console.result(terminal_report(content, metrics))
-
-
-def _draw(run: Stage, path: Path, content: Report, metric: Metric) -> None:
-    from simtool.reporting.figure import write_figure
-    from simtool.tables.files import atomic_path
-
-    with atomic_path(path) as temporary:
-        write_figure(temporary, content, path.suffix.lower().removeprefix("."), metric)
-    run.wrote(path, "figure")
-
-
-def _page(run: Stage, content: Report, metrics: list[Metric]) -> str:
-    from simtool.reporting.html import to_html
-
-    return to_html(content, run.provenance(), metrics)
-
-
-def _write(run: Stage, path: Path, text: str, detail: str) -> None:
-    if path == STDOUT:
-        console.result_text(text)
-        return
-    from simtool.tables.files import atomic_path
-
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    run.wrote(path, detail)
+        console.result(terminal_report(content, metric or [Metric.TRIPLET_ACCURACY]))

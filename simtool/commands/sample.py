@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simtool.errors import listed
-from simtool.stages.run import Folder, Stage, stage
+from simtool.stages.run import Folder, Run, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _labels(glow: Glow, name: str | None, count: int) -> list[int] | None:
 
 
 def _photographs(
-    run: Stage, glow: Glow, table: Path, names: list[str] | None, count: int, seed: int, least: int = 1
+    run: Run, glow: Glow, table: Path, names: list[str] | None, count: int, seed: int, least: int = 1
 ) -> NDArray[np.float32]:
     """Photographs of a table as the flow sees them, dequantised: those that are named, else some at random."""
     import numpy as np

@@ -28,7 +28,7 @@ from simtool.commands.training import (
     preset_of,
     run_training,
 )
-from simtool.stages.run import Folder, Stage, stage
+from simtool.stages.run import Folder, Run, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _describe(plan: Preset, preparation: Preprocessing, holdout: Holdout, as_jso
 
 
 def _train(
-    run: Stage,
+    run: Run,
     plan: Preset,
     preparation: Preprocessing,
     images: Path,

@@ -30,7 +30,7 @@ from simtool.commands.training import (
     preset_of,
     run_training,
 )
-from simtool.stages.run import Folder, Stage, stage
+from simtool.stages.run import Folder, Run, stage
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _describe(plan: Preset, classes: Classes, holdout: Holdout, as_json: bool) -
 
 
 def _train(
-    run: Stage,
+    run: Run,
     plan: Preset,
     images: Path,
     table: Images,

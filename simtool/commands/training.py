@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simtool import console
-from simtool.stages.run import Stage
+from simtool.stages.run import Run
 from simtool.text import printable, scaled
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def identity_of(images: Path, table: Images, out: Path) -> str:
 
 
 def run_training(
-    run: Stage,
+    run: Run,
     out: Path,
     task: Task,
     data: TrainingData,

@@ -1,18 +1,53 @@
 """The Python API: one function for each stage, which the command line and notebooks call.
 
-A function takes paths or objects and returns objects. With ``out`` it writes the same file or folder as the command.
-Nothing heavy is imported before a function is used.
+A function takes paths or objects and returns objects. With ``out`` it writes the same file or folder as the command;
+without ``out`` it writes nothing. Notes and progress go to standard error;
+:func:`simtool.console.quiet` silences them. Errors are :class:`~simtool.errors.SimtoolError`, with one line of text.
+
+Example:
+    >>> from simtool import stages
+    >>> trials = stages.import_trials("judgments.csv")  # doctest: +SKIP
+    >>> scores = stages.score(["pixels.parquet", "resnet.parquet"], trials)  # doctest: +SKIP
+    >>> report = stages.report(scores.outcomes)  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from simtool.stages.compression import compress
+    from simtool.stages.fetching import fetch_cub, fetch_judgments
+    from simtool.stages.importing import import_trials
+    from simtool.stages.indexing import index_images
+    from simtool.stages.inspection import show
+    from simtool.stages.reporting import report
+    from simtool.stages.scoring import score
 
-#: Each function, and the module of this package that holds it.
-_MODULES: dict[str, str] = {}
+__all__ = [
+    "compress",
+    "fetch_cub",
+    "fetch_judgments",
+    "import_trials",
+    "index_images",
+    "report",
+    "score",
+    "show",
+]
+
+#: Each function, and the module of this package that holds it. A module is imported when its function is first used,
+#: so that ``import simtool.stages`` imports nothing heavy.
+_MODULES: dict[str, str] = {
+    "compress": "compression",
+    "fetch_cub": "fetching",
+    "fetch_judgments": "fetching",
+    "import_trials": "importing",
+    "index_images": "indexing",
+    "report": "reporting",
+    "score": "scoring",
+    "show": "inspection",
+}
 
 
 def __getattr__(name: str) -> Any:

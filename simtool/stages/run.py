@@ -1,33 +1,58 @@
-"""What every stage does around its work: say what it read and wrote, time it, give its tables their provenance."""
+"""Shared behaviour of stages: check paths, note inputs and outputs, measure time, record provenance."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from simtool import console
+from simtool.errors import UsageError, clipped
 from simtool.stages.places import Folder, Place, TableFile, check_places, check_spared
 from simtool.tables.provenance import Provenance
+from simtool.text import counted
 
 if TYPE_CHECKING:
+    from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingWriter
     from simtool.tables.images import Images
 
-__all__ = ["Folder", "Place", "Stage", "TableFile", "Terminated", "invocation", "stage"]
+__all__ = [
+    "CALLED",
+    "Folder",
+    "Place",
+    "Run",
+    "TableFile",
+    "Terminated",
+    "api",
+    "chosen",
+    "invocation",
+    "path_of",
+    "stage",
+    "table_file",
+]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_E = TypeVar("_E", bound=StrEnum)
+
+#: The first word of a recorded call begins with this.
+CALLED = "stages."
 
 _arguments: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
 
 
 class Terminated(SystemExit):
-    """Somebody asked this process to end, by a signal; its code is 128 and the signal's number."""
+    """A signal asked this process to end; the exit code is 128 plus the number of the signal."""
 
 
 @contextmanager
 def invocation(arguments: Sequence[str]) -> Iterator[None]:
-    """Remember the command line as it was typed, for the provenance of what is written inside."""
+    """Use a command line as the provenance of every file that is written inside."""
     token = _arguments.set(tuple(arguments))
     try:
         yield
@@ -35,63 +60,145 @@ def invocation(arguments: Sequence[str]) -> Iterator[None]:
         _arguments.reset(token)
 
 
-class Stage:
-    """A running stage: its inputs so far, and the notes it owes the person at the terminal.
+def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Record the call of a stage as provenance, unless a command line is recorded already.
+
+    The record is a list of texts: ``["stages.score", "tables=['a.parquet']", "trials='t.parquet'"]``. An object in
+    memory is recorded by its type.
+    """
+
+    @wraps(function)
+    def recorded(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if _arguments.get():
+            return function(*args, **kwargs)
+        from inspect import signature
+
+        given = signature(function).bind(*args, **kwargs).arguments
+        words = [f"{name}={_spelled(value)}" for name, value in given.items()]
+        with invocation([f"{CALLED}{function.__name__}", *words]):
+            return function(*args, **kwargs)
+
+    return recorded
+
+
+def _spelled(value: object) -> str:
+    """An argument as text."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_spelled, value))}]"
+    if isinstance(value, str | Path):
+        return repr(str(value))
+    return str(value) if value is None or isinstance(value, bool | int | float) else f"<{type(value).__name__}>"
+
+
+def path_of(source: object) -> Path | None:
+    """The path of an argument; None for None and for an object in memory."""
+    return Path(source) if isinstance(source, str | Path) else None
+
+
+def table_file(out: str | Path | None) -> TableFile | None:
+    """The output of a stage that writes a table; None where it writes nothing."""
+    return None if out is None else TableFile(Path(out))
+
+
+def chosen(kind: type[_E], option: str, value: str) -> _E:
+    """The member of an enumeration that an option names.
+
+    Raises:
+        UsageError: there is none; lists the members.
+    """
+    if value in set(kind):
+        return kind(value)
+    raise UsageError(f"{option} is one of {', '.join(kind)}, not {clipped(value)}")
+
+
+class Run:
+    """One call of a stage.
 
     Attributes:
-        name: of the subcommand.
-        doing: how far it is, for the report of a failure that nobody foresaw.
+        name: of the stage, as on the command line.
+        doing: the last step that was finished, for the report of an unexpected error.
     """
 
     def __init__(self, name: str, writes: Sequence[Place | None] = ()) -> None:
         self.name = name
         self._writes = writes
-        self.doing = "it had just begun"
+        self.doing = "before it had read anything"
         self._inputs: list[Path] = []
 
     def read(self, path: Path, detail: str, files: Iterable[Path] | None = None) -> None:
-        """Note an input (a file, or a folder of part files) and what it holds: ``208 images``.
+        """Note an input and its content, for example ``208 images``.
 
         Args:
-            path: the input.
-            detail: what it holds.
-            files: which files stand for it in the provenance, where it is another kind of folder.
+            path: a file, or a folder of part files.
+            detail: its content.
+            files: the files to record in the provenance, where ``path`` is another kind of folder.
         """
         self._inputs.extend([path] if files is None else files)
         self.doing = f"after it had read {path}"
         console.note(f"read   {path}: {detail}")
 
-    def read_images(self, table: Path) -> Images:
-        """Read a table of images; its image files are inputs too, so that no output may be one of them.
+    def load(self, source: str | Path | _T, read: Callable[[Path], _T], describe: Callable[[_T], str]) -> _T:
+        """Read an argument that is a path, and note it; return an object in memory as it is.
+
+        Args:
+            source: a path or an object.
+            read: reads the file.
+            describe: its content, as in :meth:`read`.
+        """
+        if not isinstance(source, str | Path):
+            return source
+        content = read(Path(source))
+        self.read(Path(source), describe(content))
+        return content
+
+    def read_images(self, source: str | Path | Images, note: bool = True) -> Images:
+        """Read an argument that is a table of images, and note it. No output may be one of its image files.
+
+        Args:
+            source: a path, or a table in memory.
+            note: False where the caller notes it, after it has chosen rows.
 
         Raises:
             PlaceError: an output is one of its image files.
             TableError: the table cannot be read.
         """
-        from simtool.tables.images import image_paths, read_images
+        from simtool.tables.images import Images, image_paths, read_images
 
-        images = read_images(table)
-        check_spared(image_paths(table, images), self._writes, table)
+        images = source if isinstance(source, Images) else read_images(Path(source))
+        place = path_of(source)
+        check_spared(image_paths(place or Path("images"), images), self._writes, place or Path("the table of images"))
+        if note and place is not None:
+            self.read(place, counted(len(images), "images"))
         return images
 
+    def embeddings(
+        self, out: str | Path | None, info: EmbeddingInfo, float16: bool = False
+    ) -> EmbeddingWriter | EmbeddingCollector:
+        """A writer of a table of embeddings: to a file, or without ``out`` in memory. Its ``table`` is the result."""
+        from simtool.tables.embeddings import EmbeddingCollector, EmbeddingWriter
+
+        if out is None:
+            return EmbeddingCollector(info, float16)
+        return EmbeddingWriter(Path(out), info, self.provenance(), float16)
+
     def wrote(self, path: Path, detail: str) -> None:
-        """Note an output and what it holds."""
+        """Note an output and its content."""
         self.doing = f"after it had written {path}"
         console.note(f"wrote  {path}: {detail}")
 
     def provenance(self) -> Provenance:
-        """Where a table written now comes from: this command line and the inputs noted so far, hashed."""
+        """The provenance of a file that is written now: the command and the inputs so far, hashed."""
         return Provenance.of(command=_arguments.get() or (self.name,), inputs=self._inputs)
 
 
 @contextmanager
-def stage(name: str, *, reads: Iterable[Place | None], writes: Iterable[Place | None]) -> Iterator[Stage]:
-    """Run the body of a subcommand as a stage; at its end say how long it took.
+def stage(name: str, *, reads: Iterable[Place | None], writes: Iterable[Place | None]) -> Iterator[Run]:
+    """Run the body of a stage, and note at its end how long it took.
 
     Args:
-        name: of the subcommand.
-        reads: every input that the command was given; see :func:`check_places`.
-        writes: every output that it was given.
+        name: of the stage, as on the command line.
+        reads: every input that is a path; see :func:`check_places`.
+        writes: every output.
 
     Raises:
         PlaceError: an output is an input or another output, or is no file; raised before anything is read.
@@ -99,7 +206,7 @@ def stage(name: str, *, reads: Iterable[Place | None], writes: Iterable[Place | 
     outputs = list(writes)
     check_places(reads, outputs)
     started = time.perf_counter()
-    run = Stage(name, outputs)
+    run = Run(name, outputs)
     try:
         yield run
     except (KeyboardInterrupt, Terminated):

@@ -39,7 +39,15 @@ from simtool.tables.provenance import Provenance
 from simtool.tables.vectors import are_ragged, as_matrix, common_shape, value_dtype
 from simtool.text import counted, plural
 
-__all__ = ["EmbeddingInfo", "EmbeddingTable", "EmbeddingWriter", "Segment", "open_embeddings", "write_embeddings"]
+__all__ = [
+    "EmbeddingCollector",
+    "EmbeddingInfo",
+    "EmbeddingTable",
+    "EmbeddingWriter",
+    "Segment",
+    "open_embeddings",
+    "write_embeddings",
+]
 
 KIND = "embeddings"
 #: Vectors whose largest value is smaller have lost digits as float32.
@@ -68,12 +76,33 @@ class EmbeddingTable:
         path: Path,
         info: EmbeddingInfo,
         image_id: NDArray[np.object_],
-        parts: Sequence[_Part],
+        parts: Sequence[_Part | _HeldPart],
         provenance: Provenance | None,
     ) -> None:
         self.path, self.info, self.image_id, self.provenance = path, info, image_id, provenance
         self.dtype = np.result_type(*(part.dtype for part in parts))
         self._parts = parts
+
+    @classmethod
+    def of(
+        cls, image_id: Sequence[str] | NDArray[np.object_], vectors: NDArray[np.floating[Any]], info: EmbeddingInfo
+    ) -> Self:
+        """A table in memory; its ``path`` is its name.
+
+        Args:
+            image_id: (n,) ids, each once.
+            vectors: (n, D), which are not copied.
+            info: of the table; ``info.dimension`` is D.
+
+        Raises:
+            TableError: the shapes do not fit, or an id is repeated.
+        """
+        path = Path(info.name)
+        if vectors.shape != (len(image_id), info.dimension):
+            expected = f"{counted(len(image_id), 'vectors')} of {info.dimension} values"
+            raise TableError(f"{path}: expected {expected}, got {vectors.shape}")
+        check_unique(path, "image_id", image_id)
+        return cls(path, info, objects(image_id), [_HeldPart(vectors)], None)
 
     def __len__(self) -> int:
         return len(self.image_id)
@@ -253,6 +282,24 @@ class _Part:
             return pq.ParquetFile(self.path.absolute(), metadata=self._footer, **READING)
 
 
+class _HeldPart:
+    """Vectors in memory, with the part of :class:`_Part` that reading needs."""
+
+    def __init__(self, vectors: NDArray[np.floating[Any]]) -> None:
+        self._vectors = vectors.view()
+        self._vectors.flags.writeable = False
+        self.rows, self.dtype = len(vectors), vectors.dtype
+
+    def blocks(
+        self,
+        offset: int,
+        ranked: NDArray[np.integer[Any]] | None,  # noqa: ARG002 - the signature of _Part
+        name: Callable[[int], str],  # noqa: ARG002
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        """All vectors as one block."""
+        yield offset, self._vectors
+
+
 def _shifted(name: Callable[[int], str], start: int, row: int) -> str:
     """What row ``row`` of a block that begins at ``start`` is called."""
     return name(start + row)
@@ -388,6 +435,11 @@ class EmbeddingWriter:
         if sum(len(ids) for ids, _ in self._pending) >= self._group_rows:
             self._write_groups(flush=False)
 
+    @property
+    def table(self) -> EmbeddingTable:
+        """The table that was written, opened."""
+        return open_embeddings(self._path)
+
     def skip(self, image_id: Iterable[str]) -> None:
         """Record images that are left out; the metadata name them."""
         self._info = replace(self._info, skipped=(*self._info.skipped, *image_id))
@@ -461,6 +513,40 @@ class EmbeddingWriter:
                 self._writer.close()
             except (OSError, pa.ArrowException):
                 return
+
+
+class EmbeddingCollector:
+    """Collects in memory what :class:`EmbeddingWriter` writes to a file.
+
+    Attributes:
+        table: the table, after the ``with`` block has ended.
+    """
+
+    table: EmbeddingTable
+
+    def __init__(self, info: EmbeddingInfo, float16: bool = False) -> None:
+        self._info, self._dtype = info, np.dtype(np.float16 if float16 else np.float32)
+        self._ids: list[str] = []
+        self._blocks: list[NDArray[Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, image_id: Sequence[str] | NDArray[np.object_], embedding: NDArray[np.floating[Any]]) -> None:
+        """Append vectors; arguments as in :meth:`EmbeddingWriter.write`."""
+        self._ids.extend(image_id)
+        self._blocks.append(np.array(embedding, self._dtype))
+
+    def skip(self, image_id: Iterable[str]) -> None:
+        """Record images that are left out."""
+        self._info = replace(self._info, skipped=(*self._info.skipped, *image_id))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            empty = np.empty((0, self._info.dimension), self._dtype)
+            self.table = EmbeddingTable.of(self._ids, np.concatenate([empty, *self._blocks]), self._info)
 
 
 def write_embeddings(

@@ -152,16 +152,16 @@ def test_tables_that_cannot_be_told_apart_ask_for_a_name(simtool: Simtool, folde
     tables = (folder / "hot.parquet", folder / "other" / "hot.parquet")
     done = score(simtool, folder, *tables)
     assert done.code == 1
-    assert "would all be called one-hot (hot): give each TABLE a --name of its own" in " ".join(done.err.split())
+    assert "would all be called one-hot (hot): give each TABLE a different --name" in " ".join(done.err.split())
     assert score(simtool, folder, *tables, "--name", "one", "--name", "two").code == 0
 
 
 @pytest.mark.parametrize(
     ("names", "complaint"),
     [
-        (["one"], "1 times --name for 2 tables: each TABLE needs its own"),
-        (["one", "one"], "--name 'one': every model needs a name of its own"),
-        (["one", " "], "every model needs a name of its own"),
+        (["one"], "1 times --name for 2 tables: give one for each TABLE"),
+        (["one", "one"], "--name 'one': give each model a different name"),
+        (["one", " "], "give each model a different name"),
     ],
 )
 def test_names_that_do_not_fit_are_refused(names: list[str], complaint: str, simtool: Simtool, folder: Path) -> None:

@@ -12,9 +12,11 @@ References:
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +112,11 @@ def check_request(images: int, dimension: int, components: int, fewer: bool = Fa
 
 
 def fit_components(
-    batches: Iterable[NDArray[np.float32]],
+    batches: Iterable[NDArray[np.floating[Any]]],
     images: int,
     dimension: int,
     components: int,
-    scratch: Path,
+    scratch: Path | None,
     seed: int = 0,
     fewer: bool = False,
     what: str = "images",
@@ -122,11 +124,12 @@ def fit_components(
     """Fit principal components to a stream of images.
 
     Args:
-        batches: each (b, dimension) float32, read once.
+        batches: each (b, dimension), read once. Of float64 values the mean of the first batch is subtracted before they
+            are rounded to float32, so that small differences of large values are kept.
         images: at most this many will come.
         dimension: values of an image.
         components: wanted. Fewer are kept where the images span fewer dimensions.
-        scratch: a folder for scratch files.
+        scratch: a folder for scratch files; None for the system's temporary folder.
         seed: of the eigensolver's start; without influence on the result beyond its residual.
         fewer: take as many components as there are, where there are not so many.
         what: the images are, for messages.
@@ -139,9 +142,22 @@ def fit_components(
         SpaceError: the scratch folder has too little free space.
     """
     check_request(images, dimension, components, fewer, what)
+    folder = scratch or Path(tempfile.gettempdir())
+    origin, moved = _about_first(batches)
     with Workers() as workers:
-        plan = _Plan(images, dimension, components, fewer, what, scratch, seed, workers)
-        return _by_covariance(batches, plan) if images > dimension else _by_inner_products(batches, plan)
+        plan = _Plan(images, dimension, components, fewer, what, folder, seed, workers)
+        fit = _by_covariance(moved, plan) if images > dimension else _by_inner_products(moved, plan)
+    return replace(fit, mean=origin + fit.mean)
+
+
+def _about_first(
+    batches: Iterable[NDArray[np.floating[Any]]],
+) -> tuple[NDArray[np.float64], Iterator[NDArray[np.float32]]]:
+    """The mean of the first batch where its values are float64, else 0; and all batches less that, as float32."""
+    iterator = iter(batches)
+    first = next(iterator, None)
+    origin = np.zeros(1) if first is None or first.dtype != np.float64 else (first / len(first)).sum(axis=0)
+    return origin, ((batch - origin).astype(np.float32) for batch in chain([] if first is None else [first], iterator))
 
 
 @dataclass(frozen=True)

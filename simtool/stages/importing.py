@@ -1,0 +1,81 @@
+"""Import trials: from judgments in any known format to a table of trials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from simtool import console
+from simtool.errors import UsageError, clipped
+from simtool.judgments.assembly import in_images, summary
+from simtool.judgments.formats import AUTO, format_names
+from simtool.judgments.importing import import_judgments
+from simtool.stages.remarks import note_judgments, note_matches, warn_of_altered
+from simtool.stages.run import Folder, Place, api, chosen, path_of, stage, table_file
+from simtool.tables.images import Images
+from simtool.tables.observers import Observers
+from simtool.tables.trials import Trials, write_trials
+from simtool.text import counted
+
+__all__ = ["import_trials"]
+
+
+@api
+def import_trials(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    catalog: str | Path | None = None,
+    images: str | Path | Images | None = None,
+    format: str = AUTO,  # noqa: A002 - the name of the option
+    observers: str | None = None,
+) -> Trials:
+    """Turn judgments of similarity into a table of trials.
+
+    Args:
+        source: a psiz HDF5 file, a folder or zip of psiz JSON, or a CSV.
+        out: the Parquet file to write; None writes nothing.
+        catalog: the file that says which images the numbers in psiz's files are: an HDF5 catalog, ``stimuli.txt`` or
+            a CSV.
+        images: a table of images. Trials then name images as this table does: by equal id, else by the closest
+            spelling.
+        format: of ``source``, one of :func:`~simtool.judgments.formats.format_names`; ``auto`` detects it from
+            the content.
+        observers: who judged, ``human`` or ``simulated``; stated in the table and in reports.
+
+    Returns:
+        The trials. ``trial_id`` is the row in ``source``, from 0. Catch trials (the query is among its references) and
+        trials without an answer are left out.
+
+    Raises:
+        SimtoolError: the source is in no known format, a row is not a valid trial, or ``images`` lacks an image.
+
+    Example:
+        >>> from simtool import stages
+        >>> trials = stages.import_trials("judgments.csv", images="images.parquet")  # doctest: +SKIP
+    """
+    source, catalog = Path(source), path_of(catalog)
+    if format not in format_names():
+        raise UsageError(f"--format is one of {', '.join(format_names())}, not {clipped(format)}")
+    place: Place = Folder(source) if source.is_dir() else source
+    with stage("import-trials", reads=[place, catalog, path_of(images)], writes=[table_file(out)]) as run:
+        imported = import_judgments(source, format, catalog)
+        judgments = imported.judgments
+        run.read(source, f"{counted(judgments.total, 'trials')} ({imported.format})", imported.files)
+        if catalog is not None and imported.catalog is not None:
+            run.read(catalog, imported.catalog.extent)
+        elif catalog is not None:
+            console.warn(f"{catalog} is not used: a CSV names its images itself")
+        note_judgments(judgments)
+        if images is not None:
+            table, label = run.read_images(images), path_of(images) or Path("the table of images")
+            judgments, matches = in_images(judgments, table.image_id, str(label))
+            note_matches(label, matches)
+            warn_of_altered(table, label, judgments.trials.images)
+        trials = replace(
+            judgments.trials, observers=None if observers is None else chosen(Observers, "--observers", observers)
+        )
+        if out is not None:
+            write_trials(Path(out), trials, run.provenance())
+            run.wrote(Path(out), summary(trials))
+    return trials

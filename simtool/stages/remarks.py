@@ -1,0 +1,74 @@
+"""Remarks on judgments and images that several stages make on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from numpy import object_
+from numpy.typing import NDArray
+
+from simtool import console
+from simtool.collections.birds16 import altered
+from simtool.errors import listed
+from simtool.ids import Matches
+from simtool.judgments.assembly import Judgments
+from simtool.judgments.headings import nearest
+from simtool.tables.images import Images
+from simtool.text import counted, plural
+
+__all__ = ["note_judgments", "note_matches", "warn_of_altered", "warn_of_unused"]
+
+
+def note_judgments(judgments: Judgments) -> None:
+    """Say what was left out of a source of judgments."""
+    if judgments.catch:
+        dropped = counted(judgments.catch, "catch trials")
+        console.note(f"       dropped {dropped} (the query is among its references)")
+    if judgments.unanswered:
+        dropped = counted(judgments.unanswered, "trials")
+        console.note(f"       dropped {dropped} without an answer (nothing is selected)")
+    if judgments.anonymous:
+        some = f"{judgments.anonymous:,} of {counted(len(judgments.trials), 'trials')}"
+        console.warn(f"{some} {plural(judgments.anonymous, 'do', 'does')} not say who judged (participant)")
+    if extra := judgments.trials.extra:
+        _note_extra(list(extra))
+    if judgments.unnamed:
+        console.note(f"       left out columns without a name: {listed(judgments.unnamed, 9)}")
+    if judgments.passed_over:
+        kinds = listed((f"{kind} ({count:,})" for kind, count in judgments.passed_over.items()), 5)
+        console.warn(f"passed over entries of kinds that are not ranked choices: {kinds}")
+
+
+def _note_extra(names: list[str]) -> None:
+    """Say which columns are kept without being used, and which of them may be misspelled."""
+    words = [f"{name} (did you mean {near}?)" if (near := nearest(name)) else name for name in names]
+    say = console.warn if words != names else console.note
+    say(f"{'' if words != names else '       '}columns kept, but not used: {listed(words, 12)}")
+
+
+def warn_of_unused(trials: Path, names: Iterable[str]) -> None:
+    """Warn of columns in a table of trials whose name is close to the name of a column that is used."""
+    meant = {name: nearest(name.removeprefix("source_")) for name in names}
+    words = [
+        "count (a row is one judgment here; import-trials reads counts from a CSV)"
+        if name == near
+        else f"{name} (did you mean {near}?)"
+        for name, near in meant.items()
+        if near and (name != near or name == "count")
+    ]
+    if words:
+        console.warn(f"{trials}: columns kept, but not used: {listed(words, 12)}")
+
+
+def note_matches(table: Path, matches: Matches) -> None:
+    """Say how many images match the ids of a table only by folded spelling."""
+    if matches.note:
+        console.note(f"       {table}: {matches.note}")
+
+
+def warn_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:
+    """Warn of CUB's photographs that differ from the images that people saw."""
+    if names := altered(images, table, mentioned):
+        some = counted(len(names), "photographs")
+        console.warn(f"people saw {some} cropped or saved again, not as {table} has them: {listed(names, 7)}")

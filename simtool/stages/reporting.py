@@ -1,0 +1,149 @@
+"""Report: from outcomes to a report, and to the files that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from simtool import console
+from simtool.analysis.building import build_report
+from simtool.analysis.metrics import Metric, Order
+from simtool.analysis.report import Report, ReportError, Settings
+from simtool.errors import UsageError
+from simtool.reporting.exports import to_csv, to_json, to_markdown
+from simtool.stages.run import Run, api, chosen, path_of, stage
+from simtool.tables.atomic import atomic_path
+from simtool.tables.outcomes import Outcomes, read_outcomes
+from simtool.text import counted
+
+__all__ = ["report"]
+
+#: The suffixes of figures.
+FORMATS = ("png", "svg", "pdf")
+#: The lowest and the highest level of an interval.
+LEVELS = (0.01, 0.999999)
+#: The path that means standard output.
+STDOUT = Path("-")
+
+
+@api
+def report(
+    outcomes: str | Path | Outcomes | Sequence[str | Path | Outcomes],
+    *,
+    figure: str | Path | None = None,
+    html: str | Path | None = None,
+    csv: str | Path | None = None,
+    json: str | Path | None = None,
+    markdown: str | Path | None = None,
+    metrics: Sequence[str] = (Metric.TRIPLET_ACCURACY,),
+    trial_type: str | None = None,
+    baseline: str | None = None,
+    weighted: bool = False,
+    sort: str = Order.ACCURACY,
+    level: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Report:
+    """Compute how well each model predicts the judgments, with intervals and chance.
+
+    Intervals resample participants (or sessions, where participants are not recorded) and images together, because
+    the comparisons of a trial are not independent. All models are scored on the same resamples.
+
+    Args:
+        outcomes: tables of outcomes, or outcomes in memory. Several are pooled: a model that was scored on several
+            experiments gets one row for all their trials.
+        figure: a file to draw: ``.png``, ``.svg`` or ``.pdf``.
+        html: a file for a self-contained page; as for the next three, ``-`` is standard output.
+        csv: a file for all numbers.
+        json: a file for all numbers.
+        markdown: a file for tables to paste into Markdown.
+        metrics: names, see :class:`~simtool.analysis.metrics.Metric`. The figure shows the first metric. Where a file
+            of numbers is written, all metrics are computed.
+        trial_type: report only this type, for example ``8-rank-2``, or ``all`` (pooled).
+        baseline: the model to compare the other models with, for each distance.
+        weighted: weigh each trial by its weight; else all trials count the same.
+        sort: the order of rows, ``accuracy``, ``given`` or ``name``.
+        level: of the intervals.
+        replicates: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        The report. ``report.rows`` holds all numbers, ``report.blocks()`` groups them by trial type and metric.
+
+    Raises:
+        UsageError: an option has a value that is not valid.
+        SimtoolError: the outcomes cannot be read or pooled, or have no trial of the type or metric.
+
+    Example:
+        >>> from simtool import stages
+        >>> report = stages.report("outcomes.parquet", csv="numbers.csv")  # doctest: +SKIP
+        >>> [(row.model, row.estimate, row.low, row.high) for row in report.rows]  # doctest: +SKIP
+        [('pixels', 0.613, 0.598, 0.629)]
+    """
+    texts = {"html": path_of(html), "csv": path_of(csv), "json": path_of(json), "markdown": path_of(markdown)}
+    written = [path for path in texts.values() if path is not None]
+    drawn = path_of(figure)
+    _check(drawn, written, level)
+    wanted = [chosen(Metric, "--metric", name) for name in metrics or (Metric.TRIPLET_ACCURACY,)]
+    settings = Settings(level, replicates, seed, baseline, chosen(Order, "--sort", sort), weighted)
+    sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
+    paths = [path for source in sources if (path := path_of(source)) is not None]
+    with stage("report", reads=paths, writes=[drawn, *(path for path in written if path != STDOUT)]) as run:
+        tables = [*(source for source in sources if isinstance(source, Outcomes)), *read_outcomes(paths)]
+        for path in paths:
+            held = counted(len(tables), "models and distances", "model and distance")
+            run.read(path, "outcomes" if len(sources) > 1 else held)
+        content = build_report(tables, settings, tuple(Metric) if written else wanted)
+        content = content if trial_type is None else content.of_type(trial_type)
+        if not any(True for _ in content.blocks(wanted)):
+            raise ReportError(f"no trial has {' or '.join(wanted)}: it takes several choices in a trial")
+        if drawn is not None:
+            _draw(run, drawn, content, wanted[0])
+        formats: dict[str, Callable[[], str]] = {
+            "html": lambda: _page(run, content, wanted),
+            "csv": lambda: to_csv(content),
+            "json": lambda: to_json(content),
+            "markdown": lambda: to_markdown(content),
+        }
+        for name, target in texts.items():
+            if target is not None:
+                _write(run, target, formats[name](), counted(len(content.rows), "numbers"))
+    return content
+
+
+def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:
+    """Refuse options that are not valid, before anything is read.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    if figure is not None and figure.suffix.lower().removeprefix(".") not in FORMATS:
+        known = ", ".join(f".{suffix}" for suffix in FORMATS)
+        raise UsageError(f"--figure {figure}: the name of a figure ends in {known}")
+    if written.count(STDOUT) > 1:
+        raise UsageError("only one output can be standard output (-)")
+    if not LEVELS[0] <= level <= LEVELS[1]:
+        raise UsageError(f"--level {level} is not between {LEVELS[0]} and {LEVELS[1]} (0.95 means 95 %)")
+
+
+def _draw(run: Run, path: Path, content: Report, metric: Metric) -> None:
+    from simtool.reporting.figure import write_figure
+
+    with atomic_path(path) as temporary:
+        write_figure(temporary, content, path.suffix.lower().removeprefix("."), metric)
+    run.wrote(path, "figure")
+
+
+def _page(run: Run, content: Report, metrics: Sequence[Metric]) -> str:
+    from simtool.reporting.html import to_html
+
+    return to_html(content, run.provenance(), metrics)
+
+
+def _write(run: Run, path: Path, text: str, detail: str) -> None:
+    if path == STDOUT:
+        console.result_text(text)
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    run.wrote(path, detail)

@@ -1,0 +1,193 @@
+"""Score: from embeddings and judgments to outcomes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from simtool import console
+from simtool.analysis.tally import Tally, below_chance, tally
+from simtool.errors import SimtoolError, UsageError, listed
+from simtool.ids import match_ids
+from simtool.judgments.classes import with_classes
+from simtool.scoring.distances import DISTANCES
+from simtool.scoring.pairs import ComparedPairs
+from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
+from simtool.stages.remarks import note_matches, warn_of_unused
+from simtool.stages.run import Run, api, path_of, stage, table_file
+from simtool.system.amounts import AmountError, bytes_of
+from simtool.tables.embeddings import EmbeddingTable, open_embeddings
+from simtool.tables.images import Images
+from simtool.tables.outcomes import Outcomes, OutcomesWriter, read_outcomes
+from simtool.tables.trials import Trials, read_trials
+from simtool.text import counted
+
+__all__ = ["Scores", "score"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The result of :func:`score`.
+
+    Attributes:
+        tallies: the triplet accuracy of each model and distance, by trial type and, of several types, over all trials.
+        path: of the table of outcomes; None where it was not written.
+    """
+
+    tallies: tuple[Tally, ...]
+    path: Path | None
+    _held: tuple[Outcomes, ...] = ()
+
+    @cached_property
+    def outcomes(self) -> list[Outcomes]:
+        """The outcomes of each model and distance; a table that was written is read when this is first used."""
+        return list(self._held) if self.path is None else read_outcomes([self.path])
+
+
+@api
+def score(
+    tables: str | Path | EmbeddingTable | Sequence[str | Path | EmbeddingTable],
+    trials: str | Path | Trials,
+    out: str | Path | None = None,
+    *,
+    distances: Sequence[str] = DEFAULT_DISTANCES,
+    names: Sequence[str] = (),
+    images: str | Path | Images | None = None,
+    memory: str | int | None = None,
+) -> Scores:
+    """Predict each judgment from the distances between the embeddings of its images.
+
+    A model predicts that people select the reference nearest to the query. Ties get half credit.
+
+    Args:
+        tables: one or more tables of embeddings.
+        trials: a table of trials.
+        out: the Parquet table of outcomes to write. None keeps the outcomes in memory.
+        distances: names, see :data:`~simtool.scoring.distances.DISTANCES`.
+        names: the label of each table's model in reports. Without them, the name that each table states.
+        images: a table of images. Outcomes then say for each comparison which references share the query's class and
+            group.
+        memory: bytes that the process may use, as a number or such as ``2G``. None is half of the free memory.
+
+    Returns:
+        The accuracies, and the outcomes.
+
+    Raises:
+        UsageError: a distance, a name or an amount of memory is not valid.
+        SimtoolError: a table lacks an image, a vector is not valid, or a table is given twice.
+
+    Example:
+        >>> from simtool import stages
+        >>> scores = stages.score(["pixels.parquet"], "trials.parquet", distances=["cosine"])  # doctest: +SKIP
+        >>> scores.tallies[0].accuracy  # doctest: +SKIP
+        0.7132
+    """
+    sources = [tables] if isinstance(tables, str | Path | EmbeddingTable) else list(tables)
+    distances = list(dict.fromkeys(distances or DEFAULT_DISTANCES))
+    if unknown := [name for name in distances if name not in DISTANCES]:
+        raise UsageError(f"no distance is called {listed(unknown)}; there are {', '.join(DISTANCES)}")
+    _check_sources(sources, names)
+    allowed = _bytes(memory)
+    reads = [path_of(source) for source in (*sources, trials, images)]
+    with stage("score", reads=reads, writes=[table_file(out)]) as run:
+        judgments = run.load(trials, read_trials, _trials_detail)
+        warn_of_unused(path_of(trials) or Path("the trials"), judgments.extra)
+        opened = [run.load(source, open_embeddings, _vectors_detail) for source in sources]
+        labels = list(names) or _labels(opened)
+        if images is not None:
+            judgments = _with_classes(run, judgments, images)
+        pairs = ComparedPairs.of(judgments)
+        for table in opened:
+            note_matches(table.path, table.match(judgments.images[pairs.used]))
+        tallies: list[Tally] = []
+        held: list[Outcomes] = []
+        with ExitStack() as stack:
+            keep = held.append
+            if out is not None:
+                keep = stack.enter_context(OutcomesWriter(Path(out), run.provenance(), judgments)).write
+            for label, table in zip(labels, opened, strict=True):
+                with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
+                    for outcomes in score_table(table, pairs, distances, label, allowed, bar.advance):
+                        keep(outcomes)
+                        tallies.extend(tally(outcomes))
+        if out is not None:
+            rows = len(judgments) * len(labels) * len(distances)
+            run.wrote(Path(out), f"{counted(rows, 'rows')}: {listed(labels, 4)} by {listed(distances, len(DISTANCES))}")
+    if odd := below_chance(tallies):
+        console.warn(_doubt(odd))
+    return Scores(tuple(tallies), path_of(out), tuple(held))
+
+
+def _trials_detail(trials: Trials) -> str:
+    return f"{counted(len(trials), 'trials')}, {listed(sorted(map(str, trials.types)), 5)}"
+
+
+def _vectors_detail(table: EmbeddingTable) -> str:
+    return f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values"
+
+
+def _with_classes(run: Run, trials: Trials, images: str | Path | Images) -> Trials:
+    """The trials with the classes and groups of their images."""
+    table, label = run.read_images(images), path_of(images) or Path("the table of images")
+    found = with_classes(trials, table, label)
+    note_matches(label, match_ids(found.images, table.image_id))
+    return found
+
+
+def _check_sources(sources: Sequence[str | Path | EmbeddingTable], names: Sequence[str]) -> None:
+    """Check the tables and the names of their models.
+
+    Raises:
+        SimtoolError: a table is given twice.
+        UsageError: there is not one name for each table, or two tables get one name.
+    """
+    paths = [path for source in sources if (path := path_of(source)) is not None]
+    places = Counter(path.resolve() for path in paths)
+    if twice := [path for path in dict.fromkeys(paths) if places[path.resolve()] > 1]:
+        raise SimtoolError(f"{listed(twice)}: the same table is given more than once; give it once")
+    if names and len(names) != len(sources):
+        raise UsageError(f"{len(names)} times --name for {len(sources)} tables: give one for each TABLE")
+    for label, count in Counter(names).items():
+        if count > 1 or not label.strip():
+            raise UsageError(f"--name {label!r}: give each model a different name")
+
+
+def _bytes(memory: str | int | None) -> int | None:
+    if memory is None or isinstance(memory, int):
+        return memory
+    try:
+        return bytes_of(memory)
+    except AmountError as failure:
+        raise UsageError(f"--memory: {failure}") from failure
+
+
+def _labels(tables: Sequence[EmbeddingTable]) -> list[str]:
+    """The label of each model: the table's name, with the file's name where several tables have the same.
+
+    Raises:
+        SimtoolError: two tables have the same name and the same file name.
+    """
+    names = Counter(table.info.name for table in tables)
+    labels = [
+        table.info.name if names[table.info.name] == 1 else f"{table.info.name} ({table.path.stem})" for table in tables
+    ]
+    for label, count in Counter(labels).items():
+        if count > 1:
+            files = [table.path for table, own in zip(tables, labels, strict=True) if own == label]
+            raise SimtoolError(f"{listed(files)} would all be called {label}: give each TABLE a different --name")
+    return labels
+
+
+def _doubt(odd: Sequence[Tally]) -> str:
+    """The possible reason for models far below chance."""
+    first = odd[0]
+    others = f" (and {len(odd) - 1:,} more)" if odd[1:] else ""
+    return (
+        f"{first.model} by {first.distance}{others} predicts {first.accuracy:.0%} of {first.comparisons:,} "
+        "comparisons, far fewer than the half that guessing predicts: perhaps people selected the odd one out, "
+        "or the image least like the query, and the trials should name the other images as selected"
+    )

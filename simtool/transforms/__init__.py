@@ -1,0 +1,1 @@
+"""Transforms: from vectors to vectors, fitted or learned."""

@@ -1,0 +1,72 @@
+"""The interface of a transform, and its application to a table of embeddings."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingTable, EmbeddingWriter
+from simtool.tables.faults import TableError
+
+__all__ = ["Transform", "transform_table", "transformed_info"]
+
+
+class Transform(Protocol):
+    """A map from vectors to vectors, fitted to a table of embeddings.
+
+    A transform has a constructor ``fit(table, ...)`` and is immutable afterwards.
+    """
+
+    @property
+    def name(self) -> str:
+        """A short label, for example ``PCA 100``."""
+
+    @property
+    def dimension(self) -> int:
+        """K, the length of a transformed vector."""
+
+    def apply(self, vectors: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        """Transform vectors.
+
+        Args:
+            vectors: (n, D).
+
+        Returns:
+            (n, K).
+        """
+
+
+def transformed_info(transform: Transform, table: EmbeddingTable, name: str | None = None) -> EmbeddingInfo:
+    """The metadata of a transformed table: preprocessing and model are those of ``table``.
+
+    Args:
+        transform: the transform.
+        table: the table that is transformed.
+        name: the label in reports; None joins the names of table and transform.
+    """
+    return EmbeddingInfo(
+        name=name or f"{table.info.name}, {transform.name}",
+        dimension=transform.dimension,
+        preprocessing=table.info.preprocessing,
+        model=table.info.model,
+    )
+
+
+def transform_table(transform: Transform, table: EmbeddingTable, writer: EmbeddingWriter | EmbeddingCollector) -> None:
+    """Transform a table block by block, in bounded memory.
+
+    Args:
+        transform: the transform.
+        table: (n, D) vectors.
+        writer: takes the (n, K) transformed vectors.
+
+    Raises:
+        TableError: a transformed value does not fit 32 bits.
+    """
+    for rows, block in table.batches(np.float64):
+        vectors = transform.apply(block)
+        if np.abs(vectors).max() > np.finfo(np.float32).max:
+            raise TableError(f"{table.path}: its values are too large; multiply all vectors by one small number")
+        writer.write(table.image_id[rows], vectors.astype(np.float32))
