@@ -58,6 +58,7 @@ def import_trials(
     if format not in format_names():
         raise UsageError(f"--format is one of {', '.join(format_names())}, not {clipped(format)}")
     place: Place = Folder(source) if source.is_dir() else source
+    stated = None if observers is None else chosen(Observers, "--observers", observers)
     with stage("import-trials", reads=[place, catalog, path_of(images)], writes=[table_file(out)]) as run:
         imported = import_judgments(source, format, catalog)
         judgments = imported.judgments
@@ -72,9 +73,7 @@ def import_trials(
             judgments, matches = in_images(judgments, table.image_id, str(label))
             note_matches(label, matches)
             warn_of_altered(table, label, judgments.trials.images)
-        trials = replace(
-            judgments.trials, observers=None if observers is None else chosen(Observers, "--observers", observers)
-        )
+        trials = replace(judgments.trials, observers=stated)
         if out is not None:
             write_trials(Path(out), trials, run.provenance())
             run.wrote(Path(out), summary(trials))
