@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingTable, EmbeddingWriter
-from simtool.tables.faults import TableError
+from simtool.tables.files import TableError
 
 __all__ = ["Transform", "transform_table", "transformed_info"]
 
