@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Turn images into vectors, one part of each table per array task. A part that failed is run alone: sbatch --array=3 ...
+# Embed images; each array task writes one part of each table. To repeat a failed part: sbatch --array=3 ...
 #SBATCH --job-name=embed
 #SBATCH --output=logs/%x-%A_%a.out
 #SBATCH --open-mode=append
@@ -14,8 +14,8 @@ set -euo pipefail
 # shellcheck source=common.sh
 source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
 
-# Every task of srun makes a part of its own: SHARDS parts, with --ntasks=4 four times as many. simtool tells which from
-# the numbers of the array, which shall be those of the whole one, even if only some of its tasks are run again.
+# Every task of srun writes one part: SHARDS parts, or four times as many with --ntasks=4. simtool reads the part from
+# the numbers of the array. They must be the numbers of the whole array, even if only some tasks run again.
 export SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=$((SHARDS - 1)) SLURM_ARRAY_TASK_STEP=1 SLURM_ARRAY_TASK_COUNT=$SHARDS
 if [ $# -gt 0 ]; then
   run simtool embed "$@"

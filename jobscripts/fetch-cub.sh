@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The photographs of CUB-200-2011, to $STUDY/cub. On a login or transfer node: bash jobscripts/fetch-cub.sh
+# Download the photographs of CUB-200-2011 to $STUDY/cub. On a login or transfer node: bash jobscripts/fetch-cub.sh
 #SBATCH --job-name=fetch-cub
 #SBATCH --output=logs/%x-%j.out
 #SBATCH --open-mode=append

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The birds-16 judgments and photographs, to $STUDY/birds16. On a login or transfer node: bash jobscripts/fetch-judgments.sh
+# Download the birds-16 judgments and photographs to $STUDY/birds16.
+# On a login or transfer node: bash jobscripts/fetch-judgments.sh
 #SBATCH --job-name=fetch-judgments
 #SBATCH --output=logs/%x-%j.out
 #SBATCH --open-mode=append

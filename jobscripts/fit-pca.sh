@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fit principal components to the photographs.
+# Fit principal components to the images.
 #SBATCH --job-name=fit-pca
 #SBATCH --output=logs/%x-%j.out
 #SBATCH --open-mode=append

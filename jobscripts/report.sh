@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Say how well each model predicts: in the log, and in $STUDY/report.{html,png,csv,json}.
+# Report how well each model predicts: in the log and in $STUDY/report.{html,png,csv,json}.
 #SBATCH --job-name=report
 #SBATCH --output=logs/%x-%j.out
 #SBATCH --open-mode=append

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Predict every judgment from every table of vectors.
+# Predict every judgment with every table of vectors.
 #SBATCH --job-name=score
 #SBATCH --output=logs/%x-%j.out
 #SBATCH --open-mode=append

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Submit the whole study: every stage that is not finished, each to start after those that it needs.
+# Submit the whole study: every stage that is not complete. Each stage starts after the stages that it needs.
 #   jobscripts/study.sh [--dry-run] [options of sbatch, for every job]
-# Run it again whenever you like: what is finished is skipped, what is queued is left alone, what failed is submitted.
+# You can run it again at any time: complete stages are skipped, queued stages stay, failed stages are submitted.
 set -euo pipefail
 JOBSCRIPTS=$(cd "$(dirname "$0")" && pwd)
 export JOBSCRIPTS
-declare -A OPTIONS=() # of single stages, which site.env may give
+declare -A OPTIONS=() # options of single stages, from site.env
 # shellcheck source=common.sh
 source "$JOBSCRIPTS/common.sh"
 
@@ -16,11 +16,11 @@ mkdir -p "$STUDY/logs"
 options=("$@")
 queue=$(squeue --me -h -o '%F|%j|%Z') || [ -n "$dry_run" ]
 
-declare -A job=() # of each stage that is not finished; in a dry run the stage's name
+declare -A job=() # job id of each stage that is not complete; in a dry run its name
 
 say() { printf '%-28s %-10s %s\n' "$@"; }
 
-# due NAME "STAGES IT NEEDS" FILE...: a stage has to run if a file of it is missing, or is to be made anew.
+# due NAME "STAGES IT NEEDS" FILE...: a stage must run if one of its files is missing, or if a stage that it needs runs.
 due() {
   local name=$1 stage file
   for stage in $2; do [ -z "${job[$stage]:-}" ] || return 0; done
@@ -52,7 +52,7 @@ submit() {
     echo "   $(printf ' %q' "${command[@]}")"
   else
     job[$name]=$("${command[@]}")
-    job[$name]=${job[$name]%%;*} # on several clusters the name of one follows
+    job[$name]=${job[$name]%%;*} # with several clusters, the name of the cluster follows
     say "$name" "${job[$name]}" "${names:+after$names}"
   fi
 }
@@ -71,7 +71,7 @@ fetch() {
 
 stage() { if due "$1" "$2" "${@:3}"; then submit "$1" "$2" "$1"; fi; }
 
-# The parts that are missing of tables of vectors, as --array wants them.
+# The missing parts of tables of vectors, as a value of --array.
 missing_parts() {
   local part table name found=""
   for ((part = 0; part < SHARDS; part++)); do
@@ -83,7 +83,7 @@ missing_parts() {
   echo "${found#,}"
 }
 
-# embed "LINE OF EMBED": only the parts that are missing, unless the model is made anew.
+# embed "LINE OF EMBED": only the missing parts, unless the model is trained again.
 embed() {
   local needs=fetch-judgments made_by="" parts written name
   case $1 in

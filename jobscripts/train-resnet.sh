@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train ResNet50: on one GPU as it stands; with --nodes=2 --gres=gpu:4 on eight, by one task per node.
+# Train ResNet50 on one GPU. With --nodes=2 --gres=gpu:4 it uses eight GPUs, with one task per node.
 #SBATCH --job-name=train-resnet
 #SBATCH --output=logs/%x-%j.out
 #SBATCH --open-mode=append

@@ -19,10 +19,10 @@ ROOT = Path(__file__).parents[2]
 #: Refused everywhere.
 TURNS = (
     r"anew|spoilt|besides|whilst|hitherto|thereof|therein|wherein|whereby|hereby|whence|thence|albeit|lest|nor|shall",
-    r"but for|what else|strangers?|so it is|of the kind|be it|as far as|at hand|than what|for the time being",
+    r"but for|what else|strangers?|what it is|so it is|of the kind|be it|as far as|at hand|than what|for the time being",
     r"each other's|besides? (?:them|it)|go(?:es|ing)? on|went on|stands(?! for)|stood",
     r"of (?:its|their|your|our|one's) own",
-    r"pictures?|holdouts?|upper bounds?",
+    r"pictures?|preparations?|holdouts?|upper bounds?",
     r"(?<!-)recipes?(?!:)",
     r"(?<!noise )(?<!noise_)ceilings?",
 )
@@ -40,8 +40,8 @@ ABOUT_BIRDS = (
     *("docs/glow.md", "docs/resnet.md", "docs/replication.md", "docs/benchmarks.md", "docs/slurm.md", "benchmarks/"),
     *("jobscripts/", "tests/"),
 )
-#: A text or a heading that begins as a question and is none.
-QUESTION = r"\A\W*What (?![^.]*\?)"
+#: A sentence that begins as a question and is none.
+QUESTION = r"(?:\A\W*|(?<=[.:;] ))What (?![^.]*\?)"
 
 _REFUSED = re.compile(rf"\b(?:{'|'.join(TURNS)})\b", re.IGNORECASE)
 _PHOTOGRAPHS = re.compile(rf"\b{PHOTOGRAPHS}\b", re.IGNORECASE)
