@@ -1,4 +1,4 @@
-"""Fixtures that several packages' tests share."""
+"""Fixtures that the tests of several packages share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-#: Real judgments and photographs, kept beside the project (never in it).
+#: The folder of real judgments and photographs, outside of the project.
 REAL_DATA = Path(os.environ.get("SIMTOOL_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C act as in a terminal; what a shell starts in the background ignores it, and so would all tests."""
+    """Enable Ctrl-C as in a terminal. Programs that a shell starts in the background ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

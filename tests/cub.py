@@ -12,7 +12,7 @@ from PIL import Image
 
 __all__ = ["PHOTOGRAPHS", "miniature", "pack"]
 
-#: Name, color mode, format, width and height; not in alphabetical order, as in the real ``images.txt``.
+#: Name, color mode, format, width and height. The order is not alphabetical, as in the real ``images.txt``.
 PHOTOGRAPHS = (
     ("002.Laysan_Albatross/Laysan_2.jpg", "RGB", "JPEG", 50, 37),
     ("001.Black_footed_Albatross/Black_1.jpg", "RGB", "JPEG", 40, 60),
@@ -30,7 +30,7 @@ def _photograph(name: str, mode: str, kind: str, width: int, height: int) -> tup
 
 
 def miniature() -> dict[str, bytes]:
-    """The files of the archive by name; change some and :func:`pack` them."""
+    """The files of the archive by name, for changes before :func:`pack`."""
     text = {
         "images.txt": [f"{i} {name}" for i, (name, *_) in enumerate(PHOTOGRAPHS, start=1)],
         "classes.txt": [
@@ -50,7 +50,7 @@ def miniature() -> dict[str, bytes]:
 
 
 def pack(path: Path, files: Mapping[str, bytes]) -> Path:
-    """Write files as a gzipped tar, the same bytes every time."""
+    """Write files as a gzipped tar. The bytes are reproducible."""
     with tarfile.open(path, "w:gz") as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)

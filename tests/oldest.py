@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-#: What these tests do without, and what only checks types or style.
+#: Packages that these tests do not need, and packages that only check types or style.
 _LEFT_OUT = re.compile(r"tensorflow|keras|tf-|hatchling|editables|import-linter|mypy|.*stubs|ruff|types-|pytest-xdist")
 
 

@@ -1,4 +1,4 @@
-"""Photographs for tests: drawn ones, and what a recipe makes of one by plain numpy."""
+"""Generated images for tests, and a reference preprocessing in numpy."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["draw", "prepared", "resized", "write_table"]
 
 
 def draw(seed: int, height: int = 40, width: int = 56) -> NDArray[np.uint8]:
-    """A smooth colorful (height, width, 3) picture."""
+    """A smooth, colorful image (height, width, 3)."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8))
     return np.array(coarse.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def write_table(folder: Path, count: int, **columns: object) -> Path:
-    """A table of ``count`` drawn JPEG photographs, image_id ``bird-0`` and so on, beside its files."""
+    """A table of ``count`` generated JPEG images, image_id ``bird-0`` and so on, with the files in the same folder."""
     (folder / "photographs").mkdir(parents=True, exist_ok=True)
     names = [f"photographs/{number}.jpg" for number in range(count)]
     for number, name in enumerate(names):
@@ -33,7 +33,7 @@ def write_table(folder: Path, count: int, **columns: object) -> Path:
 
 
 def prepared(path: Path, fraction: float, size: int) -> NDArray[np.float32]:
-    """What the study did to an image, in float32: Pillow, central crop, bilinear resize, / 255 - 0.5."""
+    """The study's preprocessing in float32: decoding by Pillow, central crop, bilinear resize, / 255 - 0.5."""
     pixels = np.array(Image.open(path).convert("RGB"))
     height, width = pixels.shape[:2]
     top, left = int((height - height * fraction) / 2), int((width - width * fraction) / 2)

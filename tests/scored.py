@@ -19,7 +19,7 @@ __all__ = ["latent", "model", "observe", "outcomes_of", "write"]
 
 
 def latent(rng: np.random.Generator, images: int, dimensions: int = 4) -> NDArray[np.float64]:
-    """Where each image stands in the observers' minds: (images, dimensions)."""
+    """The position of each image in the psychological space of the observers: (images, dimensions)."""
     return rng.normal(size=(images, dimensions))
 
 
@@ -31,7 +31,7 @@ def observe(
     who: str = "person",
     **columns: Any,
 ) -> Trials:
-    """Let observers with tastes of their own choose by noisy distances.
+    """Simulate observers with individual weights who choose by noisy distances.
 
     Args:
         rng: of everything random.
@@ -61,7 +61,7 @@ def observe(
 
 
 def model(rng: np.random.Generator, minds: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
-    """The distances (images, images) of a model that knows the observers' minds up to some noise."""
+    """The distances (images, images) of a model that equals the space of the observers plus noise."""
     points = minds + rng.normal(scale=noise, size=minds.shape) if np.isfinite(noise) else rng.normal(size=minds.shape)
     distances: NDArray[np.float64] = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
     return distances

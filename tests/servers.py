@@ -1,4 +1,4 @@
-"""A web server on the loopback that serves one file, and misbehaves as a test tells it to."""
+"""A web server on the loopback interface that serves one file, with faults that a test chooses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked of the storage."""
+    """A request of a client to the storage."""
 
     method: str
     range: str | None
@@ -63,11 +63,11 @@ class ArchiveServer(ThreadingHTTPServer):
 
     @property
     def etag(self) -> str:
-        """It changes with the content."""
+        """The ETag, which depends on the content."""
         return f'"{hashlib.md5(self.content, usedforsecurity=False).hexdigest()}"'
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that hang up: the tests make them."""
+        """Ignore clients that hang up; the tests cause this."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         (server.turns.popleft() if server.turns else server.always)(self)
 
     def reply(self, code: int, body: bytes, **headers: str) -> None:
-        """Send a status, headers (``Content_Type`` for Content-Type; they may lie of the length) and a body."""
+        """Send a status, headers (``Content_Type`` for Content-Type; the length may be wrong) and a body."""
         self.send_response(code)
         for name, value in {"Content_Length": str(len(body)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def announce(self, start: int) -> None:
-        """Send the headers of the content from byte ``start`` on."""
+        """Send the headers of the content from byte ``start``."""
         size = len(self.server.content)
         stated = {"Content_Range": f"bytes {start}-{size - 1}/{size}"} if start else {}
         self.reply(206 if start else 200, b"", Content_Length=str(size - start), **stated, **self.validators())
@@ -104,18 +104,18 @@ class _Handler(BaseHTTPRequestHandler):
         return {"ETag": self.server.etag} if self.server.etags else {}
 
     def start(self) -> int:
-        """The first byte that the client wants of this very content."""
+        """The first byte that the client requests of this version of the content."""
         wanted, known = self.headers.get("Range"), self.headers.get("If-Range")
         return 0 if wanted is None or known not in (None, self.server.etag) else int(wanted[6:-1])
 
     def hang_up(self) -> None:
         self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
         pass
 
 
-#: How one request is answered.
+#: A function that answers one request.
 Turn = Callable[[_Handler], None]
 
 
@@ -129,7 +129,7 @@ def _properly(handler: _Handler) -> None:
 
 
 def breaks_after(size: int) -> Turn:
-    """Send that many bytes of what was asked, then hang up."""
+    """Send that many bytes of the requested content, then hang up."""
 
     def turn(handler: _Handler) -> None:
         content, start = handler.server.content, handler.start()
@@ -141,17 +141,17 @@ def breaks_after(size: int) -> Turn:
 
 
 def ignores_range(handler: _Handler) -> None:
-    """Send the whole file to whoever asks for the rest."""
+    """Send the whole file in response to a request for the rest."""
     handler.reply(200, handler.server.content, **handler.validators())
 
 
 def sends(body: bytes, **headers: str) -> Turn:
-    """Send something else."""
+    """Send different content."""
     return lambda handler: handler.reply(200, body, **headers)
 
 
 def web_page(handler: _Handler) -> None:
-    """Send an error page as if all were well."""
+    """Send an error page with a status of success."""
     handler.reply(200, b"<!DOCTYPE html><html>Too many users have viewed this file.</html>", Content_Type="text/html")
 
 
@@ -161,7 +161,7 @@ def status(code: int, **headers: str) -> Turn:
 
 
 def without_length(handler: _Handler) -> None:
-    """Send the whole file in chunks, without saying how long it is."""
+    """Send the whole file in chunks, without its length."""
     handler.send_response(200)
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
@@ -171,7 +171,7 @@ def without_length(handler: _Handler) -> None:
 
 
 def slowly(pause: float, size: int) -> Turn:
-    """Send a little at a time."""
+    """Send small pieces slowly."""
 
     def turn(handler: _Handler) -> None:
         content, start = handler.server.content, handler.start()
@@ -189,7 +189,7 @@ def _pieces(content: bytes, size: int) -> Iterator[bytes]:
 
 @contextmanager
 def serving(content: bytes) -> Iterator[ArchiveServer]:
-    """Run a server in a thread during the body."""
+    """Run a server in a thread while the body runs."""
     with ArchiveServer(content) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()

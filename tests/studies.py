@@ -1,4 +1,4 @@
-"""Small made-up studies of judgments, and writers of every format that they could have come in."""
+"""Small generated studies of judgments, and writers for every format."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
     "zipped",
 ]
 
-#: 40 photographs of 4 species in 2 families, in the order of their numbers, which is not that of their names.
+#: 40 images of 4 species in 2 families, in the order of their numbers, which differs from the order of their names.
 IMAGES = tuple(
     f"Bird/Family_{number % 2}/Species_{number % 4}/bird_{(number * 7) % 40:04d}.jpg" for number in range(40)
 )
@@ -57,7 +57,7 @@ class Judgment:
     response_ms: int = 1000
 
     def answers_first(self) -> Judgment:
-        """The same judgment as psiz stores it: the selected references stand first."""
+        """The same judgment as psiz stores it: the selected references come first."""
         others = [image for place, image in enumerate(self.references) if place not in self.selected]
         chosen = [self.references[place] for place in self.selected]
         return replace(self, references=(*chosen, *others), selected=tuple(range(len(chosen))))
@@ -97,7 +97,7 @@ def judgments(draw: st.DrawFn, ranked: bool | None = None, most: int = 12) -> li
 
 
 def plain(trials: Trials) -> list[dict[str, Any]]:
-    """Trials as rows of plain values, images by id, so that two sources can be compared."""
+    """Trials as rows of plain values with image ids, to compare two sources."""
     return [
         {
             "trial_id": int(trials.trial_id[row]),
@@ -115,7 +115,7 @@ def plain(trials: Trials) -> list[dict[str, Any]]:
 
 
 def expected(study: Sequence[Judgment], **details: Any) -> list[dict[str, Any]]:
-    """What :func:`plain` should say of a study; ``details`` overrides columns that a format does not have."""
+    """The expected result of :func:`plain`; ``details`` overrides columns that a format does not have."""
     return [
         {
             "trial_id": row,
@@ -250,7 +250,7 @@ def _filled(values: Sequence[str], length: int) -> list[str]:
 
 
 def write_photographs(folder: Path) -> Path:
-    """Write the photographs, each of its own color, as ``Bird/family/species/file``."""
+    """Write the images, each in a different color, as ``Bird/family/species/file``."""
     for number, name in enumerate(IMAGES):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8 + number, 6), (number * 5, 100, 200)).save(folder / name)

@@ -17,7 +17,7 @@ from simtool.errors import SimtoolError
 from simtool.stages.run import stage
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-#: What a help text has no use for, and what would make it slow.
+#: Packages that a help text does not need and that would slow it down.
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pyarrow", "numpy", "h5py", "matplotlib", "PIL", "rich"}
 
 
@@ -64,7 +64,7 @@ def test_a_failure_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_debug_shows_the_traceback_wherever_it_stands(place: int) -> None:
+def test_debug_shows_the_traceback_at_any_position(place: int) -> None:
     arguments = ["show", "absent.parquet"]
     arguments.insert(place, "--debug")
     done = simtool(*arguments)
@@ -104,7 +104,7 @@ def test_a_command_that_saved_its_state_says_so_and_exits_with_its_own_code(
         assert capsys.readouterr().err == "stopped by SIGUSR1; run the same command to go on\n"
 
 
-def test_a_failure_that_nobody_foresaw_is_one_line_and_its_traceback_is_kept(
+def test_an_unexpected_error_is_one_line_and_its_traceback_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(**options: object) -> None:
@@ -128,7 +128,7 @@ def test_a_failure_that_nobody_foresaw_is_one_line_and_its_traceback_is_kept(
 
 
 @pytest.mark.system
-def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_no_failure(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "simtool", "--version"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

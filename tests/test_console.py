@@ -1,4 +1,4 @@
-"""What the terminal is told."""
+"""Output to the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_where_no_one_looks_progress_is_a_line_from_time_to_time(
+def test_without_a_terminal_progress_is_a_line_at_intervals(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with console.progress("embedding", 11_788, "images") as bar:
@@ -71,7 +71,7 @@ def test_short_steps_say_nothing(clock: list[float], capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == ""
 
 
-def test_a_description_changes_and_a_note_stands_between(
+def test_a_description_changes_and_a_note_is_printed_between(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with console.progress("epoch 1 of 2", 4, "steps") as bar:
@@ -91,7 +91,7 @@ class _Stdout(io.TextIOWrapper):
         super().__init__(self.kept, encoding=encoding, newline="\n")
 
     def bytes(self) -> bytes:
-        """What was written so far."""
+        """The output so far."""
         self.flush()
         return self.kept.getvalue()
 

@@ -1,4 +1,4 @@
-"""The demo's folder, its commands and its script; the chain itself is in tests/system."""
+"""The folder, the commands and the script of the demo; tests/system tests the whole demo."""
 
 from __future__ import annotations
 

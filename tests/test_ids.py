@@ -43,7 +43,7 @@ def test_equal_ids_match_without_a_note_even_where_file_names_repeat() -> None:
 
 
 def test_the_least_folding_that_finds_an_id_decides() -> None:
-    # "a.jpg" is one of these in capitals, and another one below a folder.
+    # "a.jpg" equals one id in capitals, and another id below a folder.
     assert match_ids(["a.jpg"], ["birds/a.jpg", "A.jpg", "a.JPG"]).rows == [2]
     assert match_ids(["a.jpg"], ["birds/a.jpg", "A.jpg"]).rows == [1]
 
@@ -54,7 +54,7 @@ def test_roots_that_each_side_has_in_common_are_dropped_where_file_names_repeat(
 
 
 def test_folders_that_begin_alike_are_no_common_root() -> None:
-    # Neither "wren-1/1.jpg" nor "wren-2/1.jpg" is below a folder "wren-".
+    # "wren-1/1.jpg" and "wren-2/1.jpg" are not below a folder "wren-".
     assert match_ids(["1/1.jpg"], ["wren-1/1.jpg", "wren-2/1.jpg"]).rows == [-1]
 
 

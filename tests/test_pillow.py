@@ -29,14 +29,14 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png(depth: int, color: int, width: int, line: bytes, *others: tuple[bytes, bytes], height: int = 1) -> bytes:
-    """A PNG of one line, chunk by chunk, for what Pillow itself does not write."""
+    """A PNG of one line, chunk by chunk, with features that Pillow does not write."""
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     chunks = [(b"IHDR", header), *others, (b"IDAT", zlib.compress(b"\0" + line)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
 
 
 def tiff(photometric: int, bits: int, data: bytes, width: int, samples: int = 1) -> bytes:
-    """A TIFF of one line, for what Pillow itself does not write; with two samples, the second one is alpha."""
+    """A TIFF of one line with features that Pillow does not write. With two samples, the second is alpha."""
     tags = [(256, 1, width), (257, 1, 1), (258, samples, bits | bits << 16 if samples > 1 else bits)]
     tags += [(259, 1, 1), (262, 1, photometric), (273, 1, 0), (277, 1, samples), (278, 1, 1), (279, 1, len(data))]
     tags += [(338, 1, 1)] if samples > 1 else []

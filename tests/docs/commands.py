@@ -46,7 +46,7 @@ TAIL = """
 | 130, 143 | Ctrl-C or SIGTERM stopped the command. Run the same command again. |
 """
 
-#: How the help names a type of value, and how the page does.
+#: The name of a type in the help text, and its name on the page.
 _VALUES = {"int range": "N", "int": "N", "float range": "X", "float": "X", "str": "TEXT", "path": "PATH"}
 
 
@@ -94,7 +94,7 @@ def _table(name: str) -> Iterator[str]:
 
 
 def _named(names: str) -> str:
-    """``--size <int range>`` as ``--size N``; the type of a value that has a name is left out."""
+    """``--size N`` for ``--size <int range>``; a named argument without its type."""
 
     def value(match: re.Match[str]) -> str:
         kind = re.sub(r"^list\[(.*)\]$", r"\1", match[1])
@@ -106,7 +106,7 @@ def _named(names: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text in which Markdown finds neither HTML nor columns nor emphasis."""
+    """Escape characters that Markdown reads as HTML, columns or emphasis."""
     return re.sub(r"([<>|*])", r"\\\1", text)
 
 

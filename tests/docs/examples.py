@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
-#: A remark after an example: ``# so``, or words after a wide gap as help texts have them.
+#: A remark after an example: ``# remark``, or words after a wide gap as in help texts.
 _REMARK = re.compile(r"\s+#.*|\s{4,}.*")
 
 

@@ -39,7 +39,7 @@ def test_the_examples_of_a_how_to_run_in_the_order_of_the_page(folder: Path, nam
 
 
 def programs(block: Block) -> list[list[str]]:
-    """What Python is called with to run a block; nothing for a block that is only to be read."""
+    """The arguments of Python that run a block; none for a block that is not run."""
     if block.language == "python":
         return [["-c", block.text]]
     return [["-m", "simtool", *words] for words in commands(block.text)] if block.language == "bash" else []

@@ -1,4 +1,4 @@
-"""Trainings by their real commands, killed at random moments and started again until they are done."""
+"""Run a training by its real command, kill it at random moments, and start it again until it is complete."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from simtool.training.folder import TRAINING
 
 __all__ = ["Run", "log", "train"]
 
-#: The last kill comes before this share of the steps, so that each of them meets a training that is not done.
+#: The last kill happens before this fraction of the steps, so that every kill interrupts the training.
 _KILLED_SHARE = 0.7
-#: Seconds, at most, from a checkpoint to the kill: a few steps, an evaluation, the next checkpoint.
+#: The longest time in seconds from a checkpoint to the kill. It covers a few steps, an evaluation and a checkpoint.
 _LATER = 0.05
-#: Seconds that a run may take to get to a new checkpoint, or to its end.
+#: The longest time in seconds until a run writes a new checkpoint or ends.
 _PATIENCE = 120
 
 
 @dataclass(frozen=True)
 class Run:
-    """A process that has ended.
+    """A process that ended.
 
     Attributes:
         signal: that it was sent; None for one that was left alone.
@@ -46,17 +46,17 @@ class Run:
 
 
 def train(command: Sequence[str | Path], out: Path, steps: int, signals: Sequence[Signals], seed: int) -> list[Run]:
-    """Run a command once for each signal that it gets while it trains, and once more to the end.
+    """Run a command once per signal, and once more to the end.
 
     Args:
-        command: the arguments of simtool but for the model folder.
+        command: the arguments of simtool without the model folder.
         out: the model folder.
         steps: of the whole training.
         signals: in their order.
         seed: of the moments.
     """
     chance = random.Random(seed)
-    # Each kill waits for a step, and then for a moment: it comes anywhere within a step, a checkpoint, an evaluation.
+    # Each kill waits for a step and then for a random time. It can interrupt a step, a checkpoint or an evaluation.
     moments = sorted(chance.sample(range(int(_KILLED_SHARE * steps)), len(signals)))
     words = [sys.executable, "-m", "simtool", *command, "--out", out]
     runs = [_run(words, out, at, number, chance) for number, at in zip(signals, moments, strict=True)]
@@ -64,13 +64,13 @@ def train(command: Sequence[str | Path], out: Path, steps: int, signals: Sequenc
 
 
 def log(out: Path) -> list[dict[str, str]]:
-    """The rows of a training's log without the times."""
+    """The rows of the log of a training, without times."""
     with (out / TRAINING / "log.csv").open(newline="") as file:
         return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in csv.DictReader(file)]
 
 
 def _run(words: Sequence[str | Path], out: Path, at: int, number: Signals | None, chance: random.Random) -> Run:
-    """Start a command; send it a signal when it has gone on, and a step has been reached."""
+    """Start a command, and send a signal after it resumed and reached a step."""
     began = reached = _newest(out)
     errors = out.with_name(f"{out.name}.err")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
@@ -87,6 +87,6 @@ def _run(words: Sequence[str | Path], out: Path, at: int, number: Signals | None
 
 
 def _newest(out: Path) -> int:
-    """The step of the newest checkpoint; -1 where there is none."""
+    """The step of the newest checkpoint; -1 without checkpoints."""
     files = Checkpoints(out / TRAINING / "checkpoints").files()
     return int(files[0].stem.removeprefix("step-")) if files else -1

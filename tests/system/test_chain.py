@@ -1,4 +1,4 @@
-"""The whole chain as a person runs it: the demo, its tables, its report, and its commands once more."""
+"""All stages as a user runs them: the demo, its tables, its report, and its commands again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from simtool.tables.trials import read_trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("chain")]
 
-#: 32 photographs and 4 observers: the smallest demo in which PCA 10 and the largest PCA differ.
+#: 32 images: the smallest demo in which PCA 10 and the largest PCA differ.
 SMALL = ("--images-per-species", "2", "--observers", "8", "--seed", "5")
 
 TABLES = {
@@ -45,7 +45,7 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Run:
-    """A finished demo."""
+    """A complete demo."""
 
     home: Path
     folder: Path
@@ -64,7 +64,7 @@ class Run:
 
 
 def environment() -> dict[str, str]:
-    """Find the simtool that is being tested first, and use no terminal."""
+    """An environment that finds the tested simtool first, and has no terminal."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
 
 
@@ -154,7 +154,7 @@ def test_the_script_gives_the_same_figures_from_anywhere(run: Run, tmp_path: Pat
 
 
 def test_the_printed_commands_run_as_they_are(run: Run) -> None:
-    # The last ones, pasted into a shell: those that read what came before, and need no TensorFlow.
+    # The last commands: they read the output of the earlier commands, and need no TensorFlow.
     before = run.report()
     last = [
         line for line in run.commands if any(word in shlex.split(line) for word in ("import-trials", "score", "report"))

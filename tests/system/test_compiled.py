@@ -18,7 +18,7 @@ def test_compiled_functions_compute_what_they_say() -> None:
     assert compiled(add)(1.5, 2.0) == compiled_sum(add)(1.5, 2.0) == 3.5
 
 
-def test_where_nothing_can_be_kept_on_disk_functions_are_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_writable_cache_functions_are_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     compile_for_real: Callable[..., Any] = numba.njit
 
     def njit(function: Callable[..., Any], cache: bool = False, **options: Any) -> Callable[..., Any]:

@@ -1,6 +1,6 @@
-"""Every command is killed at random moments, and started twice at once: nothing is lost, and nothing is short.
+"""Kill every command at random moments, and run every command twice at the same time. No file is lost or incomplete.
 
-By hand, for all commands: ``SIMTOOL_KILLS=8 SIMTOOL_PAIRS=1 pytest tests/system/test_every_command.py``.
+To test all commands: ``SIMTOOL_KILLS=8 SIMTOOL_PAIRS=1 pytest tests/system/test_every_command.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.system.world import COMMANDS, World, contents
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("world")]
 
-#: Of each command. Without the variables, one of each of those that need no network to be trained or loaded.
+#: Number of kills and pairs per command. Without the variables: one each, for commands that need no network.
 KILLS, PAIRS = (int(os.environ.get(f"SIMTOOL_{what}", "0")) for what in ("KILLS", "PAIRS"))
 QUICK = ("index-images", "import-trials", "fetch-cub", "fetch-judgments")
 SEED = int(os.environ.get("SIMTOOL_KILLS_SEED", random.SystemRandom().randrange(10**6)))
@@ -36,7 +36,7 @@ def test_a_command_that_is_killed_leaves_what_was_there_and_the_next_run_makes_t
     world: World, name: str
 ) -> None:
     chance, out = random.Random(f"{SEED} {name}"), world.place()
-    sys.stdout.write(f"SIMTOOL_KILLS_SEED={SEED}\n")  # shown where the test fails
+    sys.stdout.write(f"SIMTOOL_KILLS_SEED={SEED}\n")  # shown if the test fails
     expected, inputs = contents(world.make(name)), world.inputs()
     for kill in range(KILLS or 1):
         kept = _put_older_files(out, name) if kill % 2 else {}
@@ -54,7 +54,7 @@ def test_a_command_that_is_killed_leaves_what_was_there_and_the_next_run_makes_t
 
 
 def _put_older_files(out: Path, name: str) -> dict[Path, bytes]:
-    """Put something in the places of the outputs that are files."""
+    """Write older content to the paths of all outputs that are files."""
     kept = {out / output: b"from an earlier run" for output in COMMANDS[name].writes if "." in output}
     for file, content in kept.items():
         file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A training by its real command survives every kill: the same command goes on, and ends as if nothing had been."""
+"""A training survives every kill: the same command resumes it and gives the weights of an uninterrupted training."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.system.kills import log, train
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
-#: By each signal, in an order drawn by the seed. SIMTOOL_KILLS=10 takes minutes.
+#: Number of kills by each signal, in random order. SIMTOOL_KILLS=10 takes minutes.
 KILLS = int(os.environ.get("SIMTOOL_KILLS", "1"))
 SEED = int(os.environ.get("SIMTOOL_KILLS_SEED", random.SystemRandom().randrange(10**6)))
 CODES = {SIGKILL: -SIGKILL, SIGTERM: EXIT_CODE, SIGUSR1: EXIT_CODE, None: 0}
 
-#: 20 photographs, 5 of them held out: epochs of 4 steps.
+#: 20 images, of which 5 are held out: epochs of 4 steps.
 PHOTOGRAPHS, STEPS_PER_EPOCH, EPOCHS = 20, 4, 40
 OPTIONS = ("--batch-size", "4", "--validation", "0.25", "--epochs", str(EPOCHS), "--set", "checkpoint-steps=2")
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -38,7 +38,7 @@ def test_however_often_and_however_a_command_is_killed_it_ends_with_the_same_wei
     words: tuple[str | Path, ...] = (command, images, "--preset", "tiny", *COMMANDS[command], *OPTIONS)
     signals = [SIGKILL, SIGTERM, SIGUSR1] * KILLS
     random.Random(SEED).shuffle(signals)
-    sys.stdout.write(f"SIMTOOL_KILLS_SEED={SEED}\n")  # shown where the test fails
+    sys.stdout.write(f"SIMTOOL_KILLS_SEED={SEED}\n")  # shown if the test fails
 
     steps = EPOCHS * STEPS_PER_EPOCH
     (whole,) = train(words, tmp_path / "whole", steps, [], SEED)
@@ -47,7 +47,7 @@ def test_however_often_and_however_a_command_is_killed_it_ends_with_the_same_wei
     for before, run in zip([None, *runs], runs, strict=False):
         assert run.code == CODES[run.signal], run
         if before is not None:
-            # What was on disk when the signal came is where the next run begins, or a little later.
+            # The next run starts at the checkpoint that was on disk when the signal arrived, or slightly later.
             assert run.began >= before.reached, (before, run)
             assert not run.began or f"going on after step {run.began} of {steps}" in run.said, (before, run)
             if before.signal in (SIGTERM, SIGUSR1):

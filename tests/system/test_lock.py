@@ -1,4 +1,4 @@
-"""Two processes that want the same folder."""
+"""Two processes that need the same folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WAYS = multiprocessing.get_context("spawn")
 
 
 def no_locks(descriptor: int, operation: int) -> NoReturn:
-    """What flock does on a file system without locks."""
+    """Replaces flock: fails as on a file system without locks."""
     del descriptor, operation
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
@@ -35,7 +35,7 @@ def hold(folder: Path, with_locks: bool, entered: Event, leave: Event) -> None:
 
 
 def count(folder: Path, with_locks: bool, times: int) -> None:
-    """Add to a number in a file, in a way that loses additions unless each process is alone."""
+    """Increment a number in a file. Increments are lost if two processes do this at the same time."""
     if not with_locks:
         setattr(fcntl, "flock", no_locks)  # noqa: B010
     for _ in range(times):
@@ -62,7 +62,7 @@ def a_holder(folder: Path, with_locks: bool) -> Iterator[multiprocessing.process
     try:
         yield process
     finally:
-        if process.is_alive():  # an event waits for ever for a killed process that was waiting for it
+        if process.is_alive():  # an event waits forever for a killed process that was waiting for it
             leave.set()
         process.join(60)
 

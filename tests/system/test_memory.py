@@ -1,4 +1,4 @@
-"""Available memory is the least of what the machine and the control groups leave."""
+"""Available memory is the minimum over the machine and the control groups."""
 
 from __future__ import annotations
 

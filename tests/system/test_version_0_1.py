@@ -1,4 +1,4 @@
-"""Tables and models that version 0.1 wrote are read, and give the same numbers.
+"""Tables and models of version 0.1 can be read and give the same numbers.
 
 ``tests/fixtures/version_0_1`` holds what the commands of version 0.1 made of 32 toy images and 624 judgments of 8
 simulated observers: pixels of 4 x 4, their 6 principal components, half-precision parts, outcomes, and a report.
@@ -20,7 +20,7 @@ from simtool.tables.outcomes import read_outcomes
 
 OLD = Path(__file__).parents[1] / "fixtures" / "version_0_1"
 TABLES = ["images", "trials", "pixels", "pca", "halves", "outcomes", "by-segment"]
-#: What identifies a number of a report, and what it counts.
+#: The columns that identify a number of a report, and the number of its trials.
 KEYS = ("model", "distance", "trial_type", "metric")
 COUNTS = ("estimate", "chance", "trials", "comparisons", "ties")
 

@@ -1,4 +1,4 @@
-"""Every command of simtool on one small world, and what its outputs hold apart from times."""
+"""All commands of simtool with small inputs, and the content of their outputs without times."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from tests.studies import Judgment, write_photographs, write_sequences
 
 __all__ = ["COMMANDS", "Command", "World", "contents"]
 
-#: What changes from run to run in files of text: times of the day, durations, process numbers.
+#: Parts of text files that differ between runs: times of the day, durations, process numbers.
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)?|\b\d+(\.\d+)? s\b")
 #: Keys and columns of logs that hold times or speeds.
 _CLOCK = {"created_at", "time", "seconds", "images_per_second"}
-#: A command line in a page, which names the folder that it wrote to; the key of the same in a document.
+#: A command line in an HTML page, which contains the output folder; the key of the command line in JSON.
 _COMMAND, _COMMAND_KEY = re.compile(r"<code>.*?</code>", re.DOTALL), "command"
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of the world.
+    """A command with its arguments.
 
     Attributes:
         words: its arguments; ``{out}`` is the folder that it writes to, other paths are below the world's folder.
@@ -47,7 +47,7 @@ class Command:
     needs: tuple[str, ...] = ()
 
 
-#: How the names of folders for disturbed outputs begin.
+#: The prefix of the names of folders for disturbed outputs.
 _DISTURBED = "out-"
 _TINY = "--preset tiny --validation 0.5 --batch-size 8"
 COMMANDS: dict[str, Command] = {
@@ -104,7 +104,7 @@ COMMANDS: dict[str, Command] = {
 
 @dataclass
 class World:
-    """The inputs of the commands, and what each of them makes of them when nothing disturbs it.
+    """The inputs of the commands, and the outputs of undisturbed runs.
 
     Attributes:
         folder: of the inputs; the undisturbed outputs of a command are in the folder of its name.
@@ -116,7 +116,7 @@ class World:
 
     @classmethod
     def made_in(cls, folder: Path) -> World:
-        """Draw the inputs: 32 images of toy birds, 8 observers' judgments, copies of the published data sets."""
+        """Create the inputs: 32 images of toy birds, judgments of 8 observers, copies of the published data sets."""
         for _ in draw(folder, Size(seed=5, images_per_species=2, observers=8), Provenance.of(("demo",), ())):
             pass
         pack(folder / "cub.tgz", miniature())
@@ -127,7 +127,7 @@ class World:
         return cls(folder)
 
     def make(self, name: str) -> Path:
-        """The folder of a command's undisturbed outputs; it runs, after those that it needs, when first asked for."""
+        """The folder of the undisturbed outputs of a command. The first call runs it and the commands it needs."""
         place = self.folder / name
         if name not in self.seconds:
             for other in COMMANDS[name].needs:
@@ -141,7 +141,7 @@ class World:
         return place
 
     def start(self, name: str, out: Path, more: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Begin a command that writes to a folder of its own."""
+        """Start a command that writes to its own folder."""
         words = COMMANDS[name].words.replace("{out}", str(out)).split()
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SLURM_")}
         return subprocess.Popen(
@@ -155,25 +155,25 @@ class World:
         )
 
     def place(self) -> Path:
-        """A new folder for outputs, where the paths in tables are those of the undisturbed outputs."""
+        """A new output folder in which tables have the same relative paths as the undisturbed outputs."""
         return Path(tempfile.mkdtemp(prefix=_DISTURBED, dir=self.folder))
 
     def inputs(self) -> dict[Path, int]:
-        """When each file that commands read was last changed, in nanoseconds."""
+        """The modification time of each input file in nanoseconds."""
         kept = [place for place in self.folder.iterdir() if not place.name.startswith(_DISTURBED)]
         files = [file for place in kept for file in (place, *place.rglob("*")) if file.is_file()]
         return {file: file.stat().st_mtime_ns for file in files}
 
 
 def contents(place: Path) -> dict[str, Any]:
-    """What the files of a folder (or a file) hold, without the times at which they were made; hidden files, too."""
+    """The content of all files of a folder (or of one file), without times; hidden files are included."""
     if place.is_dir():
         found = (file for file in sorted(place.rglob("*")) if file.is_file() or file.is_symlink())
         return {file.relative_to(place).as_posix(): _content(file) for file in found if not _WATCHED & {*file.parts}}
     return {place.name: _content(place)} if place.exists() else {}
 
 
-#: What a training leaves for people to watch it, which shows times: its curves, and TensorBoard's folder.
+#: Outputs of a training that show times: its curves, and the folder of TensorBoard.
 _WATCHED = {"curves.png", "tensorboard"}
 
 
@@ -187,7 +187,7 @@ def _table(file: Path) -> list[dict[str, Any]]:
 
 
 def _arrays(file: Path) -> dict[str, Any]:
-    """The arrays by their types and bytes; other members of the archive as they are."""
+    """The arrays as types and bytes; other members of the archive unchanged."""
     with np.load(file) as members:
         return {name: _member(members[name]) for name in members.files}
 

@@ -1,4 +1,4 @@
-"""A private SLURM, and projects whose job scripts run on it."""
+"""A private SLURM, and projects with job scripts that run on it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from simtool.tables.provenance import Provenance
 from tests.system.slurm.private import PROGRAMS, Slurm, private_slurm, programs
 
 ROOT = Path(__file__).parents[3]
-#: Where the simtool that is being tested lies.
+#: The folder of the tested simtool.
 ENVIRONMENT = Path(sys.prefix)
-#: As many threads as a job with --cpus-per-task=1 has: results may depend on it.
+#: The number of threads of a job with --cpus-per-task=1; results may depend on it.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
 
@@ -36,7 +36,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the job scripts with a site and a study of its own, and the SLURM to which it submits.
+    """A copy of the job scripts with a separate site and study, and the SLURM to which it submits.
 
     Attributes:
         home: the folder of the copy.
@@ -48,35 +48,35 @@ class Project:
 
     @property
     def study(self) -> Path:
-        """The folder of its study."""
+        """The folder of the study."""
         return self.home / "my study"
 
     def script(self, name: str) -> Path:
-        """One of the job scripts."""
+        """A job script."""
         return self.home / "jobscripts" / f"{name}.sh"
 
     def configure(self, *lines: str) -> None:
-        """Change what the study is made of, as a person would in study.env."""
+        """Change the settings of the study in study.env."""
         with (self.home / "jobscripts" / "study.env").open("a") as file:
             file.writelines(f"{line}\n" for line in lines)
 
     def submit(self, name: str, *options: str | Path, arguments: tuple[str | Path, ...] = ()) -> str:
-        """Submit a stage and give the job's id."""
+        """Submit a stage and return the job id."""
         return self.slurm.submit(*options, self.script(name), *arguments, cwd=self.home)
 
     def submit_study(self, *options: str) -> str:
-        """Submit what is left of the study, and give what that prints."""
+        """Submit the remaining stages of the study, and return the output."""
         return self.slurm.run(self.script("study"), *options, cwd=self.home)
 
     def log(self, job: str) -> str:
-        """What a job has written, wherever its log is."""
+        """The log of a job."""
         return "".join(path.read_text() for path in self._logs(f"*-{job}.out"))
 
     def _logs(self, pattern: str) -> list[Path]:
         return sorted([*self.home.glob(f"logs/{pattern}"), *self.study.glob(f"logs/{pattern}")])
 
     def finished(self, job: str) -> None:
-        """Wait for a job that has to succeed."""
+        """Wait for a job, which must succeed."""
         state = self.slurm.wait(job)
         ends = [f"{path.name}\n" + "\n".join(path.read_text().splitlines()[-8:]) for path in self._logs("*.out")]
         assert state == "COMPLETED", f"job {job} is {state}\n" + "\n\n".join(ends)
@@ -84,7 +84,7 @@ class Project:
 
 @pytest.fixture
 def project(slurm: Slurm, tmp_path: Path) -> Iterator[Project]:
-    """A project, in folders with spaces; its jobs, where a test failed or did not wait for them, do not outlive it."""
+    """A project in folders with spaces. Jobs that still run after the test are canceled."""
     home = tmp_path / "the project"
     shutil.copytree(ROOT / "jobscripts", home / "jobscripts", ignore=shutil.ignore_patterns("site.env"))
     site = f"VENV={ENVIRONMENT}\nSTUDY='my study'\nexport SBATCH_MEM_PER_CPU=100\n"
@@ -95,13 +95,13 @@ def project(slurm: Slurm, tmp_path: Path) -> Iterator[Project]:
 
 
 def simtool(*arguments: str | Path, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> None:
-    """Run simtool as a person would, outside of SLURM, with ``more`` in its environment."""
+    """Run simtool outside of SLURM, with ``more`` in its environment."""
     done = _run(arguments, cwd, more or {})
     assert done.returncode == 0, f"{arguments}\n{done.stderr}"
 
 
 def refused(*arguments: str | Path, cwd: Path | None = None) -> str:
-    """Run simtool where it has to fail, and give its one line."""
+    """Run simtool, which must fail, and return its error line."""
     done = _run(arguments, cwd, {})
     assert done.returncode == 1, f"{arguments}\n{done.stderr}"
     return done.stderr.splitlines()[-1]
@@ -117,7 +117,7 @@ def _run(
 
 @pytest.fixture(scope="session")
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """32 photographs of toy birds and what 8 simulated observers said of them: images.parquet, trials.parquet."""
+    """32 images of toy birds with judgments of 8 simulated observers: images.parquet, trials.parquet."""
     folder = tmp_path_factory.mktemp("toys")
     for _ in draw(folder, Size(seed=5, images_per_species=2, observers=8), Provenance.of(("demo",), ())):
         pass
@@ -129,7 +129,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def birds(project: Project, toys: Path) -> Project:
-    """A project whose study has toy birds: study/birds/images.parquet."""
+    """A project with toy birds in its study: study/birds/images.parquet."""
     shutil.copytree(toys, project.study / "birds")
     return project
 

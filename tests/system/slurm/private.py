@@ -1,4 +1,4 @@
-"""A private SLURM of several nodes on one machine, for any user: all its files in one folder, its daemons ended."""
+"""A private SLURM with several nodes on one machine. It runs as any user and keeps all files in one folder."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from string import Template
 
 __all__ = ["ENDED", "PROGRAMS", "Slurm", "private_slurm", "programs"]
 
-#: What has to be installed: Debian's munge, slurmctld, slurmd and slurm-client.
+#: The required programs, from the Debian packages munge, slurmctld, slurmd and slurm-client.
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
-#: The states that a job does not leave any more.
+#: The final states of a job.
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE")
-#: What daemons, and those that they start on behalf of a job, have in their environment, and jobs have not.
+#: An environment variable of the daemons and of their child processes. Jobs do not have it.
 _NODE = "PRIVATE_SLURM_NODE"
-#: The longest folder below which a Unix socket can still be named.
+#: The longest path of a folder in which a Unix socket can be created.
 _LONGEST = 85
 
-# Polling is shorter than on a real site. Processors, memory and GPUs are pretended: nothing is confined to them.
+# Polling is faster than on a real site. Processors, memory and GPUs are simulated and not enforced.
 _CONFIGURATION = Template("""\
 ClusterName=private
 SlurmctldHost=$host(127.0.0.1)
@@ -76,7 +76,7 @@ $nodes
 
 
 def programs() -> dict[str, str]:
-    """Where the programs of SLURM are; those that are missing are left out."""
+    """The paths of the programs of SLURM that are installed."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
     return {name: found for name in PROGRAMS if (found := shutil.which(name, path=path))}
 
@@ -100,40 +100,40 @@ class Slurm:
     def run(
         self, *command: str | Path, cwd: Path | None = None, check: bool = True, more: Mapping[str, str] | None = None
     ) -> str:
-        """Call a command of SLURM, or any other, with ``more`` in its environment; give what it prints."""
+        """Run a command of SLURM (or any other command) with ``more`` in its environment; return its output."""
         words, environment = [str(word) for word in command], {**self.environment, **(more or {})}
         done = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
         assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout.strip()
 
     def submit(self, *arguments: str | Path, cwd: Path, more: Mapping[str, str] | None = None) -> str:
-        """Submit a job and give its id."""
+        """Submit a job and return its id."""
         return self.run("sbatch", "--parsable", *arguments, cwd=cwd, more=more)
 
     def show(self, job: str) -> dict[str, str]:
-        """What ``scontrol show job`` says of a job, or of the first task of an array."""
+        """The output of ``scontrol show job`` for a job, or for the first task of an array."""
         return self.shown(job)[0]
 
     def shown(self, job: str) -> list[dict[str, str]]:
-        """The same of every task of an array."""
+        """The same for every task of an array."""
         lines = self.run("scontrol", "show", "job", "--oneliner", job).splitlines()
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
 
     def state(self, job: str) -> str:
-        """The one state that all tasks of a job have, else all their states."""
+        """The common state of all tasks of a job; all states if they differ."""
         return "+".join(sorted({entry["JobState"] for entry in self.shown(job)}))
 
     def has_ended(self, job: str, states: Sequence[str] = ENDED) -> bool:
-        """Whether every task of a job is in one of the states."""
+        """Return whether every task of a job is in one of the states."""
         return all(state in states for state in self.state(job).split("+"))
 
     def wait(self, job: str, states: Sequence[str] = ENDED, seconds: float = 300) -> str:
-        """Wait until every task of a job is in one of the states, and give the states it is in."""
+        """Wait until every task of a job is in one of the states, and return the current states."""
         self.until(lambda: self.has_ended(job, states), seconds, f"job {job}")
         return self.state(job)
 
     def until(self, reached: Callable[[], object], seconds: float = 120, what: str = "the condition") -> None:
-        """Wait until something holds."""
+        """Wait until a condition is true."""
         end = time.monotonic() + seconds
         while not reached():
             if time.monotonic() > end:
@@ -142,33 +142,33 @@ class Slurm:
             time.sleep(0.1)
 
     def start_node(self, node: str) -> None:
-        """Start the daemon of a node again, and wait until the node may have jobs."""
+        """Start the daemon of a node again, and wait until the node can run jobs."""
         before = self._node(node)["SlurmdStartTime"]
         self._start(f"slurmd.{node}", "slurmd", "-D", "-N", node)
         try:
             self.until(lambda: self._node(node)["SlurmdStartTime"] != before, 60, f"the daemon of {node}")
-            # Not before its daemon has answered: SLURM would give jobs to a node that is not there.
+            # Wait until the daemon answers; otherwise SLURM assigns jobs to a node that is down.
             self.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
-            # A node for which the scheduler has plans is as good as an idle one.
+            # A planned node counts as idle.
             self.until(lambda: self._node(node)["State"] in ("IDLE", "IDLE+PLANNED"), 60, f"{node} idle")
         except TimeoutError as error:
             logs = [(self.folder / "log" / f"{name}.log").read_text() for name in ("slurmctld", f"slurmd.{node}")]
             raise TimeoutError("\n".join((str(error), str(self._node(node)), *(log[-2000:] for log in logs)))) from None
 
     def _node(self, node: str) -> dict[str, str]:
-        """What ``scontrol show node`` says of a node."""
+        """The output of ``scontrol show node`` for a node."""
         words = self.run("scontrol", "show", "node", "--oneliner", node).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
     def kill_node(self, node: str) -> None:
-        """End a node with everything that runs on it, as a power cut does: SLURM has to be told, or to miss it."""
-        # The daemons first, so that they cannot report that a task has ended.
+        """End a node and all its processes, as a power cut does."""
+        # End the daemons first, so that they cannot report the end of a task.
         for setting in (f"{_NODE}={node}", f"SLURMD_NODENAME={node}"):
             self._kill_all_with(setting)
         self.daemons.pop(f"slurmd.{node}").wait()
 
     def kill_task(self, job: str, rank: int) -> None:
-        """Kill one task of a job's only step."""
+        """Kill one task of the only step of a job."""
         self._kill_all_with(f"SLURM_JOB_ID={job}", "SLURM_STEP_ID=0", f"SLURM_PROCID={rank}")
 
     def _start(self, name: str, program: str, *arguments: str) -> None:
@@ -183,12 +183,12 @@ class Slurm:
             )
 
     def start(self) -> None:
-        """Start the daemons, one after the other has answered."""
+        """Start the daemons one after the other; each must answer before the next starts."""
         munge, run = self.folder / "munge", self.folder / "run"
         key = munge / "key"
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o600)
-        # --force: else munged refuses a socket below a folder that others cannot enter, such as pytest's.
+        # --force: otherwise munged refuses a socket in a folder without access for other users (pytest's folder).
         files = {"key-file": key, "socket": run / "munge.sock", "pid-file": run / "munged.pid"}
         files |= {"log-file": self.folder / "log" / "munged.log", "seed-file": munge / "seed"}
         options = (f"--{option}={file}" for option, file in files.items())
@@ -202,7 +202,7 @@ class Slurm:
         self.until(lambda: len(self.run(*idle).split()) == len(self.nodes), 30, "idle nodes")
 
     def cancel_all(self) -> None:
-        """End every job, and wait a little until none is left."""
+        """Cancel every job, and wait for a short time until none is left."""
         if jobs := self.run("squeue", "-h", "-o", "%A", check=False).split():
             self.run("scancel", "--full", *set(jobs), check=False)
             end = time.monotonic() + 10
@@ -210,7 +210,7 @@ class Slurm:
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """End the jobs first, so that none outlives its node; then the daemons, in the reverse order."""
+        """Cancel the jobs first, so that none outlives its node; then end the daemons in reverse order."""
         self.cancel_all()
         for daemon in reversed(self.daemons.values()):
             daemon.terminate()
@@ -222,7 +222,7 @@ class Slurm:
         self._kill_all_with()
 
     def _kill_all_with(self, *settings: str) -> None:
-        """End the processes of this SLURM that have these settings in their environment."""
+        """End the processes of this SLURM with these settings in their environment."""
         for process in _processes_with(f"SLURM_CONF={self.environment['SLURM_CONF']}", *settings):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -233,7 +233,7 @@ class Slurm:
 
 
 def _processes_with(*settings: str) -> list[int]:
-    """The processes that have all of these settings in their environment."""
+    """The processes with all of these settings in their environment."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -247,7 +247,7 @@ def _processes_with(*settings: str) -> list[int]:
 
 @contextmanager
 def private_slurm(folder: Path, nodes: int = 2) -> Iterator[Slurm]:
-    """A private SLURM for as long as the body runs.
+    """A private SLURM while the body runs.
 
     Args:
         folder: an empty one for its files.
@@ -277,14 +277,14 @@ def _configure(folder: Path, names: Sequence[str]) -> None:
     )
     content = _CONFIGURATION.substitute(folder=folder, host=host, user=user, port=ports[0], nodes=nodes)
     (folder / "slurm.conf").write_text(content)
-    # Named and never used: without it, slurmd looks for control groups and for systemd.
+    # This setting is not used, but without it slurmd requires control groups and systemd.
     (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
-    # slurmd asks for no more of a GPU than a character device whose name ends in a digit; nobody opens it.
+    # For a GPU, slurmd requires only a character device whose name ends in a digit. It is never opened.
     (folder / "gres.conf").write_text("".join(f"Name=gpu File=/dev/tty{number}\n" for number in range(4)))
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody has, and that no connection is given while a daemon is down."""
+    """Free ports that are not given to other connections while a daemon is down."""
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports: list[int] = []
     while len(ports) < count:

@@ -1,4 +1,4 @@
-"""Vectors that an array of jobs writes, each task a part, where tasks fail."""
+"""Vectors that an array of jobs writes, one part per task, if tasks fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMAGES = ("birds/images.parquet", *PIXELS)
 
 @pytest.fixture(scope="session")
 def whole(toys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The vectors of the toy birds, made by one process."""
+    """The vectors of the toy birds, computed by one process."""
     table = tmp_path_factory.mktemp("whole") / "vectors.parquet"
     simtool("embed", toys / "images.parquet", *PIXELS, "--out", table)
     return table
@@ -53,7 +53,7 @@ def test_ten_tasks_killed_at_random_lose_and_duplicate_nothing(project: Project,
         job, moments = embed(missing), dict[str, float]()
         while kills < KILLS and not slurm.has_ended(job):
             for task in running(slurm, job):
-                # Of each task its own, within the time that it needs.
+                # a random moment for each task, within the time that it needs
                 moment = moments.setdefault(task, time.monotonic() + chance.uniform(0, duration))
                 if moment <= time.monotonic() and kills < KILLS:
                     slurm.run("scancel", "--signal=KILL", f"{job}_{task}", check=False)
@@ -100,12 +100,12 @@ def assert_parts_are_the_whole(table: Path, whole: Path) -> None:
 
 
 def running(slurm: Slurm, job: str) -> list[str]:
-    """The tasks of an array that are running."""
+    """The running tasks of an array."""
     return [task["ArrayTaskId"] for task in slurm.shown(job) if task["JobState"] == "RUNNING"]
 
 
 def parts_to_run(study: Path) -> str:
-    """The tasks that the score of an incomplete set asks for; none where it has no more to ask."""
+    """The tasks that the error of score names for an incomplete set; none for a complete set."""
     if len(list((study / "vectors").glob("*.parquet"))) == PARTS:
         return ""
     message = refused("score", "vectors", "--trials", "birds/trials.parquet", "--out", "outcomes.parquet", cwd=study)

@@ -1,4 +1,4 @@
-"""Scripts as a person submits them first: without options, after editing nothing but site.env."""
+"""Scripts that are submitted without options after only site.env was edited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.system.slurm.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
 
-#: A word that each stage gives to simtool, of what study.env says.
+#: A word from study.env in the arguments that each stage gives to simtool.
 STAGES = {
     "fetch-cub": "study/cub",
     "fetch-judgments": "study/birds16",

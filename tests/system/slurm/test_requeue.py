@@ -1,4 +1,4 @@
-"""What becomes of the job of a training, by a stand-in that counts to a number and saves when it is told to."""
+"""Requeueing of training jobs, tested with a program that counts to a number and saves when it gets a signal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ print(f"rank {rank} is done", flush=True)
 
 @pytest.fixture
 def training(project: Project) -> Project:
-    """A project with a stage that trains the stand-in in the place of ResNet50."""
+    """A project in which the counting program replaces ResNet50."""
     (project.home / "counting.py").write_text(_COUNTING)
     script = project.script("train-resnet")
     text = script.read_text()
@@ -56,7 +56,7 @@ def wait_for(project: Project, job: str, text: str, times: int = 1) -> None:
     project.slurm.until(lambda: project.log(job).count(text) >= times, 60, f"{text!r} in the log of job {job}")
 
 
-def test_a_job_that_nears_its_limit_saves_and_goes_on_in_the_queue(training: Project) -> None:
+def test_a_job_near_its_time_limit_saves_and_is_requeued(training: Project) -> None:
     job = training.submit("train-resnet", "--nodes=2", arguments=("60",))
     for count in (1, 2):
         for rank in (0, 1):
@@ -72,7 +72,7 @@ def test_a_job_that_nears_its_limit_saves_and_goes_on_in_the_queue(training: Pro
     assert training.slurm.show(job)["Restarts"] == "2"
 
 
-def test_a_canceled_job_does_not_rise_again(training: Project) -> None:
+def test_a_canceled_job_is_not_requeued(training: Project) -> None:
     job = training.submit("train-resnet", arguments=("600",))
     wait_for(training, job, "rank 0 begins at 0")
     training.slurm.run("scancel", job)
@@ -89,7 +89,7 @@ def test_a_failure_stays_a_failure(training: Project) -> None:
     assert "ValueError" in training.log(job)
 
 
-def test_a_training_that_is_killed_before_it_has_saved_anything_stays_a_failure(training: Project) -> None:
+def test_a_training_that_is_killed_before_its_first_checkpoint_fails(training: Project) -> None:
     job = training.submit("train-resnet", arguments=("600",))
     wait_for(training, job, "rank 0 begins at 0")
     training.slurm.kill_task(job, rank=0)
@@ -106,7 +106,7 @@ def test_a_job_is_requeued_only_so_often(training: Project) -> None:
     assert training.slurm.show(job)["ExitCode"] == "85:0"
 
 
-def test_a_signal_that_comes_before_the_training_can_listen_costs_nothing(training: Project) -> None:
+def test_a_signal_before_the_training_starts_requeues_the_job(training: Project) -> None:
     (training.home / "counting.py").write_text("import time; print('starting', flush=True); time.sleep(3)")
     job = training.submit("train-resnet", arguments=("1",))
     wait_for(training, job, "starting")
@@ -115,7 +115,7 @@ def test_a_signal_that_comes_before_the_training_can_listen_costs_nothing(traini
     assert training.log(job).count("starting") == 2
 
 
-def test_a_job_that_must_make_room_saves_and_comes_back(training: Project) -> None:
+def test_a_preempted_job_saves_and_is_requeued(training: Project) -> None:
     job = training.submit("train-resnet", "--nodelist=n1", arguments=("60",))
     wait_for(training, job, "rank 0 begins at 0")
     urgent = training.slurm.submit(

@@ -1,4 +1,4 @@
-"""What can be seen of the job scripts without running them."""
+"""Properties of the job scripts that can be checked without running them."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def test_a_stage_is_short_named_after_its_file_and_names_no_site(path: Path) -> 
     assert directives["job-name"] == path.stem
     assert directives["output"].startswith("logs/%x-")
     assert {"time", "cpus-per-task", "mem-per-cpu"} <= directives.keys()
-    # SLURM requeues by itself, too, where a node fails; it truncates the log of a requeued job unless told otherwise.
+    # SLURM also requeues a job if a node fails. By default it truncates the log of a requeued job.
     assert directives["open-mode"] == "append"
-    # Without it, srun starts a task on every core of a node that a job has for itself.
+    # Without this option, srun starts a task on every core of an exclusive node.
     assert (directives.get("ntasks") or directives.get("ntasks-per-node")) == "1"
     assert not {"account", "partition", "constraint", "qos", "mail-user"} & directives.keys()
     assert "set -euo pipefail" in text.splitlines()

@@ -1,4 +1,4 @@
-"""The whole study through SLURM, and the same chain by hand."""
+"""The whole study through SLURM, and the same stages without SLURM."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.system.slurm.conftest import ONE_THREAD, Project, simtool
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
 
 IMAGES = "birds/images.parquet"
-#: Each stage that makes a model, with its options.
+#: Each stage that writes a model, with its options.
 MODELS = {
     "glow": ("train-glow", "--preset", "tiny", "--validation", "0.5", "--epochs", "2", "--steps", "1"),
     "resnet": ("train-resnet", "--preset", "tiny", "--validation", "0.5", "--epochs", "1"),
@@ -32,7 +32,7 @@ SEGMENTED = ("vectors/pixels", "vectors/glow")
 
 @pytest.fixture
 def toy_study(project: Project, toys: Path) -> Project:
-    """A project whose study is of toy birds that lie there already."""
+    """A project with a study of toy birds that are already in place."""
     shutil.copytree(toys, project.study / "birds")
     options = {name: " ".join(arguments[1:]) for name, arguments in MODELS.items()}
     project.configure(
@@ -46,7 +46,7 @@ def toy_study(project: Project, toys: Path) -> Project:
 
 
 def submitted(printed: str) -> dict[str, str]:
-    """What study.sh says of each stage: a job's id, or a dash where it is finished."""
+    """The output of study.sh for each stage: a job id, or a dash if the stage is complete."""
     return dict(re.findall(r"^(\S+) +(\S+)", printed, re.MULTILINE))
 
 
@@ -56,7 +56,7 @@ def rows(study: Path) -> list[dict[str, Any]]:
 
 
 def by_hand(folder: Path, toys: Path) -> None:
-    """The chain without SLURM, without parts, as one types it."""
+    """The stages without SLURM and without parts."""
     shutil.copytree(toys, folder / "birds")
 
     def run(*arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""Trainings under SLURM: two nodes do what one process does, and what is stopped goes on to the same weights."""
+"""Training under SLURM: two nodes, or an interrupted training, give the same weights as one process."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slu
 
 IMAGES = "my study/birds/images.parquet"
 TINY = ("--preset", "tiny", "--validation", "0.5", "--batch-size", "16")
-#: Of each command, what makes 50 steps of one epoch each. The rounding of one step is carried on by the next; at the
-#: learning rate of its preset, a small classifier multiplies it by a thousand within ten steps, on one process, too.
+#: Options of each command for 50 epochs of one step. Rounding errors grow from step to step: with the learning rate of
+#: its preset, a small classifier multiplies them by a thousand within ten steps, also in one process.
 FIFTY = {
     "train-glow": (*TINY, "--steps", "1", "--epochs", "50", "--set", "evaluate-every=10"),
     "train-resnet": (*TINY, "--epochs", "50", "--set", "evaluate-every=10", "--learning-rate", "1e-5"),
 }
-#: Seconds until the others have stopped and the job is in the queue: srun's --wait, SLURM's KillWait, and some.
+#: Seconds until the other tasks have stopped and the job is in the queue: srun --wait, SLURM's KillWait, and a margin.
 BOUND = 90
 
 
@@ -33,7 +33,7 @@ def losses(model: Path) -> list[float]:
 
 
 def wait_for_epochs(project: Project, job: str, run: int) -> None:
-    """Wait until a job runs for the ``run``-th time and has come past some epochs."""
+    """Wait until a job runs for the ``run``-th time and has completed some epochs."""
 
     def epochs() -> int:
         runs = project.log(job).split("read   ")[1:]
@@ -43,7 +43,7 @@ def wait_for_epochs(project: Project, job: str, run: int) -> None:
 
 
 def wait_for_restart(project: Project, job: str, restarts: int) -> float:
-    """Wait until a job is in the queue again, and give the seconds that it took."""
+    """Wait until a job is in the queue again, and return the seconds."""
     started = time.monotonic()
     project.slurm.until(lambda: int(project.slurm.show(job)["Restarts"]) == restarts, 2 * BOUND, "the queue")
     return time.monotonic() - started

@@ -1,4 +1,4 @@
-"""Trainings under a real limit of a minute, requeued until they are done.
+"""Trainings with a real time limit of one minute, requeued until they are complete.
 
 SLURM looks at limits twice a minute, so that a signal 5 seconds ahead comes 5 to 35 seconds ahead, and this takes
 minutes. It is not collected with the other tests; run it by
@@ -20,7 +20,7 @@ from tests.system.slurm.conftest import ONE_THREAD, Project, assert_same_weights
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
 
 TINY = ("--preset", "tiny", "--validation", "0.5", "--batch-size", "8", "--set", "evaluate-every=50")
-#: Of each command, what takes a minute or two: epochs of two steps.
+#: Options of each command for one to two minutes of training: epochs of two steps.
 EPOCHS = ("--epochs", os.environ.get("SIMTOOL_LIMIT_EPOCHS", "1500"))
 LONG = {
     "train-glow": (*TINY, "--steps", "1", *EPOCHS),
@@ -29,7 +29,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("command", LONG)
-def test_a_training_that_meets_its_limit_goes_on_to_the_same_weights(birds: Project, command: str) -> None:
+def test_a_training_that_reaches_its_limit_resumes_and_gives_the_same_weights(birds: Project, command: str) -> None:
     arguments = ("my study/birds/images.parquet", "--out", "limited", *LONG[command])
     started = time.monotonic()
     job = birds.submit(command, "--time=1", "--signal=USR1@5", "--cpus-per-task=1", arguments=arguments)
