@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simtool.commands.training import (
+from simtool.commands.options import (
     AsJson,
     BatchSize,
     Changes,

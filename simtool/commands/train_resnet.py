@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simtool.commands.training import (
+from simtool.commands.options import (
     AsJson,
     BatchSize,
     Changes,

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from simtool.errors import clipped
 from simtool.tensorflow import load_tensorflow
-from simtool.training.cluster import cluster_from_slurm
 from simtool.training.data import ALONE, Worker
 from simtool.training.errors import TrainingError
+from simtool.training.slurm import cluster_from_slurm
 
 __all__ = ["Devices", "open_devices", "worker_of"]
 

@@ -23,7 +23,7 @@ from simtool.training.devices import Devices
 from simtool.training.errors import TrainingError
 from simtool.training.evaluation import Evaluation
 from simtool.training.folder import TRAINING, set_aside
-from simtool.training.journal import Journal, Silence
+from simtool.training.logger import Journal, Silence
 from simtool.training.optimizer import Optimizer
 from simtool.training.outcome import Diverged, Result
 from simtool.training.precision import LossScale

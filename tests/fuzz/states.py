@@ -9,8 +9,8 @@ from typing import Any
 
 from simtool.archive.partial import Origin, Partial
 from simtool.system.lock import NAME, alone_in
-from simtool.training.cluster import cluster_from_slurm
 from simtool.training.devices import worker_of
+from simtool.training.slurm import cluster_from_slurm
 from tests.fuzz import documents, values
 from tests.fuzz.case import Door, Judge, Made
 from tests.fuzz.damage import damaged

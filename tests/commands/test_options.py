@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from simtool.commands.training import identity_of
+from simtool.commands.options import identity_of
 from simtool.tables.images import read_images
 from simtool.tables.provenance import sha256_of
 from simtool.training.folder import TRAINING

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.training import cluster as module
-from simtool.training.cluster import ClusterError, cluster_from_slurm, node_addresses
+from simtool.training import slurm as module
+from simtool.training.slurm import ClusterError, cluster_from_slurm, node_addresses
 
 NODES = [f"node{number}" for number in range(7, 13)]
 
