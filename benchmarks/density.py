@@ -27,7 +27,7 @@ from simtool.models.registry import load_model
 from simtool.tables.images import image_paths, read_images
 from simtool.tensorflow import load_tensorflow
 from simtool.training.images import decode_all
-from simtool.training.split import hold_out
+from simtool.training.split import split_images
 
 Matrix = NDArray[np.float64]
 #: Candidate shrinkages (weights of the identity).
@@ -90,10 +90,10 @@ def measure(model: Path, table: Path, validation: str, seed: int) -> list[dict[s
     from simtool.models.flows.glow.initialization import initialize
 
     images, config = read_images(table), glow.flow.config
-    holdout = hold_out(images, validation, seed)
+    split = split_images(images, validation, seed)
     with console.progress("decoding", len(images), "images") as bar:
         pixels = decode_all(images, image_paths(table, images), glow.preprocessing, "floor", bar=bar)
-    train, valid = (dequantized(pixels[rows], config, seed + 1) for rows in (holdout.train, holdout.validation))
+    train, valid = (dequantized(pixels[rows], config, seed + 1) for rows in (split.train, split.validation))
     rows = []
 
     def row(subject: str, nats: float, seconds: float, **more: Any) -> None:

@@ -87,7 +87,7 @@ def simtool(case: Case) -> Step:
     from simtool.models.flows.glow.flow import Flow
     from simtool.models.flows.glow.presets import PRESETS
     from simtool.models.flows.glow.task import FlowTask
-    from simtool.training import optimizer, settings, sharing, step
+    from simtool.training import data, optimizer, settings, step
 
     own = settings.Settings(batch_size=case.batch, clip_norm=1)
     config = FlowConfig(case.size, case.levels, case.steps, case.width)
@@ -98,10 +98,10 @@ def simtool(case: Case) -> Step:
     task = FlowTask(flow, named_preprocessing("study"), case.mode)
     task.initialize(iter([{"image": images}]))
     train = step.Step(task, optimizer.Optimizer(task, own, devices), devices, own)
-    share, seed = sharing.shared({"image": images}, devices, case.batch, fill=False), np.zeros(2, np.int32)
+    share, seed = data.replica_batches({"image": images}, devices, case.batch, fill=False), np.zeros(2, np.int32)
 
     def run() -> float:
-        return train.finish(train.start(share, seed, step.Controls(LEARNING_RATE))).sums["loss"] / case.batch
+        return train.finish(train.start(share, seed, step.StepInputs(LEARNING_RATE))).sums["loss"] / case.batch
 
     return Step(run, sum(int(np.prod(variable.shape)) for variable in task.variables))
 

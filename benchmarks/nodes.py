@@ -97,7 +97,7 @@ def measure(case: str, batch: int, turns: int) -> Row:
     from simtool.training.devices import open_devices
 
     devices = open_devices()
-    from simtool.training import optimizer, sharing, step
+    from simtool.training import data, optimizer, step
 
     size = CASES[case][0]
     make, own, more = glow(size) if case == "glow" else classifier(f"ResNet{case[6:]}", size)
@@ -110,14 +110,14 @@ def measure(case: str, batch: int, turns: int) -> Row:
         task = make()
     task.initialize(iter([{"image": images}]))
     train = step.Step(task, optimizer.Optimizer(task, settings, devices), devices, settings)
-    share, seed = sharing.shared(mine, devices, batch, fill=False), np.zeros(2, np.int32)
-    seconds = median(lambda: train.finish(train.start(share, seed, step.Controls(1e-4))), turns)
+    share, seed = data.replica_batches(mine, devices, batch, fill=False), np.zeros(2, np.int32)
+    seconds = median(lambda: train.finish(train.start(share, seed, step.StepInputs(1e-4))), turns)
     exchange = median(exchanger(task, devices), turns) if devices.replicas > 1 else 0.0
     devices.barrier()
     exchanged = sum(4 * int(np.prod(variable.shape)) for variable in task.variables) if worker.count > 1 else 0
     subject = f"{worker.count} x {batch // worker.count} images"
     row = Row(case, subject, worker.count, batch, seconds, exchange, exchanged, memory("VmHWM"))
-    devices.part()
+    devices.shutdown_barrier()
     return row if devices.chief else sys.exit(0)
 
 

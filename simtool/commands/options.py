@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from simtool.training.images import Rounding
     from simtool.training.outcome import Result
     from simtool.training.settings import Settings
-    from simtool.training.split import Holdout
+    from simtool.training.split import Split
     from simtool.training.task import Task
 
 __all__ = [
@@ -113,12 +113,12 @@ def _shown(name: str, value: Any) -> str | None:
 def decoded(
     images: Path,
     table: Images,
-    holdout: Holdout,
+    split: Split,
     recipe: Preprocessing,
     rounding: Rounding,
     skip_bad: bool,
     scratch: Path | None,
-) -> tuple[NDArray[np.uint8], Holdout]:
+) -> tuple[NDArray[np.uint8], Split]:
     """The bytes of all photographs of a table, and which are for what, without those that cannot be decoded."""
     from simtool.images.pipeline import BadImage, check_files, described
     from simtool.tables.images import image_paths
@@ -132,8 +132,8 @@ def decoded(
     if bad:
         console.warn(described(bad))
         rows = {str(name): row for row, name in enumerate(table.image_id)}
-        holdout = holdout.without([rows[image.image_id] for image in bad])
-    return pixels, holdout
+        split = split.without([rows[image.image_id] for image in bad])
+    return pixels, split
 
 
 def identity_of(images: Path, table: Images, out: Path) -> str:

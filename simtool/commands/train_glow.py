@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from simtool.tables.images import Images
     from simtool.training.images import Classes
     from simtool.training.outcome import Result
-    from simtool.training.split import Holdout
+    from simtool.training.split import Split
 
 __all__ = ["train_glow"]
 
@@ -104,7 +104,7 @@ def train_glow(
     from simtool.tables.images import read_images
     from simtool.training.images import Classes, check_classes
     from simtool.training.settings import with_given
-    from simtool.training.split import hold_out
+    from simtool.training.split import split_images
 
     if backprop is not None and backprop not in MODES:
         raise typer.BadParameter(f"the modes are {', '.join(MODES)}, not {backprop}", param_hint="--backprop")
@@ -143,7 +143,7 @@ def train_glow(
             flips=flips,
         )
         preparation = _preparation(plan, crop)
-        holdout = hold_out(table, plan.validation, settings.seed)
+        holdout = split_images(table, plan.validation, settings.seed)
         if classes:
             check_classes(classes, holdout)
         if dry_run:
@@ -162,7 +162,7 @@ def _preparation(plan: Preset, crop: float | None) -> Preprocessing:
     return found
 
 
-def _describe(plan: Preset, preparation: Preprocessing, holdout: Holdout, as_json: bool) -> None:
+def _describe(plan: Preset, preparation: Preprocessing, holdout: Split, as_json: bool) -> None:
     """What would be trained."""
     from simtool.models.flows.glow.config import MODES
     from simtool.models.flows.glow.footprint import training_bytes
@@ -198,7 +198,7 @@ def _train(
     images: Path,
     table: Images,
     classes: Classes | None,
-    holdout: Holdout,
+    holdout: Split,
     out: Path,
     restart: bool,
     skip_bad: bool,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from simtool.tables.images import Images
     from simtool.training.images import Classes
     from simtool.training.outcome import Result
-    from simtool.training.split import Holdout
+    from simtool.training.split import Split
 
 __all__ = ["train_resnet"]
 
@@ -103,7 +103,7 @@ def train_resnet(
     from simtool.models.classifier.presets import PRESETS
     from simtool.tables.images import read_images
     from simtool.training.images import Classes, check_classes
-    from simtool.training.split import hold_out
+    from simtool.training.split import split_images
 
     if weights is not None and pretrained is False:
         raise typer.BadParameter("--weights are ImageNet's, and --from-scratch takes none: give one of them")
@@ -135,12 +135,12 @@ def train_resnet(
         table = read_images(images)
         run.read(images, counted(len(table), "images"))
         classes = Classes(table)
-        holdout = hold_out(table, plan.validation, settings.seed)
-        check_classes(classes, holdout, least=2)
+        split = split_images(table, plan.validation, settings.seed)
+        check_classes(classes, split, least=2)
         if dry_run:
-            _describe(plan, classes, holdout, as_json)
+            _describe(plan, classes, split, as_json)
             return
-        _train(run, plan, images, table, classes, holdout, out, weights, restart, skip_bad, scratch)
+        _train(run, plan, images, table, classes, split, out, weights, restart, skip_bad, scratch)
 
 
 def _sorted(changes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -166,7 +166,7 @@ def _sorted(changes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     return of_model, of_training
 
 
-def _describe(plan: Preset, classes: Classes, holdout: Holdout, as_json: bool) -> None:
+def _describe(plan: Preset, classes: Classes, split: Split, as_json: bool) -> None:
     """What would be trained."""
     from simtool.models.classifier.footprint import training_bytes
     from simtool.models.classifier.network import build, count_parameters
@@ -174,11 +174,11 @@ def _describe(plan: Preset, classes: Classes, holdout: Holdout, as_json: bool) -
 
     config = plan.config
     network = build(config, len(classes.names))
-    photographs = decoded_bytes(len(holdout.train) + len(holdout.validation), config.decoded)
+    photographs = decoded_bytes(len(split.train) + len(split.validation), config.decoded)
     facts = {
         "classes": len(classes.names),
-        "training_images": len(holdout.train),
-        "validation_images": len(holdout.validation),
+        "training_images": len(split.train),
+        "validation_images": len(split.validation),
         "validation": plan.validation,
         "trainable_parameters": count_parameters(network),
         "parameters": network.count_params(),
@@ -196,17 +196,17 @@ def _train(
     images: Path,
     table: Images,
     classes: Classes,
-    holdout: Holdout,
+    split: Split,
     out: Path,
     weights: Path | None,
     restart: bool,
     skip_bad: bool,
     scratch: Path | None,
 ) -> None:
+    from simtool.training.data import check_even
     from simtool.training.devices import open_devices
     from simtool.training.images import TrainingImages, check_classes, decoded_bytes
-    from simtool.training.precision import layer_precision
-    from simtool.training.sharing import check_even
+    from simtool.training.optimizer import layer_precision
 
     # Before TensorFlow does anything else, the decoding of photographs included.
     devices = open_devices()
@@ -229,9 +229,9 @@ def _train(
     if not load_tensorflow().config.list_physical_devices("GPU"):
         check_room(network, settings, decoded_bytes(len(table), config.decoded), room)
     with alone(out, run.name, devices):
-        pixels, holdout = decoded(images, table, holdout, config.decoded, "nearest", skip_bad, scratch)
-        check_classes(classes, holdout)
-        data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels)
+        pixels, split = decoded(images, table, split, config.decoded, "nearest", skip_bad, scratch)
+        check_classes(classes, split)
+        data = TrainingImages(pixels, split, settings.batch_size, settings.seed, classes.labels)
         check_even(data.batch_size, devices)
         configuration = {
             "model": config.to_json(),

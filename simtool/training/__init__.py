@@ -1,1 +1,1 @@
-"""Training of networks: data, split, augmentation, loop, checkpoints and devices."""
+"""The training engine: it trains any network on one device, on several devices, or on several nodes."""

@@ -1,6 +1,7 @@
-"""A file of named arrays with a header: no code in it, a checksum on every part, written whole or not at all.
+"""Named arrays in a file, and in the variables of a network.
 
-It is a zip file that ``numpy.load`` opens, too. One array at a time is in memory.
+A file of arrays is a zip file that ``numpy.load`` also opens. It holds a header and no code. Every array has a
+checksum. A file is written completely or not at all. Only one array at a time is in memory.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import first_line
 from simtool.system.npy import npy_header
 from simtool.tables.atomic import atomic_path
-from simtool.training.errors import TrainingError
+from simtool.tensorflow import load_tensorflow
+from simtool.training.outcome import TrainingError
 
-__all__ = ["ArraysError", "read_arrays", "read_header", "write_arrays"]
+__all__ = [
+    "Arrays",
+    "ArraysError",
+    "Variables",
+    "assign_arrays",
+    "named",
+    "read_arrays",
+    "read_header",
+    "to_arrays",
+    "write_arrays",
+]
 
+#: Name and content of each array.
+Arrays = Iterable[tuple[str, NDArray[Any]]]
+#: ``keras.Variable`` by name.
+Variables = Mapping[str, Any]
 _HEADER, _SUFFIX = "header.json", ".npy"
-#: What reading a damaged file raises.
+#: The exceptions that a damaged file can raise.
 _DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
     *(KeyError, IndexError, OverflowError, RecursionError, ValueError, NotImplementedError),
@@ -36,16 +51,16 @@ class ArraysError(TrainingError):
     """A file of arrays is damaged."""
 
 
-def write_arrays(path: Path, header: dict[str, Any], arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Write a file that is complete and on disk when this returns; before, an older one in its place is whole.
+def write_arrays(path: Path, header: dict[str, Any], arrays: Arrays) -> None:
+    """Write a file of arrays. It replaces an older file only when it is complete and on disk.
 
     Args:
-        path: of the file.
-        header: for JSON.
-        arrays: name and content of each.
+        path: the file.
+        header: an object for JSON.
+        arrays: name and content of each array.
 
     Raises:
-        OSError: it cannot be written, for example because the disk is full.
+        OSError: the file cannot be written, for example because the disk is full.
     """
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.writestr(zipfile.ZipInfo(_HEADER), json.dumps(header))
@@ -55,25 +70,25 @@ def write_arrays(path: Path, header: dict[str, Any], arrays: Iterable[tuple[str,
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Read the header alone.
+    """Read only the header.
 
     Raises:
         ArraysError: the file is damaged.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with _open(path) as archive:
         header = json.loads(archive.read(_stored(archive, _HEADER)))
         if not isinstance(header, dict):
-            raise ArraysError(f"{path}: damaged: its header is no object")
+            raise ArraysError(f"{path}: damaged: its header is not an object")
         return header
 
 
 def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Read one array after the other, each checked against its checksum before it is given.
+    """Read one array after the other. The checksum of an array is verified before the array is yielded.
 
     Raises:
         ArraysError: the file is damaged.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with _open(path) as archive:
         for name in archive.namelist():
@@ -83,13 +98,13 @@ def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
                     npy_header(part, info.file_size)
                 with archive.open(info) as part:
                     array = np.lib.format.read_array(part, allow_pickle=False)
-                    # The checksum is compared where the part ends.
+                    # zipfile compares the checksum at the end of the part.
                     part.read(1)
                 yield name.removesuffix(_SUFFIX), array
 
 
 def _stored(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """A part of the archive, which takes as many bytes there as in memory."""
+    """A part of the archive that takes as many bytes in the file as in memory."""
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
         raise ValueError(f"{name} is compressed or encrypted")
@@ -104,4 +119,41 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     except (*_DAMAGES, OSError) as failure:
         if isinstance(failure, OSError) and failure.filename is not None:
             raise
-        raise ArraysError(f"{path}: damaged: {first_line(failure) if str(failure) else 'cut short'}") from failure
+        raise ArraysError(
+            f"{path}: damaged: {str(failure).splitlines()[0] if str(failure) else 'cut short'}"
+        ) from failure
+
+
+def named(**groups: Sequence[Any]) -> Variables:
+    """Name variables by group and position, for example ``weights/0003``; Keras names differ between processes."""
+    return {f"{name}/{index:04}": one for name, group in groups.items() for index, one in enumerate(group)}
+
+
+def to_arrays(variables: Variables) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Name and value of each variable. Values are views; later updates do not change them."""
+    tf = load_tensorflow()
+    for name, variable in variables.items():
+        yield name, np.asarray(tf.convert_to_tensor(variable.value))
+
+
+def assign_arrays(variables: Variables, arrays: Arrays) -> None:
+    """Assign the arrays of a checkpoint to variables.
+
+    Raises:
+        TrainingError: the arrays belong to another network.
+        ArraysError: some arrays are missing.
+    """
+    missing = set(variables)
+    for name, array in arrays:
+        if name not in variables:
+            raise TrainingError(f"the checkpoint holds {name}, which the network lacks; --restart begins again")
+        variable = variables[name]
+        if tuple(variable.shape) != array.shape:
+            raise TrainingError(
+                f"{variable.path} has the shape {tuple(variable.shape)}, in the checkpoint {array.shape}; "
+                "--restart begins again"
+            )
+        variable.assign(array)
+        missing.discard(name)
+    if missing:
+        raise ArraysError(f"the checkpoint lacks {min(missing)}")

@@ -1,43 +1,36 @@
-"""Augmentation: photographs changed at random, in ways that leave their class what it is.
+"""Augmentation: random changes of images that keep their class.
 
-What is done is data; how much of it each photograph gets is drawn anew in each step. Everything that moves pixels is
-one affine map, so that an image is resampled once however many of them there are.
+An augmentation is data. Each image of each step gets its own random amounts. All changes that move pixels form one
+affine map, so that an image is resampled only once.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from simtool.images.preprocessing import PreprocessingError
 from simtool.tensorflow import load_tensorflow
+from simtool.training.data import Draws
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "augment"]
 
 
-class _Draws(Protocol):
-    """Random numbers per example (see ``simtool.training.draws``)."""
-
-    def fold(self, number: int) -> _Draws: ...
-    def uniform(self, shape: tuple[int, ...] = ...) -> Any: ...
-    def normal(self, shape: tuple[int, ...] = ...) -> Any: ...
-
-
 @dataclass(frozen=True)
 class Augmentation:
-    """How far photographs are changed. Every amount is drawn uniformly, for each photograph on its own.
+    """The largest changes of images. Each amount is drawn uniformly for each image.
 
     Attributes:
-        flip: mirror left and right, every other time.
-        rotation: up to so many full turns either way.
-        translation: up to this share of height and width, either way.
-        zoom: up to this share closer or farther.
-        area: of the photograph, the least share that is shown (Szegedy et al., 2015); 1 for all of it.
-        stretch: up to this factor between width and height of what is shown.
-        contrast: up to this share more or less, around the mean of each channel.
-        brightness: up to this share of white is added or taken off.
-        noise: standard deviation of what is added to each value, as a share of white.
+        flip: mirror half of the images horizontally.
+        rotation: largest rotation in full turns, in both directions.
+        translation: largest shift as a share of height and width, in both directions.
+        zoom: largest change of scale, as a share.
+        area: smallest share of the image that a crop shows (Szegedy et al., 2015); 1 for no crop.
+        stretch: largest ratio of the width and height of a crop.
+        contrast: largest change of contrast around the mean of each channel, as a share.
+        brightness: largest change of brightness, as a share of white.
+        noise: standard deviation of the noise on each value, as a share of white.
     """
 
     flip: bool = False
@@ -54,12 +47,12 @@ class Augmentation:
         for name in ("rotation", "translation", "zoom", "contrast", "brightness", "noise"):
             if not 0 <= getattr(self, name) < 1:
                 raise PreprocessingError(
-                    f"the {name} of an augmentation is at least 0 and below 1, not {getattr(self, name)}"
+                    f"the {name} of an augmentation must be at least 0 and below 1, not {getattr(self, name)}"
                 )
         if not 0 < self.area <= 1:
-            raise PreprocessingError(f"an augmentation shows an area above 0 and at most 1, not {self.area}")
+            raise PreprocessingError(f"the area of an augmentation must be above 0 and at most 1, not {self.area}")
         if not 1 <= self.stretch <= 4:
-            raise PreprocessingError(f"an augmentation stretches by a factor from 1 to 4, not {self.stretch}")
+            raise PreprocessingError(f"the stretch of an augmentation must be from 1 to 4, not {self.stretch}")
 
     @property
     def moves(self) -> bool:
@@ -67,13 +60,13 @@ class Augmentation:
         return self.flip or any((self.rotation, self.translation, self.zoom, 1 - self.area, self.stretch - 1))
 
     def to_json(self) -> dict[str, Any]:
-        """As an object for JSON."""
+        """An object for JSON."""
         return asdict(self)
 
 
-#: ``study``: what the original study lists (flip, contrast, rotation, translation, zoom, noise); the amounts, which it
-#: does not publish, are ours. ``field``: what classifiers are usually trained with. ``flip``: what keeps a photograph
-#: a photograph, for models of density. ``none``: nothing.
+#: ``study``: the list of the original study (flip, contrast, rotation, translation, zoom, noise); the study does not
+#: publish the amounts, so they are our choice. ``field``: the usual augmentation of classifiers. ``flip``: for density
+#: models, since a mirrored image is still a natural image. ``none``: no augmentation.
 AUGMENTATIONS: dict[str, Augmentation] = {
     "study": Augmentation(flip=True, rotation=0.05, translation=0.1, zoom=0.1, contrast=0.2, noise=0.02),
     "field": Augmentation(flip=True, area=0.35, stretch=4 / 3, contrast=0.3, brightness=0.15),
@@ -82,13 +75,13 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 }
 
 
-def augment(images: Any, augmentation: Augmentation, draws: _Draws) -> Any:
-    """Change a batch of photographs at random. For use inside a graph.
+def augment(images: Any, augmentation: Augmentation, draws: Draws) -> Any:
+    """Change a batch of images at random. For use inside a graph.
 
     Args:
         images: (b, height, width, 3) from 0 to 255, of any type.
-        augmentation: how far.
-        draws: where the random numbers come from.
+        augmentation: the largest changes.
+        draws: the random numbers.
 
     Returns:
         (b, height, width, 3) float32 from 0 to 255.
@@ -108,8 +101,8 @@ def augment(images: Any, augmentation: Augmentation, draws: _Draws) -> Any:
     return tf.clip_by_value(images, 0.0, 255.0)
 
 
-def _moved(images: Any, augmentation: Augmentation, draws: _Draws) -> Any:
-    """Resample each image by its own affine map, bilinearly; beyond its edge it is mirrored."""
+def _moved(images: Any, augmentation: Augmentation, draws: Draws) -> Any:
+    """Resample each image by its own affine map, bilinearly; the image is mirrored at its edges."""
     tf = load_tensorflow()
     height, width = images.shape[1:3]
     return tf.raw_ops.ImageProjectiveTransformV3(
@@ -122,10 +115,10 @@ def _moved(images: Any, augmentation: Augmentation, draws: _Draws) -> Any:
     )
 
 
-def _maps(augmentation: Augmentation, draws: _Draws, height: int, width: int) -> Any:
-    """(b, 8) maps from the pixels that are shown to those of the photograph, as the operation wants them.
+def _maps(augmentation: Augmentation, draws: Draws, height: int, width: int) -> Any:
+    """(b, 8) maps from the pixels of the result to the pixels of the image, as the operation needs them.
 
-    Around the center: turned by an angle, scaled on each axis, mirrored, then moved; lengths in pixels.
+    Around the center: rotated, scaled on each axis, mirrored, then shifted; lengths in pixels.
     """
     tf = load_tensorflow()
     angle = 2 * math.pi * augmentation.rotation * _either_way(draws.fold(0), 1)[:, 0]
@@ -143,8 +136,8 @@ def _maps(augmentation: Augmentation, draws: _Draws, height: int, width: int) ->
     return tf.stack([a, b, shift_x, c, d, shift_y, zeros, zeros], axis=1)
 
 
-def _view(augmentation: Augmentation, draws: _Draws) -> tuple[Any, Any, Any, Any]:
-    """The share of width and of height that is shown, and how far its middle can move either way without leaving."""
+def _view(augmentation: Augmentation, draws: Draws) -> tuple[Any, Any, Any, Any]:
+    """The shares of width and height that are shown, and the largest shifts of their center within the image."""
     tf = load_tensorflow()
     numbers = draws.fold(4).uniform((2,))
     zoom = 1 + augmentation.zoom * _either_way(draws.fold(5), 1)[:, 0]
@@ -154,6 +147,6 @@ def _view(augmentation: Augmentation, draws: _Draws) -> tuple[Any, Any, Any, Any
     return zoom * shown_x, zoom * shown_y, (1 - shown_x) / 2, (1 - shown_y) / 2
 
 
-def _either_way(draws: _Draws, count: int) -> Any:
+def _either_way(draws: Draws, count: int) -> Any:
     """(b, count), uniform between -1 and 1."""
     return 2 * draws.uniform((count,)) - 1

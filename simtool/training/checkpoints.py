@@ -1,4 +1,4 @@
-"""The checkpoints of a training: the two newest, and the best weights that each of them knows of."""
+"""The checkpoints of a training: the two newest checkpoints, and the best weights to which they refer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from simtool import console
 from simtool.errors import listed
-from simtool.training.arrays import ArraysError, read_arrays, read_header, write_arrays
-from simtool.training.errors import TrainingError
+from simtool.training.arrays import Arrays, ArraysError, read_arrays, read_header, write_arrays
+from simtool.training.outcome import TrainingError
 from simtool.training.settings import current_names
 
 __all__ = ["Checkpoints", "check_same", "differences"]
 
 T = TypeVar("T")
-Arrays = Iterable[tuple[str, NDArray[Any]]]
-#: The entry of a configuration that is a digest of the images.
+#: The entry of a configuration that holds a digest of the images.
 _IMAGES = "table"
-#: How many are kept: should the newest be damaged, the one before is at hand.
+#: How many checkpoints are kept: if the newest is damaged, the one before it is used.
 _KEPT = 2
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
@@ -30,27 +29,27 @@ class Checkpoints:
     """The checkpoints in a folder.
 
     Args:
-        folder: for nothing else; made with the first checkpoint.
+        folder: holds only checkpoints; the first checkpoint creates it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def files(self) -> list[Path]:
-        """The checkpoints, the newest first."""
+        """The checkpoints, newest first."""
         return sorted(self.folder.glob("step-*.npz"), reverse=True)
 
     def save(self, step: int, header: Mapping[str, Any], arrays: Arrays, best: str = "") -> None:
-        """Write a checkpoint; when it is on disk, remove what no checkpoint needs any more.
+        """Write a checkpoint. When it is on disk, remove the files that no checkpoint needs any more.
 
         Args:
             step: of the training.
-            header: for JSON.
-            arrays: name and content of each.
-            best: the file of best weights that it needs; empty while there are none.
+            header: an object for JSON.
+            arrays: name and content of each array.
+            best: the file of best weights to which the checkpoint refers; empty if there is none yet.
 
         Raises:
-            OSError: it cannot be written; those before are whole.
+            OSError: the checkpoint cannot be written; the earlier checkpoints are complete.
         """
         write_arrays(self.folder / f"step-{step:09}.npz", {**header, "best": best}, arrays)
         kept = self.files()[:_KEPT]
@@ -66,7 +65,7 @@ class Checkpoints:
         """Write the best weights so far; a later checkpoint refers to them by :meth:`best_name`.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         write_arrays(self.folder / self.best_name(step), {}, arrays)
 
@@ -75,21 +74,21 @@ class Checkpoints:
 
         Raises:
             ArraysError: the file is damaged.
-            OSError: it cannot be read.
+            OSError: the file cannot be read.
         """
         return read_arrays(self.folder / name)
 
     def restore(self, use: Callable[[dict[str, Any], Iterator[tuple[str, NDArray[Any]]]], T]) -> T | None:
-        """Give the newest checkpoint that is whole to a function.
+        """Pass the newest undamaged checkpoint to a function.
 
         Args:
-            use: of its header and its arrays; may be called again with an older one, if an array proves damaged.
+            use: takes the header and the arrays; is called again with an older checkpoint if an array is damaged.
 
         Returns:
-            what it returns; None where there is no checkpoint.
+            the value that ``use`` returns; None if there is no checkpoint.
 
         Raises:
-            ArraysError: all of them are damaged.
+            ArraysError: all checkpoints are damaged.
             TrainingError: raised by ``use``.
         """
         files = self.files()
@@ -99,11 +98,11 @@ class Checkpoints:
             except ArraysError as failure:
                 if older is None:
                     raise
-                console.warn(f"{failure}; going on from {older.name}")
+                console.warn(f"{failure}; resuming from {older.name}")
         return None
 
     def clean(self) -> None:
-        """Remove what a killed process was writing."""
+        """Remove the temporary files of a killed process."""
         self._remove(path for path in self.folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
 
     @staticmethod
@@ -113,7 +112,7 @@ class Checkpoints:
 
 
 def _best_of(path: Path) -> str:
-    """The file of best weights that a checkpoint needs; none where it is damaged."""
+    """The file of best weights to which a checkpoint refers; empty if the checkpoint is damaged."""
     try:
         return str(read_header(path).get("best", ""))
     except ArraysError:
@@ -121,11 +120,11 @@ def _best_of(path: Path) -> str:
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """In which entries two configurations differ: ``learning_rate was 0.001, is 0.01``.
+    """The entries in which two configurations differ, for example ``learning_rate was 0.001, is 0.01``.
 
     Args:
-        then: an object of JSON, nested; it may have names of version 0.1.
-        now: another.
+        then: a nested object of JSON; it may have names of version 0.1.
+        now: another object.
     """
     old, new = dict(_leaves(current_names(then))), dict(_leaves(now))
     return [
@@ -136,20 +135,20 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    """Refuse to go on with a training that began with other values.
+    """Refuse to resume a training with other settings.
 
     Raises:
-        TrainingError: the configurations differ; it says in what.
+        TrainingError: the configurations differ; the message names the entries.
     """
     if found := differences(then, now):
         raise TrainingError(
-            f"{folder}: this training began with other values: {listed(found, 4)}; "
-            "give the same values to go on with it, or --restart to begin again"
+            f"{folder}: cannot resume: settings differ from the checkpoint: {listed(found, 4)}; "
+            "use the same settings to resume, or --restart to train from the beginning"
         )
 
 
 def _changed(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """What is different, in words; the digest of the images would say nothing to a person."""
+    """One difference in words. A digest of images means nothing to a person, so it is not shown."""
     if name == _IMAGES and name in old and name in new:
         return "the images are not the same (ids, classes, splits or files)"
     return f"{name} was {_shown(old, name)}, is {_shown(new, name)}"
@@ -160,7 +159,7 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 
 
 def _leaves(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Name and value of everything in nested objects and lists that is neither."""
+    """Name and value of every plain value in nested objects and lists."""
     if isinstance(content, Mapping):
         for key, value in content.items():
             yield from _leaves(value, f"{name}.{key}" if name else str(key))

@@ -1,44 +1,34 @@
-"""What the loop asks of its data: the same batches in the same order, from any step on, split over workers."""
+"""The data of a training: its batches, the part of a batch on each device, and the random numbers of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ALONE", "Batch", "TrainingData", "Worker"]
+from simtool.tensorflow import load_tensorflow
+from simtool.training.devices import Devices, Worker
+from simtool.training.outcome import TrainingError
+
+__all__ = ["Batch", "Draws", "ReplicaBatch", "TrainingData", "check_even", "replica_batches", "step_seed"]
 
 #: Arrays by name, with one row per example in each: ``image`` (b, height, width, 3), ``label`` (b,) int32.
 Batch = Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Worker:
-    """One of several processes that train together.
-
-    Attributes:
-        index: from 0.
-        count: how many there are.
-    """
-
-    index: int
-    count: int
-
-
-#: The only worker.
-ALONE = Worker(0, 1)
+_STREAMS = {"training": 0, "validation": 1}
 
 
 class TrainingData(Protocol):
-    """Examples to train on and to validate with.
+    """Examples for training and validation.
 
-    A *global* batch is what all workers together take one step on. Worker r of n gets its rows r, r + n, r + 2n, …
-    (``array[r::n]``), which may be none: then arrays of 0 rows, so that every worker sees the same count of batches.
+    All workers together take one step on a *global* batch. Worker r of n gets its rows r, r + n, r + 2n, …
+    (``array[r::n]``). A worker without rows gets arrays of 0 rows, so that every worker sees the same number of
+    batches.
 
     Attributes:
-        steps_per_epoch: how many global batches an epoch has.
+        steps_per_epoch: the number of global batches of an epoch.
     """
 
     steps_per_epoch: int
@@ -46,18 +36,180 @@ class TrainingData(Protocol):
     def batches(self, epoch: int, start: int, worker: Worker) -> Iterator[Batch]:
         """A worker's rows of the global batches ``start``, …, ``steps_per_epoch`` - 1 of an epoch.
 
-        They depend on the data's own seed, the epoch and the step alone: starting later leaves out batches, and
-        changes none. Only the last global batch of an epoch may be shorter than the others.
+        The batches depend only on the data's seed, the epoch and the step, so a later start skips batches and changes
+        none. Only the last global batch of an epoch may be shorter than the others.
 
         Args:
             epoch: from 0.
-            start: the step within the epoch to start at.
+            start: the first step within the epoch.
             worker: whose rows.
         """
 
     def validation(self, worker: Worker) -> Iterator[Batch]:
-        """A worker's rows of the global batches of the validation set, the same every time; none without such a set.
+        """A worker's rows of the global batches of the validation set, the same at every call; none without such a set.
 
         Args:
             worker: whose rows.
         """
+
+
+def step_seed(seed: int, stream: Literal["training", "validation"], step: int) -> NDArray[np.int32]:
+    """A seed for TensorFlow's stateless random numbers; it depends only on the arguments.
+
+    Args:
+        seed: of the training, not negative.
+        stream: the use of the random numbers.
+        step: of the training, or the index of the validation batch.
+
+    Returns:
+        int32 (2,).
+    """
+    return np.random.SeedSequence((seed, _STREAMS[stream], step)).generate_state(2).view(np.int32)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one step. They do not depend on how the batch is split over devices and workers.
+
+    Each example has the numbers of its position in the global batch. Draws have no state: two calls give the same
+    numbers; :meth:`fold` gives different numbers.
+
+    Attributes:
+        seed: int32 (2,), of this step; the same for all devices and workers.
+        total: examples of a whole global batch.
+        rows: int32 (b,), the positions of the examples in the global batch.
+    """
+
+    seed: Any
+    total: int
+    rows: Any
+
+    def fold(self, number: int) -> Draws:
+        """Different draws, for another use within the same step."""
+        tf = load_tensorflow()
+        return replace(self, seed=tf.random.experimental.stateless_fold_in(self.seed, number))
+
+    def uniform(self, shape: Sequence[int] = ()) -> Any:
+        """(b, *shape) float32, uniform in [0, 1).
+
+        Args:
+            shape: of the numbers of one example.
+        """
+        tf = load_tensorflow()
+        return tf.gather(tf.random.stateless_uniform([self.total, *shape], self.seed), self.rows)
+
+    def normal(self, shape: Sequence[int] = ()) -> Any:
+        """(b, *shape) float32, of the standard normal distribution.
+
+        Args:
+            shape: of the numbers of one example.
+        """
+        tf = load_tensorflow()
+        return tf.gather(tf.random.stateless_normal([self.total, *shape], self.seed), self.rows)
+
+
+class ReplicaBatch(NamedTuple):
+    """The part of a global batch on one device.
+
+    Attributes:
+        batch: tensors of b rows.
+        weights: float32 (b,), 1 for an example and 0 for padding.
+        rows: int32 (b,), the positions of the examples in the global batch.
+    """
+
+    batch: Mapping[str, Any]
+    weights: Any
+    rows: Any
+
+    def draws(self, seed: Any, batch_size: int) -> Draws:
+        """Random numbers for these examples.
+
+        Args:
+            seed: int32 (2,), of the step.
+            batch_size: of the global batch.
+        """
+        return Draws(seed, batch_size, self.rows)
+
+
+def check_even(batch_size: int, devices: Devices) -> None:
+    """Refuse batches that need padding. With batch normalization, the examples of a batch affect each other.
+
+    Args:
+        batch_size: of a global batch.
+        devices: of all workers.
+
+    Raises:
+        TrainingError: the devices cannot have the same number of examples each.
+    """
+    if batch_size % devices.replicas:
+        raise TrainingError(
+            f"{devices.replicas} devices cannot share batches of {batch_size} evenly, which batch normalization "
+            f"needs; use a --batch-size that is a multiple of {devices.replicas}"
+        )
+
+
+def replica_batches(batch: Batch, devices: Devices, batch_size: int, fill: bool) -> Any:
+    """Split a worker's rows over its devices: device i of m gets rows i, i + m, i + 2m and so on.
+
+    Several devices run the same graph, so each of them gets the same number of rows. The last rows may be padding,
+    with weight 0.
+
+    Args:
+        batch: of this worker.
+        devices: of all workers.
+        batch_size: of a global batch.
+        fill: pad a short batch on a single device too, which avoids tracing another graph. Examples that affect each
+            other (by batch normalization) then see the padding.
+
+    Returns:
+        a :class:`ReplicaBatch`, or one for each replica.
+
+    Raises:
+        TrainingError: the arrays have different lengths, or more rows than the worker's part of a batch.
+    """
+    count, local = _rows(batch), devices.local_replicas
+    most = -(-batch_size // devices.replicas)
+    if count > most * local:
+        raise TrainingError(
+            f"a batch has {count} rows for {local} devices; batch_size {batch_size} gives {most} to each"
+        )
+    length = most if fill or devices.replicas > 1 else count
+
+    def of(device: int) -> ReplicaBatch:
+        own = np.arange(device, count, local)
+        place = (devices.worker.index + devices.worker.count * np.arange(device, length * local, local)) % batch_size
+        return _replica_batch(batch, own, length, place.astype(np.int32))
+
+    if local == 1:
+        return of(0)
+    first = devices.worker.index * local
+    return devices.strategy.experimental_distribute_values_from_function(
+        lambda context: of(context.replica_id_in_sync_group - first)
+    )
+
+
+def _rows(batch: Batch) -> int:
+    """The number of examples of a batch."""
+    lengths = {name: len(array) for name, array in batch.items()}
+    if len(set(lengths.values())) != 1:
+        raise TrainingError(f"a batch needs arrays of one length, not {lengths or 'none'}")
+    return next(iter(lengths.values()))
+
+
+def _replica_batch(batch: Batch, own: NDArray[np.intp], length: int, place: NDArray[np.int32]) -> ReplicaBatch:
+    tf = load_tensorflow()
+    weights = (np.arange(length) < len(own)).astype(np.float32)
+    return ReplicaBatch(
+        {name: tf.constant(_padded(np.asarray(array), own, length)) for name, array in batch.items()},
+        tf.constant(weights),
+        tf.constant(place),
+    )
+
+
+def _padded(array: NDArray[Any], own: NDArray[np.intp], length: int) -> NDArray[Any]:
+    """Some rows, repeated up to a length; zeros if there are no rows."""
+    if not len(own):
+        return np.zeros((length, *array.shape[1:]), array.dtype)
+    if len(own) == len(array) == length:
+        return array
+    return array[np.resize(own, length)]

@@ -1,9 +1,10 @@
-"""The devices and workers that train together, and what they exchange beside gradients."""
+"""The devices and workers that train together, and the values that they exchange besides gradients."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,21 +15,37 @@ from numpy.typing import NDArray
 
 from simtool.errors import clipped
 from simtool.tensorflow import load_tensorflow
-from simtool.training.data import ALONE, Worker
-from simtool.training.errors import TrainingError
+from simtool.training.outcome import TrainingError
 from simtool.training.slurm import cluster_from_slurm
 
-__all__ = ["Devices", "open_devices", "worker_of"]
+__all__ = ["ALONE", "Devices", "Worker", "check_memory", "open_devices", "smaller_batches", "worker_of"]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of several processes that train together.
+
+    Attributes:
+        index: from 0.
+        count: how many workers there are.
+    """
+
+    index: int
+    count: int
+
+
+#: The only worker of a training in one process.
+ALONE = Worker(0, 1)
 
 
 @dataclass(frozen=True)
 class Devices:
-    """Where a training runs.
+    """The devices of a training.
 
     Attributes:
-        strategy: of TensorFlow, which mirrors variables and adds up gradients.
-        worker: this process among all that train together.
-        replicas: devices, over all workers, that each take a part of every batch.
+        strategy: of TensorFlow; it mirrors variables and adds up gradients.
+        worker: this process among all workers.
+        replicas: devices of all workers; each device takes a part of every batch.
     """
 
     strategy: Any
@@ -37,24 +54,24 @@ class Devices:
 
     @property
     def chief(self) -> bool:
-        """Whether this worker is the one that writes files and talks to the terminal."""
+        """Whether this worker writes the files and talks to the terminal."""
         return self.worker.index == 0
 
     @property
     def local_replicas(self) -> int:
-        """The devices of this worker."""
+        """The number of devices of this worker."""
         return self.replicas // self.worker.count
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Where variables are to be made that all devices share."""
+        """The context in which to create variables that all devices share."""
         scope: AbstractContextManager[Any] = self.strategy.scope()
         return scope
 
     def gathered(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each worker brings, on all of them; each of them has to call this.
+        """The values of all workers, on every worker. Every worker must call this.
 
         Args:
-            values: (k,), k the same everywhere.
+            values: (k,), with the same k on every worker.
 
         Returns:
             (workers, k).
@@ -64,26 +81,26 @@ class Devices:
         return self._sum(rows) if self.worker.count > 1 else rows
 
     def barrier(self) -> None:
-        """Wait until every worker has come here."""
+        """Wait until every worker has reached this point."""
         self.gathered(np.zeros(1))
 
-    def part(self) -> None:
-        """Wait, before leaving, until the others have received all that was exchanged; to be called by all of them.
+    def shutdown_barrier(self) -> None:
+        """Wait before this process ends. Every worker must call this.
 
-        A worker that leaves breaks what others are still receiving. Here they do, and so it does not matter any more
-        what becomes of this last exchange.
+        A worker that ends breaks the exchange that other workers are still receiving. The last exchange is this
+        barrier, and its failure does no harm.
         """
         with suppress(load_tensorflow().errors.OpError):
             self.barrier()
 
     def _sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The sum over workers; the first device of each speaks for it."""
+        """The sum over workers. The first device of each worker contributes the worker's values."""
         tf = load_tensorflow()
         first = self.worker.index * self.local_replicas
 
         def own(context: Any) -> Any:
-            speaks = context.replica_id_in_sync_group == first
-            return tf.constant(values if speaks else np.zeros_like(values), tf.float64)
+            contributes = context.replica_id_in_sync_group == first
+            return tf.constant(values if contributes else np.zeros_like(values), tf.float64)
 
         given = self.strategy.experimental_distribute_values_from_function(own)
         total: NDArray[np.float64] = self.strategy.experimental_local_results(self._adding(given))[0].numpy()
@@ -95,23 +112,23 @@ class Devices:
         tf = load_tensorflow()
 
         def add(value: Any) -> Any:
-            # The copy is made on this replica's device, which is where the exchange takes it from.
+            # The exchange reads from this replica's device, so the value is copied to it.
             return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value))
 
         return tf.function(lambda value: self.strategy.run(add, args=(value,)), autograph=False)
 
 
 def open_devices(deterministic: bool = False) -> Devices:
-    """Find the devices to train on: several workers where SLURM started them, else all GPUs, else the CPU.
+    """Find the devices to train on: several workers if SLURM started them, otherwise all GPUs, otherwise the CPU.
 
-    To be called before TensorFlow does anything else. With several workers it waits until all of them are there.
-    ``TF_CONFIG`` names workers that something else than ``srun`` has started.
+    Call this before TensorFlow does anything else. With several workers it waits until all of them are there.
+    ``TF_CONFIG`` names workers that a program other than ``srun`` has started.
 
     Args:
-        deterministic: on GPUs, choose slower operations that give the same bits in each run; the CPU's do so anyway.
+        deterministic: on GPUs, use slower operations that give the same bits in every run; a CPU always does.
 
     Raises:
-        TrainingError: ``TF_CONFIG`` is not what TensorFlow defines, or SLURM's variables do not fit together.
+        TrainingError: ``TF_CONFIG`` does not follow TensorFlow's definition, or SLURM's variables are inconsistent.
     """
     if "TF_CONFIG" not in os.environ and (cluster := cluster_from_slurm(os.environ)) is not None:
         os.environ["TF_CONFIG"] = json.dumps(cluster)
@@ -119,7 +136,7 @@ def open_devices(deterministic: bool = False) -> Devices:
     tf = load_tensorflow()
     graphics = tf.config.list_physical_devices("GPU")
     for device in graphics:
-        # Otherwise the first process on a card takes all of its memory.
+        # Without this, the first process on a GPU takes all of its memory.
         tf.config.experimental.set_memory_growth(device, True)
     if deterministic and graphics:
         tf.config.experimental.enable_op_determinism()
@@ -133,7 +150,11 @@ def open_devices(deterministic: bool = False) -> Devices:
 
 
 def worker_of(text: str | None) -> Worker:
-    """This process's place in the cluster of ``TF_CONFIG``."""
+    """This process among the workers that ``TF_CONFIG`` lists.
+
+    Raises:
+        TrainingError: the text does not follow TensorFlow's definition.
+    """
     if not text:
         return ALONE
     try:
@@ -145,5 +166,30 @@ def worker_of(text: str | None) -> Worker:
             f"TF_CONFIG should be an object with cluster.worker and task.type and .index; it is {found}"
         ) from failure
     if kind != "worker" or not 0 <= index < count:
-        raise TrainingError(f"TF_CONFIG: task {kind} {index} is none of its {count} workers")
+        raise TrainingError(f"TF_CONFIG: task {kind} {index} is not one of its {count} workers")
     return Worker(index, count)
+
+
+def check_memory(needed: int, available: int | None, options: Iterable[tuple[str, int]], otherwise: str) -> None:
+    """Refuse a training that does not fit in memory.
+
+    Args:
+        needed: bytes that the training needs at most.
+        available: bytes that are free; None if unknown.
+        options: options that need less memory, the most useful first, and the bytes that each of them needs.
+        otherwise: the advice if none of the options fits.
+
+    Raises:
+        TrainingError: the training does not fit; the message says which options fit.
+    """
+    if available is None or needed <= available:
+        return
+    fitting = next((f"{option} would fit" for option, size in options if size <= available), otherwise)
+    raise TrainingError(
+        f"this training needs about {needed / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB are free; {fitting}"
+    )
+
+
+def smaller_batches(batch_size: int) -> list[int]:
+    """Half of a batch size, a quarter, and so on down to 1."""
+    return [batch_size >> halvings for halvings in range(1, batch_size.bit_length())]

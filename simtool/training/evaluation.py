@@ -1,31 +1,30 @@
-"""Means of metrics over the validation set, each worker taking its part."""
+"""The evaluation after an epoch: mean metrics on the validation set, and the health of the model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simtool.tensorflow import load_tensorflow
-from simtool.training.data import TrainingData
-from simtool.training.devices import Devices
-from simtool.training.seeds import step_seed
+from simtool.training.data import ReplicaBatch, TrainingData, replica_batches, step_seed
+from simtool.training.devices import ALONE, Devices
+from simtool.training.outcome import TrainingError
 from simtool.training.settings import Settings
-from simtool.training.sharing import Share, shared
-from simtool.training.task import Task
+from simtool.training.task import Task, Unhealthy
 
 __all__ = ["Evaluation"]
 
 
 class Evaluation:
-    """The metrics of a task on the validation set.
+    """The evaluation of a task on the validation set. Each worker evaluates its part.
 
     Args:
-        task: what is evaluated.
+        task: the network and its metrics.
         data: with the validation set.
-        devices: that take part.
+        devices: of all workers.
         settings: of the training.
     """
 
@@ -35,21 +34,57 @@ class Evaluation:
         self._graph = load_tensorflow().function(self._sums, autograph=False)
 
     def means(self, after_batch: Callable[[], None]) -> dict[str, float]:
-        """Each metric's mean over all examples of the validation set.
+        """The mean of each metric over all examples of the validation set.
 
         Args:
-            after_batch: called after each batch; what it raises ends the evaluation.
+            after_batch: called after each batch; an exception that it raises ends the evaluation.
 
         Returns:
-            by name; empty where there is no validation set.
+            means by name; empty if there is no validation set.
         """
         total = np.zeros(1)
         for index, batch in enumerate(self._data.validation(self._devices.worker)):
-            share = shared(batch, self._devices, self._settings.batch_size, fill=True)
+            share = replica_batches(batch, self._devices, self._settings.batch_size, fill=True)
             total = total + self._of_batch(share, index)
             after_batch()
         rows, *sums = self._devices.gathered(total).sum(axis=0)
         return {name: float(value / rows) for name, value in zip(self._names, sums, strict=False)} if rows else {}
+
+    def criterion(self, means: Mapping[str, float]) -> float:
+        """The metric that chooses the best epoch.
+
+        Raises:
+            TrainingError: the task does not evaluate it.
+            Unhealthy: it is not a number.
+        """
+        metric = self._task.criterion.metric
+        if metric not in means:
+            raise TrainingError(f"the evaluation gives {', '.join(means)}, not {metric}, which chooses the best epoch")
+        if np.isnan(means[metric]):
+            raise Unhealthy(f"the {metric} of the validation set is not a number")
+        return means[metric]
+
+    def health(self) -> dict[str, float]:
+        """Check the model on one device's part of a validation batch.
+
+        Returns:
+            values to log, by name.
+
+        Raises:
+            Unhealthy: a worker found the model unhealthy; raised on all workers.
+        """
+        found: dict[str, float] = {}
+        reason = ""
+        batch = next(self._data.validation(ALONE), None)
+        if batch is not None:
+            most = -(-self._settings.batch_size // self._devices.replicas)
+            try:
+                found = self._task.health({name: array[:most] for name, array in batch.items()})
+            except Unhealthy as failure:
+                reason = str(failure)
+        if self._devices.gathered(np.array([float(bool(reason))])).any():
+            raise Unhealthy(reason or "another worker found the model unhealthy")
+        return {name: float(value) for name, value in found.items()}
 
     def _of_batch(self, share: Any, index: int) -> NDArray[np.float64]:
         tf = load_tensorflow()
@@ -61,7 +96,7 @@ class Evaluation:
         strategy = self._devices.strategy
         return strategy.experimental_local_results(strategy.run(self._evaluate, args=(share, seed)))
 
-    def _evaluate(self, share: Share, seed: Any) -> Any:
+    def _evaluate(self, share: ReplicaBatch, seed: Any) -> Any:
         tf = load_tensorflow()
         metrics = self._task.evaluate(share.batch, share.draws(seed, self._settings.batch_size))
         self._names = sorted(metrics)

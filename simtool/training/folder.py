@@ -1,4 +1,4 @@
-"""The names of files in a model folder that a training fills."""
+"""The names of the files that a training writes into a model folder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["ASIDE", "MANIFEST", "TRAINING", "set_aside"]
 
 #: The file that makes a folder a model folder.
 MANIFEST = "model.json"
-#: Where, in a model folder, everything about its training lies.
+#: The folder of the training in a model folder.
 TRAINING = "training"
-#: What ``model.json`` is called while another training replaces its model.
+#: The name of ``model.json`` while a new training replaces the model.
 ASIDE = "model-before.json"
 
 
 def set_aside(path: Path) -> None:
-    """Take the manifest away from a model that a training is about to replace: it shall not pass for the new one.
+    """Rename the manifest of a model before a training replaces the model, so that it is not taken for the new model.
 
     Args:
         path: the model folder.

@@ -1,4 +1,4 @@
-"""Photographs as batches to train on: decoded once, shuffled anew in each epoch, resumable at any step."""
+"""Images as training data: decoded once, shuffled in each epoch, resumable at any step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +18,20 @@ from simtool.images.pipeline import BadImage, stream
 from simtool.images.preprocessing import Preprocessing
 from simtool.system.space import scratch_file
 from simtool.tables.images import Images
-from simtool.training.split import Holdout
+from simtool.training.data import Batch
+from simtool.training.devices import Worker
+from simtool.training.split import Split
 
 __all__ = ["Classes", "Rounding", "TrainingImages", "check_classes", "decode_all", "decoded_bytes"]
 
-#: How the values of resized images become bytes: ``floor``, exact for what reduces them to fewer bits; ``nearest``.
+#: The rounding of resized values to bytes: ``floor``, which is exact for flows of fewer bits, or ``nearest``.
 Rounding = Literal["floor", "nearest"]
-#: Decoded images of more bytes are held in a scratch file, which the system keeps in memory as far as there is room.
+#: Larger sets of decoded images are in a scratch file, which the system caches in memory if there is room.
 _IN_MEMORY = 1 << 30
-#: What resizing in float32 may take off a whole number stays below.
+#: Upper bound of the float32 rounding error by which resizing can lower a whole number.
 _ROUNDING = 1e-3
-#: Images that are decoded at once.
+#: Images that are decoded together.
 _BATCH = 64
-
-
-class _Worker(Protocol):
-    """One of several processes that train together (see ``simtool.training.data``)."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def count(self) -> int: ...
 
 
 class Classes:
@@ -52,7 +45,7 @@ class Classes:
         labels: (n,) int32.
 
     Raises:
-        ImageError: images have no class.
+        ImageError: some images have no class.
     """
 
     def __init__(self, images: Images) -> None:
@@ -60,7 +53,7 @@ class Classes:
             first = images.image_id[int(np.argmax(images.class_id < 0))]
             raise ImageError(
                 f"{missing:,} of {len(images):,} images have no class, the first is {first}; "
-                "put the images of each class into a folder of its own, and run index-images again"
+                "put the images of each class into their own folder, and run index-images again"
             )
         _, first_rows, labels = np.unique(images.class_id, return_index=True, return_inverse=True)
         self.names = tuple(str(images.class_name[row] or images.class_id[row]) for row in first_rows)
@@ -81,7 +74,7 @@ def decode_all(
     Args:
         images: the table.
         paths: (n,) their files.
-        preprocessing: whose crop and size are used; its arithmetic with colors is left to the model.
+        preprocessing: its crop and size are used; the model applies its color operations.
         rounding: of resized values.
         scratch: the folder for a scratch file, which large sets need; None for the system's.
         bar: told of each image.
@@ -105,92 +98,92 @@ def decode_all(
 
 
 def decoded_bytes(count: int, preprocessing: Preprocessing) -> int:
-    """The memory that images take once :func:`decode_all` is done; a scratch file takes none that others may need.
+    """The memory of the images of :func:`decode_all`; 0 for a scratch file, whose memory the system can reuse.
 
     Args:
         count: of images.
-        preprocessing: that they are decoded by.
+        preprocessing: of the images.
     """
     size = count * preprocessing.dimension
     return size if size <= _IN_MEMORY else 0
 
 
 def _room(shape: tuple[int, ...], scratch: Path | None) -> NDArray[np.uint8]:
-    """Zeros, in memory or in a file without a name, which is gone when the program ends however it ends."""
+    """Zeros, in memory or in a file without a name, which the system removes when the program ends."""
     size = math.prod(shape)
     if size <= _IN_MEMORY:
         return np.zeros(shape, np.uint8)
     with scratch_file(scratch, size, "decoded images") as file:
-        # Room that is promised now cannot be missing later, when writing to it would kill the process.
+        # Allocate the disk space now: a full disk would kill the process at a later write.
         os.posix_fallocate(file.fileno(), 0, size)
         return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
 class TrainingImages:
-    """Batches of decoded images (see ``simtool.training.data.TrainingData``).
+    """Batches of decoded images; see :class:`simtool.training.data.TrainingData`.
 
     Args:
         pixels: (n, height, width, 3) bytes.
-        holdout: which of them to train on, and which to validate with.
-        batch_size: of a global batch; with fewer images to train on, there is one batch of all of them.
+        split: the rows for training and for validation.
+        batch_size: of a global batch; with fewer training images, one batch holds all of them.
         seed: of the order.
-        labels: (n,) int32 classes; None for images without.
+        labels: (n,) int32 classes; None for images without classes.
 
     Attributes:
-        steps_per_epoch: whole batches; the images that are left over differ from epoch to epoch.
+        steps_per_epoch: the number of whole batches; the remaining images differ from epoch to epoch.
     """
 
     def __init__(
         self,
         pixels: NDArray[np.uint8],
-        holdout: Holdout,
+        split: Split,
         batch_size: int,
         seed: int,
         labels: NDArray[np.int32] | None = None,
     ) -> None:
-        self._pixels, self._labels, self._holdout, self._seed = pixels, labels, holdout, seed
-        self.batch_size = min(batch_size, len(holdout.train))
-        self.steps_per_epoch = len(holdout.train) // self.batch_size
+        self._pixels, self._labels, self._split, self._seed = pixels, labels, split, seed
+        self.batch_size = min(batch_size, len(split.train))
+        self.steps_per_epoch = len(split.train) // self.batch_size
         self._validation_size = batch_size
 
-    def batches(self, epoch: int, start: int, worker: _Worker) -> Iterator[dict[str, NDArray[Any]]]:
+    def batches(self, epoch: int, start: int, worker: Worker) -> Iterator[Batch]:
         """A worker's rows of the batches of an epoch, from a step on. See ``TrainingData.batches``."""
-        order = np.random.default_rng([self._seed, epoch]).permutation(self._holdout.train)
+        order = np.random.default_rng([self._seed, epoch]).permutation(self._split.train)
         for step in range(start, self.steps_per_epoch):
             whole = order[step * self.batch_size : (step + 1) * self.batch_size]
             yield self._batch(whole[worker.index :: worker.count])
 
-    def validation(self, worker: _Worker) -> Iterator[dict[str, NDArray[Any]]]:
+    def validation(self, worker: Worker) -> Iterator[Batch]:
         """A worker's rows of the validation set, in the order of the table. See ``TrainingData.validation``."""
-        rows = self._holdout.validation
+        rows = self._split.validation
         for start in range(0, len(rows), self._validation_size):
             yield self._batch(rows[start : start + self._validation_size][worker.index :: worker.count])
 
-    def _batch(self, rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+    def _batch(self, rows: NDArray[np.intp]) -> Batch:
         images = {"image": np.asarray(self._pixels[rows])}
         return images if self._labels is None else {**images, "label": self._labels[rows]}
 
 
-def check_classes(classes: Classes, holdout: Holdout, least: int = 1) -> None:
-    """Refuse classes that cannot be learned: too few of them, or some without an image to train on.
+def check_classes(classes: Classes, split: Split, least: int = 1) -> None:
+    """Refuse classes that cannot be learned: too few classes, or a class without a training image.
 
     Args:
         classes: of the images.
-        holdout: which images are trained on.
-        least: how many classes there have to be.
+        split: the training images.
+        least: the smallest number of classes.
 
     Raises:
-        ImageError: says what is missing.
+        ImageError: there are too few classes or images.
     """
     if len(classes.names) < least:
         raise ImageError(
-            f"all images are of one class, {listed(classes.names)}: there is nothing to tell apart; "
-            "index-images takes each folder of images for a class"
+            f"all images are of one class, {listed(classes.names)}; a classifier needs at least {least}; "
+            "index-images makes a class of each folder of images"
         )
-    present = np.bincount(classes.labels[holdout.train], minlength=len(classes.names)) > 0
+    present = np.bincount(classes.labels[split.train], minlength=len(classes.names)) > 0
     if not present.all():
         absent = [name for name, there in zip(classes.names, present, strict=True) if not there]
         raise ImageError(
-            f"{len(absent):,} of {len(classes.names):,} classes have no image to train on, {absent[0]} among them; "
-            f"add images of them, or leave the classes out"
+            f"{len(absent):,} of {len(classes.names):,} classes have no training image, for example {absent[0]}; "
+            "add images of these classes, or remove the classes"
         )

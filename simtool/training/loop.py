@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, what is measured after each of them, and what is kept."""
+"""The training loop: steps, an evaluation after each epoch, checkpoints, and the weights to keep."""
 
 from __future__ import annotations
 
@@ -15,35 +15,28 @@ from numpy.typing import NDArray
 from simtool import console
 from simtool.errors import listed
 from simtool.tensorflow import load_tensorflow
-from simtool.training.arrays import ArraysError
+from simtool.training.arrays import ArraysError, assign_arrays, named, to_arrays
 from simtool.training.checkpoints import Checkpoints, check_same
-from simtool.training.contents import assign_arrays, named, to_arrays
-from simtool.training.data import ALONE, Batch, TrainingData
-from simtool.training.devices import Devices
-from simtool.training.errors import TrainingError
+from simtool.training.data import Batch, TrainingData, replica_batches, step_seed
+from simtool.training.devices import ALONE, Devices
 from simtool.training.evaluation import Evaluation
 from simtool.training.folder import TRAINING, set_aside
-from simtool.training.logger import Journal, Silence
+from simtool.training.logger import NullLogger, TrainingLogger
 from simtool.training.optimizer import Optimizer
-from simtool.training.outcome import Diverged, Result
-from simtool.training.precision import LossScale
-from simtool.training.preemption import Preempted, Preemption
-from simtool.training.schedules import learning_rates
-from simtool.training.seeds import step_seed
-from simtool.training.settings import Settings
-from simtool.training.sharing import shared
-from simtool.training.state import State
-from simtool.training.step import Controls, Step, Taken
+from simtool.training.outcome import Diverged, Preempted, Preemption, Result, TrainingError
+from simtool.training.settings import Settings, learning_rates
+from simtool.training.state import LossScale, State
+from simtool.training.step import Step, StepInputs, StepResult
 from simtool.training.task import Task, Unhealthy
 
 __all__ = ["train"]
 
-#: Of a training that was forgotten, until it is removed.
+#: The name of a restarted training's old folder, until it is removed.
 _FORGOTTEN = ".forgotten"
 
 
-class _Interrupted(Exception):  # noqa: N818 - caught by the loop itself
-    """A signal has come between two batches of an evaluation."""
+class _Interrupted(Exception):  # noqa: N818 - the loop catches it
+    """A signal arrived between two batches of an evaluation."""
 
 
 def train(
@@ -55,27 +48,27 @@ def train(
     configuration: Mapping[str, Any] | None = None,
     restart: bool = False,
 ) -> Result:
-    """Train, or go on with a training that was stopped, until it is complete.
+    """Train until the training is complete, or resume a training that was stopped.
 
-    Every worker calls this with the same arguments; the first writes files and says how it goes. A training that is
-    stopped and goes on ends with the same weights, bit for bit on the same device, as one that never stopped. More
-    epochs than before are the only other setting that it may go on with; an older model in the folder is set aside
-    before the first new step.
+    Every worker calls this with the same arguments; the first worker writes the files and reports the progress. A
+    resumed training ends with the same weights as a training that never stopped, bit for bit on the same device. The
+    number of epochs may be larger than before; all other settings that affect the weights must be the same. An older
+    model in the folder is set aside before the first new step.
 
     Args:
-        task: what is trained; its variables hold the weights to keep at the end.
-        data: to train on.
+        task: the network and its loss; at the end its variables hold the weights to keep.
+        data: the examples.
         settings: of the training.
-        folder: of the model; the training keeps its own things in ``training`` there.
+        folder: the model folder; the training uses the folder ``training`` in it.
         devices: to train on.
-        configuration: for JSON; what else must be the same for a training to go on (architecture, data).
-        restart: forget an earlier training in this folder.
+        configuration: an object for JSON with other values that must be the same to resume (architecture, data).
+        restart: remove an earlier training in this folder.
 
     Raises:
         Preempted: a signal asked to stop; everything is saved.
         Diverged: the values were not finite for too long, or the task found the model unhealthy.
-        TrainingError: it cannot begin, or go on; it says why.
-        OSError: something cannot be written; checkpoints that were written before are whole.
+        TrainingError: the training cannot start or resume.
+        OSError: a file cannot be written; earlier checkpoints are complete.
     """
     tf = load_tensorflow()
     try:
@@ -85,13 +78,13 @@ def train(
     except tf.errors.ResourceExhaustedError as failure:
         raise TrainingError(
             f"not enough memory for batches of {settings.batch_size} on {devices.replicas} devices; "
-            "make them smaller, or the model"
+            "use a smaller --batch-size, or a smaller model"
         ) from failure
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
         if devices.worker.count == 1:
             raise
         raise TrainingError(
-            "another worker was lost; run all of them again to go on from the last checkpoint"
+            "another worker was lost; run all workers again to resume from the last checkpoint"
         ) from failure
 
 
@@ -112,7 +105,7 @@ class _Training:
         self._model_folder, self._folder = folder, folder / TRAINING
         self._devices, self._preemption = devices, preemption
         self._configuration = {"settings": settings.binding(), **configuration}
-        # The epochs that this training was to have before, each time that it was given more.
+        # The earlier numbers of epochs, if the training was extended.
         self._extended: list[int] = []
         self._rates = learning_rates(settings, data.steps_per_epoch)
         self._optimizer = Optimizer(task, settings, devices)
@@ -124,8 +117,6 @@ class _Training:
         self._state = State(scale=LossScale.of(settings.precision))
         self._resumed_at, self._resumed_seconds, self._resumed_step = time.monotonic(), 0.0, 0
         self._saved_at, self._saved_step = time.monotonic(), -1
-
-    # --- The course of a training -------------------------------------------------------------------------------
 
     def run(self, restart: bool) -> Result:
         """Resume or begin, train, and leave the weights to keep in the task."""
@@ -141,11 +132,11 @@ class _Training:
                 set_aside(self._model_folder)
             self._run_epochs()
         self._keep_best()
-        self._devices.part()
+        self._devices.shutdown_barrier()
         return self._result()
 
     def _forget(self) -> None:
-        """Remove an earlier training and set its model aside; a process that is killed leaves no half of either."""
+        """Remove an earlier training and set its model aside. A killed process leaves neither of them incomplete."""
         set_aside(self._model_folder)
         forgotten = self._folder.with_name(_FORGOTTEN)
         shutil.rmtree(forgotten, ignore_errors=True)
@@ -160,33 +151,32 @@ class _Training:
         self._save()
 
     def _resume(self) -> bool:
-        """Start where the newest checkpoint was written, if there is one."""
+        """Restore the newest checkpoint, if there is one."""
         step = self._checkpoints.restore(self._load)
         found = self._devices.gathered(np.array([-1.0 if step is None else step]))[:, 0]
         if len(set(found)) > 1:
             raise TrainingError(
                 f"{self._folder}: the workers find checkpoints of different steps there ({listed(found.astype(int))}); "
-                "it has to be on a file system that all of them share"
+                "use a folder on a file system that all workers share"
             )
         return step is not None
 
     def _load(self, header: dict[str, Any], arrays: Iterator[tuple[str, NDArray[Any]]]) -> int:
-        """Take over a checkpoint; say at which step it was written."""
+        """Restore a checkpoint, and return its step."""
         then: dict[str, Any] = header.get("configuration", {})
         settings, before = self._settings, then.get("settings", {}).get("epochs")
         if not isinstance(before, int):
-            raise ArraysError(f"{self._folder}: damaged: a checkpoint does not say how many epochs it is for")
+            raise ArraysError(f"{self._folder}: damaged: a checkpoint does not give its number of epochs")
         more = before < settings.epochs
         if more:
             then = {**then, "settings": {**then["settings"], "epochs": settings.epochs}}
         check_same(then, self._configuration, self._folder)
         self._extended = [*header.get("extended", []), *([before] if more else [])]
         if more and self._devices.chief:
-            gets = f"now has {settings.epochs}{_rates_now(settings)}"
-            console.note(f"this training was planned with {before} epochs, and {gets}")
+            console.note(f"this training had {before} epochs, and now has {settings.epochs}{_longer_cosine(settings)}")
         assign_arrays(self._everything, arrays)
         self._state = state = State.from_json(header["state"])
-        # More time may have been granted since.
+        # The time limit may be higher than before.
         state.time_up = not state.has_time(self._settings)
         state.ended = state.ended and state.reason_to_end(self._settings)
         self._saved_step = self._resumed_step = state.step
@@ -196,42 +186,44 @@ class _Training:
     def _run_epochs(self) -> None:
         """Train until there is a reason to end."""
         state = self._state
-        with self._open_journal() as journal:
+        with self._open_logger() as logger:
             while not state.reason_to_end(self._settings):
                 if state.step_in_epoch < self._data.steps_per_epoch:
                     with closing(self._batches()) as batches:
-                        self._take_steps(batches, journal)
+                        self._take_steps(batches, logger)
                 if state.step_in_epoch >= self._data.steps_per_epoch:
-                    self._close_epoch(journal)
+                    self._close_epoch(logger)
             if state.counted:
-                self._close_epoch(journal)
+                self._close_epoch(logger)
             state.ended = state.reason_to_end(self._settings)
             self._save()
 
-    def _open_journal(self) -> AbstractContextManager[Silence]:
+    def _open_logger(self) -> AbstractContextManager[NullLogger]:
         if not self._devices.chief:
-            return nullcontext(Silence())
+            return nullcontext(NullLogger())
         steps = self._data.steps_per_epoch
         history = {"extended": self._extended} if self._extended else {}
-        return Journal.opened(self._folder, self._settings, {**self._configuration, **history}, self._state, steps)
+        return TrainingLogger.opened(
+            self._folder, self._settings, {**self._configuration, **history}, self._state, steps
+        )
 
     def _batches(self) -> Generator[Batch]:
-        """This worker's batches of the epoch, from the next step on; one that is left early is closed."""
+        """This worker's batches of the epoch, from the next step on; a generator, so that it can be closed early."""
         yield from self._data.batches(self._state.epoch, self._state.step_in_epoch, self._devices.worker)
 
-    def _take_steps(self, batches: Iterator[Batch], journal: Silence) -> None:
-        """Take the steps that an epoch still has, or those that there is time for."""
+    def _take_steps(self, batches: Iterator[Batch], logger: NullLogger) -> None:
+        """Take the remaining steps of an epoch, or stop when the time is up."""
         state, steps = self._state, self._data.steps_per_epoch
         share = self._next_share(batches)
         while share is not None:
-            controls = self._controls()
-            outcome = self._step.start(share, step_seed(self._settings.seed, "training", state.step), controls)
-            # Made while a GPU is at work.
+            seed = step_seed(self._settings.seed, "training", state.step)
+            outcome = self._step.start(share, seed, self._step_inputs())
+            # Prepared while a GPU is computing.
             share = self._next_share(batches)
-            taken = self._step.finish(outcome)
-            self._account(taken)
-            journal.step(state)
-            if taken.stop or (self._devices.worker.count == 1 and self._preemption.requested):
+            result = self._step.finish(outcome)
+            self._add(result)
+            logger.step(state)
+            if result.stop or (self._devices.worker.count == 1 and self._preemption.requested):
                 self._stop()
             if state.time_up:
                 return
@@ -244,41 +236,27 @@ class _Training:
 
     def _next_share(self, batches: Iterator[Batch]) -> Any:
         batch = next(batches, None)
-        return None if batch is None else shared(batch, self._devices, self._settings.batch_size, fill=False)
+        return None if batch is None else replica_batches(batch, self._devices, self._settings.batch_size, fill=False)
 
-    def _controls(self) -> Controls:
+    def _step_inputs(self) -> StepInputs:
         state, settings = self._state, self._settings
         updates = state.step - state.skipped
-        return Controls(
+        return StepInputs(
             rate=self._rates(state.step),
             scale=state.scale.value,
-            # A young mean follows the weights more closely, or it would long remember where they started.
-            mean_decay=min(settings.ema, (1 + updates) / (10 + updates)),
+            # Early averages follow the weights more closely, so that they forget the initial weights.
+            ema_decay=min(settings.ema, (1 + updates) / (10 + updates)),
             stop=self._preemption.requested is not None,
             time_up=not state.has_time(settings),
         )
 
-    def _account(self, taken: Taken) -> None:
-        """Note what came of a step; stop if it makes no sense to go on."""
+    def _add(self, result: StepResult) -> None:
+        """Count a step; stop if the training diverged."""
         state = self._state
-        if not taken.rows:
+        if not result.rows:
             raise TrainingError(f"the batch of step {state.step + 1:,} has no examples")
-        state.step += 1
-        state.step_in_epoch += 1
+        state.add(result)
         state.seconds = self._resumed_seconds + time.monotonic() - self._resumed_at
-        state.time_up = taken.time_up
-        if taken.finite:
-            state.skipped_in_row = 0
-            state.rows += taken.rows
-            state.norms += taken.norm
-            state.counted += 1
-            for name, value in taken.sums.items():
-                state.sums[name] = state.sums.get(name, 0.0) + value
-        else:
-            state.skipped += 1
-            # While the scale of a float16 loss can be lowered, an overflow says nothing about the model.
-            state.skipped_in_row += state.scale.value == 1
-        state.scale = state.scale.after(taken.finite)
         if state.skipped_in_row > self._settings.max_skipped:
             self._diverge(
                 f"the loss or its gradients were not finite in {state.skipped_in_row} steps in a row, "
@@ -288,16 +266,13 @@ class _Training:
     def _stop(self) -> None:
         self._save()
         self._devices.barrier()
-        self._devices.part()
+        self._devices.shutdown_barrier()
         signal = self._preemption.requested or "the signal of another worker"
-        raise Preempted(
-            f"stopped by {signal} after step {self._state.step:,}; everything is saved: run the same command to go on"
-        )
+        at = f"stopped by {signal} after step {self._state.step:,}"
+        raise Preempted(f"{at}; everything is saved: run the same command again to resume")
 
-    # --- The end of an epoch -------------------------------------------------------------------------------------
-
-    def _close_epoch(self, journal: Silence) -> None:
-        """Evaluate where it is due, keep the weights if they are the best, log, and save."""
+    def _close_epoch(self, logger: NullLogger) -> None:
+        """Evaluate if it is due, keep the weights if they are the best, log, and save."""
         state, settings = self._state, self._settings
         whole = state.step_in_epoch >= self._data.steps_per_epoch
         epoch = state.epoch + whole
@@ -308,16 +283,14 @@ class _Training:
             self._stop()
         except Unhealthy as found:
             self._diverge(f"{found}, after step {state.step:,}")
-        state.history.append(self._row(measured))
-        state.epoch, state.step_in_epoch = epoch, 0 if whole else state.step_in_epoch
-        state.rows, state.sums, state.norms, state.counted = 0, {}, 0.0, 0
+        state.close_epoch(measured, self._rates(max(state.step - 1, 0)), self._data.steps_per_epoch)
         self._save()
-        journal.epoch(state)
+        logger.epoch(state)
 
     def _measure(self, epoch: int) -> dict[str, float]:
-        """Judge the weights that would be kept, and keep them if they are the best so far."""
+        """Evaluate the weights, or their moving average, and keep them if they are the best so far."""
         with self._optimizer.averaged():
-            health = self._health()
+            health = self._evaluation.health()
             metrics = self._evaluation.means(after_batch=self._interrupt)
             if metrics:
                 self._choose(metrics)
@@ -329,74 +302,33 @@ class _Training:
         return {**{f"val_{name}": value for name, value in metrics.items()}, **health}
 
     def _choose(self, metrics: Mapping[str, float]) -> None:
-        """Keep the weights at hand if they are better than the best so far."""
-        state, (metric, better) = self._state, self._task.criterion
-        if metric not in metrics:
-            raise TrainingError(
-                f"the evaluation gives {', '.join(metrics)}, not {metric}, which chooses the best epoch"
-            )
-        value = metrics[metric]
-        if np.isnan(value):
-            raise Unhealthy(f"the {metric} of the validation set is not a number")
-        if state.best_epoch and not (value < state.best_value if better == "low" else value > state.best_value):
-            state.worse += 1
+        """Keep the current weights if they are better than the best so far."""
+        state = self._state
+        if not state.improved(self._evaluation.criterion(metrics), self._task.criterion.better):
             return
-        state.best_epoch, state.best_value, state.worse = state.epoch + 1, value, 0
         if self._devices.chief:
             self._checkpoints.save_best(state.step, to_arrays(self._model))
         state.best_file = self._checkpoints.best_name(state.step)
 
-    def _health(self) -> dict[str, float]:
-        """What the task finds on one device's part of a batch; all workers stop if one of them finds it unhealthy."""
-        found: dict[str, float] = {}
-        reason = ""
-        batch = next(self._data.validation(ALONE), None)
-        if batch is not None:
-            most = -(-self._settings.batch_size // self._devices.replicas)
-            try:
-                found = self._task.health({name: array[:most] for name, array in batch.items()})
-            except Unhealthy as failure:
-                reason = str(failure)
-        if self._devices.gathered(np.array([float(bool(reason))])).any():
-            raise Unhealthy(reason or "another worker found the model unhealthy")
-        return {name: float(value) for name, value in found.items()}
-
     def _interrupt(self) -> None:
-        # Several workers would have to agree; they stop at their next step.
+        # Several workers must agree first; they stop at their next step.
         if self._devices.worker.count == 1 and self._preemption.requested:
             raise _Interrupted
 
-    def _row(self, measured: Mapping[str, float]) -> dict[str, Any]:
-        state = self._state
-        fraction = state.step_in_epoch / self._data.steps_per_epoch
-        return {
-            "epoch": state.epoch + (1 if fraction >= 1 else round(fraction, 4)),
-            "step": state.step,
-            "time": round(time.time(), 3),
-            "seconds": round(state.seconds, 3),
-            "learning_rate": self._rates(max(state.step - 1, 0)),
-            "gradient_norm": state.norms / max(state.counted, 1),
-            "skipped": state.skipped,
-            **{name: value / max(state.rows, 1) for name, value in state.sums.items()},
-            **measured,
-        }
-
-    # --- Ends ----------------------------------------------------------------------------------------------------
-
-    def _diverge(self, what: str) -> None:
-        """Stop for good, with the best weights in the task if there are any; no checkpoint is written."""
+    def _diverge(self, cause: str) -> None:
+        """End the training, with the best weights in the task if there are any. No checkpoint is written."""
         best = self._state.best_epoch
         if best:
             self._keep_best()
-        self._devices.part()
-        kept = f"the weights of epoch {best}, the best, are kept" if best else "no epoch before it was complete"
+        self._devices.shutdown_barrier()
+        kept = f"the weights of epoch {best}, the best epoch, are kept" if best else "no epoch was complete before"
         raise Diverged(
-            f"the training was stopped: {what}; {kept}; {self._task.advice}",
+            f"the training was stopped: {cause}; {kept}; {self._task.advice}",
             self._result() if best else None,
         )
 
     def _keep_best(self) -> None:
-        """Let the task's variables be the weights to keep: those of the best epoch, or the mean of the last."""
+        """Assign the weights to keep: those of the best epoch, or the moving average of the last weights."""
         if self._state.best_file:
             self._devices.barrier()
             assign_arrays(self._model, self._checkpoints.read_best(self._state.best_file))
@@ -404,19 +336,7 @@ class _Training:
             self._optimizer.average()
 
     def _result(self) -> Result:
-        state = self._state
-        return Result(
-            reason=state.ended,
-            epochs=state.epoch,
-            steps=state.step,
-            new_steps=state.step - self._resumed_step,
-            seconds=state.seconds,
-            best_epoch=state.best_epoch,
-            best_value=state.best_value,
-            history=state.history,
-        )
-
-    # --- What is written -----------------------------------------------------------------------------------------
+        return self._state.result(self._state.step - self._resumed_step)
 
     def _checkpoint_is_due(self) -> bool:
         settings, state = self._settings, self._state
@@ -437,11 +357,11 @@ class _Training:
         self._saved_at, self._saved_step = time.monotonic(), state.step
 
 
-def _rates_now(settings: Settings) -> str:
-    """What more epochs do to the learning rate, where that depends on their number."""
+def _longer_cosine(settings: Settings) -> str:
+    """The effect of more epochs on the learning rate, if it depends on the number of epochs."""
     if settings.schedule != "cosine":
         return ""
     return (
-        "; the learning rate follows the longer cosine from here on, so that the weights are not those of one training "
-        "of so many epochs"
+        "; the learning rate follows the longer cosine from here on, so that the weights differ from those of a "
+        f"training that had {settings.epochs} epochs from its start"
     )

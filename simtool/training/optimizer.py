@@ -1,4 +1,4 @@
-"""What a step does to the weights, given the gradients of the whole batch."""
+"""The optimizer: it updates the weights from the gradients of the whole batch. And the precision of layers."""
 
 from __future__ import annotations
 
@@ -8,29 +8,48 @@ from typing import Any, TypeVar
 
 from simtool.tensorflow import load_tensorflow
 from simtool.training.devices import Devices
-from simtool.training.errors import TrainingError
-from simtool.training.settings import Settings
+from simtool.training.outcome import TrainingError
+from simtool.training.settings import Precision, Settings
 from simtool.training.task import Task
 
-__all__ = ["Optimizer", "clipped"]
+__all__ = ["Optimizer", "clipped", "layer_precision"]
 
 T = TypeVar("T")
-#: Changes a weight in place: its handle, those of its slots, the gradient, the learning rate, which update it is.
+_POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+#: Updates a weight in place: takes the weight's handle, its slots' handles, gradient, learning rate, update number.
 Rule = Callable[[Any, Sequence[Any], Any, Any, Any], None]
 
 
-def clipped(gradients: Sequence[Any], factor: Any, norm: Any, value: float, most: float) -> tuple[list[Any], Any]:
-    """Gradients whose entries are cut to a range, then scaled together to a norm (Pascanu et al. 2013).
+@contextmanager
+def layer_precision(precision: Precision) -> Iterator[None]:
+    """Create Keras layers that compute in a precision, on float32 variables (Micikevicius et al. 2018).
 
     Args:
-        gradients: of the global batch, but for a factor.
-        factor: that they are still to be multiplied by.
-        norm: of all of them together, the factor included.
-        value: the largest entry; 0 for any.
-        most: the largest norm; 0 for any.
+        precision: of the layers that are created inside; other layers keep theirs.
+    """
+    load_tensorflow()
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(_POLICIES[precision])
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def clipped(gradients: Sequence[Any], factor: Any, norm: Any, value: float, most: float) -> tuple[list[Any], Any]:
+    """Clip gradients to a range, then scale them together to a norm (Pascanu et al. 2013).
+
+    Args:
+        gradients: of the global batch, divided by ``factor``.
+        factor: the optimizer multiplies the gradients by it.
+        norm: of all gradients together, after this multiplication.
+        value: the largest absolute value; 0 for no limit.
+        most: the largest norm; 0 for no limit.
 
     Returns:
-        gradients, and what they are still to be multiplied by: done on the way into the weights it takes no memory.
+        gradients and a factor. The optimizer multiplies when it updates the weights, which takes no memory.
     """
     tf = load_tensorflow()
     if value:
@@ -42,18 +61,19 @@ def clipped(gradients: Sequence[Any], factor: Any, norm: Any, value: float, most
 
 
 class Optimizer:
-    """Adam or momentum, with a learning rate per variable, decoupled weight decay and a running mean of the weights.
+    """Adam or momentum, with a learning rate per variable, decoupled weight decay and a moving average of the weights.
 
-    The rules are TensorFlow's fused ones, which need no memory beside the slots; Keras's, which give the same, compute
-    in a dozen steps. And within a strategy Keras clips the gradients of each device instead of their sum.
+    The update rules are TensorFlow's fused operations, which need no memory except the slots. Keras's optimizers give
+    the same numbers, but in a dozen operations; and within a strategy they clip the gradients of each device instead
+    of their sum.
 
     Args:
-        task: whose variables are trained.
-        settings: which rule, and its numbers.
-        devices: that the variables are shared by.
+        task: holds the variables to train.
+        settings: the update rule and its numbers.
+        devices: that share the variables.
 
     Attributes:
-        variables: all that has to be saved beside the weights: the count of updates, slots, means.
+        variables: everything to save except the weights: the number of updates, slots, averages.
 
     Raises:
         TrainingError: the task describes more or fewer variables than it has.
@@ -69,49 +89,49 @@ class Optimizer:
         with devices.scope():
             self._count = _zeros((), "int64")
             self._slots = [[_zeros(weight.shape) for _ in range(slots)] for weight in self._weights]
-            self._means = [_zeros(weight.shape) for weight in self._weights] if settings.ema else []
-        self.variables: list[Any] = [self._count, *(slot for some in self._slots for slot in some), *self._means]
+            self._averages = [_zeros(weight.shape) for weight in self._weights] if settings.ema else []
+        self.variables: list[Any] = [self._count, *(slot for some in self._slots for slot in some), *self._averages]
 
     def begin(self) -> None:
-        """Start the running mean at the weights."""
-        for mean, weight in zip(self._means, self._weights, strict=False):
-            mean.assign(weight.value)
+        """Start the moving average at the weights."""
+        for average, weight in zip(self._averages, self._weights, strict=False):
+            average.assign(weight.value)
 
-    def apply(self, gradients: Sequence[Any], factor: Any, rate: Any, mean_decay: Any) -> None:
-        """Update the weights on all devices. For a graph, outside ``strategy.run``.
+    def apply(self, gradients: Sequence[Any], factor: Any, rate: Any, ema_decay: Any) -> None:
+        """Update the weights on all devices. Use it in a graph, outside ``strategy.run``.
 
         Args:
-            gradients: per replica, of the global batch, in the order of the task's variables.
-            factor: float32 (), that they are to be multiplied by.
+            gradients: of the global batch, per replica, in the order of the task's variables.
+            factor: float32 (), by which the gradients are multiplied.
             rate: float32 (), the learning rate.
-            mean_decay: float32 (), the share of the running mean that is kept.
+            ema_decay: float32 (), the share of the moving average that is kept.
         """
         tf = load_tensorflow()
         update = self._strategy.extended.update
         update(self._count.value, lambda count: count.assign_add(1), group=False)
         number = tf.cast(self._count.value, tf.float32)
         for index, (weight, gradient) in enumerate(zip(self._weights, gradients, strict=True)):
-            update(weight.value, self._update(index), args=(gradient, factor, rate, mean_decay, number), group=False)
+            update(weight.value, self._update(index), args=(gradient, factor, rate, ema_decay, number), group=False)
 
     def _update(self, index: int) -> Callable[..., None]:
-        """How one device updates its copy of a weight."""
+        """The function by which one device updates its copy of a weight."""
         multiplier, decay = self._multipliers[index], self._decays[index]
         slots = self._slots[index]
 
-        def update(weight: Any, gradient: Any, factor: Any, rate: Any, mean_decay: Any, number: Any) -> None:
+        def update(weight: Any, gradient: Any, factor: Any, rate: Any, ema_decay: Any, number: Any) -> None:
             own = rate * multiplier
             if decay:
                 weight.assign_sub(weight * (own * decay))
             self._rule(weight.handle, [slot.value.handle for slot in slots], gradient * factor, own, number)
-            if self._means:
-                mean = self._means[index].value
-                mean.assign_sub((mean - weight) * (1.0 - mean_decay))
+            if self._averages:
+                average = self._averages[index].value
+                average.assign_sub((average - weight) * (1.0 - ema_decay))
 
         return update
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Inside, the weights are their running mean, where there is one; afterwards they are themselves again."""
+        """Use the moving average, if there is one, as the weights inside the context."""
         self._swap()
         try:
             yield
@@ -119,17 +139,17 @@ class Optimizer:
             self._swap()
 
     def average(self) -> None:
-        """Let the weights be their running mean for good, where there is one."""
-        for mean, weight in zip(self._means, self._weights, strict=False):
-            weight.assign(mean.value)
+        """Replace the weights by their moving average, if there is one."""
+        for average, weight in zip(self._averages, self._weights, strict=False):
+            weight.assign(average.value)
 
     def _swap(self) -> None:
-        """Exchange weights and means, one at a time for the sake of memory."""
+        """Exchange weights and averages, one at a time to save memory."""
         tf = load_tensorflow()
-        for mean, weight in zip(self._means, self._weights, strict=False):
+        for average, weight in zip(self._averages, self._weights, strict=False):
             held = tf.identity(weight.value)
-            weight.assign(mean.value)
-            mean.assign(held)
+            weight.assign(average.value)
+            average.assign(held)
 
     def _one_each(self, given: Sequence[T] | None, otherwise: list[T], name: str) -> list[T]:
         """One value per weight."""
@@ -140,7 +160,7 @@ class Optimizer:
 
 
 def _adam(settings: Settings) -> Rule:
-    """Kingma & Ba 2015, algorithm 1 in the order of section 2's last paragraph; with decay outside of it, AdamW."""
+    """Kingma & Ba 2015, algorithm 1 in the order of section 2's last paragraph; AdamW with decay."""
     tf = load_tensorflow()
 
     def rule(weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, number: Any) -> None:

@@ -1,29 +1,42 @@
-"""What comes of a training."""
+"""How a training ends: its result, its errors, and the signals that stop it."""
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Literal, Self
 
-from simtool.training.errors import TrainingError
-from simtool.training.state import Reason
+from simtool.errors import SimtoolError
 
-__all__ = ["Diverged", "Result"]
+__all__ = ["EXIT_CODE", "Diverged", "Preempted", "Preemption", "Reason", "Result", "TrainingError"]
+
+#: The exit code of a command that has saved its training and must run again.
+EXIT_CODE = 85
+#: Seconds within which equal signals count as one: a scheduler may send a signal both directly and through srun.
+_AT_ONCE = 1.0
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
+#: Why a training is complete: all epochs are done, no epoch was better for a while, or its time is up.
+Reason = Literal["epochs", "early stop", "time"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a training. The task's variables hold the weights to keep.
+    """The result of a training. The task's variables hold the weights to keep.
 
     Attributes:
-        reason: why it ended; None where it diverged.
-        epochs: that were completed.
-        steps: that were taken, over all runs.
-        new_steps: that were taken by this run; 0 where the training had been complete before.
-        seconds: of training, over all runs.
-        best_epoch: whose weights are kept; 0 where none was evaluated, and the last weights are kept.
-        best_value: its value of the task's criterion.
-        history: a row for each epoch, as in ``log.csv``.
+        reason: why the training ended; None if it diverged.
+        epochs: complete epochs.
+        steps: steps over all runs.
+        new_steps: steps of this run; 0 if the training was complete before.
+        seconds: training time over all runs.
+        best_epoch: the epoch whose weights are kept; 0 if no epoch was evaluated, then the last weights are kept.
+        best_value: the value of the task's criterion at that epoch.
+        history: one row for each epoch, as in ``log.csv``.
     """
 
     reason: Reason | None
@@ -36,13 +49,57 @@ class Result:
     history: list[dict[str, Any]]
 
 
-class Diverged(TrainingError):  # noqa: N818 - what happened, in the word of the field
-    """A training makes no sense any more.
+class TrainingError(SimtoolError):
+    """A training cannot start or continue."""
+
+
+class Diverged(TrainingError):  # noqa: N818 - the field's word for it
+    """A training diverged.
 
     Attributes:
-        result: not None where an earlier epoch was good; then the task's variables hold its weights.
+        result: not None if an earlier epoch was good; then the task's variables hold the weights of that epoch.
     """
 
     def __init__(self, message: str, result: Result | None = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+class Preempted(TrainingError):  # noqa: N818 - this is no failure
+    """A signal stopped a training, which saved its state first. The same command resumes it."""
+
+    exit_code = EXIT_CODE
+
+
+class Preemption:
+    """A context in which the first SIGTERM, SIGUSR1 or SIGINT is a request to save and stop.
+
+    A later signal of the same number acts as it does outside. A scheduler sends SIGTERM, or SIGUSR1 before a time
+    limit; Ctrl-C sends SIGINT.
+
+    Attributes:
+        requested: the name of the first signal; None before one arrives.
+    """
+
+    def __init__(self) -> None:
+        self.requested: str | None = None
+        self._arrived: dict[int, float] = {}
+        self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
+
+    def __enter__(self) -> Self:
+        # Only the main thread may set handlers, and only the main thread receives signals.
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._request) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.requested = self.requested or signal.Signals(number).name
+        now = time.monotonic()
+        if now - self._arrived.setdefault(number, now) > _AT_ONCE:
+            signal.signal(number, self._before[number])
+            signal.raise_signal(number)

@@ -1,17 +1,17 @@
-"""How to train: everything about a training but the model and its data, as data."""
+"""The settings of a training, except the model and the data; and the learning rate at each step."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self, TypeVar, get_args, get_type_hints
 
 from simtool.errors import listed
-from simtool.training.errors import TrainingError
+from simtool.training.outcome import TrainingError
 
-__all__ = ["Optimizer", "Precision", "Schedule", "Settings", "current_names", "with_given"]
+__all__ = ["Optimizer", "Precision", "Schedule", "Settings", "current_names", "learning_rates", "with_given"]
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 Precision = Literal["float32", "bfloat16", "float16"]
 Schedule = Literal["constant", "cosine", "cosine-restarts"]
 
-#: Settings that do not change a single weight; a training may go on with others.
+#: Settings that change no weight; a training may resume with other values of them.
 _FREE = frozenset({"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every"})
 #: Names in files and options of version 0.1, and the names that replace them.
 _RENAMED = {
@@ -44,37 +44,37 @@ def with_given(data: T, **values: Any) -> T:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """The settings of a training.
 
     Attributes:
         epochs: passes over the training set.
         batch_size: examples of one step, over all devices and workers.
         optimizer: ``adam``; ``adamw``, which also decays weights; ``sgd``, with momentum.
-        learning_rate: the highest.
-        beta_1: decay of Adam's mean of gradients.
-        beta_2: decay of Adam's mean of their squares.
+        learning_rate: the highest learning rate.
+        beta_1: decay of Adam's moving mean of gradients.
+        beta_2: decay of Adam's moving mean of squared gradients.
         epsilon: added to Adam's denominator.
         momentum: of ``sgd``.
-        nesterov: look ahead by the momentum.
+        nesterov: use Nesterov momentum.
         schedule: of the learning rate, after the warm-up.
-        warmup_steps: during which the learning rate grows linearly from 0.
-        first_period: epochs of the first cosine of ``cosine-restarts``.
-        period_growth: each of its periods lasts this many times as long as the one before.
-        restart_factor: each of them starts at this share of the one before.
-        final_fraction: of the learning rate, at the end of a cosine.
-        weight_decay: share of a weight that is taken off per unit of learning rate (decoupled; not for ``adam``).
-        clip_norm: the largest norm of all gradients together; 0 for any.
-        clip_value: the largest value of a gradient's entry; 0 for any.
-        ema: decay of the running mean of weights, which then is what is evaluated and kept; 0 for none.
-        early_stop: evaluations without a better one before training stops; 0 for never.
+        warmup_steps: steps during which the learning rate grows linearly from 0.
+        first_period: epochs of the first period of ``cosine-restarts``.
+        period_growth: the length of each period divided by the length of the period before it.
+        restart_factor: the first learning rate of each period divided by that of the period before it.
+        final_fraction: share of the learning rate that is left at the end of a cosine.
+        weight_decay: share of a weight that is subtracted per unit of learning rate (decoupled; not for ``adam``).
+        clip_norm: the largest norm of all gradients together; 0 for no limit.
+        clip_value: the largest absolute value of a gradient; 0 for no limit.
+        ema: decay of the exponential moving average of weights. The average is evaluated and kept; 0 for no average.
+        early_stop: training stops after so many evaluations without improvement; 0 for never.
         evaluate_every: epochs between two evaluations.
-        illustrate_every: epochs between two sets of pictures; 0 for none.
-        checkpoint_steps: steps between two checkpoints, beside those at each epoch's end; 0 for none.
+        illustrate_every: epochs between two sets of sample images; 0 for none.
+        checkpoint_steps: steps between two checkpoints, in addition to one after each epoch; 0 for none.
         checkpoint_minutes: minutes between two checkpoints; 0 for none.
-        max_minutes: of training, over all its runs, before it ends properly; 0 for any.
-        max_skipped: steps in a row with values that are not finite before training stops.
-        precision: what Keras layers compute in; variables are float32 always.
-        seed: of everything random.
+        max_minutes: training time over all runs, after which the training is complete; 0 for no limit.
+        max_skipped: training stops after more steps in a row with values that are not finite.
+        precision: of the computations of Keras layers; variables are always float32.
+        seed: of all random numbers.
     """
 
     epochs: int = 1
@@ -112,19 +112,19 @@ class Settings:
         for name, (low, high) in _RANGES.items():
             if not low <= (value := getattr(self, name)) <= high:
                 allowed = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-                raise TrainingError(f"{name} is {allowed}, not {value}")
+                raise TrainingError(f"{name} must be {allowed}, not {value}")
         if self.learning_rate == 0:
-            raise TrainingError("learning_rate is above 0")
+            raise TrainingError("learning_rate must be above 0")
         if self.first_period == 0:
-            raise TrainingError("first_period is above 0")
+            raise TrainingError("first_period must be above 0")
         if self.optimizer == "adam" and self.weight_decay:
             raise TrainingError(f"adam does not decay weights; weight_decay {self.weight_decay:g} needs adamw or sgd")
 
     def changed(self, **values: Any) -> Self:
-        """The same with other values; those that are None stay as they are.
+        """Copy the settings with other values; a value of None keeps the value that is there.
 
         Raises:
-            TrainingError: there is no such setting, or no such value.
+            TrainingError: there is no such setting, or the value is not allowed.
         """
         given = {name for name, value in values.items() if value is not None}
         if unknown := given - _names():
@@ -134,13 +134,13 @@ class Settings:
         return with_given(self, **values)
 
     def overridden(self, assignments: Iterable[str]) -> Self:
-        """The same with other values, written as on a command line.
+        """Copy the settings with other values, written as on a command line.
 
         Args:
-            assignments: ``name=value`` each; a name may be written with hyphens.
+            assignments: ``name=value``, where the name may have hyphens.
 
         Raises:
-            TrainingError: one is written otherwise, or there is no such setting or value.
+            TrainingError: an assignment has another form, or there is no such setting, or the value is not allowed.
         """
         values: dict[str, str] = {}
         for assignment in assignments:
@@ -151,22 +151,22 @@ class Settings:
         return self.changed(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """As an object for JSON."""
+        """An object for JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: object) -> Self:
-        """Read what :meth:`to_json` gives.
+        """Read the object of :meth:`to_json`, also with names of version 0.1.
 
         Raises:
-            TrainingError: it is something else.
+            TrainingError: the object holds something else.
         """
         if not isinstance(content, Mapping):
             raise TrainingError(f"settings are an object of names and values, not {json.dumps(content)[:60]}")
-        return cls().changed(**content)
+        return cls().changed(**current_names(content))
 
     def binding(self) -> dict[str, Any]:
-        """Those that a training must keep when it goes on, since another value gives other weights."""
+        """The settings that must stay the same when a training resumes, since other values give other weights."""
         return {name: value for name, value in self.to_json().items() if name not in _FREE}
 
 
@@ -204,19 +204,19 @@ def _names() -> frozenset[str]:
 
 
 def _converted(name: str, value: Any, kind: Any) -> Any:
-    """A value, or its text, as the type that a setting has."""
+    """A value, or its text, in the type of the setting."""
     if choices := get_args(kind):
         if value not in choices:
-            raise TrainingError(f"{name} is {', '.join(choices[:-1])} or {choices[-1]}, not {value}")
+            raise TrainingError(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}, not {value}")
         return value
     if kind is bool:
         answer = _TRUTH.get(value.lower()) if isinstance(value, str) else value
         if not isinstance(answer, bool):
-            raise TrainingError(f"{name} is true or false, not {value}")
+            raise TrainingError(f"{name} must be true or false, not {value}")
         return answer
     number = _number(value)
     if number is None or (kind is int and number != int(number)):
-        raise TrainingError(f"{name} is a {'whole ' if kind is int else ''}number, not {value}")
+        raise TrainingError(f"{name} must be a {'whole ' if kind is int else ''}number, not {value}")
     return kind(number)
 
 
@@ -229,3 +229,58 @@ def _number(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def cosine(fraction: float, floor: float = 0.0) -> float:
+    """Half a cosine: 1 at fraction 0, ``floor`` from fraction 1 on (Loshchilov & Hutter 2017, equation 5)."""
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(max(fraction, 0.0), 1.0)))
+
+
+def restarts(position: float, period: float, growth: float) -> tuple[int, float]:
+    """Find a position among periods that grow geometrically.
+
+    Args:
+        position: from 0, in the unit of ``period``.
+        period: the length of the first period.
+        growth: the length of each period divided by the length of the period before it; at least 1.
+
+    Returns:
+        the index of the period from 0, and the fraction of it that has passed, in [0, 1).
+    """
+    passed = position / period
+    if growth == 1.0:
+        index = math.floor(passed)
+        return index, passed - index
+    # Before period i lie 1 + growth + … + growth^(i - 1) = (growth^i - 1) / (growth - 1) first periods.
+    index = math.floor(math.log1p(passed * (growth - 1)) / math.log(growth) + 1e-9)
+    start = (growth**index - 1) / (growth - 1)
+    return index, max(passed - start, 0.0) / growth**index
+
+
+def learning_rates(settings: Settings, steps_per_epoch: int) -> Callable[[int], float]:
+    """The learning rate as a function of the step, counted from 0.
+
+    The rate grows linearly over ``warmup_steps``, then follows the schedule. ``cosine`` ends with the last epoch;
+    ``cosine-restarts`` starts again after each period.
+
+    Args:
+        settings: the schedule and its numbers.
+        steps_per_epoch: optimizer steps.
+    """
+    highest, warmup = settings.learning_rate, settings.warmup_steps
+    duration = max(settings.epochs * steps_per_epoch - warmup, 1)
+    period = settings.first_period * steps_per_epoch
+
+    def after_warmup(step: int) -> float:
+        if settings.schedule == "cosine":
+            return cosine(step / duration, settings.final_fraction)
+        if settings.schedule == "cosine-restarts":
+            index, fraction = restarts(step, period, settings.period_growth)
+            height = settings.restart_factor**index
+            return settings.final_fraction + (1 - settings.final_fraction) * height * cosine(fraction)
+        return 1.0
+
+    def rate(step: int) -> float:
+        return highest * ((step + 1) / warmup if step < warmup else after_warmup(step - warmup))
+
+    return rate

@@ -1,32 +1,35 @@
-"""The workers that SLURM has started, as TensorFlow wants to be told of them."""
+"""The workers that SLURM has started, in the form that TensorFlow needs."""
 
 from __future__ import annotations
 
 import re
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
-from simtool.training.errors import TrainingError
-from simtool.training.hostlist import expand_counts, expand_hosts
+from simtool.training.outcome import TrainingError
 
-__all__ = ["ClusterError", "cluster_from_slurm", "node_addresses"]
+__all__ = ["ClusterError", "cluster_from_slurm", "expand_counts", "expand_hosts", "node_addresses"]
 
-#: Ports below those that Linux hands out by itself (from 32768), in blocks of one job each.
+T = TypeVar("T")
+#: Ports below the range that Linux assigns itself (from 32768), in one block for each job.
 _FIRST_PORT, _BLOCK, _BLOCKS = 10_000, 16, 1_400
-
-
-#: More tasks of a step than any cluster has room for.
+#: More tasks of a step than any cluster can run.
 _MOST_TASKS = 1 << 22
+#: More nodes, or tasks of a node, than SLURM allows (65,533 nodes).
+_MOST = 1 << 17
+_COUNT = re.compile(r"([0-9]{1,9})(?:\(x([0-9]{1,9})\))?")
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 class ClusterError(TrainingError):
-    """The workers cannot be told from what SLURM says of its job step."""
+    """SLURM's variables do not say which workers there are."""
 
 
 def node_addresses(nodes: Sequence[str]) -> list[str]:
-    """Where nodes are reached: by their names, or, where a name does not resolve, at the address that SLURM uses.
+    """The addresses of nodes: their names, or the addresses that SLURM uses if a name does not resolve.
 
     Raises:
         ClusterError: neither is known.
@@ -57,19 +60,19 @@ def cluster_from_slurm(
 ) -> dict[str, Any] | None:
     """The object of ``TF_CONFIG`` for this task of ``srun``: all tasks of the step are workers, in order of rank.
 
-    TensorFlow's own ``SlurmClusterResolver`` sorts host names as texts, so that node10 comes before node9 and ranks
-    get each other's addresses, and always takes the same port, so that two jobs on a node collide.
+    TensorFlow's own ``SlurmClusterResolver`` has two faults. It sorts host names as texts, so that node10 comes before
+    node9 and ranks get wrong addresses. It always uses the same port, so that two jobs on a node collide.
 
     Args:
-        environ: the environment, with SLURM's variables.
-        addresses: gives for each node's name where it is reached.
+        environ: the environment with SLURM's variables.
+        addresses: gives the address of each node.
 
     Returns:
-        ``{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": rank}}``; None where
-        ``srun`` started no task, or a single one.
+        ``{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": rank}}``; None if ``srun``
+        started no task, or a single task.
 
     Raises:
-        ClusterError: the variables do not fit together.
+        ClusterError: the variables are inconsistent.
     """
     try:
         if int(environ.get("SLURM_STEP_NUM_TASKS", "1")) == 1:
@@ -95,11 +98,11 @@ def cluster_from_slurm(
 
 
 def _places(counts: Sequence[int], distribution: str) -> list[int]:
-    """The node of each rank, by its position in the list of nodes.
+    """The node of each rank, as an index into the list of nodes.
 
     Args:
         counts: tasks of each node.
-        distribution: how SLURM deals out ranks, ``block`` (node by node) or ``cyclic`` (in turns).
+        distribution: how SLURM assigns ranks, ``block`` (node by node) or ``cyclic`` (in turns).
     """
     if sum(counts) > _MOST_TASKS:
         raise ValueError(f"{sum(counts):,} tasks")
@@ -111,7 +114,70 @@ def _places(counts: Sequence[int], distribution: str) -> list[int]:
 
 
 def _with_ports(hosts: Sequence[str], job: int, step: int) -> list[str]:
-    """Each worker's address and port: jobs that share a node have different ports, and so have tasks of one job."""
+    """Each worker's address and port. Jobs on one node have different ports, and so have the tasks of one job."""
     first = _FIRST_PORT + _BLOCK * ((job + 97 * step) % _BLOCKS)
-    # Counted per address and not per node, since several nodes of a test share one machine.
+    # Counted for each address and not for each node, since several nodes of a test share one machine.
     return [f"{host}:{first + hosts[:rank].count(host)}" for rank, host in enumerate(hosts)]
+
+
+def expand_hosts(text: str) -> list[str]:
+    """The nodes of a host list in SLURM's order: ``gpu[09-10,12],login1`` gives gpu09, gpu10, gpu12 and login1.
+
+    Args:
+        text: as in ``SLURM_JOB_NODELIST``; a name may hold several brackets.
+
+    Raises:
+        ValueError: the text is not a host list.
+    """
+    # A comma separates names unless it is within brackets.
+    return _bounded(host for pattern in re.split(r",(?![^\[]*\])", text) for host in _expand(pattern))
+
+
+def expand_counts(text: str) -> list[int]:
+    """The number of tasks of each node: ``2(x3),1`` gives 2, 2, 2 and 1.
+
+    Args:
+        text: as in ``SLURM_STEP_TASKS_PER_NODE``.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    matches = [_COUNT.fullmatch(part) for part in text.split(",")]
+    if not all(matches):
+        raise ValueError(f"{text!r} is not a number of tasks for each node")
+    return _bounded(int(match[1]) for match in matches if match for _ in range(int(match[2] or 1)))
+
+
+def _bounded(items: Iterable[T]) -> list[T]:
+    """A list; a short text cannot make it fill the memory.
+
+    Raises:
+        ValueError: there are more items than any cluster has nodes.
+    """
+    found = list(islice(items, _MOST + 1))
+    if len(found) > _MOST:
+        raise ValueError(f"more than {_MOST:,} nodes")
+    return found
+
+
+def _expand(pattern: str) -> Iterator[str]:
+    head, bracket, rest = pattern.partition("[")
+    ranges, closed, tail = rest.partition("]")
+    if bool(bracket) != bool(closed) or not pattern or set("[]") & set(head + ranges):
+        raise ValueError(f"{pattern!r} is not a name of SLURM's nodes")
+    if not bracket:
+        yield pattern
+        return
+    for part in ranges.split(","):
+        for number in _numbers(part):
+            yield from (head + number + end for end in (_expand(tail) if tail else [""]))
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """``08-10`` as 08, 09 and 10."""
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a range of SLURM's nodes")
+    first, last = match[1], match[2] or match[1]
+    for number in range(int(first), int(last) + 1):
+        yield f"{number:0{len(first)}d}"

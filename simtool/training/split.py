@@ -1,4 +1,4 @@
-"""Which images a network is trained on, and which it is validated with."""
+"""The training/validation split of images."""
 
 from __future__ import annotations
 
@@ -12,52 +12,53 @@ from numpy.typing import NDArray
 from simtool.images.decoding import ImageError
 from simtool.tables.images import Images
 
-__all__ = ["Holdout", "hold_out"]
+__all__ = ["Split", "split_images"]
 
-#: The share of the test split that the original study trained on beside the training split.
+#: The share of the test images that the original study used for training, in addition to the training images.
 _STUDY_SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class Holdout:
-    """Positions of images in their table, in its order.
+class Split:
+    """A training/validation split: rows of a table of images, in ascending order.
 
     Attributes:
-        train: (n,) to train on.
-        validation: (m,) to validate with; none of them is among the others.
+        train: (n,) rows for training.
+        validation: (m,) rows for validation; none of them is in ``train``.
     """
 
     train: NDArray[np.intp]
     validation: NDArray[np.intp]
 
-    def without(self, rows: Sequence[int]) -> Holdout:
-        """The same without some images, for example those that cannot be decoded.
+    def without(self, rows: Sequence[int]) -> Split:
+        """Remove some images, for example images that cannot be decoded.
 
         Raises:
-            ImageError: nothing is left to train on, or of the images to validate with.
+            ImageError: no training image or no validation image is left.
         """
-        left = Holdout(*(kept[~np.isin(kept, rows)] for kept in (self.train, self.validation)))
+        left = Split(*(kept[~np.isin(kept, rows)] for kept in (self.train, self.validation)))
         for before, after, purpose in (
-            (self.train, left.train, "train on"),
-            (self.validation, left.validation, "validate with"),
+            (self.train, left.train, "training"),
+            (self.validation, left.validation, "validation"),
         ):
             if len(before) and not len(after):
-                raise ImageError(f"no image is left to {purpose}, of {len(before):,}; repair the images first")
+                raise ImageError(f"none of {len(before):,} images is left for {purpose}; repair the images first")
         return left
 
 
-def hold_out(images: Images, rule: str, seed: int) -> Holdout:
-    """Divide images by a rule.
+def split_images(images: Images, rule: str, seed: int) -> Split:
+    """Split images into training and validation images.
 
     Args:
         images: the table.
-        rule: ``split``, to train on the split train and validate with the split validation, or with test where there
-            is none; ``study``, to train on train and four fifths of test, and validate with the rest, as the
-            original study did; a fraction of each class between 0 and 1; or ``none``, to train on everything.
-        seed: of what is drawn.
+        rule: ``split``: the split train is for training, the split validation is for validation, or the split test if
+            the table has no split validation. ``study``: train and four fifths of test are for training, the rest
+            is for validation, as in the original study. A fraction between 0 and 1: this fraction of each class is for
+            validation. ``none``: all images are for training.
+        seed: of the random choice.
 
     Raises:
-        ImageError: the rule is unknown, or leaves nothing to train on or to validate with.
+        ImageError: the rule is unknown, or leaves no image for training or for validation.
     """
     everything = np.arange(len(images))
     held = np.zeros(len(images), bool)
@@ -71,34 +72,33 @@ def hold_out(images: Images, rule: str, seed: int) -> Holdout:
     return _checked(images, rule, everything[~held], everything[held])
 
 
-def _checked(images: Images, rule: str, train: NDArray[np.intp], validation: NDArray[np.intp]) -> Holdout:
-    divided = Holdout(train, validation)
-    if not len(divided.train) or (rule != "none" and not len(divided.validation)):
+def _checked(images: Images, rule: str, train: NDArray[np.intp], validation: NDArray[np.intp]) -> Split:
+    if not len(train) or (rule != "none" and not len(validation)):
         raise ImageError(
-            f"of {len(images):,} images, validation by {rule} leaves {len(divided.train):,} to train on and "
-            f"{len(divided.validation):,} to validate with; --validation none trains on all of them"
+            f"of {len(images):,} images, --validation {rule} leaves {len(train):,} for training and "
+            f"{len(validation):,} for validation; --validation none uses all of them for training"
         )
-    return divided
+    return Split(train, validation)
 
 
 def _by_split(images: Images) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The images of the split train, and those of validation or, where there are none, of test."""
+    """The images of the split train, and the images of the split validation, or of test if there is no validation."""
     _require_splits(images, "split", ("train", "validation", "test"))
     found = "validation" if "validation" in images.split else "test"
     return np.flatnonzero(images.split == "train"), np.flatnonzero(images.split == found)
 
 
 def _test(images: Images) -> NDArray[np.bool_]:
-    """Which images are of the split test, where the others are of train."""
+    """Whether each image is in the split test; the other images are in train."""
     _require_splits(images, "study", ("train", "test"))
     return np.array(images.split == "test", bool)
 
 
 def _require_splits(images: Images, rule: str, known: Sequence[str]) -> None:
-    if strange := sorted({str(split) for split in images.split if split not in known}):
+    if unknown := sorted({str(split) for split in images.split if split not in known}):
         raise ImageError(
-            f"validation by {rule} needs a split {', '.join(known[:-1])} or {known[-1]} for each image, "
-            f"not {', '.join(strange[:3])}; hold out a fraction instead, for example --validation 0.1"
+            f"--validation {rule} needs the split {', '.join(known[:-1])} or {known[-1]} for each image, "
+            f"not {', '.join(unknown[:3])}; use a fraction instead, for example --validation 0.1"
         )
 
 
@@ -108,14 +108,14 @@ def _fraction(rule: str) -> float:
     except ValueError:
         fraction = np.nan
     if not 0 < fraction < 1:
-        raise ImageError(f"validation is split, study, none, or a fraction above 0 and below 1, not {rule}")
+        raise ImageError(f"--validation must be split, study, none, or a fraction above 0 and below 1, not {rule}")
     return fraction
 
 
 def _drawn(images: Images, rows: NDArray[np.intp], share: float, seed: int) -> NDArray[np.intp]:
-    """A share of each class among ``rows``, at random, of each class at most all but one.
+    """A random share of each class among ``rows``; at least one image of each class is left.
 
-    Where classes are so small that none of them gives an image, the share is taken of all images: one of some classes.
+    If all classes are so small that this gives no image, the share is taken of all images, at most one of each class.
     """
     generator = np.random.default_rng(seed)
     classes: NDArray[Any] = images.class_id[rows]

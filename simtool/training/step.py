@@ -1,4 +1,4 @@
-"""One step: gradients of the global batch, and the update that they ask for if all of them are finite."""
+"""One training step: the gradients of the global batch, and an update of the weights if all of them are finite."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.tensorflow import load_tensorflow
+from simtool.training.data import ReplicaBatch
 from simtool.training.devices import Devices
-from simtool.training.errors import TrainingError
 from simtool.training.optimizer import Optimizer, clipped
+from simtool.training.outcome import TrainingError
 from simtool.training.settings import Settings
-from simtool.training.sharing import Share
 from simtool.training.task import Task
 
-__all__ = ["Controls", "Step", "Taken"]
+__all__ = ["Step", "StepInputs", "StepResult"]
 
 
 @dataclass(frozen=True)
-class Controls:
-    """What the host decides for one step.
+class StepInputs:
+    """The numbers of one step that the host decides.
 
     Attributes:
         rate: the learning rate.
-        scale: what the loss is multiplied by on the way back.
-        mean_decay: the share of the running mean of weights that is kept.
-        stop: whether this worker wants all of them to stop after the step.
-        time_up: whether its time is up.
+        scale: the factor of the loss in the backward pass.
+        ema_decay: the share of the moving average of weights that is kept.
+        stop: whether this worker asks all workers to stop after the step.
+        time_up: whether the time of this worker is up.
     """
 
     rate: float
     scale: float = 1.0
-    mean_decay: float = 0.0
+    ema_decay: float = 0.0
     stop: bool = False
     time_up: bool = False
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What came of a step; the same on every worker.
+class StepResult:
+    """The result of a step; the same on every worker.
 
     Attributes:
         rows: examples of the global batch.
-        sums: of each metric over them, ``loss`` first.
-        norm: of the gradient of the mean loss, before it was clipped.
+        sums: of each metric over these examples, ``loss`` first.
+        norm: of the gradient of the mean loss, before clipping.
         finite: whether the weights were updated.
-        stop: whether any worker wants to stop.
+        stop: whether any worker asks to stop.
         time_up: whether the time of any worker is up.
     """
 
@@ -63,9 +63,9 @@ class Step:
     """A training step as one graph, over all devices.
 
     Args:
-        task: what is trained.
-        optimizer: of its variables.
-        devices: that the batch is split over.
+        task: the network and its loss.
+        optimizer: of the task's variables.
+        devices: over which the batch is split.
         settings: of the training.
     """
 
@@ -74,38 +74,39 @@ class Step:
         self._names: list[str] = []
         self._graph = load_tensorflow().function(self._step, autograph=False)
 
-    def start(self, share: Any, seed: NDArray[np.int32], controls: Controls) -> Any:
-        """Start a step; a GPU may still be at work when this returns.
+    def start(self, share: Any, seed: NDArray[np.int32], inputs: StepInputs) -> Any:
+        """Start a step; a GPU may still be computing when this returns.
 
         Args:
-            share: a :class:`Share`, or one per replica.
+            share: a :class:`ReplicaBatch`, or one for each replica.
             seed: int32 (2,), of the step.
-            controls: of the step.
+            inputs: of the step.
 
         Returns:
-            what :meth:`finish` waits for.
+            a tensor for :meth:`finish`.
         """
         tf = load_tensorflow()
-        numbers = [controls.rate, controls.scale, controls.mean_decay, controls.stop, controls.time_up]
+        numbers = [inputs.rate, inputs.scale, inputs.ema_decay, inputs.stop, inputs.time_up]
         return self._graph(share, tf.constant(seed), tf.constant(numbers, tf.float32))
 
-    def finish(self, outcome: Any) -> Taken:
-        """Wait for a step that was started, and say what came of it."""
+    def finish(self, outcome: Any) -> StepResult:
+        """Wait for a started step, and return its result."""
         finite, norm, rows, stop, time_up, *sums = (float(number) for number in outcome.numpy())
-        return Taken(round(rows), dict(zip(self._names, sums, strict=True)), norm, finite > 0, stop > 0, time_up > 0)
+        totals = dict(zip(self._names, sums, strict=True))
+        return StepResult(round(rows), totals, norm, finite > 0, stop > 0, time_up > 0)
 
-    def _step(self, share: Any, seed: Any, controls: Any) -> Any:
+    def _step(self, share: Any, seed: Any, inputs: Any) -> Any:
         tf = load_tensorflow()
         strategy = self._devices.strategy
-        rate, _, mean_decay, _, _ = tf.unstack(controls)
+        rate, _, ema_decay, _, _ = tf.unstack(inputs)
         before = [tf.identity(variable.value) for variable in self._task.state]
-        gradients, state, numbers = strategy.run(self._differentiate, args=(share, seed, controls))
-        # All replicas hold the same numbers by now.
+        gradients, state, numbers = strategy.run(self._differentiate, args=(share, seed, inputs))
+        # All replicas hold the same numbers here.
         factor, norm, rows, *others = tf.unstack(strategy.experimental_local_results(numbers)[0])
         finite = tf.math.is_finite(norm) & tf.math.is_finite(others[2])
 
         def update() -> Any:
-            self._optimizer.apply(gradients, factor, rate, mean_decay)
+            self._optimizer.apply(gradients, factor, rate, ema_decay)
             for variable, value in zip(self._task.state, state, strict=bool(state)):
                 variable.assign(strategy.experimental_local_results(value)[0])
             return tf.constant(1.0)
@@ -117,28 +118,28 @@ class Step:
 
         return tf.stack([tf.cond(finite, update, skip), norm, rows, *others])
 
-    def _differentiate(self, share: Share, seed: Any, controls: Any) -> tuple[list[Any], list[Any], Any]:
-        """On each device: its part of the gradients, added up over all; what the state should be; numbers to report."""
+    def _differentiate(self, share: ReplicaBatch, seed: Any, inputs: Any) -> tuple[list[Any], list[Any], Any]:
+        """On each device: the gradients, summed over all devices; the new state; the numbers of the result."""
         tf = load_tensorflow()
         settings, weights = self._settings, [variable.value for variable in self._task.variables]
-        _, scale, _, *wishes = tf.unstack(controls)
+        _, scale, _, *requests = tf.unstack(inputs)
         with tf.GradientTape() as tape:
             losses, metrics = self._task.loss(share.batch, share.draws(seed, settings.batch_size))
             losses = self._example_sums("loss", losses, share)
-            # Divided by the size of a whole batch already here, so that a scaled loss stays within float16's range.
+            # Divided by the size of a whole batch here, so that a scaled loss stays within float16's range.
             objective = losses * (scale / settings.batch_size)
         gradients = tape.gradient(objective, weights)
         self._names = ["loss", *sorted(metrics)]
         sums = [losses, *(self._example_sums(name, metrics[name], share) for name in sorted(metrics))]
-        numbers = self._total(tf.stack([tf.reduce_sum(share.weights), *wishes, *sums]))
+        numbers = self._total(tf.stack([tf.reduce_sum(share.weights), *requests, *sums]))
         gradients = self._total([self._dense(*pair) for pair in zip(self._task.variables, gradients, strict=True)])
         factor = settings.batch_size / numbers[0] / scale
         norm = tf.linalg.global_norm(gradients) * factor
         gradients, factor = clipped(gradients, factor, norm, settings.clip_value, settings.clip_norm)
         return gradients, self._agreed_state(), tf.concat([[factor, norm], numbers], 0)
 
-    def _example_sums(self, name: str, values: Any, share: Share) -> Any:
-        """The sum of a metric over the examples of a device, without what fills up."""
+    def _example_sums(self, name: str, values: Any, share: ReplicaBatch) -> Any:
+        """The sum of a metric over the examples of a device, without padding."""
         tf = load_tensorflow()
         values = tf.convert_to_tensor(values)
         if values.shape.rank != 1:
@@ -153,9 +154,9 @@ class Step:
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def _agreed_state(self) -> list[Any]:
-        """The mean over devices of what each has made of the state; nothing where there is one device."""
+        """The mean over devices of the state that each device computed; empty if there is one device."""
         tf = load_tensorflow()
-        # Copies are made on this replica's device, which is where the exchange takes them from.
+        # The exchange reads from this replica's device, so the state is copied to it.
         state = [tf.identity(variable.value) for variable in self._task.state]
         if self._devices.replicas == 1 or not state:
             return []
@@ -165,5 +166,5 @@ class Step:
     @staticmethod
     def _dense(variable: Any, gradient: Any) -> Any:
         if gradient is None:
-            raise TrainingError(f"the loss does not depend on {variable.path}; leave it out of what is trained")
+            raise TrainingError(f"the loss does not depend on {variable.path}; remove it from the trained variables")
         return load_tensorflow().convert_to_tensor(gradient)

@@ -1,4 +1,4 @@
-"""What is trained: the variables, their loss and what is measured on the way."""
+"""A task: the network that is trained, its loss and its metrics."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from simtool.training.data import Batch
-from simtool.training.draws import Draws
+from simtool.training.data import Batch, Draws
 
 __all__ = ["Criterion", "Task", "Unhealthy"]
 
 
-class Unhealthy(Exception):  # noqa: N818 - a finding about the model, which the loop turns into an error
-    """The model is no longer what it should be, for example no longer invertible.
+class Unhealthy(Exception):  # noqa: N818 - the loop turns it into an error
+    """The model has lost a property that it needs, for example it is not invertible any more.
 
     Args:
-        reason: in words that can follow "the training was stopped: ".
+        reason: words that can follow "the training was stopped: ".
     """
 
 
 class Criterion(NamedTuple):
-    """Which of the metrics of :meth:`Task.evaluate` tells the better of two epochs.
+    """The metric of :meth:`Task.evaluate` that chooses the best epoch.
 
     Attributes:
         metric: its name.
-        better: whether small or large values are good.
+        better: whether low or high values are better.
     """
 
     metric: str
@@ -34,15 +33,15 @@ class Criterion(NamedTuple):
 
 
 class Task(ABC):
-    """A network and its loss, for the loop. Make it within ``devices.scope()``, so that its variables are shared.
+    """A network and its loss. Create it within ``devices.scope()``, so that the devices share its variables.
 
     Attributes:
-        variables: float32 ``keras.Variable`` that are trained, in a fixed order.
-        state: ``keras.Variable`` that :meth:`loss` itself updates (moments of batch normalization); saved, not trained.
-        multipliers: of the learning rate, one per variable; None for 1 everywhere.
-        decayed: which variables weight decay acts on; None for those with two dimensions or more.
-        criterion: which metric chooses the best epoch.
-        advice: what to try where a training cannot go on.
+        variables: the trained float32 ``keras.Variable``, in a fixed order.
+        state: ``keras.Variable`` that :meth:`loss` updates (moments of batch normalization); saved, not trained.
+        multipliers: of the learning rate, one per variable; None for 1.
+        decayed: whether weight decay acts on each variable; None for variables with two dimensions or more.
+        criterion: the metric that chooses the best epoch.
+        advice: what to try after a training diverged.
     """
 
     variables: Sequence[Any]
@@ -53,7 +52,7 @@ class Task(ABC):
     advice: str = "try a lower learning rate, or clip gradients (clip_norm)"
 
     def initialize(self, batches: Iterator[Batch]) -> None:  # noqa: B027 - most have nothing to do
-        """Set variables from data, once before the first step.
+        """Initialise variables from data, once before the first step.
 
         Args:
             batches: whole global batches of the first epoch, the same on each worker.
@@ -61,7 +60,7 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
-        """The loss of each example, and what else to log. Traced into a graph, on each device with its own examples.
+        """The loss of each example, and other metrics to log. Traced into a graph; each device has its own examples.
 
         Args:
             batch: tensors of b rows each.
@@ -73,14 +72,14 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
-        """Metrics of each example of a validation batch, without changing any variable. Traced into a graph.
+        """Metrics of each example of a validation batch. Changes no variable. Traced into a graph.
 
         Args:
             batch: tensors of b rows each.
             draws: random numbers, the same for this batch at each evaluation.
 
         Returns:
-            (b,) float32 by name, the criterion's among them.
+            (b,) float32 by name, including the criterion.
         """
 
     def health(self, batch: Batch) -> dict[str, float]:
@@ -90,18 +89,18 @@ class Task(ABC):
             batch: arrays of b rows each.
 
         Returns:
-            what to log, by name.
+            values to log, by name.
 
         Raises:
-            Unhealthy: it makes no sense to go on.
+            Unhealthy: the training must stop.
         """
         del batch
         return {}
 
     def illustrate(self, folder: Path, step: int) -> None:  # noqa: B027 - not everything can be drawn
-        """Draw pictures of what the model has learned.
+        """Draw sample images.
 
         Args:
-            folder: where they go; it exists.
-            step: of the training, for their names.
+            folder: for the images; it exists.
+            step: of the training, for the file names.
         """

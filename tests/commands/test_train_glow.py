@@ -186,7 +186,7 @@ def test_a_class_conditional_flow_learns_a_prior_for_each_class(simtool: Simtool
         (("--preset", "tiny", "--size", "20"), 1, "20 pixels cannot be halved 3 times; choose a size of 16 or 24"),
         (("--preset", "study", "--validation", "0.5"), 1, "6 images are too few to set the 384 channels"),
         (("--preset", "tiny", "--set", "rate=1"), 1, "there is no setting rate"),
-        (("--preset", "tiny", "--validation", "most"), 1, "validation is split, study, none, or a fraction"),
+        (("--preset", "tiny", "--validation", "most"), 1, "--validation must be split, study, none, or a fraction"),
     ],
 )
 def test_a_wrong_choice_is_said_and_writes_nothing(

@@ -91,7 +91,7 @@ def test_more_epochs_go_on_with_a_complete_training(simtool: Simtool, home: Path
     command = ("train-resnet", home / "images.parquet", "--out", tmp_path / "more", *SMALL, "--epochs", "3")
     ran = simtool(*command)
     assert ran.code == 0
-    assert "this training was planned with 2 epochs, and now has 3; the learning rate follows the longer" in ran.err
+    assert "this training had 2 epochs, and now has 3; the learning rate follows the longer" in ran.err
     rows = list(csv.DictReader((tmp_path / "more" / "training" / "log.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert not (tmp_path / "more" / "model-before.json").exists()
@@ -182,7 +182,7 @@ def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> N
         (("--set", "size=9"), 2, "size has an option of its own"),
         (("--set", "speed=9"), 1, "there is no setting speed"),
         (("--size", "7"), 1, "ResNet20 sees images of at least 8 pixels, not 7"),
-        (("--validation", "split"), 1, "1 of 2 classes have no image to train on, robin among them"),
+        (("--validation", "split"), 1, "1 of 2 classes have no training image, for example robin"),
         (("--pretrained",), 1, "ResNet20 has no ImageNet weights"),
         (("--weights", "some.h5", "--from-scratch"), 2, "--from-scratch takes none"),
         (("--weights", "absent.h5"), 1, "absent.h5: no such file of weights"),
@@ -212,8 +212,8 @@ def test_a_corrupt_photograph_is_named_or_left_out(simtool: Simtool, tmp_path: P
 @pytest.mark.parametrize(
     ("broken", "complaint"),
     [
-        (range(COUNT), "no image is left to train on"),
-        (range(0, COUNT, 2), "1 of 2 classes have no image to train on, wren among them"),
+        (range(COUNT), "images is left for training"),
+        (range(0, COUNT, 2), "1 of 2 classes have no training image, for example wren"),
     ],
 )
 def test_images_that_cannot_be_decoded_leave_enough(
@@ -233,7 +233,7 @@ def test_two_images_are_enough_where_none_is_held_out(simtool: Simtool, tmp_path
     command = ("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL, "--epochs", "1")
     ran = simtool(*command)
     assert ran.code == 1
-    assert "leaves 2 to train on and 0 to validate with; --validation none trains on all" in " ".join(ran.err.split())
+    assert "leaves 2 for training and 0 for validation; --validation none uses all" in " ".join(ran.err.split())
     assert simtool(*command, "--validation", "none").code == 0
 
 
@@ -267,5 +267,5 @@ def test_photographs_of_one_class_are_refused(simtool: Simtool, tmp_path: Path) 
     write_table(tmp_path, 4, class_id=[5] * 4, class_name=["images"] * 4)
     ran = simtool("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL)
     assert ran.code == 1
-    assert "all images are of one class, images: there is nothing to tell apart" in " ".join(ran.err.split())
+    assert "all images are of one class, images; a classifier needs at least 2" in " ".join(ran.err.split())
     assert not (tmp_path / "resnet").exists()

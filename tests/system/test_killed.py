@@ -10,7 +10,7 @@ from signal import SIGKILL, SIGTERM, SIGUSR1
 
 import pytest
 
-from simtool.training.preemption import EXIT_CODE
+from simtool.training.outcome import EXIT_CODE
 from tests.photographs import write_table
 from tests.system.kills import log, train
 
@@ -49,7 +49,7 @@ def test_however_often_and_however_a_command_is_killed_it_ends_with_the_same_wei
         if before is not None:
             # The next run starts at the checkpoint that was on disk when the signal arrived, or slightly later.
             assert run.began >= before.reached, (before, run)
-            assert not run.began or f"going on after step {run.began} of {steps}" in run.said, (before, run)
+            assert not run.began or f"resuming after step {run.began} of {steps}" in run.said, (before, run)
             if before.signal in (SIGTERM, SIGUSR1):
                 stopped = f"stopped by {before.signal.name} after step {run.began}; everything is saved"
                 assert stopped in " ".join(before.said.split()), (before, run)

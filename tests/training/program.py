@@ -21,11 +21,10 @@ from typing import NamedTuple
 import numpy as np
 
 from simtool.tensorflow import load_tensorflow
-from simtool.training.data import Batch, Worker
-from simtool.training.devices import Devices, open_devices
-from simtool.training.errors import TrainingError
+from simtool.training.data import Batch
+from simtool.training.devices import Devices, Worker, open_devices
 from simtool.training.loop import train
-from simtool.training.preemption import EXIT_CODE, Preempted
+from simtool.training.outcome import EXIT_CODE, Preempted, TrainingError
 from simtool.training.settings import Settings
 from tests.training.tiny import Classifier, TinyData, weights
 

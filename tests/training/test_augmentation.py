@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simtool.images.preprocessing import PreprocessingError
 from simtool.tensorflow import load_tensorflow
 from simtool.training.augmentation import AUGMENTATIONS, Augmentation, augment
-from simtool.training.draws import Draws
+from simtool.training.data import Draws
 
 
 def draws(count: int, seed: int = 0) -> Draws:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simtool.training.arrays import ArraysError
 from simtool.training.checkpoints import Checkpoints, check_same, differences
-from simtool.training.errors import TrainingError
+from simtool.training.outcome import TrainingError
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_damaged_one_gives_way_to_the_one_before(
     damage(checkpoints.files()[0])
     assert checkpoints.restore(load) == (5, 5)
     assert "step-000000010.npz: damaged: Bad CRC-32" in (said := capsys.readouterr().err)
-    assert said.endswith("going on from step-000000005.npz\n")
+    assert said.endswith("resuming from step-000000005.npz\n")
 
 
 def test_where_all_are_damaged_it_is_an_error(checkpoints: Checkpoints) -> None:
@@ -111,5 +111,7 @@ def test_digests_of_images_are_not_shown() -> None:
 
 
 def test_another_configuration_is_refused_with_what_differs(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"began with other values: width was 3, is 4; give the same .* --restart"):
+    with pytest.raises(
+        TrainingError, match=r"cannot resume: settings differ from the checkpoint: width was 3, is 4; .* --restart"
+    ):
         check_same({"width": 3}, {"width": 4}, tmp_path)

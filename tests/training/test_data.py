@@ -1,4 +1,4 @@
-"""A batch is split over devices so that nothing is lost, doubled or out of place."""
+"""A batch is split over devices without loss, and its random numbers do not depend on the split."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simtool.training.data import Worker
-from simtool.training.devices import Devices
-from simtool.training.errors import TrainingError
-from simtool.training.sharing import Share, check_even, rows_of, shared
+from simtool.training.data import Draws, ReplicaBatch, check_even, replica_batches, step_seed
+from simtool.training.devices import Devices, Worker
+from simtool.training.outcome import TrainingError
 
 
 class Several:
@@ -26,12 +25,12 @@ class Several:
         return [make(SimpleNamespace(replica_id_in_sync_group=self.first + device)) for device in range(self.local)]
 
 
-def split(rows: int, batch_size: int, workers: int, local: int) -> list[Share]:
+def split(rows: int, batch_size: int, workers: int, local: int) -> list[ReplicaBatch]:
     """All shares of a global batch whose examples are their own places."""
-    shares: list[Share] = []
+    shares: list[ReplicaBatch] = []
     for index in range(workers):
         devices = Devices(Several(index, local), Worker(index, workers), workers * local)
-        found = shared({"place": np.arange(rows)[index::workers]}, devices, batch_size, fill=False)
+        found = replica_batches({"place": np.arange(rows)[index::workers]}, devices, batch_size, fill=False)
         shares += [found] if local == 1 else found
     return shares
 
@@ -53,29 +52,29 @@ def test_every_example_is_there_once_and_knows_its_place(batch_size: int, short:
 def test_one_device_gets_just_its_rows_unless_asked_to_fill_up() -> None:
     devices = Devices(None)
     batch = {"x": np.arange(6.0).reshape(3, 2)}
-    assert shared(batch, devices, 5, fill=False).weights.numpy().tolist() == [1, 1, 1]
-    filled = shared(batch, devices, 5, fill=True)
+    assert replica_batches(batch, devices, 5, fill=False).weights.numpy().tolist() == [1, 1, 1]
+    filled = replica_batches(batch, devices, 5, fill=True)
     assert filled.weights.numpy().tolist() == [1, 1, 1, 0, 0]
     assert filled.batch["x"].numpy()[3:].tolist() == [[0, 1], [2, 3]]
 
 
 def test_a_worker_without_rows_fills_up_with_zeros() -> None:
     devices = Devices(Several(1, 1), Worker(1, 2), 2)
-    share = shared({"x": np.ones((0, 2), np.float32)}, devices, 4, fill=False)
+    share = replica_batches({"x": np.ones((0, 2), np.float32)}, devices, 4, fill=False)
     assert share.weights.numpy().tolist() == [0, 0]
     assert share.batch["x"].numpy().tolist() == [[0, 0], [0, 0]]
 
 
 def test_arrays_of_different_lengths_are_refused() -> None:
     with pytest.raises(TrainingError, match=r"arrays of one length, not {'x': 3, 'y': 2}"):
-        rows_of({"x": np.zeros(3), "y": np.zeros(2)})
+        replica_batches({"x": np.zeros(3), "y": np.zeros(2)}, Devices(None), 4, fill=False)
     with pytest.raises(TrainingError, match="arrays of one length, not none"):
-        rows_of({})
+        replica_batches({}, Devices(None), 4, fill=False)
 
 
 def test_too_many_rows_are_refused() -> None:
     with pytest.raises(TrainingError, match="5 rows for 1 devices; batch_size 4 gives 4 to each"):
-        shared({"x": np.zeros(5)}, Devices(None), 4, fill=False)
+        replica_batches({"x": np.zeros(5)}, Devices(None), 4, fill=False)
 
 
 def test_devices_that_cannot_share_a_batch_evenly_are_refused() -> None:
@@ -83,3 +82,36 @@ def test_devices_that_cannot_share_a_batch_evenly_are_refused() -> None:
     check_even(16, devices)
     with pytest.raises(TrainingError, match="4 devices cannot share batches of 18 evenly"):
         check_even(18, devices)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "normal"])
+def test_the_numbers_are_the_same_however_the_batch_is_split(kind: str) -> None:
+    seed = step_seed(1, "training", 7)
+    whole = getattr(Draws(seed, 10, np.arange(10)), kind)((3, 2)).numpy()
+    for worker in range(4):
+        rows = np.arange(worker, 10, 4)
+        assert np.array_equal(getattr(Draws(seed, 10, rows), kind)((3, 2)).numpy(), whole[rows])
+
+
+def test_uniform_numbers_fill_the_unit_interval() -> None:
+    numbers = Draws(step_seed(1, "training", 0), 100, np.arange(100)).uniform((50,)).numpy()
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    assert abs(numbers.mean() - 0.5) < 0.02
+
+
+def test_folding_gives_other_numbers() -> None:
+    draws = Draws(step_seed(1, "training", 0), 4, np.arange(4))
+    assert not np.array_equal(draws.uniform(), draws.fold(1).uniform())
+    assert np.array_equal(draws.fold(1).uniform(), draws.fold(1).uniform())
+
+
+def test_every_step_and_purpose_has_its_own_seed() -> None:
+    seeds = {
+        tuple(step_seed(seed, stream, step))
+        for seed in (0, 1)
+        for stream in ("training", "validation")
+        for step in range(100)
+    }
+    assert len(seeds) == 400
+    assert step_seed(0, "training", 3).dtype == np.int32

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simtool.training.devices import open_devices
-from simtool.training.errors import TrainingError
+from simtool.training.outcome import TrainingError
 
 
 def test_without_a_cluster_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,8 +33,8 @@ def test_a_cluster_of_one_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None
         ("[" * 100_000, r"TF_CONFIG should be an object .* it is \[{200}\.\.\.$"),
         ('{\n "cluster": 1\n}', r'it is { "cluster": 1 }$'),
         ('{"cluster": {}}', "TF_CONFIG should be an object"),
-        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "worker 1 is none of its 1"),
-        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "ps 0 is none of its 1"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "worker 1 is not one of its 1"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "ps 0 is not one of its 1"),
     ],
 )
 def test_a_wrong_cluster_is_refused(monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simtool.training.data import ALONE
-from simtool.training.devices import open_devices
+from simtool.training.devices import ALONE, open_devices
 from simtool.training.evaluation import Evaluation
 from simtool.training.settings import Settings
 from tests.training.tiny import Classifier, Coupling, TinyData

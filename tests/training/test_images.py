@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +14,10 @@ from simtool.images.preprocessing import PREPROCESSINGS, CentralCrop, Divide, Pr
 from simtool.images.tensors import transform, transform_colors
 from simtool.tables.images import Images
 from simtool.training import images as training
+from simtool.training.devices import ALONE, Worker
 from simtool.training.images import Classes, TrainingImages, check_classes, decode_all
-from simtool.training.split import Holdout
+from simtool.training.split import Split
 
-ALONE = SimpleNamespace(index=0, count=1)
 SMALL = PREPROCESSINGS["study"].adjusted(size=8)
 
 
@@ -35,8 +34,8 @@ def photographs(folder: Path, count: int) -> tuple[Images, list[Path]]:
 
 def data(count: int = 10, batch_size: int = 3, seed: int = 0) -> TrainingImages:
     pixels = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    holdout = Holdout(np.arange(count - 2), np.arange(count - 2, count))
-    return TrainingImages(pixels, holdout, batch_size, seed, np.arange(count, dtype=np.int32))
+    split = Split(np.arange(count - 2), np.arange(count - 2, count))
+    return TrainingImages(pixels, split, batch_size, seed, np.arange(count, dtype=np.int32))
 
 
 def labels(batches: object) -> list[list[int]]:
@@ -102,7 +101,7 @@ def test_epochs_and_seeds_differ() -> None:
 
 def test_workers_share_a_batch_row_by_row() -> None:
     whole = labels(data(20, 5).batches(0, 0, ALONE))
-    shares = [labels(data(20, 5).batches(0, 0, SimpleNamespace(index=rank, count=2))) for rank in range(2)]
+    shares = [labels(data(20, 5).batches(0, 0, Worker(rank, 2))) for rank in range(2)]
     assert [[batch[0::2], batch[1::2]] for batch in whole] == [list(pair) for pair in zip(*shares, strict=True)]
 
 
@@ -119,7 +118,7 @@ def test_classes_become_labels_without_gaps(tmp_path: Path) -> None:
     classes = Classes(images)
     assert (classes.names, classes.labels.tolist()) == (("wren", "lark"), [0, 1, 0, 1])
     with pytest.raises(ImageError, match="lark"):
-        check_classes(classes, Holdout(np.array([0, 2]), np.array([1, 3])))
+        check_classes(classes, Split(np.array([0, 2]), np.array([1, 3])))
 
 
 def test_images_without_a_class_are_refused() -> None:

@@ -19,16 +19,13 @@ from numpy.typing import NDArray
 from simtool.models.errors import ModelError
 from simtool.models.folder import read_manifest
 from simtool.training.checkpoints import Checkpoints
-from simtool.training.data import ALONE, Batch, Worker
-from simtool.training.devices import Devices, open_devices
-from simtool.training.errors import TrainingError
+from simtool.training.data import Batch
+from simtool.training.devices import ALONE, Devices, Worker, open_devices
 from simtool.training.evaluation import Evaluation
 from simtool.training.loop import train
-from simtool.training.outcome import Diverged, Result
-from simtool.training.precision import layer_precision
-from simtool.training.preemption import Preempted
-from simtool.training.schedules import learning_rates
-from simtool.training.settings import Precision, Schedule, Settings
+from simtool.training.optimizer import layer_precision
+from simtool.training.outcome import Diverged, Preempted, Result, TrainingError
+from simtool.training.settings import Precision, Schedule, Settings, learning_rates
 from simtool.training.step import Step
 from simtool.training.task import Task
 from tests.training.tiny import Classifier, Coupling, TinyData, weights
@@ -128,7 +125,7 @@ def test_more_epochs_follow_the_longer_cosine_from_where_they_begin(
     with pytest.raises(Preempted):
         train(Classifier(), Signalling(20), settings.changed(epochs=4), tmp_path, devices)
     told = " ".join(capsys.readouterr().err.split())
-    assert "this training was planned with 2 epochs, and now has 4; the learning rate follows the longer cosine" in told
+    assert "this training had 2 epochs, and now has 4; the learning rate follows the longer cosine" in told
     train(Classifier(), TinyData(), settings.changed(epochs=5), tmp_path, devices)
     found = [float(row["learning_rate"]) for row in rows(tmp_path)]
     # Each epoch has six steps; its row has the rate of the last of them.
@@ -140,7 +137,7 @@ def test_more_epochs_follow_the_longer_cosine_from_where_they_begin(
 
 def test_fewer_epochs_are_another_training(devices: Devices, tmp_path: Path) -> None:
     train(Classifier(), TinyData(), SETTINGS.changed(epochs=2), tmp_path, devices)
-    with pytest.raises(TrainingError, match=r"began with other values: settings\.epochs was 2, is 1"):
+    with pytest.raises(TrainingError, match=r"settings differ from the checkpoint: settings\.epochs was 2, is 1"):
         train(Classifier(), TinyData(), SETTINGS.changed(epochs=1), tmp_path, devices)
 
 
@@ -151,7 +148,7 @@ def test_an_older_model_does_not_pass_for_the_one_that_is_trained(
     """A training that begins again, or gets more epochs, and is stopped."""
     train(Classifier(), TinyData(), SETTINGS.changed(epochs=2), tmp_path, devices)
     (tmp_path / "model.json").write_text("{}")
-    with pytest.raises(TrainingError, match="began with other values"):
+    with pytest.raises(TrainingError, match="cannot resume: settings differ from the checkpoint"):
         train(Classifier(), TinyData(), SETTINGS.changed(seed=2), tmp_path, devices)
     assert (tmp_path / "model.json").exists()
     with pytest.raises(Preempted):
@@ -198,7 +195,7 @@ def test_another_network_is_refused(whole: tuple[Task, Result, Path], devices: D
         train(Coupling(), TinyData(), SETTINGS, whole[2], devices)
 
 
-def test_restart_begins_anew(devices: Devices, tmp_path: Path) -> None:
+def test_restart_begins_again(devices: Devices, tmp_path: Path) -> None:
     train(Coupling(), TinyData(), SETTINGS.changed(illustrate_every=1), tmp_path, devices)
     result = train(Coupling(), TinyData(), SETTINGS.changed(epochs=1), tmp_path, devices, restart=True)
     assert (result.steps, result.new_steps) == (6, 6)
@@ -255,7 +252,7 @@ def test_many_bad_steps_in_a_row_stop_the_training_with_the_best_weights(devices
 
 
 def test_before_the_first_epoch_there_is_nothing_to_keep(devices: Devices, tmp_path: Path) -> None:
-    with pytest.raises(Diverged, match="no epoch before it was complete") as found:
+    with pytest.raises(Diverged, match="no epoch was complete before") as found:
         train(Classifier(), TinyData(bad_steps=(0,)), SETTINGS.changed(max_skipped=0), tmp_path, devices)
     assert found.value.result is None
 
@@ -400,5 +397,7 @@ def test_too_little_memory_says_what_to_do(devices: Devices, tmp_path: Path, mon
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr(Step, "start", refuse)
-    with pytest.raises(TrainingError, match="not enough memory for batches of 8 on 1 devices; make them smaller"):
+    with pytest.raises(
+        TrainingError, match="not enough memory for batches of 8 on 1 devices; use a smaller --batch-size"
+    ):
         train(Coupling(), TinyData(), SETTINGS, tmp_path, devices)

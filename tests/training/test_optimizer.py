@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from simtool.training.devices import Devices, open_devices
-from simtool.training.errors import TrainingError
-from simtool.training.optimizer import Optimizer, clipped
-from simtool.training.settings import Settings
+from simtool.training.optimizer import Optimizer, clipped, layer_precision
+from simtool.training.outcome import TrainingError
+from simtool.training.settings import Precision, Settings
 from simtool.training.task import Task
 
 GRADIENTS = [np.random.default_rng(step).normal(size=(2, 3)).astype(np.float32) for step in range(5)]
@@ -152,3 +152,26 @@ def test_small_gradients_are_left_alone() -> None:
     gradients = [np.array([0.3, -0.4], np.float32)]
     assert both(gradients, 1, value=10, most=1)[0].tolist() == gradients[0].tolist()
     assert both(gradients, 1, value=0, most=0)[0].tolist() == gradients[0].tolist()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_layers_compute_in_the_precision_and_keep_float32_variables(precision: Precision) -> None:
+    from simtool.tensorflow import load_tensorflow
+
+    load_tensorflow()
+    import keras
+
+    before = keras.config.dtype_policy().name
+    with layer_precision(precision):
+        layer = keras.layers.Dense(2)
+    assert keras.config.dtype_policy().name == before
+    assert keras.backend.standardize_dtype(layer(keras.ops.ones((1, 3))).dtype) == precision
+    assert layer.kernel.dtype == "float32"
+
+
+def test_the_precision_is_put_back_after_a_failure() -> None:
+    import keras
+
+    with pytest.raises(RuntimeError), layer_precision("float16"):
+        raise RuntimeError
+    assert keras.config.dtype_policy().name == "float32"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from simtool.training.preemption import Preempted, Preemption
+from simtool.training.outcome import Preempted, Preemption
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGINT"])

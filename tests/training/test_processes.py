@@ -26,7 +26,7 @@ def program(kind: str, folder: Path) -> tuple[dict[str, list[int]], list[str]]:
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         timeout=300,
     )
@@ -85,6 +85,6 @@ def test_several_devices_train_like_one(tmp_path: Path) -> None:
 def test_several_workers_train_like_one_and_stop_together(tmp_path: Path) -> None:
     ends, errors = program("workers", tmp_path)
     assert ends == {"one": [0], "asked": [85, 85], "killed": [1, -9], "left": [0, 0]}
-    assert errors == ["another worker was lost; run all of them again to go on from the last checkpoint"]
+    assert errors == ["another worker was lost; run all workers again to resume from the last checkpoint"]
     assert len(history(tmp_path / "one")) == 9
     assert_equal_within_rounding(tmp_path / "two", tmp_path / "one")

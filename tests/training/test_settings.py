@@ -1,4 +1,4 @@
-"""Settings are checked, travel as JSON and can be written on a command line."""
+"""Settings are checked, become JSON, and can be written on a command line; learning rates follow a schedule."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from simtool.training.errors import TrainingError
-from simtool.training.settings import Settings
+from simtool.tensorflow import load_tensorflow
+from simtool.training.outcome import TrainingError
+from simtool.training.settings import Settings, learning_rates
 
 
 def test_settings_survive_json() -> None:
@@ -32,24 +33,24 @@ def test_none_changes_nothing() -> None:
     ("assignment", "message"),
     [
         ("epochs", "a setting is given as name=value, not epochs"),
-        ("epochs=many", "epochs is a whole number, not many"),
-        ("epochs=1.5", "epochs is a whole number, not 1.5"),
-        ("epochs=0", "epochs is at least 1, not 0"),
-        ("learning_rate=nan", "learning_rate is a number, not nan"),
-        ("learning_rate=0", "learning_rate is above 0"),
-        ("first_period=0", "first_period is above 0"),
-        ("ema=1.5", "ema is from 0 to 1, not 1.5"),
-        ("nesterov=maybe", "nesterov is true or false, not maybe"),
-        ("optimizer=lion", "optimizer is adam, adamw or sgd, not lion"),
+        ("epochs=many", "epochs must be a whole number, not many"),
+        ("epochs=1.5", "epochs must be a whole number, not 1.5"),
+        ("epochs=0", "epochs must be at least 1, not 0"),
+        ("learning_rate=nan", "learning_rate must be a number, not nan"),
+        ("learning_rate=0", "learning_rate must be above 0"),
+        ("first_period=0", "first_period must be above 0"),
+        ("ema=1.5", "ema must be from 0 to 1, not 1.5"),
+        ("nesterov=maybe", "nesterov must be true or false, not maybe"),
+        ("optimizer=lion", "optimizer must be adam, adamw or sgd, not lion"),
         ("weight_decay=0.1", "adam does not decay weights; weight_decay 0.1 needs adamw or sgd"),
     ],
 )
-def test_what_a_setting_cannot_be_is_said(assignment: str, message: str) -> None:
+def test_a_wrong_value_is_refused(assignment: str, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         Settings().overridden([assignment])
 
 
-def test_an_unknown_setting_is_answered_with_those_that_there_are() -> None:
+def test_an_unknown_setting_is_refused_with_the_list_of_settings() -> None:
     with pytest.raises(TrainingError, match=r"there is no setting rate; there are .*learning_rate"):
         Settings().overridden(["rate=1"])
 
@@ -60,17 +61,67 @@ def test_settings_of_another_kind_are_refused(content: Any) -> None:
         Settings.from_json(content)
 
 
-def test_only_what_changes_no_weight_is_free_when_a_training_goes_on() -> None:
+def test_only_settings_that_change_no_weight_are_free_when_a_training_resumes() -> None:
     free = Settings().to_json().keys() - Settings().binding().keys()
     assert free == {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every"}
 
 
 @pytest.mark.system
-def test_settings_schedules_and_signals_need_no_heavy_library() -> None:
-    names = ("settings", "schedules", "preemption", "state", "precision", "task", "data")
+def test_settings_state_and_signals_need_no_heavy_library() -> None:
+    names = ("settings", "outcome", "state", "optimizer", "task", "data", "devices", "slurm", "folder", "augmentation")
     script = (
         f"import importlib, sys\nfor name in {names}: importlib.import_module('simtool.training.' + name)\n"
         "print(sorted({'tensorflow', 'keras', 'pyarrow', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("growth", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("factor", [1.0, 0.8])
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+def test_cosine_restarts_equal_those_of_keras(growth: float, factor: float, floor: float) -> None:
+    load_tensorflow()
+    import keras
+
+    settings = Settings(
+        epochs=100,
+        learning_rate=1e-3,
+        schedule="cosine-restarts",
+        first_period=2,
+        period_growth=growth,
+        restart_factor=factor,
+        final_fraction=floor,
+    )
+    rate = learning_rates(settings, steps_per_epoch=5)
+    theirs = keras.optimizers.schedules.CosineDecayRestarts(1e-3, 10, growth, factor, floor)
+    # At a restart their float32 may fall on either side of it.
+    steps = [step for step in range(0, 500, 7) if rate(step) < 0.99e-3 * factor]
+    assert len(steps) > 20
+    assert [rate(step) for step in steps] == pytest.approx([float(theirs(step)) for step in steps], rel=2e-4, abs=1e-8)
+
+
+def test_restarts_come_where_the_periods_end() -> None:
+    rate = learning_rates(Settings(epochs=70, schedule="cosine-restarts", first_period=10, learning_rate=1.0), 4)
+    assert [step for step in range(280) if rate(step) == 1.0] == [0, 40, 120]
+
+
+def test_the_cosine_equals_that_of_keras_and_ends_with_the_last_epoch() -> None:
+    load_tensorflow()
+    import keras
+
+    settings = Settings(epochs=10, learning_rate=0.2, schedule="cosine", warmup_steps=8, final_fraction=0.05)
+    rate = learning_rates(settings, steps_per_epoch=5)
+    theirs = keras.optimizers.schedules.CosineDecay(0.2, 42, 0.05)
+    assert [rate(8 + step) for step in range(60)] == pytest.approx(
+        [float(theirs(step)) for step in range(60)], rel=1e-5
+    )
+    assert rate(50) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "cosine-restarts"])
+def test_the_warm_up_grows_linearly_to_the_highest_rate(schedule: str) -> None:
+    settings = Settings(epochs=10, learning_rate=0.4, warmup_steps=4).changed(schedule=schedule)
+    rate = learning_rates(settings, steps_per_epoch=10)
+    assert [rate(step) for step in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
+    assert max(rate(step) for step in range(100)) == pytest.approx(0.4)

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simtool.training.data import ALONE
-from simtool.training.devices import Devices, open_devices
-from simtool.training.errors import TrainingError
+from simtool.training.data import replica_batches, step_seed
+from simtool.training.devices import ALONE, Devices, open_devices
 from simtool.training.optimizer import Optimizer
-from simtool.training.seeds import step_seed
+from simtool.training.outcome import TrainingError
 from simtool.training.settings import Settings
-from simtool.training.sharing import shared
-from simtool.training.step import Controls, Step, Taken
+from simtool.training.step import Step, StepInputs, StepResult
 from simtool.training.task import Task
 from tests.training.tiny import Classifier, TinyData, weights
 
@@ -31,12 +29,12 @@ def take(
     task: Task,
     batch: dict[str, Any],
     settings: Settings = SGD,
-    controls: Controls = Controls(rate=1.0),  # noqa: B008 - frozen
+    inputs: StepInputs = StepInputs(rate=1.0),  # noqa: B008 - frozen
     fill: bool = False,
-) -> Taken:
+) -> StepResult:
     step = Step(task, Optimizer(task, settings, devices), devices, settings)
-    share = shared(batch, devices, settings.batch_size, fill)
-    return step.finish(step.start(share, step_seed(0, "training", 0), controls))
+    share = replica_batches(batch, devices, settings.batch_size, fill)
+    return step.finish(step.start(share, step_seed(0, "training", 0), inputs))
 
 
 def first_batch(rows: int = 8) -> dict[str, Any]:
@@ -54,10 +52,10 @@ def test_the_update_is_the_gradient_of_the_mean_loss(devices: Devices, rows: int
         logits = task.network(batch["image"], training=True)
         loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(batch["label"], logits, from_logits=True))
     gradients = tape.gradient(loss, [variable.value for variable in task.variables])
-    taken = take(devices, task, batch)
-    assert (taken.rows, taken.finite) == (rows, True)
-    assert taken.sums["loss"] / rows == pytest.approx(float(loss), rel=1e-6)
-    assert taken.norm == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-5)
+    result = take(devices, task, batch)
+    assert (result.rows, result.finite) == (rows, True)
+    assert result.sums["loss"] / rows == pytest.approx(float(loss), rel=1e-6)
+    assert result.norm == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-5)
     for old, new, gradient in zip(before, weights(task), gradients, strict=True):
         assert new == pytest.approx(old - gradient.numpy(), rel=1e-5, abs=1e-7)
 
@@ -66,8 +64,8 @@ def test_what_fills_up_a_batch_does_not_count(devices: Devices) -> None:
     results = []
     for fill in (False, True):
         task = Classifier(normalize=False, noise=0.1)
-        taken = take(devices, task, first_batch(5), fill=fill)
-        results.append((taken, weights(task)))
+        result = take(devices, task, first_batch(5), fill=fill)
+        results.append((result, weights(task)))
     (plain, expected), (filled, found) = results
     assert filled.rows == plain.rows == 5
     assert filled.sums == pytest.approx(plain.sums)
@@ -84,8 +82,10 @@ def test_a_step_that_is_not_finite_leaves_everything_as_it_was(devices: Devices,
     optimizer.begin()
     step = Step(task, optimizer, devices, settings)
     before = [*weights(task), *(variable.value.numpy() for variable in optimizer.variables)]
-    taken = step.finish(step.start(shared(batch, devices, 8, False), step_seed(0, "training", 0), Controls(1.0)))
-    assert not taken.finite
+    result = step.finish(
+        step.start(replica_batches(batch, devices, 8, False), step_seed(0, "training", 0), StepInputs(1.0))
+    )
+    assert not result.finite
     after = [*weights(task), *(variable.value.numpy() for variable in optimizer.variables)]
     assert [one.tobytes() for one in after] == [one.tobytes() for one in before]
 
@@ -100,7 +100,7 @@ def test_a_scaled_loss_gives_the_same_update(devices: Devices) -> None:
     results = []
     for scale in (1.0, 1024.0):
         task = Classifier(noise=0)
-        results.append((take(devices, task, first_batch(), controls=Controls(1.0, scale)), weights(task)))
+        results.append((take(devices, task, first_batch(), inputs=StepInputs(1.0, scale)), weights(task)))
     (plain, expected), (scaled, found) = results
     assert scaled.norm == pytest.approx(plain.norm, rel=1e-5)
     for one, other in zip(found, expected, strict=True):
@@ -108,9 +108,9 @@ def test_a_scaled_loss_gives_the_same_update(devices: Devices) -> None:
 
 
 def test_wishes_of_the_host_come_back(devices: Devices) -> None:
-    assert take(devices, Classifier(), first_batch(), controls=Controls(1.0, stop=True)).stop
-    taken = take(devices, Classifier(), first_batch(), controls=Controls(1.0, time_up=True))
-    assert (taken.stop, taken.time_up) == (False, True)
+    assert take(devices, Classifier(), first_batch(), inputs=StepInputs(1.0, stop=True)).stop
+    result = take(devices, Classifier(), first_batch(), inputs=StepInputs(1.0, time_up=True))
+    assert (result.stop, result.time_up) == (False, True)
 
 
 def test_a_variable_without_influence_is_named(devices: Devices) -> None:

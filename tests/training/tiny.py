@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.tensorflow import load_tensorflow
-from simtool.training.data import Batch, Worker
-from simtool.training.draws import Draws
+from simtool.training.data import Batch, Draws
+from simtool.training.devices import Worker
 from simtool.training.task import Criterion, Task, Unhealthy
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from simtool.training.room import refuse_without_room, smaller_batches
+from simtool.training.devices import check_memory, smaller_batches
 from simtool.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
@@ -48,7 +48,7 @@ def check_room(network: Any, settings: Settings, decoded: int, room: int | None)
     Raises:
         ModelError: says what would fit.
     """
-    refuse_without_room(
+    check_memory(
         training_bytes(network, settings, decoded),
         room,
         (

@@ -17,7 +17,7 @@ class Preset:
     Attributes:
         config: the classifier.
         settings: of the training.
-        validation: which images are held out, as :func:`simtool.training.split.hold_out` understands it.
+        validation: which images are held out, as :func:`simtool.training.split.split_images` understands it.
     """
 
     config: ClassifierConfig

@@ -10,7 +10,7 @@ from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.network import rate_multipliers
 from simtool.tensorflow import load_tensorflow
 from simtool.training.augmentation import AUGMENTATIONS, augment
-from simtool.training.draws import Draws
+from simtool.training.data import Draws
 from simtool.training.task import Criterion, Task
 
 __all__ = ["Classification"]

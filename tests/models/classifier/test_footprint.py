@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simtool.models.classifier.footprint import check_room, training_bytes
-from simtool.training.errors import TrainingError
+from simtool.training.outcome import TrainingError
 from simtool.training.settings import Settings
 
 SETTINGS = Settings(batch_size=64)

@@ -11,7 +11,7 @@ from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.network import build
 from simtool.models.classifier.task import Classification
 from simtool.tensorflow import load_tensorflow
-from simtool.training.draws import Draws
+from simtool.training.data import Draws
 
 BATCH = {
     "image": np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8),

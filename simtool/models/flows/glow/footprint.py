@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from simtool.models.flows.glow.config import MODES, FlowConfig, Mode
-from simtool.training.room import refuse_without_room, smaller_batches
+from simtool.training.devices import check_memory, smaller_batches
 from simtool.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
@@ -78,7 +78,7 @@ def check_room(
     Raises:
         ModelError: says what would fit.
     """
-    refuse_without_room(
+    check_memory(
         training_bytes(config, settings, mode, shapes, decoded),
         room,
         (

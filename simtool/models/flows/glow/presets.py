@@ -27,7 +27,7 @@ class Preset:
     Attributes:
         flow: its shape.
         settings: of the training.
-        validation: which images are held out, as :func:`simtool.training.split.hold_out` understands it.
+        validation: which images are held out, as :func:`simtool.training.split.split_images` understands it.
         mode: of backpropagation.
         initial_images: that set actnorm before the first step.
         recipe: the name of the preprocessing.

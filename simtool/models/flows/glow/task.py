@@ -19,8 +19,7 @@ from simtool.models.flows.glow.flow import Encoding, Flow
 from simtool.models.flows.glow.initialization import initialize
 from simtool.models.flows.glow.pictures import TEMPERATURES, Painter, write_grid
 from simtool.tensorflow import load_tensorflow
-from simtool.training.data import Batch
-from simtool.training.draws import Draws
+from simtool.training.data import Batch, Draws
 from simtool.training.task import Criterion, Task, Unhealthy
 
 __all__ = ["FlowTask"]

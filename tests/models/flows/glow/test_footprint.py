@@ -6,7 +6,7 @@ from simtool.models.flows.glow.config import Mode
 from simtool.models.flows.glow.footprint import check_room, training_bytes
 from simtool.models.flows.glow.presets import PRESETS
 from simtool.tensorflow import load_tensorflow
-from simtool.training.errors import TrainingError
+from simtool.training.outcome import TrainingError
 
 load_tensorflow()
 

@@ -10,7 +10,7 @@ import pytest
 
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.flows.glow.config import FlowConfig
-from simtool.training.draws import Draws
+from simtool.training.data import Draws
 from simtool.training.task import Unhealthy
 from tests.models.flows.glow.flows import one_step, tf, trained
 
