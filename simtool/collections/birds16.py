@@ -1,4 +1,4 @@
-"""birds-16: 208 CUB photographs of 16 species in 4 families, and people's judgments of them (Roads & Mozer 2019)."""
+"""birds-16 (Roads & Mozer 2019): 208 photographs of CUB of 16 species in 4 families, judged by people."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ __all__ = [
     "subset",
 ]
 
-#: The judgments as psiz-datasets reads them: ``stimuli.txt``, ``train_seqs/*.json``; checksum of psiz-datasets 0.2.1.
+#: The judgments for psiz-datasets (``stimuli.txt``, ``train_seqs/*.json``), with the checksum of psiz-datasets 0.2.1.
 JUDGMENTS = Source(
     name="birds16_rank2019.zip",
     urls=("https://osf.io/43rmk/download",),
     sha256=("42aadb6718ba53d3137f8e586230e48ce66a1bb5df76b2c8ca781823731c1933",),
 )
 
-#: The photographs as people saw them; no checksum is published.
+#: The photographs that people saw; no checksum is published.
 PHOTOGRAPHS = Source(name="birds16_stimuli.zip", urls=("https://osf.io/x3vuh/download",))
 
-#: The photographs that are not CUB's originals but cropped or saved again, and the SHA-256 of what people saw.
+#: The photographs that were cropped or saved again, and the SHA-256 of the versions that people saw.
 ALTERED: Mapping[str, str] = {
     "Blue_Grosbeak_0002_36648.jpg": "a3c17b4503af29c7f45977183bd665287061615c4d87689ec9c219414c43e03b",
     "Blue_Grosbeak_0024_36680.jpg": "65d5fbe7cfd9f39b1fd4a73662d916227df10c764ccd5502d1a9a6540d78a548",
@@ -54,13 +54,13 @@ ALTERED: Mapping[str, str] = {
     "Painted_Bunting_0061_16930.jpg": "2e38b74ddfed1967bac3166fba3e523454172e3ee1838bee10a1c53225017c37",
 }
 
-#: Where the photographs go below the folder; an image id is the path below ``images/``.
+#: The folder of the photographs; an image id is the path below it.
 IMAGES = "images"
 _ROOT = "Bird"
 
 
 class Birds16Error(SimtoolError):
-    """A copy of birds-16 is not one, or lacks what it should hold."""
+    """A copy of birds-16 is incomplete or holds something else."""
 
 
 def holds_photographs(path: Path) -> bool:
@@ -74,11 +74,11 @@ def holds_photographs(path: Path) -> bool:
 
 
 def _names(path: Path) -> list[PurePosixPath]:
-    """The files of a folder or an archive.
+    """Return the files of a folder or an archive.
 
     Raises:
-        ArchiveError: it is neither, or a damaged archive.
-        OSError: it cannot be read.
+        ArchiveError: the path is neither, or the archive is damaged.
+        OSError: the path cannot be read.
     """
     with open_archive(path) as members:
         return [PurePosixPath(member.name) for member in members if member.kind != "folder"]
@@ -89,7 +89,7 @@ def _is_photograph(name: PurePosixPath) -> bool:
 
 
 def _places(image_id: Sequence[str] | NDArray[np.object_]) -> dict[str, PurePosixPath]:
-    """Where each photograph goes below the folder, by its file name: ``images/Bird/<family>/<species>/<file>``."""
+    """Map each file name to its place below the folder: ``images/Bird/<family>/<species>/<file>``."""
     paths = [PurePosixPath(name) for name in image_id]
     if shallow := [path for path in paths if len(path.parts) < 3]:
         raise Birds16Error(f"the catalog's paths do not end in family/species/file: {listed(shallow)}")
@@ -97,7 +97,7 @@ def _places(image_id: Sequence[str] | NDArray[np.object_]) -> dict[str, PurePosi
 
 
 def placed_ids(names: NDArray[np.object_]) -> NDArray[np.object_]:
-    """The ids of photographs that were placed: their paths below ``images/``, in the order of the names.
+    """Return the ids of placed photographs: their paths below ``images/``, in the order of the names.
 
     Raises:
         Birds16Error: a name does not end in family/species/file.
@@ -107,31 +107,30 @@ def placed_ids(names: NDArray[np.object_]) -> NDArray[np.object_]:
 
 
 def are_placed(names: NDArray[np.object_], folder: Path) -> bool:
-    """Whether all photographs lie where :func:`place_photographs` puts them."""
+    """Return whether all photographs are where :func:`place_photographs` puts them."""
     return all((folder / place).is_file() for place in _places(names).values())
 
 
 def place_photographs(source: Path, names: NDArray[np.object_], folder: Path) -> None:
-    """Put the photographs of an archive or a folder into ``folder/images/Bird/<family>/<species>/``.
+    """Copy the photographs of an archive or a folder to ``folder/images/Bird/<family>/<species>/``.
 
     Args:
-        source: an archive or a folder that holds them, in whatever folders, under their file names.
-        names: the photographs wanted: paths that end in family/species/file.
-        folder: where the data set shall lie.
+        source: an archive or a folder; the photographs are found by file name, in any of its folders.
+        names: the wanted photographs: paths that end in family/species/file.
+        folder: the folder of the data set.
 
     Raises:
         Birds16Error: photographs are missing, or a file name occurs twice.
-        ArchiveError: the archive is damaged or the disk full.
+        ArchiveError: the archive is damaged.
+        SpaceError: the disk is full.
         OSError: a file cannot be copied.
     """
     places = _places(names)
     found = [name for name in _names(source) if _is_photograph(name) and name.name in places]
     if missing := sorted(set(places) - {name.name for name in found}):
-        raise Birds16Error(
-            f"{source}: {len(missing):,} of {len(places):,} photographs are not in it: {listed(missing)}"
-        )
+        raise Birds16Error(f"{source}: {len(missing):,} of {len(places):,} photographs are missing: {listed(missing)}")
     if len(found) > len(places):
-        raise Birds16Error(f"{source}: {len(found):,} files bear the names of {len(places):,} photographs")
+        raise Birds16Error(f"{source}: {len(found):,} files have the names of {len(places):,} photographs")
     if not source.is_dir():
         unpack(source, folder, keep=lambda path: places.get(path.name) if _is_photograph(path) else None)
         return
@@ -143,7 +142,7 @@ def place_photographs(source: Path, names: NDArray[np.object_], folder: Path) ->
 
 
 def index_placed(names: NDArray[np.object_], folder: Path, table: Path) -> Images:
-    """The photographs that were placed in a folder, as rows of the table of images to be written there.
+    """Return the rows of the table of images for the photographs placed in a folder.
 
     Raises:
         FolderError: a file is not an image.
@@ -153,11 +152,11 @@ def index_placed(names: NDArray[np.object_], folder: Path, table: Path) -> Image
 
 
 def require_replaceable(table: Path, names: NDArray[np.object_]) -> None:
-    """Refuse to overwrite a table that lists other images than these.
+    """Refuse to overwrite a table of other images.
 
     Raises:
-        Birds16Error: it does.
-        TableError: what is there is no table of images.
+        Birds16Error: the table lists other images.
+        TableError: the file is no table of images.
     """
     if not table.exists():
         return
@@ -172,17 +171,17 @@ def require_replaceable(table: Path, names: NDArray[np.object_]) -> None:
 def subset(
     images: Images, source: Path, table: Path, names: NDArray[np.object_], matched: NDArray[np.object_]
 ) -> Images:
-    """The rows of another table of images that the judgments mention, for a table that lies elsewhere.
+    """Select the rows of a table of images that the judgments mention, for a table in another folder.
 
     Args:
-        images: the other table, for example all of CUB.
-        source: where it lies.
-        table: where the new one will lie.
-        names: the images as the judgments' catalog calls them: the folder above the species is the family.
-        matched: the same images as ``images`` calls them.
+        images: the table, for example all of CUB.
+        source: the path of this table.
+        table: the path of the new table.
+        names: the images as named by the catalog of the judgments; the folder above the species is the family.
+        matched: the ids of the same images in ``images``.
 
     Returns:
-        The rows in the order of the table, with the family as the group where the table has none.
+        The rows in the order of the table. Images without a group get their family as the group.
     """
     family = {name: PurePosixPath(path).parent.parent.name or None for name, path in zip(matched, names, strict=True)}
     rows = images.take(np.isin(images.image_id, matched))
@@ -195,12 +194,12 @@ def subset(
 
 
 def altered(images: Images, table: Path, mentioned: NDArray[np.object_]) -> list[str]:
-    """The images among those mentioned that are CUB's originals where people saw an altered photograph.
+    """Return the mentioned images whose files are CUB's originals, although people saw altered photographs.
 
     Args:
-        images: the table.
-        table: where it lies.
-        mentioned: ids of the table.
+        images: the table of images.
+        table: its path.
+        mentioned: ids of images in the table.
     """
     rows = images.take(np.isin(images.image_id, mentioned))
     return [

@@ -1,6 +1,6 @@
 """CUB-200-2011: 11,788 photographs of 200 species of birds (Wah, Branson, Welinder, Perona & Belongie 2011).
 
-What the table of images says comes from the official text files; only the sizes come from the photographs.
+The table of images is made from the official text files; only the sizes are read from the photographs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
     "unpack_cub",
 ]
 
-#: The archive as its makers publish it, and a mirror that serves the same bytes.
+#: The published archive, and a mirror with the same bytes.
 ARCHIVE = Source(
     name="CUB_200_2011.tgz",
     urls=(
@@ -49,15 +49,15 @@ ARCHIVE = Source(
     size=1_150_585_339,
     sha256=("0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",),
 )
-#: Photographs in it.
+#: The number of photographs.
 COUNT = 11_788
-#: The folder in it that holds everything but ``attributes.txt``.
+#: The folder in the archive with all files except ``attributes.txt``.
 ROOT = "CUB_200_2011"
 _ATTRIBUTES = "attributes.txt"
-#: What a folder of photographs of one species is called.
+#: The name of a folder with the photographs of one species.
 _SPECIES = re.compile(r"\d{3}\.[A-Z].*")
 
-#: The text files that are read, and what a line of each is; it begins with an id that occurs once in the file.
+#: The text files, and the format and pattern of their lines. Each line begins with an id that is unique in the file.
 _LINES = {
     "classes.txt": ("<class id> <class name>", r"(\d{1,4}) (.+)"),
     "images.txt": ("<image id> <path>", r"(\d{1,9}) (.+)"),
@@ -68,7 +68,7 @@ _LINES = {
 
 
 class CubError(SimtoolError):
-    """A copy of CUB contradicts itself or lacks what it should hold; the message names file and line."""
+    """A copy of CUB is incomplete or inconsistent; the message names file and line."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class _Line:
     """A line of a text file.
 
     Attributes:
-        number: its place in the file, from 1.
-        values: what follows the id.
+        number: the line number, from 1.
+        values: the values after the id.
     """
 
     number: int
@@ -97,7 +97,7 @@ class _TextFile(dict[int, _Line]):
                 raise self.fault(number, f"expected {form}, found {line!r}")
             key, *values = match.groups()
             if int(key) in self:
-                raise self.fault(number, f"id {key} has been in line {self[int(key)].number} already")
+                raise self.fault(number, f"id {key} is also in line {self[int(key)].number}")
             self[int(key)] = _Line(number, tuple(values))
 
     def _lines(self) -> Iterator[tuple[int, str]]:
@@ -112,11 +112,11 @@ class _TextFile(dict[int, _Line]):
                 yield number, " ".join(words)
 
     def fault(self, number: int, reason: str) -> CubError:
-        """The complaint about a line."""
+        """Return the error about a line."""
         return CubError(f"{self.path}, line {number}: {reason}")
 
     def require_images(self, images: _TextFile) -> None:
-        """Refuse a file that is not about exactly the images of ``images.txt``."""
+        """Refuse a file with other images than ``images.txt``."""
         for image, line in self.items():
             if image not in images:
                 raise self.fault(line.number, f"image {image} is not in {images.path.name}")
@@ -125,46 +125,46 @@ class _TextFile(dict[int, _Line]):
 
 
 def text_files(root: Path) -> list[Path]:
-    """The text files that the table of images is made from, in the folder that holds them."""
+    """Return the paths of the text files below their folder."""
     return [root / name for name in _LINES]
 
 
 def root_in(folder: Path) -> Path | None:
-    """The folder with the text files: ``CUB_200_2011`` in a folder, or the folder itself; None where there is none.
+    """Find the folder with the text files: ``CUB_200_2011`` in a folder, or the folder itself; None if missing.
 
     Raises:
-        CubError: the folder is a part of an unpacked copy that makes no table by itself.
+        CubError: the folder is a part of an unpacked copy without the text files.
     """
     for root in (folder / ROOT, folder / ROOT / ROOT, folder):
         there = sum(file.exists() for file in text_files(root))
         if there > 1 or (there and root == folder / ROOT):
             return root
     if folder.resolve().name == "images" and sum(file.exists() for file in text_files(folder.resolve().parent)) > 1:
-        raise CubError(f"{folder}: these are the photographs of the unpacked copy {folder.resolve().parent}: name that")
+        raise CubError(f"{folder}: the photographs of the unpacked copy {folder.resolve().parent}: give that folder")
     for photographs in (folder / "images", folder):
         if photographs.is_dir() and any(_SPECIES.fullmatch(entry.name) for entry in photographs.iterdir()):
             raise CubError(
-                f"{folder}: these are photographs of CUB without its text files (images.txt and others): name the "
-                "folder of a whole copy, or an empty one; simtool index-images makes a table of photographs alone"
+                f"{folder}: photographs of CUB without its text files (images.txt and others): give the folder of a "
+                "whole copy, or an empty folder; simtool index-images makes a table of the photographs alone"
             )
     return None
 
 
 def read_cub(folder: Path, root: Path | None = None) -> Images:
-    """The photographs of an unpacked archive, as rows for ``folder/images.parquet``.
+    """Return the photographs of an unpacked archive as rows for ``folder/images.parquet``.
 
     Args:
-        folder: where the table will lie.
-        root: holds ``images`` and the five text files, in the folder or the folder itself; None for
+        folder: the folder of the table.
+        root: the folder with ``images`` and the five text files, in ``folder`` or the same; the default is
             ``folder/CUB_200_2011``.
 
     Returns:
         One row for each line of ``images.txt``, in that order. ``image_id`` is the path below ``images/``;
-        ``class_id`` and ``source_id`` are CUB's own numbers, which begin with 1; boxes are in pixels. Width and
-        height are -1 where a photograph is missing or no image: see :func:`broken`.
+        ``class_id`` and ``source_id`` are CUB's own numbers, from 1; boxes are in pixels. Width and height are -1
+        for a photograph that is missing or unreadable: see :func:`broken`.
 
     Raises:
-        CubError: a text file is missing or malformed, or two of them contradict each other.
+        CubError: a text file is missing or malformed, or two text files are inconsistent.
         OSError: a text file cannot be read.
     """
     root = root or folder / ROOT
@@ -189,16 +189,16 @@ def read_cub(folder: Path, root: Path | None = None) -> Images:
 
 
 def _names(images: _TextFile) -> list[str]:
-    """The paths of the photographs, which must be different and stay below ``images/``."""
+    """Return the paths of the photographs, which must be distinct and stay below ``images/``."""
     if not images:
         raise CubError(f"{images.path}: it lists no images")
     seen: dict[str, int] = {}
     for line in images.values():
         path = PurePosixPath(line.values[0])
         if path.is_absolute() or ".." in path.parts:
-            raise images.fault(line.number, f"{str(path)!r} leaves the folder of photographs")
+            raise images.fault(line.number, f"{str(path)!r} is outside the folder of photographs")
         if str(path) in seen:
-            raise images.fault(line.number, f"{path} has been in line {seen[str(path)]} already")
+            raise images.fault(line.number, f"{path} is also in line {seen[str(path)]}")
         seen[str(path)] = line.number
     return list(seen)
 
@@ -211,26 +211,25 @@ def _class_of(line: _Line, labels: _TextFile, classes: _TextFile) -> int:
 
 
 def broken(images: Images) -> list[str]:
-    """The ids of photographs that are missing, empty or no images, as :func:`read_cub` found them."""
+    """Return the ids of photographs that :func:`read_cub` found missing, empty or unreadable."""
     return [str(name) for name in images.image_id[images.width < 0]]
 
 
 def unpack_cub(archive: Path, folder: Path) -> Images:
-    """Unpack an archive, or copy a folder that one was unpacked to, and read the outcome.
+    """Unpack an archive or copy an unpacked folder, and read the photographs.
 
     Args:
-        archive: the official archive, or another one of the same text files and photographs; they may lie in any
-            folder of it.
-        folder: where ``CUB_200_2011`` and ``attributes.txt`` go.
+        archive: the official archive, or another archive with the same text files and photographs in any folder.
+        folder: the destination of ``CUB_200_2011`` and ``attributes.txt``.
 
     Returns:
         The rows of all photographs; none of them is broken.
 
     Raises:
-        CubError: the archive is not of CUB, contradicts itself or lacks photographs. Nothing in the folder has
-            changed then.
-        ArchiveError: the archive is damaged or refused, or the disk is full. Nothing has changed either.
-        OSError: the archive cannot be read or the folder not written.
+        CubError: the archive is not of CUB, is inconsistent or lacks photographs. Nothing in the folder has changed.
+        ArchiveError: the archive is damaged or unsafe. Nothing in the folder has changed.
+        SpaceError: the disk is full. Nothing in the folder has changed.
+        OSError: the archive cannot be read, or the folder cannot be written.
     """
     found: list[Images] = []
     unpack(
@@ -244,12 +243,12 @@ def unpack_cub(archive: Path, folder: Path) -> Images:
 
 
 def repair_cub(archive: Path, folder: Path, root: Path, names: Collection[str]) -> Images:
-    """Unpack some photographs of an archive, or copy them from a folder, and read the outcome.
+    """Unpack some photographs of an archive or copy them from a folder, and read all photographs.
 
     Args:
-        archive: the archive that the others are from.
-        folder: where the table lies.
-        root: holds ``images``: see :func:`root_in`.
+        archive: the archive of the other photographs.
+        folder: the folder of the table.
+        root: the folder with ``images``: see :func:`root_in`.
         names: the ids of the photographs.
 
     Returns:
@@ -257,8 +256,9 @@ def repair_cub(archive: Path, folder: Path, root: Path, names: Collection[str]) 
 
     Raises:
         CubError: the archive lacks photographs.
-        ArchiveError: the archive is damaged or refused, or the disk is full. Nothing has changed then.
-        OSError: the archive cannot be read or the folder not written.
+        ArchiveError: the archive is damaged or unsafe. Nothing has changed.
+        SpaceError: the disk is full. Nothing has changed.
+        OSError: the archive cannot be read, or the folder cannot be written.
     """
     wanted = frozenset(names)
 
@@ -271,13 +271,13 @@ def repair_cub(archive: Path, folder: Path, root: Path, names: Collection[str]) 
         root,
         keep=keep,
         check=lambda unpacked: _require_photographs(archive, unpacked, names),
-        needed=0,  # for a few files only
+        needed=0,  # only a few files are written
     )
     return read_cub(folder, root)
 
 
 def _arranged(archive: Path, unpacked: Path) -> Path:
-    """Put the text files and photographs into ``CUB_200_2011``, wherever they were, and leave all else behind."""
+    """Move the text files and photographs to ``CUB_200_2011``, and leave other files where they are."""
     places = Counter(file.parent for name in _LINES for file in unpacked.rglob(name) if file.is_file())
     if not places or max(places.values()) == 1:
         raise CubError(_no_copy(archive, unpacked))
@@ -299,16 +299,16 @@ def _arranged(archive: Path, unpacked: Path) -> Path:
 def _no_copy(archive: Path, unpacked: Path) -> str:
     held = [file for file in unpacked.rglob("*") if file.suffix.lower() in SUFFIXES]
     if not held:
-        return f"{archive}: no copy of CUB-200-2011: there is no images.txt, classes.txt or the like in it"
+        return f"{archive}: no copy of CUB-200-2011: images.txt, classes.txt and other text files are missing"
     return (
-        f"{archive}: it holds {counted(len(held), 'images')}, but not the text files of CUB-200-2011 (images.txt, "
-        f"classes.txt and so on), which say what they show: get {ARCHIVE.name}; for images alone unpack it and use "
+        f"{archive}: it has {counted(len(held), 'images')}, but no text files of CUB-200-2011 (images.txt, "
+        f"classes.txt and others): get {ARCHIVE.name}; for a table of the images alone unpack it and use "
         "simtool index-images"
     )
 
 
 def _whole(archive: Path, unpacked: Path) -> Images:
-    """Read what came out of an archive; refuse it if anything is missing."""
+    """Read the unpacked files; refuse an incomplete copy."""
     try:
         images = read_cub(unpacked)
     except CubError as failure:
@@ -320,32 +320,32 @@ def _whole(archive: Path, unpacked: Path) -> Images:
 def _require_photographs(archive: Path, root: Path, names: Collection[str]) -> None:
     sizes = image_sizes(root / "images", list(names))
     if bad := [name for name, size in zip(names, sizes, strict=True) if isinstance(size, str)]:
-        raise CubError(f"{archive}: photographs missing in it or no images: {listed(bad)}")
+        raise CubError(f"{archive}: photographs are missing or unreadable: {listed(bad)}")
 
 
 def require_same_copy(archive: Path, root: Path) -> None:
-    """Refuse to repair a copy from the folder of another one.
+    """Refuse to repair a copy with the files of another archive.
 
     Raises:
-        CubError: their text files differ.
+        CubError: the text files differ.
     """
     other = root_in(archive)
     if other is None:
-        raise CubError(f"{archive}: no copy of CUB-200-2011: there is no images.txt, classes.txt or the like in it")
+        raise CubError(f"{archive}: no copy of CUB-200-2011: images.txt, classes.txt and other text files are missing")
     for mine, theirs in zip(text_files(root), text_files(other), strict=True):
         if not theirs.is_file() or mine.read_bytes() != theirs.read_bytes():
-            raise CubError(f"{archive}: {theirs.name} differs from {mine}: this is a copy of another archive")
+            raise CubError(f"{archive}: {theirs.name} differs from {mine}: it is a copy of another archive")
 
 
 def require_origin(table: Path, accepted: Collection[str]) -> None:
     """Refuse to mix the photographs of two archives in one folder.
 
     Args:
-        table: the table of images that is there, which tells from which archive the photographs are.
-        accepted: checksums of the archive that is asked for.
+        table: the existing table of images, whose provenance names the archive of its photographs.
+        accepted: the accepted checksums of the archive.
 
     Raises:
-        CubError: they are from another archive.
+        CubError: the photographs are from another archive.
     """
     try:
         origin = Provenance.from_json(metadata_of(open_parquet(table).schema_arrow))
@@ -354,13 +354,13 @@ def require_origin(table: Path, accepted: Collection[str]) -> None:
     others = [file for file in origin.inputs if Path(file.name).suffix != ".txt"] if origin else []
     if others and others[0].sha256 not in accepted:
         raise CubError(
-            f"{table.parent} holds the photographs of another archive, {others[0].name}: give that one with --archive "
+            f"{table.parent} has photographs of another archive, {others[0].name}: give that archive with --archive "
             f"(or --url and --sha256), choose another folder, or delete {table.parent / ROOT} first"
         )
 
 
 def equal(one: Images, other: Images) -> bool:
-    """Whether two tables say the same, row for row."""
+    """Return whether two tables have equal rows in equal order."""
     return len(one) == len(other) and all(
         np.array_equal(getattr(one, field.name), getattr(other, field.name), equal_nan=field.name == "bbox")
         for field in fields(Images)

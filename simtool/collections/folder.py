@@ -22,30 +22,30 @@ from simtool.text import counted
 
 __all__ = ["FolderError", "Index", "grouped", "index_folder"]
 
-#: Suffixes of image files of other kinds, which are not read.
+#: Suffixes of image formats that are not supported.
 _FOREIGN = frozenset((
     ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".svg", ".eps", ".psd", ".ico",
     ".tga", ".exr", ".hdr", ".pcx", ".xcf", ".pbm", ".pnm", ".pfm", ".apng", ".mpo", ".dcm", ".cr2", ".cr3", ".nef",
     ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw",
 ))  # fmt: skip
-#: A suffix that names a kind of file. Files without one may be images that have lost theirs.
+#: A suffix of a file format. Files without such a suffix may be images.
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9]{0,4}")
 
 
 class FolderError(SimtoolError):
-    """A folder holds no images, or files that should be images and are not."""
+    """A folder has no images, or has image files that cannot be read."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """What a folder holds.
+    """The images of a folder.
 
     Attributes:
-        images: its images, in the order of their ids.
-        note: which classes, groups and splits its folders were taken for, in one line.
-        others: the files that were passed over: how many of each suffix.
-        foreign: those among them that are images all the same, of a kind that is not read or without a suffix.
-        bad: the files that have an image's suffix and cannot be read as one, below the folder, and why.
+        images: the images, in the order of their ids.
+        note: one line about the detected classes, groups and splits.
+        others: the number of skipped files of each suffix.
+        foreign: the skipped files that are images of an unsupported format or without a suffix.
+        bad: the files with the suffix of an image that cannot be read, below the folder, and the reason for each.
     """
 
     images: Images
@@ -56,20 +56,20 @@ class Index:
 
 
 def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str = AUTO) -> Index:
-    """List the images of a folder and of the folders in it.
+    """List the images of a folder and of its subfolders.
 
-    An image's id is its path below the folder. Its class, group and split follow from the folders that it lies in:
-    see :func:`simtool.collections.layout.label`. Classes are numbered from 0 in the order of their paths. Only
-    headers are read. Files with other suffixes are counted, hidden ones (and ``._*`` of macOS) are not.
+    The id of an image is its path below the folder. The names of its folders give its class, group and split: see
+    :func:`simtool.collections.layout.label`. Classes are numbered from 0 in the order of their paths. Only headers
+    are read. Files with other suffixes are counted; hidden files (and ``._*`` of macOS) are ignored.
 
     Args:
-        folder: where the images lie; links to files and folders are followed.
-        table: where the table will be written, which paths are relative to.
-        skip_bad: leave out files that cannot be read as images, instead of refusing the folder.
-        layout: what the folders mean.
+        folder: the folder of the images; links to files and folders are followed.
+        table: the path of the table to write; image paths are relative to it.
+        skip_bad: skip files that cannot be read as images, instead of refusing the folder.
+        layout: the meaning of the folders.
 
     Raises:
-        FolderError: there are no images; or files cannot be read as images: why, and the first few of them.
+        FolderError: the folder has no images, or files cannot be read as images.
         LayoutError: the layout is unknown.
         OSError: a folder cannot be listed.
     """
@@ -91,18 +91,18 @@ def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str 
     if bad and not skip_bad:
         raise FolderError(
             f"{folder}: {len(bad):,} of {len(names):,} image files cannot be read as images: {grouped(bad)}; "
-            "replace or remove them, or leave them out with --skip-bad"
+            "replace or remove them, or skip them with --skip-bad"
         )
     if not known:
         held = counted(len(files), "other files" if files else "files")
         unread = f", {len(foreign):,} of them images ({listed(foreign)}); save those as JPEG or PNG" if foreign else ""
-        raise FolderError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in it or below, {held}{unread}")
+        raise FolderError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in the folder or below, {held}{unread}")
     images, note = _images(folder, table, known, layout)
     return Index(images, note, Counter(map(_suffix, passed_over)), foreign, bad)
 
 
 def grouped(bad: Mapping[str, str]) -> str:
-    """Name files by what is wrong with them: ``the file is empty (a.jpg, b.jpg)``."""
+    """Group files by their fault: ``the file is empty (a.jpg, b.jpg)``."""
     files: dict[str, list[str]] = {}
     for name, reason in bad.items():
         files.setdefault(reason, []).append(name)
@@ -114,7 +114,7 @@ def _suffix(name: str) -> str:
 
 
 def _is_foreign(file: Path) -> bool:
-    """Whether a file is an image although its suffix is not of those that are looked for."""
+    """Return whether a file with another suffix is an image."""
     suffix = file.suffix.lower()
     if suffix in _FOREIGN:
         return True
@@ -146,7 +146,7 @@ def _images(folder: Path, table: Path, sizes: dict[str, tuple[int, int]], layout
 
 
 def _refuse_unwritable(folder: Path, names: Sequence[str]) -> None:
-    """Refuse file names that are no text: a table could not hold them."""
+    """Refuse file names that are not valid text, because a table cannot hold them."""
     surrogates = re.compile("[\ud800-\udfff]")
     if unreadable := [os.fsencode(name) for name in names if surrogates.search(name)]:
         raise FolderError(f"{folder}: {len(unreadable):,} file names are not UTF-8: {listed(unreadable)}; rename them")

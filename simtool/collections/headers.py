@@ -1,4 +1,4 @@
-"""The headers of image files: how large the images are, without decoding them."""
+"""Image sizes from the headers of files, without decoding."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _BATCH = 32
 
 
 def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | str]:
-    """Read width and height of image files as they are shown: upright.
+    """Read the width and height of upright images.
 
-    Several files are read at a time, because a network file system takes long to open one.
+    Several files are read in parallel, because opening a file on a network file system is slow.
 
     Args:
-        folder: where they lie.
-        names: their paths below it.
+        folder: the folder of the files.
+        names: their paths below the folder.
 
     Returns:
-        (width, height) in pixels for each; where there is no image that can be read, why, in a few words.
+        (width, height) in pixels for each file, or a short reason why it cannot be read.
     """
     with console.progress("reading headers", len(names), "images") as bar, ThreadPoolExecutor() as pool:
         sizes: list[tuple[int, int] | str] = []
@@ -35,7 +35,7 @@ def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | st
 
 
 def _batches(names: Sequence[str]) -> list[Sequence[str]]:
-    """A task of the pool for each file would cost more than reading the file."""
+    """Split names into batches: a task for each file would cost more than reading it."""
     return [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
 
 

@@ -1,4 +1,4 @@
-"""What the folders that images lie in mean: classes, groups, splits."""
+"""The meaning of the folders of images: classes, groups, splits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLAT = "flat"
 
 _CLASS, _GROUP, _SPLIT, _OTHER = "class", "group", "split", "other"
 _WORDS = (_CLASS, _GROUP, _SPLIT, _OTHER)
-#: What folders of a split are called, in any case: ``train``, ``Training``, ``test_set``, ``valid``, ``val-images``.
+#: Names of folders of a split, in any case: ``train``, ``Training``, ``test_set``, ``valid``, ``val-images``.
 _SPLIT_NAME = re.compile(
     r"(?:(train(?:ing)?)|(test(?:ing)?)|(val(?:id(?:ation)?)?|dev))(?:[ _-]?(?:set|split|data|images))?"
 )
@@ -27,18 +27,18 @@ _SPLITS = ("train", "test", "validation")
 
 
 class LayoutError(SimtoolError):
-    """A layout is not one."""
+    """A layout is unknown."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What each of n images is labelled with; None where its folders do not say.
+    """The labels of n images; None for an image without the label.
 
     Attributes:
-        class_path: (n,) the folders that tell its class from the others, the class's own last.
+        class_path: (n,) the folders that identify its class; the last folder is the class.
         group: (n,) the name of its group.
-        split: (n,) ``train``, ``validation``, ``test``, or the folder's own name where it is none of these.
-        note: what was taken for what, in one line.
+        split: (n,) ``train``, ``validation`` or ``test``, or the name of another folder.
+        note: a summary of the labels in one line.
     """
 
     class_path: tuple[PurePosixPath | None, ...]
@@ -51,17 +51,17 @@ _Label = tuple[PurePosixPath | None, str | None, str | None]
 
 
 def label(folders: Sequence[PurePosixPath], layout: str = AUTO) -> Labels:
-    """Label images by the folders that they lie in.
+    """Label images by their folders.
 
     Args:
-        folders: (n,) the folder of each image, relative to the one that is indexed.
-        layout: what an image's own folder and those above it are, as ``group/class`` or ``split/class``: of
-            ``class``, ``group``, ``split`` and ``other``, the image's own folder last. ``flat``: they mean nothing.
-            ``auto``: folders with the names of splits are splits; of the others, the image's own is its class and
-            the one above it its group. A class or group that would be the only one is none.
+        folders: (n,) the folder of each image, relative to the indexed folder.
+        layout: the meaning of the image's folder (last) and of the folders above it, as ``group/class`` or
+            ``split/class``, with the words ``class``, ``group``, ``split`` and ``other``. ``flat``: folders have no
+            meaning. ``auto``: folders with the names of splits are splits; of the other folders, the last is the
+            class and the folder above it the group. A single class or a single group is ignored.
 
     Raises:
-        LayoutError: the layout is none of these.
+        LayoutError: the layout is unknown.
     """
     check_layout(layout)
     found = _automatic(folders) if layout == AUTO else _by_words(folders, _words(layout))
@@ -70,10 +70,10 @@ def label(folders: Sequence[PurePosixPath], layout: str = AUTO) -> Labels:
 
 
 def check_layout(layout: str) -> None:
-    """Refuse what is no layout.
+    """Refuse an unknown layout.
 
     Raises:
-        LayoutError: it is none.
+        LayoutError: the layout is unknown.
     """
     words = _words(layout)
     named = [word for word in words if word != _OTHER]
@@ -102,13 +102,15 @@ def _by_words(folders: Sequence[PurePosixPath], words: Sequence[str]) -> list[_L
 
 
 def _automatic(folders: Sequence[PurePosixPath]) -> list[_Label]:
+    if {folder.name for folder in folders} == {"images"}:  # as in SPECIES/images/x.jpg
+        folders = [folder.parent for folder in folders]
     place = _place_of_splits(folders)
     found: list[_Label] = []
     below_splits = place is not None and any(len(folder.parts) > place + 1 for folder in folders)
     for folder in folders:
         parts, split = folder.parts, None
         if place is not None and len(parts) > place and (split := _split_of(parts[place])):
-            # Above the splits is the name of the data set; where nothing lies below them, they divide the classes.
+            # Classes are below the splits. Without folders below, the folders above the splits are classes.
             parts = parts[place + 1 :] if below_splits else parts[:place]
         found.append((PurePosixPath(*parts) if parts else None, parts[-2] if len(parts) > 1 else None, split))
     only_class = len({path for path, _, _ in found}) == 1
@@ -117,7 +119,7 @@ def _automatic(folders: Sequence[PurePosixPath]) -> list[_Label]:
 
 
 def _place_of_splits(folders: Sequence[PurePosixPath]) -> int | None:
-    """How deep the folders lie that are splits; None where there are none."""
+    """Return the depth of the folders of splits; None without splits."""
     for place in range(max((len(folder.parts) for folder in folders), default=0)):
         names = {folder.parts[place] for folder in folders if len(folder.parts) > place}
         splits = {split for name in names if (split := _split_of(name))}

@@ -71,11 +71,11 @@ def test_missing_and_repeated_photographs_are_refused_before_anything_is_written
 ) -> None:
     (photographs / "thumbnails").mkdir()
     (photographs / "thumbnails" / Path(IMAGES[0]).name).write_bytes(b"small")
-    with pytest.raises(Birds16Error, match="41 files bear the names of 40 photographs"):
+    with pytest.raises(Birds16Error, match="41 files have the names of 40 photographs"):
         birds.place_photographs(photographs, NAMES, tmp_path / "out")
     (photographs / IMAGES[0]).unlink()
     (photographs / IMAGES[1]).unlink()
-    with pytest.raises(Birds16Error, match=r"1 of 40 photographs are not in it: bird_0007\.jpg"):
+    with pytest.raises(Birds16Error, match=r"1 of 40 photographs are missing: bird_0007\.jpg"):
         birds.place_photographs(photographs, NAMES, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

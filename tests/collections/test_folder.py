@@ -115,7 +115,7 @@ def test_a_folder_without_images_is_refused(folder: Path) -> None:
     with pytest.raises(FolderError, match="no such file or folder"):
         index_folder(folder, folder / "images.parquet")
     folder.mkdir()
-    with pytest.raises(FolderError, match=r"no images \(\.bmp, .*\) in it or below, no files"):
+    with pytest.raises(FolderError, match=r"no images \(\.bmp, .*\) in the folder or below, no files"):
         index_folder(folder, folder / "images.parquet")
     (folder / "notes.txt").touch()
     with pytest.raises(FolderError, match="1 other file"):

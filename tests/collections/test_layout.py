@@ -56,6 +56,11 @@ def test_splits_may_lie_in_the_classes() -> None:
     ]
 
 
+def test_a_folder_called_images_is_no_class() -> None:
+    assert labelled("Wren/images", "Tern/images") == [("Wren", None, None), ("Tern", None, None)]
+    assert labelled("train/images", "test/images") == labelled("train", "test")
+
+
 def test_splits_without_classes() -> None:
     assert labelled("train", "test") == [(None, None, "train"), (None, None, "test")]
     assert labelled("train/images", "test/images") == [(None, None, "train"), (None, None, "test")]
