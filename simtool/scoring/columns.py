@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.system.space import scratch_file
+from simtool.system.scratch import ColumnFile
 from simtool.tables.embeddings import EmbeddingTable
 
 __all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of", "least_memory"]
@@ -95,8 +95,8 @@ class SpooledColumns:
     def __init__(self, table: EmbeddingTable, rows: NDArray[np.intp], width: int | None = None) -> None:
         self.count, self.dimension, self.dtype = rows.size, table.info.dimension, _exact_type(table.dtype)
         self.width = width or block_width(self.count, self.dtype)
-        size = self.count * self.dimension * self.dtype.itemsize
-        self._file = scratch_file(None, size, "these vectors", "TMPDIR")
+        shape = (self.count, self.dimension)
+        self._file = ColumnFile(None, shape, self.width, "these vectors", self.dtype, "TMPDIR")
         step = max(1, _ROWS // (self.dimension * self.dtype.itemsize))
         self.largest = 0.0
         order = np.argsort(rows, kind="stable")  # the table's, so that no part of it is read twice
@@ -104,44 +104,25 @@ class SpooledColumns:
             places = order[start : start + step]
             vectors = table.read(rows[places], self.dtype)
             self.largest = max(self.largest, _largest(vectors))
-            self._write(places, vectors)
-
-    def _write(self, places: NDArray[np.intp], vectors: NDArray[Any]) -> None:
-        for start in range(0, self.dimension, self.width):
-            pieces = np.ascontiguousarray(vectors[:, start : start + self.width])
-            for place, piece in zip(places.tolist(), pieces, strict=True):
-                self._file.seek(self._offset(start, place, piece.size))
-                self._file.write(piece.data)
-
-    def _offset(self, start: int, row: int, width: int) -> int:
-        return (start * self.count + row * width) * self.dtype.itemsize
+            for place, vector in zip(places.tolist(), vectors, strict=True):
+                self._file.write(place, vector[np.newaxis])
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """See :class:`Columns`."""
-        block = np.empty((self.count, stop - start), self.dtype)
-        for piece in range(start // self.width * self.width, stop, self.width):
-            stored = self._stored(piece)
-            low, high = max(start, piece), min(stop, piece + stored.shape[1])
-            block[:, low - start : high - start] = stored[:, low - piece : high - piece]
-        return block
+        values = np.empty((self.count, stop - start), self.dtype)
+        for block in self._file.blocks[start // self.width : -(-stop // self.width)]:
+            low, high = max(start, block.start), min(stop, block.stop)
+            stored = self._file.read(block)
+            values[:, low - start : high - start] = stored[:, low - block.start : high - block.start]
+        return values
 
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
         """See :class:`Columns`."""
         vectors = np.empty((len(rows), self.dimension))
-        for start in range(0, self.dimension, self.width):
-            piece = np.empty(min(self.width, self.dimension - start), self.dtype)
-            for place, row in enumerate(rows):
-                self._file.seek(self._offset(start, int(row), piece.size))
-                self._file.readinto(piece.data.cast("B"))
-                vectors[place, start : start + piece.size] = piece
+        for block in self._file.blocks:
+            for place, row in enumerate(rows.tolist()):
+                vectors[place, block] = self._file.read(block, row, 1)[0]
         return vectors
-
-    def _stored(self, start: int) -> NDArray[Any]:
-        """The block of columns that begins at ``start``, as it lies in the file."""
-        block = np.empty((self.count, min(self.width, self.dimension - start)), self.dtype)
-        self._file.seek(self._offset(start, 0, block.shape[1]))
-        self._file.readinto(block.data.cast("B"))
-        return block
 
     def close(self) -> None:
         """Free the space on disk."""

@@ -27,10 +27,11 @@ from numpy.typing import DTypeLike, NDArray
 from simtool import console
 from simtool.models.errors import ModelError
 from simtool.models.pca.eigen import EigenPairs, leading_eigenpairs
-from simtool.models.pca.matrices import ColumnBlocks, NpyMatrix
+from simtool.models.pca.matrices import NpyMatrix
 from simtool.models.pca.symmetric import SymmetricMatrix
 from simtool.models.pca.workers import Workers
 from simtool.system.memory import available_memory
+from simtool.system.scratch import ColumnFile
 
 __all__ = ["PcaFit", "check_request", "fit_components"]
 
@@ -169,7 +170,7 @@ class _Plan:
     components: int
     fewer: bool
     what: str
-    scratch: Path
+    scratch: Path | None
     seed: int
     workers: Workers
 
@@ -204,24 +205,26 @@ class _Plan:
 
 def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFit:
     width = max(16, BLOCK_BYTES // (4 * plan.images) // 16 * 16)
-    with closing(ColumnBlocks(plan.scratch, plan.images, plan.dimension, width)) as pixels:
-        total = np.zeros(plan.dimension)
+    shape, purpose = (plan.images, plan.dimension), f"{plan.images:,} {plan.what} of {plan.dimension:,} values"
+    with closing(ColumnFile(plan.scratch, shape, width, purpose)) as pixels:
+        images, total = 0, np.zeros(plan.dimension)
         for batch in batches:
-            pixels.append(batch)
+            pixels.write(images, batch)
+            images += len(batch)
             total += batch.sum(axis=0, dtype=np.float64)
-        plan.check(pixels.written)
-        mean = total / pixels.written
-        products = SymmetricMatrix(pixels.written, plan.workers)
-        for _, centered in _centered(pixels, mean, plan.precision, "inner products"):
+        plan.check(images)
+        centering = _Centering(pixels, images, total / images, plan.precision)
+        products = SymmetricMatrix(images, plan.workers)
+        for _, centered in centering.blocks("inner products"):
             products.add_product(centered)
-        total_variance = products.trace() / (pixels.written - 1)
-        pairs = plan.pairs(products, pixels.written, mean)
+        total_variance = products.trace() / (images - 1)
+        pairs = plan.pairs(products, images, centering.mean)
         del products
         weights: NDArray[Any] = (pairs.vectors / np.sqrt(pairs.values)).T.astype(plan.precision)
         rows = NpyMatrix.create(plan.scratch, len(weights), plan.dimension, "the components")
-        for block, centered in _centered(pixels, mean, plan.precision, "components"):
+        for block, centered in centering.blocks("components"):
             _write_products(rows, block, weights, centered, plan.workers)
-    return _finished(plan, mean, rows, pairs, total_variance, pixels.written, "inner products")
+    return _finished(plan, centering.mean, rows, pairs, total_variance, images, "inner products")
 
 
 def _write_products(
@@ -236,16 +239,30 @@ def _write_products(
     workers.each(write, workers.pieces(centered.shape[1]))
 
 
-def _centered(
-    pixels: ColumnBlocks, mean: NDArray[np.float64], precision: DTypeLike, what: str
-) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Each block of columns, with its values less their mean."""
-    with console.progress(what, len(pixels.blocks), "blocks") as bar:
-        for block in pixels.blocks:
-            values: NDArray[Any] = pixels.read(block).astype(precision, copy=False)
-            values -= mean[block].astype(precision)
-            yield block, values
-            bar.advance()
+@dataclass(frozen=True)
+class _Centering:
+    """Images in a scratch file, read by blocks of columns with their mean subtracted.
+
+    Attributes:
+        pixels: the file.
+        images: n, the rows that are written.
+        mean: (D,) of the images.
+        precision: of the centered values.
+    """
+
+    pixels: ColumnFile
+    images: int
+    mean: NDArray[np.float64]
+    precision: DTypeLike
+
+    def blocks(self, step: str) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Each block of columns, and its centered values, (n, width); ``step`` names the work for the progress bar."""
+        with console.progress(step, len(self.pixels.blocks), "blocks") as bar:
+            for block in self.pixels.blocks:
+                values: NDArray[Any] = self.pixels.read(block, 0, self.images).astype(self.precision, copy=False)
+                values -= self.mean[block].astype(self.precision)
+                yield block, values
+                bar.advance()
 
 
 def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFit:

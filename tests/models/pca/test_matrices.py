@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import io
-import shutil
-from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simtool.models.errors import ModelError
-from simtool.models.pca.matrices import ColumnBlocks, NpyMatrix, read_vector
-from simtool.system.space import SpaceError
+from simtool.models.pca.matrices import NpyMatrix, read_vector
 
 once_per_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
-
-
-@once_per_folder
-@given(
-    rows=st.integers(1, 30), columns=st.integers(1, 40), width=st.integers(1, 50), batch=st.integers(1, 9),
-    spare=st.integers(0, 5),
-)  # fmt: skip
-def test_what_is_written_by_rows_is_read_by_columns(
-    tmp_path: Path, rows: int, columns: int, width: int, batch: int, spare: int
-) -> None:
-    values = np.random.default_rng(0).standard_normal((rows, columns)).astype(np.float32)
-    blocks = ColumnBlocks(tmp_path, rows + spare, columns, width)
-    for start in range(0, rows, batch):
-        blocks.append(values[start : start + batch])
-    np.testing.assert_array_equal(np.concatenate([blocks.read(block) for block in blocks.blocks], axis=1), values)
-    blocks.close()
 
 
 @once_per_folder
@@ -50,18 +31,9 @@ def test_a_matrix_on_disk_is_a_plain_npy_file(tmp_path: Path, rows: int, columns
     np.testing.assert_array_equal(NpyMatrix.open(tmp_path / "copy.npy").read_rows(kept), values[:kept])
 
 
-def test_scratch_files_have_no_name_to_be_left_behind(tmp_path: Path) -> None:
-    ColumnBlocks(tmp_path, 3, 4, 2).append(np.ones((3, 4), np.float32))
+def test_a_new_matrix_leaves_no_file_behind(tmp_path: Path) -> None:
     NpyMatrix.create(tmp_path, 3, 4, "a test")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_too_small_a_disk_is_found_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1_000_000_000))
-    with pytest.raises(SpaceError, match=r"2\.32 GB needed, 1 GB free; .*--scratch"):
-        ColumnBlocks(tmp_path, 11_788, 49_152, 100)
-    ColumnBlocks(tmp_path, 1_000, 250_000, 100).close()
 
 
 def npy(values: object, dtype: object = np.float32, order: str = "C") -> bytes:
