@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.analysis.ceilings import Ceiling, ceiling
+from simtool.analysis.noise_ceiling import Ceiling, ceiling
 from simtool.analysis.inference import (
     Estimates,
     Observations,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from simtool.analysis.ceilings import Ceiling
+from simtool.analysis.noise_ceiling import Ceiling
 from simtool.analysis.metrics import Metric, Order
 from simtool.errors import SimtoolError, listed
 from simtool.tables.observers import Observers

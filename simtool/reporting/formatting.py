@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simtool.analysis.ceilings import ENOUGH
+from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.inference import BEYOND
 from simtool.analysis.report import ALL, FEW, Block, Difference, Report, Row, Sample
 from simtool.errors import listed

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 
 from simtool import __version__
-from simtool.analysis.ceilings import ENOUGH
+from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.metrics import Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting

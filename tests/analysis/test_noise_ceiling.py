@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.analysis.ceilings import ENOUGH, Ceiling, ceiling
+from simtool.analysis.noise_ceiling import ENOUGH, Ceiling, ceiling
 from simtool.analysis.inference import comparisons_of, units_of
 from simtool.judgments.importing import import_judgments
 
