@@ -1,48 +1,79 @@
-"""What can be counted as right, and in which order models are reported; light enough to import for `--help`."""
+"""The table of metrics. A new metric is one entry in :data:`METRICS`. This module imports nothing heavy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from simtool.designs import TrialType
 
-__all__ = ["Metric", "Order"]
+__all__ = ["METRICS", "TRIPLET_ACCURACY", "Metric", "Order"]
+
+Credit: TypeAlias = "NDArray[np.float32]"
+Values: TypeAlias = "NDArray[np.floating]"
+Positions: TypeAlias = "NDArray[np.integer]"
 
 
-class Metric(StrEnum):
-    """What is counted as right."""
+@dataclass(frozen=True)
+class Metric:
+    """A way to count how much of the judgments a model predicts right, from 0 to 1.
 
-    TRIPLET_ACCURACY = "triplet_accuracy"
-    TOP_1 = "top_1"
-    ORDERED = "ordered"
-    UNORDERED = "unordered"
+    The credit of a comparison is 1 if the model predicts it, 1/2 for a tie and 0 otherwise.
 
-    @property
-    def label(self) -> str:
-        """The name in tables and figures."""
-        return _LABELS[self]
+    Attributes:
+        name: name in options and files.
+        label: name in tables and figures.
+        chance: the expected value of guessing on trials of a type; None if the metric does not apply to the type.
+        of_trials: the values of t trials of a type, (t,), from the credit of their C comparisons, (t, C), and the
+            positions of the selected references, (t, K). None if the metric is the credit of each comparison.
+        has_noise_ceiling: whether the noise ceiling of comparisons is a ceiling of this metric.
+    """
+
+    name: str
+    label: str
+    chance: Callable[[TrialType], float | None]
+    of_trials: Callable[[TrialType, Credit, Positions], Values] | None = None
+    has_noise_ceiling: bool = False
+
+    def __str__(self) -> str:
+        return self.name
 
     def applies_to(self, kind: TrialType) -> bool:
         """Whether the metric says something about trials of a type that the other metrics do not."""
-        return self == Metric.TRIPLET_ACCURACY or self.value in kind.scores
-
-    def chance(self, kind: TrialType) -> float:
-        """What guessing gives."""
-        return 0.5 if self == Metric.TRIPLET_ACCURACY else kind.scores[self.value].chance
+        return self.chance(kind) is not None
 
 
-_LABELS = {
-    Metric.TRIPLET_ACCURACY: "Triplet accuracy",
-    Metric.TOP_1: "First choice right",
-    Metric.ORDERED: "Choices right, in order",
-    Metric.UNORDERED: "Choices right, in any order",
+def _score(name: str, label: str) -> Metric:
+    """A metric of whole trials that their designs define (:attr:`~simtool.designs.TrialType.scores`)."""
+    return Metric(
+        name,
+        label,
+        chance=lambda kind: kind.scores[name].chance if name in kind.scores else None,
+        of_trials=lambda kind, credit, selected: kind.scores[name].of(credit, selected),
+    )
+
+
+TRIPLET_ACCURACY = Metric("triplet_accuracy", "Triplet accuracy", chance=lambda _: 0.5, has_noise_ceiling=True)
+#: The metrics by name, in the order of reports.
+METRICS = {
+    metric.name: metric
+    for metric in (
+        TRIPLET_ACCURACY,
+        _score("top_1", "First choice right"),
+        _score("ordered", "Choices right, in order"),
+        _score("unordered", "Choices right, in any order"),
+    )
 }
 
 
 class Order(StrEnum):
-    """In which order models are reported."""
+    """The order of models in a report."""
 
     ACCURACY = "accuracy"
     GIVEN = "given"

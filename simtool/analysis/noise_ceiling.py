@@ -1,37 +1,39 @@
-"""How well people predict people: the accuracy that a model can be expected to reach at most.
+"""The noise ceiling: how well people predict people, and so the accuracy that a model can reach.
 
-Some comparisons (a query and two references) are judged several times. How well one judgment follows from the
-other judgments of the same comparison bounds what any model can do that knows only the images.
+Some comparisons are judged several times. The agreement of these judgments limits the accuracy of any model that knows
+only the images.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ENOUGH", "Ceiling", "ceiling"]
+from simtool.judgments.comparisons import Comparisons
 
-#: Judgments of repeated comparisons below which no bound is given: with fewer, its error is as wide as what it bounds.
+__all__ = ["ENOUGH", "NoiseCeiling", "noise_ceiling"]
+
+#: The least number of judgments of repeated comparisons for a noise ceiling. With fewer, its error is too large.
 ENOUGH = 1000
 
 
 @dataclass(frozen=True)
-class Ceiling:
-    """What repeated comparisons say about the best possible triplet accuracy.
+class NoiseCeiling:
+    """The noise ceiling of triplet accuracy, from comparisons that were judged more than once.
 
-    The best model's accuracy lies between ``lower`` and ``upper`` (after Nili et al. 2014,
-    https://doi.org/10.1371/journal.pcbi.1003553). All three shares are None where too few judgments were repeated.
+    The accuracy of the best model lies between ``lower`` and ``upper`` (Nili et al. 2014,
+    https://doi.org/10.1371/journal.pcbi.1003553). ``agreement``, ``lower`` and ``upper`` are None if too few judgments
+    were repeated.
 
     Attributes:
-        distinct: how many different comparisons there are.
-        repeated: how many of them were judged more than once; only these count.
-        judgments: how many judgments those received.
-        agreement: the chance that another judgment of the same comparison, picked at random, is the same.
-        lower: accuracy of the majority of the other judgments; half credit where they are divided.
-        upper: accuracy of the majority of all judgments, the judged one included.
+        distinct: number of different comparisons: an anchor with two other images, in any order.
+        repeated: number of these that were judged more than once. Only they count.
+        judgments: number of their judgments.
+        agreement: probability that another judgment of the same comparison, picked at random, is the same.
+        lower: accuracy of the majority of the other judgments. A divided majority gets half credit.
+        upper: accuracy of the majority of all judgments, which include the predicted judgment.
     """
 
     distinct: int
@@ -42,33 +44,32 @@ class Ceiling:
     upper: float | None = None
 
 
-def ceiling(
-    images: NDArray[np.integer[Any]], weight: NDArray[np.float64] | None = None, enough: int = ENOUGH
-) -> Ceiling:
-    """Bound the accuracy of any model by how far repeated judgments agree. All averages are over judgments.
+def noise_ceiling(
+    comparisons: Comparisons, weight: NDArray[np.float64] | None = None, enough: int = ENOUGH
+) -> NoiseCeiling:
+    """Estimate the noise ceiling. All averages are over judgments.
 
     Args:
-        images: (N, 3) codes of the query, the selected and the other reference of each judged comparison.
-        weight: (N,) what each judgment counts, in averages and in majorities; None where all count the same. A
-            weight is no repetition: a judgment of weight 3 is one judgment, and one of weight 0 none.
-        enough: how many judgments of repeated comparisons a bound takes.
+        comparisons: N judged comparisons.
+        weight: (N,) weight of each judgment, in averages and in majorities; None for equal weights. A weight is not a
+            repetition: a judgment of weight 3 is one judgment, and a judgment of weight 0 is none.
+        enough: the least number of judgments of repeated comparisons.
     """
     if weight is not None:
-        images, weight = images[weight > 0], weight[weight > 0]
-    query, selected, other = images.T
-    comparison, distinct = _number(np.column_stack([query, np.minimum(selected, other), np.maximum(selected, other)]))
-    judged = np.bincount(comparison, minlength=distinct)
-    rows = judged[comparison] > 1
+        comparisons, weight = comparisons.take(weight > 0), weight[weight > 0]
+    code, distinct = _number(comparisons)
+    judged = np.bincount(code, minlength=distinct)
+    rows = judged[code] > 1
     counts = distinct, int((judged > 1).sum()), int(rows.sum())
     if counts[-1] < max(enough, 1):
-        return Ceiling(*counts)
-    own = np.ones(len(images)) if weight is None else weight / weight.max()
-    comparison, forward, own = comparison[rows], (selected < other)[rows], own[rows]
-    total = np.asarray(np.bincount(comparison, own, distinct), np.float64)[comparison]
-    chose = np.bincount(comparison, own * forward, distinct)[comparison]
+        return NoiseCeiling(*counts)
+    own = np.ones(len(comparisons)) if weight is None else weight / weight.max()
+    code, forward, own = code[rows], (comparisons.near < comparisons.far)[rows], own[rows]
+    total = np.asarray(np.bincount(code, own, distinct), np.float64)[code]
+    chose = np.bincount(code, own * forward, distinct)[code]
     same = np.where(forward, chose, total - chose)
     others: NDArray[np.float64] = np.maximum(total - own, np.finfo(float).tiny)
-    return Ceiling(
+    return NoiseCeiling(
         *counts,
         agreement=float(np.average(np.clip((same - own) / others, 0, 1), weights=own)),
         lower=float(np.average(_majority(same - own, others), weights=own)),
@@ -77,20 +78,21 @@ def ceiling(
 
 
 def _majority(same: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The credit of following the majority of some judgments: half of it where they are divided.
+    """The credit of a prediction that follows the majority of some judgments; 1/2 if the majority is divided.
 
     Args:
-        same: the weight of those that equal the one to predict.
-        total: the weight of all of them.
+        same: the weight of the judgments that equal the predicted judgment.
+        total: the weight of all these judgments.
     """
     lead = 2 * same - total
     credit: NDArray[np.float64] = (np.where(np.abs(lead) <= 1e-9 * total, 0, np.sign(lead)) + 1) / 2
     return credit
 
 
-def _number(rows: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], int]:
-    """Give each distinct row a number, counted from 0."""
-    base = int(rows.max(initial=0)) + 1
-    _, first = np.unique(rows[:, 0].astype(np.int64) * base + rows[:, 1], return_inverse=True)
-    used, code = np.unique(first * base + rows[:, 2], return_inverse=True)
+def _number(comparisons: Comparisons) -> tuple[NDArray[np.intp], int]:
+    """Number the distinct comparisons from 0, whichever image was judged nearer: (N,) codes, and how many there are."""
+    first, last = (pick(comparisons.near, comparisons.far) for pick in (np.minimum, np.maximum))
+    base = int(last.max(initial=0)) + 1
+    _, pair = np.unique(comparisons.anchor.astype(np.int64) * base + first, return_inverse=True)
+    used, code = np.unique(pair * base + last, return_inverse=True)
     return code, used.size

@@ -1,34 +1,21 @@
-"""The numbers of a report: one source for the terminal, the figure, the page and the files."""
+"""The numbers of a report. Every view (terminal, figure, page, files) shows these."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from simtool.analysis.noise_ceiling import Ceiling
 from simtool.analysis.metrics import Metric, Order
+from simtool.analysis.noise_ceiling import NoiseCeiling
+from simtool.analysis.strata import ALL
 from simtool.errors import SimtoolError, listed
 from simtool.tables.observers import Observers
 
-__all__ = [
-    "ALL",
-    "Block",
-    "Difference",
-    "Report",
-    "ReportError",
-    "Row",
-    "Sample",
-    "Settings",
-]
-
-#: The trial type that pools every comparison.
-ALL = "all"
-#: Units or images below which a report cautions.
-FEW = 5
+__all__ = ["Block", "Difference", "Report", "ReportError", "Row", "Sample", "Settings"]
 
 
 class ReportError(SimtoolError):
-    """What was asked for cannot be reported from these outcomes."""
+    """The outcomes do not hold the data that a report needs."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +23,12 @@ class Settings:
     """How a report is computed.
 
     Attributes:
-        level: of the intervals.
-        replicates: how many resamples.
-        seed: of the resamples.
-        baseline: the model that the others are compared with; None for no comparison.
-        order: of the rows.
-        weighted: whether each trial counts as much as its weight says; else all count the same.
+        level: level of the intervals.
+        replicates: number of replicates.
+        seed: seed of the replicates.
+        baseline: the model that the other models are compared with; None for no comparison.
+        order: order of the rows.
+        weighted: whether each trial counts by its weight; else all trials count the same.
     """
 
     level: float = 0.95
@@ -54,17 +41,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Difference:
-    """A model's accuracy less the baseline's, with the same distance and on the same trials.
+    """The accuracy of a model minus that of the baseline with the same distance on the same trials.
 
-    Where the sample is too small to test it (fewer than 2 people or images, or a difference that does not vary),
-    all but the estimate is None.
+    All fields but the estimate are None if the sample is too small for a test: with fewer than 2 clusters or images, or
+    if the difference does not vary.
 
     Attributes:
         estimate: the difference.
-        low: of its interval.
-        high: of its interval.
+        low: lower end of its interval.
+        high: upper end of its interval.
         p_value: two-sided.
-        p_holm: the same, adjusted by Holm's method for all differences of a block that were tested.
+        p_holm: the p value, adjusted by Holm's method for all tested differences of a block.
     """
 
     estimate: float
@@ -76,48 +63,48 @@ class Difference:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the intervals of some models resample.
+    """The data that intervals depend on.
 
     Attributes:
-        units: ``participants``, ``sessions`` or ``trials``.
-        unit_count: how many.
-        images: how many images the trials show.
-        trials: how many trials.
-        people: how many participants the table names.
-        nameless: how many trials name no participant.
-        unresampled: how many trials belong to no unit, so that the intervals do not rest on them.
-        sets: how many sets of trials were pooled.
+        clusters: ``participants``, ``sessions`` or ``trials``.
+        cluster_count: number of clusters.
+        images: number of images.
+        trials: number of trials.
+        participants: number of participants that the table names.
+        unnamed: number of trials that name no participant.
+        not_resampled: number of trials that belong to no cluster. The intervals do not depend on them.
+        sets: number of sets of trials that were pooled.
     """
 
-    units: str
-    unit_count: int
+    clusters: str
+    cluster_count: int
     images: int
     trials: int
-    people: int
-    nameless: int
-    unresampled: int
+    participants: int
+    unnamed: int
+    not_resampled: int
     sets: int = 1
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number with its interval.
+    """A number with its interval.
 
     Attributes:
-        model: the label of the embeddings.
-        distance: the name of the distance.
-        trial_type: a type, or ``all``.
-        metric: what is counted as right.
-        estimate: the share that is right.
-        low: of its interval.
-        high: of its interval.
-        chance: what guessing gives.
-        trials: how many trials were scored.
-        comparisons: how many comparisons they imply.
-        ties: for triplet accuracy, the tied comparisons; else the trials in which ties had to be broken.
-        sample: what the interval rests on.
-        ceiling: what repeated comparisons say; None for other metrics than triplet accuracy.
-        difference: from the baseline; None without one, and for the baseline itself.
+        model: label of the embeddings.
+        distance: name of the distance.
+        trial_type: name of the stratum: a trial type, or ``all``.
+        metric: the metric.
+        estimate: the mean of the metric.
+        low: lower end of its interval.
+        high: upper end of its interval.
+        chance: the expected value of guessing.
+        trials: number of scored trials.
+        comparisons: number of comparisons that these imply.
+        ties: number of observations in which a tie matters: comparisons for triplet accuracy, else trials.
+        sample: the data that the interval depends on.
+        noise_ceiling: the noise ceiling; None for metrics without one.
+        difference: difference from the baseline; None without a baseline, and for the baseline itself.
     """
 
     model: str
@@ -132,13 +119,13 @@ class Row:
     comparisons: int
     ties: int
     sample: Sample
-    ceiling: Ceiling | None = None
+    noise_ceiling: NoiseCeiling | None = None
     difference: Difference | None = None
 
 
 @dataclass(frozen=True)
 class Block:
-    """The rows of one metric on one trial type: what one table or one panel shows."""
+    """The rows of one metric in one stratum: the content of one table or panel."""
 
     trial_type: str
     metric: Metric
@@ -146,38 +133,44 @@ class Block:
 
     @property
     def chance(self) -> float:
-        """What guessing gives."""
+        """The expected value of guessing."""
         return self.rows[0].chance
 
     @property
-    def ceiling(self) -> Ceiling | None:
-        """What repeated comparisons say of every row; None for other metrics, or where rows differ in trials."""
-        found = {row.ceiling for row in self.rows}
+    def noise_ceiling(self) -> NoiseCeiling | None:
+        """The noise ceiling of all rows; None for metrics without one, or if rows differ in trials."""
+        found = {row.noise_ceiling for row in self.rows}
         return found.pop() if len(found) == 1 else None
 
     @property
-    def bound(self) -> float | None:
-        """The upper bound of every row; None where there is none."""
-        return None if self.ceiling is None else self.ceiling.upper
+    def ceiling_upper(self) -> float | None:
+        """The upper end of the noise ceiling of all rows; None if there is none."""
+        return None if self.noise_ceiling is None else self.noise_ceiling.upper
 
     @property
     def same_trials(self) -> bool:
         """Whether all rows count the same number of trials and comparisons."""
         return len({(row.trials, row.comparisons) for row in self.rows}) == 1
 
+    def repeats(self, other: Block) -> bool:
+        """Whether both blocks show the same numbers because each of their trials implies a single comparison."""
+        single = all(row.trials == row.comparisons for row in self.rows)
+        mine, theirs = ({(row.model, row.distance, row.estimate) for row in block.rows} for block in (self, other))
+        return single and self.trial_type == other.trial_type and mine == theirs
+
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a report says.
+    """The content of a report.
 
     Attributes:
-        rows: block by block: ``all`` first, then the trial types; in each the metrics.
-        samples: what was resampled; one for each set of trials.
-        settings: how it was computed.
-        observers: who judged; None where the tables do not say.
-        trial_types: ``all``, and the types of the trials.
+        rows: block by block, first the stratum ``all``, then each trial type, and within them each metric.
+        samples: the resampled data of each set of trials.
+        settings: how the report was computed.
+        observers: who judged; None if the tables do not state it.
+        trial_types: the names of the strata: ``all``, and the types of the trials.
         unequal: whether trials have different weights.
-        shared: how many judgments are in several of the sets of trials that were pooled.
+        shared: number of judgments that several of the pooled sets of trials contain.
     """
 
     rows: tuple[Row, ...]
@@ -190,19 +183,28 @@ class Report:
 
     @property
     def title(self) -> str:
-        """The headline of every format."""
+        """The headline of every view."""
         who = "" if self.observers is None else f" ({self.observers} observers)"
         return f"Prediction of similarity judgments{who}"
 
-    def blocks(self, metrics: Sequence[Metric] = tuple(Metric)) -> Iterator[Block]:
-        """The blocks to show: without ``all`` where there is only one type."""
+    def blocks(self, metrics: Iterable[Metric] | None = None) -> Iterator[Block]:
+        """The blocks to show: without ``all`` if there is one type only, and without repetitions of an earlier block.
+
+        Args:
+            metrics: the metrics to show; None for all.
+        """
+        wanted = None if metrics is None else set(metrics)
         types = {row.trial_type for row in self.rows} - {ALL}
         grouped: dict[tuple[str, Metric], list[Row]] = {}
         for row in self.rows:
-            if row.metric in metrics and (row.trial_type != ALL or len(types) != 1):
+            if (wanted is None or row.metric in wanted) and (row.trial_type != ALL or len(types) != 1):
                 grouped.setdefault((row.trial_type, row.metric), []).append(row)
+        shown: list[Block] = []
         for (trial_type, metric), rows in grouped.items():
-            yield Block(trial_type, metric, tuple(rows))
+            block = Block(trial_type, metric, tuple(rows))
+            if not any(block.repeats(earlier) for earlier in shown):
+                shown.append(block)
+        yield from shown
 
     def of_type(self, trial_type: str) -> Report:
         """The part about one trial type (or ``all``).

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import console, stages
-from simtool.analysis.metrics import Metric, Order
+from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Order
 
 __all__ = ["report"]
 
@@ -28,11 +28,11 @@ def report(
         Path | None, typer.Option("--markdown", metavar="FILE", help="Write tables to paste into Markdown.")
     ] = None,
     metric: Annotated[
-        list[Metric] | None,
+        list[str] | None,
         typer.Option(
             "--metric",
+            metavar="|".join(METRICS),
             help="What terminal, figure and page's figures show; may be given several times. Files hold all.",
-            show_choices=True,
         ),
     ] = None,
     trial_type: Annotated[
@@ -54,7 +54,7 @@ def report(
     ] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The seed of the resampling.")] = 0,
 ) -> None:
-    """Say how well each model predicts the judgments, with intervals, chance and, from 1,000 repeats, an upper bound.
+    """Say how well each model predicts the judgments, with intervals, chance and, from 1,000 repeats, a noise ceiling.
 
     Prints a table for all trials and one for each trial type. Intervals resample the people who
     judged (or sessions, where people are not recorded) and the images together, because the
@@ -87,4 +87,4 @@ def report(
     if STDOUT not in (html, csv, json, markdown):
         from simtool.reporting.terminal import terminal_report
 
-        console.result(terminal_report(content, metric or [Metric.TRIPLET_ACCURACY]))
+        console.result(terminal_report(content, [METRICS[name] for name in metric or [TRIPLET_ACCURACY.name]]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simtool.designs import TrialType
 from simtool.tables.trials import Trials
 
-__all__ = ["Comparisons"]
+__all__ = ["Comparisons", "key_images"]
 
 #: Trials that are compared at a time, so that temporary arrays stay small.
 _STEP = 1 << 16
@@ -46,9 +46,7 @@ class Comparisons:
         start = _starts(counts)
         anchor, near, far = (np.empty(start[-1], np.int32) for _ in range(3))
         for kind, rows in _pieces(trials):
-            found = kind.compare(
-                trials.query[rows], trials.references[rows, : kind.n_reference], trials.selected[rows, : kind.n_select]
-            )
+            found = kind.compare(*_displays(trials, kind, rows))
             places = start[rows, None] + np.arange(kind.comparisons)
             for array, values in zip((anchor, near, far), found, strict=True):
                 array[places] = values
@@ -72,6 +70,14 @@ class Comparisons:
         return _starts(self.counts)
 
 
+def key_images(trials: Trials) -> NDArray[np.int32]:
+    """The images by which two trials depend on each other, as their designs choose them, (T, 3)."""
+    images = np.empty((len(trials), 3), np.int32)
+    for kind, rows in _pieces(trials):
+        images[rows] = kind.key_images(*_displays(trials, kind, rows))
+    return images
+
+
 def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     start = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=start[1:])
@@ -84,3 +90,10 @@ def _pieces(trials: Trials) -> Iterator[tuple[TrialType, NDArray[np.intp]]]:
         rows = trials.of_type(kind)
         for start in range(0, rows.size, _STEP):
             yield kind, rows[start : start + _STEP]
+
+
+def _displays(
+    trials: Trials, kind: TrialType, rows: NDArray[np.intp]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]:
+    """Query, references and selected positions of some trials of one type."""
+    return trials.query[rows], trials.references[rows, : kind.n_reference], trials.selected[rows, : kind.n_select]

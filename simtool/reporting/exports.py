@@ -1,4 +1,4 @@
-"""A report as JSON, CSV and Markdown."""
+"""Exports: a report as JSON, CSV and Markdown."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from simtool.reporting import formatting
 
 __all__ = ["records", "to_csv", "to_json", "to_markdown"]
 
-#: What a formula begins with in a spreadsheet, also in full width. (Control characters are escaped in any case.)
+#: Characters that begin a formula in a spreadsheet, also in full width. (Control characters are always escaped.)
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def records(report: Report) -> list[dict[str, Any]]:
-    """One flat object for each row.
+    """One flat object for each row; see docs/metrics.md for the columns.
 
-    After the columns that the contract pins come ``observers`` (``human`` or ``simulated``), the bounds
-    ``ceiling_lower`` and ``ceiling_upper``, whether trials are ``weighted``, and, where there is a baseline,
-    ``difference`` with its interval and p values; what does not apply, or cannot be told, is None.
+    Columns of differences exist only with a baseline. A value that does not apply or is unknown is None.
     """
     return [_record(row, report) for row in report.rows]
 
 
 def _record(row: Row, report: Report) -> dict[str, Any]:
-    bound, gain = row.ceiling, row.difference
+    ceiling, gain = row.noise_ceiling, row.difference
     record: dict[str, Any] = {
         "model": row.model,
         "distance": row.distance,
         "trial_type": row.trial_type,
-        "metric": row.metric.value,
+        "metric": row.metric.name,
         "estimate": row.estimate,
         "low": row.low,
         "high": row.high,
@@ -42,8 +40,8 @@ def _record(row: Row, report: Report) -> dict[str, Any]:
         "comparisons": row.comparisons,
         "ties": row.ties,
         "observers": report.observers,
-        "ceiling_lower": bound and bound.lower,
-        "ceiling_upper": bound and bound.upper,
+        "ceiling_lower": ceiling and ceiling.lower,
+        "ceiling_upper": ceiling and ceiling.upper,
         "weighted": report.settings.weighted,
     }
     if report.settings.baseline is not None:
@@ -63,9 +61,9 @@ def to_json(report: Report) -> str:
 
 
 def to_csv(report: Report) -> str:
-    """The same columns, with a header; what does not apply is empty.
+    """The columns of :func:`records`, with a header. A value that does not apply is empty.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe in front, with which spreadsheets mark text.
+    Text that a spreadsheet would run as a formula begins with an apostrophe, which marks text in spreadsheets.
     """
     lines = [
         {column: _inert(value) if isinstance(value, str) else value for column, value in record.items()}
@@ -85,7 +83,7 @@ def _inert(text: str) -> str:
 
 
 def to_markdown(report: Report) -> str:
-    """Tables that read well as text and on GitHub."""
+    """Tables that are readable as text and on GitHub."""
     parts = [f"### {report.title}"]
     for block in report.blocks():
         parts += [f"**{formatting.headline(block)}**", _markdown_table(block, report)]
@@ -96,30 +94,15 @@ def to_markdown(report: Report) -> str:
 
 
 def _markdown_table(block: Block, report: Report) -> str:
-    level = formatting.percent(report.settings.level)
-    header = ["model", "distance", "accuracy", f"{level} CI", "comparisons", "ties"]
-    compared = report.settings.baseline is not None
-    header += (
-        [f"minus {formatting.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
-    )
-    lines = [header]
-    for row in block.rows:
-        line = [
-            formatting.name(row.model),
-            formatting.name(row.distance),
-            formatting.accuracy(row.estimate),
-            formatting.interval(row),
-        ]
-        line += [f"{row.comparisons:,}", f"{row.ties:,}"]
-        lines.append([*line, *(formatting.difference(row.difference) if compared else [])])
-    escaped = [[_escaped(cell) for cell in line] for line in lines]
+    header, lines = formatting.table(block, report, with_chance=False)  # it is in the headline
+    escaped = [[_escaped(cell) for cell in line] for line in [header, *lines]]
     widths = [max(len(line[column]) for line in escaped) for column in range(len(header))]
     rule = ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
     return "\n".join(_markdown_line(line, widths) for line in [escaped[0], rule, *escaped[1:]])
 
 
 def _markdown_line(cells: list[str], widths: list[int]) -> str:
-    """Names to the left, numbers to the right."""
+    """A line with names on the left and numbers on the right of their columns."""
     padded = [
         cell.ljust(width) if column < 2 else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
@@ -128,5 +111,5 @@ def _markdown_line(cells: list[str], widths: list[int]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    """A text in which nothing is markup."""
+    """Text without markup."""
     return re.sub(r"[\\|*_`<\[~&$]", r"\\\g<0>", cell)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -21,7 +20,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from rich.cells import cell_len
 
-from simtool.analysis.metrics import Metric
+from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
 from simtool.text import counted
@@ -29,27 +28,27 @@ from simtool.text import counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw", "figure_bytes", "styled", "write_figure"]
+__all__ = ["draw", "figure_bytes", "styled"]
 
-#: Okabe & Ito's palette, which people with any color vision tell apart; dark and light in turn, for grey prints.
+#: The palette of Okabe & Ito, which is safe for color-blind people. Dark and light alternate, for grey prints.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#000000")
 INK = "#222222"
 QUIET = "#666666"
-BOUND = "#D4D4D4"
-#: What would tell when, and by which release of which program, a file was drawn: left out, so that equal numbers
-#: give equal files.
+BAND = "#D4D4D4"
+#: Metadata that would state when, and by which release of a program, a file was drawn. It is left out, so that equal
+#: numbers give equal files.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-#: Widths of a character in inches: of the models' names, and of the smaller text below.
+#: Width of a character in inches: in the names of models, and in the smaller text below.
 NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
-#: Characters in a line of a name, of a model and of a distance, and how many lines a name takes at most.
+#: Characters in a line of the name of a model and of a distance, and the greatest number of lines of a name.
 NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
-#: Entries of the legend that are no distance: the interval, chance, the upper bound and its lower estimate.
+#: Entries of the legend that are no distance: the interval, chance, the noise ceiling and its range.
 MARKS = 4
-#: Most pixels that a side of a PNG can have.
+#: The greatest number of pixels on a side of a PNG.
 MOST_PIXELS = 65_000
 #: Fonts for scripts that DejaVu lacks, where they are installed.
 FALLBACKS = (
@@ -78,25 +77,13 @@ _STYLE: Any = {
 }
 
 
-def write_figure(path: Path, report: Report, kind: str, metric: Metric = Metric.TRIPLET_ACCURACY) -> None:
-    """Draw a report into a file.
-
-    Args:
-        path: the file.
-        report: the numbers.
-        kind: ``png``, ``svg`` or ``pdf``.
-        metric: which numbers.
-    """
-    path.write_bytes(figure_bytes(report, kind, metric))
-
-
-def figure_bytes(report: Report, kind: str, metric: Metric = Metric.TRIPLET_ACCURACY) -> bytes:
+def figure_bytes(report: Report, kind: str, metric: Metric = TRIPLET_ACCURACY) -> bytes:
     """Draw a report; the same numbers give the same bytes.
 
     Args:
         report: the numbers.
         kind: ``png``, ``svg`` or ``pdf``.
-        metric: which numbers.
+        metric: the metric to draw.
     """
     buffer = BytesIO()
     with styled():
@@ -108,7 +95,7 @@ def figure_bytes(report: Report, kind: str, metric: Metric = Metric.TRIPLET_ACCU
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Names are drawn letter by letter, never as mathematics; a letter that no font has is a box, without a word."""
+    """Draw names letter by letter, never as mathematics. A letter without a font becomes a box, without a warning."""
     installed = {font.name for font in fontManager.ttflist}
     families = ["DejaVu Sans", *(name for name in FALLBACKS if name in installed)]
     with mpl.rc_context({**_STYLE, "font.family": families}), warnings.catch_warnings():
@@ -117,7 +104,7 @@ def styled() -> Iterator[None]:
 
 
 def _wrapped(name: str, width: int) -> str:
-    """A name in lines of some characters; what does not fit into the most lines is left out in the middle."""
+    """Break a name into lines. Of a name that is too long, the middle is left out."""
     shown = formatting.name(name)
     most = width * NAME_LINES
     if len(shown) > most:
@@ -126,15 +113,14 @@ def _wrapped(name: str, width: int) -> str:
     return "\n".join(textwrap.wrap(shown, width, max_lines=NAME_LINES, placeholder="…")) or shown
 
 
-def draw(report: Report, metric: Metric = Metric.TRIPLET_ACCURACY) -> Figure:
+def draw(report: Report, metric: Metric = TRIPLET_ACCURACY) -> Figure:
     """Draw a report: models from top to bottom, distances as neighboring bars, trial types from left to right.
 
-    Bars start at chance, because that is where accuracy starts to mean something. Draw and save it inside
-    :func:`styled`.
+    Bars start at chance. Draw and save the figure inside :func:`styled`.
 
     Args:
         report: the numbers.
-        metric: which of them.
+        metric: the metric to draw.
     """
     blocks = list(report.blocks([metric]))
     layout = _Layout.of(blocks)
@@ -160,14 +146,14 @@ def draw(report: Report, metric: Metric = Metric.TRIPLET_ACCURACY) -> Figure:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where bars stand.
+    """The positions of bars, in heights of a bar from the top.
 
     Attributes:
-        place: of each model and distance, from the top.
-        centers: of each model's bars.
-        centers_of: the models' names, in lines.
-        distances: in the order of their colors.
-        bottom: below the last bar; how many bars high the panels are, gaps included.
+        place: position of each model and distance.
+        centers: center of the bars of each model.
+        centers_of: names of the models, in lines.
+        distances: names of the distances, in the order of their colors.
+        bottom: position below the last bar: the height of the panels.
     """
 
     place: dict[tuple[str, str], float]
@@ -178,7 +164,7 @@ class _Layout:
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> _Layout:
-        """Models in the order of the first block; models that only a later one has, behind them."""
+        """Place the models in the order of the first block, and after them models that only later blocks have."""
         rows = [row for block in blocks for row in block.rows]
         distances = tuple(sorted({row.distance for row in rows}, key=lambda name: (len(name), name)))
         place: dict[tuple[str, str], float] = {}
@@ -196,7 +182,7 @@ class _Layout:
         return cls(place, tuple(centers), names, distances, top - 0.75)
 
     def legend_lines(self, columns: int) -> int:
-        """How many lines of text a legend of so many columns takes at most."""
+        """The greatest number of text lines of a legend with some columns."""
         tallest = max(1 + _wrapped(distance, DISTANCE_LINE).count("\n") for distance in self.distances)
         return tallest * math.ceil((len(self.distances) + MARKS) / columns)
 
@@ -209,9 +195,10 @@ def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
     for row in block.rows:
         _draw_bar(panel, row, layout)
     panel.axvline(block.chance, color=INK, lw=0.9, zorder=3)
-    if block.ceiling is not None and block.ceiling.upper is not None and block.ceiling.lower is not None:
-        panel.axvspan(block.ceiling.lower, block.ceiling.upper, facecolor="none", edgecolor=BOUND, hatch="///", lw=0)
-        panel.axvline(block.ceiling.upper, color=INK, lw=1.1, ls=(0, (4, 2)), zorder=3)
+    ceiling = block.noise_ceiling
+    if ceiling is not None and ceiling.upper is not None and ceiling.lower is not None:
+        panel.axvspan(ceiling.lower, ceiling.upper, facecolor="none", edgecolor=BAND, hatch="///", lw=0)
+        panel.axvline(ceiling.upper, color=INK, lw=1.1, ls=(0, (4, 2)), zorder=3)
     left, right = _limits(block)
     before = panel.get_xlim() if panel.get_autoscalex_on() is False else (left, right)
     panel.set_xlim(min(left, before[0]), max(right, before[1]))
@@ -247,11 +234,11 @@ def _columns(blocks: Sequence[Block]) -> int:
 
 
 def _limits(block: Block) -> tuple[float, float]:
-    """The ends of a panel's axis, with room for the numbers behind the bars."""
+    """The ends of the axis of a panel, with space for the numbers after the bars."""
     ends = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
-    bound = max(ends) if block.bound is None else block.bound
-    span = max(*ends, bound) - min(ends)
-    return min(ends) - 0.03 * span, max(max(ends) + 0.16 * span, bound + 0.03 * span)
+    ceiling = max(ends) if block.ceiling_upper is None else block.ceiling_upper
+    span = max(*ends, ceiling) - min(ends)
+    return min(ends) - 0.03 * span, max(max(ends) + 0.16 * span, ceiling + 0.03 * span)
 
 
 def _draw_legend(
@@ -265,9 +252,9 @@ def _draw_legend(
         Line2D([], [], color=INK, lw=1.1, label=f"{level} interval"),
         Line2D([], [], color=INK, lw=0.9, marker="|", ls="", markersize=9, label="chance"),
     ]
-    if any(block.bound is not None for block in blocks):
-        handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="upper bound"))
-        handles.append(Patch(facecolor="none", edgecolor=BOUND, hatch="///", label="down to its lower estimate"))
+    if any(block.ceiling_upper is not None for block in blocks):
+        handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="noise ceiling"))
+        handles.append(Patch(facecolor="none", edgecolor=BAND, hatch="///", label="its range"))
     legend = figure.legend(
         handles=handles,
         title="\n".join(method),

@@ -1,19 +1,21 @@
-"""How names, numbers and captions read, the same in every format."""
+"""Numbers, tables, captions and notes as text, the same in every view."""
 
 from __future__ import annotations
 
+from simtool.analysis.inference.intervals import BEYOND
 from simtool.analysis.noise_ceiling import ENOUGH
-from simtool.analysis.inference import BEYOND
-from simtool.analysis.report import ALL, FEW, Block, Difference, Report, Row, Sample
+from simtool.analysis.report import Block, Difference, Report, Row, Sample
+from simtool.analysis.strata import ALL
 from simtool.errors import listed
 from simtool.tables.observers import Observers
-from simtool.text import counted, plural, printable
+from simtool.text import counted, plural
+from simtool.text import printable as name
 
 __all__ = [
+    "FEW",
     "UNTESTED",
     "accuracy",
     "block_caption",
-    "difference",
     "difference_interval",
     "headline",
     "interval",
@@ -23,22 +25,19 @@ __all__ = [
     "p_value",
     "percent",
     "signed",
+    "table",
     "trials",
 ]
 
-#: In place of an interval and a p value of a difference that has neither.
+#: Number of clusters or images below which a report warns of wide intervals.
+FEW = 5
+#: Shown in place of an interval and a p value if a difference has neither.
 UNTESTED = "too few to test"
-
-
-def name(text: str) -> str:
-    """A name from a table, in which nothing moves the cursor or ends the line."""
-    return printable(text)
 
 
 def accuracy(value: float, digits: int = 4) -> str:
     """A share without its leading zero: ``.5287``."""
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("0")
+    return f"{value:.{digits}f}".removeprefix("0")
 
 
 def signed(value: float, digits: int = 4) -> str:
@@ -59,15 +58,10 @@ def difference_interval(gain: Difference) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A p value to three places: ``.012``, ``<.001``; empty where nothing was tested."""
+    """A p value with three digits: ``.012``, ``<.001``; empty if there was no test."""
     if value is None:
         return ""
     return "<.001" if value < 0.001 else accuracy(value, 3)
-
-
-def difference(gain: Difference | None) -> list[str]:
-    """The cells of a difference: itself, its interval, its adjusted p value; empty where there is none."""
-    return ["", "", ""] if gain is None else [signed(gain.estimate), difference_interval(gain), p_value(gain.p_holm)]
 
 
 def percent(level: float) -> str:
@@ -76,89 +70,114 @@ def percent(level: float) -> str:
 
 
 def trials(block: Block) -> str:
-    """Which trials a block is about."""
+    """The trials of a block: ``all trials`` or a trial type."""
     return "all trials" if block.trial_type == ALL else block.trial_type
 
 
 def headline(block: Block) -> str:
-    """What a block counts, on what, and what guessing gives."""
+    """The title of a block: its metric, its trials and the chance level."""
     first = block.rows[0]
     sizes = (counted(first.trials, "trials"), counted(first.comparisons, "comparisons"), "")
     counts = ", ".join(sizes) if block.same_trials else ""
     return f"{block.metric.label}, {trials(block)}: {counts}chance {accuracy(block.chance, 3)}"
 
 
+def table(block: Block, report: Report, with_chance: bool) -> tuple[list[str], list[list[str]]]:
+    """The header and the lines of a block's table: model and distance, then numbers."""
+    level, baseline = percent(report.settings.level), name(report.settings.baseline or "")
+    compared = any(row.difference for row in block.rows)
+    header = ["model", "distance", "accuracy", f"{level} CI", *(["chance"] if with_chance else [])]
+    header += ["comparisons", "ties"]
+    header += [f"minus {baseline}", f"{level} CI", "p (Holm)"] if compared else []
+    lines = []
+    for row in block.rows:
+        line = [name(row.model), name(row.distance), accuracy(row.estimate), interval(row)]
+        line += [accuracy(row.chance, 3)] if with_chance else []
+        line += [f"{row.comparisons:,}", f"{row.ties:,}"]
+        lines.append([*line, *(_difference(row.difference) if compared else [])])
+    return header, lines
+
+
+def _difference(gain: Difference | None) -> list[str]:
+    """The cells of a difference: estimate, interval and adjusted p value; empty if there is none."""
+    return ["", "", ""] if gain is None else [signed(gain.estimate), difference_interval(gain), p_value(gain.p_holm)]
+
+
 def block_caption(block: Block) -> str | None:
-    """What the upper bound of a block rests on, or why there is none."""
-    found = block.ceiling
+    """The data behind the noise ceiling of a block, or the reason why there is none; None for other metrics."""
+    found = block.noise_ceiling
     if found is None:
         return None
     repeats = f"{found.repeated:,} of {counted(found.distinct, 'comparisons')}"
     judgments = counted(found.judgments, "judgments")
     if found.upper is None or found.lower is None or found.agreement is None:
         more = f"{repeats} {plural(found.repeated, 'were', 'was')} judged more than once ({judgments})"
-        return f"No upper bound: {more}, and it takes {ENOUGH:,} such judgments."
+        return f"No noise ceiling: {more}. It takes {ENOUGH:,} such judgments."
     return (
-        f"Upper bound {accuracy(found.upper, 3)}: how often people chose as the majority did, over the {repeats} that "
-        f"were judged more than once ({judgments}); as the majority of the others {accuracy(found.lower, 3)}, as one "
-        f"other {accuracy(found.agreement, 3)}."
+        f"Noise ceiling {accuracy(found.lower, 3)} to {accuracy(found.upper, 3)}, from the {repeats} that were judged "
+        f"more than once ({judgments}): the accuracy of the majority of the other judgments, and of all judgments. "
+        f"Two judgments agree with probability {accuracy(found.agreement, 3)}."
     )
 
 
 def method(report: Report) -> list[str]:
-    """How the intervals were computed, one line for each kind of sample."""
+    """How the intervals were computed, one line for each sample."""
     settings = report.settings
     how = f"{percent(settings.level)} intervals from {settings.replicates:,} replicates (seed {settings.seed})"
     lines = [f"{how} that resample {_resampled(sample)}." for sample in dict.fromkeys(report.samples)]
     if settings.weighted:
-        lines.append("Every number weighs each trial by its weight; counts are of trials.")
+        lines.append("Each trial counts by its weight in every accuracy and interval. Counts are of trials.")
     return lines
 
 
 def _resampled(sample: Sample) -> str:
-    text = f"{counted(sample.unit_count, sample.units)} and {counted(sample.images, 'images')} together"
+    text = f"{counted(sample.cluster_count, sample.clusters)} and {counted(sample.images, 'images')} together"
     if sample.sets > 1:
-        text += f", of {sample.sets} sets of trials pooled (the same name is the same one in all)"
+        text += f", from {sample.sets} pooled sets of trials (equal names are the same participant or image)"
     return "; ".join([text, *_judges(sample)])
 
 
 def _judges(sample: Sample) -> list[str]:
-    """What the table does not say about who judged, and what follows for the intervals."""
-    whole = counted(sample.trials, "trials")
-    if sample.people == 1 and not sample.nameless:
-        return [f"one participant judged all, so {sample.units} are resampled and the intervals are about this person"]
-    named = f"{sample.nameless:,} of {whole} {plural(sample.nameless, 'do', 'does')} not say who judged"
-    if sample.units == "trials":
-        lack = named if sample.people else "the table does not say which trials one person judged"
-        return [f"{lack}, so the intervals may be too narrow"]
-    found = [named] if sample.people and sample.nameless else []
-    if sample.unresampled:
-        lacking = f"{sample.unresampled:,} of {whole} {plural(sample.unresampled, 'do', 'does')} not name a session"
-        found += [] if found else [lacking]
-        rest = sample.trials - sample.unresampled
-        found.append(f"all of them count in the accuracies, and the intervals rest on the other {rest:,}")
+    """Missing names of participants or sessions, and their consequences for the intervals."""
+    if sample.participants == 1 and not sample.unnamed:
+        return [
+            f"one participant judged all, so {sample.clusters} are resampled and the intervals describe this person"
+        ]
+    unnamed = _lacking(sample.unnamed, sample.trials, "participant")
+    if sample.clusters == "trials":
+        reason = unnamed if sample.participants else "the table does not say which trials one person judged"
+        return [f"{reason}, so the intervals may be too narrow"]
+    found = [unnamed] if sample.participants and sample.unnamed else []
+    if sample.not_resampled:
+        found += [] if found else [_lacking(sample.not_resampled, sample.trials, "session")]
+        rest = sample.trials - sample.not_resampled
+        found.append(f"the accuracies use all trials, and the intervals depend on the other {rest:,}")
     return found
 
 
+def _lacking(number: int, whole: int, thing: str) -> str:
+    return f"{number:,} of {counted(whole, 'trials')} {plural(number, 'do', 'does')} not name a {thing}"
+
+
 def notes(report: Report) -> list[str]:
-    """What a reader has to know before comparing rows."""
+    """Warnings for a reader who compares rows."""
     found = []
     if report.observers is Observers.SIMULATED:
         found.append("The observers were simulated: these are not judgments of people.")
     if any(not block.same_trials for block in report.blocks()) or len(report.samples) > 1:
         found.append(
-            "Not all models were scored on the same trials, so their rows are not comparable. Trials of several "
-            "tables are pooled for a model that has one name in all of them (--name)."
+            "Not all models were scored on the same trials, so their rows are not comparable. Give a model the same "
+            "name in all tables (--name) to pool its trials."
         )
     if report.shared:
         found.append(
             f"{counted(report.shared, 'judgments')} (the same person, images and choice) "
             f"{plural(report.shared, 'are', 'is')} in several of the pooled tables and "
-            f"{plural(report.shared, 'count', 'counts')} each time: where tables overlap, leave one of them out."
+            f"{plural(report.shared, 'count', 'counts')} each time. If tables overlap, leave one of them out."
         )
     found += _cautions(report)
     if report.unequal and not report.settings.weighted:
-        found.append("The trials have different weights; here they all count the same (--weighted uses the weights).")
+        found.append("The trials have different weights, but all count the same here (--weighted uses the weights).")
     return found + _comparison_notes(report)
 
 
@@ -169,7 +188,7 @@ def _cautions(report: Report) -> list[str]:
     if any(few.values()):
         alike = len(set(few.values())) == 1
         where = dict.fromkeys(text if alike else f"{text} in {scope}" for scope, text in few.items() if text)
-        found.append(f"The intervals are wide: {'; '.join(where)} (fewer than {FEW}) say little about others.")
+        found.append(f"The intervals are wide, because the sample is small: {'; '.join(where)} (fewer than {FEW}).")
     if settings.replicates * (1 - settings.level) / 2 < BEYOND:
         found.append(
             f"{settings.replicates:,} replicates are too few for the shape of {percent(settings.level)} intervals, "
@@ -179,13 +198,13 @@ def _cautions(report: Report) -> list[str]:
 
 
 def _few(sample: Sample) -> str:
-    """The units and images of which there are few: ``2 sessions and 3 images``; empty where there are enough."""
-    counts = ((sample.unit_count, sample.units), (sample.images, "images"))
+    """The clusters and images of which there are few: ``2 sessions and 3 images``; empty if there are enough."""
+    counts = ((sample.cluster_count, sample.clusters), (sample.images, "images"))
     return " and ".join(counted(number, things) for number, things in counts if number < FEW)
 
 
 def _comparison_notes(report: Report) -> list[str]:
-    """What could not be compared with the baseline, and what could not be tested."""
+    """The models that could not be compared with the baseline, and the differences that could not be tested."""
     baseline = report.settings.baseline
     if baseline is None:
         return []
@@ -201,7 +220,7 @@ def _comparison_notes(report: Report) -> list[str]:
         )
     if any(row.difference and row.difference.p_value is None for row in others):
         found.append(
-            "Too few to test: a difference that is the same wherever it was measured, or that rests on a single "
-            "participant, session or trial, has no standard error."
+            "Too few to test: a difference has no standard error if it is the same wherever it was measured, or if "
+            "all its trials are of one participant, session or trial."
         )
     return found

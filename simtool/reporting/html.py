@@ -10,8 +10,8 @@ import matplotlib as mpl
 import numpy as np
 
 from simtool import __version__
+from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.noise_ceiling import ENOUGH
-from simtool.analysis.metrics import Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
 from simtool.reporting.figure import figure_bytes
@@ -43,53 +43,53 @@ dt { font-weight: 600; margin-top: .6rem; } dd { margin: 0; }
 _EXPLANATION = (
     (
         "Triplet accuracy",
-        "The share of comparisons (a query, the reference that was selected, one that was not) in which the "
-        "model, too, puts the selected reference closer to the query. Every comparison counts the same. A tie "
-        "is half right, wherever the references stood.",
+        "The share of comparisons (a query, a selected reference and another reference) in which the model, like the "
+        "observer, finds the selected reference more similar to the query. Every comparison counts the same. A tie "
+        "gets half credit, whatever the positions of the references.",
     ),
     (
         "First choice, choices in order and in any order",
-        "The share of trials in which the model would make the observer's first choice, all choices in their "
-        "order, and the same set of choices. Ties are broken at random, and the expectation is counted. The "
-        "ties of these tables are trials in which that mattered.",
+        "The share of trials in which the model makes the first choice of the observer, all choices in their order, "
+        "and the same set of choices. The value is the expectation if ties are broken at random. The column of ties "
+        "counts the trials in which a tie mattered.",
     ),
     (
         "Intervals",
-        "The comparisons of a trial share an observer and a query, and all trials share a few images, so an "
-        "interval that takes comparisons to be independent is several times too narrow. Each replicate draws "
-        "a Poisson(1) weight for every observer (or session, or trial) and for every image, and weighs a "
-        "comparison by the product of its observer's and its three images' weights (Owen & Eckles 2012). An "
-        "interval is the percentiles of the replicates, brought to the width of the multiway cluster-robust "
-        "standard error, in which two comparisons depend if they share the observer or an image (Cameron, "
-        "Gelbach & Miller 2011; Aronow, Samii & Assenova 2015). Where nothing varies, the interval is "
-        "Wilson's for as many trials as there are observers or images, whichever are fewer. Trials that do not "
-        "say who judged count in the accuracies; the intervals rest on the others.",
+        "The comparisons of a trial share an observer and a query, and all trials share a few images. An interval "
+        "that treats comparisons as independent is several times too narrow. Each replicate draws a Poisson(1) weight "
+        "for every observer (or session, or trial) and for every image. The weight of a comparison is the product of "
+        "the weights of its observer and its three images (Owen & Eckles 2012). The percentiles of the replicates "
+        "give an interval its shape. The multiway cluster-robust standard error gives its width; there, two "
+        "comparisons depend on each other if they share the observer or an image (Cameron, Gelbach & Miller 2011; "
+        "Aronow, Samii & Assenova 2015). If nothing varies, the interval is that of Wilson, for as many trials as "
+        "there are observers or images, whichever are fewer. Trials that do not name an observer count in the "
+        "accuracies only.",
     ),
     (
         "Differences",
-        "Model and baseline answer the same comparisons, so what makes these easy or hard for both cancels "
-        "out of the standard error of their difference, which is the same multiway one. Intervals and "
-        "two-sided p values are Student's, with one degree of freedom less than there are observers or images, "
-        "whichever are fewer; p values are adjusted by Holm's method over the models of a table. A difference that "
-        "does not vary, or rests on fewer than two observers, is not tested.",
+        "Model and baseline answer the same comparisons. The variance that they share cancels in the standard error "
+        "of their difference, which is the same multiway standard error. Intervals and two-sided p values use "
+        "Student's distribution; its degrees of freedom are the number of observers or images, whichever are fewer, "
+        "minus 1. Holm's method adjusts the p values over the models of a table. There is no test of a difference "
+        "that does not vary or that depends on fewer than two observers.",
     ),
     (
-        "Upper bound",
-        "How often observers agree with the majority of all who judged the same comparison, themselves "
-        "included; only comparisons that were judged more than once count, and below "
-        f"{ENOUGH:,} such judgments no bound is given. No model can be expected to do "
-        "better. The lower estimate leaves the judged observer out of the majority.",
+        "Noise ceiling",
+        "The accuracy with which people predict people. It uses only comparisons that were judged more than once, and "
+        f"needs {ENOUGH:,} such judgments. The upper end is the accuracy of the majority of all judgments of a "
+        "comparison, which include the predicted judgment. The lower end is the accuracy of the majority of the other "
+        "judgments. The accuracy of the best possible model lies between them (Nili et al. 2014).",
     ),
 )
 
 
-def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = (Metric.TRIPLET_ACCURACY,)) -> str:
-    """Write a report as a page.
+def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = (TRIPLET_ACCURACY,)) -> str:
+    """Write a report as an HTML page.
 
     Args:
         report: the numbers.
-        provenance: the outcomes that they come from.
-        metrics: which of them get a figure; all get a table.
+        provenance: the tables of outcomes that they come from.
+        metrics: the metrics that get a figure; all get a table.
     """
     body = [f"<h1>{escape(report.title)}</h1>"]
     body += [f'<p class="note">{escape(note)}</p>' for note in formatting.notes(report)]
@@ -115,23 +115,13 @@ def _figure(report: Report, metric: Metric) -> str:
 
 
 def _table(block: Block, report: Report) -> str:
-    level = formatting.percent(report.settings.level)
-    compared = any(row.difference for row in block.rows)
-    titles = ["accuracy", f"{level} CI", "chance", "comparisons", "ties"]
-    titles += (
-        [f"minus {formatting.name(report.settings.baseline or '')}", f"{level} CI", "p (Holm)"] if compared else []
-    )
-    head = "<th>model</th><th>distance</th>" + "".join(f'<th class="n">{escape(title)}</th>' for title in titles)
+    titles, cells = formatting.table(block, report, with_chance=True)
+    head = _cells("th", titles)
     scale = _Scale(block)
-    lines = []
-    for row in block.rows:
-        numbers = [formatting.accuracy(row.estimate), formatting.interval(row), formatting.accuracy(row.chance, 3)]
-        numbers += [f"{row.comparisons:,}", f"{row.ties:,}"]
-        numbers += formatting.difference(row.difference) if compared else []
-        cells = f'<td class="name">{escape(formatting.name(row.model))}</td>'
-        cells += f"<td>{escape(formatting.name(row.distance))}</td>"
-        cells += "".join(f'<td class="n">{escape(number)}</td>' for number in numbers)
-        lines.append(f'<tr>{cells}<td class="bar">{scale.bar(row)}</td></tr>')
+    lines = [
+        f'<tr>{_cells("td", line)}<td class="bar">{scale.bar(row)}</td></tr>'
+        for row, line in zip(block.rows, cells, strict=True)
+    ]
     caption = formatting.block_caption(block)
     below = "" if caption is None else f"<caption>{escape(caption)}</caption>"
     return (
@@ -142,12 +132,22 @@ def _table(block: Block, report: Report) -> str:
     )
 
 
+def _cells(tag: str, texts: Sequence[str]) -> str:
+    """A line of a table: model and distance, then numbers."""
+    kinds = [' class="name"', "", *[' class="n"'] * (len(texts) - 2)]
+    return "".join(f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in zip(kinds, texts, strict=True))
+
+
 class _Scale:
-    """The bars in the cells of a table: from chance to the estimate, with the interval and the upper bound."""
+    """Draws the bars of a table: from chance to the estimate, with the interval and the upper noise ceiling."""
 
     def __init__(self, block: Block) -> None:
-        self._bound = block.bound
-        ends = [block.chance, *(end for row in block.rows for end in (row.low, row.high)), self._bound or block.chance]
+        self._ceiling = block.ceiling_upper
+        ends = [
+            block.chance,
+            *(end for row in block.rows for end in (row.low, row.high)),
+            self._ceiling or block.chance,
+        ]
         self._left, self._width = min(ends), max(max(ends) - min(ends), 1e-9)
 
     def bar(self, row: Row) -> str:
@@ -159,8 +159,10 @@ class _Scale:
             _line(self._at(row.low), 8, self._at(row.high), 8, "#222"),
             _line(chance, 0, chance, 16, "#222"),
         ]
-        if self._bound is not None:
-            marks.append(_line(self._at(self._bound), 0, self._at(self._bound), 16, "#888", ' stroke-dasharray="3 2"'))
+        if self._ceiling is not None:
+            marks.append(
+                _line(self._at(self._ceiling), 0, self._at(self._ceiling), 16, "#888", ' stroke-dasharray="3 2"')
+            )
         return f'<svg viewBox="0 0 100 16" preserveAspectRatio="none" aria-hidden="true">{"".join(marks)}</svg>'
 
     def _at(self, value: float) -> float:

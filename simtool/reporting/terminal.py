@@ -10,26 +10,26 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from simtool.analysis.metrics import Metric
+from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
 
 __all__ = ["terminal_report"]
 
-#: Columns that a bar takes at least and at most.
+#: The least and the greatest width of a bar, in columns.
 BAR_WIDTH = (10, 60)
-#: Columns that a model's name gets at least before bars shrink no more.
+#: The least width of the names of models, in columns.
 NAME_WIDTH = 12
-#: Columns between columns.
+#: Distance between the columns of a table.
 GAP = 2
 
 
-def terminal_report(report: Report, metrics: Sequence[Metric] = (Metric.TRIPLET_ACCURACY,)) -> RenderableType:
+def terminal_report(report: Report, metrics: Sequence[Metric] = (TRIPLET_ACCURACY,)) -> RenderableType:
     """Lay a report out for a terminal of 80 columns or more.
 
     Args:
         report: the numbers.
-        metrics: which of them.
+        metrics: the metrics to show.
     """
     parts: list[RenderableType] = [Text(report.title, style="bold")]
     for block in report.blocks(metrics):
@@ -49,26 +49,26 @@ class _Axis:
         left: the value at the left end.
         right: the value at the right end.
         chance: where bars start.
-        bound: the upper bound, if any.
-        width: in cells.
+        ceiling: the upper noise ceiling, if any.
+        width: width in cells.
     """
 
     left: float
     right: float
     chance: float
-    bound: float | None
+    ceiling: float | None
     width: int
 
     @classmethod
     def of(cls, block: Block, width: int) -> _Axis:
-        bound = block.bound
+        ceiling = block.ceiling_upper
         values = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
-        values += [] if bound is None else [bound]
+        values += [] if ceiling is None else [ceiling]
         margin = 0.02 * max(max(values) - min(values), 0.01)
-        return cls(max(min(values) - margin, 0), min(max(values) + margin, 1), block.chance, bound, width)
+        return cls(max(min(values) - margin, 0), min(max(values) + margin, 1), block.chance, ceiling, width)
 
     def place(self, value: float) -> float:
-        """Where a value lies, in cells from the left."""
+        """The position of a value, in cells from the left."""
         return (value - self.left) / (self.right - self.left) * self.width
 
     def cell(self, value: float) -> int:
@@ -78,19 +78,19 @@ class _Axis:
 
 @dataclass(frozen=True)
 class _Glyphs:
-    """What bars are drawn with: ``partial`` fills a cell from the left, in ever larger parts."""
+    """The characters of bars. ``partial`` fills growing parts of a cell from the left."""
 
     full: str
     partial: str
     from_right: str
     whisker: str
     chance: str
-    bound: str
+    ceiling: str
     dash: str
     encoding: str
 
     def spelled(self, name: str) -> str:
-        """A name as the terminal can show it, with escapes for what it cannot."""
+        """A name with escapes for characters that the terminal cannot show."""
         return formatting.name(name).encode(self.encoding, "backslashreplace").decode(self.encoding)
 
 
@@ -101,8 +101,8 @@ _ASCII = _Glyphs("#", " ", "#", "-", "|", ":", "-", "ascii")
 def _bar(row: Row | None, axis: _Axis, glyphs: _Glyphs) -> Text:
     """A bar from chance to the estimate, a whisker to the far end of the interval, and the two marks."""
     cells = [" "] * axis.width
-    if axis.bound is not None:
-        cells[axis.cell(axis.bound)] = glyphs.bound
+    if axis.ceiling is not None:
+        cells[axis.cell(axis.ceiling)] = glyphs.ceiling
     style = "dim"
     if row is not None:
         style = "cyan" if row.low > row.chance else "red" if row.high < row.chance else "dim"
@@ -130,7 +130,7 @@ def _draw(cells: list[str], row: Row, axis: _Axis, glyphs: _Glyphs) -> None:
 
 
 class _BlockTable:
-    """The table of a block, fitted to the width at hand: bars give way first, then the models' names."""
+    """The table of a block, fitted to the width of the terminal. Bars shrink first, then the names of models."""
 
     def __init__(self, block: Block, level: float) -> None:
         self._block = block
@@ -151,7 +151,7 @@ class _BlockTable:
             yield Text(caption, style="dim")
 
     def _cells(self, glyphs: _Glyphs) -> tuple[list[str], list[list[str]]]:
-        """The header, and a line for each row and for the upper bound."""
+        """The header, and a line for each row and for the noise ceiling."""
         block = self._block
         header = ["model", "distance", "accuracy", f"{formatting.percent(self._level)} CI"]
         header += [] if block.same_trials else ["comparisons"]
@@ -162,13 +162,13 @@ class _BlockTable:
             line = [*names, formatting.accuracy(row.estimate), formatting.interval(row, glyphs.dash)]
             line += [] if block.same_trials else [f"{row.comparisons:,}"]
             lines.append([*line, f"{row.ties:,}"])
-        if block.bound is not None:
-            lines.append(["upper bound", "", formatting.accuracy(block.bound), *[""] * (len(header) - 3)])
+        if block.ceiling_upper is not None:
+            lines.append(["noise ceiling", "", formatting.accuracy(block.ceiling_upper), *[""] * (len(header) - 3)])
         return header, lines
 
 
 class _DifferenceTable:
-    """What the models of a block differ from the baseline by."""
+    """The differences between the models of a block and the baseline."""
 
     def __init__(self, block: Block, report: Report) -> None:
         self._block = block
@@ -198,7 +198,7 @@ class _DifferenceTable:
 
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int) -> tuple[Table, int]:
-    """A table whose first column, the models, shrinks as far as it must; and the width that it uses."""
+    """A table whose first column (the models) shrinks to fit, and the width that it uses."""
     widths = [max(cell_len(line[column]) for line in [header, *lines]) for column in range(len(header))]
     spare = available - sum(widths[1:]) - GAP * (len(widths) - 1)
     widths[0] = min(widths[0], max(NAME_WIDTH, spare))

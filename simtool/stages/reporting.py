@@ -7,9 +7,9 @@ from pathlib import Path
 
 from simtool import console
 from simtool.analysis.building import build_report
-from simtool.analysis.metrics import Metric, Order
+from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric, Order
 from simtool.analysis.report import Report, ReportError, Settings
-from simtool.errors import UsageError
+from simtool.errors import UsageError, clipped
 from simtool.reporting.exports import to_csv, to_json, to_markdown
 from simtool.stages.run import Run, api, chosen, path_of, stage
 from simtool.tables.atomic import atomic_path
@@ -35,7 +35,7 @@ def report(
     csv: str | Path | None = None,
     json: str | Path | None = None,
     markdown: str | Path | None = None,
-    metrics: Sequence[str] = (Metric.TRIPLET_ACCURACY,),
+    metrics: Sequence[str] = (TRIPLET_ACCURACY.name,),
     trial_type: str | None = None,
     baseline: str | None = None,
     weighted: bool = False,
@@ -57,7 +57,7 @@ def report(
         csv: a file for all numbers.
         json: a file for all numbers.
         markdown: a file for tables to paste into Markdown.
-        metrics: names, see :class:`~simtool.analysis.metrics.Metric`. The figure shows the first metric. Where a file
+        metrics: names, see :data:`~simtool.analysis.metrics.METRICS`. The figure shows the first metric. Where a file
             of numbers is written, all metrics are computed.
         trial_type: report only this type, for example ``8-rank-2``, or ``all`` (pooled).
         baseline: the model to compare the other models with, for each distance.
@@ -84,7 +84,7 @@ def report(
     written = [path for path in texts.values() if path is not None]
     drawn = path_of(figure)
     _check(drawn, written, level)
-    wanted = [chosen(Metric, "--metric", name) for name in metrics or (Metric.TRIPLET_ACCURACY,)]
+    wanted = [_metric(name) for name in metrics or (TRIPLET_ACCURACY.name,)]
     settings = Settings(level, replicates, seed, baseline, chosen(Order, "--sort", sort), weighted)
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
     paths = [path for source in sources if (path := path_of(source)) is not None]
@@ -93,10 +93,10 @@ def report(
         for path in paths:
             held = counted(len(tables), "models and distances", "model and distance")
             run.read(path, "outcomes" if len(sources) > 1 else held)
-        content = build_report(tables, settings, tuple(Metric) if written else wanted)
+        content = build_report(tables, settings, list(METRICS.values()) if written else wanted)
         content = content if trial_type is None else content.of_type(trial_type)
         if not any(True for _ in content.blocks(wanted)):
-            raise ReportError(f"no trial has {' or '.join(wanted)}: it takes several choices in a trial")
+            raise ReportError(f"no trial has {' or '.join(map(str, wanted))}: it takes several choices in a trial")
         if drawn is not None:
             _draw(run, drawn, content, wanted[0])
         formats: dict[str, Callable[[], str]] = {
@@ -109,6 +109,17 @@ def report(
             if target is not None:
                 _write(run, target, formats[name](), counted(len(content.rows), "numbers"))
     return content
+
+
+def _metric(name: str) -> Metric:
+    """The metric that an option names.
+
+    Raises:
+        UsageError: there is none; lists the metrics.
+    """
+    if name not in METRICS:
+        raise UsageError(f"--metric is one of {', '.join(METRICS)}, not {clipped(name)}")
+    return METRICS[name]
 
 
 def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:
@@ -127,10 +138,10 @@ def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:
 
 
 def _draw(run: Run, path: Path, content: Report, metric: Metric) -> None:
-    from simtool.reporting.figure import write_figure
+    from simtool.reporting.figure import figure_bytes
 
     with atomic_path(path) as temporary:
-        write_figure(temporary, content, path.suffix.lower().removeprefix("."), metric)
+        temporary.write_bytes(figure_bytes(content, path.suffix.lower().removeprefix("."), metric))
     run.wrote(path, "figure")
 
 

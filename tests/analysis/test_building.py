@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from simtool.analysis.building import build_report
-from simtool.analysis.metrics import Metric, Order
+from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric, Order
 from simtool.analysis.report import Report, ReportError, Row, Settings
 from simtool.reporting import formatting
 from simtool.tables.observers import Observers
@@ -32,7 +32,7 @@ def _study(seed: int = 0, **counts: int) -> tuple[Trials, list[Outcomes]]:
     return trials, [outcomes_of(name, "mse", trials, model(rng, minds, noise)) for name, noise in models]
 
 
-def _row(report: Report, model: str, trial_type: str, metric: Metric = Metric.TRIPLET_ACCURACY) -> Row:
+def _row(report: Report, model: str, trial_type: str, metric: Metric = TRIPLET_ACCURACY) -> Row:
     (row,) = (each for each in report.rows if (each.model, each.trial_type, each.metric) == (model, trial_type, metric))
     return row
 
@@ -55,7 +55,7 @@ def test_an_accuracy_is_the_pooled_credit_and_lies_in_its_interval(seed: int, ra
         for kind in trials.types:
             own = outcomes.of_type(kind)
             assert _row(report, outcomes.model, str(kind)).estimate == pytest.approx(own.mean())
-            first = _row(report, outcomes.model, str(kind), Metric.TOP_1)
+            first = _row(report, outcomes.model, str(kind), METRICS["top_1"])
             right = (own[:, : kind.n_reference - 1] == 1).all(axis=1)
             assert first.estimate == pytest.approx(right.mean())
     assert all(0 <= row.low <= row.estimate <= row.high <= 1 for row in report.rows)
@@ -63,7 +63,7 @@ def test_an_accuracy_is_the_pooled_credit_and_lies_in_its_interval(seed: int, ra
 
 def test_each_type_has_the_metrics_that_say_something_of_their_own() -> None:
     _, scored = _study(**{"8_rank_2": 5, "2_choose_1": 5, "4_choose_2": 5})
-    found = {(row.trial_type, row.metric.value, round(row.chance, 4)) for row in build_report(scored, FEW).rows}
+    found = {(row.trial_type, row.metric.name, round(row.chance, 4)) for row in build_report(scored, FEW).rows}
     assert found == {
         ("all", "triplet_accuracy", 0.5),
         ("8-rank-2", "triplet_accuracy", 0.5),
@@ -83,7 +83,7 @@ def test_after_a_single_choice_among_two_first_choice_and_triplet_accuracy_are_o
     report = build_report(scored, FEW)
     for name in ("good", "random"):
         triplet, first = (
-            _row(report, name, "2-choose-1", metric) for metric in (Metric.TRIPLET_ACCURACY, Metric.TOP_1)
+            _row(report, name, "2-choose-1", metric) for metric in (TRIPLET_ACCURACY, METRICS["top_1"])
         )
         assert (first.estimate, first.low, first.high) == pytest.approx((triplet.estimate, triplet.low, triplet.high))
 
@@ -141,7 +141,7 @@ def test_one_person_leaves_sessions_and_trials_to_resample() -> None:
     minds = latent(rng, 15)
     trials = observe(rng, minds, {"2-choose-1": 60}, participants=1, session=[str(at // 20) for at in range(60)])
     report = build_report([outcomes_of("m", "mse", trials, model(rng, minds, 1.0))], FEW)
-    assert (report.samples[0].units, report.samples[0].unit_count) == ("sessions", 3)
+    assert (report.samples[0].clusters, report.samples[0].cluster_count) == ("sessions", 3)
     row = _row(report, "m", "all")
     assert 0 < row.low < row.estimate < row.high < 1
 
@@ -204,7 +204,7 @@ def test_rows_come_by_accuracy_as_given_or_by_name() -> None:
 def test_all_is_shown_only_beside_several_types() -> None:
     several = build_report(_study(**{"8_rank_2": 5, "2_choose_1": 5})[1], FEW)
     single = build_report(_study(**{"8_rank_2": 5})[1], FEW)
-    triplets = [Metric.TRIPLET_ACCURACY]
+    triplets = [TRIPLET_ACCURACY]
     assert [block.trial_type for block in several.blocks(triplets)] == ["all", "8-rank-2", "2-choose-1"]
     assert [block.trial_type for block in single.blocks(triplets)] == ["8-rank-2"]
     assert [block.trial_type for block in several.of_type("all").blocks(triplets)] == ["all"]
@@ -222,9 +222,9 @@ def test_models_on_different_trials_are_analyzed_apart() -> None:
     alone = build_report([first[0]], FEW)
     assert _row(together, "good", "all") == _row(alone, "good", "all")
     assert len(together.samples) == 2
-    (block,) = together.blocks([Metric.TRIPLET_ACCURACY])
+    (block,) = together.blocks([TRIPLET_ACCURACY])
     assert not block.same_trials
-    assert block.ceiling is None
+    assert block.noise_ceiling is None
 
 
 def test_a_type_without_trials_has_no_rows() -> None:
@@ -238,8 +238,8 @@ def test_a_type_without_trials_has_no_rows() -> None:
 
 def test_metrics_that_are_not_asked_for_are_left_out() -> None:
     _, scored = _study(**{"8_rank_2": 5})
-    some = build_report(scored, FEW, [Metric.ORDERED])
-    assert {row.metric for row in some.rows} == {Metric.ORDERED}
+    some = build_report(scored, FEW, [METRICS["ordered"]])
+    assert {row.metric for row in some.rows} == {METRICS["ordered"]}
     every = build_report(scored, FEW)
     assert set(some.rows) <= set(every.rows)
 
@@ -260,12 +260,12 @@ def test_trials_without_a_name_count_in_accuracies_and_as_nobody_in_intervals() 
     report = build_report([replace(each, trials=trials) for each in everybody], FEW)
     full = build_report(everybody, FEW)
     (sample,) = report.samples
-    assert (sample.units, sample.unit_count, sample.people) == ("participants", 6, 6)
-    assert (sample.nameless, sample.unresampled, sample.trials) == (40, 40, 120)
+    assert (sample.clusters, sample.cluster_count, sample.participants) == ("participants", 6, 6)
+    assert (sample.unnamed, sample.not_resampled, sample.trials) == (40, 40, 120)
     for row in report.rows:
         assert row.estimate == pytest.approx(_row(full, row.model, row.trial_type, row.metric).estimate)
-    assert "40 of 120 trials do not say who judged" in formatting.method(report)[0]
-    assert "the intervals rest on the other 80" in formatting.method(report)[0]
+    assert "40 of 120 trials do not name a participant" in formatting.method(report)[0]
+    assert "the intervals depend on the other 80" in formatting.method(report)[0]
 
 
 def test_a_trial_type_in_which_nobody_is_named_has_a_very_wide_interval_and_no_test() -> None:
@@ -287,13 +287,13 @@ def test_a_trial_type_in_which_nobody_is_named_has_a_very_wide_interval_and_no_t
         ({"participant": ["p"] * 120}, "one participant judged all, so trials are resampled"),
         (
             {"participant": ["p"] * 120, "session": [str(at % 7) for at in range(120)]},
-            "one participant judged all, so sessions are resampled and the intervals are about this person",
+            "one participant judged all, so sessions are resampled and the intervals describe this person",
         ),
-        ({"participant": ["p"] * 90 + [None] * 30}, "30 of 120 trials do not say who judged, so the intervals may be"),
+        ({"participant": ["p"] * 90 + [None] * 30}, "30 of 120 trials do not name a participant, so the intervals"),
         ({"participant": [None] * 120}, "the table does not say which trials one person judged"),
         (
             {"participant": None, "session": ["a"] * 60 + ["b"] * 50 + [None] * 10},
-            "10 of 120 trials do not name a session; all of them count in the accuracies, and the intervals rest on",
+            "10 of 120 trials do not name a session; the accuracies use all trials, and the intervals depend on",
         ),
     ],
 )
@@ -305,7 +305,7 @@ def test_the_method_says_who_was_resampled_and_why(columns: dict[str, Any], told
 def test_few_people_are_one_caution() -> None:
     few = build_report(_judged(participant=[f"p{at % 2}" for at in range(120)]), FEW)
     assert [note for note in formatting.notes(few) if "wide" in note] == [
-        "The intervals are wide: 2 participants (fewer than 5) say little about others."
+        "The intervals are wide, because the sample is small: 2 participants (fewer than 5)."
     ]
     enough = build_report(_judged(participant=[f"p{at % 5}" for at in range(120)]), FEW)
     assert not any("wide" in note for note in formatting.notes(enough))
@@ -410,7 +410,7 @@ def test_a_person_without_weight_is_nobody_to_resample() -> None:
     who = scored[0].trials.participant
     heavy = replace(scored[0].trials, weight=(who != who[0]).astype(np.float32))
     report = build_report([replace(each, trials=heavy) for each in scored], replace(FEW, weighted=True))
-    assert report.samples[0].unit_count == 5
+    assert report.samples[0].cluster_count == 5
 
 
 def test_a_baseline_without_a_partner_is_told() -> None:

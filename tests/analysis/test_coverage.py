@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simtool.analysis.building import build_report
-from simtool.analysis.metrics import Metric
+from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.report import Settings
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
@@ -47,7 +47,7 @@ def test_with_a_third_of_the_names_missing_intervals_hold_the_truth_as_often_as_
         everybody[missing] = [f"solo{number}" for number in np.flatnonzero(missing)]
         for kept, who in ((held, nobody), (alone, everybody)):
             outcomes = _study(np.random.default_rng(seed), who)
-            row = build_report([outcomes], Settings(replicates=100), [Metric.TRIPLET_ACCURACY]).rows[0]
+            row = build_report([outcomes], Settings(replicates=100), [TRIPLET_ACCURACY]).rows[0]
             kept.append(row.low <= TRUTH <= row.high)
     assert np.mean(held) >= 0.93
     # Were each nameless trial a person of its own, too many people would seem to agree.

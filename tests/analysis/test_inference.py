@@ -6,22 +6,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.analysis.inference import Estimates, Observations, SharedClusters, resample
+from simtool.analysis.inference.estimation import estimate
+from simtool.analysis.inference.observations import Observations
 
 DIMENSIONS = 6
 FAMILIES = np.random.default_rng(77).normal(size=(4, DIMENSIONS))
 
 
 def _draw(
-    rng: np.random.Generator, images: int, people: int, trials: int, displays: int
+    rng: np.random.Generator, images: int, participants: int, trials: int, displays: int
 ) -> tuple[Observations, NDArray[np.float32]]:
     """New people judge new images, 2-choose-1, some displays several times; two models know them up to noise."""
     minds = FAMILIES[rng.integers(0, 4, images)] + rng.normal(size=(images, DIMENSIONS))
-    taste = np.exp(rng.normal(scale=0.5, size=(people, DIMENSIONS)))
-    unit = rng.integers(0, people, trials)
+    taste = np.exp(rng.normal(scale=0.5, size=(participants, DIMENSIONS)))
+    cluster = rng.integers(0, participants, trials)
     shown = np.argsort(rng.random((displays, images)), axis=1)[:, :3][rng.integers(0, displays, trials)]
     apart = (minds[shown[:, 1:]] - minds[shown[:, :1]]) ** 2
-    utility = rng.gumbel(size=(trials, 2)) - 2 * np.sqrt((apart * taste[unit][:, None]).sum(axis=2))
+    utility = rng.gumbel(size=(trials, 2)) - 2 * np.sqrt((apart * taste[cluster][:, None]).sum(axis=2))
     swap = utility[:, 1] > utility[:, 0]
     shown[swap, 1:] = shown[swap, :0:-1]
     credits = []
@@ -29,7 +30,9 @@ def _draw(
         model = minds + rng.normal(scale=noise, size=minds.shape)
         away = ((model[shown[:, 1:]] - model[shown[:, :1]]) ** 2).sum(axis=2)
         credits.append(away[:, 0] < away[:, 1])
-    return Observations(np.arange(trials), unit, shown, people, images), np.column_stack(credits).astype(np.float32)
+    return Observations(np.arange(trials), cluster, shown, participants, images), np.column_stack(credits).astype(
+        np.float32
+    )
 
 
 @pytest.mark.slow
@@ -37,21 +40,15 @@ def test_intervals_hold_the_truth_about_as_often_as_they_promise_and_binomial_on
     rng = np.random.default_rng(0)
     means, intervals, gaps, binomial = [], [], [], []
     for _ in range(150):
-        observations, credits = _draw(rng, images=100, people=50, trials=2500, displays=1000)
-        rows, stratum = np.arange(len(credits)), np.zeros(len(credits), np.intp)
-        estimates = Estimates(
-            mean=credits.mean(axis=0, dtype=np.float64),
-            covariance=SharedClusters(observations).covariance(rows, credits),
-            replicates=resample(observations, stratum, credits, 300, seed=0).means(),
-            independent=observations.independent(rows),
-        )
+        observations, credits = _draw(rng, images=100, participants=50, trials=2500, displays=1000)
+        (estimates,) = estimate(observations, credits, [np.ones(len(credits), bool)], 300, seed=0)
         means.append(estimates.mean)
         intervals.append([estimates.interval(column, 0.95) for column in (0, 1)])
         gap = estimates.difference(0, 1, 0.95)
         assert gap is not None
         gaps.append(gap)
         binomial.append(1.96 * np.sqrt(estimates.mean * (1 - estimates.mean) / len(credits)))
-    # People and images are drawn anew each time, so the mean over draws is the truth about all of them.
+    # Each draw has new people and images, so the mean over draws is the truth about all of them.
     truth = np.mean(means, axis=0)
     for column in (0, 1):
         held = np.mean([each[column].low <= truth[column] <= each[column].high for each in intervals])

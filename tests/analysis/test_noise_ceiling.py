@@ -1,4 +1,4 @@
-"""Upper bounds from comparisons that were judged more than once."""
+"""The noise ceiling from comparisons that were judged more than once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
-from simtool.analysis.noise_ceiling import ENOUGH, Ceiling, ceiling
-from simtool.analysis.inference import comparisons_of, units_of
+from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, noise_ceiling
+from simtool.judgments.comparisons import Comparisons
 from simtool.judgments.importing import import_judgments
+
+
+def _ceiling(judged: ArrayLike, weight: NDArray[np.float64] | None = None, enough: int = 1) -> NoiseCeiling:
+    """The noise ceiling of comparisons, which are rows of anchor, near and far."""
+    anchor, near, far = np.asarray(judged, np.int32).reshape(-1, 3).T
+    comparisons = Comparisons(np.arange(len(anchor), dtype=np.int32), anchor, near, far, len(anchor))
+    return noise_ceiling(comparisons, weight, enough)
 
 
 def test_only_repeated_comparisons_count() -> None:
     # Query 0 with 1 and 2: chosen 1, 1, 2. Query 0 with 1 and 3, once. Query 1 with 0 and 2, once.
-    found = ceiling(np.array([[0, 1, 2], [0, 2, 1], [0, 1, 3], [0, 1, 2], [1, 0, 2]]), enough=1)
+    found = _ceiling([[0, 1, 2], [0, 2, 1], [0, 1, 3], [0, 1, 2], [1, 0, 2]])
     assert (found.distinct, found.repeated, found.judgments) == (3, 1, 3)
     assert found.upper == pytest.approx(2 / 3)
     # Each 1 sees one 1 and one 2 (half), the 2 sees two 1s (wrong).
@@ -25,22 +33,27 @@ def test_only_repeated_comparisons_count() -> None:
     assert found.agreement == pytest.approx((0.5 + 0.5 + 0) / 3)
 
 
+def test_comparisons_with_other_anchors_are_distinct() -> None:
+    found = _ceiling([[8, 0, 3], [0, 2, 3], [0, 3, 2]])
+    assert (found.distinct, found.repeated, found.judgments) == (2, 1, 2)
+
+
 def test_without_repeated_comparisons_there_is_no_bound() -> None:
     for judged in (np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0]]), np.zeros((0, 3), np.int64)):
-        assert ceiling(judged, enough=0) == Ceiling(distinct=len(judged), repeated=0, judgments=0)
+        assert _ceiling(judged, enough=0) == NoiseCeiling(distinct=len(judged), repeated=0, judgments=0)
 
 
-@pytest.mark.parametrize("judgments", [2, ENOUGH - 1, ENOUGH])
+@pytest.mark.parametrize("judgments", [2, 999, 1000])
 def test_few_repeated_judgments_are_counted_and_give_no_bound(judgments: int) -> None:
-    found = ceiling(np.array([[0, 1, 2]] * judgments + [[3, 1, 2]]))
+    found = _ceiling([[0, 1, 2]] * judgments + [[3, 1, 2]], enough=ENOUGH)
     assert (found.distinct, found.repeated, found.judgments) == (2, 1, judgments)
     bounds = (found.agreement, found.lower, found.upper)
-    assert bounds == ((1.0, 1.0, 1.0) if judgments >= ENOUGH else (None, None, None))
+    assert bounds == ((1.0, 1.0, 1.0) if judgments >= 1000 else (None, None, None))
 
 
 def test_weights_decide_a_majority_and_an_average() -> None:
     # Two judgments for 1 and one for 2, which outweighs them.
-    found = ceiling(np.array([[0, 1, 2], [0, 1, 2], [0, 2, 1]]), np.array([1.0, 1.0, 4.0]), enough=1)
+    found = _ceiling([[0, 1, 2], [0, 1, 2], [0, 2, 1]], np.array([1.0, 1.0, 4.0]))
     assert found.upper == pytest.approx(4 / 6)
     # Each 1 sees a 1 of weight 1 and a 2 of weight 4 (wrong), the 2 sees 1s alone (wrong).
     assert found.lower == 0
@@ -51,8 +64,8 @@ def test_whole_weights_give_the_upper_bound_of_rows_repeated() -> None:
     rng = np.random.default_rng(0)
     judged = np.array([rng.permutation(4)[:3] for _ in range(300)])
     weight = rng.integers(0, 4, 300)
-    repeated = ceiling(np.repeat(judged, weight, axis=0), enough=1)
-    found = ceiling(judged, weight.astype(float), enough=1)
+    repeated = _ceiling(np.repeat(judged, weight, axis=0))
+    found = _ceiling(judged, weight.astype(float))
     assert found.upper == pytest.approx(repeated.upper)
     assert found.judgments == np.count_nonzero(weight)
 
@@ -60,15 +73,15 @@ def test_whole_weights_give_the_upper_bound_of_rows_repeated() -> None:
 def test_the_scale_of_weights_says_nothing() -> None:
     rng = np.random.default_rng(1)
     judged = np.array([rng.permutation(4)[:3] for _ in range(60)])
-    plain = ceiling(judged, enough=1)
+    plain = _ceiling(judged)
     for scale in (1e-30, 1.0, 1e30):
-        weighted = ceiling(judged, np.full(60, scale), enough=1)
+        weighted = _ceiling(judged, np.full(60, scale))
         assert (weighted.lower, weighted.upper) == (plain.lower, plain.upper)
         assert weighted.agreement == pytest.approx(plain.agreement)
 
 
 def test_unanimous_judgments_bound_nothing() -> None:
-    found = ceiling(np.array([[0, 1, 2]] * 4), enough=1)
+    found = _ceiling([[0, 1, 2]] * 4)
     assert (found.agreement, found.lower, found.upper) == (1.0, 1.0, 1.0)
 
 
@@ -84,7 +97,7 @@ def test_bounds_are_those_of_counting_by_hand(judged: list[list[int]]) -> None:
             for bound, jury in ((lower, cast[:at] + cast[at + 1 :]), (upper, cast)):
                 share = jury.count(vote) / len(jury)
                 bound.append(0.5 if share == 0.5 else float(share > 0.5))
-    found = ceiling(np.array(judged), enough=1)
+    found = _ceiling(judged)
     if not upper:
         assert found.upper is None
     else:
@@ -96,9 +109,9 @@ def test_bounds_are_those_of_counting_by_hand(judged: list[list[int]]) -> None:
 
 def test_birds_16_agree_as_published_counts_say(birds16: Path) -> None:
     trials = import_judgments(birds16 / "obs_2018.hdf5", catalog=birds16 / "catalog.csv").judgments.trials
-    observed = comparisons_of(trials, units_of(trials))
-    pairs = np.array([str(kind) == "2-choose-1" for kind in trials.types])[trials.type_index[observed.trial]]
-    found = ceiling(observed.images[pairs])
+    comparisons = Comparisons.of(trials)
+    pairs = np.array([str(kind) == "2-choose-1" for kind in trials.types])[trials.type_index[comparisons.trial]]
+    found = noise_ceiling(comparisons.take(pairs))
     assert found.distinct == 2914
     assert (found.repeated, found.judgments) == (1749, 6355)
     assert found.agreement == pytest.approx(0.711, abs=5e-4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simtool.analysis.building import build_report
-from simtool.analysis.metrics import Metric
+from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric
 from simtool.analysis.pooling import pools, shared_judgments
 from simtool.analysis.report import Report, Row, Settings
 from simtool.reporting import formatting
@@ -43,8 +43,8 @@ def test_the_trials_of_two_experiments_count_as_one_set() -> None:
         (row,) = (row for row in report.rows if (row.model, row.trial_type) == (name, "all"))
         assert row.estimate == pytest.approx(np.concatenate(credit).mean())
         assert (row.trials, row.comparisons) == (80, 200)
-        assert _rows(report, name)["2-choose-1", Metric.TOP_1].trials == 70
-        assert _rows(report, name)["8-rank-2", Metric.ORDERED].trials == 10
+        assert _rows(report, name)["2-choose-1", METRICS["top_1"]].trials == 70
+        assert _rows(report, name)["8-rank-2", METRICS["ordered"]].trials == 10
 
 
 def test_the_parts_of_one_table_pool_to_the_whole() -> None:
@@ -64,14 +64,14 @@ def test_the_parts_of_one_table_pool_to_the_whole() -> None:
 def test_the_same_name_is_one_person_in_all_experiments(who: str, people: int) -> None:
     first, second = _experiment(1, 60), _experiment(2, 60, who=who)
     (sample,) = build_report([*_scored(first), *_scored(second)], FEW).samples
-    assert (sample.unit_count, sample.sets, sample.trials) == (people, 2, 120)
+    assert (sample.cluster_count, sample.sets, sample.trials) == (people, 2, 120)
 
 
 def test_a_model_on_one_of_the_experiments_has_rows_of_its_own_that_a_note_tells_of() -> None:
     first, second = _experiment(1, 30), _experiment(2, 40)
     report = build_report([*_scored(first), *_scored(second, "good")], replace(FEW, baseline="fair"))
-    assert _rows(report, "good")["2-choose-1", Metric.TRIPLET_ACCURACY].trials == 70
-    assert _rows(report, "fair")["2-choose-1", Metric.TRIPLET_ACCURACY].trials == 30
+    assert _rows(report, "good")["2-choose-1", TRIPLET_ACCURACY].trials == 70
+    assert _rows(report, "fair")["2-choose-1", TRIPLET_ACCURACY].trials == 30
     assert all(row.difference is None for row in report.rows)
     notes = " ".join(formatting.notes(report))
     assert "not scored on the same trials" not in notes

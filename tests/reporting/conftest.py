@@ -33,7 +33,7 @@ def make_report(
 
 @pytest.fixture(scope="session")
 def report() -> Report:
-    """Human observers, four models, a baseline; enough judgments for an upper bound of 2-choose-1."""
+    """Human observers, four models, a baseline; enough judgments for a noise ceiling of 2-choose-1."""
     return make_report(pairs=1500, observers=Observers.HUMAN)
 
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from simtool.analysis.metrics import Metric
+from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.report import Report
 from simtool.reporting import figure as module
 from simtool.reporting.figure import COLORS, draw, figure_bytes, styled
@@ -21,7 +21,7 @@ from tests.reporting.conftest import make_report
 
 def test_every_trial_type_has_a_panel_and_every_row_a_bar(report: Report) -> None:
     figure = draw(report)
-    blocks = list(report.blocks([Metric.TRIPLET_ACCURACY]))
+    blocks = list(report.blocks([TRIPLET_ACCURACY]))
     assert [axes.get_title().strip() for axes in figure.axes] == ["all trials", "8-rank-2", "2-choose-1"]
     for axes, block in zip(figure.axes, blocks, strict=True):
         ends = sorted(bar.get_x() + bar.get_width() for bar in axes.containers for bar in bar)
@@ -33,7 +33,7 @@ def test_every_trial_type_has_a_panel_and_every_row_a_bar(report: Report) -> Non
 def test_models_are_labeled_once_in_the_order_of_accuracy(report: Report) -> None:
     figure = draw(report)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    first = next(report.blocks([Metric.TRIPLET_ACCURACY]))
+    first = next(report.blocks([TRIPLET_ACCURACY]))
     assert labels == list(dict.fromkeys(row.model for row in first.rows))
 
 
@@ -41,7 +41,7 @@ def test_distances_keep_their_colors(report: Report) -> None:
     figure = draw(report)
     (legend,) = figure.legends
     named = dict(zip([text.get_text() for text in legend.get_texts()], legend.legend_handles, strict=True))
-    assert {"mse", "cosine", "chance", "upper bound"} <= set(named)
+    assert {"mse", "cosine", "chance", "noise ceiling"} <= set(named)
     used = {bar.get_facecolor() for axes in figure.axes for bars in axes.containers for bar in bars}
     assert len(used) == 2
     assert len(set(COLORS)) == len(COLORS)
@@ -135,10 +135,10 @@ def test_many_distances_leave_room_for_the_bars(report: Report) -> None:
     assert all(axes.get_position().height * figure.get_figheight() > 4 for axes in figure.axes)
 
 
-def test_no_bound_is_drawn_from_few_repeats(report: Report) -> None:
+def test_no_noise_ceiling_is_drawn_from_few_repeats(report: Report) -> None:
     firm, few = draw(report), draw(make_report(models=("a",), baseline=None))
-    assert "upper bound" in [text.get_text() for text in firm.legends[0].get_texts()]
-    assert "upper bound" not in [text.get_text() for text in few.legends[0].get_texts()]
+    assert "noise ceiling" in [text.get_text() for text in firm.legends[0].get_texts()]
+    assert "noise ceiling" not in [text.get_text() for text in few.legends[0].get_texts()]
     assert [len(axes.lines) for axes in firm.axes] == [2, 1, 2]
     assert [len(axes.lines) for axes in few.axes] == [1, 1, 1]
 

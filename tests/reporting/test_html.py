@@ -107,4 +107,4 @@ def test_hostile_names_are_text(hostile: Report) -> None:
 
 def test_a_caution_is_told_once() -> None:
     content = to_html(make_report(models=("a",), baseline=None, participant=["p", "q"] * 120), ORIGIN)
-    assert content.count("2 participants (fewer than 5) say little about others") == 1
+    assert content.count("the sample is small: 2 participants (fewer than 5)") == 1

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from simtool.analysis.metrics import Metric
+from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
 from simtool.reporting.terminal import terminal_report
@@ -18,9 +18,7 @@ from tests.reporting.conftest import make_report
 
 def _lines(report: Report, width: int, encoding: str = "utf-8", *metrics: Metric) -> list[str]:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    Console(file=file, width=width, highlight=False).print(
-        terminal_report(report, metrics or (Metric.TRIPLET_ACCURACY,))
-    )
+    Console(file=file, width=width, highlight=False).print(terminal_report(report, metrics or (TRIPLET_ACCURACY,)))
     file.flush()
     file.seek(0)
     return file.read().splitlines()
@@ -37,14 +35,14 @@ def _table(lines: list[str], title: str) -> list[str]:
 def test_every_row_is_one_line_that_fits(report: Report, width: int) -> None:
     lines = _lines(report, width)
     assert max(len(line) for line in lines) <= width
-    for block in report.blocks([Metric.TRIPLET_ACCURACY]):
+    for block in report.blocks([TRIPLET_ACCURACY]):
         table = _table(lines, formatting.headline(block))
         for row, line in zip(block.rows, table[2:], strict=False):
             assert line.startswith(row.model[:11])
             for cell in (row.distance, formatting.accuracy(row.estimate), formatting.interval(row)):
                 assert f" {cell} " in line
         below = table[2 + len(block.rows)]
-        assert below.startswith("No upper bound" if block.bound is None else "upper bound")
+        assert below.startswith("No noise ceiling" if block.ceiling_upper is None else "noise ceiling")
 
 
 def test_bars_start_at_one_mark_of_chance_and_rank_the_models(report: Report) -> None:
@@ -88,7 +86,7 @@ def test_worse_than_chance_points_to_the_left(report: Report) -> None:
 
 def test_other_metrics_come_on_demand(report: Report) -> None:
     assert not any("First choice" in line for line in _lines(report, 80))
-    lines = _lines(report, 80, "utf-8", Metric.TOP_1, Metric.ORDERED)
+    lines = _lines(report, 80, "utf-8", METRICS["top_1"], METRICS["ordered"])
     titles = [line for line in lines if "chance" in line]
     assert titles == [
         "First choice right, 8-rank-2: 40 trials, 520 comparisons, chance .125",
@@ -105,11 +103,11 @@ def test_differences_from_the_baseline_follow_their_table(report: Report, simula
     assert not any("Difference" in line for line in _lines(simulated, 80))
 
 
-def test_the_caption_says_what_was_resampled_and_what_the_bound_rests_on(report: Report) -> None:
+def test_the_caption_names_the_resampled_data_and_the_repeated_judgments(report: Report) -> None:
     text = " ".join(" ".join(_lines(report, 80)).split())
     assert "95 % intervals from 100 replicates (seed 0) that resample 8 participants and 14 images together." in text
     assert "that were judged more than once" in text
-    assert "it takes 1,000 such judgments" in text
+    assert "It takes 1,000 such judgments" in text
     assert "human observers" in text
 
 

@@ -1,14 +1,13 @@
-"""The variance of a mean over observations that share people and images.
+"""The variance of a mean over observations that share clusters and images.
 
-Cameron, Gelbach & Miller (2011, https://doi.org/10.1198/jbes.2010.07136) add the variance of the sums over
-the clusters of each kind and subtract what two kinds count twice. Images enter an observation in three
-roles, as the two members of a dyad do in Aronow, Samii & Assenova (2015,
-https://doi.org/10.1093/pan/mpv018), who count every pair of observations that have a member in common
-once. Here, with psi the influence of each observation on the mean::
+Cameron, Gelbach & Miller (2011, https://doi.org/10.1198/jbes.2010.07136) add the variances of the sums over each kind
+of group and subtract the pairs of observations that two kinds count twice. An image has one of three roles in an
+observation, like the two members of a dyad in Aronow, Samii & Assenova (2015, https://doi.org/10.1093/pan/mpv018), who
+count every pair of observations with a common member once. With psi the influence of each observation on the mean::
 
-    V = 1 / (1 - f) * sum of psi_j psi_k over the pairs j, k that share the unit or at least one image
+    V = 1 / (1 - f) * sum of psi_j psi_k over the pairs j, k that share the cluster or at least one image
 
-with f the share of such pairs among all.
+where f is the share of such pairs among all pairs.
 """
 
 from __future__ import annotations
@@ -27,44 +26,43 @@ __all__ = ["Covariance", "SharedClusters"]
 
 @dataclass(frozen=True)
 class Covariance:
-    """Three estimates of the covariance of M means, from the most to the least that is taken to be shared.
+    """Three estimates of the covariance of M means, from the weakest to the strongest assumption of independence.
 
     Attributes:
-        multiway: (M, M) observations depend where they share a unit or an image.
-        one_way: (M, M) they depend within a unit only.
-        independent: (M, M) they do not depend.
+        multiway: (M, M) observations depend on each other if they share a cluster or an image.
+        one_way: (M, M) observations depend on each other within a cluster only.
+        unclustered: (M, M) observations are independent.
     """
 
     multiway: NDArray[np.float64]
     one_way: NDArray[np.float64]
-    independent: NDArray[np.float64]
+    unclustered: NDArray[np.float64]
 
     def take(self, columns: slice) -> Covariance:
-        """The same for some of the means."""
-        return Covariance(*(matrix[columns, columns] for matrix in (self.multiway, self.one_way, self.independent)))
+        """The covariance of some of the means."""
+        return Covariance(*(matrix[columns, columns] for matrix in (self.multiway, self.one_way, self.unclustered)))
 
-    def deviation(self, contrast: NDArray[np.float64]) -> float:
-        """The standard error of a combination of the means.
+    def standard_error(self, contrast: NDArray[np.float64]) -> float:
+        """The standard error of a linear combination of the means.
 
-        The multiway estimate is a difference and can come out too small by chance (even negative), so it
-        is floored at the other two, as Schütt et al. (2023, https://doi.org/10.7554/eLife.82566) floor
-        theirs at each one-way term.
+        The multiway estimate is a difference, so it can be too small by chance (even negative). The other two estimates
+        are its lower limits. Schütt et al. (2023, https://doi.org/10.7554/eLife.82566) use each one-way term likewise.
 
         Args:
-            contrast: (M,) the coefficients.
+            contrast: (M,) coefficients.
         """
-        estimates = (self.multiway, self.one_way, self.independent)
+        estimates = (self.multiway, self.one_way, self.unclustered)
         return math.sqrt(max(0.0, *(float(contrast @ matrix @ contrast) for matrix in estimates)))
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """One kind of cluster.
+    """One kind of group of observations.
 
     Attributes:
-        sign: with which its sums enter the variance.
-        code: (roles, N) the clusters that each observation is in.
-        size: a bound on the codes.
+        sign: sign of its sums in the variance.
+        code: (roles, N) the groups of each observation.
+        size: greater than every code.
     """
 
     sign: int
@@ -73,14 +71,14 @@ class _Kind:
 
 
 class SharedClusters:
-    """The clusters of some observations: images, pairs and triples of images, and the same within units.
+    """Groups of observations that share images, pairs or triples of images; and the same within each cluster.
 
-    Two observations share m of three images. Since m - m(m-1)/2 + m(m-1)(m-2)/6 is 1 for m = 1, 2, 3, the sums
-    over images, less those over pairs, plus those over triples, count each pair of observations once. The same
-    sums within units, subtracted, leave the pairs that share an image but not the unit.
+    Two observations share m of three images. Since m - m(m-1)/2 + m(m-1)(m-2)/6 is 1 for m = 1, 2, 3, the sums over
+    images, minus the sums over pairs, plus the sums over triples, count each pair of observations once. Subtracting the
+    same sums within clusters leaves the pairs that share an image but not the cluster.
 
-    An image that all observations show makes none of them differ: the sample says nothing about other images in
-    its place, and the variance is that of studies that show it too.
+    An image that all observations show is left out. It cannot explain how they differ, and the variance describes
+    studies that show this image too.
     """
 
     def __init__(self, observations: Observations) -> None:
@@ -91,18 +89,20 @@ class SharedClusters:
             sign = 1 if members % 2 else -1
             chosen = np.stack([images[list(roles)] for roles in combinations(range(len(images)), members)])
             code, size = _code(chosen, observations.image_count)
-            within = _compact(code * observations.units + observations.unit, size * observations.units)
+            within = _compact(
+                code * observations.cluster_count + observations.cluster, size * observations.cluster_count
+            )
             self._kinds += [_Kind(sign, code, size), _Kind(-sign, *within)]
 
     def covariance(
         self, rows: NDArray[np.intp], values: NDArray[np.floating], weight: NDArray[np.float64] | None = None
     ) -> Covariance:
-        """The covariance of the means of some observations' values.
+        """The covariance of the means of the values of some observations.
 
         Args:
-            rows: (n,) which observations.
+            rows: (n,) positions of the observations.
             values: (n, M) their values.
-            weight: (n,) what each counts in the means; None where all count the same.
+            weight: (n,) their weights in the means; None for equal weights.
         """
         if self._observations.shown_by_all(rows).size:
             varying = SharedClusters(self._observations.take(rows).without_shared_images())
@@ -115,20 +115,19 @@ class SharedClusters:
         share = np.full(len(rows), 1 / max(len(rows), 1)) if weight is None else weight / weight.sum()
         centered = values.T - (share @ values)[:, None]
         influence = np.vstack([centered * share, share])
-        by_unit = _products(self._observations.unit[None, rows], self._observations.units, influence)
-        shared = by_unit.copy()
+        by_cluster = _products(self._observations.cluster[None, rows], self._observations.cluster_count, influence)
+        shared = by_cluster.copy()
         for kind in self._kinds:
             shared += kind.sign * _products(kind.code[:, rows], kind.size, influence)
-        return Covariance(*(_unbiased(sums) for sums in (shared, by_unit, influence @ influence.T)))
+        return Covariance(*(_unbiased(sums) for sums in (shared, by_cluster, influence @ influence.T)))
 
 
 def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Make good for the mean having been estimated from the same observations.
+    """Correct the bias that arises because the same observations estimate the mean.
 
-    Over all n^2 pairs the products of the influences sum to zero. So the share f of the pairs that a sum covers
-    (which the same sum over the observations' shares of the total weight tells) costs it that share of its
-    expectation, exactly so for balanced additive effects: with U equal units f is 1 / U, and 1 / (1 - f) the usual
-    U / (U - 1).
+    Over all n^2 pairs the products of the influences sum to zero. A sum over a share f of the pairs therefore loses the
+    share f of its expectation. This is exact for balanced additive effects: with G equal clusters f is 1 / G, and
+    1 / (1 - f) is the usual G / (G - 1). The last row and column of ``sums`` hold f, computed from the weights.
     """
     covered = sums[-1, -1]
     if covered > 1 - 1e-9:
@@ -138,7 +137,7 @@ def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _code(images: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], int]:
-    """Number sets of images: (roles, members, N) become (roles, N) codes, and a bound on them."""
+    """Number sets of images: (roles, members, N) images become (roles, N) codes, which are less than a size."""
     code = images[:, 0]
     for member in range(1, images.shape[1]):
         code = code * count + images[:, member]
@@ -146,7 +145,7 @@ def _code(images: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], int
 
 
 def _compact(code: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
-    """Codes that are bounded by their own number, so that one bin for each costs no more than the observations."""
+    """Renumber codes if their size is much greater than their number, so that a bin for each code stays cheap."""
     if size <= 4 * code.size:
         return code, size
     used, compact = np.unique(code, return_inverse=True)
@@ -154,11 +153,11 @@ def _compact(code: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int
 
 
 def _products(code: NDArray[np.int64], size: int, influence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum over clusters of the products of the clusters' summed influences.
+    """Sum the influences within each group, and sum the products of these sums over the groups.
 
     Args:
-        code: (roles, n) the clusters that each observation is in.
-        size: the number of clusters.
+        code: (roles, n) the groups of each observation.
+        size: the number of groups.
         influence: (M, n).
 
     Returns:

@@ -1,4 +1,4 @@
-"""Replicates that resample people and images together."""
+"""Replicates that resample clusters and images together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.analysis.inference import Observations, bootstrap, resample
+from simtool.analysis.inference import bootstrap
+from simtool.analysis.inference.bootstrap import resample
+from simtool.analysis.inference.observations import Observations
 
 
 def _study(seed: int = 0, count: int = 400) -> tuple[Observations, NDArray[np.intp], NDArray[np.float32]]:
@@ -17,70 +19,68 @@ def _study(seed: int = 0, count: int = 400) -> tuple[Observations, NDArray[np.in
 
 
 def test_an_observation_weighs_the_product_of_what_it_shares() -> None:
-    observations, stratum, values = _study()
-    drawn = resample(observations, stratum, values, 4000, seed=1).means()[0]
+    observations, cell, values = _study()
+    drawn = resample(observations, cell, values, 4000, seed=1).means()[0]
     influence = (values[:, 0] - values[:, 0].mean()) / len(values)
     shared = (observations.images[:, None, :, None] == observations.images[None, :, None, :]).sum(axis=(2, 3))
-    shared += observations.unit[:, None] == observations.unit[None]
+    shared += observations.cluster[:, None] == observations.cluster[None]
     # Poisson(1) weights have E w^2 = 2, so products that share m factors covary by 2^m - 1.
     assert drawn.var() == pytest.approx(influence @ (2.0**shared - 1) @ influence, rel=0.15)
     assert drawn.mean() == pytest.approx(values[:, 0].mean(), abs=4 * drawn.std() / 4000**0.5 + 0.01)
 
 
 def test_a_seed_gives_the_same_replicates_and_another_seed_others() -> None:
-    observations, stratum, values = _study()
-    first, again, other = (resample(observations, stratum, values, 100, seed).means() for seed in (5, 5, 6))
+    observations, cell, values = _study()
+    first, again, other = (resample(observations, cell, values, 100, seed).means() for seed in (5, 5, 6))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize(("block", "unit_block"), [(1, 3), (7, 1), (10_000, 10_000)])
-def test_block_sizes_change_nothing(monkeypatch: pytest.MonkeyPatch, block: int, unit_block: int) -> None:
-    observations, stratum, values = _study()
-    usual = resample(observations, stratum, values, 100, seed=0)
+@pytest.mark.parametrize(("block", "cluster_block"), [(1, 3), (7, 1), (10_000, 10_000)])
+def test_block_sizes_change_nothing(monkeypatch: pytest.MonkeyPatch, block: int, cluster_block: int) -> None:
+    observations, cell, values = _study()
+    usual = resample(observations, cell, values, 100, seed=0)
     monkeypatch.setattr(bootstrap, "BLOCK", block)
-    monkeypatch.setattr(bootstrap, "UNIT_BLOCK", unit_block)
-    blocked = resample(observations, stratum, values, 100, seed=0)
+    monkeypatch.setattr(bootstrap, "CLUSTER_BLOCK", cluster_block)
+    blocked = resample(observations, cell, values, 100, seed=0)
     assert np.array_equal(usual.sums, blocked.sums)
     assert np.array_equal(usual.weights, blocked.weights)
 
 
 def test_the_order_of_rows_and_the_number_of_models_change_nothing() -> None:
-    observations, stratum, values = _study()
+    observations, cell, values = _study()
     order = np.random.default_rng(9).permutation(len(observations))
-    usual = resample(observations, stratum, values, 100, seed=0).sums
-    moved = resample(observations.take(order), stratum[order], values[order], 100, seed=0).sums
-    alone = resample(observations, stratum, values[:, 2:3], 100, seed=0).sums
+    usual = resample(observations, cell, values, 100, seed=0).sums
+    moved = resample(observations.take(order), cell[order], values[order], 100, seed=0).sums
+    alone = resample(observations, cell, values[:, 2:3], 100, seed=0).sums
     assert np.array_equal(usual, moved)
     assert np.array_equal(usual[:, 2:3], alone)
 
 
-def test_strata_pool_to_the_whole() -> None:
-    observations, stratum, values = _study()
-    whole = resample(observations, np.zeros_like(stratum), values, 100, seed=0).means()
-    parts = resample(observations, stratum, values, 100, seed=0)
+def test_cells_pool_to_the_whole() -> None:
+    observations, cell, values = _study()
+    whole = resample(observations, np.zeros_like(cell), values, 100, seed=0).means()
+    parts = resample(observations, cell, values, 100, seed=0)
     assert np.array_equal(parts.means(), whole)
-    assert not np.array_equal(parts.means(0), whole)
+    assert not np.array_equal(parts.means(np.array([0])), whole)
 
 
 def test_replicates_that_drew_nothing_are_left_out() -> None:
-    observations, stratum, values = _study(count=1)
-    drawn = resample(observations, stratum, values, 200, seed=0).means()
+    observations, cell, values = _study(count=1)
+    drawn = resample(observations, cell, values, 200, seed=0).means()
     assert 0 < drawn.shape[1] < 200
     assert np.array_equal(drawn, np.repeat(values.T, drawn.shape[1], axis=1))
 
 
 def test_whole_weights_are_rows_repeated() -> None:
-    observations, stratum, values = _study()
+    observations, cell, values = _study()
     weight = np.random.default_rng(2).integers(0, 4, len(observations))
     rows = np.repeat(np.arange(len(observations)), weight)
-    weighted = resample(observations, stratum, values, 100, seed=0, weight=weight.astype(float))
-    repeated = resample(observations.take(rows), stratum[rows], values[rows], 100, seed=0)
+    weighted = resample(observations, cell, values, 100, seed=0, weight=weight.astype(float))
+    repeated = resample(observations.take(rows), cell[rows], values[rows], 100, seed=0)
     assert weighted.means() == pytest.approx(repeated.means())
 
 
-def test_strata_that_are_empty_draw_nothing() -> None:
-    observations, stratum, values = _study()
-    drawn = resample(observations, stratum, values, 50, seed=0, strata=4)
-    assert drawn.means(3).shape == (4, 0)
-    assert np.array_equal(drawn.means(), resample(observations, stratum, values, 50, seed=0).means())
+def test_no_cells_have_no_replicates() -> None:
+    observations, cell, values = _study()
+    assert resample(observations, cell, values, 50, seed=0).means(np.zeros(0, np.intp)).shape == (4, 0)

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from simtool.analysis.inference import Covariance, Estimates, holm
+from simtool.analysis.inference.intervals import Estimates, holm
+from simtool.analysis.inference.multiway import Covariance
 
 
-def _estimates(means: list[float], errors: list[float], independent: int = 1000) -> Estimates:
+def _estimates(means: list[float], errors: list[float], effective_size: int = 1000) -> Estimates:
     rng = np.random.default_rng(0)
     covariance = np.diag(np.square(errors))
     replicates = np.array(means)[:, None] + np.array(errors)[:, None] * 3 * rng.normal(size=(len(means), 20_000))
-    return Estimates(np.array(means), Covariance(covariance, covariance, covariance), replicates, independent)
+    return Estimates(np.array(means), Covariance(covariance, covariance, covariance), replicates, effective_size)
 
 
 def test_replicates_give_the_shape_and_the_standard_error_the_width() -> None:
@@ -80,9 +81,9 @@ def test_where_nothing_varies_the_interval_is_wilsons(mean: float) -> None:
 
 @given(st.floats(0, 1), st.floats(0, 0.5), st.integers(1, 50), st.floats(0.5, 0.999))
 def test_an_interval_holds_its_estimate_and_stays_within_0_and_1(
-    mean: float, error: float, independent: int, level: float
+    mean: float, error: float, effective_size: int, level: float
 ) -> None:
-    interval = _estimates([mean], [error], independent).interval(0, level)
+    interval = _estimates([mean], [error], effective_size).interval(0, level)
     assert 0 <= interval.low <= mean <= interval.high <= 1
 
 

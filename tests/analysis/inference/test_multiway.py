@@ -8,27 +8,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simtool.analysis.inference import Covariance, Observations, SharedClusters
+from simtool.analysis.inference.multiway import Covariance, SharedClusters
+from simtool.analysis.inference.observations import Observations
 
 
-def _observations(rng: np.random.Generator, count: int, units: int, images: int) -> Observations:
+def _observations(rng: np.random.Generator, count: int, clusters: int, images: int) -> Observations:
     triples = np.array([rng.permutation(images)[:3] for _ in range(count)])
-    return Observations(np.arange(count), rng.integers(0, units, count), triples, units, images)
+    return Observations(np.arange(count), rng.integers(0, clusters, count), triples, clusters, images)
 
 
 def _shared(observations: Observations) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(N, N) whether two observations share the unit; whether they share an image that not all of them show."""
-    unit = observations.unit[:, None] == observations.unit[None]
+    """(N, N) whether two observations share the cluster; whether they share an image that not all of them show."""
+    cluster = observations.cluster[:, None] == observations.cluster[None]
     shows = (observations.images[:, :, None] == np.arange(observations.image_count)).any(axis=1)
     varying = shows[:, ~shows.all(axis=0)].astype(int)
-    return unit, varying @ varying.T > 0
+    return cluster, varying @ varying.T > 0
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 60), units=st.integers(2, 9), images=st.integers(4, 12))
-def test_every_pair_that_shares_a_unit_or_an_image_counts_once(seed: int, count: int, units: int, images: int) -> None:
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 60), clusters=st.integers(2, 9), images=st.integers(4, 12))
+def test_every_pair_that_shares_a_cluster_or_an_image_counts_once(
+    seed: int, count: int, clusters: int, images: int
+) -> None:
     rng = np.random.default_rng(seed)
-    observations = _observations(rng, count, units, images)
+    observations = _observations(rng, count, clusters, images)
     values = rng.integers(0, 3, (count, 2)) / 2
     rows = np.sort(rng.permutation(count)[: rng.integers(2, count + 1)])
     weight = rng.uniform(0.5, 3, len(rows)) if seed % 2 else np.ones(len(rows))
@@ -36,12 +39,12 @@ def test_every_pair_that_shares_a_unit_or_an_image_counts_once(seed: int, count:
     found = SharedClusters(observations).covariance(rows, values[rows], weight if seed % 2 else None)
 
     part, share = observations.take(rows), weight / weight.sum()
-    unit, image = _shared(part)
+    cluster, image = _shared(part)
     influence = (values[rows] - share @ values[rows]) * share[:, None]
     for estimate, pairs in (
-        (found.multiway, unit | image),
-        (found.one_way, unit),
-        (found.independent, np.eye(len(rows), dtype=bool)),
+        (found.multiway, cluster | image),
+        (found.one_way, cluster),
+        (found.unclustered, np.eye(len(rows), dtype=bool)),
     ):
         free = 1 - share @ pairs @ share
         expected = influence.T @ pairs @ influence / free if free > 1e-9 else np.zeros((2, 2))
@@ -50,17 +53,17 @@ def test_every_pair_that_shares_a_unit_or_an_image_counts_once(seed: int, count:
 
 def test_known_effects_of_people_images_and_chance_are_recovered() -> None:
     rng = np.random.default_rng(1)
-    count, units, images, draws = 600, 20, 30, 400
-    observations = _observations(rng, count, units, images)
+    count, clusters, images, draws = 600, 20, 30, 400
+    observations = _observations(rng, count, clusters, images)
     person, image, chance = 0.3, 0.2, 0.5
     values = (
-        rng.normal(scale=person, size=(units, draws))[observations.unit]
+        rng.normal(scale=person, size=(clusters, draws))[observations.cluster]
         + rng.normal(scale=image, size=(images, draws))[observations.images].sum(axis=1)
         + rng.normal(scale=chance, size=(count, draws))
     )
-    per_unit, per_image = np.bincount(observations.unit), np.bincount(observations.images.ravel())
+    per_cluster, per_image = np.bincount(observations.cluster), np.bincount(observations.images.ravel())
     # Var(mean) of the additive model, given who judged what.
-    truth = (person**2 * (per_unit**2).sum() + image**2 * (per_image**2).sum()) / count**2 + chance**2 / count
+    truth = (person**2 * (per_cluster**2).sum() + image**2 * (per_image**2).sum()) / count**2 + chance**2 / count
     estimates = np.diag(SharedClusters(observations).covariance(np.arange(count), values).multiway)
     assert estimates.mean() == pytest.approx(truth, rel=0.06)
     assert values.mean(axis=0).var() == pytest.approx(truth, rel=0.2)
@@ -78,10 +81,10 @@ def test_a_query_that_all_trials_show_does_not_hide_how_references_differ() -> N
     assert estimates.mean() == pytest.approx(truth, rel=0.1)
 
 
-@pytest.mark.parametrize("units", [2, 7])
-def test_whole_weights_are_rows_repeated_within_their_unit(units: int) -> None:
+@pytest.mark.parametrize("clusters", [2, 7])
+def test_whole_weights_are_rows_repeated_within_their_cluster(clusters: int) -> None:
     rng = np.random.default_rng(4)
-    observations = _observations(rng, 60, units, 9)
+    observations = _observations(rng, 60, clusters, 9)
     values, weight = rng.integers(0, 3, (60, 2)) / 2, rng.integers(1, 5, 60)
     repeated = np.repeat(np.arange(60), weight)
     weighted = SharedClusters(observations).covariance(np.arange(60), values, weight.astype(float))
@@ -92,7 +95,7 @@ def test_whole_weights_are_rows_repeated_within_their_unit(units: int) -> None:
 
 def test_an_estimate_below_its_parts_is_raised_to_them() -> None:
     covariance = Covariance(np.array([[-1.0]]), np.array([[4.0]]), np.array([[1.0]]))
-    assert covariance.deviation(np.array([1.0])) == 2.0
+    assert covariance.standard_error(np.array([1.0])) == 2.0
 
 
 def test_a_difference_of_equal_columns_has_no_error() -> None:
@@ -100,4 +103,4 @@ def test_a_difference_of_equal_columns_has_no_error() -> None:
     observations = _observations(rng, 50, 5, 10)
     values = np.repeat(rng.integers(0, 2, (50, 1)).astype(float), 2, axis=1)
     covariance = SharedClusters(observations).covariance(np.arange(50), values)
-    assert covariance.deviation(np.array([1.0, -1.0])) == pytest.approx(0, abs=1e-9)
+    assert covariance.standard_error(np.array([1.0, -1.0])) == pytest.approx(0, abs=1e-9)

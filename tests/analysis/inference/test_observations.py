@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simtool.analysis.inference import Observations, choices_of, comparisons_of, units_of
+from simtool.analysis.inference.observations import Observations, clusters_of
+from simtool.analysis.study import Study
 from simtool.tables.trials import Trials
 from tests.scored import latent, observe
 
@@ -27,26 +28,25 @@ def _two_trials(participant: list[str | None] | None = None, session: list[str |
 
 def test_a_comparison_has_its_query_its_selected_and_its_other_reference() -> None:
     trials = _two_trials(participant=["x", "y"])
-    observed = comparisons_of(trials, units_of(trials))
+    observed = Study(trials).compared
     names = np.array(["a", "b", "c", "d"])[observed.images]
     assert names.tolist() == [["d", "c", "b"], ["d", "c", "a"], ["d", "b", "a"], ["a", "d", "b"]]
     assert observed.trial.tolist() == [0, 0, 0, 1]
-    assert (observed.units, observed.image_count) == (2, 4)
+    assert (observed.cluster_count, observed.image_count) == (2, 4)
 
 
 def test_a_choice_has_its_query_and_its_first_two_choices() -> None:
     trials = _two_trials(participant=["x", "y"])
-    observed = choices_of(trials, units_of(trials))
+    observed = Study(trials).chosen
     assert np.array(["a", "b", "c", "d"])[observed.images].tolist() == [["d", "c", "b"], ["a", "d", "b"]]
 
 
 def test_two_choose_one_choices_are_its_comparisons() -> None:
     rng = np.random.default_rng(0)
     trials = observe(rng, latent(rng, 9), {"2-choose-1": 50})
-    units = units_of(trials)
-    choices, comparisons = choices_of(trials, units), comparisons_of(trials, units)
+    choices, comparisons = Study(trials).chosen, Study(trials).compared
     assert np.array_equal(choices.images, comparisons.images)
-    assert np.array_equal(choices.unit, comparisons.unit)
+    assert np.array_equal(choices.cluster, comparisons.cluster)
 
 
 @pytest.mark.parametrize(
@@ -59,28 +59,28 @@ def test_two_choose_one_choices_are_its_comparisons() -> None:
         ({}, "trials", 2),
     ],
 )
-def test_units_are_people_else_sessions_else_trials(
+def test_clusters_are_participants_else_sessions_else_trials(
     columns: dict[str, list[str | None]], name: str, count: int
 ) -> None:
-    units = units_of(_two_trials(**columns))
-    assert (units.name, units.count) == (name, count)
+    clusters = clusters_of(_two_trials(**columns))
+    assert (clusters.name, clusters.count) == (name, count)
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
-def test_a_trial_without_a_name_is_nobody(blank: str | None) -> None:
+def test_a_trial_without_a_name_belongs_to_no_cluster(blank: str | None) -> None:
     rng = np.random.default_rng(0)
     who = ["x", blank, "y", blank, "x"]
     trials = observe(rng, latent(rng, 9), {"2-choose-1": 5}, participant=who)
-    units = units_of(trials)
-    assert (units.name, units.count, units.people, units.nameless) == ("participants", 2, 2, 2)
-    assert units.code.tolist() == [0, -1, 1, -1, 0]
+    clusters = clusters_of(trials)
+    assert (clusters.name, clusters.count, clusters.participants, clusters.unnamed) == ("participants", 2, 2, 2)
+    assert clusters.code.tolist() == [0, -1, 1, -1, 0]
 
 
 def test_a_single_name_among_none_leaves_trials() -> None:
     rng = np.random.default_rng(0)
     trials = observe(rng, latent(rng, 9), {"2-choose-1": 3}, participant=["x", None, "x"])
-    units = units_of(trials)
-    assert (units.name, units.count, units.people, units.nameless) == ("trials", 3, 1, 1)
+    clusters = clusters_of(trials)
+    assert (clusters.name, clusters.count, clusters.participants, clusters.unnamed) == ("trials", 3, 1, 1)
 
 
 def test_an_image_that_every_observation_shows_can_be_left_out() -> None:
@@ -96,7 +96,7 @@ def test_codes_follow_names_and_not_rows() -> None:
     trials = observe(rng, latent(rng, 12), {"8-rank-2": 20, "2-choose-1": 20})
     order = rng.permutation(len(trials))
     moved = trials.take(order)
-    straight, shuffled = (comparisons_of(each, units_of(each)) for each in (trials, moved))
+    straight, shuffled = (Study(each).compared for each in (trials, moved))
     for trial, source in enumerate(order):
-        assert np.array_equal(shuffled.unit[shuffled.trial == trial], straight.unit[straight.trial == source])
+        assert np.array_equal(shuffled.cluster[shuffled.trial == trial], straight.cluster[straight.trial == source])
         assert np.array_equal(shuffled.images[shuffled.trial == trial], straight.images[straight.trial == source])

@@ -1,0 +1,61 @@
+"""Strata: named parts of the data for which a report has rows of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.designs import TrialType
+from simtool.judgments.comparisons import Comparisons
+from simtool.tables.trials import Trials
+
+__all__ = ["ALL", "Mask", "Stratum", "cells_of", "strata_of"]
+
+Mask: TypeAlias = NDArray[np.bool_]
+
+#: The name of the stratum that holds all trials.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """A name and a mask. Strata may overlap.
+
+    Attributes:
+        name: shown in reports, for example ``all`` or ``8-rank-2``.
+        mask: the members: (T,) over trials or (C,) over comparisons.
+        trial_type: the type of the trials if the stratum holds whole trials of a single type; else None. Metrics of
+            whole trials are computed on such strata only, because their chance depends on the type.
+    """
+
+    name: str
+    mask: Mask
+    trial_type: TrialType | None = None
+
+    def over(self, comparisons: Comparisons) -> Mask:
+        """The mask over comparisons, (C,)."""
+        # If there are as many trials as comparisons, each trial implies one comparison, and both masks are the same.
+        return self.mask if len(self.mask) == len(comparisons) else self.mask[comparisons.trial]
+
+
+def strata_of(trials: Trials) -> list[Stratum]:
+    """The strata of a report: all trials, and the trials of each type that occurs."""
+    masks = [(kind, trials.type_index == at) for at, kind in enumerate(trials.types)]
+    whole = Stratum(ALL, np.ones(len(trials), bool))
+    return [whole, *(Stratum(str(kind), mask, kind) for kind, mask in masks if mask.any())]
+
+
+def cells_of(masks: Sequence[Mask]) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+    """Make the finest partition of N members by masks, (N,) each. Members of a cell are in the same strata.
+
+    Returns:
+        The cell of each member, (N,), counted from 0; and for each mask the cells that it pools.
+    """
+    code, first = np.zeros(len(masks[0]), np.intp), np.zeros(0, np.intp)
+    for mask in reversed(masks):
+        _, first, code = np.unique(2 * code + mask, return_index=True, return_inverse=True)
+    return code, [np.flatnonzero(mask[first]) for mask in masks]

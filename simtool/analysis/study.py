@@ -1,0 +1,98 @@
+"""The judgments of a study, prepared for statistics: observations, clusters, weights and strata."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.analysis.inference.observations import Observations, clusters_of, ranks
+from simtool.analysis.metrics import Metric
+from simtool.analysis.noise_ceiling import NoiseCeiling, noise_ceiling
+from simtool.analysis.report import Sample
+from simtool.analysis.strata import Mask, Stratum, strata_of
+from simtool.judgments.comparisons import Comparisons, key_images
+from simtool.tables.trials import Trials
+
+__all__ = ["Study"]
+
+
+class Study:
+    """The trials that several models were scored on.
+
+    Attributes:
+        trials: T trials.
+        comparisons: the C comparisons that they imply.
+        strata: the parts of the trials that have rows of their own.
+    """
+
+    def __init__(self, trials: Trials, weighted: bool = False, sets: int = 1) -> None:
+        """Prepare trials.
+
+        Args:
+            trials: T trials.
+            weighted: whether the weights of trials are used.
+            sets: number of sets of trials that were pooled.
+        """
+        self.trials = trials
+        self.comparisons = Comparisons.of(trials)
+        self.strata = strata_of(trials)
+        self._clusters = clusters_of(trials)
+        self._weight = trials.weight.astype(np.float64) if weighted else None
+        self._sets = sets
+
+    @cached_property
+    def compared(self) -> Observations:
+        """The comparisons as C observations; their images are anchor, near and far."""
+        found = self.comparisons
+        return self._observe(found.trial.astype(np.intp), np.column_stack([found.anchor, found.near, found.far]))
+
+    @cached_property
+    def chosen(self) -> Observations:
+        """The trials as T observations; their designs choose the images."""
+        return self._observe(np.arange(len(self.trials)), key_images(self.trials))
+
+    def _observe(self, trial: NDArray[np.intp], images: NDArray[np.int32]) -> Observations:
+        rank, count = self._image_ranks
+        return Observations(trial, self._clusters.code[trial], rank[images], self._clusters.count, count)
+
+    @cached_property
+    def _image_ranks(self) -> tuple[NDArray[np.intp], int]:
+        """The rank of each compared image in the order of names, and the number of these images."""
+        shown = np.zeros(len(self.trials.images), bool)
+        for side in (self.comparisons.anchor, self.comparisons.near, self.comparisons.far):
+            shown[side] = True
+        rank = np.zeros(len(shown), np.intp)
+        rank[shown], count = ranks(self.trials.images[shown].tolist())
+        return rank, count
+
+    def weight_of(self, observations: Observations) -> NDArray[np.float64] | None:
+        """The weight of each observation, (N,); None for equal weights."""
+        return None if self._weight is None else self._weight[observations.trial]
+
+    def chance(self, metric: Metric, stratum: Stratum) -> float | None:
+        """The expected value of guessing; None if it differs between the types of the stratum, or for no metric."""
+        kinds = np.unique(self.trials.type_index[self.comparisons.trial[stratum.over(self.comparisons)]])
+        chances = {metric.chance(self.trials.types[kind]) for kind in kinds}
+        return chances.pop() if len(chances) == 1 else None
+
+    def noise_ceiling(self, mask: Mask) -> NoiseCeiling:
+        """The noise ceiling of some comparisons."""
+        weight = self.weight_of(self.compared)
+        return noise_ceiling(self.comparisons.take(mask), None if weight is None else weight[mask])
+
+    def sample(self, observations: Observations) -> Sample:
+        """The data that the intervals of some observations depend on."""
+        trials = np.unique(observations.trial)
+        informative = observations.take(observations.informative(self.weight_of(observations)))
+        return Sample(
+            clusters=self._clusters.name,
+            cluster_count=np.unique(informative.cluster).size,
+            images=np.unique(informative.images).size,
+            trials=trials.size,
+            participants=self._clusters.participants,
+            unnamed=self._clusters.unnamed,
+            not_resampled=int((self._clusters.code[trials] < 0).sum()),
+            sets=self._sets,
+        )
