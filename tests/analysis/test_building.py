@@ -82,9 +82,7 @@ def test_after_a_single_choice_among_two_first_choice_and_triplet_accuracy_are_o
     _, scored = _study(**{"8_rank_2": 10, "2_choose_1": 60})
     report = build_report(scored, FEW)
     for name in ("good", "random"):
-        triplet, first = (
-            _row(report, name, "2-choose-1", metric) for metric in (TRIPLET_ACCURACY, METRICS["top_1"])
-        )
+        triplet, first = (_row(report, name, "2-choose-1", metric) for metric in (TRIPLET_ACCURACY, METRICS["top_1"]))
         assert (first.estimate, first.low, first.high) == pytest.approx((triplet.estimate, triplet.low, triplet.high))
 
 
