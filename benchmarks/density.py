@@ -37,7 +37,7 @@ BATCH = 32
 
 def dequantized(pixels: NDArray[np.uint8], config: FlowConfig, seed: int) -> NDArray[np.float32]:
     """(n, size, size, 3) in [-0.5, 0.5), with the same noise for every model."""
-    from simtool.models.flows.glow.dequantization import dequantize
+    from simtool.models.flows.dequantization import dequantize
 
     noise = np.random.default_rng(seed).random(pixels.shape, np.float32)
     found: NDArray[np.float32] = np.concatenate(

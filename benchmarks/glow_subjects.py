@@ -86,7 +86,7 @@ def simtool(case: Case) -> Step:
     from simtool.models.flows.glow.config import FlowConfig
     from simtool.models.flows.glow.flow import Flow
     from simtool.models.flows.glow.presets import PRESETS
-    from simtool.models.flows.glow.task import FlowTask
+    from simtool.models.flows.task import FlowTask
     from simtool.training import data, optimizer, settings, step
 
     own = settings.Settings(batch_size=case.batch, clip_norm=1)

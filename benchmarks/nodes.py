@@ -72,7 +72,7 @@ def glow(size: int) -> tuple[Callable[[], Task], Settings, dict[str, Any]]:
     from simtool.images.preprocessing import named_preprocessing
     from simtool.models.flows.glow.config import FlowConfig
     from simtool.models.flows.glow.flow import Flow
-    from simtool.models.flows.glow.task import FlowTask
+    from simtool.models.flows.task import FlowTask
     from simtool.training.settings import Settings
 
     def make() -> Task:

@@ -56,7 +56,7 @@ def sample(
       simtool sample glow --out samples.png --temperature 0.7 --temperature 1
       simtool sample glow --out between.png --interpolate cub/images.parquet --columns 10
     """
-    from simtool.models.flows.glow.pictures import TEMPERATURES, Painter, write_grid
+    from simtool.models.flows.drawing import TEMPERATURES, Painter, write_grid
     from simtool.models.registry import load_model
 
     if reconstruct and interpolate:

@@ -212,7 +212,7 @@ def _train(
     from simtool.models.flows.glow.flow import Flow, shapes
     from simtool.models.flows.glow.footprint import check_room
     from simtool.models.flows.glow.model import Glow
-    from simtool.models.flows.glow.task import FlowTask
+    from simtool.models.flows.task import FlowTask
     from simtool.system.memory import available_memory
     from simtool.tensorflow import load_tensorflow
 

@@ -14,8 +14,8 @@ from simtool.images.preprocessing import Preprocessing
 from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.flows.glow.config import FlowConfig
-from simtool.models.flows.glow.layers import find_layer, layer_names
-from simtool.models.flows.glow.view import Passes, View
+from simtool.models.flows.layers import find_layer, layer_names
+from simtool.models.flows.view import Passes, View
 from simtool.models.folder import Manifest, write_manifest
 from simtool.models.interface import Output, TrainedModel
 from simtool.tables.provenance import Provenance

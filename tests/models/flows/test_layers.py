@@ -11,9 +11,9 @@ from scipy.stats import norm
 
 from simtool.models.errors import ModelError
 from simtool.models.flows.glow.config import FlowConfig
-from simtool.models.flows.glow.layers import find_layer, layer_names
-from simtool.models.flows.glow.posterior import moderated, reliability
-from simtool.models.flows.glow.view import Passes, View
+from simtool.models.flows.layers import find_layer, layer_names
+from simtool.models.flows.posterior import moderated, reliability
+from simtool.models.flows.view import Passes, View
 from tests.models.flows.glow.flows import tf, trained
 
 CONFIG = FlowConfig(size=8, levels=2, steps=1, width=3)

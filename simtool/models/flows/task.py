@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.tensors import transform_colors
+from simtool.models.flows.dequantization import bits_per_dim, dequantize
+from simtool.models.flows.drawing import TEMPERATURES, Painter, write_grid
 from simtool.models.flows.glow.config import Mode
-from simtool.models.flows.glow.dequantization import bits_per_dim, dequantize
 from simtool.models.flows.glow.flow import Encoding, Flow
 from simtool.models.flows.glow.initialization import initialize
-from simtool.models.flows.glow.pictures import TEMPERATURES, Painter, write_grid
 from simtool.tensorflow import load_tensorflow
 from simtool.training.data import Batch, Draws
 from simtool.training.task import Criterion, Task, Unhealthy

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.models.flows.glow.posterior import changed, moderated, moments, reliability
+from simtool.models.flows.posterior import changed, moderated, moments, reliability
 
 
 def random(*shape: int, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.models.flows.glow.posterior import changed
+from simtool.models.flows.posterior import changed
 from simtool.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class View:
 
         Args:
             draw: which, from 0.
-            shift: see :func:`simtool.models.flows.glow.posterior.changed`.
+            shift: see :func:`simtool.models.flows.posterior.changed`.
             brightness: the same.
         """
         images = changed(self._images, draw, shift, brightness)
@@ -121,7 +121,7 @@ class View:
         return self._dequantized(self._images, 0.0 if self.config.arrangement == "study" else 0.5)
 
     def _dequantized(self, images: Array, noise: Any) -> Any:
-        from simtool.models.flows.glow.dequantization import dequantize
+        from simtool.models.flows.dequantization import dequantize
 
         return dequantize(load_tensorflow().constant(images), self.config.bits, noise)
 

@@ -13,7 +13,7 @@ from simtool.tensorflow import load_tensorflow
 
 tf = load_tensorflow()
 
-from simtool.models.flows.glow.dequantization import bits_per_dim, dequantize  # noqa: E402 - Keras after TensorFlow
+from simtool.models.flows.dequantization import bits_per_dim, dequantize  # noqa: E402 - Keras after TensorFlow
 
 BYTES = np.arange(256)
 

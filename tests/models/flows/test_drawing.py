@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from simtool.models.flows.glow.pictures import great_circle, write_grid
+from simtool.models.flows.drawing import great_circle, write_grid
 
 
 @given(st.integers(2, 6), st.integers(0, 10_000))

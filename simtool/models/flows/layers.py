@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.models.errors import ModelError
 from simtool.models.flows.glow.config import FlowConfig
-from simtool.models.flows.glow.posterior import moderated, moments, reliability
-from simtool.models.flows.glow.view import View
+from simtool.models.flows.posterior import moderated, moments, reliability
+from simtool.models.flows.view import View
 from simtool.tables.embeddings import Segment
 
 __all__ = [
@@ -112,7 +112,7 @@ class Posterior(Latent):
     """What is known of these latents from noisy observations: the mean of their posterior.
 
     By default the noise is measured, and reliable dimensions weigh more
-    (:mod:`simtool.models.flows.glow.posterior`).
+    (:mod:`simtool.models.flows.posterior`).
 
     Attributes:
         noise: the variance of noise as the original study assumed it, for all dimensions; None: measured.

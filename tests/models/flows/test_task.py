@@ -16,7 +16,7 @@ from tests.models.flows.glow.flows import one_step, tf, trained
 
 from simtool.models.flows.glow import step  # isort: skip - Keras after TensorFlow
 from simtool.models.flows.glow.flow import Flow  # isort: skip
-from simtool.models.flows.glow.task import FlowTask  # isort: skip
+from simtool.models.flows.task import FlowTask  # isort: skip
 
 CONFIG = FlowConfig(size=8, levels=2, steps=1, width=4, bits=6)
 RECIPE = named_preprocessing("study").adjusted(CONFIG.size)
