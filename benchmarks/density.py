@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.config import FlowConfig
 from simtool.models.flows.glow.model import Glow
 from simtool.models.registry import load_model
 from simtool.tables.images import image_paths, read_images
@@ -86,8 +86,6 @@ def measure(model: Path, table: Path, validation: str, seed: int) -> list[dict[s
     glow = load_model(model)
     if not isinstance(glow, Glow):
         raise SystemExit(f"{model}: not a Glow")
-    from simtool.models.flows.glow.flow import Flow
-    from simtool.models.flows.glow.initialization import initialize
 
     images, config = read_images(table), glow.flow.config
     split = split_images(images, validation, seed)
@@ -105,9 +103,9 @@ def measure(model: Path, table: Path, validation: str, seed: int) -> list[dict[s
     nats, share = gaussian_nats(*flat)
     row("gaussian", nats, time.perf_counter() - start, shrinkage=share)
     for subject in ("untrained", "simtool"):
-        flow = Flow(config, seed) if subject == "untrained" else glow.flow
+        flow = type(glow.flow)(config, seed) if subject == "untrained" else glow.flow
         if subject == "untrained":
-            initialize(flow, [part for (part,) in pieces(train[:256])])
+            flow.initialize([part for (part,) in pieces(train[:256])])
         start = time.perf_counter()
         row(subject, flow_nats(flow, valid), time.perf_counter() - start)
     return rows

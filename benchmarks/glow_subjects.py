@@ -83,18 +83,18 @@ def simtool(case: Case) -> Step:
 
     devices = open_devices()
     from simtool.images.preprocessing import named_preprocessing
-    from simtool.models.flows.glow.config import FlowConfig
-    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.glow.config import GlowConfig
+    from simtool.models.flows.glow.flow import GlowFlow
     from simtool.models.flows.glow.presets import PRESETS
     from simtool.models.flows.task import FlowTask
     from simtool.training import data, optimizer, settings, step
 
     own = settings.Settings(batch_size=case.batch, clip_norm=1)
-    config = FlowConfig(case.size, case.levels, case.steps, case.width)
+    config = GlowConfig(case.size, case.levels, case.steps, case.width)
     if case.preset:
         config, own = PRESETS[case.preset].flow, PRESETS[case.preset].settings.changed(batch_size=case.batch)
     images = np.clip((replace(case, size=config.size).images() + 0.5) * 255, 0, 255).astype(np.uint8)
-    flow = Flow(config)
+    flow = GlowFlow(config)
     task = FlowTask(flow, named_preprocessing("study"), case.mode)
     task.initialize(iter([{"image": images}]))
     train = step.Step(task, optimizer.Optimizer(task, own, devices), devices, own)

@@ -29,7 +29,7 @@ from simtool.tensorflow import load_tensorflow
 from simtool.training.images import decode_all
 
 if TYPE_CHECKING:
-    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.flow import Flow
 
 REPEATS = 3
 
@@ -71,9 +71,7 @@ def timed(function: Any, argument: Any) -> tuple[Any, float]:
 
 def measure(glow: Glow, x: NDArray[np.float32]) -> list[dict[str, Any]]:
     tf = load_tensorflow()
-    from simtool.models.flows.glow.flow import Flow
-
-    double = Flow.from_arrays(glow.flow.config, glow.flow.to_arrays(), "float64")
+    double = type(glow.flow).from_arrays(glow.flow.config, glow.flow.to_arrays(), "float64")
     rows = []
     for subject, flow in (("float32", glow.flow), ("precise", glow.flow), ("float64", double)):
         there, back = passes(flow, subject == "precise")

@@ -70,13 +70,13 @@ class Row:
 def glow(size: int) -> tuple[Callable[[], Task], Settings, dict[str, Any]]:
     """A flow of 3 levels with 8 steps of width 128."""
     from simtool.images.preprocessing import named_preprocessing
-    from simtool.models.flows.glow.config import FlowConfig
-    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.glow.config import GlowConfig
+    from simtool.models.flows.glow.flow import GlowFlow
     from simtool.models.flows.task import FlowTask
     from simtool.training.settings import Settings
 
     def make() -> Task:
-        return FlowTask(Flow(FlowConfig(size, 3, 8, 128)), named_preprocessing("study"))
+        return FlowTask(GlowFlow(GlowConfig(size, 3, 8, 128)), named_preprocessing("study"))
 
     return make, Settings(clip_norm=1), {}
 

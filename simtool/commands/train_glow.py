@@ -53,7 +53,8 @@ def train_glow(
         int | None, typer.Option(min=1, help="Hidden channels of the coupling networks. [the preset's]")
     ] = None,
     coupling: Annotated[str | None, typer.Option(help="affine or additive. [the preset's]")] = None,
-    arrangement: Annotated[str | None, typer.Option(help="glow or study. [the preset's]")] = None,
+    variant: Annotated[str | None, typer.Option(help="glow or study. [the preset's]")] = None,
+    arrangement: Annotated[str | None, typer.Option(hidden=True)] = None,
     bits: Annotated[int | None, typer.Option(min=1, max=8, help="Of each color value. [the preset's]")] = None,
     class_conditional: Annotated[
         bool, typer.Option("--class-conditional", help="Learn a prior of the deepest scale for each class.")
@@ -99,7 +100,7 @@ def train_glow(
       simtool train-glow cub/images.parquet --out glow --preset study --dry-run
       simtool embed cub/images.parquet --model glow --layer latent --out latents.parquet
     """
-    from simtool.models.flows.glow.config import MODES
+    from simtool.models.flows.config import MODES
     from simtool.models.flows.glow.presets import PRESETS
     from simtool.tables.images import read_images
     from simtool.training.images import Classes, check_classes
@@ -130,7 +131,7 @@ def train_glow(
                 steps=steps,
                 width=width,
                 coupling=coupling,
-                arrangement=arrangement,
+                variant=arrangement if variant is None else variant,
                 bits=bits,
                 classes=len(classes.names) if classes else 0,
                 compute_dtype=settings.precision,
@@ -164,21 +165,22 @@ def _preparation(plan: Preset, crop: float | None) -> Preprocessing:
 
 def _describe(plan: Preset, preparation: Preprocessing, holdout: Split, as_json: bool) -> None:
     """What would be trained."""
-    from simtool.models.flows.glow.config import MODES
+    from simtool.models.flows.config import MODES
     from simtool.models.flows.glow.footprint import training_bytes
     from simtool.tensorflow import load_tensorflow
     from simtool.training.images import decoded_bytes
 
     load_tensorflow()
-    from simtool.models.flows.glow.flow import count_parameters, shapes
+    from simtool.models.flows.glow.flow import GlowFlow
 
     photographs = decoded_bytes(len(holdout.train) + len(holdout.validation), preparation)
-    peaks = {mode: training_bytes(plan.flow, plan.settings, mode, shapes(plan.flow), photographs) for mode in MODES}
+    shapes = GlowFlow.shapes(plan.flow)
+    peaks = {mode: training_bytes(plan.flow, plan.settings, mode, shapes, photographs) for mode in MODES}
     facts = {
         "training_images": len(holdout.train),
         "validation_images": len(holdout.validation),
         "validation": plan.validation,
-        "trainable_parameters": count_parameters(plan.flow),
+        "trainable_parameters": GlowFlow.count_parameters(plan.flow),
         "backprop": plan.mode,
         "peak_bytes": peaks[plan.mode],
         "peak_bytes_by_backprop": peaks,
@@ -209,7 +211,7 @@ def _train(
 
     # Before TensorFlow does anything else, the decoding of photographs included.
     devices = open_devices()
-    from simtool.models.flows.glow.flow import Flow, shapes
+    from simtool.models.flows.glow.flow import GlowFlow
     from simtool.models.flows.glow.footprint import check_room
     from simtool.models.flows.glow.model import Glow
     from simtool.models.flows.task import FlowTask
@@ -220,7 +222,7 @@ def _train(
     plan.flow.check_initial_images(min(plan.initial_images, len(holdout.train)))
     if not load_tensorflow().config.list_physical_devices("GPU"):
         photographs = decoded_bytes(len(table), preparation)
-        check_room(plan.flow, settings, plan.mode, shapes(plan.flow), photographs, available_memory())
+        check_room(plan.flow, settings, plan.mode, GlowFlow.shapes(plan.flow), photographs, available_memory())
     with alone(out, run.name, devices):
         pixels, holdout = decoded(images, table, holdout, preparation, "floor", skip_bad, scratch)
         plan.flow.check_initial_images(min(plan.initial_images, len(holdout.train)))
@@ -229,7 +231,7 @@ def _train(
         data = TrainingImages(pixels, holdout, settings.batch_size, settings.seed, classes.labels if classes else None)
         examples = pixels[(holdout.validation if len(holdout.validation) else holdout.train)[:_EXAMPLES]]
         with devices.scope():
-            flow = Flow(plan.flow, settings.seed)
+            flow = GlowFlow(plan.flow, settings.seed)
             task = FlowTask(flow, preparation, plan.mode, plan.flips, plan.initial_images, examples, settings.seed)
         configuration = {
             "model": plan.flow.to_json(),

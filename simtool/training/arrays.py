@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.errors import first_line, listed
 from simtool.system.npy import npy_header
 from simtool.tables.atomic import atomic_path
 from simtool.tensorflow import load_tensorflow
@@ -28,6 +29,7 @@ __all__ = [
     "ArraysError",
     "Variables",
     "assign_arrays",
+    "matched",
     "named",
     "read_arrays",
     "read_header",
@@ -103,6 +105,32 @@ def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
                 yield name.removesuffix(_SUFFIX), array
 
 
+def matched(
+    arrays: Arrays, shapes: Mapping[str, tuple[int, ...]], advice: str = ""
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Pass on arrays after a check of their names and shapes.
+
+    Args:
+        arrays: name and content of each, in any order.
+        shapes: the expected shapes by name.
+        advice: what to do about arrays of another network, after a semicolon.
+
+    Raises:
+        TrainingError: the arrays belong to another network.
+        ArraysError: some arrays are missing.
+    """
+    missing = dict.fromkeys(shapes)
+    for name, array in arrays:
+        if name not in missing:
+            raise TrainingError(f"the file holds {name}, which the network does not have{advice}")
+        if array.shape != shapes[name]:
+            raise TrainingError(f"{name} has the shape {array.shape}, the network expects {shapes[name]}{advice}")
+        del missing[name]
+        yield name, array
+    if missing:
+        raise ArraysError(f"the file lacks {listed(list(missing))}")
+
+
 def _stored(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     """A part of the archive that takes as many bytes in the file as in memory."""
     info = archive.getinfo(name)
@@ -119,9 +147,7 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     except (*_DAMAGES, OSError) as failure:
         if isinstance(failure, OSError) and failure.filename is not None:
             raise
-        raise ArraysError(
-            f"{path}: damaged: {str(failure).splitlines()[0] if str(failure) else 'cut short'}"
-        ) from failure
+        raise ArraysError(f"{path}: damaged: {first_line(failure) if str(failure) else 'cut short'}") from failure
 
 
 def named(**groups: Sequence[Any]) -> Variables:
@@ -136,24 +162,8 @@ def to_arrays(variables: Variables) -> Iterator[tuple[str, NDArray[Any]]]:
         yield name, np.asarray(tf.convert_to_tensor(variable.value))
 
 
-def assign_arrays(variables: Variables, arrays: Arrays) -> None:
-    """Assign the arrays of a checkpoint to variables.
-
-    Raises:
-        TrainingError: the arrays belong to another network.
-        ArraysError: some arrays are missing.
-    """
-    missing = set(variables)
-    for name, array in arrays:
-        if name not in variables:
-            raise TrainingError(f"the checkpoint holds {name}, which the network lacks; --restart begins again")
-        variable = variables[name]
-        if tuple(variable.shape) != array.shape:
-            raise TrainingError(
-                f"{variable.path} has the shape {tuple(variable.shape)}, in the checkpoint {array.shape}; "
-                "--restart begins again"
-            )
-        variable.assign(array)
-        missing.discard(name)
-    if missing:
-        raise ArraysError(f"the checkpoint lacks {min(missing)}")
+def assign_arrays(variables: Variables, arrays: Arrays, advice: str = "") -> None:
+    """Assign arrays to the variables with the same names. See :func:`matched`."""
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    for name, array in matched(arrays, shapes, advice):
+        variables[name].assign(array)

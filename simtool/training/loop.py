@@ -174,7 +174,7 @@ class _Training:
         self._extended = [*header.get("extended", []), *([before] if more else [])]
         if more and self._devices.chief:
             console.note(f"this training had {before} epochs, and now has {settings.epochs}{_longer_cosine(settings)}")
-        assign_arrays(self._everything, arrays)
+        assign_arrays(self._everything, arrays, "; --restart begins again")
         self._state = state = State.from_json(header["state"])
         # The time limit may be higher than before.
         state.time_up = not state.has_time(self._settings)

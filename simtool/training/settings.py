@@ -23,6 +23,7 @@ Schedule = Literal["constant", "cosine", "cosine-restarts"]
 _FREE = frozenset({"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every"})
 #: Names in files and options of version 0.1, and the names that replace them.
 _RENAMED = {
+    "arrangement": "variant",
     "margin": "decode_scale",
     "rate_decay": "layerwise_lr_decay",
     "statistics": "batch_norm_momentum",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from simtool.images.preprocessing import named_preprocessing
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.glow.model import Glow
 from simtool.models.folder import model_folder
 from simtool.tables.provenance import Provenance
@@ -19,7 +19,7 @@ from tests.photographs import prepared, write_table
 
 Simtool = Callable[..., Any]
 SIZE, GAP = 8, 2
-CONFIG = FlowConfig(size=SIZE, levels=2, steps=2, width=4, classes=2)
+CONFIG = GlowConfig(size=SIZE, levels=2, steps=2, width=4, classes=2)
 
 
 @pytest.fixture(scope="module")

@@ -167,6 +167,12 @@ def test_every_value_of_a_preset_can_be_changed(simtool: Simtool, home: Path) ->
     assert (facts["preprocessing"]["name"], steps[0]) == ("square", {"step": "central-crop", "fraction": 0.5})
 
 
+@pytest.mark.parametrize("option", ["--variant", "--arrangement"])
+def test_the_variant_may_be_given_by_its_name_of_version_0_1(simtool: Simtool, home: Path, option: str) -> None:
+    facts = described(simtool, home / "images.parquet", "--preset", "tiny", option, "study")
+    assert facts["model"]["variant"] == "study"
+
+
 @pytest.mark.slow
 def test_a_class_conditional_flow_learns_a_prior_for_each_class(simtool: Simtool, home: Path, tmp_path: Path) -> None:
     options = (*SMALL, "--epochs", "1", "--class-conditional")
@@ -184,7 +190,7 @@ def test_a_class_conditional_flow_learns_a_prior_for_each_class(simtool: Simtool
         (("--backprop", "fast"), 2, "the modes are plain, recompute, reversible"),
         (("--preset", "tiny", "--recipe", "caffe"), 2, "Glow needs colors from -0.5 to 0.5"),
         (("--preset", "tiny", "--size", "20"), 1, "20 pixels cannot be halved 3 times; choose a size of 16 or 24"),
-        (("--preset", "study", "--validation", "0.5"), 1, "6 images are too few to set the 384 channels"),
+        (("--preset", "study", "--validation", "0.5"), 1, "6 images are too few to initialise the 384 channels"),
         (("--preset", "tiny", "--set", "rate=1"), 1, "there is no setting rate"),
         (("--preset", "tiny", "--validation", "most"), 1, "--validation must be split, study, none, or a fraction"),
     ],
@@ -207,4 +213,4 @@ def test_weights_of_another_flow_are_refused(simtool: Simtool, home: Path, glow:
     (other / "weights.npz").write_bytes((glow / "weights.npz").read_bytes())
     ran = simtool("embed", home / "images.parquet", "--model", other, "--out", tmp_path / "e.parquet")
     assert ran.code == 1
-    assert "has the shape (2, 3, 3, 6, 4), such a flow has (2, 3, 3, 6, 5)" in ran.err.replace("\n", " ")
+    assert "has the shape (2, 3, 3, 6, 4), the network expects (2, 3, 3, 6, 5)" in ran.err.replace("\n", " ")

@@ -87,16 +87,16 @@ def _flow() -> dict[str, bytes]:
     import tempfile
 
     from simtool.images.preprocessing import PREPROCESSINGS
-    from simtool.models.flows.glow.config import FlowConfig
+    from simtool.models.flows.glow.config import GlowConfig
     from simtool.tensorflow import load_tensorflow
 
     load_tensorflow()
-    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.glow.flow import GlowFlow
     from simtool.models.flows.glow.model import Glow
 
     with tempfile.TemporaryDirectory() as folder:
-        config = FlowConfig(size=4, levels=1, steps=1, width=2)
-        Glow(PREPROCESSINGS["study"].adjusted(4), Flow(config), []).save(Path(folder), _ORIGIN)
+        config = GlowConfig(size=4, levels=1, steps=1, width=2)
+        Glow(PREPROCESSINGS["study"].adjusted(4), GlowFlow(config), []).save(Path(folder), _ORIGIN)
         return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 

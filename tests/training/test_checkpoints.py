@@ -104,6 +104,11 @@ def test_tuples_equal_the_lists_that_they_become_in_json() -> None:
     assert differences({"shape": [1, 2]}, {"shape": (1, 2)}) == []
 
 
+def test_a_setting_with_its_name_of_version_0_1_is_the_same_setting() -> None:
+    then = {"model": {"arrangement": "study", "margin": 1.15}}
+    assert differences(then, {"model": {"variant": "study", "decode_scale": 1.15}}) == []
+
+
 def test_digests_of_images_are_not_shown() -> None:
     assert differences({"table": "0ab1"}, {"table": "7ef3"}) == [
         "the images are not the same (ids, classes, splits or files)"

@@ -191,7 +191,7 @@ def test_other_settings_are_refused_and_named(whole: tuple[Task, Result, Path], 
 
 
 def test_another_network_is_refused(whole: tuple[Task, Result, Path], devices: Devices) -> None:
-    with pytest.raises(TrainingError, match=r"has the shape .*, in the checkpoint .*; --restart begins again"):
+    with pytest.raises(TrainingError, match=r"has the shape .*, the network expects .*; --restart begins again"):
         train(Coupling(), TinyData(), SETTINGS, whole[2], devices)
 
 

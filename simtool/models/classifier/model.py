@@ -11,12 +11,12 @@ from simtool.errors import SimtoolError
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.config import ClassifierConfig
-from simtool.models.classifier.network import HEAD, assign_arrays, build, to_arrays
+from simtool.models.classifier.network import HEAD, build, load_arrays, named_weights
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
 from simtool.models.interface import TrainedModel
 from simtool.tables.provenance import Provenance
-from simtool.training.arrays import read_arrays, write_arrays
+from simtool.training.arrays import read_arrays, to_arrays, write_arrays
 
 __all__ = ["Classifier"]
 
@@ -59,7 +59,7 @@ class Classifier(Activations, TrainedModel):
 
     def save(self, folder: Path, provenance: Provenance) -> None:
         """Write the weights and ``model.json``. See :meth:`TrainedModel.save`."""
-        write_arrays(folder / _WEIGHTS, {}, to_arrays(self.network))
+        write_arrays(folder / _WEIGHTS, {}, to_arrays(named_weights(self.network)))
         manifest = write_manifest(
             folder,
             kind=self.kind,
@@ -90,7 +90,7 @@ class Classifier(Activations, TrainedModel):
             )
         network = build(config, len(classes))
         try:
-            assign_arrays(network, read_arrays(folder / _WEIGHTS))
+            load_arrays(network, read_arrays(folder / _WEIGHTS))
         except SimtoolError as failure:
             raise ModelError(
                 f"{folder / _WEIGHTS}: not the weights of a {config.architecture} with {len(classes)} classes: "

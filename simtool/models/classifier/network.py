@@ -5,21 +5,28 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simtool.errors import first_line, listed
+from simtool.errors import first_line
 from simtool.kinds import kind_of
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.small import resnet20
 from simtool.models.errors import ModelError
 from simtool.tensorflow import load_tensorflow
+from simtool.training.arrays import Arrays, assign_arrays
 
-__all__ = ["HEAD", "assign_arrays", "build", "count_parameters", "load_backbone", "rate_multipliers", "to_arrays"]
+__all__ = [
+    "HEAD",
+    "build",
+    "count_parameters",
+    "load_arrays",
+    "load_backbone",
+    "named_weights",
+    "rate_multipliers",
+]
 
 #: The layer that is new for each set of classes.
 HEAD = "predictions"
@@ -147,32 +154,12 @@ def count_parameters(network: Any) -> int:
     return sum(int(variable.value.shape.num_elements()) for variable in network.trainable_variables)
 
 
-def to_arrays(network: Any) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Every weight, under the name of its layer and its own: ``conv1_conv/kernel``."""
-    for name, weight in _named(network).items():
-        yield name, weight.numpy()
+def named_weights(network: Any) -> dict[str, Any]:
+    """Every weight by the name of its layer and its own name: ``conv1_conv/kernel``.
 
-
-def assign_arrays(network: Any, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Give each weight the array of its name.
-
-    Raises:
-        ModelError: names or shapes are not those of this network.
+    Keras counts the names that it chooses itself (variable_12, conv2d_7) over the whole process. Here they are counted
+    over the network.
     """
-    missing = _named(network)
-    for name, array in arrays:
-        weight = missing.pop(name, None)
-        if weight is None or tuple(weight.shape) != array.shape:
-            expected = "none of that name" if weight is None else f"shape {tuple(weight.shape)}"
-            raise ModelError(f"{name} of shape {array.shape}, where {network.name} has {expected}")
-        weight.assign(array)
-    if missing:
-        raise ModelError(f"the weights of {network.name} lack {listed(sorted(missing))}")
-    _settle(network)
-
-
-def _named(network: Any) -> dict[str, Any]:
-    # What Keras itself names (variable_12, conv2d_7), it counts over the whole program: here, over the network.
     found: dict[str, Any] = {}
     seen: Counter[str] = Counter()
     for layer in filter(lambda layer: layer.weights, network.layers):
@@ -184,6 +171,16 @@ def _named(network: Any) -> dict[str, Any]:
         for place, weight in enumerate(layer.weights):
             found[f"{name}/{place if weight.name.startswith('variable') else weight.name}"] = weight
     return found
+
+
+def load_arrays(network: Any, arrays: Arrays) -> None:
+    """Assign arrays to the weights with the same names.
+
+    Raises:
+        TrainingError: the arrays belong to another network, or some are missing.
+    """
+    assign_arrays(named_weights(network), arrays)
+    _settle(network)
 
 
 def rate_multipliers(network: Any, decay: float) -> list[float]:

@@ -1,7 +1,8 @@
-"""Dequantisation: bytes become real numbers whose density a flow can learn (Theis et al., 2016, section 3.1).
+"""Dequantization: bytes become real numbers, whose density a flow can learn (Theis et al., 2016, section 3.1).
 
-A color value of n bits, one of 2 ** n bins, becomes a number drawn uniformly from its bin. The mean log-density of such
-numbers is a lower bound on the log-probability of the bins, which is comparable between models.
+A color value of n bits is one of 2 ** n bins. Dequantization replaces it by a number that is drawn uniformly from its
+bin. The mean log-density of these numbers is a lower bound of the log-probability of the bins, which can be compared
+between models.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from keras import ops
 
 __all__ = ["bits_per_dim", "dequantize"]
 
-#: In units of a byte: what float32 loses between a byte and what the preprocessing made of it stays below.
+#: In units of a byte: more than the rounding error of float32 in the preprocessing.
 _ROUNDING = 1e-3
 
 
 def dequantize(x: Any, bits: int, noise: Any) -> Any:
-    """Reduce images to ``bits`` per channel, and spread each value over its bin.
+    """Reduce images to ``bits`` per color value, and add noise within the bins.
 
     Args:
-        x: (b, h, w, c), bytes / 255 - 0.5, as the ``study`` recipe gives them.
+        x: (b, h, w, c), bytes / 255 - 0.5, from the preprocessing ``study``.
         bits: 1 to 8.
-        noise: in [0, 1), of the shape of ``x`` or broadcast to it; 0.5 for the middle of the bin.
+        noise: in [0, 1), of a shape that broadcasts to ``x``; 0.5 for the middle of the bins.
 
     Returns:
         (b, h, w, c) in [-0.5, 0.5).
@@ -34,7 +35,7 @@ def dequantize(x: Any, bits: int, noise: Any) -> Any:
 
 
 def bits_per_dim(log_prob: Any, dimension: int, bits: int) -> Any:
-    """The code length of an image, from the log-density of its dequantised values.
+    """The code length of an image, from the log-density of its dequantized values.
 
     Args:
         log_prob: in nats, of values in an interval of length 1.

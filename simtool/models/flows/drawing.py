@@ -1,4 +1,4 @@
-"""Pictures of what a flow has learned: samples, reconstructions and interpolations, as grids in PNG files."""
+"""Images that a flow generates: samples, reconstructions and interpolations, as grids in PNG files."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 from simtool.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
-    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.flow import Flow
 
 __all__ = ["TEMPERATURES", "Painter", "great_circle", "write_grid"]
 
 Array = NDArray[np.float32]
 
-#: Of samples, from the most likely image to the density that was learned.
+#: Temperatures of samples, from the most likely image to the learned density.
 TEMPERATURES = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)
-#: Pixels between two pictures of a grid, which are white.
+#: White pixels between two images of a grid.
 _GAP = 2
 
 
 class Painter:
-    """Makes images by a flow. Images are (b, size, size, 3) float32 from -0.5 to 0.5.
+    """Generates images by a flow. Images are (b, size, size, 3) float32 from -0.5 to 0.5.
 
     Args:
-        flow: whose passes are compiled when they are first needed, and then see its weights as they are.
+        flow: its passes are compiled at their first use. Each call uses the current weights.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -53,18 +53,21 @@ class Painter:
             count: of images in a row.
             temperatures: factors on the standard deviations of the priors.
             seed: of the latents.
-            labels: a class for each image of a row, for a flow that has them.
+            labels: the class of each image of a row, for a flow with classes.
         """
-        drawn = self.flow.draw(count, seed)
+        drawn = self.flow.draw_latents(count, seed)
         return [self._images([np.float32(factor) * scale for scale in drawn], labels) for factor in temperatures]
 
     def reconstructions(self, images: Array) -> list[Array]:
-        """The images; the same from all of their latents; from the two deepest scales and so on; from the deepest.
+        """Reconstruct images from fewer and fewer scales.
 
-        Of the scales that are left out, the latents are what is expected, the means of their priors.
+        A scale that is left out has the latents with the highest density, the means of its prior.
 
         Args:
-            images: dequantised.
+            images: dequantized.
+
+        Returns:
+            The images; the images from all scales; from all scales but the finest; and so on, to the deepest alone.
         """
         latents = self._latents(images)
         rows = [images]
@@ -74,14 +77,14 @@ class Painter:
         return rows
 
     def interpolations(self, first: Array, second: Array, steps: int) -> list[Array]:
-        """From each image to another one, through latents as likely as theirs: a row for each pair.
+        """Interpolate between pairs of images through latents that are as likely as theirs: a row for each pair.
 
-        The way is along a great circle, since standard normal latents of many dimensions lie close to a sphere.
+        The latents follow a great circle, since standard normal latents of many dimensions lie close to a sphere.
 
         Args:
-            first: dequantised.
-            second: dequantised, as many.
-            steps: of images in a row, both ends included.
+            first: dequantized.
+            second: dequantized, as many.
+            steps: number of images in a row, both ends included.
         """
         ends = [self._latents(images) for images in (first, second)]
         start, end = (np.concatenate([scale.reshape(len(scale), -1) for scale in latents], axis=1) for latents in ends)
@@ -100,13 +103,13 @@ class Painter:
 
 
 def great_circle(start: Array, end: Array, steps: int) -> list[Array]:
-    """Points between vectors (b, D) at equal angles, their lengths in between (Shoemake, 1985)."""
+    """Points between vectors (b, D) at equal angles, with interpolated lengths (Shoemake, 1985)."""
     lengths = [np.linalg.norm(one, axis=1, keepdims=True) for one in (start, end)]
     units = [one / np.maximum(length, 1e-12) for one, length in zip((start, end), lengths, strict=True)]
     angle = np.arccos(np.clip(np.sum(units[0] * units[1], axis=1, keepdims=True), -1, 1))
     points = []
     for t in np.linspace(0, 1, steps):
-        # sin((1 - t) a) / sin(a) and sin(t a) / sin(a), which tend to 1 - t and t where a tends to 0.
+        # sin((1 - t) a) / sin(a) and sin(t a) / sin(a); as a tends to 0, they tend to 1 - t and t.
         weights = [share * np.sinc(share * angle / np.pi) / np.sinc(angle / np.pi) for share in (1 - t, t)]
         direction = weights[0] * units[0] + weights[1] * units[1]
         points.append((direction * ((1 - t) * lengths[0] + t * lengths[1])).astype(np.float32))
@@ -114,7 +117,7 @@ def great_circle(start: Array, end: Array, steps: int) -> list[Array]:
 
 
 def _split(vectors: Array, like: Sequence[Array]) -> list[Array]:
-    """Vectors (b, D) in the shapes of some arrays."""
+    """Split vectors (b, D) into arrays with the shapes of ``like``."""
     ends = np.cumsum([scale[0].size for scale in like])[:-1]
     return [part.reshape(scale.shape) for part, scale in zip(np.split(vectors, ends, axis=1), like, strict=True)]
 
@@ -124,10 +127,10 @@ def write_grid(path: Path, rows: Sequence[Array]) -> None:
 
     Args:
         path: of the file.
-        rows: (columns, height, width, 3) each, from -0.5 to 0.5; values beyond are cut, and not a number is black.
+        rows: (columns, height, width, 3) each, from -0.5 to 0.5; values outside are clipped, NaN is black.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     from PIL import Image
 

@@ -1,6 +1,6 @@
-"""What of a flow can be embedded: each layer is a way to make one vector of an image.
+"""The layers of a flow: each layer is a way to turn an image into a vector.
 
-A layer is asked for by its name, and may be given options: ``posterior:draws=16,shift=0``.
+A layer is chosen by its name, with options after a colon: ``posterior:draws=16,shift=0``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.models.errors import ModelError
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.config import FlowConfig
 from simtool.models.flows.posterior import moderated, moments, reliability
 from simtool.models.flows.view import View
 from simtool.tables.embeddings import Segment
@@ -39,11 +39,11 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Layer(ABC):
-    """A way to make one vector of an image.
+    """A way to turn an image into a vector.
 
     Attributes:
-        name: by which it is asked for.
-        options: its fields that may be given another number with it.
+        name: of the layer.
+        options: the fields that can be set after a colon.
     """
 
     name: ClassVar[str]
@@ -51,16 +51,16 @@ class Layer(ABC):
 
     @classmethod
     def offered(cls, config: FlowConfig) -> dict[str, Self]:
-        """The layers of this kind that a flow has, by name."""
+        """The layers of this kind for a flow of this shape, by name."""
         del config
         return {cls.name: cls()}
 
     @abstractmethod
     def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
-        """The pieces of its vectors, in order."""
+        """The segments of a vector, in order."""
 
     def shape(self, config: FlowConfig) -> tuple[int, ...]:
-        """Of one vector before it is flattened."""
+        """The shape of one vector before it is flattened."""
         return (sum(segment.length * segment.count for segment in self.segments(config)),)
 
     @abstractmethod
@@ -68,13 +68,13 @@ class Layer(ABC):
         """The vectors of the images in view, (b, D)."""
 
     def with_options(self, text: str) -> Self:
-        """The same with options.
+        """Copy the layer with options.
 
         Args:
-            text: ``name=value``, several of them with commas.
+            text: ``name=value``, separated by commas.
 
         Raises:
-            ModelError: it has no such option, or no such value.
+            ModelError: there is no such option, or it has no such value.
         """
         given: dict[str, float] = {}
         for part in filter(None, text.split(",")):
@@ -90,10 +90,10 @@ class Layer(ABC):
 
 @dataclass(frozen=True)
 class Latent(Layer):
-    """The latents of all scales in units of their priors' deviations; each scale is a segment, the deepest first.
+    """The latents of all scales, standardized by their priors. Each scale is a segment, the deepest first.
 
-    The vectors of TensorFlow Probability's Glow, which the original study compared, hold the same numbers in another
-    order: by pixel of the deepest scale first, and within each by scale. Distances of whole vectors are the same.
+    The original study compared the vectors of TensorFlow Probability's Glow. They hold the same numbers in another
+    order: by pixel of the deepest scale, and by scale within a pixel. Distances between whole vectors are the same.
     """
 
     name: ClassVar[str] = "latent"
@@ -109,16 +109,15 @@ class Latent(Layer):
 
 @dataclass(frozen=True)
 class Posterior(Latent):
-    """What is known of these latents from noisy observations: the mean of their posterior.
+    """The mean of the posterior of these latents, given noisy observations (:mod:`simtool.models.flows.posterior`).
 
-    By default the noise is measured, and reliable dimensions weigh more
-    (:mod:`simtool.models.flows.posterior`).
+    By default the noise is measured, and reliable dimensions weigh more.
 
     Attributes:
-        noise: the variance of noise as the original study assumed it, for all dimensions; None: measured.
-        draws: n, observations of an image to measure it from.
-        shift: of an observation, at most so many pixels in each direction.
-        brightness: by at most so much lighter or darker, the range of values being 1.
+        noise: one variance of the noise for all dimensions, as in the original study; None to measure the noise.
+        draws: n, the number of observations of an image.
+        shift: the largest shift of an observation in pixels, in each direction.
+        brightness: the largest change of brightness, as a share of the range of values.
     """
 
     noise: float | None = None
@@ -149,7 +148,7 @@ class Posterior(Latent):
 
 @dataclass(frozen=True)
 class Scale(Layer):
-    """The standardised latents of one scale, from 1, the finest."""
+    """The standardized latents of one scale, from 1, the finest."""
 
     level: int = 1
     name: ClassVar[str] = "scale"
@@ -174,9 +173,9 @@ class Scale(Layer):
 
 @dataclass(frozen=True)
 class Pooled(Layer):
-    """The mean, then the mean square, of each channel of the standardised latents, over all pixels of its scale.
+    """The mean, then the mean square, of each channel of the standardized latents, over all pixels of its scale.
 
-    So what is where makes no difference. Each scale is a segment, the deepest first.
+    Positions in the image make no difference. Each scale is a segment, the deepest first.
     """
 
     name: ClassVar[str] = "pooled"
@@ -194,13 +193,14 @@ class Pooled(Layer):
 
 @dataclass(frozen=True)
 class Activations(Layer):
-    """What the last coupling network of each level sees, averaged over pixels; the deepest level first."""
+    """Hidden activations of a network of each level, averaged over pixels. The deepest level comes first."""
 
     name: ClassVar[str] = "activations"
 
     def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
         """One for each level. See :meth:`Layer.segments`."""
-        return tuple(Segment(f"level-{level}", config.width) for level in range(config.levels, 0, -1))
+        widths = list(enumerate(config.activation_widths, 1))
+        return tuple(Segment(f"level-{level}", width) for level, width in reversed(widths))
 
     def vectors(self, view: View) -> Array:
         """See :meth:`Layer.vectors`."""
@@ -209,7 +209,7 @@ class Activations(Layer):
 
 @dataclass(frozen=True)
 class OfClasses(Layer):
-    """A layer that only a flow with a prior for each class has."""
+    """A layer of flows with a prior for each class."""
 
     @classmethod
     def offered(cls, config: FlowConfig) -> dict[str, Self]:
@@ -219,10 +219,10 @@ class OfClasses(Layer):
 
 @dataclass(frozen=True)
 class ClassLatent(OfClasses):
-    """The deepest latents, averaged over pixels, in units of their deviation within classes.
+    """The deepest latents, averaged over pixels, in units of their standard deviation within classes.
 
-    Distances then are those of linear discriminant analysis (Fisher, 1936), with the scales that the flow has learned:
-    what tells classes apart weighs more.
+    Distances are those of linear discriminant analysis (Fisher, 1936), with the scales that the flow has learned:
+    dimensions that tell classes apart weigh more.
     """
 
     name: ClassVar[str] = "class-latent"
@@ -242,11 +242,11 @@ class ClassLatent(OfClasses):
 class ClassPosterior(OfClasses):
     """The square roots of p(y | z), the probabilities of the classes y given the deepest latents z.
 
-    Between square roots, the Euclidean distance is Hellinger's, but for a factor, and the cosine is the coefficient of
-    Bhattacharyya.
+    The Euclidean distance between square roots is proportional to Hellinger's distance, and the cosine is
+    Bhattacharyya's coefficient.
 
     Attributes:
-        temperature: divides log-densities; above 1 for probabilities that are less sure.
+        temperature: divides log-densities; above 1, probabilities are less certain.
     """
 
     temperature: float = 1.0
@@ -264,13 +264,13 @@ class ClassPosterior(OfClasses):
     def vectors(self, view: View) -> Array:
         """See :meth:`Layer.vectors`."""
         logs = view.class_log_probs.astype(np.float64) / self.temperature
-        # The square root of a softmax: exp(l / 2) / sqrt(sum of exp l), with the largest l taken off first.
+        # The square root of a softmax: exp(l / 2) / sqrt(sum of exp l), after the largest l is subtracted.
         logs -= logs.max(axis=1, keepdims=True)
         found: Array = (np.exp(logs / 2) / np.sqrt(np.exp(logs).sum(axis=1, keepdims=True))).astype(np.float32)
         return found
 
 
-#: In the order in which a model lists them, the default first.
+#: In the order of the list of layers, the default first.
 _KINDS: tuple[type[Layer], ...] = (Latent, Posterior, Scale, Pooled, Activations, ClassLatent, ClassPosterior)
 
 
@@ -279,24 +279,24 @@ def _offered(config: FlowConfig) -> dict[str, Layer]:
 
 
 def layer_names(config: FlowConfig) -> tuple[str, ...]:
-    """All that a flow offers, the default first."""
+    """The names of all layers, the default first."""
     return tuple(_offered(config))
 
 
 def find_layer(text: str | None, config: FlowConfig) -> Layer:
-    """The layer that is asked for.
+    """Find a layer.
 
     Args:
-        text: its name, and after a colon its options; None for the default.
+        text: its name, with options after a colon; None for the default.
         config: of the flow.
 
     Raises:
-        ModelError: the flow does not offer it.
+        ModelError: there is no such layer.
     """
     layers = _offered(config)
     name, _, options = (text or next(iter(layers))).partition(":")
     if name not in layers:
-        raise ModelError(f"this Glow has no layer {name}; there are {listed(layers, 99)}")
+        raise ModelError(f"this flow has no layer {name}; its layers are {listed(layers, 99)}")
     return layers[name].with_options(options)
 
 
@@ -305,5 +305,5 @@ def _scale(level: int, config: FlowConfig) -> Segment:
 
 
 def _flat(arrays: Sequence[Array]) -> Array:
-    """Arrays (b, ...) beside each other, (b, D)."""
+    """Flatten arrays (b, ...) and join them, (b, D)."""
     return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)

@@ -1,22 +1,22 @@
 """The posterior of a latent, given noisy observations of it.
 
-The original study took each standardised latent z ~ N(0, 1) for a quantity that is observed with noise of the same
-variance v in all dimensions. The mean of its posterior is z / (1 + v): all vectors shrink alike, no distance changes
-its rank.
+The original study assumed that each standardized latent z ~ N(0, 1) is observed with noise of the same variance v in
+all dimensions. The mean of its posterior is z / (1 + v): all vectors shrink by the same factor, and the order of
+distances does not change.
 
-Here the noise is measured. A photograph is observed n times, each time with other dequantisation noise and after a
-small change that no person would take for another picture. In a dimension, let S be the variance between observations.
-Observations have variance 1 under the prior, so that 1 - S of it is the photograph's own, and the mean of n
-observations has the reliability (Spearman, 1910; Brown, 1910)
+Here the noise is measured. An image is observed n times, each time with other dequantization noise and after a small
+change that a person would not notice. In a dimension, let S be the variance between observations. Observations have
+variance 1 under the prior, so 1 - S is the variance of the image itself, and the mean of n observations has the
+reliability (Spearman, 1910; Brown, 1910)
 
     r = (1 - S) / (1 - S + S / n).
 
-The posterior mean of the photograph's own value is r times that mean. Dimensions that are all noise vanish from
-distances, those without noise keep their weight.
+The posterior mean of the value of the image is r times the mean of its observations. Dimensions that are only noise
+vanish from distances; dimensions without noise keep their weight.
 
-S is estimated from n - 1 degrees of freedom, which are few. As is usual where there are many like it, it is moderated
-(Smyth, 2004): averaged, in proportion to degrees of freedom, with the mean variance of its channel, which counts for
-8 of them.
+S is estimated from n - 1 degrees of freedom, which are few. Therefore it is moderated, as usual where there are many
+similar variances (Smyth, 2004): averaged with the mean variance of its channel, in proportion to degrees of freedom.
+The mean variance counts for 8 degrees.
 
 References:
     Smyth (2004). Linear models and empirical Bayes methods for assessing differential expression in microarray
@@ -35,18 +35,18 @@ __all__ = ["changed", "moderated", "moments", "reliability"]
 
 Array = NDArray[np.float32]
 
-#: Degrees of freedom that the mean variance of a channel counts for.
+#: Degrees of freedom of the mean variance of a channel.
 _PRIOR_FREEDOM = 8
 
 
 def changed(images: Array, draw: int, shift: int, brightness: float) -> Array:
-    """Images after a small change, which is the same for all of them and for every batch.
+    """Images after a small change, the same for all images and every batch.
 
     Args:
         images: (b, h, w, c) from -0.5 to 0.5.
-        draw: which of the changes, from 0.
-        shift: at most so many pixels in each direction; the border is repeated.
-        brightness: at most so much lighter or darker, the range of values being 1.
+        draw: number of the change, from 0.
+        shift: the largest shift in pixels, in each direction; pixels of the border are repeated.
+        brightness: the largest change of brightness, as a share of the range of values.
     """
     generator = np.random.default_rng([draw, 1])
     down, right = generator.integers(-shift, shift + 1, 2)
@@ -58,7 +58,7 @@ def changed(images: Array, draw: int, shift: int, brightness: float) -> Array:
 
 
 def moments(observations: Iterable[Array]) -> tuple[Array, Array]:
-    """Mean and unbiased variance of two observations or more, element by element, one at a time (Welford, 1962)."""
+    """Mean and unbiased variance of two or more observations, element by element, in one pass (Welford, 1962)."""
     mean: Any = 0.0
     squares: Any = 0.0
     for count, observation in enumerate(observations, 1):
@@ -69,10 +69,10 @@ def moments(observations: Iterable[Array]) -> tuple[Array, Array]:
 
 
 def moderated(variance: Array, observations: int) -> Array:
-    """Variances (b, h, w, c) averaged with the mean of their channel, in proportion to degrees of freedom.
+    """Average variances (b, h, w, c) with the mean of their channel, in proportion to degrees of freedom.
 
     Args:
-        variance: estimated from ``observations``.
+        variance: estimated from n observations.
         observations: n.
     """
     freedom = observations - 1
@@ -82,10 +82,10 @@ def moderated(variance: Array, observations: int) -> Array:
 
 
 def reliability(variance: Array, observations: int) -> Array:
-    """The share of the variance of a mean of observations that is not noise.
+    """The share of the variance of a mean of n observations that is not noise.
 
     Args:
-        variance: S, of the noise of one observation, the variance of an observation being 1.
+        variance: S, the variance of the noise, where an observation has variance 1.
         observations: n.
     """
     own = np.maximum(1 - variance, 0)

@@ -1,4 +1,4 @@
-"""The training of a flow as a task: the code length of dequantised photographs."""
+"""The training of a flow: the loss is the code length of dequantized images."""
 
 from __future__ import annotations
 
@@ -13,49 +13,50 @@ from numpy.typing import NDArray
 
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.tensors import transform_colors
+from simtool.models.flows.config import Mode
 from simtool.models.flows.dequantization import bits_per_dim, dequantize
 from simtool.models.flows.drawing import TEMPERATURES, Painter, write_grid
-from simtool.models.flows.glow.config import Mode
-from simtool.models.flows.glow.flow import Encoding, Flow
-from simtool.models.flows.glow.initialization import initialize
+from simtool.models.flows.encoding import Encoding
+from simtool.models.flows.flow import Flow
 from simtool.tensorflow import load_tensorflow
 from simtool.training.data import Batch, Draws
 from simtool.training.task import Criterion, Task, Unhealthy
 
 __all__ = ["FlowTask"]
 
-#: Beyond this share of the range of colors, a photograph does not come back from its latents: the flow is no longer
-#: invertible, and what it says of densities, or of gradients, is not true.
+#: The largest accepted reconstruction error, as a share of the range of colors. Beyond it, the flow is not invertible,
+#: and its densities and gradients are wrong.
 _MOST_ROUND_TRIP = 0.1
-#: What it means that an error of :meth:`FlowTask.health` is beyond it.
+#: The meaning of an error of :meth:`FlowTask.health` beyond this limit.
 _LOST = {
     "round_trip": "the flow is no longer invertible",
-    "drift": "the float32 of backpropagation no longer inverts the flow",
+    "drift": "backpropagation in float32 no longer inverts the flow",
 }
-#: Photographs that are drawn.
+#: Number of images in a row of samples, and number of examples.
 _DRAWN = 6
 #: Images of an interpolation.
 _BETWEEN = 9
 
 
 class FlowTask(Task):
-    """Maximum likelihood: the mean code length of photographs, in bits per dimension.
+    """Maximum likelihood: the loss is the mean code length of images, in bits per dimension.
 
-    Each time that a photograph is seen, its values are spread over their bins anew (uniform dequantisation), and it is
-    mirrored or not. Validation does the first with the same noise every time, so that epochs can be compared.
+    Each time an image is seen, new noise is added to its values within their bins (uniform dequantization), and a
+    random half of the images is mirrored. Validation adds the same noise every time and mirrors nothing, so that epochs
+    can be compared.
 
     Args:
-        flow: that is trained.
-        preprocessing: whose arithmetic with colors is done here.
-        mode: of backpropagation; see :mod:`simtool.models.flows.glow.level`.
-        flips: whether to mirror half of the photographs.
-        initial_images: that set actnorm before the first step.
-        examples: (n, size, size, 3) photographs as bytes, for pictures; they may be none.
-        seed: of the noise that initialisation and pictures use.
+        flow: to train.
+        preprocessing: of the images; this task computes its arithmetic of colors.
+        mode: of backpropagation.
+        flips: whether to mirror half of the images.
+        initial_images: number of images for data-dependent initialisation (actnorm).
+        examples: (n, size, size, 3) images as bytes, to draw reconstructions and interpolations of; may be empty.
+        seed: of the noise for initialisation and of drawn samples.
 
     Attributes:
         variables: the weights of the flow.
-        decayed: its kernels, the one sort of weights whose size has no meaning of its own.
+        decayed: whether weight decay acts on a variable: only on kernels, since the size of all other weights matters.
     """
 
     criterion: ClassVar[Criterion] = Criterion("bits_per_dim")
@@ -82,14 +83,14 @@ class FlowTask(Task):
         }
         if mode == "reversible":
             self.advice = (
-                "try a lower learning rate or a longer warm-up (warmup_steps), or --backprop recompute, for which "
-                "the flow need not be inverted"
+                "try a lower learning rate or a longer warm-up (warmup_steps), or --backprop recompute, which does not "
+                "invert the flow"
             )
         self.variables = list(flow.variables.values())
         self.decayed = [name.endswith("/kernel") for name in flow.variables]
 
     def initialize(self, batches: Iterator[Batch]) -> None:
-        """Set every actnorm from the first photographs. See :meth:`Task.initialize`."""
+        """Initialise the flow from the first images. See :meth:`Task.initialize`."""
         generator = np.random.default_rng(self._seed)
         pieces: list[Any] = []
         missing = self._initial_images
@@ -99,7 +100,7 @@ class FlowTask(Task):
             missing -= len(images)
             if missing <= 0:
                 break
-        initialize(self.flow, pieces)
+        self.flow.initialize(pieces)
 
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         """Bits per dimension. See :meth:`Task.loss`."""
@@ -112,7 +113,7 @@ class FlowTask(Task):
         return self._bits(encoding), {"nats_per_dim": self._nats(encoding)}
 
     def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
-        """The same without mirroring; for a flow with classes, how often the likeliest is the right one, too."""
+        """Bits per dimension without mirroring; for a flow with classes, the accuracy of the most likely class, too."""
         encoding = self._encoded(batch["image"], batch, draws, "plain")
         found = {"bits_per_dim": self._bits(encoding), "nats_per_dim": self._nats(encoding)}
         if self.flow.config.classes:
@@ -122,20 +123,20 @@ class FlowTask(Task):
         return found
 
     def health(self, batch: Batch) -> dict[str, float]:
-        """How much photographs change on their way to the latents and back, at the most. See :meth:`Task.health`.
+        """The largest reconstruction error of images. See :meth:`Task.health`.
 
-        ``round_trip`` is that of what is embedded and sampled, with more digits than training has; ``drift``, for
-        backpropagation by ``reversible``, is that of the float32 that it recovers activations in.
+        ``round_trip`` is the error of ``embed`` and ``sample``, which compute with more digits than training.
+        ``drift``, for the mode ``reversible``, is the error of float32, in which backpropagation recovers activations.
 
         Raises:
-            Unhealthy: it is more than a tenth of the range of colors.
+            Unhealthy: an error is more than a tenth of the range of colors.
         """
         x = self._dequantized(batch["image"], 0.5)
         found = {name: float(error(x)) for name, error in self._errors.items()}
         for name, worst in found.items():
             if not worst <= _MOST_ROUND_TRIP:
-                how = f"with errors of up to {worst:.2g}" if math.isfinite(worst) else "as values that are not numbers"
-                raise Unhealthy(f"{_LOST[name]}, photographs come back {how}")
+                how = f"errors of up to {worst:.2g}" if math.isfinite(worst) else "values that are not numbers"
+                raise Unhealthy(f"{_LOST[name]}: reconstructed images have {how}")
         return found
 
     def illustrate(self, folder: Path, step: int) -> None:
@@ -159,7 +160,7 @@ class FlowTask(Task):
         return bits_per_dim(encoding.log_prob, self.flow.config.dimension, self.flow.config.bits)
 
     def _nats(self, encoding: Encoding) -> Any:
-        """Nats per dimension, without what the width of a bin adds: the figure that the original study reported."""
+        """Nats per dimension, without the width of a bin: the figure that the original study reported."""
         return -encoding.log_prob / self.flow.config.dimension
 
     def _error(self, x: Any, precise: bool) -> Any:

@@ -1,4 +1,4 @@
-"""What a trained flow finds in a few images: the passes through it, made when a layer first asks for them."""
+"""A few images seen through a trained flow: each pass through the flow is made when a layer first needs it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from simtool.models.flows.posterior import changed
 from simtool.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
-    from simtool.models.flows.glow.config import FlowConfig
-    from simtool.models.flows.glow.flow import Flow
+    from simtool.models.flows.config import FlowConfig
+    from simtool.models.flows.flow import Flow
 
 __all__ = ["Passes", "View"]
 
@@ -22,23 +22,23 @@ Array = NDArray[np.float32]
 
 
 class Passes:
-    """The passes through a flow, compiled, with its precise weights.
+    """Compiled passes through a flow, with its precise weights.
 
     Args:
-        flow: whose weights do not change any more.
+        flow: its weights do not change any more.
     """
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
 
     def encode(self, x: Any) -> tuple[tuple[Array, ...], Array]:
-        """The standardised latents of dequantised images, finest scale first, and the deepest as they are."""
+        """The standardized latents of dequantized images, finest scale first, and the deepest latents as they are."""
         standardized, deepest = self._encode(x)
         *scales, deepest = map(_array, (*standardized, deepest))
         return tuple(scales), deepest
 
     def activations(self, x: Any) -> tuple[Array, ...]:
-        """See :meth:`simtool.models.flows.glow.flow.Flow.activations`."""
+        """See :meth:`simtool.models.flows.flow.Flow.activations`."""
         return tuple(map(_array, self._activations(x)))
 
     @cached_property
@@ -59,7 +59,7 @@ class View:
 
     Args:
         passes: through the flow.
-        images: (b, size, size, channels), as the preprocessing makes them.
+        images: (b, size, size, channels), preprocessed.
     """
 
     def __init__(self, passes: Passes, images: Array) -> None:
@@ -67,12 +67,12 @@ class View:
 
     @property
     def config(self) -> FlowConfig:
-        """Of the flow."""
+        """The shape of the flow."""
         return self._passes.flow.config
 
     @property
     def latents(self) -> tuple[Array, ...]:
-        """The standardised latents, (b, h, w, c) per scale, the finest first."""
+        """The standardized latents, (b, h, w, c) per scale, the finest first."""
         return self._encoded[0]
 
     @property
@@ -82,30 +82,31 @@ class View:
 
     @cached_property
     def activations(self) -> tuple[Array, ...]:
-        """What the last coupling network of each level sees, (b, width) each."""
+        """See :meth:`simtool.models.flows.flow.Flow.activations`."""
         return self._passes.activations(self.middle)
 
     @cached_property
     def class_log_probs(self) -> Array:
-        """Density log p(z | y) of the deepest latents for each class, (b, classes) nats."""
+        """See :meth:`simtool.models.flows.flow.Flow.class_log_probs`."""
         found: Array = self._passes.flow.class_log_probs(self.deepest).numpy()
         return found
 
     @cached_property
     def within_classes(self) -> tuple[Array, Array]:
-        """See :meth:`simtool.models.flows.glow.flow.Flow.within_classes`."""
+        """See :meth:`simtool.models.flows.flow.Flow.within_classes`."""
         mean, deviation = self._passes.flow.within_classes()
         return mean.numpy(), deviation.numpy()
 
     def observation(self, draw: int, shift: int, brightness: float) -> tuple[Array, ...]:
-        """The standardised latents of the images after a small change, with noise of dequantisation.
+        """The standardized latents of the images after a small change, with random dequantization noise.
 
-        Change and noise belong to the draw: they are the same for all images, so that they hardly add to distances.
+        The draw decides the change and the noise. They are the same for all images, so that they hardly add to
+        distances.
 
         Args:
-            draw: which, from 0.
+            draw: number of the draw, from 0.
             shift: see :func:`simtool.models.flows.posterior.changed`.
-            brightness: the same.
+            brightness: see :func:`simtool.models.flows.posterior.changed`.
         """
         images = changed(self._images, draw, shift, brightness)
         noise = np.random.default_rng([draw, 2]).random(images.shape[1:], np.float32)
@@ -117,8 +118,8 @@ class View:
 
     @cached_property
     def middle(self) -> Any:
-        """The images dequantised without noise: in the middle of their bins, or at the lower edge, as in the study."""
-        return self._dequantized(self._images, 0.0 if self.config.arrangement == "study" else 0.5)
+        """The images, dequantized with fixed noise. See :attr:`simtool.models.flows.config.FlowConfig.fixed_noise`."""
+        return self._dequantized(self._images, self.config.fixed_noise)
 
     def _dequantized(self, images: Array, noise: Any) -> Any:
         from simtool.models.flows.dequantization import dequantize

@@ -10,7 +10,14 @@ import pytest
 
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.model import Classifier
-from simtool.models.classifier.network import HEAD, build, count_parameters, load_backbone, rate_multipliers, to_arrays
+from simtool.models.classifier.network import (
+    HEAD,
+    build,
+    count_parameters,
+    load_backbone,
+    named_weights,
+    rate_multipliers,
+)
 from simtool.models.classifier.presets import PRESETS
 from simtool.models.errors import ModelError
 from simtool.models.folder import write_manifest
@@ -143,7 +150,7 @@ def test_weights_have_the_same_names_whenever_and_whatever_else_was_built() -> N
         image = keras.Input((8, 8, 3))
         seen = keras.layers.Conv2D(2, 1)(keras.layers.Conv2D(2, 1)(keras.layers.Normalization()(image)))
         network = keras.Model(image, keras.layers.Dense(3, name=HEAD)(keras.layers.BatchNormalization(name="bn")(seen)))
-        found = [name for name, _ in to_arrays(network)]
+        found = list(named_weights(network))
         assert len(found) == len(network.weights)
         return found
 

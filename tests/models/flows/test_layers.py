@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from simtool.models.errors import ModelError
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.layers import find_layer, layer_names
 from simtool.models.flows.posterior import moderated, reliability
 from simtool.models.flows.view import Passes, View
 from tests.models.flows.glow.flows import tf, trained
 
-CONFIG = FlowConfig(size=8, levels=2, steps=1, width=3)
-OF_CLASSES = FlowConfig(size=8, levels=2, steps=1, width=3, classes=3)
+CONFIG = GlowConfig(size=8, levels=2, steps=1, width=3)
+OF_CLASSES = GlowConfig(size=8, levels=2, steps=1, width=3, classes=3)
 Array = NDArray[np.float32]
 
 
-def pictures(count: int, config: FlowConfig = CONFIG, seed: int = 0) -> Array:
+def pictures(count: int, config: GlowConfig = CONFIG, seed: int = 0) -> Array:
     return np.random.default_rng(seed).uniform(-0.5, 0.5, (count, *config.shape)).astype(np.float32)
 
 
@@ -70,7 +70,7 @@ def test_latents_are_all_scales_the_deepest_first(view: View) -> None:
 
 
 def test_the_segments_of_the_study_are_those_it_averaged() -> None:
-    study = FlowConfig(size=128, levels=6, steps=48, width=400, arrangement="study")
+    study = GlowConfig(size=128, levels=6, steps=48, width=400, variant="study")
     lengths = [segment.length for segment in find_layer("latent", study).segments(study)]
     assert lengths == [1536, 1536, 3072, 6144, 12288, 24576]
 
@@ -85,7 +85,7 @@ def test_latents_are_those_of_the_middle_of_a_bin() -> None:
 
 
 def test_the_study_saw_no_noise_at_all() -> None:
-    config = FlowConfig(size=8, levels=2, steps=1, width=3, arrangement="study")
+    config = GlowConfig(size=8, levels=2, steps=1, width=3, variant="study")
     flow = trained(config)
     bytes_ = np.random.default_rng(0).integers(0, 256, (2, *config.shape))
     seen = View(Passes(flow), (bytes_ / 255 - 0.5).astype(np.float32))
@@ -165,8 +165,8 @@ def test_class_latents_are_in_units_of_the_deviation_within_classes(view_of_clas
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("scale-3", "this Glow has no layer scale-3; there are latent, posterior, scale-1, scale-2"),
-        ("class-posterior", "this Glow has no layer class-posterior"),
+        ("scale-3", "this flow has no layer scale-3; its layers are latent, posterior, scale-1, scale-2"),
+        ("class-posterior", "this flow has no layer class-posterior"),
         ("scale-1:level=2", "layer scale has no option level; it has none"),
         ("posterior:v=1", "layer posterior has no option v; it has noise, draws, shift, brightness"),
         ("posterior:noise", "layer posterior: noise is a number, not nothing"),

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from simtool.images.preprocessing import named_preprocessing
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.training.data import Draws
 from simtool.training.task import Unhealthy
 from tests.models.flows.glow.flows import one_step, tf, trained
 
 from simtool.models.flows.glow import step  # isort: skip - Keras after TensorFlow
-from simtool.models.flows.glow.flow import Flow  # isort: skip
+from simtool.models.flows.glow.flow import GlowFlow  # isort: skip
 from simtool.models.flows.task import FlowTask  # isort: skip
 
-CONFIG = FlowConfig(size=8, levels=2, steps=1, width=4, bits=6)
+CONFIG = GlowConfig(size=8, levels=2, steps=1, width=4, bits=6)
 RECIPE = named_preprocessing("study").adjusted(CONFIG.size)
 
 
@@ -61,14 +61,14 @@ def test_initialisation_takes_as_many_photographs_as_it_is_told() -> None:
             taken.append(seed)
             yield batch(4, seed)
 
-    flow = Flow(CONFIG)
+    flow = GlowFlow(CONFIG)
     FlowTask(flow, RECIPE, initial_images=10).initialize(batches())
     assert taken == [0, 1, 2]
     assert np.abs(flow.variables["level-1/actnorm/log_scale"].numpy()).max() > 0.5
 
 
 def test_only_kernels_decay() -> None:
-    flow = Flow(CONFIG)
+    flow = GlowFlow(CONFIG)
     task = FlowTask(flow, RECIPE)
     decayed = {name for name, some in zip(flow.variables, task.decayed or (), strict=True) if some}
     assert {name.rsplit("/", 1)[1] for name in decayed} == {"kernel"}
@@ -81,15 +81,15 @@ def test_a_flow_that_cannot_be_inverted_is_unhealthy() -> None:
     assert task.health(batch(4))["round_trip"] < 1e-4
     bias = flow.variables["level-1/actnorm/bias"]
     bias.assign(np.full(bias.shape, 1e7))  # float32 has no digits left for a photograph
-    with pytest.raises(Unhealthy, match="no longer invertible, photographs come back"):
+    with pytest.raises(Unhealthy, match="the flow is no longer invertible: reconstructed images have"):
         task.health(batch(4))
     bias.assign(np.full(bias.shape, np.nan))
-    with pytest.raises(Unhealthy, match="photographs come back as values that are not numbers"):
+    with pytest.raises(Unhealthy, match="reconstructed images have values that are not numbers"):
         task.health(batch(4))
 
 
 def test_backpropagation_by_inversion_watches_the_float32_that_it_relies_on() -> None:
-    flow = Flow(replace(CONFIG, steps=2))
+    flow = GlowFlow(replace(CONFIG, steps=2))
     bias = np.zeros(flow.variables["level-1/actnorm/bias"].shape, np.float32)
     flow.variables["level-1/actnorm/bias"].assign(bias)
     assert FlowTask(flow, RECIPE, "reversible").health(batch(4)) == pytest.approx(
@@ -102,7 +102,7 @@ def test_backpropagation_by_inversion_watches_the_float32_that_it_relies_on() ->
     bias[1] = -away.numpy()[0, 0, 0]
     flow.variables["level-1/actnorm/bias"].assign(bias)
     assert FlowTask(flow, RECIPE, "recompute").health(batch(4))["round_trip"] < 1e-4
-    with pytest.raises(Unhealthy, match="float32 of backpropagation no longer inverts the flow, photographs come back"):
+    with pytest.raises(Unhealthy, match="in float32 no longer inverts the flow: reconstructed images have errors"):
         FlowTask(flow, RECIPE, "reversible").health(batch(4))
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 __all__ = ["initial", "log_det", "normalizing", "shapes"]
 
-#: The least standard deviation that is scaled to 1. A channel that hardly varies in the first batch would otherwise
-#: be blown up, and everything that differs from that batch with it.
+#: The least standard deviation that is scaled to 1. Without it, the scale of a channel that hardly varies in the first
+#: batch would be huge, and so would the values of other images.
 SMALLEST_DEVIATION = 1e-3
 
 
@@ -27,10 +27,10 @@ def initial(channels: int) -> dict[str, NDArray[np.float64]]:
 
 
 def log_det(weights: Mapping[str, Any]) -> Any:
-    """The log-determinant of one pixel: (...,)."""
+    """The log-determinant of one pixel, (...,)."""
     return ops.sum(weights["actnorm/log_scale"], axis=-1)
 
 
 def normalizing(mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """The weights that bring channels of that mean and standard deviation, (c,) each, to 0 and 1."""
+    """The weights that give channels with this mean and standard deviation, (c,) each, mean 0 and deviation 1."""
     return {"actnorm/bias": -mean, "actnorm/log_scale": -np.log(np.maximum(deviation, SMALLEST_DEVIATION))}

@@ -1,8 +1,8 @@
 """The invertible 1x1 convolution, by its PLU factors (Kingma & Dhariwal, 2018, section 3.2).
 
 W = P L (U + diag(s)), with P a fixed permutation, L unit lower and U strictly upper triangular, and s = sign exp(log s)
-with a fixed sign. So log|det W| = sum log s. L, U and log s share one square of weights: below, above and on its
-diagonal. All functions take any leading axes: the weights of one step, or of all steps of a level.
+with a fixed sign. Then log|det W| = sum log s. One square matrix of weights holds L, U and log s: below, above and on
+its diagonal. All functions take any leading axes: the weights of one step, or of all steps of a level.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def constant_shapes(channels: int) -> dict[str, tuple[int, ...]]:
 def initial(
     channels: int, generator: np.random.Generator
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-    """A random rotation, factored.
+    """The factors of a random rotation.
 
     Returns:
         The weights of :func:`shapes`, and the constants: the permutation P (c, c) and the sign of s (c,).
@@ -47,7 +47,7 @@ def initial(
 
 
 def log_det(weights: Mapping[str, Any]) -> Any:
-    """log|det W|, of one pixel: (...,)."""
+    """log|det W| of one pixel, (...,)."""
     return ops.sum(_log_scale(weights), axis=-1)
 
 

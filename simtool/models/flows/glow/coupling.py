@@ -1,8 +1,8 @@
 """Coupling: one half of the channels is transformed, given the other (Dinh et al., 2017; Kingma & Dhariwal, 2018, 3.3).
 
-y_a = x_a and y_b = s x_b + t, with (h_s, t) a network's output for x_a and s = sigmoid(h_s + 2) for an affine coupling,
-1 for an additive one. The three functions are apart so that one evaluation of the network can serve the inverse and
-the gradient of the transformation.
+y_a = x_a and y_b = s x_b + t. A network computes (h_s, t) from x_a. The scale s is sigmoid(h_s + 2) for an affine
+coupling, and 1 for an additive coupling. ``network``, ``transform`` and ``invert`` are separate functions, so that one
+evaluation of the network can serve the inverse and the gradient.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from typing import Any
 from keras import ops
 
 from simtool.models.flows.glow import network as networks
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 
 __all__ = ["halves", "invert", "network", "outputs", "transform"]
 
 #: Added to h_s, so that an untrained coupling scales by sigmoid(2) = 0.88.
 _SHIFT = 2.0
-#: The least scale of our arrangement: an inverse multiplies by ten at the most in each step. With .01, samples at
-#: temperature 1 of a flow of 24 steps overflowed; the likelihood was the same. TensorFlow Probability has none.
+#: The least scale in the variant ``glow``: the inverse of a step multiplies by ten at most. With 0.01, samples at
+#: temperature 1 of a flow of 24 steps overflowed, and the likelihood was the same. TensorFlow Probability has no floor.
 _FLOOR = 0.1
 
 
-def outputs(channels: int, config: FlowConfig) -> tuple[int, int]:
-    """How many channels the network of a coupling sees, and gives, where a step has ``channels``."""
+def outputs(channels: int, config: GlowConfig) -> tuple[int, int]:
+    """The number of input and output channels of the network of a coupling, for a step with ``channels`` channels."""
     given = channels // 2
     transformed = channels - given
     return given, transformed * (2 if config.coupling == "affine" else 1)
 
 
 def halves(x: Any) -> tuple[Any, Any]:
-    """The channels that condition, and those that are transformed."""
+    """The channels that the network sees, and the channels that are transformed."""
     given = x.shape[-1] // 2
     x_a, x_b = ops.split(x, [given], axis=-1)  # not two slices: the gradient of a split is one concatenation
     return x_a, x_b
 
 
-def network(weights: Mapping[str, Any], x_a: Any, config: FlowConfig) -> Any:
-    """h: what the transformation is computed from, (b, h, w, outputs), in the type of the network's weights."""
+def network(weights: Mapping[str, Any], x_a: Any, config: GlowConfig) -> Any:
+    """The output h of the network, (b, h, w, outputs), in the type of its weights."""
     return networks.apply(weights, x_a, config)
 
 
-def transform(h: Any, x_b: Any, config: FlowConfig) -> tuple[Any, Any]:
+def transform(h: Any, x_b: Any, config: GlowConfig) -> tuple[Any, Any]:
     """y_b, and the log-determinant of each image (b,)."""
     log_scale, shift = _log_scale_and_shift(h, config)
     shift = ops.cast(shift, x_b.dtype)
@@ -53,20 +53,20 @@ def transform(h: Any, x_b: Any, config: FlowConfig) -> tuple[Any, Any]:
     return x_b * ops.cast(ops.exp(log_scale), x_b.dtype) + shift, log_det
 
 
-def invert(h: Any, y_b: Any, config: FlowConfig) -> Any:
+def invert(h: Any, y_b: Any, config: GlowConfig) -> Any:
     """x_b = (y_b - t) / s."""
     log_scale, shift = _log_scale_and_shift(h, config)
     shifted = y_b - ops.cast(shift, y_b.dtype)
-    # Divided by the very scale that it was multiplied with, which has fewer digits than y_b in a precise inverse.
+    # The scale has fewer digits than y_b in a precise inverse: divide by exactly the scale of the forward pass.
     return shifted if log_scale is None else shifted / ops.cast(ops.exp(log_scale), y_b.dtype)
 
 
-def _log_scale_and_shift(h: Any, config: FlowConfig) -> tuple[Any, Any]:
+def _log_scale_and_shift(h: Any, config: GlowConfig) -> tuple[Any, Any]:
     if config.coupling == "additive":
         return None, h
     raw, shift = ops.split(h, 2, axis=-1)
     raw = raw + _SHIFT
-    if config.arrangement == "study":
+    if config.variant == "study":
         return ops.log_sigmoid(raw), shift
-    # log(floor + (1 - floor) sigmoid(raw)); the sum is at least the floor, so that its logarithm is safe.
+    # log(floor + (1 - floor) sigmoid(raw)); the sum is at least the floor, so its logarithm is safe.
     return ops.log(_FLOOR + (1 - _FLOOR) * ops.sigmoid(raw)), shift

@@ -1,12 +1,12 @@
-"""Data-dependent initialisation: actnorm is set so that each channel has mean 0 and variance 1 on a first batch.
+"""Data-dependent initialisation: actnorm gives each channel mean 0 and variance 1 on a first batch.
 
-Explicitly, and on a large batch, before the first step: an initialisation that happens by itself on whatever comes
-first has been the undoing of many a flow, the original study's among them.
+It runs explicitly, and on a large batch, before the first training step. Initialisation from whatever batch comes first
+has ruined the training of many flows, the original study's among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,52 +14,42 @@ from keras import ops
 from numpy.typing import NDArray
 
 from simtool.models.errors import ModelError
-from simtool.models.flows.glow import actnorm, coupling, step
-from simtool.models.flows.glow.flow import Flow
-from simtool.models.flows.glow.squeeze import squeeze
+from simtool.models.flows.glow import actnorm, step
+from simtool.models.flows.glow.config import GlowConfig
 
-__all__ = ["initialize"]
+__all__ = ["initialize_level"]
 
 
-def initialize(flow: Flow, pieces: Sequence[Any]) -> None:
-    """Set every actnorm of a flow from images.
+def initialize_level(
+    stacked: Mapping[str, Any], constants: Mapping[str, Any], x: list[Any], config: GlowConfig
+) -> tuple[dict[str, NDArray[np.float64]], list[Any]]:
+    """Find the weights of the actnorms of a level, one step after the other.
 
     Args:
-        flow: whose variables change.
-        pieces: (b, size, size, channels) dequantised images each; all together are the batch, one at a time is computed
-            with.
+        stacked: the weights of the steps.
+        constants: of their convolutions, stacked.
+        x: pieces of the batch, (b, h, w, c) each. One piece at a time is computed.
+        config: of the flow.
+
+    Returns:
+        The new weights by name, stacked, and the output of the last step for each piece.
 
     Raises:
         ModelError: images hold values that are not finite.
     """
-    x = [ops.convert_to_tensor(piece, flow.variables["level-1/actnorm/bias"].dtype) for piece in pieces]
-    for level in range(1, flow.config.levels + 1):
-        x = _initialize_level(flow, level, [squeeze(piece) for piece in x])
-        x = [coupling.halves(piece)[0] for piece in x]
-
-
-def _initialize_level(flow: Flow, level: int, x: list[Any]) -> list[Any]:
-    """Set the steps of a level one after the other; what comes out of the last."""
-    start = f"level-{level}/"
     found: dict[str, list[NDArray[np.float64]]] = {"actnorm/bias": [], "actnorm/log_scale": []}
-    stacked = {
-        name.removeprefix(start): ops.convert_to_tensor(variable)
-        for name, variable in (flow.variables | flow.constants).items()
-        if name.startswith(start) and "/prior/" not in name
-    }
-    for k in range(flow.config.steps):
+    for k in range(config.steps):
         weights = {name: weight[k] for name, weight in stacked.items()}
+        fixed = {name: constant[k] for name, constant in constants.items()}
         for name, value in actnorm.normalizing(*_moments(x)).items():
             weights[name] = ops.cast(value, weights[name].dtype)
             found[name].append(value)
-        x = [step.forward(weights, weights, piece, flow.config)[0] for piece in x]
-    for name, values in found.items():
-        flow.variables[start + name].assign(np.stack(values))
-    return x
+        x = [step.forward(weights, fixed, piece, config)[0] for piece in x]
+    return {name: np.stack(values) for name, values in found.items()}, x
 
 
 def _moments(pieces: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each channel over all pieces, (c,) each, in float64 and without cancellation."""
+    """Mean and standard deviation of each channel over all pieces, (c,) each, in float64, without cancellation."""
     values = [ops.convert_to_numpy(piece).astype(np.float64) for piece in pieces]
     count = sum(value[..., 0].size for value in values)
     mean = sum(value.sum(axis=(0, 1, 2)) for value in values) / count

@@ -1,8 +1,8 @@
-"""The steps of a level as TensorFlow loops, with three ways back (see :mod:`simtool.models.flows.glow.level`).
+"""The steps of a level as TensorFlow loops, with three modes of backpropagation (see the module ``level``).
 
-Weights are by name, prepared by :func:`simtool.models.flows.glow.step.prepare` and stacked, (K, ...). Each loop takes
-out those of one step at a time and writes their gradients into arrays: neither the size of the graph nor the work per
-step depends on K.
+Weights are by name, prepared by :func:`simtool.models.flows.glow.step.prepare` and stacked, (K, ...). Each loop reads
+the weights of one step at a time and writes their gradients into arrays. The size of the graph and the work per step do
+not depend on K.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Any
 import tensorflow as tf
 
 from simtool.models.flows.glow import coupling, step
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 
 __all__ = ["forward", "inverse"]
 
-#: Iterations that may overlap where one does not wait for the other; more only hold memory.
+#: Number of iterations that may run at the same time; more of them only need more memory.
 _OVERLAP = 2
 
-#: The prepared weights that are not the coupling network's.
+#: Names of the prepared weights of the linear map. All other weights belong to the coupling network.
 _LINEAR = ("linear/matrix", "linear/shift")
 
 Weights = Mapping[str, Any]
-#: From the gradients with respect to y and the log-determinant to those with respect to x and each of the weights.
+#: From the gradients by y and by the log-determinant to the gradients by x and by each of the weights.
 Gradient = Callable[[Any, Any], tuple[Any, ...]]
 
 
-def forward(mode: str, weights: Weights, x: Any, config: FlowConfig) -> tuple[Any, Any]:
+def forward(mode: str, weights: Weights, x: Any, config: GlowConfig) -> tuple[Any, Any]:
     """All steps of a level.
 
     Args:
@@ -41,7 +41,7 @@ def forward(mode: str, weights: Weights, x: Any, config: FlowConfig) -> tuple[An
         y (b, h, w, c), and the log-determinant of the couplings for each image (b,).
     """
     if mode == "plain":
-        # Read from arrays, whose gradients are arrays; that of a slice would be as large as the stack, for each step.
+        # The gradient of an array is an array. The gradient of a slice would be as large as the stack, for each step.
         arrays = {name: _array(stacked) for name, stacked in weights.items()}
         y, log_det, _ = _ahead(lambda k: {name: array.read(k) for name, array in arrays.items()}, weights, x, config)
         return y, log_det
@@ -51,24 +51,24 @@ def forward(mode: str, weights: Weights, x: Any, config: FlowConfig) -> tuple[An
     def level(x: Any, *stacked: Any) -> tuple[tuple[Any, Any], Gradient]:
         return differentiable(dict(zip(names, stacked, strict=True)), x, config)
 
-    # What is differentiated by hand takes tensors; called outside of a graph, weights may be variables still.
+    # A custom gradient takes tensors. Outside of a graph, the weights may be variables.
     y, log_det = level(x, *map(tf.convert_to_tensor, weights.values()))
     return y, log_det
 
 
-def inverse(weights: Weights, inverse_matrices: Any, y: Any, config: FlowConfig) -> Any:
-    """All steps of a level, backwards: x (b, h, w, c)."""
+def inverse(weights: Weights, inverse_matrices: Any, y: Any, config: GlowConfig) -> Any:
+    """The inverse of all steps of a level: x (b, h, w, c)."""
 
     def body(k: Any, y: Any) -> tuple[Any, Any]:
-        return k - 1, step.invert(_taken(weights, k), tf.gather(inverse_matrices, k), y, config)
+        return k - 1, step.invert(_weights_of(weights, k), tf.gather(inverse_matrices, k), y, config)
 
     return _backwards(_depth(weights), body, (y,))[0]
 
 
 def _ahead(
-    read: Callable[[Any], Weights], weights: Weights, x: Any, config: FlowConfig, keep_inputs: bool = False
+    read: Callable[[Any], Weights], weights: Weights, x: Any, config: GlowConfig, keep_inputs: bool = False
 ) -> tuple[Any, Any, Any]:
-    """The output, the log-determinant, and an array of the steps' inputs (if they are kept)."""
+    """The output, the log-determinant, and an array of the inputs of the steps (if ``keep_inputs``)."""
     depth = _depth(weights)
     inputs = (tf.TensorArray(x.dtype, depth, element_shape=x.shape),) if keep_inputs else ()
 
@@ -83,13 +83,13 @@ def _ahead(
     return y, log_det, inputs
 
 
-def _recomputed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, Any], Gradient]:
-    """The outputs, and a gradient that starts from the steps' inputs."""
-    y, log_det, inputs = _ahead(lambda k: _taken(weights, k), weights, x, config, keep_inputs=True)
+def _recomputed(weights: Weights, x: Any, config: GlowConfig) -> tuple[tuple[Any, Any], Gradient]:
+    """The outputs, and a gradient that computes each step again from its input."""
+    y, log_det, inputs = _ahead(lambda k: _weights_of(weights, k), weights, x, config, keep_inputs=True)
 
     def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
         def body(k: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
-            own, x = _taken(weights, k), inputs[0].read(k)
+            own, x = _weights_of(weights, k), inputs[0].read(k)
             with tf.GradientTape() as tape:
                 tape.watch((x, own))
                 outputs = step.apply(own, x, config)
@@ -102,15 +102,15 @@ def _recomputed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any
     return (y, log_det), gradient
 
 
-def _reversed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, Any], Gradient]:
-    """The outputs, and a gradient that starts from the output alone."""
-    output, log_det, _ = _ahead(lambda k: _taken(weights, k), weights, x, config)
+def _reversed(weights: Weights, x: Any, config: GlowConfig) -> tuple[tuple[Any, Any], Gradient]:
+    """The outputs, and a gradient that inverts each step."""
+    output, log_det, _ = _ahead(lambda k: _weights_of(weights, k), weights, x, config)
 
     def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
         inverse_matrices = _inverse(weights["linear/matrix"])
 
         def body(k: Any, y: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
-            own = _taken(weights, k)
+            own = _weights_of(weights, k)
             mixed, of_mixed, of_own = _undo_coupling(own, y, of_y, of_log_det, config)
             x = step.unmix(own, tf.gather(inverse_matrices, k), mixed)
             of_x, of_linear = _mix_gradient(own, x, of_mixed)
@@ -123,16 +123,16 @@ def _reversed(weights: Weights, x: Any, config: FlowConfig) -> tuple[tuple[Any, 
 
 
 def _inverse(matrices: Any) -> Any:
-    """The inverses of (K, c, c): in float64, for what they lose would be most of what inverting the steps loses."""
+    """The inverses of (K, c, c), in float64: their rounding errors in float32 would dominate those of the steps."""
     return tf.cast(tf.linalg.inv(tf.cast(matrices, tf.float64)), matrices.dtype)
 
 
 def _undo_coupling(
-    weights: Weights, y: Any, of_y: Any, of_log_det: Any, config: FlowConfig
+    weights: Weights, y: Any, of_y: Any, of_log_det: Any, config: GlowConfig
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """The input of a coupling from its output, the gradient with respect to it, and those with respect to the weights.
+    """The input of a coupling from its output, the gradient by this input, and the gradients by the weights.
 
-    The network's one evaluation serves the inverse and the gradient.
+    One evaluation of the network serves the inverse and the gradient.
     """
     own = {name: weight for name, weight in weights.items() if name not in _LINEAR}
     x_a, y_b = coupling.halves(y)
@@ -151,7 +151,7 @@ def _undo_coupling(
 
 
 def _mix_gradient(weights: Weights, x: Any, of_mixed: Any) -> tuple[Any, dict[str, Any]]:
-    """The gradients of the linear map; the product itself, which nobody asks for, is dropped from the graph."""
+    """The gradients of the linear map. TensorFlow drops the product itself from the graph, since nothing uses it."""
     own = {name: weights[name] for name in _LINEAR}
     with tf.GradientTape() as tape:
         tape.watch((x, own))
@@ -166,7 +166,7 @@ def _depth(weights: Weights) -> int:
 
 
 def _backwards(depth: int, body: Callable[..., tuple[Any, ...]], state: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a loop from the last step to the first makes of the state."""
+    """The state after a loop from the last step to the first."""
     _, *state_after = tf.while_loop(
         lambda k, *_: k >= 0, body, (depth - 1, *state), parallel_iterations=_OVERLAP, maximum_iterations=depth
     )
@@ -174,12 +174,12 @@ def _backwards(depth: int, body: Callable[..., tuple[Any, ...]], state: tuple[An
 
 
 def _array(stacked: Any) -> Any:
-    """An array of the steps' tensors; a copy."""
+    """A copy as an array, with one tensor per step."""
     shape = stacked.shape
     return tf.TensorArray(stacked.dtype, shape[0], element_shape=shape[1:], clear_after_read=False).unstack(stacked)
 
 
-def _taken(weights: Weights, k: Any) -> dict[str, Any]:
+def _weights_of(weights: Weights, k: Any) -> dict[str, Any]:
     """The weights of one step."""
     return {name: tf.gather(stacked, k) for name, stacked in weights.items()}
 

@@ -10,16 +10,16 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 
 __all__ = ["apply", "hidden", "initial", "shapes"]
 
-#: log_gain is learned this much faster than the other weights (the reference implementation's logscale_factor).
+#: Factor on the learning rate of log_gain (logscale_factor in the reference implementation).
 GAIN_RATE = 3.0
 
 
-def shapes(inputs: int, outputs: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
-    """The shapes of the weights, for so many channels in and out."""
+def shapes(inputs: int, outputs: int, config: GlowConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights of a network with ``inputs`` and ``outputs`` channels."""
     width = config.width
     shapes: dict[str, tuple[int, ...]] = {
         "coupling/first/kernel": (3, 3, inputs, width),
@@ -30,13 +30,13 @@ def shapes(inputs: int, outputs: int, config: FlowConfig) -> dict[str, tuple[int
         "coupling/last/bias": (outputs,),
     }
     # TensorFlow Probability's network has no gain.
-    return shapes if config.arrangement == "study" else {**shapes, "coupling/last/log_gain": (outputs,)}
+    return shapes if config.variant == "study" else {**shapes, "coupling/last/log_gain": (outputs,)}
 
 
 def initial(
-    inputs: int, outputs: int, config: FlowConfig, generator: np.random.Generator
+    inputs: int, outputs: int, config: GlowConfig, generator: np.random.Generator
 ) -> dict[str, NDArray[np.float64]]:
-    """Kernels after He et al. (2015), but zeros in the last layer, so that the coupling starts without a condition."""
+    """Kernels after He et al. (2015), and zeros in the last layer, so that an untrained network gives zeros."""
     weights = {}
     for name, shape in shapes(inputs, outputs, config).items():
         fans_out = name in ("coupling/first/kernel", "coupling/middle/kernel")
@@ -45,17 +45,17 @@ def initial(
     return weights
 
 
-def hidden(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
+def hidden(weights: Mapping[str, Any], x: Any, config: GlowConfig) -> Any:
     """The activations of the second layer: (b, h, w, width), in ``config.compute_dtype`` or float64."""
     dtype = _compute_dtype(weights, config)
     kernel, bias = (ops.cast(weights[f"coupling/first/{part}"], dtype) for part in ("kernel", "bias"))
     first = ops.relu(_convolve(ops.cast(x, dtype), kernel, bias))
     kernel, bias = (ops.cast(weights[f"coupling/middle/{part}"], dtype) for part in ("kernel", "bias"))
-    middle = ops.add(ops.reshape(first, (-1, first.shape[-1])) @ kernel, bias)  # a product: faster than of 1x1 pixels
+    middle = ops.add(ops.reshape(first, (-1, first.shape[-1])) @ kernel, bias)  # faster than a 1x1 convolution
     return ops.reshape(ops.relu(middle), (-1, *x.shape[1:-1], kernel.shape[-1]))
 
 
-def apply(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
+def apply(weights: Mapping[str, Any], x: Any, config: GlowConfig) -> Any:
     """From (b, h, w, inputs) to (b, h, w, outputs), in the type of the weights."""
     inside = hidden(weights, x, config)
     bias = weights["coupling/last/bias"]
@@ -68,11 +68,11 @@ def apply(weights: Mapping[str, Any], x: Any, config: FlowConfig) -> Any:
 
 
 def _convolve(x: Any, kernel: Any, bias: Any) -> Any:
-    # Not ``+``: TensorFlow computes ``ops.add`` of a bias as one with the convolution, and with its gradient.
+    # Not ``+``: TensorFlow fuses ``ops.add`` of a bias with the convolution and with its gradient.
     return ops.add(ops.conv(x, kernel, padding="same", data_format="channels_last"), bias)
 
 
-def _compute_dtype(weights: Mapping[str, Any], config: FlowConfig) -> str:
-    """The type inside: float64 arithmetic is asked for by float64 weights, and is never lowered."""
+def _compute_dtype(weights: Mapping[str, Any], config: GlowConfig) -> str:
+    """The type of the arithmetic: float64 for float64 weights, else ``config.compute_dtype``."""
     found: str = keras.backend.standardize_dtype(weights["coupling/first/kernel"].dtype)
     return found if found == "float64" else config.compute_dtype

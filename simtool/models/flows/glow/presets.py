@@ -1,40 +1,31 @@
-"""Flows that have a name, and how each is trained, as data."""
+"""The presets of train-glow: flows and their training, as data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simtool.models.flows.glow.config import FlowConfig, Mode
+from simtool.models.flows.config import Mode
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.training.settings import Settings
 
-__all__ = ["FLOWS", "PRESETS", "Preset"]
-
-#: ``study``: what the original study trained with TensorFlow Probability. ``openai``: the reference implementation's
-#: size of model for CIFAR-10 (Kingma & Dhariwal, 2018, table 2). ``small``: what two cores can train in hours.
-#: ``tiny``: for trying the stages out.
-FLOWS: dict[str, FlowConfig] = {
-    "study": FlowConfig(size=128, levels=6, steps=48, width=400, arrangement="study"),
-    "openai": FlowConfig(size=32, levels=3, steps=32, width=512),
-    "small": FlowConfig(size=64, levels=4, steps=8, width=128, bits=5),
-    "tiny": FlowConfig(size=32, levels=3, steps=4, width=32, bits=5),
-}
+__all__ = ["PRESETS", "Preset"]
 
 
 @dataclass(frozen=True)
 class Preset:
-    """What to train, how, and on which images.
+    """A flow and its training.
 
     Attributes:
-        flow: its shape.
+        flow: the shape of the flow.
         settings: of the training.
-        validation: which images are held out, as :func:`simtool.training.split.split_images` understands it.
+        validation: the training/validation split, an argument of :func:`simtool.training.split.split_images`.
         mode: of backpropagation.
-        initial_images: that set actnorm before the first step.
+        initial_images: number of images for data-dependent initialisation (actnorm).
         recipe: the name of the preprocessing.
-        flips: whether half of the photographs are mirrored.
+        flips: whether half of the images are mirrored.
     """
 
-    flow: FlowConfig
+    flow: GlowConfig
     settings: Settings
     validation: str
     mode: Mode = "plain"
@@ -43,9 +34,12 @@ class Preset:
     flips: bool = True
 
 
+#: ``study``: the flow that the original study trained with TensorFlow Probability. ``openai``: the size of the
+#: reference implementation's model of CIFAR-10 (Kingma & Dhariwal, 2018, table 2). ``small``: trains on two cores in
+#: hours. ``tiny``: for a first try.
 PRESETS: dict[str, Preset] = {
     "study": Preset(
-        FLOWS["study"],
+        GlowConfig(size=128, levels=6, steps=48, width=400, variant="study"),
         Settings(
             epochs=250,
             batch_size=16,
@@ -53,7 +47,7 @@ PRESETS: dict[str, Preset] = {
             schedule="cosine-restarts",
             first_period=10,
             period_growth=2,
-            # The study had none; see docs/glow.md for what becomes of its recipe. Ten epochs, as in the reference.
+            # Ten epochs, as in the reference implementation. The study had none; docs/glow.md shows the effect.
             warmup_steps=6640,
             clip_value=10,
             clip_norm=1,
@@ -64,13 +58,13 @@ PRESETS: dict[str, Preset] = {
         initial_images=400,
     ),
     "openai": Preset(
-        FLOWS["openai"],
+        GlowConfig(size=32, levels=3, steps=32, width=512),
         Settings(epochs=500, batch_size=64, learning_rate=1e-3, warmup_steps=1000, clip_norm=1, ema=0.999),
         "split",
         initial_images=1024,
     ),
     "small": Preset(
-        FLOWS["small"],
+        GlowConfig(size=64, levels=4, steps=8, width=128, bits=5),
         Settings(
             epochs=100,
             batch_size=32,
@@ -84,7 +78,7 @@ PRESETS: dict[str, Preset] = {
         "split",
     ),
     "tiny": Preset(
-        FLOWS["tiny"],
+        GlowConfig(size=32, levels=3, steps=4, width=32, bits=5),
         Settings(
             epochs=30, batch_size=16, learning_rate=2e-3, schedule="cosine", warmup_steps=20, clip_norm=1, ema=0.98
         ),

@@ -1,8 +1,8 @@
 """One step of the flow: actnorm, invertible 1x1 convolution, coupling (Kingma & Dhariwal, 2018, figure 2a).
 
-Actnorm and convolution are linear in each pixel, so that they are one product with a matrix, and one shift:
-y = ((x + bias) exp(log_scale)) W^T = x A + c. Both directions come from the same weights: A by the factors of W, its
-inverse by triangular solves. ``fuse`` and ``unfuse`` take any leading axes: one step, or all of a level at once.
+Actnorm and convolution are linear in each pixel. Together they are one product with a matrix and one shift:
+y = ((x + bias) exp(log_scale)) W^T = x A + c. Both directions use the same weights: A comes from the factors of W, its
+inverse from triangular solves. ``fuse`` and ``unfuse`` take any leading axes: one step, or all steps of a level.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from keras import ops
 from numpy.typing import NDArray
 
 from simtool.models.flows.glow import actnorm, convolution, coupling, network
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 
 __all__ = [
     "apply",
     "forward",
     "fuse",
     "initial",
-    "inverse",
     "invert",
     "linear",
     "mix",
@@ -33,7 +32,7 @@ __all__ = [
 ]
 
 
-def shapes(channels: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
+def shapes(channels: int, config: GlowConfig) -> dict[str, tuple[int, ...]]:
     """The shapes of the trained weights of one step, in their order."""
     return {
         **actnorm.shapes(channels),
@@ -43,7 +42,7 @@ def shapes(channels: int, config: FlowConfig) -> dict[str, tuple[int, ...]]:
 
 
 def initial(
-    channels: int, config: FlowConfig, generator: np.random.Generator
+    channels: int, config: GlowConfig, generator: np.random.Generator
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
     """The weights of an untrained step, and its constants."""
     rotation, constants = convolution.initial(channels, generator)
@@ -52,7 +51,7 @@ def initial(
 
 
 def fuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    """Actnorm and convolution as one map.
+    """Actnorm and convolution as one linear map.
 
     Returns:
         A (..., c, c) and c (..., c) with y = x A + c for a pixel x in a row, and the log-determinant
@@ -67,8 +66,8 @@ def fuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[Any,
 def unfuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
     """The inverse of the fused matrix, (..., c, c): x = (y - c) A^-1.
 
-    Computed in float64, for little: what triangular solves lose in float32 would be most of what a deep flow loses
-    between an image and its reconstruction.
+    Computed in float64, which costs little. In float32, the rounding errors of the triangular solves would be most of
+    the reconstruction error of a deep flow.
     """
     linear = {name: value for name, value in weights.items() if not name.startswith("coupling/")}
     exact, constants = ({n: ops.cast(value, "float64") for n, value in part.items()} for part in (linear, constants))
@@ -77,7 +76,7 @@ def unfuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
 
 
 def prepare(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
-    """What :func:`apply` and :func:`invert` take: the fused map, and the weights of the coupling network.
+    """The arguments of :func:`apply` and :func:`invert`: the fused map, and the weights of the coupling network.
 
     Returns:
         The prepared weights by name, and the log-determinant of one pixel (...,).
@@ -103,21 +102,21 @@ def unmix(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any) -> Any:
     return linear(y - prepared["linear/shift"], inverse_matrix)
 
 
-def apply(prepared: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
+def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
     """The output (b, h, w, c), and the log-determinant of the coupling for each image (b,)."""
     x_a, x_b = coupling.halves(mix(prepared, x))
     y_b, log_det = coupling.transform(coupling.network(prepared, x_a, config), x_b, config)
     return ops.concatenate([x_a, y_b], axis=-1), log_det
 
 
-def invert(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any, config: FlowConfig) -> Any:
+def invert(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any, config: GlowConfig) -> Any:
     """The inverse of :func:`apply`."""
     x_a, y_b = coupling.halves(y)
     x_b = coupling.invert(coupling.network(prepared, x_a, config), y_b, config)
     return unmix(prepared, inverse_matrix, ops.concatenate([x_a, x_b], axis=-1))
 
 
-def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: FlowConfig) -> tuple[Any, Any]:
+def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
     """One step towards the latents.
 
     Args:
@@ -132,9 +131,3 @@ def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, co
     prepared, log_det_of_pixel = prepare(weights, constants)
     y, log_det = apply(prepared, x, config)
     return y, log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
-
-
-def inverse(weights: Mapping[str, Any], constants: Mapping[str, Any], y: Any, config: FlowConfig) -> Any:
-    """One step towards the image; see :func:`forward`."""
-    prepared, _ = prepare(weights, constants)
-    return invert(prepared, unfuse(weights, constants), y, config)

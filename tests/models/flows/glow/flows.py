@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
 
 tf = load_tensorflow()
 
-from simtool.models.flows.glow.flow import Flow  # noqa: E402 - Keras after TensorFlow
-from simtool.models.flows.glow.initialization import initialize  # noqa: E402
+from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402 - Keras after TensorFlow
 
 
-def images(config: FlowConfig, count: int, seed: int = 0) -> NDArray[np.float64]:
+def images(config: GlowConfig, count: int, seed: int = 0) -> NDArray[np.float64]:
     """(count, *config.shape): like photographs, neighbors and colors are alike; mostly within -1/2 and 1/2."""
     random = np.random.default_rng(seed)
     found = np.zeros((count, *config.shape))
@@ -30,7 +29,7 @@ def images(config: FlowConfig, count: int, seed: int = 0) -> NDArray[np.float64]
     return scaled
 
 
-def perturb(flow: Flow, amount: float = 1.0, seed: int = 0) -> Flow:
+def perturb(flow: GlowFlow, amount: float = 1.0, seed: int = 0) -> GlowFlow:
     """Move every weight away from where it starts; ``amount`` 1 is as far as a coupling network's outputs of about 1/2.
 
     The same noise for float32 and float64.
@@ -50,17 +49,24 @@ def perturb(flow: Flow, amount: float = 1.0, seed: int = 0) -> Flow:
     return flow
 
 
-def trained(config: FlowConfig, seed: int = 0, dtype: str = "float32", amount: float = 1.0, batch: int = 64) -> Flow:
+def trained(
+    config: GlowConfig, seed: int = 0, dtype: str = "float32", amount: float = 1.0, batch: int = 64
+) -> GlowFlow:
     """A flow with all weights off their start, its activations in the range that training keeps them in.
 
     The batch should give more pixels at the deepest level than that has channels.
     """
-    flow = perturb(Flow(config, seed, dtype), amount, seed)
-    initialize(flow, [images(config, batch, seed + 1)])
+    flow = perturb(GlowFlow(config, seed, dtype), amount, seed)
+    flow.initialize([images(config, batch, seed + 1)])
     return flow
 
 
-def one_step(flow: Flow, number: int, k: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def sample(flow: GlowFlow, count: int, temperature: float, seed: int) -> Any:
+    """Images of random latents."""
+    return flow.decode([temperature * scale for scale in flow.draw_latents(count, seed)])
+
+
+def one_step(flow: GlowFlow, number: int, k: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The weights and constants of one step."""
     start = f"level-{number}/"
     weights, constants = (

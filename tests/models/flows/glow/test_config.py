@@ -12,24 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simtool.models.errors import ModelError
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.glow.presets import PRESETS
 
-TINY = FlowConfig(size=16, levels=2, steps=2, width=8)
+TINY = GlowConfig(size=16, levels=2, steps=2, width=8)
 
 
 @given(levels=st.integers(1, 6), times=st.integers(1, 4), channels=st.integers(1, 5))
 def test_the_latents_of_all_scales_are_as_many_as_the_values_of_an_image(
     levels: int, times: int, channels: int
 ) -> None:
-    config = FlowConfig(size=2**levels * times, levels=levels, steps=1, width=1, channels=channels)
+    config = GlowConfig(size=2**levels * times, levels=levels, steps=1, width=1, channels=channels)
     scales = [math.prod(config.scale_shape(level)) for level in range(1, levels + 1)]
     assert sum(scales) == config.dimension
     assert scales[-1] == math.prod(config.level_shape(levels))
 
 
 def test_the_study_splits_as_published() -> None:
-    config = FlowConfig(size=128, levels=6, steps=48, width=400, arrangement="study")
+    config = GlowConfig(size=128, levels=6, steps=48, width=400, variant="study")
     coarse_first = [math.prod(config.scale_shape(level)) for level in range(6, 0, -1)]
     assert coarse_first == [1536, 1536, 3072, 6144, 12288, 24576]
 
@@ -38,12 +38,18 @@ def test_the_study_splits_as_published() -> None:
     "config",
     [
         TINY,
-        FlowConfig(size=32, levels=3, steps=4, width=8, coupling="additive", arrangement="study", bits=5),
-        FlowConfig(size=8, levels=1, steps=1, width=1, classes=7, channels=1, compute_dtype="bfloat16"),
+        GlowConfig(size=32, levels=3, steps=4, width=8, coupling="additive", variant="study", bits=5),
+        GlowConfig(size=8, levels=1, steps=1, width=1, classes=7, channels=1, compute_dtype="bfloat16"),
     ],
 )
-def test_a_configuration_survives_json(config: FlowConfig) -> None:
-    assert FlowConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+def test_a_configuration_survives_json(config: GlowConfig) -> None:
+    assert GlowConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_a_configuration_of_version_0_1_is_read() -> None:
+    old = {"size": 16, "levels": 2, "steps": 3, "width": 8, "coupling": "additive", "arrangement": "study", "bits": 5}
+    expected = GlowConfig(size=16, levels=2, steps=3, width=8, coupling="additive", variant="study", bits=5)
+    assert GlowConfig.from_json(old) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,9 +64,9 @@ def test_a_configuration_survives_json(config: FlowConfig) -> None:
         ({"steps": 2.0}, "steps from 1 to 1,024, not 2.0"),
         ({"steps": True}, "steps from 1 to 1,024, not True"),
         ({"coupling": "spline"}, "the coupling of a flow is affine or additive, not spline"),
-        ({"arrangement": "realnvp"}, "the arrangement of a flow is glow or study, not realnvp"),
+        ({"variant": "realnvp"}, "the variant of a flow is glow or study, not realnvp"),
         ({"compute_dtype": "int8"}, "the compute_dtype of a flow is float32 or bfloat16 or float16, not int8"),
-        ({"arrangement": "study", "classes": 3}, "the study's arrangement has a standard normal prior"),
+        ({"variant": "study", "classes": 3}, "the variant study has a standard normal prior"),
     ],
 )
 def test_an_impossible_flow_is_refused_with_its_reason(changes: dict[str, Any], message: str) -> None:
@@ -79,15 +85,15 @@ def test_an_impossible_flow_is_refused_with_its_reason(changes: dict[str, Any], 
 )
 def test_a_foreign_configuration_is_refused_with_its_reason(content: object, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        FlowConfig.from_json(content)
+        GlowConfig.from_json(content)
 
 
 @pytest.mark.parametrize(("steps", "least"), [(3, 6), (24, 6), (48, 12)])
 def test_too_few_images_for_the_depth_are_refused_and_what_is_enough_is_said(steps: int, least: int) -> None:
     # 24 channels of 2 x 2 pixels at the deepest level.
-    config = FlowConfig(size=8, levels=2, steps=steps, width=4)
+    config = GlowConfig(size=8, levels=2, steps=steps, width=4)
     config.check_initial_images(least)
-    expected = rf"{least - 1} images are too few to set the 24 channels of 2 x 2 pixels .*, {least} are enough"
+    expected = rf"{least - 1} images are too few to initialise the 24 channels of 2 x 2 pixels .*, {least} are enough"
     with pytest.raises(ModelError, match=expected):
         config.check_initial_images(least - 1)
 

@@ -9,31 +9,30 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
-from tests.models.flows.glow.flows import trained
+from tests.models.flows.glow.flows import sample, trained
 
 tf = load_tensorflow()
 
 import keras  # noqa: E402 - after TensorFlow
 
-from simtool.models.flows.glow.flow import Flow  # noqa: E402
-from simtool.models.flows.glow.initialization import initialize  # noqa: E402
+from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402
 
 DIMENSION = 4  # one channel of 2x2 pixels
 
 
 def _config(
-    kind: Any = "affine", arrangement: Any = "glow", classes: int = 0, width: int = 8, steps: int = 3
-) -> FlowConfig:
-    return FlowConfig(
-        size=2, levels=1, steps=steps, width=width, coupling=kind, arrangement=arrangement, channels=1, classes=classes
+    kind: Any = "affine", variant: Any = "glow", classes: int = 0, width: int = 8, steps: int = 3
+) -> GlowConfig:
+    return GlowConfig(
+        size=2, levels=1, steps=steps, width=width, coupling=kind, variant=variant, channels=1, classes=classes
     )
 
 
-def _integral(flow: Flow, labels: Any = None) -> float:
+def _integral(flow: GlowFlow, labels: Any = None) -> float:
     """Of the density over all images, by quasi-random points of a heavy-tailed distribution around the flow's own."""
-    drawn = flow.sample(2000, 1.0, seed=1).numpy().reshape(-1, DIMENSION)
+    drawn = sample(flow, 2000, 1.0, seed=1).numpy().reshape(-1, DIMENSION)
     proposal = scipy.stats.multivariate_t(drawn.mean(0), 2 * np.cov(drawn.T), df=4, seed=0)
     uniform = scipy.stats.qmc.Sobol(DIMENSION + 1, seed=0).random(2**15)
     normal = scipy.stats.norm.ppf(uniform[:, :DIMENSION])
@@ -45,10 +44,10 @@ def _integral(flow: Flow, labels: Any = None) -> float:
 
 
 @pytest.mark.parametrize("kind", ["affine", "additive"])
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
+@pytest.mark.parametrize("variant", ["glow", "study"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_density_integrates_to_1(kind: str, arrangement: str, seed: int) -> None:
-    flow = trained(_config(kind, arrangement), seed, dtype="float64")
+def test_the_density_integrates_to_1(kind: str, variant: str, seed: int) -> None:
+    flow = trained(_config(kind, variant), seed, dtype="float64")
     assert _integral(flow) == pytest.approx(1, abs=2e-3)
 
 
@@ -89,10 +88,10 @@ class Mixture:
         return both
 
 
-def _fit(flow: Flow, truth: Mixture, steps: int, batch: int, rate: float) -> None:
+def _fit(flow: GlowFlow, truth: Mixture, steps: int, batch: int, rate: float) -> None:
     """Maximum likelihood, from new images at every step."""
     random = np.random.default_rng(1)
-    initialize(flow, [truth.draw(2048, random)])
+    flow.initialize([truth.draw(2048, random)])
     variables = list(flow.variables.values())
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps), global_clipnorm=10.0)
     optimizer.build(variables)
@@ -110,10 +109,10 @@ def _fit(flow: Flow, truth: Mixture, steps: int, batch: int, rate: float) -> Non
 @pytest.mark.slow
 def test_a_known_density_is_learned_to_two_hundredths_of_a_nat() -> None:
     truth = Mixture(size=2)
-    flow = Flow(_config(width=32, steps=6))
+    flow = GlowFlow(_config(width=32, steps=6))
     _fit(flow, truth, steps=800, batch=512, rate=5e-3)
     x = truth.draw(20_000, np.random.default_rng(2))
     assert 0 < np.mean(truth.log_prob(x) - flow.encode(x).log_prob) < 0.02
-    drawn = flow.sample(20_000, 1.0, seed=0).numpy().reshape(-1, DIMENSION)
+    drawn = sample(flow, 20_000, 1.0, seed=0).numpy().reshape(-1, DIMENSION)
     assert drawn.mean(0) == pytest.approx(x.reshape(-1, DIMENSION).mean(0), abs=0.01)
     assert np.cov(drawn.T) == pytest.approx(np.cov(x.reshape(-1, DIMENSION).T), abs=0.003)

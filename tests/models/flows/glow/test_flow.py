@@ -9,30 +9,29 @@ import pytest
 
 from simtool.models.errors import ModelError
 from simtool.models.flows.glow import network
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
-from tests.models.flows.glow.flows import LOG_DET_TOLERANCE, images, jacobian_log_det, one_step, trained
+from simtool.training.arrays import ArraysError
+from simtool.training.outcome import TrainingError
+from tests.models.flows.glow.flows import LOG_DET_TOLERANCE, images, jacobian_log_det, one_step, sample, trained
 
 tf = load_tensorflow()
 
 import keras  # noqa: E402 - after TensorFlow
 
-from simtool.models.flows.glow.flow import Flow, count_parameters, shapes  # noqa: E402 - Keras after TensorFlow
-from simtool.models.flows.glow.initialization import initialize  # noqa: E402
-from simtool.models.flows.glow.level import MODES, Mode  # noqa: E402
+from simtool.models.flows.config import MODES, Mode  # noqa: E402
+from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402 - Keras after TensorFlow
 
-KINDS = [(kind, arrangement) for kind in ("affine", "additive") for arrangement in ("glow", "study")]
-CONFIG = FlowConfig(size=8, levels=2, steps=2, width=8)
-CLASSES = FlowConfig(size=8, levels=2, steps=2, width=8, classes=3)
-
-
-def _config(
-    kind: Any, arrangement: Any, size: int = 8, levels: int = 2, steps: int = 2, channels: int = 3
-) -> FlowConfig:
-    return FlowConfig(size, levels, steps, width=8, coupling=kind, arrangement=arrangement, channels=channels)
+KINDS = [(kind, variant) for kind in ("affine", "additive") for variant in ("glow", "study")]
+CONFIG = GlowConfig(size=8, levels=2, steps=2, width=8)
+CLASSES = GlowConfig(size=8, levels=2, steps=2, width=8, classes=3)
 
 
-def _round_trip_error(flow: Flow, seed: int = 9, precise: bool = False) -> float:
+def _config(kind: Any, variant: Any, size: int = 8, levels: int = 2, steps: int = 2, channels: int = 3) -> GlowConfig:
+    return GlowConfig(size, levels, steps, width=8, coupling=kind, variant=variant, channels=channels)
+
+
+def _round_trip_error(flow: GlowFlow, seed: int = 9, precise: bool = False) -> float:
     """The largest error of a reconstruction from latents in the type of the weights, in units of an image's range."""
     x = images(flow.config, 4, seed)
     weights = flow.precise_weights() if precise else None
@@ -41,39 +40,39 @@ def _round_trip_error(flow: Flow, seed: int = 9, precise: bool = False) -> float
     return float(np.abs(flow.decode(latents, weights=weights) - x).max())
 
 
-@pytest.mark.parametrize(("kind", "arrangement"), KINDS)
+@pytest.mark.parametrize(("kind", "variant"), KINDS)
 @pytest.mark.parametrize(("size", "levels", "steps"), [(4, 1, 1), (8, 3, 2), (16, 2, 5)])
-@pytest.mark.parametrize("start", [Flow, trained])
-def test_decoding_undoes_encoding(kind: str, arrangement: str, size: int, levels: int, steps: int, start: Any) -> None:
-    assert _round_trip_error(start(_config(kind, arrangement, size, levels, steps))) < 5e-5
+@pytest.mark.parametrize("start", [GlowFlow, trained])
+def test_decoding_undoes_encoding(kind: str, variant: str, size: int, levels: int, steps: int, start: Any) -> None:
+    assert _round_trip_error(start(_config(kind, variant, size, levels, steps))) < 5e-5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "arrangement"), KINDS)
-def test_decoding_undoes_encoding_at_the_studys_depth(kind: str, arrangement: str) -> None:
-    assert _round_trip_error(Flow(_config(kind, arrangement, size=64, levels=6, steps=48, channels=1))) < 1e-4
+@pytest.mark.parametrize(("kind", "variant"), KINDS)
+def test_decoding_undoes_encoding_at_the_studys_depth(kind: str, variant: str) -> None:
+    assert _round_trip_error(GlowFlow(_config(kind, variant, size=64, levels=6, steps=48, channels=1))) < 1e-4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
-def test_decoding_undoes_encoding_at_the_studys_depth_with_trained_weights(arrangement: str) -> None:
-    config = _config("affine", arrangement, size=64, levels=6, steps=48, channels=1)
+@pytest.mark.parametrize("variant", ["glow", "study"])
+def test_decoding_undoes_encoding_at_the_studys_depth_with_trained_weights(variant: str) -> None:
+    config = _config("affine", variant, size=64, levels=6, steps=48, channels=1)
     assert _round_trip_error(trained(config, amount=0.3, batch=128)) < 1e-4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
-def test_precise_weights_undo_what_float32_alone_does_not(arrangement: str) -> None:
-    config = _config("affine", arrangement, size=64, levels=6, steps=48, channels=1)
+@pytest.mark.parametrize("variant", ["glow", "study"])
+def test_precise_weights_undo_what_float32_alone_does_not(variant: str) -> None:
+    config = _config("affine", variant, size=64, levels=6, steps=48, channels=1)
     flow = trained(config, amount=0.45, batch=128)
     assert _round_trip_error(flow) > 1e-4 > _round_trip_error(flow, precise=True)
 
 
 @pytest.mark.slow
 def test_a_flow_of_the_studys_depth_is_undone_while_it_learns() -> None:
-    flow = Flow(_config("affine", "study", size=64, levels=6, steps=48, channels=1))
+    flow = GlowFlow(_config("affine", "study", size=64, levels=6, steps=48, channels=1))
     x = images(flow.config, 128).astype(np.float32)
-    initialize(flow, [x])
+    flow.initialize([x])
     variables = list(flow.variables.values())
     optimizer = keras.optimizers.Adam(1e-4, global_clipnorm=1)
     optimizer.build(variables)
@@ -90,9 +89,9 @@ def test_a_flow_of_the_studys_depth_is_undone_while_it_learns() -> None:
     assert _round_trip_error(flow, precise=True) < 1e-4
 
 
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
-def test_precise_weights_change_latents_by_less_than_float32_rounds(arrangement: str) -> None:
-    flow = trained(_config("affine", arrangement))
+@pytest.mark.parametrize("variant", ["glow", "study"])
+def test_precise_weights_change_latents_by_less_than_float32_rounds(variant: str) -> None:
+    flow = trained(_config("affine", variant))
     x = images(CONFIG, 4)
     as_they_are, precise = flow.encode(x), flow.encode(x, weights=flow.precise_weights())
     for found, expected in zip(precise.standardized, as_they_are.standardized, strict=True):
@@ -109,10 +108,10 @@ def test_encoding_undoes_decoding() -> None:
         assert found.numpy() == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize(("kind", "arrangement"), KINDS)
+@pytest.mark.parametrize(("kind", "variant"), KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_log_determinant_is_the_jacobians(kind: str, arrangement: str, dtype: str) -> None:
-    flow = trained(_config(kind, arrangement, levels=2, channels=1), dtype=dtype, batch=16)
+def test_the_log_determinant_is_the_jacobians(kind: str, variant: str, dtype: str) -> None:
+    flow = trained(_config(kind, variant, levels=2, channels=1), dtype=dtype, batch=16)
 
     def latents(x: Any) -> Any:
         return tf.concat([tf.reshape(z, (len(z), -1)) for z in flow.encode(x).latents], axis=1)
@@ -123,9 +122,9 @@ def test_the_log_determinant_is_the_jacobians(kind: str, arrangement: str, dtype
     assert found == pytest.approx(expected, rel=LOG_DET_TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
-def test_the_log_density_is_that_of_the_standardized_latents_by_the_whole_jacobian(arrangement: str) -> None:
-    flow = trained(_config("affine", arrangement, channels=1), dtype="float64", batch=16)
+@pytest.mark.parametrize("variant", ["glow", "study"])
+def test_the_log_density_is_that_of_the_standardized_latents_by_the_whole_jacobian(variant: str) -> None:
+    flow = trained(_config("affine", variant, channels=1), dtype="float64", batch=16)
 
     def standardized(x: Any) -> Any:
         return tf.concat([tf.reshape(z, (len(z), -1)) for z in flow.encode(x).standardized], axis=1)
@@ -136,9 +135,9 @@ def test_the_log_density_is_that_of_the_standardized_latents_by_the_whole_jacobi
     assert float(flow.encode(x).log_prob[0]) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(("kind", "arrangement"), KINDS)
-def test_gradients_reach_every_weight_of_every_step(kind: str, arrangement: str) -> None:
-    flow = trained(_config(kind, arrangement), batch=16)
+@pytest.mark.parametrize(("kind", "variant"), KINDS)
+def test_gradients_reach_every_weight_of_every_step(kind: str, variant: str) -> None:
+    flow = trained(_config(kind, variant), batch=16)
     with tf.GradientTape() as tape:
         loss = -tf.reduce_mean(flow.encode(images(flow.config, 4)).log_prob)
     gradients = tape.gradient(loss, [variable.value for variable in flow.variables.values()])
@@ -210,7 +209,7 @@ def test_labels_undo_themselves_and_other_labels_change_the_image() -> None:
 
 def test_samples_are_standardized_latents_times_the_temperature() -> None:
     flow = trained(CONFIG, dtype="float64", batch=16)
-    whole, half = (flow.encode(flow.sample(2, temperature, seed=3)).standardized for temperature in (1.0, 0.5))
+    whole, half = (flow.encode(sample(flow, 2, temperature, seed=3)).standardized for temperature in (1.0, 0.5))
     for one, other in zip(whole, half, strict=True):
         assert other.numpy() == pytest.approx(one.numpy() / 2, abs=1e-9)
     together = np.concatenate([scale.numpy().ravel() for scale in whole])
@@ -218,7 +217,7 @@ def test_samples_are_standardized_latents_times_the_temperature() -> None:
 
 
 def test_at_temperature_0_there_is_one_image() -> None:
-    found = trained(CONFIG, batch=16).sample(3, 0.0, seed=0).numpy()
+    found = sample(trained(CONFIG, batch=16), 3, 0.0, seed=0).numpy()
     assert found.shape == (3, *CONFIG.shape)
     assert found[1:] == pytest.approx(found[:-1], abs=1e-6)
     assert np.ptp(found[0]) > 1e-3
@@ -226,7 +225,7 @@ def test_at_temperature_0_there_is_one_image() -> None:
 
 def test_a_seed_decides_the_samples() -> None:
     flow = trained(CONFIG, batch=16)
-    first, again, other = (flow.sample(2, 1.0, seed).numpy() for seed in (0, 0, 1))
+    first, again, other = (sample(flow, 2, 1.0, seed).numpy() for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.allclose(first, other)
     assert not np.allclose(first[0], first[1])
@@ -242,7 +241,7 @@ def test_activations_are_those_of_the_last_coupling_network_of_each_level() -> N
 
 
 def test_a_flow_starts_from_its_seed() -> None:
-    first, again, other = (Flow(CONFIG, seed) for seed in (0, 0, 1))
+    first, again, other = (GlowFlow(CONFIG, seed) for seed in (0, 0, 1))
     kernel = "level-1/coupling/first/kernel"
     assert np.array_equal(first.variables[kernel].numpy(), again.variables[kernel].numpy())
     assert not np.array_equal(first.variables[kernel].numpy(), other.variables[kernel].numpy())
@@ -251,36 +250,41 @@ def test_a_flow_starts_from_its_seed() -> None:
 
 
 @pytest.mark.parametrize("config", [CONFIG, CLASSES, _config("additive", "study")])
-def test_parameters_are_counted_without_building(config: FlowConfig) -> None:
-    flow = Flow(config)
-    assert {name: tuple(variable.shape) for name, variable in flow.variables.items()} == shapes(config)
-    assert list(flow.variables) == list(shapes(config))
-    assert count_parameters(config) == sum(variable.numpy().size for variable in flow.variables.values())
+def test_parameters_are_counted_without_building(config: GlowConfig) -> None:
+    flow = GlowFlow(config)
+    assert {name: tuple(variable.shape) for name, variable in flow.variables.items()} == GlowFlow.shapes(config)
+    assert list(flow.variables) == list(GlowFlow.shapes(config))
+    assert GlowFlow.count_parameters(config) == sum(variable.numpy().size for variable in flow.variables.values())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_values_are_of_the_type_of_the_weights(dtype: str) -> None:
-    flow, x = Flow(CONFIG, dtype=dtype), images(CONFIG, 2)
+    flow, x = GlowFlow(CONFIG, dtype=dtype), images(CONFIG, 2)
     encoding = flow.encode(x)
-    assert {z.dtype.name for z in (*encoding.latents, encoding.log_prob, flow.sample(1, 1.0, 0))} == {dtype}
+    assert {z.dtype.name for z in (*encoding.latents, encoding.log_prob, sample(flow, 1, 1.0, 0))} == {dtype}
 
 
 def test_a_flow_is_made_again_from_its_arrays() -> None:
     flow, x = trained(CONFIG, batch=16), images(CONFIG, 2)
     arrays = list(flow.to_arrays())
-    again = Flow.from_arrays(CONFIG, reversed(arrays))
+    again = GlowFlow.from_arrays(CONFIG, reversed(arrays))
     assert np.array_equal(again.encode(x).log_prob, flow.encode(x).log_prob)
     assert list(again.variables) == list(flow.variables)
 
 
 def test_arrays_of_another_flow_are_refused_with_the_reason() -> None:
-    arrays = dict(Flow(CONFIG).to_arrays())
+    arrays = dict(GlowFlow(CONFIG).to_arrays())
     bias = "level-1/actnorm/bias"
-    for changed, message in (
-        ({**arrays, "level-3/actnorm/bias": arrays[bias]}, "level-3/actnorm/bias, which such a flow does not have"),
-        ({**arrays, bias: arrays[bias][:1]}, r"level-1/actnorm/bias has the shape \(1, 12\)"),
-        ({**arrays, bias: arrays[bias] * np.float32(np.nan)}, "holds values that are not finite"),
-        ({name: value for name, value in arrays.items() if name != bias}, "the weights lack level-1/actnorm/bias"),
-    ):
-        with pytest.raises(ModelError, match=message):
-            Flow.from_arrays(CONFIG, changed.items())
+    errors: list[tuple[dict[str, Any], type[Exception], str]] = [
+        (
+            {**arrays, "level-3/actnorm/bias": arrays[bias]},
+            TrainingError,
+            "holds level-3/actnorm/bias, which the model",
+        ),
+        ({**arrays, bias: arrays[bias][:1]}, TrainingError, r"level-1/actnorm/bias has the shape \(1, 12\)"),
+        ({**arrays, bias: arrays[bias] * np.float32(np.nan)}, ModelError, "holds values that are not finite"),
+        ({n: value for n, value in arrays.items() if n != bias}, ArraysError, "the file lacks level-1/actnorm/bias"),
+    ]
+    for changed, error, message in errors:
+        with pytest.raises(error, match=message):
+            GlowFlow.from_arrays(CONFIG, changed.items())

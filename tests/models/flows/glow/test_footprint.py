@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from simtool.models.flows.glow.config import Mode
+from simtool.models.flows.config import Mode
 from simtool.models.flows.glow.footprint import check_room, training_bytes
 from simtool.models.flows.glow.presets import PRESETS
 from simtool.tensorflow import load_tensorflow
@@ -10,17 +10,17 @@ from simtool.training.outcome import TrainingError
 
 load_tensorflow()
 
-from simtool.models.flows.glow.flow import shapes  # noqa: E402 - Keras after TensorFlow
+from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402 - Keras after TensorFlow
 
 STUDY = PRESETS["study"]
-SHAPES = shapes(STUDY.flow)
+SHAPES = GlowFlow.shapes(STUDY.flow)
 PARAMETERS = 252_030_684
 
 
 def needed(mode: Mode = "reversible", batch_size: int = 16, preset: str = "study") -> int:
     chosen = PRESETS[preset]
     settings = chosen.settings.changed(batch_size=batch_size)
-    return training_bytes(chosen.flow, settings, mode, shapes(chosen.flow), 0)
+    return training_bytes(chosen.flow, settings, mode, GlowFlow.shapes(chosen.flow), 0)
 
 
 def test_each_mode_needs_less_than_the_one_before() -> None:

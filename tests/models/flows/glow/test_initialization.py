@@ -10,24 +10,23 @@ import pytest
 
 from simtool.models.errors import ModelError
 from simtool.models.flows.glow import actnorm, coupling, step
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
 from tests.models.flows.glow.flows import images, one_step, perturb
 
 tf = load_tensorflow()
 
-from simtool.models.flows.glow.flow import Flow  # noqa: E402 - Keras after TensorFlow
-from simtool.models.flows.glow.initialization import initialize  # noqa: E402
+from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402 - Keras after TensorFlow
 from simtool.models.flows.glow.squeeze import squeeze  # noqa: E402
 
-CONFIG = FlowConfig(size=8, levels=2, steps=3, width=8)
+CONFIG = GlowConfig(size=8, levels=2, steps=3, width=8)
 
 
-def _flow(config: FlowConfig = CONFIG) -> Flow:
-    return perturb(Flow(config))
+def _flow(config: GlowConfig = CONFIG) -> GlowFlow:
+    return perturb(GlowFlow(config))
 
 
-def _normalized(flow: Flow, x: Any) -> Iterator[Any]:
+def _normalized(flow: GlowFlow, x: Any) -> Iterator[Any]:
     """What each actnorm of a flow makes of images."""
     x = tf.constant(x, tf.float32)
     for number in range(1, flow.config.levels + 1):
@@ -39,13 +38,13 @@ def _normalized(flow: Flow, x: Any) -> Iterator[Any]:
         x, _ = coupling.halves(x)
 
 
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
+@pytest.mark.parametrize("variant", ["glow", "study"])
 @pytest.mark.parametrize("kind", ["affine", "additive"])
-def test_every_channel_behind_every_actnorm_has_mean_0_and_variance_1(arrangement: Any, kind: Any) -> None:
-    flow = _flow(FlowConfig(size=8, levels=2, steps=3, width=8, arrangement=arrangement, coupling=kind))
+def test_every_channel_behind_every_actnorm_has_mean_0_and_variance_1(variant: Any, kind: Any) -> None:
+    flow = _flow(GlowConfig(size=8, levels=2, steps=3, width=8, variant=variant, coupling=kind))
     x = images(CONFIG, 32) + 0.2
     before = list(_normalized(flow, x))
-    initialize(flow, [x])
+    flow.initialize([x])
     behind = list(_normalized(flow, x))
     assert len(behind) == 6
     for values, old in zip(behind, before, strict=True):
@@ -59,8 +58,8 @@ def test_every_channel_behind_every_actnorm_has_mean_0_and_variance_1(arrangemen
 def test_pieces_give_what_the_whole_batch_gives(cuts: list[int]) -> None:
     x = images(CONFIG, 32)
     whole, piecewise = _flow(), _flow()
-    initialize(whole, [x])
-    initialize(piecewise, np.split(x, cuts))
+    whole.initialize([x])
+    piecewise.initialize(np.split(x, cuts))
     for name, variable in whole.variables.items():
         assert piecewise.variables[name].numpy() == pytest.approx(variable.numpy(), abs=1e-5), name
 
@@ -68,24 +67,24 @@ def test_pieces_give_what_the_whole_batch_gives(cuts: list[int]) -> None:
 def test_nothing_but_actnorm_changes() -> None:
     flow = _flow()
     before = {name: variable.numpy() for name, variable in (flow.variables | flow.constants).items()}
-    initialize(flow, [images(CONFIG, 8)])
+    flow.initialize([images(CONFIG, 8)])
     changed = {n for n, v in (flow.variables | flow.constants).items() if not np.array_equal(v.numpy(), before[n])}
     assert changed == {n for n in flow.variables if "/actnorm/" in n}
 
 
 def test_a_second_batch_replaces_the_first() -> None:
     once, twice = _flow(), _flow()
-    initialize(twice, [images(CONFIG, 8, seed=1) * 3 + 1])
+    twice.initialize([images(CONFIG, 8, seed=1) * 3 + 1])
     for flow in (once, twice):
-        initialize(flow, [images(CONFIG, 8)])
+        flow.initialize([images(CONFIG, 8)])
     for name, variable in once.variables.items():
         assert np.array_equal(variable.numpy(), twice.variables[name].numpy()), name
 
 
 def test_the_deviation_has_a_floor() -> None:
-    flow = Flow(CONFIG)
+    flow = GlowFlow(CONFIG)
     x = np.zeros((4, *CONFIG.shape))
-    initialize(flow, [x])
+    flow.initialize([x])
     for name, variable in flow.variables.items():
         if name.endswith("actnorm/log_scale"):
             assert variable.numpy() == pytest.approx(-np.log(actnorm.SMALLEST_DEVIATION)), name
@@ -97,13 +96,13 @@ def test_images_that_are_not_numbers_are_refused(value: float) -> None:
     x = images(CONFIG, 4)
     x[1, 2, 3, 0] = value
     with pytest.raises(ModelError, match="not finite"):
-        initialize(Flow(CONFIG), [x])
+        GlowFlow(CONFIG).initialize([x])
 
 
 @pytest.mark.slow
 def test_images_that_were_not_in_the_batch_come_out_of_a_deep_flow_as_those_that_were() -> None:
-    config = FlowConfig(size=4, levels=2, steps=48, width=4)
-    flow = Flow(config)
-    initialize(flow, [images(config, config.least_initial_images)])
+    config = GlowConfig(size=4, levels=2, steps=48, width=4)
+    flow = GlowFlow(config)
+    flow.initialize([images(config, config.least_initial_images)])
     new = flow.encode(images(config, 64, seed=1)).latents[-1]
     assert 0.8 < np.std(new) < 1.6

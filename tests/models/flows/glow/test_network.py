@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from simtool.models.flows.glow import network
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
 
 tf = load_tensorflow()
 
-CONFIG = FlowConfig(size=8, levels=1, steps=1, width=16)
+CONFIG = GlowConfig(size=8, levels=1, steps=1, width=16)
 
 
-def _weights(config: FlowConfig, dtype: str = "float32", moved: float = 0.3) -> dict[str, Any]:
+def _weights(config: GlowConfig, dtype: str = "float32", moved: float = 0.3) -> dict[str, Any]:
     random = np.random.default_rng(0)
     return {
         name: tf.constant(value + moved * random.standard_normal(value.shape), dtype)
@@ -29,9 +29,9 @@ def _input(dtype: str = "float32", size: int = 4) -> Any:
     return tf.constant(np.random.default_rng(1).normal(size=(2, size, size, 6)), dtype)
 
 
-@pytest.mark.parametrize("arrangement", ["glow", "study"])
-def test_untrained_it_gives_zeros_whatever_it_sees(arrangement: Any) -> None:
-    config = replace(CONFIG, arrangement=arrangement)
+@pytest.mark.parametrize("variant", ["glow", "study"])
+def test_untrained_it_gives_zeros_whatever_it_sees(variant: Any) -> None:
+    config = replace(CONFIG, variant=variant)
     output = network.apply(_weights(config, moved=0), _input(), config)
     assert np.array_equal(output, np.zeros((2, 4, 4, 10)))
 
@@ -44,7 +44,7 @@ def test_its_hidden_activations_start_at_the_scale_of_its_input() -> None:
 
 
 def test_its_shapes_are_those_of_its_weights() -> None:
-    for config in (CONFIG, replace(CONFIG, arrangement="study")):
+    for config in (CONFIG, replace(CONFIG, variant="study")):
         weights = network.initial(6, 10, config, np.random.default_rng(0))
         assert {name: value.shape for name, value in weights.items()} == network.shapes(6, 10, config)
 

@@ -1,4 +1,4 @@
-"""With the same weights, the study's arrangement is the Glow of TensorFlow Probability."""
+"""With the same weights, the study's variant is the Glow of TensorFlow Probability."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.models.flows.glow.config import FlowConfig
-from simtool.models.flows.glow.presets import FLOWS
+from simtool.models.flows.glow.config import GlowConfig
+from simtool.models.flows.glow.presets import PRESETS
 from simtool.tensorflow import load_tensorflow
 
 load_tensorflow()
 
-from simtool.models.flows.glow.flow import Flow, count_parameters  # noqa: E402 - Keras after TensorFlow
+from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402 - Keras after TensorFlow
 from simtool.models.flows.glow.squeeze import squeeze, unsqueeze  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
@@ -36,7 +36,7 @@ class Peer:
         subprocess.run([sys.executable, program, *arguments], env=environment, check=True)
         with np.load(file) as archive:
             self.values: dict[str, NDArray[Any]] = dict(archive)
-        self.flow = Flow(FlowConfig(SIZE, LEVELS, STEPS, WIDTH, coupling, arrangement="study"))
+        self.flow = GlowFlow(GlowConfig(SIZE, LEVELS, STEPS, WIDTH, coupling, variant="study"))
         for name, variable in (self.flow.variables | self.flow.constants).items():
             variable.assign(self.values[f"weights/{name}"])
 
@@ -57,7 +57,7 @@ def _flat(scales: tuple[Any, ...]) -> NDArray[np.float32]:
     return together.reshape(len(together), -1)
 
 
-def _scales(flat: NDArray[np.float32], config: FlowConfig) -> list[Any]:
+def _scales(flat: NDArray[np.float32], config: GlowConfig) -> list[Any]:
     """The inverse of :func:`_flat`."""
     side, _, channels = config.scale_shape(LEVELS)
     together, found = flat.reshape(len(flat), side, side, -1), []
@@ -71,7 +71,7 @@ def _scales(flat: NDArray[np.float32], config: FlowConfig) -> list[Any]:
 
 
 def test_no_weight_is_left_where_it_starts(peer: Peer) -> None:
-    start = Flow(peer.flow.config).variables
+    start = GlowFlow(peer.flow.config).variables
     for name, variable in peer.flow.variables.items():
         assert np.abs(variable.numpy() - start[name].numpy()).max() > 1e-3, name
 
@@ -98,8 +98,8 @@ def test_images_of_latents_are_the_same(peer: Peer) -> None:
 
 
 def test_there_are_as_many_parameters(peer: Peer) -> None:
-    assert count_parameters(peer.flow.config) == peer.values["parameters"]
+    assert GlowFlow.count_parameters(peer.flow.config) == peer.values["parameters"]
 
 
 def test_the_study_has_the_parameters_that_tensorflow_probability_counts_at_its_size() -> None:
-    assert count_parameters(FLOWS["study"]) == 252_030_684
+    assert GlowFlow.count_parameters(PRESETS["study"].flow) == 252_030_684

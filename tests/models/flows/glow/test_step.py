@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from simtool.models.flows.glow import actnorm, convolution, coupling, step
-from simtool.models.flows.glow.config import FlowConfig
+from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
 from tests.models.flows.glow.flows import LOG_DET_TOLERANCE, jacobian_log_det
 
 tf = load_tensorflow()
 
 CHANNELS = 12
-KINDS = [(kind, arrangement) for kind in ("affine", "additive") for arrangement in ("glow", "study")]
+KINDS = [(kind, variant) for kind in ("affine", "additive") for variant in ("glow", "study")]
 
 
-def _config(kind: Any, arrangement: Any) -> FlowConfig:
-    return FlowConfig(size=8, levels=1, steps=1, width=8, coupling=kind, arrangement=arrangement)
+def _config(kind: Any, variant: Any) -> GlowConfig:
+    return GlowConfig(size=8, levels=1, steps=1, width=8, coupling=kind, variant=variant)
 
 
-def _step(config: FlowConfig, dtype: str, moved: float = 0.1) -> tuple[dict[str, Any], dict[str, Any]]:
+def _step(config: GlowConfig, dtype: str, moved: float = 0.1) -> tuple[dict[str, Any], dict[str, Any]]:
     """Weights off their start by so much, and constants."""
     random = np.random.default_rng(0)
     weights, constants = step.initial(CHANNELS, config, random)
@@ -36,21 +36,22 @@ def _images(dtype: str, count: int = 1, size: int = 3) -> Any:
     return tf.constant(np.random.default_rng(1).normal(size=(count, size, size, CHANNELS)), dtype)
 
 
-@pytest.mark.parametrize(("kind", "arrangement"), KINDS)
+@pytest.mark.parametrize(("kind", "variant"), KINDS)
 @pytest.mark.parametrize(("dtype", "within"), [("float32", 1e-5), ("float64", 1e-12)])
-def test_its_inverse_undoes_it(kind: str, arrangement: str, dtype: str, within: float) -> None:
-    config = _config(kind, arrangement)
+def test_its_inverse_undoes_it(kind: str, variant: str, dtype: str, within: float) -> None:
+    config = _config(kind, variant)
     weights, constants = _step(config, dtype)
     x = _images(dtype, count=4)
     y, _ = step.forward(weights, constants, x, config)
     assert y.dtype == dtype
-    assert np.abs(step.inverse(weights, constants, y, config) - x).max() < within
+    prepared, _ = step.prepare(weights, constants)
+    assert np.abs(step.invert(prepared, step.unfuse(weights, constants), y, config) - x).max() < within
 
 
-@pytest.mark.parametrize(("kind", "arrangement"), KINDS)
+@pytest.mark.parametrize(("kind", "variant"), KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_its_log_determinant_is_the_jacobians(kind: str, arrangement: str, dtype: str) -> None:
-    config = _config(kind, arrangement)
+def test_its_log_determinant_is_the_jacobians(kind: str, variant: str, dtype: str) -> None:
+    config = _config(kind, variant)
     weights, constants = _step(config, dtype)
     x = _images(dtype)
     found = float(step.forward(weights, constants, x, config)[1][0])

@@ -1,0 +1,122 @@
+"""The shape of a flow, as data."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Literal, Self, get_args
+
+from simtool.models.errors import ModelError
+from simtool.training.settings import current_names
+
+__all__ = ["MODES", "FlowConfig", "Mode"]
+
+#: Modes of backpropagation. ``plain`` keeps every activation; ``recompute`` keeps the input of each step and computes
+#: the rest a second time; ``reversible`` recovers activations by inverting the flow.
+Mode = Literal["plain", "recompute", "reversible"]
+#: From the fastest mode to the mode that needs the least memory.
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+@dataclass(frozen=True)
+class FlowConfig(ABC):
+    """The shape of a multi-scale flow (Dinh et al., 2017, section 3.6). Each kind of flow adds its own fields.
+
+    Each level squeezes its input to half the height and width and four times the channels. After each level but the
+    last, half of the channels leave the flow as the latents of that scale.
+
+    Attributes:
+        size: height and width of the images in pixels; divisible by 2 ** levels.
+        levels: L, the number of scales.
+        bits: bits of a color value after dequantization.
+        classes: number of classes with a prior each, at the deepest scale; 0 for one prior for all images.
+        channels: color channels of the images.
+    """
+
+    size: int
+    levels: int
+    bits: int = field(default=8, kw_only=True)
+    classes: int = field(default=0, kw_only=True)
+    channels: int = field(default=3, kw_only=True)
+
+    #: The smallest and the largest value of whole numbers.
+    ranges: ClassVar[Mapping[str, tuple[int, int]]] = {
+        "levels": (1, 12),
+        "bits": (1, 8),
+        "classes": (0, 100_000),
+        "channels": (1, 64),
+        "size": (1, 4096),
+    }
+    #: The values of fields that are names.
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in self.ranges.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+                raise ModelError(f"a flow takes {name} from {least} to {most:,}, not {value}")
+        for name, known in self.choices.items():
+            if getattr(self, name) not in known:
+                raise ModelError(f"the {name} of a flow is {' or '.join(known)}, not {getattr(self, name)}")
+        if self.size % (step := 2**self.levels):
+            below = self.size // step * step
+            fitting = " or ".join(str(size) for size in (below, below + step) if size)
+            raise ModelError(
+                f"images of {self.size} pixels cannot be halved {self.levels} times; choose a size of {fitting}, "
+                f"or fewer levels"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return self.size, self.size, self.channels
+
+    @property
+    def dimension(self) -> int:
+        """The number of values of an image, and of its latents."""
+        return math.prod(self.shape)
+
+    @property
+    @abstractmethod
+    def activation_widths(self) -> tuple[int, ...]:
+        """The length of each vector that :meth:`simtool.models.flows.flow.Flow.activations` gives."""
+
+    @property
+    def fixed_noise(self) -> float:
+        """The noise of dequantization where nothing is random: 0.5, the middle of a bin."""
+        return 0.5
+
+    def level_shape(self, level: int) -> tuple[int, int, int]:
+        """Height, width and channels within a level (from 1, the finest), after its squeeze."""
+        side = self.size // 2**level
+        return side, side, self.channels * 2 ** (level + 1)
+
+    def scale_shape(self, level: int) -> tuple[int, int, int]:
+        """The shape of the latents that leave at a level: half of its channels, at the deepest level all of them."""
+        height, width, channels = self.level_shape(level)
+        return height, width, channels if level == self.levels else channels // 2
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object that :meth:`from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: object) -> Self:
+        """Read a configuration, which another program or another version may have written.
+
+        It may have the names of version 0.1.
+
+        Raises:
+            ModelError: a value is missing, unknown or out of range.
+        """
+        known = {one.name for one in fields(cls)}
+        content = current_names(content)
+        if not isinstance(content, dict) or content.keys() - known:
+            found = sorted(content.keys() - known) if isinstance(content, dict) else content
+            raise ModelError(f"the configuration of a flow does not know {found}")
+        try:
+            return cls(**content)
+        except TypeError as failure:
+            raise ModelError(f"the configuration of a flow is incomplete: {failure}") from failure

@@ -1,0 +1,144 @@
+"""A flow as a model: images become latents and other vectors that a flow computes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.images.preprocessing import Preprocessing
+from simtool.models.batches import whole_batches
+from simtool.models.errors import ModelError
+from simtool.models.flows.layers import find_layer, layer_names
+from simtool.models.flows.view import Passes, View
+from simtool.models.folder import Manifest, write_manifest
+from simtool.models.interface import Output, TrainedModel
+from simtool.tables.provenance import Provenance
+from simtool.tensorflow import load_tensorflow
+from simtool.training.arrays import read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    from simtool.models.flows.flow import Flow
+
+__all__ = ["FlowModel"]
+
+_WEIGHTS = "weights.npz"
+#: Images per pass through the flow. The last batch is filled up, so that the last bits of a vector do not depend on the
+#: number of other images.
+_ROWS = 16
+#: Settings in the manifest that do not belong to the configuration of the flow.
+_PARAMETERS, _CLASS_NAMES = "parameters", "class_names"
+
+
+class FlowModel(TrainedModel):
+    """A trained flow of any kind.
+
+    Args:
+        preprocessing: of the images; its values are bytes / 255 - 0.5.
+        flow: the trained flow.
+        classes: the names of its classes, for a flow with classes.
+        weights: the SHA-256 of the saved weights; None before they are saved.
+
+    Attributes:
+        title: the name of this kind of flow in reports.
+    """
+
+    title: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def make_flow(configuration: Mapping[str, Any], arrays: Iterator[tuple[str, NDArray[Any]]]) -> Flow:
+        """Make the flow of a saved model.
+
+        Args:
+            configuration: of the flow, from JSON.
+            arrays: its weights and constants.
+
+        Raises:
+            SimtoolError: the configuration is damaged, or the arrays do not fit it.
+        """
+
+    def __init__(
+        self, preprocessing: Preprocessing, flow: Flow, classes: Sequence[str] = (), weights: str | None = None
+    ) -> None:
+        if preprocessing.shape != flow.config.shape:
+            raise ModelError(
+                f"the preprocessing gives images of {preprocessing.shape}, the flow takes {flow.config.shape}"
+            )
+        if len(classes) != flow.config.classes:
+            raise ModelError(f"{len(classes):,} names for a flow of {flow.config.classes:,} classes")
+        self.preprocessing, self.flow, self.classes, self.weights = preprocessing, flow, tuple(classes), weights
+        self.layers = layer_names(flow.config)
+        self._passes = Passes(flow)
+
+    def output(self, layer: str | None = None) -> Output:
+        """See :meth:`Model.output`."""
+        config = self.flow.config
+        found = find_layer(layer, config)
+        name, _, options = (layer or self.layers[0]).partition(":")
+        label = f"{self.title} {name}" + (f" ({options.replace('=', ' ').replace(',', ', ')})" if options else "")
+        return Output(label, found.shape(config), found.segments(config))
+
+    def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
+        """See :meth:`Model.embed`."""
+        return self.embed_layers(images, [layer])[0]
+
+    def embed_layers(self, images: NDArray[np.float32], layers: Sequence[str | None]) -> list[NDArray[np.float32]]:
+        """Vectors of several layers, which share passes through the flow. See :meth:`Model.embed_layers`."""
+        wanted = [find_layer(layer, self.flow.config) for layer in layers]
+        found = [np.empty((len(images), self.output(layer).dimension), np.float32) for layer in layers]
+        for where, batch in whole_batches(images, _ROWS):
+            view = View(self._passes, batch)
+            for layer, vectors in zip(wanted, found, strict=True):
+                vectors[where] = layer.vectors(view)[: where.stop - where.start]
+        return found
+
+    def dequantized(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Images as the flow sees them, without random noise.
+
+        Args:
+            images: (b, height, width, 3), preprocessed.
+
+        Returns:
+            of the same shape, in [-0.5, 0.5).
+        """
+        found: NDArray[np.float32] = View(self._passes, images).middle.numpy()
+        return found
+
+    def save(self, folder: Path, provenance: Provenance) -> None:
+        """Write the weights, then ``model.json``. See :meth:`TrainedModel.save`."""
+        write_arrays(folder / _WEIGHTS, {}, self.flow.to_arrays())
+        config = self.flow.config
+        manifest = write_manifest(
+            folder,
+            kind=self.kind,
+            name=self.title,
+            preprocessing=self.preprocessing,
+            weights=(_WEIGHTS,),
+            provenance=provenance,
+            layers=self.layers,
+            settings={
+                **config.to_json(),
+                _PARAMETERS: self.flow.count_parameters(config),
+                _CLASS_NAMES: list(self.classes),
+            },
+        )
+        self.weights = manifest.digest
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest) -> Self:
+        """See :meth:`TrainedModel.load`."""
+        load_tensorflow()
+        if list(manifest.weights) != [_WEIGHTS]:
+            raise ModelError(f"{folder}: a {cls.title} has the weights {_WEIGHTS}, not {', '.join(manifest.weights)}")
+        classes = manifest.settings.get(_CLASS_NAMES, [])
+        if not isinstance(classes, list):
+            raise ModelError(f"{folder}: {_CLASS_NAMES} should be a list")
+        known = (_PARAMETERS, _CLASS_NAMES)
+        configuration = {name: value for name, value in manifest.settings.items() if name not in known}
+        flow = cls.make_flow(configuration, read_arrays(folder / _WEIGHTS))
+        return cls(manifest.preprocessing, flow, [str(name) for name in classes], manifest.digest)
