@@ -279,7 +279,7 @@ def test_arrays_of_another_flow_are_refused_with_the_reason() -> None:
         (
             {**arrays, "level-3/actnorm/bias": arrays[bias]},
             TrainingError,
-            "holds level-3/actnorm/bias, which the model",
+            "holds level-3/actnorm/bias, which",
         ),
         ({**arrays, bias: arrays[bias][:1]}, TrainingError, r"level-1/actnorm/bias has the shape \(1, 12\)"),
         ({**arrays, bias: arrays[bias] * np.float32(np.nan)}, ModelError, "holds values that are not finite"),
