@@ -1,1 +1,1 @@
-"""Trial designs, and the formats that judgments come in."""
+"""Judgments of similarity: their comparisons, and readers of their file formats."""

@@ -1,4 +1,4 @@
-"""A catalog of stimuli: which image a stimulus number stands for."""
+"""Catalogs of stimuli, which map stimulus numbers to images."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ LOCAL_ID_BASE = 36
 _PATH_COLUMNS = ("filepath", "stimulus_filepath", "path")
 _SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".hdf5", ".h5"))
 _HDF5_KEYS = ("stimulus_id", "stimulus_filepath")
-#: More stimuli than any study has.
+#: Upper limit for the number of stimuli; a larger number is a sign of damage.
 MOST_STIMULI = 10_000_000
-#: What h5py raises for damaged files.
+#: Exceptions of h5py for damaged files.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 
 
 class CatalogError(SimtoolError):
-    """A catalog is not one, or does not know a stimulus."""
+    """A catalog is malformed, or lacks a stimulus."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Catalog:
     """The images of a set of stimuli.
 
     Attributes:
-        name: the file, for complaints.
-        number: (n,) the stimuli's numbers, counted from 1, ascending.
+        name: the file, for messages.
+        number: (n,) the numbers of the stimuli, from 1, ascending.
         image_id: (n,) their images.
     """
 
@@ -52,10 +52,10 @@ class Catalog:
     image_id: NDArray[np.object_]
 
     def rows_of(self, numbers: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-        """The rows of stimuli, by number (from 1).
+        """Find the rows of stimuli by number (from 1).
 
         Returns:
-            An array of the same shape; -1 where the catalog has no such stimulus.
+            An array of the same shape; -1 for stimuli that the catalog does not have.
         """
         rows = np.searchsorted(self.number, numbers)
         known = self.number[np.minimum(rows, self.number.size - 1)] == numbers
@@ -63,19 +63,19 @@ class Catalog:
 
     @property
     def extent(self) -> str:
-        """What numbers there are: ``208 stimuli, 1 to 208``."""
+        """The range of numbers: ``208 stimuli, 1 to 208``."""
         return f"{counted(self.number.size, 'stimuli', 'stimulus')}, {self.number[0]} to {self.number[-1]}"
 
 
 def image_id_of(path: str) -> str:
-    """The image id that a catalog's path stands for: the path below ``images/`` or below the root of the stimuli.
+    """Return the image id of a catalog's path: the path below ``images/`` or below the root of the stimuli.
 
-    The three spellings of the birds-16 catalogs: ``Bird/Cardinalidae/Blue_Grosbeak/X.jpg`` is an id already;
-    ``/birds_16/Cardinalidae/Blue_Grosbeak/X.jpg`` begins with the name of the set of stimuli, which is dropped;
-    ``/anywhere/images/Bird/Cardinalidae/Blue_Grosbeak/X.jpg`` is cut below ``images``.
+    The catalogs of birds-16 have three spellings. ``Bird/Cardinalidae/Blue_Grosbeak/X.jpg`` is an id.
+    ``/birds_16/Cardinalidae/Blue_Grosbeak/X.jpg`` begins with the name of the stimulus set, which is removed. The id
+    of ``/anywhere/images/Bird/Cardinalidae/Blue_Grosbeak/X.jpg`` is the path below ``images``.
 
     Raises:
-        ValueError: nothing that could name a file is left.
+        ValueError: the path does not name a file.
     """
     posix = PurePosixPath(path.strip().replace("\\", "/"))
     parts = [part for part in posix.parts if part not in (posix.anchor, ".")]
@@ -89,7 +89,7 @@ def image_id_of(path: str) -> str:
 
 
 def is_catalog(path: Path) -> bool:
-    """Whether a file begins as a catalog of stimuli does, so that it can be suggested; its rows are not checked."""
+    """Return whether a file begins like a catalog of stimuli; its rows are not checked."""
     try:
         if h5py.is_hdf5(path):
             return kind_of(path).what is What.PSIZ_CATALOG
@@ -110,14 +110,15 @@ def catalogs_in(folder: Path) -> list[Path]:
 
 
 def read_catalog(path: Path) -> Catalog:
-    """Read a catalog of any layout, told apart by content.
+    """Read a catalog of any layout, detected by content.
 
     Layouts: psiz's HDF5 (``stimulus_id``, ``stimulus_filepath``); psiz-datasets' ``stimuli.txt`` (separated by
     ``|``, with a ``local_id`` in base 36); a table separated by commas, tabs or semicolons with a column of
-    paths (``filepath``) and one of numbers (``id_1based``, ``id_0based``, ``local_id``, ``stimulus_id`` or ``id``).
+    paths (``filepath``) and a column of numbers (``id_1based``, ``id_0based``, ``local_id``, ``stimulus_id`` or
+    ``id``).
 
     Raises:
-        CatalogError: it is none of these, a row is malformed, a number or a path occurs twice.
+        CatalogError: the file has another layout, a row is malformed, or a number or a path occurs twice.
         OSError: the file cannot be read.
     """
     kind = kind_of(path)
@@ -131,7 +132,7 @@ def parse_catalog(content: bytes, name: str) -> Catalog:
 
     Args:
         content: the file.
-        name: how to call it in complaints.
+        name: the name of the file for messages.
 
     Raises:
         CatalogError: as :func:`read_catalog`.
@@ -139,7 +140,7 @@ def parse_catalog(content: bytes, name: str) -> Catalog:
     try:
         text = content.decode(_encoding(content))
     except UnicodeDecodeError as failure:
-        raise CatalogError(f"{name}: neither a psiz HDF5 catalog nor a text file in UTF-8") from failure
+        raise CatalogError(f"{name}: not a catalog of stimuli: no HDF5 file of psiz, and no text in UTF-8") from failure
     records = _records(text, _separator(text), name)
     _, names = next(records, (0, []))
     numbering, number, path = _columns(names, name)
@@ -157,7 +158,7 @@ def _encoding(content: bytes) -> str:
 
 
 def _separator(text: str) -> str:
-    """What separates the cells of the first line."""
+    """Return the separator of the cells in the first line."""
     first = next(iter(text.lstrip().splitlines()), "")
     if match := re.fullmatch(r"sep=([|,\t;])\s*", first, re.IGNORECASE):
         return match[1]
@@ -165,7 +166,7 @@ def _separator(text: str) -> str:
 
 
 def _records(text: str, separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The records that hold anything, the header first, with the line on which each begins."""
+    """Yield the records that are not empty, the header first, each with its first line."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     begins = 1
     try:
@@ -179,7 +180,7 @@ def _records(text: str, separator: str, name: str) -> Iterator[tuple[int, list[s
 
 
 def _columns(names: Sequence[str], name: str) -> tuple[str, int, int]:
-    """The column of numbers, its position, and that of the paths."""
+    """Return the column of numbers, its position, and the position of the paths."""
     columns = [column.strip().casefold() for column in names]
     number = next((column for column in _NUMBERINGS if column in columns), None)
     path = next((column for column in _PATH_COLUMNS if column in columns), None)
@@ -188,13 +189,13 @@ def _columns(names: Sequence[str], name: str) -> tuple[str, int, int]:
         found = listed(columns, 9)
         raise CatalogError(f"{name}: not a catalog of stimuli: none of the columns {sought}; found {found}")
     if columns.count(number) > 1 or columns.count(path) > 1:
-        raise CatalogError(f"{name}: the header names {number} or {path} twice")
+        raise CatalogError(f"{name}: the header has {number} or {path} twice")
     return number, columns.index(number), columns.index(path)
 
 
 def _number_from_1(text: str) -> int:
     if not re.fullmatch(r"-?\d{1,12}", text, re.ASCII):
-        raise ValueError(f"{text[:40]!r} is no number of a stimulus")
+        raise ValueError(f"{text[:40]!r} is not the number of a stimulus")
     return int(text)
 
 
@@ -204,11 +205,11 @@ def _number_from_0(text: str) -> int:
 
 def _number_from_local_id(text: str) -> int:
     if not re.fullmatch(r"[0-9A-Za-z]{1,12}", text):
-        raise ValueError(f"{text[:40]!r} is no number of a stimulus in base 36")
+        raise ValueError(f"{text[:40]!r} is not the number of a stimulus in base 36")
     return int(text, LOCAL_ID_BASE)
 
 
-#: Columns that number stimuli, the clearest first; ``stimulus_id`` and ``id`` count from 0 in old catalogs.
+#: Columns of stimulus numbers, the most specific first; ``stimulus_id`` and ``id`` count from 0 in old catalogs.
 _NUMBERINGS: Mapping[str, Callable[[str], int]] = {
     "id_1based": _number_from_1,
     "id_0based": _number_from_0,
@@ -245,11 +246,11 @@ def _from_hdf5(path: Path) -> Catalog:
             if paths.dtype.kind not in "SO":
                 raise CatalogError(f"{path}: stimulus_filepath should be n paths; it holds {paths.dtype}")
             if number.size > MOST_STIMULI:
-                raise CatalogError(f"{path}: claims {number.size:,} stimuli, more than any study has: a damaged file")
+                raise CatalogError(f"{path}: the file is damaged: it states {number.size:,} stimuli")
             numbers, paths = number[()], paths[()]
     except _DAMAGE as failure:
         reason = first_line(failure)
-        raise CatalogError(f"{path}: damaged or not a psiz catalog: {reason}; get it again") from failure
+        raise CatalogError(f"{path}: damaged, or not a catalog of psiz ({reason}); get it again") from failure
     try:
         ids = [image_id_of(entry.decode() if isinstance(entry, bytes) else str(entry)) for entry in paths]
     except ValueError as failure:
@@ -258,7 +259,7 @@ def _from_hdf5(path: Path) -> Catalog:
 
 
 def _catalog(name: str, numbers: Sequence[int], ids: Sequence[str], either_base: bool) -> Catalog:
-    """Put a catalog in order; where the numbers may count from 0 or from 1, a 0 among them tells."""
+    """Sort a catalog. If the numbers can count from 0 or from 1, a 0 decides."""
     if not numbers:
         raise CatalogError(f"{name}: the catalog lists no stimuli")
     if not -1 < min(numbers) <= max(numbers) < 2**31:

@@ -1,7 +1,7 @@
-"""The cells of a delimited text: commas, tabs or semicolons, in UTF-8 or UTF-16, with any of the usual line ends.
+"""Cells of delimited text: commas, tabs or semicolons, UTF-8 or UTF-16, any line ends.
 
-Arrow reads what is regular. Where it cannot, or where a row has to be named by its line in the file, Python's csv
-module reads the text again, slowly and with an eye on lines.
+Arrow reads regular text. If Arrow fails, or if a message needs the line of a row, Python's csv module reads the text
+again; it is slower, but counts lines.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from simtool.kinds import Door, Text, advice, kind_of
 
 __all__ = ["Cells", "Header", "read_cells", "read_header"]
 
-#: What pandas and R write for a missing value.
+#: Missing values as pandas and R write them.
 _MISSING = ("", "NA")
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
 _SEPARATORS = ",\t;|"
 _DECLARABLE = f"{_SEPARATORS}:~^ "
-#: Bytes of the longest header, and of the longest cell.
+#: Maximum bytes of a header and of a cell.
 _MOST_BYTES = 1 << 20
 _DECLARED = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 _UTF8 = frozenset(("utf-8", "utf-8-sig"))
@@ -38,14 +38,14 @@ _UTF8 = frozenset(("utf-8", "utf-8-sig"))
 
 @dataclass(frozen=True)
 class Header:
-    """The first line of cells.
+    """The header line.
 
     Attributes:
         path: the file.
-        encoding: Python's name of it.
-        separator: what separates its cells.
-        lines: how many lines of the file end with the header.
-        names: its cells, without the blanks around them.
+        encoding: Python's name of the encoding.
+        separator: the separator of cells.
+        lines: the number of lines up to the end of the header.
+        names: the cells of the header, stripped.
     """
 
     path: Path
@@ -55,19 +55,18 @@ class Header:
     names: tuple[str, ...]
 
     def open(self) -> TextIO:
-        """The text from its beginning."""
+        """Open the text at its beginning."""
         return self.path.open(encoding=self.encoding, newline="")
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The rows below a header that hold anything.
+    """The rows below a header that are not empty.
 
     Attributes:
         header: the header.
-        columns: text as categories by the position of the column, without the blanks around it; null where a cell
-            is empty, or NA.
-        records: (rows,) which record below the header a row is; empty records between rows are counted.
+        columns: stripped text as categories, by the position of the column; null for a cell that is empty or NA.
+        records: (rows,) the index of each row among all records below the header; empty records count.
     """
 
     header: Header
@@ -78,7 +77,7 @@ class Cells:
         return self.records.size
 
     def line_of(self, row: int) -> int:
-        """The line of the file, from 1, on which a row begins."""
+        """Return the line of the file, from 1, on which a row begins."""
         with self.header.open() as text:
             for record, (line, _) in enumerate(_records(self.header, text)):
                 if record == self.records[row]:
@@ -87,10 +86,10 @@ class Cells:
 
 
 def read_header(path: Path) -> Header:
-    """Read the first line of a delimited text; a line ``sep=;`` above it is obeyed.
+    """Read the header of a delimited text; a line ``sep=;`` above it sets the separator.
 
     Raises:
-        JudgmentsError: the file is no text that can be read.
+        JudgmentsError: the file is not text, or cannot be read.
         OSError: the file cannot be read.
     """
     kind = kind_of(path)
@@ -103,7 +102,7 @@ def read_header(path: Path) -> Header:
         except UnicodeError as failure:
             raise JudgmentsError(_undecodable(path, encoding)) from failure
         except csv.Error as failure:
-            raise JudgmentsError(f"{path}: its first line cannot be read: {failure}") from failure
+            raise JudgmentsError(f"{path}: the first line cannot be read: {failure}") from failure
 
 
 def _encoding(path: Path, written: Text) -> str:
@@ -117,11 +116,11 @@ def _header(path: Path, encoding: str, text: TextIO) -> Header:
     for lines, line in enumerate(iter(lambda: text.readline(_MOST_BYTES), ""), 1):
         if lines == 1 and (match := _DECLARED.fullmatch(line.lstrip("\ufeff"))):
             if (declared := match[1]) not in _DECLARABLE:
-                raise JudgmentsError(f"{path}: its cells are separated by {declared!r}: save it with commas")
+                raise JudgmentsError(f"{path}: unsupported separator {declared!r}: save it with commas")
         elif line.strip(f"{declared or _SEPARATORS} \r\n\ufeff"):
             separator = declared or max(_SEPARATORS, key=line.count)
             return _split_header(path, encoding, separator, lines, line, text)
-    raise JudgmentsError(f"{path}: no line with cells in it")
+    raise JudgmentsError(f"{path}: no line has cells")
 
 
 def _split_header(path: Path, encoding: str, separator: str, lines: int, line: str, text: TextIO) -> Header:
@@ -138,8 +137,8 @@ def read_cells(header: Header) -> Cells:
     """Read the rows below a header.
 
     Raises:
-        JudgmentsError: a row has another number of cells than the header, a null character, or is not in the file's
-            encoding; the message names its line.
+        JudgmentsError: a row has a different number of cells than the header, a null character, or a byte outside
+            the file's encoding; the message names its line.
         OSError: the file cannot be read.
     """
     try:
@@ -156,9 +155,7 @@ def read_cells(header: Header) -> Cells:
     for column in columns:
         damaged = pc.match_substring(column.dictionary, "\0").take(column.indices)
         if (row := pc.index(damaged, True).as_py()) >= 0:
-            raise JudgmentsError(
-                f"{header.path}: line {cells.line_of(row)} holds a null character; the file is damaged"
-            )
+            raise JudgmentsError(f"{header.path}: line {cells.line_of(row)} has a null character; the file is damaged")
     return cells
 
 
@@ -182,13 +179,13 @@ def _transcoded(header: Header) -> bytes:
 
 
 def _slow(header: Header) -> list[pa.DictionaryArray]:
-    """The same for a text that Arrow finds irregular: rows may end in more empty cells than the header has."""
+    """Read irregular text: rows may end in more empty cells than the header has."""
     width = len(header.names)
     columns: list[list[str | None]] = [[] for _ in range(width)]
     with header.open() as text:
         for line, cells in _records(header, text):
             if len(cells) < width and not any(cell.strip() for cell in cells):
-                cells = [""] * width  # a line of blanks
+                cells = [""] * width  # a blank line
             if len(cells) < width or any(cell.strip() for cell in cells[width:]):
                 raise JudgmentsError(f"{header.path}: line {line} has {len(cells)} cells, the header {width}")
             for column, cell in zip(columns, cells, strict=False):
@@ -197,10 +194,10 @@ def _slow(header: Header) -> list[pa.DictionaryArray]:
 
 
 def _records(header: Header, text: TextIO) -> Iterator[tuple[int, Sequence[str]]]:
-    """The records below the header, each with the line on which it begins; empty lines are none.
+    """Yield the records below the header, each with its first line; empty lines are skipped.
 
     Raises:
-        JudgmentsError: a line is not in the file's encoding, or a cell is longer than any should be.
+        JudgmentsError: a line is not in the file's encoding, or a cell is too long.
     """
     reader = csv.reader(text, delimiter=header.separator)
     begins = 1
@@ -212,13 +209,15 @@ def _records(header: Header, text: TextIO) -> Iterator[tuple[int, Sequence[str]]
     except UnicodeError as failure:
         raise JudgmentsError(_undecodable(header.path, header.encoding)) from failure
     except csv.Error as failure:
-        raise JudgmentsError(f"{header.path}: line {begins}: {failure}; is a quotation mark not closed?") from failure
+        raise JudgmentsError(
+            f"{header.path}: line {begins}: {failure}; is a closing quotation mark missing?"
+        ) from failure
 
 
 def _undecodable(path: Path, encoding: str) -> str:
-    """Name the first line that is not in the encoding of the others."""
+    """Return a message that names the first line with a byte outside the encoding."""
     content = path.read_bytes()
-    # With a mark at the beginning the codec would count from behind it.
+    # With a byte order mark, the codec would count from behind the mark.
     plain = encoding.removesuffix("-sig")
     try:
         content.decode(plain)
@@ -229,7 +228,7 @@ def _undecodable(path: Path, encoding: str) -> str:
 
 
 def _trimmed(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    """The same without blanks around the values; what is left of a blank is null."""
+    """Strip the values of a column; blank values become null."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     values = pc.utf8_trim_whitespace(column.dictionary)

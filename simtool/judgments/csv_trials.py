@@ -1,9 +1,9 @@
-"""A CSV of judgments: one trial a line, images by their ids.
+"""Reader of CSV files of judgments: one trial a line, images by their ids.
 
-The header is ``query,reference_1,...,reference_N,selected_1,...,selected_K``, in any order and case; the columns
-``participant``, ``session``, ``weight``, ``response_ms``, ``ranked`` and ``count`` are optional, and further columns
-are kept. An empty reference cell makes a trial shorter. With several selections, ``selected_1`` is the first choice,
-unless ``ranked`` says ``false``. A trial without a selection has no answer.
+The header is ``query,reference_1,...,reference_N,selected_1,...,selected_K``, in any order and case. The columns
+``participant``, ``session``, ``weight``, ``response_ms``, ``ranked`` and ``count`` are optional; other columns are
+kept. An empty reference cell makes a trial shorter. With several selections, ``selected_1`` is the first choice,
+unless ``ranked`` is ``false``. A trial without a selection has no answer.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read_csv_trials(path: Path) -> Judgments:
         The judgments, over the ids of the file.
 
     Raises:
-        JudgmentsError: naming the line that is malformed.
+        JudgmentsError: the file is malformed; the message names the line.
         OSError: the file cannot be read.
     """
     header = read_header(path)
@@ -66,7 +66,7 @@ def read_csv_trials(path: Path) -> Judgments:
         raise JudgmentsError(f"{path}: {failure}") from failure
     cells = read_cells(header)
     if not len(cells):
-        raise JudgmentsError(f"{path}: a header and no trials")
+        raise JudgmentsError(f"{path}: no trials below the header")
     judgments = _judgments(cells, headings, Places(str(path), lambda row: f"{path}: line {cells.line_of(row)}"))
     unnamed = tuple(place + 1 for place in headings.unnamed if cells.columns[place].null_count < len(cells))
     return replace(judgments, unnamed=unnamed)
@@ -102,25 +102,25 @@ def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
 
 
 def _refuse_headers(cells: Cells, headings: Headings, places: Places) -> None:
-    """Refuse rows that are the header again, as where files were put together."""
+    """Refuse rows that repeat the header, as concatenated files have."""
     again = np.ones(len(cells), bool)
     for place in (headings.query, *headings.references, *headings.selected):
         name = cells.header.names[place]
         again &= pc.fill_null(pc.equal(cells.columns[place].cast(pa.string()), name), False).to_numpy(False)
-    places.refuse(again, "is the header again; leave it out")
+    places.refuse(again, "repeats the header; delete it")
 
 
 def _extra(cells: Cells, headings: Headings) -> dict[str, pa.Array]:
-    """The columns that are kept, with the type that all their values have."""
+    """Return the other columns, each with the type of all its values."""
     names = carried_names(headings.others)
     return {names[name]: guessed(cells.columns[place]) for name, place in headings.others.items()}
 
 
 def _image_codes(cells: Cells, places: Sequence[int]) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
-    """One vocabulary for several columns.
+    """Encode several columns with one vocabulary.
 
     Returns:
-        The ids, and (rows, columns) positions in them, -1 for an empty cell.
+        The ids, and (rows, columns) positions in the ids; -1 for an empty cell.
     """
     columns = [cells.columns[place] for place in places]
     vocabulary = pa.concat_arrays([column.dictionary for column in columns]).dictionary_encode()
@@ -135,7 +135,7 @@ def _image_codes(cells: Cells, places: Sequence[int]) -> tuple[NDArray[np.object
 
 
 def _closed_up(codes: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Rows with their empty cells at the end; the order of the others stays."""
+    """Move the empty cells of each row to its end; the order of the other cells stays."""
     empty = codes < 0
     gaps = np.flatnonzero((np.diff(empty.astype(np.int8), axis=1) < 0).any(axis=1))
     if gaps.size:
@@ -147,7 +147,7 @@ def _closed_up(codes: NDArray[np.int32]) -> NDArray[np.int32]:
 def _without_fillers(
     chosen: NDArray[np.int32], references: NDArray[np.int32], images: NDArray[np.object_]
 ) -> NDArray[np.int32]:
-    """Selections without the words that programs write where nobody answered, unless an image is called so."""
+    """Remove selections such as ``timeout`` that mean "no answer", unless a reference has this name."""
     fillers = np.flatnonzero([name.casefold() in NO_ANSWER for name in images])
     if not fillers.size:
         return chosen
@@ -158,22 +158,22 @@ def _without_fillers(
 def _positions(
     references: NDArray[np.int32], chosen: NDArray[np.int32], places: Places, images: NDArray[np.object_]
 ) -> NDArray[np.int16]:
-    """Where the chosen images stand among the references of their rows; -1 where none is chosen."""
+    """Return the positions of the selected images among the references of their rows; -1 without a selection."""
     positions = np.full(chosen.shape, -1, np.int16)
     for rank in range(chosen.shape[1]):
         found = references == chosen[:, rank, None]
         given = chosen[:, rank] >= 0
-        strange = given & ~found.any(axis=1)
-        if strange.any():
-            row = int(strange.argmax())
+        unknown = given & ~found.any(axis=1)
+        if unknown.any():
+            row = int(unknown.argmax())
             named, shown = clipped(images[chosen[row, rank]]), listed(images[references[row][references[row] >= 0]])
-            places.refuse(strange, f"selects {named}, which is not among its references {shown}")
+            places.refuse(unknown, f"selects {named}, which is not among its references {shown}")
         positions[given, rank] = found.argmax(axis=1)[given]
     return positions
 
 
 def _texts(column: pa.DictionaryArray | None) -> NDArray[np.object_] | None:
-    """An optional column of ids, None for a cell that is empty or says that there is no value."""
+    """Return an optional column of ids; None for a cell that is empty or means "no value"."""
     if column is None:
         return None
     words = [None if word.casefold() in NO_VALUE else word for word in column.dictionary.to_pylist()]

@@ -1,4 +1,4 @@
-"""The columns that a CSV of judgments can have, and what other names probably mean."""
+"""The header of a CSV of judgments: known columns, and suggestions for other names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPTIONAL = ("participant", "session", "weight", "response_ms", "ranked", "count
 _NUMBERED = ("reference", "selected")
 _NUMBER = re.compile(r"(reference|selected)_([1-9][0-9]{0,5})")
 _FROM_ZERO = re.compile(r"(reference|selected)_?0+")
-#: What other programs call who judged, and how long it took.
+#: Names of other programs for the participant and the response time.
 _SYNONYMS = {
     "subject": "participant",
     "subj": "participant",
@@ -32,22 +32,22 @@ _SYNONYMS = {
     "response_time": "response_ms",
     "reaction_time": "response_ms",
 }
-#: How tables of odd-one-out judgments name the odd one, and the three images.
+#: Names for the odd image and the three images in tables of odd-one-out judgments.
 _ODD = re.compile(r"odd(_\w+)?|oddity\w*|ooo")
 _ONE_OF_THREE = re.compile(r"(image|img|im|stimulus|stim|item|object)_?([123])(_?(path|name|id|file))?")
 
 
 @dataclass(frozen=True)
 class Headings:
-    """Where the columns of a header are.
+    """The positions of the columns of a header.
 
     Attributes:
-        query: the position of the query.
-        references: the positions of the references, in the order of their numbers.
-        selected: the positions of the selections, in the order of their numbers.
-        optional: the positions of the optional columns, by name.
-        others: the positions of the columns that mean nothing here, by the names that the header gives them.
-        unnamed: the positions of columns without a name.
+        query: the query.
+        references: the references, in the order of their numbers.
+        selected: the selections, in the order of their numbers.
+        optional: the optional columns, by name.
+        others: the other columns, by name.
+        unnamed: the columns without a name.
     """
 
     query: int
@@ -62,20 +62,20 @@ def recognize(names: Sequence[str]) -> Headings:
     """Find the columns of judgments in a header, in any case and order.
 
     Raises:
-        ValueError: the header is not one of judgments, or ambiguous; the message says what is wrong with it.
+        ValueError: the header is not a header of judgments, or is ambiguous.
     """
     known = [_plain(name) for name in names]
     if repeated := sorted({name for name in known if name and known.count(name) > 1 and _is_known(name)}):
-        raise ValueError(f"the header names {listed(repeated)} twice")
+        raise ValueError(f"the header has {listed(repeated)} twice")
     if repeated := sorted({name for name in names if name and names.count(name) > 1}):
-        raise ValueError(f"the header names {listed(repeated)} twice")
+        raise ValueError(f"the header has {listed(repeated)} twice")
     if zeros := [name for name, plain in zip(names, known, strict=True) if _FROM_ZERO.fullmatch(plain)]:
         raise ValueError(f"the header counts its columns from 0 ({listed(zeros)}); count them from 1")
     numbered = {stem: _numbered(known, stem) for stem in _NUMBERED}
     gaps = [stem for stem, places in numbered.items() if sorted(places) != list(range(1, len(places) + 1))]
     if gaps and not _meant(names):
         found = listed(sorted(numbered[gaps[0]]), 9)
-        raise ValueError(f"the header numbers its {gaps[0]} columns {found}: some are missing")
+        raise ValueError(f"the {gaps[0]} columns of the header have the numbers {found}: some are missing")
     references, selected = (tuple(places[number] for number in sorted(places)) for places in numbered.values())
     if gaps or "query" not in known or len(references) < 2 or not selected:
         raise ValueError(_refusal(names))
@@ -90,7 +90,7 @@ def recognize(names: Sequence[str]) -> Headings:
 
 
 def _plain(name: str) -> str:
-    """``Reference 1``, ``reference.01`` and ``REFERENCE_1`` as ``reference_1``."""
+    """Normalize a name: ``Reference 1``, ``reference.01`` and ``REFERENCE_1`` become ``reference_1``."""
     plain = re.sub(r"[\s.-]+", "_", name.strip().casefold())
     return re.sub(r"^(reference|selected)_0+(?=[1-9])", r"\1_", plain)
 
@@ -100,19 +100,19 @@ def _is_known(name: str) -> bool:
 
 
 def _numbered(known: Sequence[str], stem: str) -> dict[int, int]:
-    """The positions of ``stem_1``, ``stem_2``, ... by their numbers."""
+    """Return the positions of ``stem_1``, ``stem_2``, ... by their numbers."""
     matches = ((_NUMBER.fullmatch(name), place) for place, name in enumerate(known))
     return {int(match[2]): place for match, place in matches if match and match[1] == stem}
 
 
 def _meant(names: Sequence[str]) -> list[str]:
-    """The names that are none of ours, but near to one: ``refrence_1 (did you mean reference_1?)``."""
+    """Return unknown names that resemble a known name: ``refrence_1 (did you mean reference_1?)``."""
     others = [name for name in names if name and not _is_known(_plain(name))]
     return [f"{name} (did you mean {near}?)" for name in others if (near := nearest(name))]
 
 
 def nearest(name: str) -> str | None:
-    """The column that a name probably means: ``participant`` for ``particpant``; None where it is none."""
+    """Return the column that a name probably means: ``participant`` for ``particpant``; None without a guess."""
     plain = _plain(name)
     if plain in _SYNONYMS:
         return _SYNONYMS[plain]
@@ -125,25 +125,25 @@ def nearest(name: str) -> str | None:
 
 
 def _are_odd(names: Sequence[str]) -> bool:
-    """Whether a header is one of odd-one-out judgments: it names an odd one, or three images and no query."""
+    """Return whether a header is of odd-one-out judgments: it names an odd image, or three images and no query."""
     plain = [_plain(name) for name in names]
     three = {match[2] for name in plain if (match := _ONE_OF_THREE.fullmatch(name))}
     return any(_ODD.fullmatch(name) for name in plain) or (len(three) == 3 and "query" not in plain)
 
 
 def _refusal(names: Sequence[str]) -> str:
-    """Why a header is not one of judgments, and what to do."""
+    """Explain why a header is not a header of judgments, and what to do."""
     if len(names) == 1:
         names = names[0].split()
     shown = listed(names, 6) or "empty"
     if _are_odd(names):
         return (
-            f"odd-one-out judgments ({shown}), which simtool does not read yet; do not write them as choices among "
+            f"odd-one-out judgments ({shown}), which simtool cannot read; do not write them as choices among "
             "references, because they have no query"
         )
     if len(names) == 3 and all(re.fullmatch(r"\d+(\.0*)?", name) for name in names):
         return (
-            f"no header, but {shown}: such triplets are mostly odd-one-out judgments, which simtool does not read yet; "
+            f"no header, but {shown}: such triplets are usually odd-one-out judgments, which simtool cannot read; "
             f"choices need the header {_HEADER}, above rows of image ids"
         )
     if meant := _meant(names):

@@ -1,4 +1,4 @@
-"""Cells of text as values: numbers, truths, counts; and the words for a value that is not there."""
+"""Conversion of text cells to numbers, booleans and counts, and the words for missing values."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from simtool.judgments.assembly import Places
 
 __all__ = ["NO_ANSWER", "NO_VALUE", "counts", "guessed", "numbers", "truths"]
 
-#: What programs write for a value that is missing, folded.
+#: Words for a missing value, in lower case.
 NO_VALUE = frozenset(("", "na", "n/a", "nan", "<na>", "null", "none", "nil", "undefined"))
-#: What they write where nobody answered; -99 is Qualtrics'.
+#: Words for a missing answer; Qualtrics writes -99.
 NO_ANSWER = NO_VALUE | frozenset(
     ("timeout", "timed out", "timed_out", "time out", "no response", "no_response", "no answer", "no_answer", "-99")
 )
 _TRUTHS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
-#: The most judgments that one row may stand for.
+#: The maximum number of judgments of a row.
 MOST_COUNT = 1_000_000_000
-#: What is surely a number, and keeps all its digits as one: no zeros before it, nothing around it.
+#: Numbers that keep all their digits when converted: no leading zeros, no other characters.
 _INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^-?((0|[1-9][0-9]{0,14})(\.[0-9]{1,17})?|\.[0-9]{1,17})([eE][-+]?[0-9]{1,2})?$"
 
 
 def numbers(column: pa.DictionaryArray | None, name: str, places: Places) -> NDArray[np.float64] | None:
-    """A column of numbers, NaN where a cell is empty or says that there is none; None where there is no column.
+    """Convert a column to numbers; NaN for an empty cell or a word for a missing value; None without a column.
 
     Raises:
-        JudgmentsError: naming the first row whose cell is no number.
+        JudgmentsError: a cell is not a number; the message names the first row.
     """
     if column is None:
         return None
@@ -42,10 +42,10 @@ def numbers(column: pa.DictionaryArray | None, name: str, places: Places) -> NDA
 
 
 def truths(column: pa.DictionaryArray, name: str, places: Places) -> NDArray[np.bool_]:
-    """A column of true and false, true where a cell is empty.
+    """Convert a column to booleans; true for an empty cell.
 
     Raises:
-        JudgmentsError: naming the first row whose cell is neither.
+        JudgmentsError: a cell is not a boolean; the message names the first row.
     """
     values = [
         _TRUTHS.get(text.casefold(), True if _is_missing(text) else None) for text in column.dictionary.to_pylist()
@@ -54,14 +54,14 @@ def truths(column: pa.DictionaryArray, name: str, places: Places) -> NDArray[np.
 
 
 def counts(column: pa.DictionaryArray | None, places: Places) -> NDArray[np.int64] | None:
-    """A column of whole numbers from 0; None where there is no column.
+    """Convert a column to integers from 0; None without a column.
 
     Raises:
-        JudgmentsError: naming the first row whose cell is none.
+        JudgmentsError: a cell is not such an integer; the message names the first row.
     """
     if column is None:
         return None
-    places.refuse(column.is_null().to_numpy(zero_copy_only=False), "has no count; write 0 where nobody judged")
+    places.refuse(column.is_null().to_numpy(zero_copy_only=False), "has no count; write 0 for no judgments")
     values = [_whole(text) for text in column.dictionary.to_pylist()]
     return _by_code(column, values, 0, "count", f"a whole number from 0 to {MOST_COUNT:,}", places).astype(np.int64)
 
@@ -69,7 +69,7 @@ def counts(column: pa.DictionaryArray | None, places: Places) -> NDArray[np.int6
 def _by_code(
     column: pa.DictionaryArray, values: Sequence[float | None], absent: float, name: str, what: str, places: Places
 ) -> NDArray[np.float64]:
-    """The values of the categories for each row; a category whose value is None is refused."""
+    """Return the value of each row's category; a category with the value None is refused."""
     codes = pc.fill_null(column.indices, -1).to_numpy()
     wrong = np.array([*(value is None for value in values), False])[codes]
     if wrong.any():
@@ -84,7 +84,7 @@ def _by_code(
 def _number(text: str) -> float | None:
     if _is_missing(text):
         return np.nan
-    # Python would also read 1_000, and the digits of other scripts.
+    # float() also accepts 1_000 and the digits of other scripts.
     if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?", text, re.ASCII | re.IGNORECASE):
         return None
     return float(text)
@@ -100,9 +100,9 @@ def _is_missing(text: str) -> bool:
 
 
 def guessed(column: pa.DictionaryArray) -> pa.Array:
-    """A column with the type that all its values have: whole numbers, numbers, true and false, else text.
+    """Convert a column to the type of all its values: integers, numbers or booleans, else text.
 
-    Numbers with zeros before them, or more digits than a number keeps, stay text: they are names.
+    Numbers with leading zeros, or with more digits than a float keeps, are names and stay text.
     """
     values = column.dictionary
     given = values.filter(pc.invert(pc.is_in(pc.utf8_lower(values), pa.array(sorted(NO_VALUE)))))

@@ -1,4 +1,4 @@
-"""Where the JSON documents of psiz-datasets lie: in a folder, in a zip, or one by itself."""
+"""JSON documents of psiz-datasets: in a folder, in a zip, or a single file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from simtool.judgments.catalog import Catalog, parse_catalog
 
 __all__ = ["Documents", "find_documents"]
 
-#: Bytes of one document; the largest of psiz-datasets have about a hundred kilobytes.
+#: Maximum bytes of a document; the largest documents of psiz-datasets have about a hundred kilobytes.
 MOST_BYTES = 1 << 28
 
 _STIMULI = "stimuli.txt"
-#: What zipfile raises for damaged files, and for those that it cannot unpack.
+#: Exceptions of zipfile for damaged and unsupported files.
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError),
     *(KeyError, IndexError, ValueError, OSError, struct.error, OverflowError, MemoryError),
@@ -30,13 +30,13 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Documents:
-    """Documents of sequences, and the catalog that belongs to them.
+    """Documents of sequences, and their catalog.
 
     Attributes:
         source: the folder, zip or single document.
-        root: the folder that names are relative to; None for the members of a zip.
+        root: the folder of the names; None for the members of a zip.
         names: the documents, sorted.
-        stimuli: the ``stimuli.txt`` that belongs to them; None where there is none.
+        stimuli: their ``stimuli.txt``; None if missing.
     """
 
     source: Path
@@ -46,28 +46,28 @@ class Documents:
 
     @property
     def files(self) -> list[Path]:
-        """The files that are read, for the provenance of what is made from them."""
+        """The files to read, for provenance."""
         if self.root is None:
             return [self.source]
         return [self.root / name for name in (*self.names, *([self.stimuli] if self.stimuli else []))]
 
     def catalog(self) -> Catalog:
-        """The catalog that belongs to the documents.
+        """Read the catalog of the documents.
 
         Raises:
-            JudgmentsError: there is none.
-            CatalogError: it is malformed.
+            JudgmentsError: there is no catalog.
+            CatalogError: the catalog is malformed.
         """
         if self.stimuli is None:
-            raise JudgmentsError(f"{self.source}: no {_STIMULI} with it: say which images its ids are with --catalog")
+            raise JudgmentsError(f"{self.source}: no {_STIMULI} found: name the images of its ids with --catalog")
         ((name, content),) = self.read([self.stimuli])
         return parse_catalog(content, name)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """The contents of documents, one at a time, with what to call them in complaints.
+        """Yield the name (for messages) and the content of each document.
 
         Raises:
-            JudgmentsError: a document is damaged or unreasonably large.
+            JudgmentsError: a document is damaged or too large.
             OSError: a document cannot be read.
         """
         if self.root is None:
@@ -82,7 +82,7 @@ class Documents:
         try:
             with zipfile.ZipFile(self.source) as archive:
                 for name in names:
-                    # The size that the zip states is also the most that zipfile reads.
+                    # zipfile never reads more than the size that the zip states.
                     _refuse_large(f"{self.source}: {name}", archive.getinfo(name).file_size)
                     yield f"{self.source}: {name}", archive.read(name)
         except _DAMAGE as failure:
@@ -90,7 +90,7 @@ class Documents:
 
 
 def _damaged(source: Path, failure: Exception) -> JudgmentsError:
-    """Why a zip cannot be unpacked."""
+    """Return the error about a zip that cannot be unpacked."""
     reason = first_line(failure)
     if "encrypted" in reason or "password" in reason:
         return JudgmentsError(f"{source}: its documents are encrypted: unpack it, and import the folder")
@@ -99,22 +99,22 @@ def _damaged(source: Path, failure: Exception) -> JudgmentsError:
 
 def _refuse_large(name: str, size: int) -> None:
     if size > MOST_BYTES:
-        raise JudgmentsError(f"{name}: {size:,} bytes, too large for a document of sequences")
+        raise JudgmentsError(f"{name}: {size:,} bytes are too large for a document of sequences")
 
 
 def find_documents(source: Path) -> Documents | None:
-    """Look for documents of sequences; None where there are none.
+    """Find documents of sequences; None without documents.
 
     Args:
         source: a zip; a folder with ``*_seqs`` folders of documents, or with documents; or a single document.
 
     Raises:
-        JudgmentsError: the zip is damaged.
+        JudgmentsError: the zip is damaged, or the documents are compressed.
     """
     if source.is_dir():
         found = [
             file.relative_to(source).as_posix()
-            for depth in ("*.json", "*_seqs/*.json")
+            for depth in ("*.json*", "*_seqs/*.json*")
             for file in source.glob(depth)
             if file.is_file()
         ]
@@ -126,16 +126,19 @@ def find_documents(source: Path) -> Documents | None:
         except _DAMAGE as failure:
             raise _damaged(source, failure) from failure
         if repeated := [name for name, count in Counter(members).items() if count > 1]:
-            raise JudgmentsError(f"{source}: the zip holds {listed(repeated)} twice: keep one of them")
+            raise JudgmentsError(f"{source}: the zip has {listed(repeated)} twice: keep one of them")
         stimuli = sorted((name for name in members if PurePosixPath(name).name == _STIMULI), key=len)
-        return _documents(source, None, [name for name in members if name.endswith(".json")], stimuli)
+        return _documents(source, None, members, stimuli)
     return _documents(source, source.parent, [source.name], [_STIMULI, f"../{_STIMULI}"])
 
 
 def _documents(source: Path, root: Path | None, found: Iterable[str], stimuli: Iterable[str]) -> Documents | None:
-    """Choose the documents in ``*_seqs`` folders where there are any, and the first catalog that exists."""
-    # macOS leaves ._NAME beside every NAME.
-    names = sorted(name for name in found if not PurePosixPath(name).name.startswith("."))
+    """Choose the documents in ``*_seqs`` folders if there are any, and the first existing catalog."""
+    # macOS adds ._NAME for every NAME.
+    shown = sorted(name for name in found if not PurePosixPath(name).name.startswith("."))
+    if packed := [name for name in shown if name.endswith(".json.gz")]:
+        raise JudgmentsError(f"{source}: compressed documents: {listed(packed)}; unpack them with gunzip")
+    names = [name for name in shown if name.endswith(".json")]
     filed = [name for name in names if PurePosixPath(name).parent.name.endswith("_seqs")]
     there = (name for name in stimuli if root is None or (root / name).is_file())
     return Documents(source, root, tuple(filed or names), next(there, None)) if names else None

@@ -1,7 +1,7 @@
-"""psiz's HDF5 files of observations, from the first (2018) to those of psiz 0.8.
+"""Reader of psiz's HDF5 files of observations, from 2018 to psiz 0.8.
 
-A row of ``stimulus_set`` is ``[query, selected 1, ..., selected K, unselected ...]`` and padding: the answers
-stand first. The number of references is not stored; it is the count of entries that are not padding, less one.
+A row of ``stimulus_set`` is ``[query, selected 1, ..., selected K, unselected ...]`` and padding: the selected
+references come first. The number of references is the number of entries without padding, minus one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from simtool.kinds import Kind, kind_of
 
 __all__ = ["Layout", "layout_of", "read_observations"]
 
-#: More entries than any study has: a file that claims them is damaged or means harm.
+#: Maximum entries of a dataset; a larger number is a sign of damage or of an attack.
 MOST_ENTRIES = 100_000_000
 
 _REQUIRED = ("stimulus_set", "n_select", "is_ranked")
@@ -63,7 +63,7 @@ class Layout(Enum):
 
 @dataclass(frozen=True)
 class _Columns:
-    """The datasets of a file, as they are stored; None where the file has no such dataset."""
+    """The datasets of a file; None for a missing dataset."""
 
     stimulus_set: NDArray[np.int64]
     n_select: NDArray[np.int64]
@@ -78,34 +78,34 @@ class _Columns:
 def read_observations(path: Path, catalog: Catalog, layout: Layout | None = None) -> Judgments:
     """Read a file of ranked observations.
 
-    ``agent_id`` becomes the participant and ``session_id`` the session, each only where it tells trials apart;
-    a ``weight`` of 1 throughout is psiz's placeholder and becomes null, as does an ``rt_ms`` that is negative or NaN.
+    ``agent_id`` becomes the participant and ``session_id`` the session, unless all values are equal. A ``weight``
+    that is 1 in all rows is a placeholder and becomes null. An ``rt_ms`` that is negative or NaN becomes null.
 
     Args:
         path: the HDF5 file.
-        catalog: the images behind its numbers.
-        layout: how stimuli are numbered; None finds it out. What the file itself states may not contradict it.
+        catalog: the images of its numbers.
+        layout: the numbering of stimuli; None detects it. It must agree with the ``mask_zero`` of the file.
 
     Raises:
-        JudgmentsError: the file is damaged, is of another kind, or a row makes no sense.
+        JudgmentsError: the file is damaged or of another kind, or a row is impossible.
     """
     columns, places = _read(path), _places(path)
     base = _layout(path, columns, layout).value
     stimuli = columns.stimulus_set
     shown = stimuli != base - 1
-    places.refuse(stimuli.min(axis=1) < base - 1, f"holds a stimulus number below {base}, where this file begins")
+    places.refuse(stimuli.min(axis=1) < base - 1, f"has a stimulus number below {base}, the first number of this file")
     gaps = shown[:, 1:] & ~shown[:, :-1]
     places.refuse(~shown[:, 0] | gaps.any(axis=1), "has padding before or between its stimuli")
     rows = catalog.rows_of(stimuli + (1 - base))
     places.refuse(
         (shown & (rows < 0)).any(axis=1),
-        f"shows a stimulus that {catalog.name} does not have ({catalog.extent}, counted from 1; this file counts from "
+        f"shows a stimulus that is not in {catalog.name} ({catalog.extent}, counted from 1; this file counts from "
         f"{base}): give the right catalog with --catalog",
     )
     n_reference = shown.sum(axis=1) - 1
     places.refuse(
         (columns.n_select < 1) | (columns.n_select >= n_reference),
-        "has an n_select that is not between 1 and its number of references less one",
+        "has an n_select that is not between 1 and its number of references minus one",
     )
     positions = np.arange(int(columns.n_select.max(initial=1)))
     return assemble(
@@ -130,20 +130,20 @@ def _places(path: Path) -> Places:
 
 
 def layout_of(path: Path) -> Layout:
-    """Find out how a file numbers its stimuli.
+    """Detect the numbering of stimuli in a file.
 
     Raises:
-        JudgmentsError: it holds no ranked observations, or its numbering cannot be told.
+        JudgmentsError: the file has no ranked observations, or its numbering is ambiguous.
     """
     return _detect(path, _read(path))
 
 
 def _layout(path: Path, columns: _Columns, asked: Layout | None) -> Layout:
-    """The layout that was asked for, or found out; what ``mask_zero`` states counts."""
+    """Return the given layout if ``mask_zero`` agrees, else the detected layout."""
     stated = _stated(columns)
     if asked is not None and stated not in (None, asked):
         first = 1 if columns.mask_zero else 0
-        raise JudgmentsError(f"{path}: its mask_zero states that its stimuli count from {first}: leave out --format")
+        raise JudgmentsError(f"{path}: its mask_zero states that stimuli count from {first}: omit --format")
     return asked or _detect(path, columns)
 
 
@@ -157,12 +157,12 @@ def _detect(path: Path, columns: _Columns) -> Layout:
     if stated := _stated(columns):
         return stated
     zero = columns.stimulus_set == 0
-    # Padding ends a row: a 0 that anything follows is a stimulus.
+    # Padding is at the end of a row: a 0 before another number is a stimulus.
     if (columns.stimulus_set == -1).any() or (zero[:, :-1] & ~zero[:, 1:]).any():
         return Layout.PSIZ_2018
     raise JudgmentsError(
-        f"{path}: nothing in it tells whether its stimuli count from 0 or from 1; "
-        "say --format psiz-2018 (from 0) or --format psiz-0.6 (from 1)"
+        f"{path}: its stimuli can count from 0 or from 1; "
+        "give --format psiz-2018 (from 0) or --format psiz-0.6 (from 1)"
     )
 
 
@@ -174,7 +174,9 @@ def _read(path: Path) -> _Columns:
             _refuse_other_kinds(path, file)
             if missing := [name for name in _REQUIRED if not isinstance(file.get(name), h5py.Dataset)]:
                 held = listed(file, 9) or "nothing"
-                raise JudgmentsError(f"{path}: not psiz observations: {listed(missing)} missing; the file holds {held}")
+                raise JudgmentsError(
+                    f"{path}: not observations of psiz: {listed(missing)} missing; the file has {held}"
+                )
             stimulus_set = _integers(path, file, "stimulus_set", ndim=2)
             count = len(stimulus_set)
             return _Columns(
@@ -194,19 +196,19 @@ def _read(path: Path) -> _Columns:
 
 
 def _refuse_other_kinds(path: Path, file: h5py.File) -> None:
-    """Name what else psiz writes; the observations' class is stored as ``trial_type``, later as ``class_name``."""
+    """Refuse other files of psiz; their class is stored as ``trial_type``, in later versions as ``class_name``."""
     stored = next((file[key] for key in ("class_name", "trial_type") if isinstance(file.get(key), h5py.Dataset)), None)
     value = stored[()] if stored is not None and stored.shape == () else b""
     kind = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     if kind == "TrialDataset" or "trial_components" in file:
         raise JudgmentsError(
-            f"{path}: a TrialDataset of psiz, which simtool does not read; write its trials to a CSV of triplets "
-            "(query,reference_1,...,selected_1,...) and import that"
+            f"{path}: a TrialDataset of psiz, which simtool cannot read; write its trials to a CSV "
+            "(query,reference_1,...,selected_1,...) and import it"
         )
     if "Rate" in kind:
-        raise JudgmentsError(f"{path}: {kind} of psiz: ratings of pairs, not choices among references")
+        raise JudgmentsError(f"{path}: {kind} of psiz: ratings of pairs are not choices among references")
     if "Docket" in kind:
-        raise JudgmentsError(f"{path}: {kind} of psiz: trials to be shown, without anyone's answers")
+        raise JudgmentsError(f"{path}: {kind} of psiz: trials without answers")
     if "stimulus_filepath" in file and "stimulus_set" not in file:
         raise JudgmentsError(f"{path}: a catalog of stimuli, not judgments: give it as --catalog")
 
@@ -225,31 +227,31 @@ def _floats(path: Path, file: h5py.File, name: str, count: int, nan: bool = Fals
 def _values(
     path: Path, file: h5py.File, name: str, kinds: str, what: str, ndim: int, count: int | None
 ) -> NDArray[Any]:
-    """A dataset, its type and shape checked before anything is read."""
+    """Read a dataset after checks of its type and shape."""
     dataset = file[name]
     shape, dtype = getattr(dataset, "shape", None), getattr(dataset, "dtype", None)
     if shape is None or dtype is None or dtype.kind not in kinds or len(shape) != ndim or count not in (None, shape[0]):
         wanted = "(trials, 1 + references)" if ndim == 2 else f"({count},)"
-        raise JudgmentsError(f"{path}: {name} should hold {what} of shape {wanted}; it holds {dtype} of shape {shape}")
+        raise JudgmentsError(f"{path}: {name} must have {what} of shape {wanted}; it has {dtype} of shape {shape}")
     if dataset.size > MOST_ENTRIES:
-        raise JudgmentsError(f"{path}: {name} claims {dataset.size:,} entries, more than any study has: a damaged file")
+        raise JudgmentsError(f"{path}: the file is damaged: {name} states {dataset.size:,} entries")
     if not dataset.size:
-        raise JudgmentsError(f"{path}: {name} is empty: the file holds no trials")
+        raise JudgmentsError(f"{path}: {name} is empty: the file has no trials")
     values: NDArray[Any] = dataset[()]
     return values
 
 
 def _flag(path: Path, file: h5py.File, name: str) -> bool:
-    """A dataset of one boolean, which states how the others are to be read, so that nothing else will do."""
+    """Read a dataset of one boolean; other types are refused, because it decides how the other datasets are read."""
     dataset = file[name]
     shape, dtype = getattr(dataset, "shape", None), getattr(dataset, "dtype", None)
     if shape not in ((), (1,)) or getattr(dtype, "kind", "") not in "biu":
-        raise JudgmentsError(f"{path}: {name} should hold one true or false; it holds {dtype} of shape {shape}")
+        raise JudgmentsError(f"{path}: {name} must have one boolean; it has {dtype} of shape {shape}")
     return bool(np.all(dataset[()]))
 
 
 def _labels(ids: NDArray[np.int64] | None) -> NDArray[np.object_] | None:
-    """Ids as text; None where all are equal, because then they are a placeholder."""
+    """Return ids as text; None if all are equal, because then they are a placeholder."""
     if ids is None or (ids == ids[0]).all():
         return None
     distinct, index = np.unique(ids, return_inverse=True)

@@ -1,9 +1,9 @@
-"""The JSON sequences of psiz-datasets: what each participant was shown and did, in order.
+"""Reader of the JSON sequences of psiz-datasets: the displays and answers of each participant, in order.
 
 A document holds ``{version, data: [{sequence_id, anonymous_id, grade, sequence: [timestep, ...]}]}``, a timestep
 ``{kind, response_time_ms, interactions: [{kind, detail}]}``. Of its interactions, ``content:query`` and
-``content:reference_i`` say what was shown, ``behavior:rank_j`` what was chosen. A detail such as ``PZ001000003E``
-is a stimulus: the last seven characters are its number in base 36, the five before them name the set of stimuli.
+``content:reference_i`` are the display, ``behavior:rank_j`` is the answer. A detail such as ``PZ001000003E`` is a
+stimulus: its first five characters name the stimulus set, the last seven are its number in base 36.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TRIAL = re.compile(r"rank:(\d{1,3})rank(\d{1,3})", re.ASCII)
 _SHOWN = re.compile(r"content:reference_(\d{1,3})", re.ASCII)
 _CHOSEN = re.compile(r"behavior:rank_(\d{1,3})", re.ASCII)
 _STIMULUS = re.compile(r"(\w{5})([0-9A-Z]{7})", re.ASCII)
-#: What psiz asks between trials; no judgment, and no news.
+#: Questions between trials; they are skipped without a message.
 _EXPECTED = "questionnaire:feedback"
 
 
@@ -60,12 +60,12 @@ def read(source: Path, catalog: Path | None) -> Reading:
 def read_sequences(documents: Documents, catalog: Catalog) -> Judgments:
     """Read the judgments of sequences.
 
-    ``anonymous_id`` becomes the participant, ``sequence_id`` the session, ``grade / 100`` the weight; a trial's id
-    is its place among the timesteps of all documents. Questionnaires are passed over in silence, other kinds of
-    timestep are counted.
+    ``anonymous_id`` becomes the participant, ``sequence_id`` the session, ``grade / 100`` the weight. The id of a
+    trial is its position among the timesteps of all documents. Questionnaires are skipped; timesteps of other kinds
+    are skipped and counted.
 
     Raises:
-        JudgmentsError: naming the document and the timestep that is malformed.
+        JudgmentsError: a document is malformed; the message names the document and the timestep.
     """
     reader = _Reader()
     for name, content in documents.read(documents.names):
@@ -79,12 +79,12 @@ def read_sequences(documents: Documents, catalog: Catalog) -> Judgments:
 
 
 class _MalformedError(ValueError):
-    """What is wrong with a document, without saying in which."""
+    """A fault of a document; the caller adds the name of the document."""
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """A ranking trial, its stimuli by number, its selections by position."""
+    """A ranking trial: stimuli by number, selections by position."""
 
     query: int
     references: list[int]
@@ -99,7 +99,7 @@ class _Trial:
 
 @dataclass
 class _Reader:
-    """Collects the trials of one document after the other."""
+    """Collects the trials of several documents."""
 
     trials: list[_Trial] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
@@ -109,15 +109,15 @@ class _Reader:
     _documents: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def read(self, name: str, content: bytes) -> None:
-        """Take up a document.
+        """Add the trials of a document.
 
         Raises:
-            _MalformedError: it is not one.
+            _MalformedError: the document is malformed.
         """
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as failure:
-            raise _MalformedError(f"not JSON, or cut off ({failure})") from failure
+            raise _MalformedError(f"not JSON, or truncated ({failure})") from failure
         for sequence in _list(document, "data"):
             self._take_sequence(name, sequence)
 
@@ -146,14 +146,16 @@ class _Reader:
         self.timesteps += len(timesteps)
 
     def _refuse_copy(self, name: str, participant: str | None, session: str | None) -> None:
-        """Refuse a sequence that another document holds too, because its trials would count twice."""
+        """Refuse a sequence that is also in another document, because its trials would count twice."""
         if participant is None or session is None:
             return
         if (other := self._documents.setdefault((participant, session), name)) != name:
-            raise _MalformedError(f"sequence {session} of participant {participant} is in {other} too: remove one")
+            raise _MalformedError(
+                f"sequence {session} of participant {participant} is also in {other}: remove one of them"
+            )
 
     def _trial(self, timestep: Any) -> _Trial | None:
-        """A timestep as a trial; None where it is something else."""
+        """Convert a timestep to a trial; None for other kinds of timestep."""
         kind = _text(timestep, "kind")
         counts = _TRIAL.fullmatch(kind)
         if counts is None:
@@ -174,7 +176,7 @@ class _Reader:
         if query is None:
             raise _MalformedError("no content:query")
         references = _in_order(shown, int(counts[1]), f"{kind} needs references")
-        # Where nothing at all was chosen, time ran out: a trial without an answer.
+        # Without any selection the time ran out: the trial has no answer.
         choices = _in_order(chosen, int(counts[2]), f"{kind} needs selections") if chosen else []
         if not set(choices) <= set(references):
             raise _MalformedError("a selection is not among the references")
@@ -182,14 +184,16 @@ class _Reader:
         return _Trial(query, references, positions, _number(timestep, "response_time_ms"))
 
     def _number_of(self, stimulus: str) -> int:
-        """The number of a stimulus; each is taken apart once."""
+        """Return the number of a stimulus; each stimulus is parsed once."""
         if (known := self._stimuli.get(stimulus)) is not None:
             return known
         match = _STIMULUS.fullmatch(stimulus)
         if match is None:
-            raise _MalformedError(f"{stimulus!r} is no stimulus (PZ001000003E: the set, then its number in base 36)")
+            raise _MalformedError(f"{stimulus!r} is not a stimulus such as PZ001000003E (set, then number in base 36)")
         if self._set not in (None, match[1]):
-            raise _MalformedError(f"{stimulus} is not of set {self._set} like those before: import each set by itself")
+            raise _MalformedError(
+                f"{stimulus} is not of set {self._set} like the stimuli before: import each set separately"
+            )
         self._set = match[1]
         self._stimuli[stimulus] = number = int(match[2], LOCAL_ID_BASE)
         return number
@@ -208,7 +212,7 @@ def _assemble(trials: list[_Trial], source: str, catalog: Catalog) -> Judgments:
     references = catalog.rows_of(numbers)
     places.refuse(
         (query < 0) | ((references < 0) & (numbers >= 0)).any(axis=1),
-        f"shows a stimulus that {catalog.name} does not have ({catalog.extent}): give the right catalog with --catalog",
+        f"shows a stimulus that is not in {catalog.name} ({catalog.extent}): give the right catalog with --catalog",
     )
     return assemble(
         Record(
@@ -243,22 +247,22 @@ def _text(owner: Any, key: str) -> str:
 
 
 def _label(owner: Any, key: str) -> str | None:
-    """An id as text, None where there is none.
+    """Return an id as text; None if it is missing.
 
     Raises:
-        _MalformedError: it holds half of a surrogate pair, which no table can.
+        _MalformedError: the id has half of a surrogate pair, which a table cannot hold.
     """
     value = owner.get(key) if isinstance(owner, dict) else None
     if value is None or value == "" or isinstance(value, dict | list) or value != value:
         return None
     text = str(value)
     if re.search(r"[\ud800-\udfff]", text):
-        raise _MalformedError(f"{key} holds half a character: {text[:40]!r}")
+        raise _MalformedError(f"{key} has half a character: {text[:40]!r}")
     return text
 
 
 def _number(owner: Any, key: str) -> float:
-    """A number that is not negative, else NaN: psiz writes -1 for what it does not know."""
+    """Return a number from 0, else NaN: psiz writes -1 for an unknown number."""
     value = owner.get(key) if isinstance(owner, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan

@@ -75,7 +75,7 @@ def test_a_file_that_states_its_numbering_is_believed(tmp_path: Path) -> None:
     path = write_hdf5(tmp_path / "obs.hdf5", study, modern=False, mask_zero=False)
     assert layout_of(path) is Layout.PSIZ_2018
     assert plain(read_observations(path, CATALOG).trials)[0]["query"] == IMAGES[5]
-    with pytest.raises(JudgmentsError, match="mask_zero states that its stimuli count from 0: leave out --format"):
+    with pytest.raises(JudgmentsError, match="mask_zero states that stimuli count from 0: omit --format"):
         read_observations(path, CATALOG, Layout.PSIZ_06)
 
 
@@ -85,7 +85,7 @@ def test_a_statement_of_the_numbering_that_is_none_is_refused(tmp_path: Path, ma
     with h5py.File(path, "a") as file:
         del file["mask_zero"]
         file["mask_zero"] = mask
-    with pytest.raises(JudgmentsError, match=r"obs\.hdf5: mask_zero should hold one true or false"):
+    with pytest.raises(JudgmentsError, match=r"obs\.hdf5: mask_zero must have one boolean"):
         layout_of(path)
 
 
@@ -112,10 +112,10 @@ def _with(array: list[list[int]]) -> dict[str, Any]:
     [
         (
             _with([[1, 2, 3], [1, 2, 41]]),
-            r"row 1 shows a stimulus that catalog\.hdf5 does not have \(40 stimuli, 1 to 40",
+            r"row 1 shows a stimulus that is not in catalog\.hdf5 \(40 stimuli, 1 to 40",
         ),
         (_with([[1, 2, 3], [1, 2, 2**31 - 1]]), r"row 1 shows a stimulus"),
-        (_with([[1, 2, -3], [1, 2, 3]]), "row 0 holds a stimulus number below 1"),
+        (_with([[1, 2, -3], [1, 2, 3]]), "row 0 has a stimulus number below 1"),
         (_with([[0, 2, 3], [1, 2, 3]]), "row 0 has padding before or between"),
         (_with([[1, 0, 3], [1, 2, 3]]), "row 0 has padding before or between"),
         (_with([[1, 2, 0], [1, 2, 3]]), "row 0 has an n_select that is not between 1 and"),
@@ -124,22 +124,22 @@ def _with(array: list[list[int]]) -> dict[str, Any]:
         (_with([[1, 1, 3], [2, 2, 3]]), "2 catch trials and no other"),
         (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": np.array([1, 2])}, "row 1 has an n_select"),
         (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": np.array([0, 1])}, "row 0 has an n_select"),
-        (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": np.array([1])}, r"n_select should hold integers of shape \(2,\)"),
-        (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": None}, "n_select missing; the file holds"),
-        (_with([[1, 2, 3], [1, 2, 3]]) | {"is_ranked": np.array([b"a", b"b"])}, "is_ranked should hold integers"),
+        (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": np.array([1])}, r"n_select must have integers of shape \(2,\)"),
+        (_with([[1, 2, 3], [1, 2, 3]]) | {"n_select": None}, "n_select missing; the file has"),
+        (_with([[1, 2, 3], [1, 2, 3]]) | {"is_ranked": np.array([b"a", b"b"])}, "is_ranked must have integers"),
         (
             {"stimulus_set": np.array([1, 2, 3])},
-            r"stimulus_set should hold integers of shape \(trials, 1 \+ references\)",
+            r"stimulus_set must have integers of shape \(trials, 1 \+ references\)",
         ),
-        ({"stimulus_set": np.array([[1.0, np.nan, 2.0]])}, "stimulus_set should hold integers"),
+        ({"stimulus_set": np.array([[1.0, np.nan, 2.0]])}, "stimulus_set must have integers"),
         ({"stimulus_set": np.zeros((0, 9), np.int32)}, "stimulus_set is empty"),
         ({"weight": np.array([1.0, np.nan, 1.0])}, "row 1 has no finite weight"),
         ({"weight": np.array([1.0, 1.0, -1.0])}, "row 2 has a negative weight"),
         ({"rt_ms": np.array([np.inf, 1.0, 1.0])}, "row 0 has no finite rt_ms"),
-        ({"session_id": np.array([1, 2])}, "session_id should hold integers"),
-        ({"class_name": "TrialDataset"}, "TrialDataset of psiz, which simtool does not read"),
+        ({"session_id": np.array([1, 2])}, "session_id must have integers"),
+        ({"class_name": "TrialDataset"}, "TrialDataset of psiz, which simtool cannot read"),
         ({"class_name": "RateObservations"}, "ratings of pairs"),
-        ({"class_name": "RankDocket"}, "without anyone's answers"),
+        ({"class_name": "RankDocket"}, "trials without answers"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, replaced: dict[str, Any], complaint: str) -> None:
@@ -166,7 +166,7 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_anything_is_read(tmp_pa
         file.create_dataset("stimulus_set", shape=(10**12, 9), dtype=np.int32, chunks=(1024, 9))
         for name in ("n_select", "is_ranked"):
             file.create_dataset(name, data=np.ones(3, int))
-    with pytest.raises(JudgmentsError, match="claims 9,000,000,000,000 entries"):
+    with pytest.raises(JudgmentsError, match="states 9,000,000,000,000 entries"):
         read_observations(path, CATALOG)
 
 

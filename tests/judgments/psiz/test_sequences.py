@@ -125,7 +125,7 @@ def test_a_folder_of_documents_finds_the_catalog_above_it(tmp_path: Path) -> Non
 def test_a_missing_catalog_is_asked_for(tmp_path: Path) -> None:
     documents = find_documents(single(tmp_path, sequence([timestep(STUDY[0])])))
     assert documents is not None
-    with pytest.raises(JudgmentsError, match=r"no stimuli\.txt with it.*--catalog"):
+    with pytest.raises(JudgmentsError, match=r"no stimuli\.txt found.*--catalog"):
         documents.catalog()
 
 
@@ -151,10 +151,10 @@ def _interactions(drop: str = "", **changed: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        (b"", "not JSON, or cut off"),
-        (b'{"data": [', "not JSON, or cut off"),
-        (b"\xff\xfe\xff", "not JSON, or cut off"),
-        (b"[" * 100_000, "not JSON, or cut off"),
+        (b"", "not JSON, or truncated"),
+        (b'{"data": [', "not JSON, or truncated"),
+        (b"\xff\xfe\xff", "not JSON, or truncated"),
+        (b"[" * 100_000, "not JSON, or truncated"),
         (b"[]", "no list 'data'"),
         (b'{"data": {}}', "no list 'data'"),
         (b'{"data": [7]}', "no list 'sequence'"),
@@ -170,18 +170,18 @@ def _interactions(drop: str = "", **changed: str) -> list[dict[str, str]]:
         (_spoiled(interactions=_interactions(rank_0="PZ0010000001")), "a selection is not among the references"),
         (_spoiled(interactions=_interactions(rank_0="PZ0010000006")), "selects a reference twice"),
         (_spoiled(interactions=_interactions(reference_1="PZ0010000006")), "shows a reference twice"),
-        (_spoiled(interactions=_interactions(query="NA")), "timestep 1: 'NA' is no stimulus"),
-        (_spoiled(interactions=_interactions(query="PZ00100000é1")), "is no stimulus"),
+        (_spoiled(interactions=_interactions(query="NA")), "timestep 1: 'NA' is not a stimulus"),
+        (_spoiled(interactions=_interactions(query="PZ00100000é1")), "is not a stimulus"),
         (_spoiled(interactions=_interactions(query="PZ0040000001")), "PZ0040000001 is not of set PZ001"),
         (
             _spoiled(interactions=_interactions(query="PZ0010000015")),
-            r"timestep 1 shows a stimulus that catalog\.csv does",
+            r"timestep 1 shows a stimulus that is not in catalog\.csv",
         ),
         (
             _spoiled(interactions=_interactions(query="PZ001ZZZZZZZ")),
-            r"timestep 1 shows a stimulus that catalog\.csv does",
+            r"timestep 1 shows a stimulus that is not in catalog\.csv",
         ),
-        (sequence([timestep(STUDY[0])], participant="\ud800x"), "anonymous_id holds half a character"),
+        (sequence([timestep(STUDY[0])], participant="\ud800x"), "anonymous_id has half a character"),
         (sequence([{"sort": {"deep": []}}]), "timestep 0: no text 'kind' in an object with sort"),
         (b'{"data": [{"sequence": [{"kind": ' + b"[" * 900 + b"]" * 900 + b"}]}]}", "no text 'kind' in an object with"),
         (sequence([timestep(catch())]), "1 catch trial and no other"),
@@ -214,7 +214,7 @@ def test_a_sequence_that_stands_in_two_documents_is_refused(tmp_path: Path) -> N
     folder = write_sequences(tmp_path / "study", STUDY)
     content = (folder / "train_seqs" / "seq_000.json").read_text()
     (folder / "train_seqs" / "seq_copy.json").write_text(content)
-    with pytest.raises(JudgmentsError, match=r"seq_copy\.json: sequence 0 of participant p is in .*seq_000\.json too"):
+    with pytest.raises(JudgmentsError, match=r"seq_copy\.json: sequence 0 of participant p is also in .*seq_000\.json"):
         read(folder)
 
 
@@ -261,7 +261,7 @@ def test_a_zip_with_a_document_twice_is_refused(tmp_path: Path) -> None:
         for name in "ab":
             archive.writestr(f"seq_{name}.json", sequence([timestep(STUDY[0])]))
     (tmp_path / "study.zip").write_bytes((tmp_path / "study.zip").read_bytes().replace(b"seq_b", b"seq_a"))
-    with pytest.raises(JudgmentsError, match=r"the zip holds seq_a\.json twice"):
+    with pytest.raises(JudgmentsError, match=r"the zip has seq_a\.json twice"):
         read(tmp_path / "study.zip")
 
 
@@ -283,7 +283,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch
     monkeypatch.setattr("simtool.judgments.psiz.documents.MOST_BYTES", 1_000_000)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("seq_a.json", bytes(2_000_000))
-    with pytest.raises(JudgmentsError, match=r"bomb\.zip: seq_a\.json: 2,000,000 bytes, too large"):
+    with pytest.raises(JudgmentsError, match=r"bomb\.zip: seq_a\.json: 2,000,000 bytes are too large"):
         read(tmp_path / "bomb.zip")
 
 
@@ -299,3 +299,12 @@ def test_the_sample_of_birds16_holds_what_the_hdf5_file_holds(birds16: Path) -> 
         for column in ("kind", "query", "references", "selected", "session"):
             assert one[column] == other[column]
         assert one["response_ms"] == pytest.approx(other["response_ms"], abs=1)
+
+
+def test_compressed_documents_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    folder = write_sequences(tmp_path / "study", STUDY)
+    (folder / "train_seqs" / "more.json.gz").write_bytes(b"\x1f\x8b")
+    (tmp_path / "study.zip").write_bytes(zipped(folder))
+    for source in (folder, tmp_path / "study.zip"):
+        with pytest.raises(JudgmentsError, match=r"compressed documents: .*more\.json\.gz; unpack them with gunzip"):
+            find_documents(source)
