@@ -1,4 +1,4 @@
-"""The command line: the list of subcommands, and what happens when one fails."""
+"""The command line: the list of subcommands, and the report of a failure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -27,12 +27,12 @@ from simtool.commands import (
     train_glow,
     train_resnet,
 )
-from simtool.errors import SimtoolError
-from simtool.stages.run import Terminated, invocation
+from simtool.errors import SimtoolError, first_line
+from simtool.stages.invocation import Terminated, invocation
 
 __all__ = ["app", "main"]
 
-#: The exit code of a training that has saved its state: not an error, but a script should run it again.
+#: The exit code of a training that saved its state: no error, but the same command must run again.
 _SAVED = 85
 
 app = typer.Typer(
@@ -44,20 +44,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-app.command("fetch-cub", short_help="Get the photographs of CUB-200-2011")(fetch_cub.fetch_cub)
-app.command("fetch-judgments", short_help="Get the birds-16 judgments and photographs")(fetch_judgments.fetch_judgments)
-app.command("import-trials", short_help="Turn judgments into a table of trials")(import_trials.import_trials)
-app.command("index-images", short_help="Turn a folder of images into a table")(index_images.index_images)
+app.command("fetch-cub", short_help="Download the photographs of CUB-200-2011")(fetch_cub.fetch_cub)
+app.command("fetch-judgments", short_help="Download the birds-16 judgments and photographs")(
+    fetch_judgments.fetch_judgments
+)
+app.command("import-trials", short_help="Convert judgments to a table of trials")(import_trials.import_trials)
+app.command("index-images", short_help="List the images of a folder in a table")(index_images.index_images)
 app.command("fit-pca", short_help="Fit principal components to images")(fit_pca.fit_pca)
-app.command("train-resnet", short_help="Train a classifier of photographs")(train_resnet.train_resnet)
-app.command("train-glow", short_help="Train Glow, a normalizing flow, on photographs")(train_glow.train_glow)
-app.command("embed", short_help="Turn images into a table of vectors")(embed.embed)
-app.command("compress", short_help="Turn vectors into their principal components")(compress.compress)
-app.command("sample", short_help="Draw what a trained Glow imagines")(sample.sample)
-app.command("score", short_help="Predict judgments from distances of vectors")(score.score)
-app.command("report", short_help="Say how well each model predicts the judgments")(report.report)
+app.command("train-resnet", short_help="Train a classifier of images")(train_resnet.train_resnet)
+app.command("train-glow", short_help="Train Glow, a normalizing flow, on images")(train_glow.train_glow)
+app.command("embed", short_help="Convert images to vectors with a model")(embed.embed)
+app.command("compress", short_help="Project vectors on their principal components")(compress.compress)
+app.command("sample", short_help="Draw samples from a trained Glow")(sample.sample)
+app.command("score", short_help="Predict judgments from distances between vectors")(score.score)
+app.command("report", short_help="Report how well each model predicts the judgments")(report.report)
 app.command("demo", short_help="Run the whole chain on generated toy birds")(demo.demo)
-app.command("show", short_help="Say what a table or a model is, and check it")(show.show)
+app.command("show", short_help="Describe and check a table or a model")(show.show)
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,23 +77,23 @@ def simtool(
 ) -> None:
     """Do machines see similarity as people do?
 
-    simtool predicts which of several images people find most alike, from any model's
-    embeddings, and reports how well each model predicts. Its stages exchange Parquet
-    tables; chain them in a shell script, or run one per node of a cluster.
+    simtool predicts from the embeddings of any model which images people find most similar,
+    and reports how well each model predicts. Its stages exchange Parquet tables. Chain them in
+    a shell script, or run one on each node of a cluster.
 
     \b
     Example:
-      simtool demo                 the whole chain on generated toy birds, in about a minute
-      simtool SUBCOMMAND --help    what one stage reads and writes, with an example
+      simtool demo                 run all stages on generated toy birds, in about a minute
+      simtool SUBCOMMAND --help    inputs, outputs and an example of one stage
     """
 
 
 def main() -> None:
-    """Run the command line; turn every failure into one line and an exit code, 1 for most of them."""
-    # --debug is accepted anywhere on the line, since one adds it to the end of a command that has just failed.
+    """Run the command line. A failure is reported in one line, with an exit code."""
+    # --debug is accepted anywhere, because people add it to the end of a command that has just failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
-    # A scheduler ends a job by SIGTERM; as an exception it lets half-written files be cleared away.
+    # A scheduler ends a job by SIGTERM. As an exception, it lets the program remove half-written files.
     signal.signal(signal.SIGTERM, _leave)
     try:
         with invocation(arguments):
@@ -109,18 +111,31 @@ def main() -> None:
         sys.exit(code)
 
 
-def _run(arguments: list[str]) -> None:
-    """Run the command line, and write out what it printed while a failure to do so can still be told."""
+def _run(arguments: list[str]) -> NoReturn:
+    """Run the command line, flush its output while a failure to do so can still be reported, and exit."""
     try:
-        app(args=arguments, prog_name="simtool")
-    except SystemExit:
-        sys.stdout.flush()
-        raise
+        code = app(args=arguments, prog_name="simtool", standalone_mode=False)
+    except Exception as failure:
+        if not hasattr(failure, "format_message"):
+            raise
+        _refuse(failure)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _refuse(failure: Any) -> NoReturn:
+    """Report wrong usage, which Typer found, in one line; ``simtool`` alone prints its help."""
+    message, context = failure.format_message(), getattr(failure, "ctx", None)
+    if "\n" in message:
+        failure.show()
+    else:
+        console.error(f"{message.rstrip('.')}; see {context.command_path if context else 'simtool'} --help")
+    sys.exit(failure.exit_code)
 
 
 def _stop_writing() -> NoReturn:
-    """End as a program does whose reader has seen enough: ``simtool report ... | head``."""
-    # Python flushes standard output once more at its end, into a pipe that nobody reads.
+    """Exit as after SIGPIPE, because the reader has closed the pipe: ``simtool report ... | head``."""
+    # Python flushes standard output once more at exit, into a pipe without a reader.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(128 + signal.SIGPIPE)
 
@@ -130,26 +145,26 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - 
 
 
 def _describe(failure: Exception) -> str:
-    """One line: our own words; what the operating system refused, and for which file; or that nobody foresaw it."""
+    """The message of an error of simtool or of the operating system, or a report of an unexpected error."""
     if isinstance(failure, SimtoolError):
         return str(failure)
     if isinstance(failure, MemoryError):
         return f"not enough memory: {failure}" if str(failure) else "not enough memory"
     if isinstance(failure, OSError) and failure.strerror:
         return failure.strerror if failure.filename is None else f"{failure.filename}: {failure.strerror}"
-    return _unforeseen(failure)
+    return _unexpected(failure)
 
 
-def _unforeseen(failure: Exception) -> str:
-    """A failure that is a fault of this program: where it was, what failed, and where the traceback is kept."""
+def _unexpected(failure: Exception) -> str:
+    """A fault of this program: the step, the exception, and the file with the traceback."""
     where = next(iter(getattr(failure, "__notes__", ())), "simtool")
-    said = next(iter(str(failure).splitlines()), "")
-    what = type(failure).__name__ + (f": {said[:200]}" if said else "")
-    return f"{where}: an error that simtool did not foresee: {what}; {_kept(failure)}"
+    kind = type(failure).__name__
+    reason = f"{kind}: {first_line(failure)}" if str(failure) else kind
+    return f"{where}: unexpected error: {reason}; {_kept(failure)}"
 
 
 def _kept(failure: Exception) -> str:
-    """Write the traceback to a file, and say where it is."""
+    """Write the traceback to a file, and name the file."""
     import tempfile
     import traceback
 

@@ -1,7 +1,6 @@
-"""The one place that talks to the terminal.
+"""Output on the terminal.
 
-Results go to standard output. Notes, warnings and progress go to standard error, so that a result
-can be piped on.
+Results go to standard output. Notes, warnings and progress go to standard error, so that a result can be piped.
 """
 
 from __future__ import annotations
@@ -42,16 +41,16 @@ _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 class Progress(Protocol):
-    """What a long step reports to: ``advance(n)`` after ``n`` more units are done."""
+    """The progress of a long step."""
 
     def advance(self, amount: int = 1) -> None:
-        """Say that ``amount`` more units are done."""
+        """Report that ``amount`` more units are done."""
 
     def describe(self, description: str) -> None:
-        """Say from now on that something else is being done."""
+        """Change the description."""
 
     def note(self, text: str) -> None:
-        """Say something in a line of its own."""
+        """Print one line, apart from the progress."""
 
 
 @cache
@@ -62,9 +61,9 @@ def _console(stderr: bool) -> Console:
 
 
 def result(renderable: RenderableType) -> None:
-    """Print a rich renderable to standard output; what would act on the terminal is printed as an escape.
+    """Print a rich renderable to standard output.
 
-    So is what the encoding of standard output lacks.
+    Characters that would act on the terminal, or that the encoding of standard output lacks, are printed as escapes.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -72,9 +71,9 @@ def result(renderable: RenderableType) -> None:
 
 
 def result_text(text: str) -> None:
-    """Print plain text to standard output exactly as it is: the content of a file, or text that is safe already.
+    """Print plain text to standard output as it is: the content of a file, or text that is safe.
 
-    Where the encoding of standard output lacks some of it, all of it is UTF-8, as the file would be.
+    If the encoding of standard output lacks a character, the whole text is printed as UTF-8, as in a file.
     """
     lines = text if text.endswith("\n") else text + "\n"
     try:
@@ -87,7 +86,7 @@ def result_text(text: str) -> None:
 
 
 def result_line(text: str) -> None:
-    """Print one line of plain text to standard output; what would act on the terminal is printed as an escape."""
+    """Print one line of plain text to standard output; characters that would act on the terminal as escapes."""
     result_text(printable(text))
 
 
@@ -121,12 +120,12 @@ def note(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Say in one line what the person should know but need not stop for."""
+    """Print a warning of one line to standard error."""
     _say("warning", "yellow", text)
 
 
 def error(text: str) -> None:
-    """Say in one line why the command failed."""
+    """Print the reason of a failure in one line to standard error."""
     _say("error", "bold red", text)
 
 
@@ -165,18 +164,18 @@ def duration(seconds: float) -> str:
 def progress(
     description: str, total: int | None, unit: str = "it", scale: bool = False, done: int = 0
 ) -> Iterator[Progress]:
-    """Show how far a long step is, on standard error.
+    """Show the progress of a long step on standard error.
 
     Args:
-        description: what is being done, in a few words.
-        total: how many units there are; None where nobody knows.
+        description: of the step, in a few words.
+        total: the number of units; None where it is unknown.
         unit: the name of a unit, for example ``images`` or ``B``.
         scale: print large numbers with SI prefixes (for bytes).
-        done: units that an earlier run has done already.
+        done: units that an earlier run has done.
 
     Yields:
-        An object to call ``advance(n)`` on. A bar on a terminal; elsewhere a line every
-        ten seconds, with the time that is left, and nothing for steps that are shorter.
+        An object with ``advance(n)``. It shows a bar on a terminal; elsewhere a line every ten seconds, with the time
+        left, so that a shorter step prints nothing.
     """
     if _quiet.get() or not sys.stderr.isatty():
         yield _Lines(description, total, unit, scale, done)
@@ -233,7 +232,7 @@ class _Lines:
         note(text)
 
     def _amount(self, *amounts: float) -> str:
-        """One amount, or one of another: ``2,947 of 11,788 images``, ``301 MB of 1.15 GB``."""
+        """Amounts with their unit: ``2,947 of 11,788 images``, ``301 MB of 1.15 GB``."""
         if self._scale:
             return " of ".join(scaled(amount, self._unit) for amount in amounts)
         return (

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -74,11 +75,29 @@ def test_debug_shows_the_traceback_at_any_position(place: int) -> None:
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("arguments", [("fly",), ("show",), ("show", "--colour")])
-def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("fly",), "No such command 'fly'; see simtool --help"),
+        (("show",), "Missing argument 'FILE'; see simtool show --help"),
+        (("show", "--colour", "x"), "No such option: --colour; see simtool show --help"),
+        (("demo", "--seed", "-1"), "Invalid value for '--seed': *; see simtool demo --help"),  # Typer's words
+        (("report", "none.parquet", "--level", "2"), "--level 2.0 is not between 0.01 and 0.999999 (0.95 means 95 %)"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments: tuple[str, ...], line: str) -> None:
     done = simtool(*arguments)
     assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    (said,) = done.stderr.splitlines()
+    assert fnmatchcase(said, f"error: {line}")
+    assert done.stdout == ""
+
+
+@pytest.mark.system
+def test_simtool_alone_prints_its_help() -> None:
+    done = simtool()
+    assert done.returncode == 2
+    assert done.stderr == simtool("--help").stdout
 
 
 def test_the_version_is_printed() -> None:
@@ -121,7 +140,7 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_kept(
     assert left.value.code == 1
     (said,) = capsys.readouterr().err.splitlines()[1:]
     (kept,) = tmp_path.iterdir()
-    assert said.startswith("error: simtool score, after it had read trials.parquet: an error that simtool did not for")
+    assert said.startswith("error: simtool score, after it had read trials.parquet: unexpected error: KeyError: ")
     assert str(kept) in said
     assert "\x1b" not in said
     assert "Traceback" in kept.read_text()

@@ -128,3 +128,13 @@ def test_text_is_printed_as_it_is_spelled(capsys: pytest.CaptureFixture[str]) ->
     told = capsys.readouterr()
     assert odd in told.out
     assert told.err.count(odd) == 3
+
+
+def test_notes_and_progress_are_silent_inside_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.quiet():
+        console.note("read   a.parquet")
+        with console.progress("embedding", 10) as bar:
+            bar.note("epoch 1")
+        console.warn("a column is not used")
+    console.note("done")
+    assert capsys.readouterr().err.splitlines() == ["warning: a column is not used", "done"]

@@ -15,20 +15,22 @@ __all__ = ["compress"]
 def compress(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of embeddings.")],
     out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The Parquet table of embeddings to write.")],
-    components: Annotated[
-        int | None, typer.Option(min=1, help="How many to keep. [as many as there are, at most 100]")
-    ] = None,
+    components: Annotated[int | None, typer.Option(min=1, help="Number of components. [all, at most 100]")] = None,
     fit: Annotated[
         Path | None,
-        typer.Option(metavar="TABLE", help="Fit to these vectors of the same model instead, perhaps of more images."),
+        typer.Option(
+            metavar="TABLE", help="Fit to these vectors of the same model, for example of more images. [TABLE]"
+        ),
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="The label in reports. [TABLE's, PCA K]")] = None,
-    scratch: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For scratch files. [TMPDIR]")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Label in reports. [the name of TABLE, PCA K]")
+    ] = None,
+    scratch: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for scratch files. [TMPDIR]")] = None,
 ) -> None:
     """Project the vectors of any model on their principal components.
 
-    The components are exact, as those of fit-pca. What a network has found may predict judgments
-    better in few dimensions, or just as well.
+    The components are exact, like those of fit-pca. Use it to find how few dimensions of a
+    network predict the judgments as well as all of them.
 
     \b
     Example:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from simtool import console
-from simtool.stages.run import invocation, stage
+from simtool.stages.invocation import invocation
 
 __all__ = ["demo"]
 
@@ -18,19 +18,21 @@ __all__ = ["demo"]
 def demo(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where everything goes; an earlier demo there is replaced.")
+        Path, typer.Argument(metavar="FOLDER", help="Folder to write; an earlier demo in it is replaced.")
     ] = Path("simtool-demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Of birds, photographs and judgments.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of birds, photographs and judgments.")] = 0,
     images_per_species: Annotated[
-        int, typer.Option(min=1, max=999, help="Photographs of each of the 16 species.")
+        int, typer.Option(min=1, max=999, help="Number of photographs of each of the 16 species.")
     ] = 12,
-    observers: Annotated[int, typer.Option(min=1, max=999, help="Simulated observers, 78 judgments each.")] = 60,
+    observers: Annotated[
+        int, typer.Option(min=1, max=999, help="Number of simulated observers; each gives 78 judgments.")
+    ] = 60,
 ) -> None:
-    """Run the whole chain on generated toy birds, ending with the report.
+    """Run all stages on generated toy birds, from images to the report.
 
-    Draws photographs of 4 families of 4 invented species, simulates observers who judge them by
-    a known rule, and runs every stage on that, printing each command before it runs. Nothing is
-    downloaded. All its files stay in FOLDER, with the commands as a script in FOLDER/demo.sh.
+    Draws photographs of 16 invented species in 4 families, simulates observers who judge them by
+    a known rule, and runs every stage on them. Prints each command before it runs. Downloads
+    nothing. FOLDER holds all files, and the commands as the script FOLDER/demo.sh.
 
     \b
     Example:
@@ -38,6 +40,7 @@ def demo(
       simtool demo toy --seed 7
     """
     from simtool import demo as toy
+    from simtool.stages.run import stage
 
     started = time.perf_counter()
     size = toy.Size(seed, images_per_species, observers)

@@ -13,34 +13,35 @@ __all__ = ["fetch_cub"]
 
 
 def fetch_cub(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to put the photographs; made if missing.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the photographs; made if missing.")],
     archive: Annotated[
         Path | None,
         typer.Option(
             "--archive",
             metavar="COPY",
-            help="Unpack this copy of the archive, or copy this folder of an unpacked one; nothing is downloaded.",
+            help="Use this copy of the archive, or this folder of an unpacked one, instead of a download.",
         ),
     ] = None,
     url: Annotated[
         list[str] | None,
-        typer.Option("--url", metavar="URL", help="Download from here instead; repeat it for more mirrors."),
+        typer.Option(
+            "--url", metavar="URL", help="Download from this address; may be given several times, for several mirrors."
+        ),
     ] = None,
     sha256: Annotated[
         str | None,
-        typer.Option("--sha256", metavar="HEX", help="The archive must have this checksum, not the official."),
+        typer.Option("--sha256", metavar="HEX", help="Checksum that the archive must have. [the official one]"),
     ] = None,
     keep_archive: Annotated[
         bool, typer.Option("--keep-archive", help="Keep the downloaded archive (1.15 GB) after unpacking it.")
     ] = False,
 ) -> None:
-    """Get the 11,788 photographs of birds of CUB-200-2011 and list them in a table of images.
+    """Download the 11,788 photographs of CUB-200-2011 and list them in a table of images.
 
-    Downloads Caltech's archive (1.15 GB; an interrupted download goes on with the next run),
-    checks it, unpacks it to FOLDER/CUB_200_2011 and writes FOLDER/images.parquet: class (CUB's
-    number and name), split, bounding box, size. Run again, it replaces what is missing or
-    damaged; where all is in place, it does nothing. Where FOLDER is the unpacked data set
-    itself, it is listed as it is, and nothing is downloaded.
+    Downloads Caltech's archive (1.15 GB), checks it, unpacks it to FOLDER/CUB_200_2011 and writes
+    FOLDER/images.parquet: class (CUB's number and name), split, bounding box, size. Run it again
+    to resume an interrupted download, or to replace missing and damaged photographs. If FOLDER is
+    an unpacked copy of the data set, the command only lists it.
 
     \b
     Example:

@@ -13,13 +13,15 @@ __all__ = ["fetch_judgments"]
 
 
 def fetch_judgments(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where tables and photographs go; made if missing.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder for tables and photographs; made if missing.")
+    ],
     archive: Annotated[
         list[Path] | None,
         typer.Option(
             "--archive",
             metavar="FILE",
-            help="A local copy instead of a download: a zip or folder of the judgments, the photographs or both; "
+            help="Use this copy instead of a download: a zip or folder of the judgments, the photographs or both; "
             "may be given twice.",
         ),
     ] = None,
@@ -28,31 +30,37 @@ def fetch_judgments(
         typer.Option(
             "--images",
             metavar="IMAGES",
-            help="Join the judgments to this table of images by file name (for example CUB's), instead of fetching "
-            "the photographs.",
+            help="Join the judgments to this table of images (for example CUB's) by file name, instead of "
+            "downloading the photographs.",
         ),
     ] = None,
     url: Annotated[
         list[str] | None,
-        typer.Option("--url", metavar="URL", help="A mirror of the judgments' zip; may be given several times."),
+        typer.Option("--url", metavar="URL", help="Mirror of the zip of judgments; may be given several times."),
     ] = None,
     photographs_url: Annotated[
         list[str] | None,
-        typer.Option("--photographs-url", metavar="URL", help="The same for the photographs' zip."),
+        typer.Option(
+            "--photographs-url", metavar="URL", help="Mirror of the zip of photographs; may be given several times."
+        ),
     ] = None,
     sha256: Annotated[
         list[str] | None,
-        typer.Option("--sha256", metavar="HEX", help="The checksum that the judgments' zip must have instead."),
+        typer.Option(
+            "--sha256", metavar="HEX", help="Checksum that the zip of judgments must have. [the official one]"
+        ),
     ] = None,
 ) -> None:
-    """Get the birds-16 judgments: what people found alike among 208 photographs of 16 species.
+    """Download the birds-16 judgments: similarity judgments of 208 photographs of 16 species.
 
     Downloads the judgments and the photographs of Roads & Mozer (2019) from osf.io, and writes
     FOLDER/trials.parquet, FOLDER/images.parquet and the photographs below FOLDER/images. The
-    photographs are for research and may not be passed on. A class is a species, a group a family.
+    photographs are for research and must not be redistributed. A class is a species, a group a
+    family.
 
-    With --images only the judgments are fetched; FOLDER/images.parquet then lists the 208 rows of
-    that table. Seven photographs of CUB differ from what people saw; a warning names them.
+    With --images, the command downloads only the judgments. FOLDER/images.parquet then holds the
+    208 rows of that table. Seven photographs of CUB differ from those that people saw; a warning
+    names them.
 
     \b
     Example:

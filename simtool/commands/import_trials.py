@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from simtool import stages
-from simtool.judgments.formats import AUTO, format_names
 from simtool.tables.observers import Observers
 
 __all__ = ["import_trials"]
@@ -24,7 +23,7 @@ def import_trials(
         typer.Option(
             "--catalog",
             metavar="FILE",
-            help="Which images psiz's numbers are: its HDF5 catalog, stimuli.txt or CSV.",
+            help="File that maps psiz's numbers to images: an HDF5 catalog, stimuli.txt or CSV.",
         ),
     ] = None,
     images: Annotated[
@@ -32,34 +31,35 @@ def import_trials(
         typer.Option(
             "--images",
             metavar="IMAGES",
-            help="Name images as this table of images does (by id, else by the spelling closest to it).",
+            help="Table of images whose ids to use; names match by id, else by the closest spelling.",
         ),
     ] = None,
     kind: Annotated[
         str,
         typer.Option(
             "--format",
-            metavar=f"[{'|'.join(format_names())}]",
-            help="The format of SOURCE; auto detects it from the content.",
+            metavar="[auto|psiz-2018|psiz-0.6|psiz-json|csv]",
+            help="Format of SOURCE; auto detects it from the content.",
         ),
-    ] = AUTO,
+    ] = "auto",
     observers: Annotated[
         Observers | None,
-        typer.Option("--observers", help="Who judged; the table and reports then state it.", show_choices=True),
+        typer.Option("--observers", help="Who judged. The table and reports state it.", show_choices=True),
     ] = None,
 ) -> None:
-    """Turn judgments of similarity into a table of trials.
+    """Convert similarity judgments to a table of trials.
 
-    Reads psiz's HDF5 files of every age (with --catalog), the JSON sequences of psiz-datasets (a
-    folder or zip with stimuli.txt), and a CSV with the header
+    Reads psiz's HDF5 files of all versions (with --catalog), the JSON sequences of psiz-datasets
+    (a folder or zip with stimuli.txt), and a CSV with the header
 
     \b
       query,reference_1,...,reference_N,selected_1,...,selected_K
 
-    whose cells are image ids; columns participant, session, weight, response_ms, ranked (true or
-    false, for K > 1) and count (of identical judgments) are optional, and further columns are kept.
-    An empty reference makes a trial shorter. A trial's id is its row in SOURCE, from 0. Catch trials
-    (the query is among its references) and trials without an answer are dropped and counted.
+    Cells are image ids. The columns participant, session, weight, response_ms, ranked (true or
+    false, for K > 1) and count (of identical judgments) are optional; further columns are kept.
+    An empty reference makes a trial shorter. The id of a trial is its row in SOURCE, from 0.
+    Catch trials (the query is among its references) and trials without an answer are dropped; a
+    note tells how many.
 
     \b
     Example:

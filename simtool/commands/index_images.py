@@ -36,7 +36,7 @@ def index_images(
 
     \b
     Example:
-      simtool index-images photographs --out photographs.parquet
-      simtool index-images photographs --out photographs.parquet --layout split/group/class
+      simtool index-images images --out images.parquet
+      simtool index-images images --out images.parquet --layout split/group/class
     """
     stages.index_images(folder, out, skip_bad=skip_bad, layout=layout)

@@ -17,11 +17,13 @@ STDOUT = Path("-")
 
 
 def report(
-    outcomes: Annotated[list[Path], typer.Argument(metavar="OUTCOMES", help="Tables that score wrote.")],
+    outcomes: Annotated[list[Path], typer.Argument(metavar="OUTCOMES", help="Tables of outcomes.")],
     figure: Annotated[
-        Path | None, typer.Option("--figure", metavar="FILE", help="Draw a figure: .png, .svg or .pdf.")
+        Path | None, typer.Option("--figure", metavar="FILE", help="Write a figure: .png, .svg or .pdf.")
     ] = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained page.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained HTML page.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write all numbers as CSV.")] = None,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers as JSON.")] = None,
     markdown: Annotated[
@@ -32,36 +34,39 @@ def report(
         typer.Option(
             "--metric",
             metavar="|".join(METRICS),
-            help="What terminal, figure and page's figures show; may be given several times. Files hold all.",
+            help="Metric to show; may be given several times. Files of numbers hold all metrics.",
         ),
     ] = None,
     trial_type: Annotated[
         str | None,
-        typer.Option("--trial-type", metavar="TYPE", help="Only this type, for example 8-rank-2, or all (pooled)."),
+        typer.Option(
+            "--trial-type", metavar="TYPE", help="Report only this type, for example 8-rank-2, or all (pooled)."
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", metavar="MODEL", help="Compare the others with this model, distance by distance."),
+        typer.Option("--baseline", metavar="MODEL", help="Model to compare the other models with, for each distance."),
     ] = None,
     weighted: Annotated[
         bool,
-        typer.Option("--weighted", help="Let each trial count as much as its weight says; else all count the same."),
+        typer.Option("--weighted", help="Weigh each trial by its weight. [all trials count the same]"),
     ] = False,
-    sort: Annotated[Order, typer.Option("--sort", help="The order of rows.")] = Order.ACCURACY,
-    level: Annotated[float, typer.Option("--level", help="The level of the intervals.")] = 0.95,
+    sort: Annotated[Order, typer.Option("--sort", help="Order of rows.")] = Order.ACCURACY,
+    level: Annotated[float, typer.Option("--level", help="Level of the intervals.")] = 0.95,
     replicates: Annotated[
-        int, typer.Option("--replicates", min=100, help="How often people and images are resampled.")
+        int, typer.Option("--replicates", min=100, help="Number of resamples of participants and images.")
     ] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The seed of the resampling.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the resampling.")] = 0,
 ) -> None:
-    """Say how well each model predicts the judgments, with intervals, chance and, from 1,000 repeats, a noise ceiling.
+    """Report how well each model predicts the judgments, with intervals, chance and noise ceiling.
 
-    Prints a table for all trials and one for each trial type. Intervals resample the people who
-    judged (or sessions, where people are not recorded) and the images together, because the
-    comparisons of a trial are not independent. All models are scored on the same resamples.
+    Prints a table for all trials and one for each trial type. The intervals resample participants
+    (or sessions, where participants are not recorded) and images together, because the comparisons
+    of a trial are not independent. All models are scored on the same resamples. The noise ceiling
+    needs 1,000 repeated judgments.
 
-    A FILE of - is standard output, which then holds nothing else. Several OUTCOMES are pooled: a model
-    of one name that was scored on several experiments gets one row for all their trials.
+    A FILE of - is standard output; the tables are then not printed. Several OUTCOMES are pooled: a
+    model that was scored on several experiments gets one row for all their trials.
 
     \b
     Example:

@@ -21,7 +21,7 @@ __all__ = ["score"]
 
 def score(
     tables: Annotated[list[Path], typer.Argument(metavar="TABLE", help="Tables of embeddings.")],
-    trials: Annotated[Path, typer.Option("--trials", metavar="TRIALS", help="A table of trials.")],
+    trials: Annotated[Path, typer.Option("--trials", metavar="TRIALS", help="Table of trials.")],
     out: Annotated[Path, typer.Option("--out", metavar="OUTCOMES", help="The Parquet table of outcomes to write.")],
     distance: Annotated[
         list[str] | None,
@@ -34,14 +34,16 @@ def score(
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", metavar="NAME", help="What to call the model of each TABLE, in their order."),
+        typer.Option(
+            "--name", metavar="NAME", help="Label of the model of each TABLE, in their order. [the name in the table]"
+        ),
     ] = None,
     memory: Annotated[
         str | None,
         typer.Option(
             "--memory",
             metavar="SIZE",
-            help="Memory that the command may take, such as 2G; larger tables go through TMPDIR. [half of the free]",
+            help="Memory to use, such as 2G; larger tables go through TMPDIR. [half of the free memory]",
         ),
     ] = None,
     images: Annotated[
@@ -53,12 +55,12 @@ def score(
         ),
     ] = None,
 ) -> None:
-    """Say for each judgment what each model predicts from the distances between its embeddings.
+    """Predict each judgment from the distances between the embeddings of its images.
 
-    A model predicts that people select the reference nearest to the query. Ties have half credit.
-    mse/segments and cosine/segments average the distance within each segment of a vector: pixels
-    (the study's cosine of pixels), or the scales of a flow. Comparisons come out as
-    exact arithmetic decides them.
+    A model predicts that people select the reference nearest to the query. Ties get half credit.
+    mse/segments and cosine/segments average the distance over the segments of a vector: pixels
+    (the study's cosine of pixels), or the scales of a flow. The result of each comparison is that
+    of exact arithmetic.
 
     \b
     Example:

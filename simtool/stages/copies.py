@@ -35,13 +35,13 @@ def inspect_copy(path: Path) -> Copy:
             judgments as psiz's HDF5 with a catalog instead of JSON.
 
     Raises:
-        Birds16Error: it holds neither.
+        Birds16Error: it holds none of them.
         JudgmentsError: the zip is damaged.
         OSError: it cannot be read.
     """
     copy = Copy(path, photographs=holds_photographs(path), judgments=judgments_in(path))
     if copy.judgments is None and not copy.photographs:
         raise Birds16Error(
-            f"{path}: neither judgments (stimuli.txt and *_seqs/*.json, or psiz's HDF5 and its catalog) nor photographs"
+            f"{path}: no judgments (stimuli.txt and *_seqs/*.json, or psiz's HDF5 and its catalog) and no photographs"
         )
     return copy

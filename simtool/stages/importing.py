@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from simtool import console
-from simtool.errors import UsageError, clipped
 from simtool.judgments.assembly import in_images, summary
 from simtool.judgments.formats import AUTO, format_names
 from simtool.judgments.importing import import_judgments
@@ -55,10 +54,9 @@ def import_trials(
         >>> trials = stages.import_trials("judgments.csv", images="images.parquet")  # doctest: +SKIP
     """
     source, catalog = Path(source), path_of(catalog)
-    if format not in format_names():
-        raise UsageError(f"--format is one of {', '.join(format_names())}, not {clipped(format)}")
+    chosen(format_names(), "--format", format)
     place: Place = Folder(source) if source.is_dir() else source
-    stated = None if observers is None else chosen(Observers, "--observers", observers)
+    stated = None if observers is None else Observers(chosen(Observers, "--observers", observers))
     with stage("import-trials", reads=[place, catalog, path_of(images)], writes=[table_file(out)]) as run:
         imported = import_judgments(source, format, catalog)
         judgments = imported.judgments

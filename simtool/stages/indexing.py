@@ -37,7 +37,7 @@ def index_images(
 
     Example:
         >>> from simtool import stages
-        >>> images = stages.index_images("photographs", "images.parquet", layout="group/class")  # doctest: +SKIP
+        >>> images = stages.index_images("images", "images.parquet", layout="group/class")  # doctest: +SKIP
     """
     folder = Path(folder)
     with stage("index-images", reads=[Folder(folder)], writes=[table_file(out)]) as run:

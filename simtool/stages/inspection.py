@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simtool.stages.run import CALLED
+from simtool.stages.invocation import CALLED
 from simtool.tables.description import Description, describe_table, input_state
 
 __all__ = ["Shown", "show"]
@@ -31,7 +31,7 @@ class Shown:
 
     @property
     def title(self) -> str:
-        """What the file is, in one line."""
+        """The kind of the file, in one line."""
         kind = self.description.kind
         return f"{self.path}: a valid {'model, kind' if self.is_model else 'table of'} {kind}"
 

@@ -1,22 +1,22 @@
-"""The places that a command reads and writes, checked before it reads anything.
+"""Places: the inputs and outputs of a stage, and the check that no output replaces an input or another output.
 
-An output must not replace what the command reads, nor another of its outputs, whatever way the paths are spelled.
+Two paths are the same place if they lead to the same file, also through links or another spelling.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 from simtool.errors import SimtoolError
 
-__all__ = ["Folder", "Place", "PlaceError", "TableFile", "check_places", "check_spared"]
+__all__ = ["Folder", "ImageFiles", "Place", "PlaceError", "TableFile", "check_places"]
 
-#: What is neither a file nor a folder, by the test that tells it.
+#: Kinds of place that are not a file and not a folder, with the test for each.
 _OTHER_KINDS = {
     "a device": stat.S_ISCHR,
     "a disk": stat.S_ISBLK,
@@ -24,12 +24,12 @@ _OTHER_KINDS = {
     "a socket": stat.S_ISSOCK,
 }
 _TABLE = ".parquet"
-#: Suffixes that promise another kind of file than a table is.
+#: Suffixes of files that are not Parquet tables.
 _PROMISES = frozenset((".csv", ".tsv", ".txt", ".json", ".npy", ".npz", ".h5", ".hdf5", ".xlsx", ".feather", ".arrow"))
 
 
 class PlaceError(SimtoolError):
-    """An output would replace an input or another output, or is not a place for a file."""
+    """An output would replace an input or another output, or is no place to write to."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,34 @@ class TableFile:
     path: Path
 
 
-#: A place that is read or written; a path is a file, and as an input also the folder of a table in parts.
+@dataclass(frozen=True)
+class ImageFiles:
+    """An input that is the image files of a table.
+
+    Attributes:
+        table: the table of images.
+        files: its image files.
+    """
+
+    table: Path
+    files: Sequence[Path]
+
+
+#: A place that is written or read. A path is a file; as an input it may also be the folder of a table in parts.
 Place = Path | Folder | TableFile
 
 
-def check_places(reads: Iterable[Place | None], writes: Iterable[Place | None]) -> None:
-    """Refuse outputs that are inputs, or other outputs, or no files; see the module.
+def check_places(reads: Iterable[Place | ImageFiles | None], writes: Iterable[Place | None]) -> None:
+    """Refuse outputs that are inputs or other outputs, or that are no place to write to.
 
     Args:
-        reads: inputs. A path is a file, or the folder of a table in parts, which no output may be added to. A
-            ``Folder`` is a folder of images, judgments or a model: new files in it are fine. None is no input.
-        writes: outputs. A path is a file, a ``TableFile`` a Parquet file, a ``Folder`` a folder that the command makes
+        reads: inputs. A path is a file, or the folder of a table in parts, to which no output may be added. A
+            ``Folder`` is a folder of images, judgments or a model, to which new files may be added. None is no input.
+        writes: outputs. A path is a file, a ``TableFile`` a Parquet file, a ``Folder`` a folder that the stage makes
             or fills. None is no output.
 
     Raises:
-        PlaceError: naming the output, and what is wrong with it.
+        PlaceError: names the output, and the reason.
     """
     inputs = [each for each in reads if each is not None]
     outputs = [each for each in writes if each is not None]
@@ -77,33 +90,26 @@ def check_places(reads: Iterable[Place | None], writes: Iterable[Place | None]) 
     for first, second in combinations(outputs, 2):
         if _same(_path(first), _path(second)):
             raise PlaceError(f"{_path(second)}: two outputs cannot be one {_noun(second)}; give each its own name")
-    for output in outputs:
-        for source in inputs:
+    for source in inputs:
+        if isinstance(source, ImageFiles):
+            _check_images(outputs, source)
+            continue
+        for output in outputs:
             _check_apart(output, source)
 
 
-def check_spared(files: Iterable[Path], writes: Iterable[Place | None], named_by: Path) -> None:
-    """Refuse outputs that are files which an input names, as a table names its images.
-
-    Args:
-        files: what the input names.
-        writes: outputs, as in :func:`check_places`.
-        named_by: the input.
-
-    Raises:
-        PlaceError: naming the output.
-    """
-    paths = (_path(output) for output in writes if output is not None and not isinstance(output, Folder))
-    outputs = {_identity(path): path for path in paths if path.exists()}
-    if not outputs:
+def _check_images(outputs: Sequence[Place], images: ImageFiles) -> None:
+    paths = (_path(output) for output in outputs if not isinstance(output, Folder))
+    existing = {_identity(path): path for path in paths if path.exists()}
+    if not existing:
         return
-    for file in files:
-        if file.exists() and (output := outputs.get(_identity(file))):
-            raise PlaceError(f"{output}: this is an image of {named_by}; give the output another name")
+    for file in images.files:
+        if file.exists() and (output := existing.get(_identity(file))):
+            raise PlaceError(f"{output}: this is an image of {images.table}; give the output another name")
 
 
 def _identity(file: Path) -> tuple[int, int]:
-    """What links and other spellings of a path have in common."""
+    """The numbers of device and file, which links and other spellings of a path share."""
     status = file.stat()
     return status.st_dev, status.st_ino
 
@@ -124,7 +130,7 @@ def _check_kind(output: Place) -> None:
         raise PlaceError("-: this command does not write to standard output; name a file to write")
     try:
         mode = path.stat().st_mode
-    except OSError:  # not there yet; or the command itself says why it cannot be written
+    except OSError:  # it does not exist yet, or the stage itself reports why it cannot be written
         return
     if kind := next((name for name, test in _OTHER_KINDS.items() if test(mode)), None):
         raise PlaceError(f"{path}: this is {kind}, not a file; name a file to write")
@@ -137,7 +143,7 @@ def _check_kind(output: Place) -> None:
 
 
 def _is_standard_output(path: Path) -> bool:
-    """Whether a shell sends standard output to a file: ``simtool ... > FILE``, or ``/dev/stdout`` then."""
+    """Whether a shell redirects standard output to this file: ``simtool ... > FILE``."""
     try:
         return os.path.samestat(path.stat(), os.fstat(1))
     except OSError:  # standard output is closed
@@ -162,7 +168,7 @@ def _check_apart(output: Place, source: Place) -> None:
 
 
 def _same(first: Path, second: Path) -> bool:
-    """Whether two paths lead to one file, by links or another spelling; also where it does not exist yet."""
+    """Whether two paths lead to the same file, which need not exist."""
     if _real(first) == _real(second):
         return True
     try:

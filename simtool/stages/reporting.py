@@ -9,7 +9,7 @@ from simtool import console
 from simtool.analysis.building import build_report
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric, Order
 from simtool.analysis.report import Report, ReportError, Settings
-from simtool.errors import UsageError, clipped
+from simtool.errors import UsageError
 from simtool.reporting.exports import to_csv, to_json, to_markdown
 from simtool.stages.run import Run, api, chosen, path_of, stage
 from simtool.tables.atomic import atomic_path
@@ -84,8 +84,8 @@ def report(
     written = [path for path in texts.values() if path is not None]
     drawn = path_of(figure)
     _check(drawn, written, level)
-    wanted = [_metric(name) for name in metrics or (TRIPLET_ACCURACY.name,)]
-    settings = Settings(level, replicates, seed, baseline, chosen(Order, "--sort", sort), weighted)
+    wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics or (TRIPLET_ACCURACY.name,)]
+    settings = Settings(level, replicates, seed, baseline, Order(chosen(Order, "--sort", sort)), weighted)
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
     paths = [path for source in sources if (path := path_of(source)) is not None]
     with stage("report", reads=paths, writes=[drawn, *(path for path in written if path != STDOUT)]) as run:
@@ -109,17 +109,6 @@ def report(
             if target is not None:
                 _write(run, target, formats[name](), counted(len(content.rows), "numbers"))
     return content
-
-
-def _metric(name: str) -> Metric:
-    """The metric that an option names.
-
-    Raises:
-        UsageError: there is none; lists the metrics.
-    """
-    if name not in METRICS:
-        raise UsageError(f"--metric is one of {', '.join(METRICS)}, not {clipped(name)}")
-    return METRICS[name]
 
 
 def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from simtool import console
 from simtool.errors import UsageError, clipped
-from simtool.stages.places import Folder, Place, TableFile, check_places, check_spared
+from simtool.stages.invocation import Terminated, api, command
+from simtool.stages.places import Folder, ImageFiles, Place, TableFile, check_places
 from simtool.tables.provenance import Provenance
 from simtool.text import counted
 
@@ -22,72 +20,18 @@ if TYPE_CHECKING:
     from simtool.tables.images import Images
 
 __all__ = [
-    "CALLED",
     "Folder",
     "Place",
     "Run",
     "TableFile",
-    "Terminated",
     "api",
     "chosen",
-    "invocation",
     "path_of",
     "stage",
     "table_file",
 ]
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
-_E = TypeVar("_E", bound=StrEnum)
-
-#: The first word of a recorded call begins with this.
-CALLED = "stages."
-
-_arguments: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
-
-
-class Terminated(SystemExit):
-    """A signal asked this process to end; the exit code is 128 plus the number of the signal."""
-
-
-@contextmanager
-def invocation(arguments: Sequence[str]) -> Iterator[None]:
-    """Use a command line as the provenance of every file that is written inside."""
-    token = _arguments.set(tuple(arguments))
-    try:
-        yield
-    finally:
-        _arguments.reset(token)
-
-
-def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Record the call of a stage as provenance, unless a command line is recorded already.
-
-    The record is a list of texts: ``["stages.score", "tables=['a.parquet']", "trials='t.parquet'"]``. An object in
-    memory is recorded by its type.
-    """
-
-    @wraps(function)
-    def recorded(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        if _arguments.get():
-            return function(*args, **kwargs)
-        from inspect import signature
-
-        given = signature(function).bind(*args, **kwargs).arguments
-        words = [f"{name}={_spelled(value)}" for name, value in given.items()]
-        with invocation([f"{CALLED}{function.__name__}", *words]):
-            return function(*args, **kwargs)
-
-    return recorded
-
-
-def _spelled(value: object) -> str:
-    """An argument as text."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_spelled, value))}]"
-    if isinstance(value, str | Path):
-        return repr(str(value))
-    return str(value) if value is None or isinstance(value, bool | int | float) else f"<{type(value).__name__}>"
 
 
 def path_of(source: object) -> Path | None:
@@ -100,15 +44,16 @@ def table_file(out: str | Path | None) -> TableFile | None:
     return None if out is None else TableFile(Path(out))
 
 
-def chosen(kind: type[_E], option: str, value: str) -> _E:
-    """The member of an enumeration that an option names.
+def chosen(names: Iterable[str], option: str, value: str) -> str:
+    """The value of an option that takes one of some names.
 
     Raises:
-        UsageError: there is none; lists the members.
+        UsageError: it is none of them; lists them.
     """
-    if value in set(kind):
-        return kind(value)
-    raise UsageError(f"{option} is one of {', '.join(kind)}, not {clipped(value)}")
+    known = list(names)
+    if value not in known:
+        raise UsageError(f"{option} is one of {', '.join(known)}, not {clipped(value)}")
+    return value
 
 
 class Run:
@@ -166,7 +111,8 @@ class Run:
 
         images = source if isinstance(source, Images) else read_images(Path(source))
         place = path_of(source)
-        check_spared(image_paths(place or Path("images"), images), self._writes, place or Path("the table of images"))
+        files = ImageFiles(place or Path("the table of images"), image_paths(place or Path("images"), images))
+        check_places([files], self._writes)
         if note and place is not None:
             self.read(place, counted(len(images), "images"))
         return images
@@ -188,7 +134,7 @@ class Run:
 
     def provenance(self) -> Provenance:
         """The provenance of a file that is written now: the command and the inputs so far, hashed."""
-        return Provenance.of(command=_arguments.get() or (self.name,), inputs=self._inputs)
+        return Provenance.of(command=command() or (self.name,), inputs=self._inputs)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simtool.judgments.formats import format_names
 from simtool.tables.images import Images, write_images
 from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
@@ -31,6 +32,10 @@ Simtool = Callable[..., Any]
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "trials.parquet"
+
+
+def test_the_help_names_every_format(simtool: Simtool) -> None:
+    assert f"[{'|'.join(format_names())}]" in simtool("import-trials", "--help").out
 
 
 def test_it_says_what_it_read_dropped_and_wrote(simtool: Simtool, tmp_path: Path, out: Path) -> None:

@@ -262,7 +262,7 @@ def _run(line: Line, folder: Path) -> str | None:
 
 def _of_end(code: int, said: str) -> str | None:
     """What is wrong with how a command ended."""
-    if code not in (0, 1, 2) or "Traceback" in said or "did not foresee" in said:
+    if code not in (0, 1, 2) or "Traceback" in said or "unexpected error" in said:
         return f"code {code}: {said[-500:]}"
     lines = said.strip().splitlines()
     if code == 1:

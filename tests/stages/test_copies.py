@@ -47,7 +47,7 @@ def test_a_folder_may_hold_psizs_own_files_and_the_one_with_sessions_is_read(tmp
 
 def test_a_copy_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Birds16Error, match=r"neither judgments .* nor photographs"):
+    with pytest.raises(Birds16Error, match=r"no judgments .* and no photographs"):
         inspect_copy(tmp_path / "empty")
     with pytest.raises(ArchiveError, match="a zip archive, but truncated"):
         inspect_copy(write(tmp_path / "cut.zip", b"PK\x03\x04"))

@@ -1,4 +1,4 @@
-"""What a command may write, given what it reads: checked before anything is read."""
+"""The outputs that a stage may have, given its inputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.stages.places import Folder, PlaceError, TableFile, check_places, check_spared
+from simtool.stages.places import Folder, ImageFiles, PlaceError, TableFile, check_places
 
 
 def same(path: Path) -> Path:
@@ -117,9 +117,10 @@ def test_outputs_beside_their_inputs_are_fine(place: Path) -> None:
 def test_an_output_that_is_an_image_of_a_table_is_refused(place: Path, spelled: Callable[[Path], Path]) -> None:
     image, table = place / "a.png", place / "images.parquet"
     image.write_bytes(b"kept")
+    images = ImageFiles(table, [place / "lost.png", image])
     with pytest.raises(PlaceError, match=r"this is an image of .*images\.parquet; give the output another name"):
-        check_spared([place / "lost.png", image], [place / "new", Folder(place), spelled(image)], named_by=table)
-    check_spared([place / "lost.png", image], [place / "new", Folder(place), None], named_by=table)
+        check_places([images], [place / "new", Folder(place), spelled(image)])
+    check_places([images], [place / "new", Folder(place), None])
 
 
 def test_an_output_that_standard_output_goes_to_is_refused(place: Path) -> None:

@@ -1,0 +1,69 @@
+"""The command line, or the call in Python, that runs a stage; light enough to import for ``--help``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from os import PathLike
+from typing import ParamSpec, TypeVar
+
+__all__ = ["CALLED", "Terminated", "api", "command", "invocation"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+#: The first word of a recorded call begins with this.
+CALLED = "stages."
+
+_arguments: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
+
+
+class Terminated(SystemExit):
+    """A signal asked this process to end; the exit code is 128 plus the number of the signal."""
+
+
+@contextmanager
+def invocation(arguments: Sequence[str]) -> Iterator[None]:
+    """Use a command line as the provenance of every file that is written inside."""
+    token = _arguments.set(tuple(arguments))
+    try:
+        yield
+    finally:
+        _arguments.reset(token)
+
+
+def command() -> tuple[str, ...]:
+    """The command line or call that is recorded now; empty outside of both."""
+    return _arguments.get()
+
+
+def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Record the call of a stage as provenance, unless a command line is recorded already.
+
+    The record is a list of texts: ``["stages.score", "tables=['a.parquet']", "trials='t.parquet'"]``. An object in
+    memory is recorded by its type.
+    """
+
+    @wraps(function)
+    def recorded(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if command():
+            return function(*args, **kwargs)
+        from inspect import signature
+
+        given = signature(function).bind(*args, **kwargs).arguments
+        words = [f"{name}={_spelled(value)}" for name, value in given.items()]
+        with invocation([f"{CALLED}{function.__name__}", *words]):
+            return function(*args, **kwargs)
+
+    return recorded
+
+
+def _spelled(value: object) -> str:
+    """An argument as text."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_spelled, value))}]"
+    if isinstance(value, str | PathLike):
+        return repr(str(value))
+    return str(value) if value is None or isinstance(value, bool | int | float) else f"<{type(value).__name__}>"
