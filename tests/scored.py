@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from simtool.designs import parse_type
 from simtool.judgments.comparisons import Comparisons
-from simtool.tables.outcomes import Outcomes, OutcomesWriter
+from simtool.tables.outcomes import Outcomes
+from simtool.tables.outcomes_writing import outcomes_writer
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials
 
@@ -83,7 +84,7 @@ def outcomes_of(name: str, distance: str, trials: Trials, distances: NDArray[np.
 
 def write(path: Path, *outcomes: Outcomes) -> Path:
     """Write a table of outcomes."""
-    with OutcomesWriter(path, Provenance.of(("simtool", "score"), []), outcomes[0].trials) as writer:
+    with outcomes_writer(path, Provenance.of(("simtool", "score"), []), outcomes[0].trials) as writer:
         for each in outcomes:
             writer.write(each)
     return path

@@ -22,7 +22,8 @@ from simtool.stages.run import Run, api, path_of, stage, table_file
 from simtool.system.amounts import AmountError, bytes_of
 from simtool.tables.embeddings import EmbeddingTable, open_embeddings
 from simtool.tables.images import Images
-from simtool.tables.outcomes import Outcomes, OutcomesWriter, read_outcomes
+from simtool.tables.outcomes import Outcomes, read_outcomes
+from simtool.tables.outcomes_writing import outcomes_writer
 from simtool.tables.trials import Trials, read_trials
 from simtool.text import counted
 
@@ -108,7 +109,7 @@ def score(
         with ExitStack() as stack:
             keep = held.append
             if out is not None:
-                keep = stack.enter_context(OutcomesWriter(Path(out), run.provenance(), judgments)).write
+                keep = stack.enter_context(outcomes_writer(Path(out), run.provenance(), judgments)).write
             for label, table in zip(labels, opened, strict=True):
                 with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
                     for outcomes in score_table(table, pairs, distances, label, allowed, bar.advance):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
 from simtool.tables.columns import converted
-from simtool.tables.files import check_columns, open_parquet
+from simtool.tables.files import CREDIT, LIKELIHOOD, check_columns, open_parquet
 from simtool.tables.parquet import ARROW_FAILURES, TableError, reading
 from simtool.tables.parts import hive_keys, part_files
 
@@ -39,10 +39,14 @@ def carried_names(names: Iterable[str]) -> dict[str, str]:
     carried: dict[str, str] = {}
     for name in taken:
         new = name
-        while new.casefold() in _OWN or (new != name and new in taken):
+        while _is_own(new.casefold()) or (new != name and new in taken):
             new = f"source_{new}"
         carried[name] = new
     return carried
+
+
+def _is_own(name: str) -> bool:
+    return name in _OWN or name.startswith((CREDIT, LIKELIHOOD))
 
 
 def read_carried(path: Path, known: Collection[str]) -> pa.Table:

@@ -132,7 +132,6 @@ def _trials(path: Path) -> list[tuple[str, str]]:
 def _outcomes(path: Path) -> list[tuple[str, str]]:
     outcomes = read_outcomes([path])
     return [
-        ("rows", f"{sum(len(entry.trials) for entry in outcomes):,}"),
         ("models", listed(dict.fromkeys(entry.model for entry in outcomes), 12)),
         ("distances", listed(dict.fromkeys(entry.distance for entry in outcomes), 12)),
         ("trials", f"{max(len(entry.trials) for entry in outcomes):,}"),

@@ -23,7 +23,8 @@ from simtool.tables.provenance import Provenance
 from simtool.text import counted, plural
 
 __all__ = [
-    "VERSION",
+    "CREDIT",
+    "LIKELIHOOD",
     "TableError",
     "atomic_folder",
     "atomic_path",
@@ -44,11 +45,20 @@ __all__ = [
     "write_table",
 ]
 
-#: The version of the contract that this program writes.
-VERSION = 1
+#: The versions of the contract that this program writes.
+VERSIONS = {"images": 1, "embeddings": 1, "trials": 1, "outcomes": 2}
+
+#: How the names of outcomes' columns of credit and of log-likelihoods begin.
+CREDIT, LIKELIHOOD = "credit: ", "log_likelihood: "
 
 #: A column that only one kind of table has, for tables that do not say their kind.
-_TELLTALE = {"credits": "outcomes", "embedding": "embeddings", "references": "trials", "path": "images"}
+_TELLTALE = {
+    CREDIT: "outcomes",
+    "credits": "outcomes",
+    "embedding": "embeddings",
+    "references": "trials",
+    "path": "images",
+}
 _KEY = b"simtool"
 
 
@@ -88,7 +98,7 @@ def metadata_of(schema: pa.Schema) -> dict[str, Any]:
 
 def kind_by_columns(names: Iterable[str]) -> str | None:
     """The kind of a table that does not state it, by a column that no other kind has; None where it has none."""
-    held = set(names)
+    held = {CREDIT if name.startswith(CREDIT) else name for name in names}
     return next((kind for name, kind in _TELLTALE.items() if name in held), None)
 
 
@@ -109,14 +119,14 @@ def check_kind(path: Path, metadata: Mapping[str, Any], kind: str) -> None:
     found = metadata.get("table", kind)
     if found != kind:
         raise TableError(wrong_table(path, str(found), kind))
-    version = metadata.get("version", VERSION)
-    if not isinstance(version, int) or version > VERSION:
-        raise TableError(f"{path}: written for version {version} of the tables, this program reads up to {VERSION}")
+    version, newest = metadata.get("version", 1), VERSIONS[kind]
+    if not isinstance(version, int) or version > newest:
+        raise TableError(f"{path}: written for version {version} of the tables, this program reads up to {newest}")
 
 
 def schema_with_metadata(schema: pa.Schema, kind: str, provenance: Provenance, extra: Mapping[str, Any]) -> pa.Schema:
     """A schema that carries the contract's metadata as one JSON object."""
-    content = {"table": kind, "version": VERSION, **provenance.to_json(), **extra}
+    content = {"table": kind, "version": VERSIONS[kind], **provenance.to_json(), **extra}
     return schema.with_metadata({_KEY: json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")})
 
 

@@ -1,61 +1,30 @@
-"""The table of outcomes: what a model with a distance predicts for each judgment."""
+"""Outcomes: the credit that a model with a distance earns on each judgment, and tables of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from simtool.designs import TrialType
 from simtool.errors import listed
-from simtool.tables.atomic import atomic_path
-from simtool.tables.carried import read_carried
-from simtool.tables.files import TableError, read_columns, schema_with_metadata
-from simtool.tables.parquet import WRITING
-from simtool.tables.provenance import Provenance
+from simtool.tables.outcomes_layout import Slice, slices
+from simtool.tables.parquet import TableError
 from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
 from simtool.tables.trials import REQUIRED as TRIALS_REQUIRED
-from simtool.tables.trials import Trials, judgment_columns, observers_of, stated_observers, trials_from_columns
+from simtool.tables.trials import Trials, observers_of, trials_from_columns
 
-__all__ = ["Outcomes", "OutcomesWriter", "read_outcomes"]
+__all__ = ["Outcomes", "read_outcomes"]
 
-KIND = "outcomes"
-_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
-_SCORES = ("top_1", "ordered", "unordered")
 _JUDGMENT = ("trial_id", "trial_type", "query", "references", "selected", "participant", "session", "weight")
-_SCHEMA = pa.schema(
-    [
-        pa.field("model", _DICTIONARY, nullable=False),
-        pa.field("distance", _DICTIONARY, nullable=False),
-        pa.field("trial_id", pa.int64(), nullable=False),
-        pa.field("trial_type", pa.string(), nullable=False),
-        pa.field("participant", pa.string()),
-        pa.field("session", pa.string()),
-        pa.field("weight", pa.float32()),
-        pa.field("query", pa.string(), nullable=False),
-        pa.field("references", pa.list_(pa.string()), nullable=False),
-        pa.field("selected", pa.list_(pa.int8()), nullable=False),
-        pa.field("credits", pa.list_(pa.float32()), nullable=False),
-        pa.field("relations", pa.list_(pa.int8())),
-        *(pa.field(name, pa.float32(), nullable=False) for name in _SCORES),
-        pa.field("log_likelihood", pa.float32()),
-    ]
-)
-_KNOWN = frozenset((*_SCHEMA.names, *TRIALS_OPTIONAL))
-#: Trials in a row group: written one after the other, they bound the memory of writing.
-_GROUP_ROWS = 1 << 17
-#: The greatest finite number of a column.
-_GREATEST = float(np.finfo(np.float32).max)
+_KNOWN = frozenset((*TRIALS_REQUIRED, *TRIALS_OPTIONAL))
 
 
 @dataclass(frozen=True)
@@ -102,66 +71,6 @@ class Outcomes:
         return replace(self, trials=self.trials.take(rows), credit=credit, log_likelihood=likelihood)
 
 
-class OutcomesWriter:
-    """Writes outcomes, one model and distance after the other; the file appears whole at the end, or not at all."""
-
-    def __init__(self, path: Path, provenance: Provenance, trials: Trials) -> None:
-        """Prepare to write outcomes on ``trials``, or on some of them."""
-        extra = [pa.field(name, column.type) for name, column in trials.extra.items()]
-        self._schema = schema_with_metadata(pa.schema([*_SCHEMA, *extra]), KIND, provenance, stated_observers(trials))
-        self._atomic = atomic_path(path)
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            temporary = stack.enter_context(self._atomic)
-            self._writer = stack.enter_context(pq.ParquetWriter(temporary, self._schema, **WRITING))
-            self._stack = stack.pop_all()
-        return self
-
-    def write(self, outcomes: Outcomes) -> None:
-        """Append the outcomes of one model and distance.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        for start in range(0, len(outcomes.trials), _GROUP_ROWS):
-            rows = np.arange(start, min(start + _GROUP_ROWS, len(outcomes.trials)))
-            self._write_group(outcomes.take(rows))
-
-    def _write_group(self, outcomes: Outcomes) -> None:
-        trials = outcomes.trials
-        columns = judgment_columns(trials)
-        scores = {name: np.zeros(len(trials), np.float32) for name in _SCORES}
-        for kind in (kind for kind in trials.types if trials.of_type(kind).size):
-            rows = trials.of_type(kind)
-            for name in _SCORES:
-                score = kind.scores.get(name, kind.scores["top_1"])
-                scores[name][rows] = score.of(outcomes.of_type(kind), trials.selected[rows, : kind.n_select])
-        likelihood = outcomes.log_likelihood
-        columns |= {
-            "model": _constant(outcomes.model, len(trials)),
-            "distance": _constant(outcomes.distance, len(trials)),
-            "credits": pa.ListArray.from_arrays(
-                pa.array(outcomes.start.astype(np.int32)), pa.array(outcomes.credit, pa.float32())
-            ),
-            "relations": pa.nulls(len(trials)),
-            **{name: pa.array(scores[name], pa.float32()) for name in _SCORES},
-            "log_likelihood": pa.array(likelihood) if likelihood is not None else pa.nulls(len(trials)),
-        }
-        arrays = [columns[field.name].cast(field.type) for field in self._schema]
-        self._writer.write_table(pa.table(arrays, schema=self._schema))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return self._stack.__exit__(kind, value, trace)
-
-
-def _constant(text: str, count: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([text]))
-
-
 def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:
     """Read the outcomes of every model and distance in some tables.
 
@@ -181,9 +90,9 @@ def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:
     found: list[Outcomes] = []
     samples: list[_Sample] = []
     for path in paths:
-        for model, distance, rows in _slices(path):
-            sample, order = _sample_of(path, rows, samples)
-            outcomes = _outcomes(path, model, distance, rows if order is None else rows.take(order), sample.trials)
+        for part in slices(path):
+            sample, order = _sample_of(path, part.judgments, samples)
+            outcomes = _outcomes(path, part, order, sample.trials)
             _refuse_repeats(path, outcomes, found, sample, samples)
             found.append(outcomes)
     return found
@@ -191,10 +100,20 @@ def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Judgments as a table holds them, and the trials that they are."""
+    """Judgments as a table holds them, and the trials that they are.
 
-    judgments: pa.Table
+    Attributes:
+        source: the table, with all of its columns of trials.
+        trials: the same judgments.
+    """
+
+    source: pa.Table
     trials: Trials
+
+    @cached_property
+    def judgments(self) -> pa.Table:
+        """The columns that tell judgments apart."""
+        return self.source.select(list(_JUDGMENT))
 
     @cached_property
     def content(self) -> pa.Array:
@@ -222,18 +141,16 @@ def _texts(table: pa.Table) -> pa.Array:
 
 
 def _sample_of(path: Path, rows: pa.Table, samples: list[_Sample]) -> tuple[_Sample, pa.Array | None]:
-    """The judgments of a slice of outcomes: those at hand where they are the same, else added to them.
+    """Find the judgments of a slice of outcomes among known samples; add a sample where there is none.
 
     Returns:
         The judgments, and the order of the slice's rows that fits them; None where they fit as they are.
     """
-    judgments = rows.select(list(_JUDGMENT))
     for known in samples:
-        if known.judgments.equals(judgments):
+        if known.source is rows or known.judgments.equals(rows.select(list(_JUDGMENT))):
             return known, None
     extra = rows.select([name for name in rows.column_names if name not in _KNOWN])
-    trials = trials_from_columns(path, rows, extra, observers_of(path))
-    sample = _Sample(judgments, trials)
+    sample = _Sample(rows, trials_from_columns(path, rows, extra, observers_of(path)))
     for known in samples:
         if (order := _order_like(known, sample)) is not None:
             return known, order
@@ -285,104 +202,46 @@ def _refuse_repeats(
             )
 
 
-def _slices(path: Path) -> Iterator[tuple[str, str, pa.Table]]:
-    """Each model and distance of a table, with its rows."""
-    required = {"model": _DICTIONARY, "distance": _DICTIONARY, **TRIALS_REQUIRED, "credits": pa.list_(pa.float32())}
-    required |= dict.fromkeys(_SCORES, pa.float32())
-    optional = {**TRIALS_OPTIONAL, "relations": pa.list_(pa.int8()), "log_likelihood": pa.float32()}
-    table = read_columns(path, KIND, required, optional)
-    carried = read_carried(path, _KNOWN)
-    for name in carried.column_names:
-        table = table.append_column(name, carried.column(name))
-    if not table.num_rows:
-        raise TableError(f"{path}: the table has no rows")
-    for model, distance, rows in _groups(table):
-        yield model, distance, table.take(rows) if isinstance(rows, pa.Array) else table.slice(*rows)
-
-
-def _groups(table: pa.Table) -> Iterator[tuple[str, str, Any]]:
-    """Each model and distance with its rows: as (offset, length) where they stand together, else as positions."""
-    columns = [table.column(name).combine_chunks() for name in ("model", "distance")]
-    models, distances = (column.dictionary.to_pylist() for column in columns)
-    codes = columns[0].indices.to_numpy().astype(np.int64) * len(distances) + columns[1].indices.to_numpy()
-    present, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    for at in np.argsort(first):
-        code, start, count = int(present[at]), int(first[at]), int(counts[at])
-        together = bool((codes[start : start + count] == code).all())
-        rows = (start, count) if together else pa.array(np.flatnonzero(codes == code))
-        yield models[code // len(distances)], distances[code % len(distances)], rows
-
-
-def _outcomes(path: Path, model: str, distance: str, table: pa.Table, trials: Trials) -> Outcomes:
-    """The entry of one model and distance.
+def _outcomes(path: Path, part: Slice, order: pa.Array | None, trials: Trials) -> Outcomes:
+    """The entry of one model and distance, its rows in the order of the trials.
 
     Raises:
         TableError: a value is missing, not a number or impossible; the message names the trials.
     """
-    column = _Column(f"{path}: {model} with {distance}", table, trials)
-    return Outcomes(
-        model=model,
-        distance=distance,
-        trials=trials,
-        credit=column.of_comparisons("credits", (0, 1)),
-        log_likelihood=column.of_trials("log_likelihood", (-_GREATEST, _GREATEST))
-        if column.given("log_likelihood")
-        else None,
+    credit, likelihood = (
+        column if order is None else column.take(order) for column in (part.credit, part.log_likelihood)
     )
+    check = _Check(f"{path}: {part.model} with {part.distance}", trials)
+    return Outcomes(part.model, part.distance, trials, check.credit(credit), check.log_likelihood(likelihood))
 
 
-class _Column:
-    """The numbers of one model and distance, checked; complaints name the trials at fault."""
+@dataclass(frozen=True)
+class _Check:
+    """Checks the numbers of one model and distance; complaints name the trials at fault."""
 
-    def __init__(self, label: str, table: pa.Table, trials: Trials) -> None:
-        self._label, self._table, self._trials = label, table, trials
+    label: str
+    trials: Trials
 
-    def given(self, name: str) -> bool:
-        """Whether an optional column is there; it is so for all trials of a model or for none.
-
-        Raises:
-            TableError: it is there for some.
-        """
-        missing = pc.is_null(self._table.column(name)).to_numpy()
-        if missing.all():
-            return False
-        self._refuse(
-            missing, f"{name} is there for some trials only (fill it, or leave it empty for all): it is missing"
-        )
-        return True
-
-    def of_trials(self, name: str, bounds: tuple[float, float]) -> NDArray[np.float32]:
-        """(T,) one number a trial."""
-        values: NDArray[np.float32] = self._table.column(name).to_numpy()
-        self._refuse(~_within(values, bounds), _complaint(name, bounds))
+    def credit(self, column: pa.ListArray) -> NDArray[np.float32]:
+        """(C,) the credit of all comparisons."""
+        implied = self.trials.implied
+        counts = pc.list_value_length(column).to_numpy()
+        self._refuse(counts != implied, "the number of credits is not that of the comparisons")
+        values: NDArray[np.float32] = pc.fill_null(column.flatten(), -1).to_numpy()
+        fault = ~((values >= 0) & (values <= 1))
+        if fault.any():
+            trial = np.repeat(np.arange(len(implied)), implied)
+            self._refuse(np.bincount(trial[fault], minlength=len(implied)) > 0, "credit is not a number from 0 to 1")
         return values
 
-    def of_comparisons(self, name: str, bounds: tuple[float, float]) -> NDArray[Any]:
-        """(C,) one number a comparison."""
-        column = self._table.column(name).combine_chunks()
-        counts = pc.list_value_length(column).to_numpy()
-        wanted = self._trials.implied
-        self._refuse(counts != wanted, f"{name} are not one for each comparison of a trial")
-        flat = column.flatten()
-        values: NDArray[Any] = pc.fill_null(flat, bounds[0] - 1).to_numpy()
-        fault = ~_within(values, bounds)
-        self._refuse(
-            np.isin(np.arange(len(wanted)), np.repeat(np.arange(len(wanted)), wanted)[fault]), _complaint(name, bounds)
-        )
+    def log_likelihood(self, column: pa.Array) -> NDArray[np.float32] | None:
+        """(T,) the log-likelihoods; None where there are none."""
+        if column.null_count == len(column):
+            return None
+        values: NDArray[np.float32] = column.to_numpy(zero_copy_only=False)
+        self._refuse(~np.isfinite(values), "log_likelihood is missing or not finite")
         return values
 
     def _refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
         if fault.any():
-            raise TableError(f"{self._label}: {complaint} at trial_id {listed(self._trials.trial_id[fault])}")
-
-
-def _within(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.bool_]:
-    """Which values are numbers between the bounds."""
-    within: NDArray[np.bool_] = (values >= bounds[0]) & (values <= bounds[1])
-    return within
-
-
-def _complaint(name: str, bounds: tuple[float, float]) -> str:
-    return (
-        f"{name} is not finite" if bounds[1] == _GREATEST else f"{name} is not a number from {bounds[0]} to {bounds[1]}"
-    )
+            raise TableError(f"{self.label}: {complaint} at trial_id {listed(self.trials.trial_id[fault])}")

@@ -12,7 +12,8 @@ import numpy as np
 from simtool.tables.description import Description, describe_table
 from simtool.tables.embeddings import EmbeddingTable, open_embeddings, write_embeddings
 from simtool.tables.images import Images, read_images, write_images
-from simtool.tables.outcomes import Outcomes, OutcomesWriter, read_outcomes
+from simtool.tables.outcomes import Outcomes, read_outcomes
+from simtool.tables.outcomes_writing import outcomes_writer
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, read_trials, write_trials
 from tests.fuzz import parts, sheets
@@ -32,7 +33,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "trials": frozenset(
         ("trial_id", "trial_type", "query", "references", "selected", "participant", "weight", "response_ms")
     ),
-    "outcomes": frozenset(("model", "distance", "trial_type", "query", "references", "selected", "credits", "top_1")),
+    "outcomes": frozenset(("model", "distance", "trial_type", "query", "references", "selected", "credits")),
 }
 
 
@@ -155,7 +156,7 @@ def _rewrite(kind: str, source: Path, target: Path) -> None:
         write_embeddings(target, table.image_id, table.read(), _ORIGIN, table.info.name, table.info.segments)
     else:
         outcomes = read_outcomes([source])
-        with OutcomesWriter(target, _ORIGIN, outcomes[0].trials) as writer:
+        with outcomes_writer(target, _ORIGIN, outcomes[0].trials) as writer:
             for entry in outcomes:
                 writer.write(entry)
 

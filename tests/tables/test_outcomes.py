@@ -2,22 +2,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simtool.tables.files import TableError
+from simtool.tables import outcomes_writing
+from simtool.tables.description import describe_table
+from simtool.tables.files import TableError, metadata_of
 from simtool.tables.observers import Observers
-from simtool.tables.outcomes import Outcomes, OutcomesWriter, read_outcomes
+from simtool.tables.outcomes import Outcomes, read_outcomes
+from simtool.tables.outcomes_writing import outcomes_writer
 from simtool.tables.provenance import Provenance
-from simtool.tables.trials import Trials
+from simtool.tables.trials import Trials, judgment_columns
 
 NAN = np.nan
 
@@ -29,7 +35,7 @@ def outcomes_of(trials: Trials, model: str = "pixels", distance: str = "mse", **
 
 
 def write(path: Path, provenance: Provenance, *entries: Outcomes) -> Path:
-    with OutcomesWriter(path, provenance, entries[0].trials) as writer:
+    with outcomes_writer(path, provenance, entries[0].trials) as writer:
         for entry in entries:
             writer.write(entry)
     return path
@@ -45,16 +51,143 @@ def test_round_trip(tmp_path: Path, trials: Trials, provenance: Provenance) -> N
 
 
 def test_the_schema_is_the_contracts(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    schema = pq.read_schema(write(tmp_path / "o.parquet", provenance, outcomes_of(trials)))
+    scored = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32))
+    schema = pq.read_schema(write(tmp_path / "o.parquet", provenance, scored, outcomes_of(trials, "PCA, 10")))
     assert {field.name: str(field.type) for field in schema} == {
-        **dict.fromkeys(("model", "distance"), "dictionary<values=string, indices=int32, ordered=0>"),
         "trial_id": "int64",
         **dict.fromkeys(("trial_type", "participant", "session", "query"), "string"),
         "references": "list<element: string>",
-        **dict.fromkeys(("selected", "relations"), "list<element: int8>"),
-        "credits": "list<element: float>",
-        **dict.fromkeys(("weight", "top_1", "ordered", "unordered", "log_likelihood"), "float"),
+        "selected": "list<element: int8>",
+        **dict.fromkeys(("weight", "response_ms", "log_likelihood: pixels, mse"), "float"),
+        **dict.fromkeys(("credit: pixels, mse", "credit: PCA, 10, mse"), "list<element: float>"),
     }
+    metadata = metadata_of(schema)
+    assert (metadata["table"], metadata["version"]) == ("outcomes", 2)
+    assert metadata["credit"] == [
+        {"column": "credit: pixels, mse", "model": "pixels", "distance": "mse"},
+        {"column": "credit: PCA, 10, mse", "model": "PCA, 10", "distance": "mse"},
+    ]
+
+
+def test_a_trial_has_one_row_whatever_the_number_of_models(
+    tmp_path: Path, trials: Trials, provenance: Provenance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes_writing, "_GROUP_ROWS", 2)
+    entries = [outcomes_of(trials, f"model {number}") for number in range(3)]
+    path = write(tmp_path / "o.parquet", provenance, *entries)
+    assert (pq.read_metadata(path).num_rows, pq.read_metadata(path).num_row_groups) == (3, 2)
+    for read, written in zip(read_outcomes([path]), entries, strict=True):
+        assert read.model == written.model
+        np.testing.assert_array_equal(read.credit, written.credit)
+
+
+def test_ids_are_dictionary_encoded_on_disk(tmp_path: Path, provenance: Provenance) -> None:
+    names = [f"{number:05}".rjust(200, "x") for number in range(8_000)]  # 1.6 MB of distinct ids
+    query, others = np.arange(8_000), np.stack([np.roll(np.arange(8_000), shift) for shift in (1, 2)], axis=1)
+    trials = Trials.build(names, ["2-choose-1"] * 8_000, query, others, np.zeros((8_000, 1), int))
+    path = write(tmp_path / "o.parquet", provenance, Outcomes("m", "mse", trials, np.ones(8_000, np.float32)))
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    chunks = {group.column(at).path_in_schema: group.column(at) for at in range(group.num_columns)}
+    assert chunks["references.list.element"].total_uncompressed_size < 1.2 * 200 * 8_000
+
+
+@pytest.mark.parametrize("halves", [True, False], ids=["halves", "fractions"])
+def test_a_model_may_be_scored_on_some_of_the_trials(
+    tmp_path: Path, trials: Trials, provenance: Provenance, halves: bool
+) -> None:
+    scored = outcomes_of(trials) if halves else outcomes_of(trials, credit=np.arange(7, dtype=np.float32) / 6)
+    some = outcomes_of(trials, "some", log_likelihood=np.array([-1, -2, -3], np.float32)).take(np.array([2, 0]))
+    path = write(tmp_path / "o.parquet", provenance, scored, some, replace(some, model="other"))
+    assert pq.read_table(path).column("credit: some, mse").to_pylist() == [[1, 0.5, 0], None, [0, 0, 1]]
+    whole, part, other = read_outcomes([path])
+    assert part.trials is other.trials
+    np.testing.assert_array_equal(whole.credit, scored.credit)
+    np.testing.assert_array_equal(part.trials.trial_id, [0, 2])
+    np.testing.assert_array_equal(part.credit, [1, 0.5, 0, 0, 0, 1])
+    np.testing.assert_array_equal(part.log_likelihood, [-1, -3])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [("a, b", "c"), ("a", "b, c")],
+        [("Pixels", "mse"), ("pixels", "mse")],
+        [("two\nlines \u202e", "mse"), ('quote " and \x00', "mse")],
+        [("x" * 3000, "mse"), ("é☃", "cosine")],
+    ],
+)
+def test_models_and_distances_of_any_name_are_told_apart(
+    tmp_path: Path, trials: Trials, provenance: Provenance, names: list[tuple[str, str]]
+) -> None:
+    path = write(tmp_path / "o.parquet", provenance, *(outcomes_of(trials, *name) for name in names))
+    assert [(entry.model, entry.distance) for entry in read_outcomes([path])] == names
+    columns = [name for name in pq.read_schema(path).names if name.startswith("credit: ")]
+    assert len({name.casefold() for name in columns}) == len(names)
+
+
+def test_a_column_of_the_trials_keeps_its_name(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    trials = replace(trials, extra={"credit: pixels, mse (2)": pa.array(["x", "y", "z"])})
+    path = write(tmp_path / "o.parquet", provenance, outcomes_of(trials), outcomes_of(trials, "PIXELS"))
+    assert "credit: PIXELS, mse (3)" in pq.read_schema(path).names
+
+
+@pytest.mark.parametrize("writer", ["pandas", "polars", "duckdb"])
+def test_tables_that_other_programs_wrote_again_are_told_by_their_columns(
+    tmp_path: Path, trials: Trials, provenance: Provenance, writer: str
+) -> None:
+    scored = outcomes_of(trials, "PCA, 10", log_likelihood=np.array([-1, -2, -3], np.float32))
+    path, again = write(tmp_path / "o.parquet", provenance, scored), tmp_path / "again.parquet"
+    if writer == "pandas":
+        pd.read_parquet(path).to_parquet(again)
+    elif writer == "polars":
+        pl.read_parquet(path).write_parquet(again)
+    else:
+        duckdb.read_parquet(str(path)).write_parquet(str(again))
+    (read,) = read_outcomes([again])
+    assert (read.model, read.distance) == ("PCA, 10", "mse")
+    np.testing.assert_array_equal(read.credit, scored.credit)
+    np.testing.assert_array_equal(read.log_likelihood, scored.log_likelihood)
+    assert describe_table(again).kind == "outcomes"
+
+
+def test_a_column_of_credit_without_a_distance_is_refused(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    frame = pd.read_parquet(write(tmp_path / "o.parquet", provenance, outcomes_of(trials)))
+    frame.rename(columns={"credit: pixels, mse": "credit: pixels"}).to_parquet(tmp_path / "o.parquet")
+    with pytest.raises(
+        TableError, match=r"o.parquet: column 'credit: pixels' should be called credit: MODEL, DISTANCE"
+    ):
+        read_outcomes([tmp_path / "o.parquet"])
+
+
+def test_a_table_without_credit_is_refused(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    frame = pd.read_parquet(write(tmp_path / "o.parquet", provenance, outcomes_of(trials)))
+    frame.drop(columns=["credit: pixels, mse", "references"]).to_parquet(tmp_path / "o.parquet")
+    with pytest.raises(TableError, match=r"needs column credit: MODEL, DISTANCE; found trial_id, "):
+        read_outcomes([tmp_path / "o.parquet"])
+
+
+def test_parts_that_lack_a_column_of_credit_were_not_scored(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    first, second = trials.take(np.array([0])), trials.take(np.array([1, 2]))
+    both = [outcomes_of(trials), outcomes_of(trials, "other")]
+    write(tmp_path / "a.parquet", provenance, *(replace(entry.take(np.array([0])), trials=first) for entry in both))
+    write(tmp_path / "b.parquet", provenance, replace(both[0].take(np.array([1, 2])), trials=second))
+    whole, part = read_outcomes([tmp_path])
+    assert (len(whole.trials), len(part.trials)) == (3, 1)
+    np.testing.assert_array_equal(whole.credit, both[0].credit)
+
+
+def version_1(*entries: Outcomes) -> pd.DataFrame:
+    """The layout of version 0.1: a row for each trial, model and distance."""
+    pieces: list[pd.DataFrame] = []
+    for entry in entries:
+        credit = [entry.credit[start:stop] for start, stop in pairwise(entry.start)]
+        judged = pa.table(judgment_columns(entry.trials)).drop_columns("response_ms").to_pandas()
+        pieces.append(judged.assign(model=entry.model, distance=entry.distance, credits=credit, top_1=1 / 3))
+    return pd.concat(pieces)
 
 
 def test_models_scored_on_the_same_judgments_share_them(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
@@ -69,14 +202,18 @@ def test_models_scored_on_the_same_judgments_share_them(tmp_path: Path, trials: 
     assert entries[0].trials is entries[1].trials is entries[2].trials
 
 
-def test_rows_in_any_order_are_sorted_out(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    path = write(tmp_path / "o.parquet", provenance, outcomes_of(trials), outcomes_of(trials, "other"))
-    frame = pd.read_parquet(path).astype({"model": str, "distance": str})
-    frame.iloc[[0, 3, 1, 4, 2, 5]].to_parquet(tmp_path / "mixed.parquet")
-    entries = read_outcomes([tmp_path / "mixed.parquet"])
-    assert [entry.model for entry in entries] == ["pixels", "other"]
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [0, 3, 1, 4, 2, 5]])
+def test_version_1_is_read_in_any_order_of_rows(
+    tmp_path: Path, trials: Trials, provenance: Provenance, order: list[int]
+) -> None:
+    frame = version_1(outcomes_of(trials), outcomes_of(trials, "other"))
+    frame.iloc[order].to_parquet(tmp_path / "mixed.parquet")
+    new = write(tmp_path / "new.parquet", provenance, outcomes_of(trials, "third"))
+    entries = read_outcomes([tmp_path / "mixed.parquet", new])
+    assert [entry.model for entry in entries] == ["pixels", "other", "third"]
     for entry in entries:
         np.testing.assert_array_equal(entry.credit, outcomes_of(trials).credit)
+        assert entry.trials is entries[0].trials
 
 
 def reordered(entry: Outcomes, order: list[int]) -> Outcomes:
@@ -177,56 +314,60 @@ def test_the_same_judgments_twice_for_a_model_and_distance_are_refused(
         read_outcomes([first, again])
 
 
+LISTS = [
+    ([[1.0, 0.0, 7.0], [1.0], [0.0, 0.0, 1.0]], "credit is not a number from 0 to 1 at trial_id 0"),
+    ([[1.0, 0.0, 0.0], [1.0], [0.0, NAN, 1.0]], "credit is not a number from 0 to 1 at trial_id 2"),
+    ([[1.0, None, 1.0], [1.0], [0.0, 0.0, 1.0]], "credit is not a number from 0 to 1 at trial_id 0"),
+    ([[1.0], [1.0], [0.0, 0.0, 1.0]], "the number of credits is not that of the comparisons at trial_id 0"),
+]
+
+
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("column", "values", "complaint"),
     [
-        (
-            {"credit": np.array([1, 0, 7, 1, 0, 0, 1], np.float32)},
-            "credits is not a number from 0 to 1 at trial_id 0",
-        ),
-        (
-            {"credit": np.array([1, 0, 0, 1, 0, NAN, 1], np.float32)},
-            "credits is not a number from 0 to 1 at trial_id 2",
-        ),
+        *(("credit: pixels, mse", *each) for each in LISTS),
+        ("log_likelihood: pixels, mse", [-1.0, None, -2.0], "log_likelihood is missing or not finite at trial_id 1"),
         *(
-            ({"log_likelihood": np.array([-1, -2, value], np.float32)}, "log_likelihood is not finite at trial_id 2")
+            (
+                "log_likelihood: pixels, mse",
+                [-1.0, -2.0, value],
+                "log_likelihood is missing or not finite .* 2",
+            )
             for value in (NAN, -np.inf)
         ),
     ],
 )
 def test_impossible_outcomes_are_refused(
-    tmp_path: Path, trials: Trials, provenance: Provenance, changes: dict[str, Any], complaint: str
+    tmp_path: Path, trials: Trials, provenance: Provenance, column: str, values: list[Any], complaint: str
 ) -> None:
-    path = write(tmp_path / "o.parquet", provenance, outcomes_of(trials, **changes))
+    scored = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32))
+    table = pq.read_table(write(tmp_path / "o.parquet", provenance, scored))
+    array = pa.array(values, table.schema.field(column).type)
+    pq.write_table(table.drop_columns([column]).append_column(column, array), tmp_path / "o.parquet")
     with pytest.raises(TableError, match=complaint) as failure:
-        read_outcomes([path])
+        read_outcomes([tmp_path / "o.parquet"])
     assert "o.parquet: pixels with mse: " in str(failure.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "complaint"),
-    [
-        (
-            "credits",
-            [[1.0], [1.0], [0.0, 0.0, 1.0]],
-            "credits are not one for each comparison of a trial at trial_id 0",
-        ),
-        ("credits", [[1.0, None, 1.0], [1.0], [0.0, 0.0, 1.0]], "credits is not a number from 0 to 1 at trial_id 0"),
-        ("log_likelihood", [-1.0, None, -2.0], "log_likelihood is there for some trials only .* at trial_id 1"),
-    ],
-)
-def test_columns_of_other_programs_that_do_not_fit_are_refused(
-    tmp_path: Path, trials: Trials, provenance: Provenance, name: str, values: list[Any], complaint: str
+@pytest.mark.parametrize(("values", "complaint"), LISTS)
+def test_impossible_outcomes_of_version_1_are_refused(
+    tmp_path: Path, trials: Trials, values: list[Any], complaint: str
 ) -> None:
-    table = pq.read_table(write(tmp_path / "o.parquet", provenance, outcomes_of(trials)))
-    column = pa.array(values, table.schema.field(name).type)
-    pq.write_table(table.drop_columns([name]).append_column(name, column), tmp_path / "o.parquet")
-    with pytest.raises(TableError, match=complaint):
+    version_1(outcomes_of(trials)).assign(credits=values).to_parquet(tmp_path / "o.parquet")
+    with pytest.raises(TableError, match=complaint) as failure:
+        read_outcomes([tmp_path / "o.parquet"])
+    assert "o.parquet: pixels with mse: " in str(failure.value)
+
+
+@pytest.mark.parametrize("name", ["model", "distance"])
+def test_version_1_needs_all_of_its_columns(tmp_path: Path, trials: Trials, name: str) -> None:
+    version_1(outcomes_of(trials)).drop(columns=name).to_parquet(tmp_path / "o.parquet")
+    with pytest.raises(TableError, match=f"a table of outcomes needs column {name}; found"):
         read_outcomes([tmp_path / "o.parquet"])
 
 
 def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    with pytest.raises(RuntimeError), OutcomesWriter(tmp_path / "o.parquet", provenance, trials) as writer:
+    with pytest.raises(RuntimeError), outcomes_writer(tmp_path / "o.parquet", provenance, trials) as writer:
         writer.write(outcomes_of(trials))
         raise RuntimeError
     assert not list(tmp_path.iterdir())

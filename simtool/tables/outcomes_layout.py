@@ -1,0 +1,173 @@
+"""The layout of a table of outcomes: where the judgments and the credit of each model and distance are.
+
+Version 2 of the contract has a row for each trial, and a column of credit for each model and distance. Version 1, which
+is still read, has a row for each trial, model and distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from simtool.kinds import Door
+from simtool.tables.carried import read_carried
+from simtool.tables.files import CREDIT, LIKELIHOOD, lacking, metadata_of, open_parquet, part_files, read_columns
+from simtool.tables.parquet import TableError
+from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
+from simtool.tables.trials import REQUIRED as TRIALS_REQUIRED
+
+__all__ = ["KIND", "CreditColumn", "Slice", "slices"]
+
+KIND = "outcomes"
+_CREDIT_TYPE = pa.list_(pa.float32())
+_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+#: Columns that only version 1 has.
+_VERSION_1 = frozenset(("model", "distance", "credits", "relations", "top_1", "ordered", "unordered", "log_likelihood"))
+
+
+@dataclass(frozen=True)
+class CreditColumn:
+    """A column of credit.
+
+    Attributes:
+        column: its name, ``credit: MODEL, DISTANCE``; for a name that is taken, with a number behind it.
+        model: the label of the embeddings.
+        distance: the name of the distance.
+    """
+
+    column: str
+    model: str
+    distance: str
+
+    @classmethod
+    def named(cls, name: str) -> CreditColumn:
+        """The column of a table that does not state its columns of credit: told by its name.
+
+        Raises:
+            TableError: the name lacks a model or a distance.
+        """
+        model, _, distance = name.removeprefix(CREDIT).rpartition(", ")
+        if not model.strip() or not distance.strip():
+            raise TableError(f"column {name!r} should be called {CREDIT}MODEL, DISTANCE")
+        return cls(name, model, distance)
+
+    @property
+    def likelihood(self) -> str:
+        """The name of the column of log-likelihoods that belongs to it."""
+        return LIKELIHOOD + self.column.removeprefix(CREDIT)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The outcomes of one model and distance, as a table holds them.
+
+    Attributes:
+        model: the label of the embeddings.
+        distance: the name of the distance.
+        judgments: the columns of the T trials that were scored.
+        credit: (T,) lists.
+        log_likelihood: (T,) numbers or nulls.
+    """
+
+    model: str
+    distance: str
+    judgments: pa.Table
+    credit: pa.ListArray
+    log_likelihood: pa.Array
+
+
+def slices(path: Path) -> Iterator[Slice]:
+    """The outcomes of each model and distance of a table. Slices of the same trials share ``judgments``.
+
+    Raises:
+        TableError: the table has neither layout, or has no rows.
+    """
+    columns: dict[str, CreditColumn] = {}
+    for part in part_files(path, Door.OUTCOMES):
+        file = open_parquet(part, Door.OUTCOMES)
+        own, names = _credit_columns(part, file.schema_arrow), file.schema_arrow.names
+        if file.metadata.num_rows and not own and "credits" not in names:
+            raise TableError(lacking(part, KIND, [f"{CREDIT}MODEL, DISTANCE"], names))
+        columns |= own
+    yield from _columns(path, list(columns.values())) if columns else _rows(path)
+
+
+def _credit_columns(part: Path, schema: pa.Schema) -> dict[str, CreditColumn]:
+    """The columns of credit that a file states in its metadata, and those that their names tell."""
+    stated = metadata_of(schema).get("credit", [])
+    entries = [entry for entry in stated if isinstance(entry, dict)] if isinstance(stated, list) else []
+    known = {str(entry.get("column")): entry for entry in entries}
+    found = {}
+    for name in schema.names:
+        if not name.startswith(CREDIT):
+            continue
+        entry = known.get(name, {})
+        try:
+            told = all(isinstance(entry.get(key), str) for key in ("model", "distance"))
+            found[name] = CreditColumn(name, entry["model"], entry["distance"]) if told else CreditColumn.named(name)
+        except TableError as failure:
+            raise TableError(f"{part}: {failure}") from failure
+    return found
+
+
+def _columns(path: Path, columns: list[CreditColumn]) -> Iterator[Slice]:
+    """The slices of version 2. One column is read at a time."""
+    judgments = read_columns(path, KIND, TRIALS_REQUIRED, TRIALS_OPTIONAL)
+    if judgments.column("trial_id").null_count == len(judgments):
+        place = judgments.column_names.index("trial_id")
+        judgments = judgments.set_column(place, "trial_id", pa.array(np.arange(len(judgments))))
+    judgments = _with_carried(path, judgments, [name for each in columns for name in (each.column, each.likelihood)])
+    for each in columns:
+        table = read_columns(path, KIND, {}, {each.column: _CREDIT_TYPE, each.likelihood: pa.float32()})
+        credit, likelihood = (column.combine_chunks() for column in table.columns)
+        if not credit.null_count:
+            yield Slice(each.model, each.distance, judgments, credit, likelihood)
+        elif rows := np.flatnonzero(credit.is_valid()).tolist():
+            yield Slice(each.model, each.distance, judgments.take(rows), credit.take(rows), likelihood.take(rows))
+
+
+def _rows(path: Path) -> Iterator[Slice]:
+    """The slices of version 1."""
+    required = {"model": _DICTIONARY, "distance": _DICTIONARY, **TRIALS_REQUIRED, "credits": _CREDIT_TYPE}
+    table = read_columns(path, KIND, required, {**TRIALS_OPTIONAL, "log_likelihood": pa.float32()})
+    judgments = _with_carried(path, table.select([*TRIALS_REQUIRED, *TRIALS_OPTIONAL]), _VERSION_1)
+    for model, distance, rows in _groups(table):
+        own = (_part(judgments, rows), *(_part(table.column(name), rows) for name in ("credits", "log_likelihood")))
+        yield Slice(model, distance, own[0], *(column.combine_chunks() for column in own[1:]))
+
+
+def _with_carried(path: Path, judgments: pa.Table, others: Iterable[str]) -> pa.Table:
+    """The columns of trials with the further columns of the table.
+
+    Raises:
+        TableError: there are no rows.
+    """
+    if not judgments.num_rows:
+        raise TableError(f"{path}: the table has no rows")
+    carried = read_carried(path, {*judgments.column_names, *others})
+    for name in carried.column_names:
+        judgments = judgments.append_column(name, carried.column(name))
+    return judgments
+
+
+def _part(data: Any, rows: Any) -> Any:
+    """Rows of a table or column: at positions, or from an offset."""
+    return data.take(rows) if isinstance(rows, pa.Array) else data.slice(*rows)
+
+
+def _groups(table: pa.Table) -> Iterator[tuple[str, str, Any]]:
+    """Each model and distance with its rows: as (offset, length) where they stand together, else as positions."""
+    columns = [table.column(name).combine_chunks() for name in ("model", "distance")]
+    models, distances = (column.dictionary.to_pylist() for column in columns)
+    codes = columns[0].indices.to_numpy().astype(np.int64) * len(distances) + columns[1].indices.to_numpy()
+    present, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    for at in np.argsort(first):
+        code, start, count = int(present[at]), int(first[at]), int(counts[at])
+        together = bool((codes[start : start + count] == code).all())
+        rows = (start, count) if together else pa.array(np.flatnonzero(codes == code))
+        yield models[code // len(distances)], distances[code % len(distances)], rows
