@@ -29,6 +29,7 @@ __all__ = [
     "ReverseChannels",
     "Step",
     "Subtract",
+    "chosen_preprocessing",
     "named_preprocessing",
 ]
 
@@ -315,6 +316,17 @@ def named_preprocessing(name: str) -> Preprocessing:
     return (
         PREPROCESSINGS[base] if background == WHITE else replace(PREPROCESSINGS[base], name=name, background=background)
     )
+
+
+def chosen_preprocessing(
+    recipe: str | Preprocessing, size: int | None = None, crop: float | None = None
+) -> Preprocessing:
+    """A preprocessing, or the one of that name, with its size and crop changed; see :meth:`Preprocessing.adjusted`.
+
+    Raises:
+        PreprocessingError: there is no such preprocessing, or a value is out of range.
+    """
+    return (named_preprocessing(recipe) if isinstance(recipe, str) else recipe).adjusted(size, crop)
 
 
 def _color(text: str) -> tuple[int, int, int]:

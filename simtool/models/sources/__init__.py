@@ -1,0 +1,77 @@
+"""The sources of models: every kind of argument that ``--model`` takes.
+
+A further source is one module with a subclass of :class:`Source`, and one entry in :data:`SOURCES`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simtool.errors import UsageError
+from simtool.models.sources.folder import FolderSource
+from simtool.models.sources.keras_file import KerasFileSource
+from simtool.models.sources.open_model import OpenModel
+from simtool.models.sources.pixels import PixelsSource
+from simtool.models.sources.source import ModelOptions, Source, option_of
+
+if TYPE_CHECKING:
+    from simtool.models.interface import Model
+
+__all__ = ["SOURCES", "ModelOptions", "Source", "option_help", "source_of", "usages"]
+
+#: Sources in the order of the help.
+SOURCES: tuple[type[Source], ...] = (PixelsSource, FolderSource, KerasFileSource)
+
+
+def usages() -> str:
+    """How the help writes what ``--model`` takes: ``pixels|FOLDER|FILE.keras``."""
+    return "|".join(source.usage for source in SOURCES)
+
+
+def option_help(name: str) -> str:
+    """The help of an option of models: for each source that takes it, what it means there."""
+    found: dict[str, list[str]] = {}
+    for source in SOURCES:
+        if name in source.options:
+            found.setdefault(source.options[name], []).append(source.label)
+    return ". ".join(f"For {' or '.join(labels)}: {text}" for text, labels in found.items()) + "."
+
+
+def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
+    """The source of a model: told by its name, else by the content of the file.
+
+    Args:
+        model: an argument of ``--model``, or an open model. A ``Path`` is never a name.
+        options: that are given with it.
+
+    Raises:
+        ModelError: no source takes the argument; the message says what the file is.
+        UsageError: an option does not apply to the source.
+    """
+    source = _recognised(model) if isinstance(model, str | Path) else OpenModel(model)
+    for name in options.given():
+        if name not in source.options:
+            takers = [one.label for one in SOURCES if name in one.options]
+            raise UsageError(f"{option_of(name)} is for {' or '.join(takers)}; {source.limits}")
+    return source
+
+
+def _recognised(argument: str | Path) -> Source:
+    from simtool.kinds import Door, KindError, explain, kind_of
+    from simtool.models.errors import ModelError
+    from simtool.models.folder import check_trained
+
+    if isinstance(argument, str) and (named := next((one for one in SOURCES if one.is_named(argument)), None)):
+        return named(argument)
+    path = Path(argument)
+    check_trained(path)
+    try:
+        kind = kind_of(path)
+    except KindError as failure:
+        labels = [source.label for source in SOURCES]
+        raise ModelError(f"{failure}; --model takes {', '.join(labels[:-1])} or {labels[-1]}") from failure
+    source = next((one for one in SOURCES if one.reads(kind.what)), None)
+    if kind.damage or source is None:
+        raise ModelError(explain(path, Door.MODEL))
+    return source(str(argument))

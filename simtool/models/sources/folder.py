@@ -1,0 +1,61 @@
+"""``--model FOLDER``: a model that simtool fitted or trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simtool.errors import UsageError
+from simtool.models.sources.source import ModelOptions, Source
+
+if TYPE_CHECKING:
+    from simtool.kinds import What
+    from simtool.models.interface import Model
+
+__all__ = ["FolderSource"]
+
+#: The layer that ``--noise`` applies to.
+_POSTERIOR = "posterior"
+
+
+class FolderSource(Source):
+    """A model folder, which holds its own preprocessing (see :mod:`simtool.models.folder`)."""
+
+    usage = "FOLDER"
+    label = "a model folder"
+    options = {
+        "layer": "see its model.json [the first there]",
+        "noise": "the variance that Glow's posterior assumes for all dimensions [measured for each dimension]",
+        "components": "keep only the first components of a PCA [all]",
+    }
+    limits = "a model folder has its own preprocessing and holds no code"
+
+    @classmethod
+    def reads(cls, what: What) -> bool:
+        """See :meth:`Source.reads`."""
+        from simtool.kinds import What
+
+        return what is What.MODEL_FOLDER
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Its ``model.json``, which holds the hashes of the weights."""
+        from simtool.training.folder import MANIFEST
+
+        return [Path(self.argument) / MANIFEST]
+
+    def open(self, options: ModelOptions) -> Model:
+        """See :meth:`Source.open`."""
+        from simtool.models.registry import load_model
+
+        model = load_model(Path(self.argument))
+        return model if options.components is None else model.cut(options.components)
+
+    def layers(self, options: ModelOptions) -> list[str]:
+        """The layers, with the noise of the posterior in its name. See :meth:`Source.layers`."""
+        layers = super().layers(options)
+        if options.noise is None:
+            return layers
+        if _POSTERIOR not in layers:
+            raise UsageError(f"--noise is for --layer {_POSTERIOR}")
+        return [f"{layer}:noise={options.noise:g}" if layer == _POSTERIOR else layer for layer in layers]

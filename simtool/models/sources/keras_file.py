@@ -1,0 +1,47 @@
+"""``--model FILE.keras``: a network that Keras saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simtool.errors import UsageError
+from simtool.models.sources.source import ModelOptions, Source
+
+if TYPE_CHECKING:
+    from simtool.kinds import What
+    from simtool.models.classifier.keras_file import KerasFile
+
+__all__ = ["KerasFileSource"]
+
+
+class KerasFileSource(Source):
+    """A ``.keras`` file, which does not state its preprocessing."""
+
+    usage = "FILE.keras"
+    label = "a .keras file"
+    options = {
+        "recipe": "the preprocessing that the network expects [required]",
+        "size": "height and width, if the network takes any [the preprocessing's]",
+        "crop": "central part of each side that is kept [the preprocessing's]",
+        "trust_code": "run code that the file holds (Lambda layers)",
+        "layer": "final, penultimate, logits, or a layer by its name [penultimate, else final]",
+    }
+    limits = "a .keras file has no components and no noise"
+
+    @classmethod
+    def reads(cls, what: What) -> bool:
+        """See :meth:`Source.reads`."""
+        from simtool.kinds import What
+
+        return what is What.KERAS
+
+    def open(self, options: ModelOptions) -> KerasFile:
+        """See :meth:`Source.open`."""
+        from simtool.images.preprocessing import chosen_preprocessing
+        from simtool.models.classifier.keras_file import load_keras_file
+
+        if options.recipe is None:
+            raise UsageError("a .keras file does not say which preprocessing it needs: name it with --recipe")
+        preprocessing = chosen_preprocessing(options.recipe, None, options.crop)
+        return load_keras_file(Path(self.argument), preprocessing, options.size, options.trust_code)

@@ -1,0 +1,41 @@
+"""``--model pixels``: the image itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simtool.models.sources.source import ModelOptions, Source
+
+if TYPE_CHECKING:
+    from simtool.models.pixels import Pixels
+
+__all__ = ["PixelsSource"]
+
+
+class PixelsSource(Source):
+    """Pixels need no file. A model folder of that name is ``./pixels``."""
+
+    usage = "pixels"
+    label = "pixels"
+    options = {
+        "recipe": "study, or square (keeps the aspect) [study]",
+        "size": "height and width [the preprocessing's: 128]",
+        "crop": "central part of each side that is kept [the preprocessing's: 0.8]",
+    }
+    limits = "pixels have no layers, no components and no code"
+
+    @property
+    def path(self) -> None:
+        """Pixels are read from no file."""
+
+    @classmethod
+    def is_named(cls, argument: str) -> bool:
+        """See :meth:`Source.is_named`."""
+        return argument == cls.usage
+
+    def open(self, options: ModelOptions) -> Pixels:
+        """See :meth:`Source.open`."""
+        from simtool.images.preprocessing import chosen_preprocessing
+        from simtool.models.pixels import Pixels
+
+        return Pixels(chosen_preprocessing(options.recipe or "study", options.size, options.crop))

@@ -1,0 +1,109 @@
+"""The interface of a model source, and the options that a source can take."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from simtool.images.preprocessing import Preprocessing
+    from simtool.kinds import What
+    from simtool.models.interface import Model
+
+__all__ = ["ModelOptions", "Source", "option_of"]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Options of ``embed`` that concern the model. A value that equals the default counts as not given.
+
+    Attributes:
+        recipe: a preprocessing, or its name.
+        size: height and width in pixels.
+        crop: the fraction of each side that the central crop keeps.
+        trust_code: run code that the file of the model holds.
+        layer: the layers to take, one for each table.
+        noise: the variance that Glow's posterior assumes for all dimensions.
+        components: how many components to keep.
+    """
+
+    recipe: str | Preprocessing | None = None
+    size: int | None = None
+    crop: float | None = None
+    trust_code: bool = False
+    layer: Sequence[str] = ()
+    noise: float | None = None
+    components: int | None = None
+
+    def given(self) -> list[str]:
+        """The names of the options that are given."""
+        return [field.name for field in fields(self) if getattr(self, field.name) not in (field.default, [])]
+
+
+def option_of(name: str) -> str:
+    """The command line's spelling of an option's name: ``trust_code`` becomes ``--trust-code``."""
+    return f"--{name.replace('_', '-')}"
+
+
+class Source(ABC):
+    """A way to name a model. An instance stands for one ``--model`` argument.
+
+    A source is described by class attributes, so that the help of ``embed`` needs no model, no numpy and no TensorFlow.
+
+    Attributes:
+        usage: how the help writes the argument: ``pixels``, ``FOLDER``.
+        label: what messages call such a model: ``a model folder``.
+        options: the names of :class:`ModelOptions` that apply, each with its help.
+        limits: one clause for the message about an option that does not apply.
+
+    Args:
+        argument: what ``--model`` was given.
+    """
+
+    usage: ClassVar[str]
+    label: ClassVar[str]
+    options: ClassVar[Mapping[str, str]]
+    limits: ClassVar[str]
+
+    def __init__(self, argument: str) -> None:
+        self.argument = argument
+
+    @classmethod
+    def is_named(cls, argument: str) -> bool:  # noqa: ARG003 - for sources that are recognised by content
+        """Whether the argument is a name of this source. A name goes before a file."""
+        return False
+
+    @classmethod
+    def reads(cls, what: What) -> bool:  # noqa: ARG003 - for sources that are recognised by name
+        """Whether a file or folder of this kind is a model of this source."""
+        return False
+
+    @property
+    def path(self) -> Path | None:
+        """The file or folder that the model is read from, which no output may replace; None without a file."""
+        return Path(self.argument)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that identify the model in the provenance of a table."""
+        return [] if self.path is None else [self.path]
+
+    @abstractmethod
+    def open(self, options: ModelOptions) -> Model:
+        """The model as the options ask for it.
+
+        Raises:
+            UsageError: an option is missing.
+            ModelError: the model cannot be read, or does not fit the options.
+        """
+
+    def layers(self, options: ModelOptions) -> list[str]:
+        """The layers that the options ask for, as :meth:`Model.embed` takes them.
+
+        Raises:
+            UsageError: options do not fit together.
+        """
+        return list(options.layer)
