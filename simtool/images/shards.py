@@ -10,9 +10,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import SimtoolError
+from simtool.errors import SimtoolError, UsageError
 
-__all__ = ["Shard", "ShardError"]
+__all__ = ["Shard", "ShardError", "chosen_shard"]
+
+#: The text that asks for all images, also in a task of a SLURM array.
+_WHOLE = "none"
 
 
 class ShardError(SimtoolError):
@@ -36,11 +39,11 @@ class Shard:
         """Read ``I/N``.
 
         Raises:
-            ValueError: it is something else, or I is not from 0 to N-1.
+            UsageError: it is something else, or I is not from 0 to N-1.
         """
         match = re.fullmatch(r"(\d{1,5})/(\d{1,5})", text)
         if match is None or not int(match[1]) < int(match[2]):
-            raise ValueError(f"{text} is not I/N with I from 0 to N-1, for example 0/16")
+            raise UsageError(f"--shard takes I/N with I from 0 to N-1, for example 0/16, or {_WHOLE}; not {text}")
         return cls(int(match[1]), int(match[2]))
 
     @classmethod
@@ -75,6 +78,25 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
+
+
+def chosen_shard(text: str | None, environ: Mapping[str, str]) -> Shard | None:
+    """The part that ``--shard`` asks for; without the option, the part of a SLURM task.
+
+    Args:
+        text: ``I/N``, ``none``, or None if the option is not given.
+        environ: the environment, with SLURM's variables.
+
+    Returns:
+        None for all images.
+
+    Raises:
+        UsageError: the text is something else.
+        ShardError: see :meth:`Shard.from_slurm`.
+    """
+    if text is None:
+        return Shard.from_slurm(environ)
+    return None if text == _WHOLE else Shard.parse(text)
 
 
 def _array_task(environ: Mapping[str, str]) -> tuple[int, int]:

@@ -39,9 +39,13 @@ class Pca(TrainedModel):
         variance: (K,) explained by each.
         count: how many are used.
         weights: the SHA-256 of the saved weights; None before they are saved.
+
+    Attributes:
+        fit: the fit that the model comes from; None for a model that was loaded.
     """
 
     kind: ClassVar[str] = "pca"
+    fit: PcaFit | None = None
 
     def __init__(
         self,
@@ -58,7 +62,9 @@ class Pca(TrainedModel):
     @classmethod
     def of(cls, preprocessing: Preprocessing, fit: PcaFit) -> Self:
         """The model that a fit gives."""
-        return cls(preprocessing, fit.mean, fit.components, fit.variance, len(fit.variance))
+        model = cls(preprocessing, fit.mean, fit.components, fit.variance, len(fit.variance))
+        model.fit = fit
+        return model
 
     def cut(self, count: int) -> Self:
         """The same with the first ``count`` components.

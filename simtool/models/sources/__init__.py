@@ -18,7 +18,7 @@ from simtool.models.sources.source import ModelOptions, Source, option_of
 if TYPE_CHECKING:
     from simtool.models.interface import Model
 
-__all__ = ["SOURCES", "ModelOptions", "Source", "option_help", "source_of", "usages"]
+__all__ = ["SOURCES", "ModelOptions", "Source", "labels", "option_help", "source_of", "usages"]
 
 #: Sources in the order of the help.
 SOURCES: tuple[type[Source], ...] = (PixelsSource, FolderSource, KerasFileSource)
@@ -29,13 +29,16 @@ def usages() -> str:
     return "|".join(source.usage for source in SOURCES)
 
 
+def labels() -> str:
+    """What ``--model`` takes, in words: ``pixels, a model folder or a .keras file``."""
+    *first, last = (source.label for source in SOURCES)
+    return f"{', '.join(first)} or {last}"
+
+
 def option_help(name: str) -> str:
     """The help of an option of models: for each source that takes it, what it means there."""
-    found: dict[str, list[str]] = {}
-    for source in SOURCES:
-        if name in source.options:
-            found.setdefault(source.options[name], []).append(source.label)
-    return ". ".join(f"For {' or '.join(labels)}: {text}" for text, labels in found.items()) + "."
+    texts = [f"{source.label}: {source.options[name]}" for source in SOURCES if name in source.options]
+    return f"For {'; for '.join(texts)}."
 
 
 def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
@@ -69,8 +72,7 @@ def _recognised(argument: str | Path) -> Source:
     try:
         kind = kind_of(path)
     except KindError as failure:
-        labels = [source.label for source in SOURCES]
-        raise ModelError(f"{failure}; --model takes {', '.join(labels[:-1])} or {labels[-1]}") from failure
+        raise ModelError(f"{failure}; --model takes {labels()}") from failure
     source = next((one for one in SOURCES if one.reads(kind.what)), None)
     if kind.damage or source is None:
         raise ModelError(explain(path, Door.MODEL))

@@ -1,0 +1,258 @@
+"""The stage ``embed``: images become vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simtool import console
+from simtool.errors import UsageError, listed
+from simtool.images.decoding import ImageError
+from simtool.images.pipeline import BadImage, Batch, check_files, described, stream
+from simtool.images.preprocessing import Preprocessing
+from simtool.images.shards import Shard
+from simtool.models.interface import Model
+from simtool.models.sources import ModelOptions, source_of
+from simtool.stages.run import Folder, Place, Run, TableFile, api, path_of, stage
+from simtool.tables.digest import files_digest, images_digest, images_sample
+from simtool.tables.embeddings import (
+    EmbeddingCollector,
+    EmbeddingInfo,
+    EmbeddingTable,
+    EmbeddingWriter,
+    open_embeddings,
+)
+from simtool.tables.files import part_name, require_set_of
+from simtool.tables.freshness import is_fresh
+from simtool.tables.images import Images, image_paths
+from simtool.tables.provenance import Provenance
+from simtool.text import counted
+
+__all__ = ["embed"]
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """The images to embed.
+
+    Attributes:
+        images: their rows.
+        paths: (n,) their files.
+        digests: what identifies the images in the metadata of a table, by field of :class:`EmbeddingInfo`.
+    """
+
+    images: Images
+    paths: list[Path]
+    digests: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Output:
+    """A table to make.
+
+    Attributes:
+        layer: of the model; None for the default.
+        path: of the Parquet file; None for a table in memory.
+        info: its metadata.
+    """
+
+    layer: str | None
+    path: Path | None
+    info: EmbeddingInfo
+
+
+@api
+def embed(
+    images: str | Path | Images,
+    model: str | Path | Model,
+    out: str | Path | Sequence[str | Path] | None = None,
+    *,
+    layer: Sequence[str] = (),
+    name: Sequence[str] = (),
+    recipe: str | Preprocessing | None = None,
+    size: int | None = None,
+    crop: float | None = None,
+    noise: float | None = None,
+    components: int | None = None,
+    trust_code: bool = False,
+    split: str = "all",
+    shard: Shard | None = None,
+    float16: bool = False,
+    skip_bad: bool = False,
+    batch_size: int = 64,
+) -> list[EmbeddingTable]:
+    """Turn images into vectors: one table for each layer, with one row for each image.
+
+    Several layers are computed in one pass. With ``out``, memory stays small however many images there are.
+
+    Args:
+        images: a table of images. The files of a table in memory lie below the current folder.
+        model: ``pixels``, the path of a model folder or of a ``.keras`` file (see :mod:`simtool.models.sources`), or an
+            open model.
+        out: the Parquet file of each table; with ``shard``, the folder of each table. None keeps the tables in memory.
+        layer: the layers of the model, one for each table. Empty for the model's default.
+        name: the label of each table in reports. Empty for the model's names.
+        recipe: the preprocessing, for pixels and ``.keras`` files.
+        size: height and width in pixels, for pixels and ``.keras`` files.
+        crop: the fraction of each side that the central crop keeps, for pixels and ``.keras`` files.
+        noise: the variance that Glow's posterior assumes for all dimensions. None measures it for each dimension.
+        components: how many components of a PCA to keep. None keeps all.
+        trust_code: run code that a ``.keras`` file holds.
+        split: embed the images of this split only.
+        shard: embed this part of the images only. A part that exists and is up to date is not written again.
+        float16: write half the bytes, with 3 significant digits.
+        skip_bad: leave out images that cannot be decoded, and record them in the metadata.
+        batch_size: images that are embedded together.
+
+    Returns:
+        The tables, in the order of ``layer``. A part without images gives no table.
+
+    Raises:
+        UsageError: options do not apply to the model or do not fit together.
+        ModelError: the model cannot be read, or has no such layer or components.
+        ImageError: an image is missing or cannot be decoded.
+        PlaceError: an output would replace an input.
+        TableError: the table of images cannot be read.
+
+    Example:
+        >>> [pixels] = embed("cub/images.parquet", "pixels")  # doctest: +SKIP
+        >>> latent, posterior = embed("cub/images.parquet", "glow", layer=["latent", "posterior"])  # doctest: +SKIP
+    """
+    options = ModelOptions(recipe, size, crop, trust_code, tuple(layer), noise, components)
+    source = source_of(model, options)
+    places = [Path(path) for path in ([out] if isinstance(out, str | Path) else out or ())]
+    tables = len(places) or len(layer) or 1
+    layers = _one_each("--layer", source.layers(options), tables)
+    names = _one_each("--name", name, tables)
+    writes: list[Place] = [TableFile(path) if shard is None else Folder(path) for path in places]
+    with stage("embed", reads=[path_of(images), _place(source.path)], writes=writes) as run:
+        selection = _select(run, images, split, shard)
+        files = _files(places, shard) or [None] * tables
+        embedder = source.open(options)
+        outputs = [_described(embedder, *each, selection) for each in zip(layers, files, names, strict=True)]
+        if source.path is not None:
+            run.read(source.path, listed([output.info.name for output in outputs]), source.inputs)
+        provenance = run.provenance()
+        left = [output for output in outputs if _is_left(output, selection.images, provenance, float16)]
+        stale = [output for output in outputs if output not in left]
+        bad: list[BadImage] = []
+        batches = stream(
+            selection.images.image_id,
+            selection.paths,
+            embedder.preprocessing,
+            batch_size,
+            bad.append if skip_bad else None,
+        )
+        with ExitStack() as stack:
+            writers = [stack.enter_context(_writer(output, provenance, float16)) for output in stale]
+            if stale:
+                _fill(writers, embedder, [output.layer for output in stale], selection.images, batches)
+            if bad and len(bad) == len(selection.images) and shard is None:
+                raise ImageError(f"no image can be decoded; {described(bad)}")
+            for writer in writers:
+                writer.skip([image.image_id for image in bad])
+        if bad:
+            console.warn(described(bad))
+        kept = len(selection.images) - len(bad)
+        for output in stale:
+            if output.path is not None:
+                vectors = f"{counted(kept, 'vectors')} of {counted(output.info.dimension, 'values')}"
+                run.wrote(output.path, f"{vectors} ({output.info.name})")
+    if not places:
+        return [writer.table for writer in writers if isinstance(writer, EmbeddingCollector)]
+    return [open_embeddings(output.path) for output in outputs if output.path and (kept or output in left)]
+
+
+def _place(path: Path | None) -> Place | None:
+    return Folder(path) if path is not None and path.is_dir() else path
+
+
+def _one_each(option: str, given: Sequence[str], tables: int) -> list[str | None]:
+    """The values of an option, one for each table; None for all where the option is not given."""
+    if given and len(given) != tables:
+        raise UsageError(f"{len(given)} times {option} for {tables} tables: each --out needs its own")
+    if not given and tables > 1 and option == "--layer":
+        raise UsageError(f"{tables} tables of the same layer: each --out needs its own --layer")
+    return list(given) or [None] * tables
+
+
+def _select(run: Run, images: str | Path | Images, split: str, shard: Shard | None) -> _Selection:
+    """Read the table of images, and check that all files exist."""
+    place = path_of(images)
+    table = run.read_images(images).where_split(split)
+    digests: dict[str, Any] = {
+        "images_digest": images_digest(table),
+        "images_sample": images_sample(image_paths(place or Path(), table)),
+    }
+    if shard is not None:
+        table = table.take(shard.rows(len(table)))
+    if place is not None:
+        run.read(place, counted(len(table), "images") + ("" if shard is None else f" of part {shard}"))
+    paths = image_paths(place or Path(), table)
+    check_files(table.image_id, paths)
+    if shard is not None:
+        digests["files_digest"] = files_digest(paths)
+    return _Selection(table, paths, digests)
+
+
+def _files(places: Sequence[Path], shard: Shard | None) -> list[Path]:
+    """The file of each table; with a shard, its part in each folder.
+
+    Raises:
+        TableError: a folder holds parts of another set.
+    """
+    if shard is None:
+        return list(places)
+    for folder in places:
+        require_set_of(folder, shard.count)
+    return [folder / part_name(shard.index, shard.count) for folder in places]
+
+
+def _described(
+    embedder: Model, layer: str | None, path: Path | None, name: str | None, selection: _Selection
+) -> _Output:
+    output = embedder.output(layer)
+    info = EmbeddingInfo(
+        name=name or output.name,
+        dimension=output.dimension,
+        shape=output.shape,
+        segments=output.segments,
+        preprocessing=embedder.preprocessing.to_text(),
+        model=embedder.weights,
+        **selection.digests,
+    )
+    return _Output(layer, path, info)
+
+
+def _is_left(output: _Output, images: Images, provenance: Provenance, float16: bool) -> bool:
+    """Whether a part exists and is up to date; if so, a note says it. Other tables are written again always."""
+    if output.path is None or output.info.files_digest is None:
+        return False
+    if not is_fresh(output.path, images.image_id, output.info, provenance, float16):
+        return False
+    console.note(f"left   {output.path}: the same command wrote it from the same inputs; delete it to embed again")
+    return True
+
+
+def _writer(output: _Output, provenance: Provenance, float16: bool) -> EmbeddingWriter | EmbeddingCollector:
+    if output.path is None:
+        return EmbeddingCollector(output.info, float16)
+    return EmbeddingWriter(output.path, output.info, provenance, float16)
+
+
+def _fill(
+    writers: Sequence[EmbeddingWriter | EmbeddingCollector],
+    embedder: Model,
+    layers: Sequence[str | None],
+    images: Images,
+    batches: Iterable[Batch],
+) -> None:
+    """Embed all images, and give the vectors of each layer to its writer batch by batch."""
+    with console.progress("embedding", len(images), "images") as bar:
+        for batch in batches:
+            for writer, vectors in zip(writers, embedder.embed_layers(batch.pixels, layers), strict=True):
+                writer.write(images.image_id[batch.rows], vectors)
+            bar.advance(len(batch.rows))
