@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from simtool import stages
 from simtool.models.sources import labels, option_help, usages
 
 __all__ = ["embed"]
@@ -34,7 +35,7 @@ def embed(
     crop: Annotated[float | None, typer.Option(help=option_help("crop"))] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help=f"Preprocessing. {option_help('recipe')}"),
+        typer.Option(help=f"Preprocessing. {option_help('preprocessing')}"),
     ] = None,
     trust_code: Annotated[bool, typer.Option("--trust-code", help=option_help("trust_code"))] = False,
     split: Annotated[str, typer.Option(help="Embed this split of the table only: train or test.")] = "all",
@@ -76,16 +77,15 @@ def embed(
     """
     import os
 
-    from simtool import stages
     from simtool.images.shards import chosen_shard
 
     stages.embed(
         images,
         model,
         out,
-        layer=layer or (),
-        name=name or (),
-        recipe=recipe,
+        layers=layer or (),
+        names=name or (),
+        preprocessing=recipe,
         size=size,
         crop=crop,
         noise=noise,

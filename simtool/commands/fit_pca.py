@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simtool import console
+from simtool import console, stages
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,20 +54,19 @@ def fit_pca(
       simtool fit-pca cub/images.parquet --out pca
       simtool embed cub/images.parquet --model pca --components 100 --out pca-100.parquet
     """
-    from simtool import stages
-
     fit = stages.fit_pca(
         images,
         out,
         components=components,
-        recipe=recipe,
+        preprocessing=recipe,
         size=size,
         crop=crop,
         split=split,
         skip_bad=skip_bad,
         scratch=scratch,
     ).fit
-    console.result(_explained(fit))
+    if fit is not None:
+        console.result(_explained(fit))
 
 
 def _explained(fit: PcaFit) -> Table:

@@ -319,14 +319,14 @@ def named_preprocessing(name: str) -> Preprocessing:
 
 
 def chosen_preprocessing(
-    recipe: str | Preprocessing, size: int | None = None, crop: float | None = None
+    chosen: str | Preprocessing, size: int | None = None, crop: float | None = None
 ) -> Preprocessing:
-    """A preprocessing, or the one of that name, with its size and crop changed; see :meth:`Preprocessing.adjusted`.
+    """A preprocessing or the preprocessing of a name, with another size and crop (:meth:`Preprocessing.adjusted`).
 
     Raises:
-        PreprocessingError: there is no such preprocessing, or a value is out of range.
+        PreprocessingError: no preprocessing has that name, or a value is out of range.
     """
-    return (named_preprocessing(recipe) if isinstance(recipe, str) else recipe).adjusted(size, crop)
+    return (named_preprocessing(chosen) if isinstance(chosen, str) else chosen).adjusted(size, crop)
 
 
 def _color(text: str) -> tuple[int, int, int]:

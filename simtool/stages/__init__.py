@@ -18,17 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simtool.stages.compression import compress
+    from simtool.stages.embedding import embed
     from simtool.stages.fetching import fetch_cub, fetch_judgments
     from simtool.stages.importing import import_trials
     from simtool.stages.indexing import index_images
     from simtool.stages.inspection import show
+    from simtool.stages.pca import fit_pca
     from simtool.stages.reporting import report
     from simtool.stages.scoring import score
 
 __all__ = [
     "compress",
+    "embed",
     "fetch_cub",
     "fetch_judgments",
+    "fit_pca",
     "import_trials",
     "index_images",
     "report",
@@ -40,8 +44,10 @@ __all__ = [
 #: so that ``import simtool.stages`` imports nothing heavy.
 _MODULES: dict[str, str] = {
     "compress": "compression",
+    "embed": "embedding",
     "fetch_cub": "fetching",
     "fetch_judgments": "fetching",
+    "fit_pca": "pca",
     "import_trials": "importing",
     "index_images": "indexing",
     "report": "reporting",

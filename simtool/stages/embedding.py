@@ -1,8 +1,8 @@
-"""The stage ``embed``: images become vectors."""
+"""Embed: from images to vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from simtool import console
 from simtool.errors import UsageError, listed
 from simtool.images.decoding import ImageError
-from simtool.images.pipeline import BadImage, Batch, check_files, described, stream
+from simtool.images.pipeline import BadImage, check_files, described, stream
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.shards import Shard
 from simtool.models.interface import Model
@@ -28,7 +28,6 @@ from simtool.tables.embeddings import (
 from simtool.tables.files import part_name, require_set_of
 from simtool.tables.freshness import is_fresh
 from simtool.tables.images import Images, image_paths
-from simtool.tables.provenance import Provenance
 from simtool.text import counted
 
 __all__ = ["embed"]
@@ -70,9 +69,9 @@ def embed(
     model: str | Path | Model,
     out: str | Path | Sequence[str | Path] | None = None,
     *,
-    layer: Sequence[str] = (),
-    name: Sequence[str] = (),
-    recipe: str | Preprocessing | None = None,
+    layers: Sequence[str] = (),
+    names: Sequence[str] = (),
+    preprocessing: str | Preprocessing | None = None,
     size: int | None = None,
     crop: float | None = None,
     noise: float | None = None,
@@ -86,16 +85,16 @@ def embed(
 ) -> list[EmbeddingTable]:
     """Turn images into vectors: one table for each layer, with one row for each image.
 
-    Several layers are computed in one pass. With ``out``, memory stays small however many images there are.
+    Several layers are computed in one pass. With ``out``, memory stays small, however many images there are.
 
     Args:
         images: a table of images. The files of a table in memory lie below the current folder.
         model: ``pixels``, the path of a model folder or of a ``.keras`` file (see :mod:`simtool.models.sources`), or an
             open model.
         out: the Parquet file of each table; with ``shard``, the folder of each table. None keeps the tables in memory.
-        layer: the layers of the model, one for each table. Empty for the model's default.
-        name: the label of each table in reports. Empty for the model's names.
-        recipe: the preprocessing, for pixels and ``.keras`` files.
+        layers: of the model, one for each table. Empty for the model's default.
+        names: the label of each table in reports. Empty for the model's names.
+        preprocessing: for pixels and ``.keras`` files, a preprocessing or its name.
         size: height and width in pixels, for pixels and ``.keras`` files.
         crop: the fraction of each side that the central crop keeps, for pixels and ``.keras`` files.
         noise: the variance that Glow's posterior assumes for all dimensions. None measures it for each dimension.
@@ -108,7 +107,7 @@ def embed(
         batch_size: images that are embedded together.
 
     Returns:
-        The tables, in the order of ``layer``. A part without images gives no table.
+        The tables, in the order of ``layers``. A part without images gives no table.
 
     Raises:
         UsageError: options do not apply to the model or do not fit together.
@@ -118,42 +117,34 @@ def embed(
         TableError: the table of images cannot be read.
 
     Example:
-        >>> [pixels] = embed("cub/images.parquet", "pixels")  # doctest: +SKIP
-        >>> latent, posterior = embed("cub/images.parquet", "glow", layer=["latent", "posterior"])  # doctest: +SKIP
+        >>> from simtool import stages
+        >>> [pixels] = stages.embed("cub/images.parquet", "pixels")  # doctest: +SKIP
+        >>> layers = ["latent", "posterior"]
+        >>> latent, posterior = stages.embed("cub/images.parquet", "glow", layers=layers)  # doctest: +SKIP
     """
-    options = ModelOptions(recipe, size, crop, trust_code, tuple(layer), noise, components)
+    options = ModelOptions(preprocessing, size, crop, trust_code, tuple(layers), noise, components)
     source = source_of(model, options)
     places = [Path(path) for path in ([out] if isinstance(out, str | Path) else out or ())]
-    tables = len(places) or len(layer) or 1
-    layers = _one_each("--layer", source.layers(options), tables)
-    names = _one_each("--name", name, tables)
+    tables = len(places) or len(layers) or 1
+    chosen_layers = _one_each("--layer", source.layers(options), tables)
+    chosen_names = _one_each("--name", names, tables)
     writes: list[Place] = [TableFile(path) if shard is None else Folder(path) for path in places]
     with stage("embed", reads=[path_of(images), _place(source.path)], writes=writes) as run:
         selection = _select(run, images, split, shard)
-        files = _files(places, shard) or [None] * tables
+        files: list[Path | None] = [*_files(places, shard)] or [None] * tables
         embedder = source.open(options)
-        outputs = [_described(embedder, *each, selection) for each in zip(layers, files, names, strict=True)]
+        outputs = [
+            _described(embedder, *each, selection) for each in zip(chosen_layers, files, chosen_names, strict=True)
+        ]
         if source.path is not None:
             run.read(source.path, listed([output.info.name for output in outputs]), source.inputs)
-        provenance = run.provenance()
-        left = [output for output in outputs if _is_left(output, selection.images, provenance, float16)]
+        left = [output for output in outputs if _is_left(output, run, selection.images, float16)]
         stale = [output for output in outputs if output not in left]
         bad: list[BadImage] = []
-        batches = stream(
-            selection.images.image_id,
-            selection.paths,
-            embedder.preprocessing,
-            batch_size,
-            bad.append if skip_bad else None,
-        )
-        with ExitStack() as stack:
-            writers = [stack.enter_context(_writer(output, provenance, float16)) for output in stale]
-            if stale:
-                _fill(writers, embedder, [output.layer for output in stale], selection.images, batches)
-            if bad and len(bad) == len(selection.images) and shard is None:
-                raise ImageError(f"no image can be decoded; {described(bad)}")
-            for writer in writers:
-                writer.skip([image.image_id for image in bad])
+        writers = [run.embeddings(output.path, output.info, float16) for output in stale]
+        if stale:
+            wanted = [output.layer for output in stale]
+            bad = _write(writers, wanted, embedder, selection, batch_size, skip_bad, whole=shard is None)
         if bad:
             console.warn(described(bad))
         kept = len(selection.images) - len(bad)
@@ -161,9 +152,9 @@ def embed(
             if output.path is not None:
                 vectors = f"{counted(kept, 'vectors')} of {counted(output.info.dimension, 'values')}"
                 run.wrote(output.path, f"{vectors} ({output.info.name})")
-    if not places:
-        return [writer.table for writer in writers if isinstance(writer, EmbeddingCollector)]
-    return [open_embeddings(output.path) for output in outputs if output.path and (kept or output in left)]
+    if left:
+        return [open_embeddings(path) for path in files if path is not None]
+    return [writer.table for writer in writers] if kept else []
 
 
 def _place(path: Path | None) -> Place | None:
@@ -171,7 +162,11 @@ def _place(path: Path | None) -> Place | None:
 
 
 def _one_each(option: str, given: Sequence[str], tables: int) -> list[str | None]:
-    """The values of an option, one for each table; None for all where the option is not given."""
+    """The values of an option, one for each table; None for all where the option is not given.
+
+    Raises:
+        UsageError: there are more or fewer values than tables.
+    """
     if given and len(given) != tables:
         raise UsageError(f"{len(given)} times {option} for {tables} tables: each --out needs its own")
     if not given and tables > 1 and option == "--layer":
@@ -180,21 +175,23 @@ def _one_each(option: str, given: Sequence[str], tables: int) -> list[str | None
 
 
 def _select(run: Run, images: str | Path | Images, split: str, shard: Shard | None) -> _Selection:
-    """Read the table of images, and check that all files exist."""
+    """Read the table of images, and check that all files exist.
+
+    Raises:
+        ImageError: files are missing.
+        TableError: the table cannot be read.
+    """
     place = path_of(images)
-    table = run.read_images(images).where_split(split)
-    digests: dict[str, Any] = {
-        "images_digest": images_digest(table),
-        "images_sample": images_sample(image_paths(place or Path(), table)),
-    }
+    table = run.read_images(images, note=False).where_split(split)
+    paths = image_paths(place or Path("images"), table)
+    digests: dict[str, Any] = {"images_digest": images_digest(table), "images_sample": images_sample(paths)}
     if shard is not None:
-        table = table.take(shard.rows(len(table)))
+        rows = shard.rows(len(table))
+        table, paths = table.take(rows), [paths[row] for row in rows]
+        digests["files_digest"] = files_digest(paths)
     if place is not None:
         run.read(place, counted(len(table), "images") + ("" if shard is None else f" of part {shard}"))
-    paths = image_paths(place or Path(), table)
     check_files(table.image_id, paths)
-    if shard is not None:
-        digests["files_digest"] = files_digest(paths)
     return _Selection(table, paths, digests)
 
 
@@ -227,32 +224,56 @@ def _described(
     return _Output(layer, path, info)
 
 
-def _is_left(output: _Output, images: Images, provenance: Provenance, float16: bool) -> bool:
-    """Whether a part exists and is up to date; if so, a note says it. Other tables are written again always."""
+def _is_left(output: _Output, run: Run, images: Images, float16: bool) -> bool:
+    """Whether a part exists and is up to date; if so, a note says it. Other tables are always written again."""
     if output.path is None or output.info.files_digest is None:
         return False
-    if not is_fresh(output.path, images.image_id, output.info, provenance, float16):
+    if not is_fresh(output.path, images.image_id, output.info, run.provenance(), float16):
         return False
     console.note(f"left   {output.path}: the same command wrote it from the same inputs; delete it to embed again")
     return True
 
 
-def _writer(output: _Output, provenance: Provenance, float16: bool) -> EmbeddingWriter | EmbeddingCollector:
-    if output.path is None:
-        return EmbeddingCollector(output.info, float16)
-    return EmbeddingWriter(output.path, output.info, provenance, float16)
-
-
-def _fill(
+def _write(
     writers: Sequence[EmbeddingWriter | EmbeddingCollector],
-    embedder: Model,
     layers: Sequence[str | None],
-    images: Images,
-    batches: Iterable[Batch],
-) -> None:
-    """Embed all images, and give the vectors of each layer to its writer batch by batch."""
-    with console.progress("embedding", len(images), "images") as bar:
-        for batch in batches:
-            for writer, vectors in zip(writers, embedder.embed_layers(batch.pixels, layers), strict=True):
-                writer.write(images.image_id[batch.rows], vectors)
-            bar.advance(len(batch.rows))
+    embedder: Model,
+    selection: _Selection,
+    batch_size: int,
+    skip_bad: bool,
+    whole: bool,
+) -> list[BadImage]:
+    """Embed the images batch by batch, and give the vectors of each layer to its writer.
+
+    Args:
+        writers: one for each layer.
+        layers: of the model; None for the default.
+        embedder: the model.
+        selection: the images.
+        batch_size: images that are embedded together.
+        skip_bad: whether to leave out images that cannot be decoded.
+        whole: whether the images are all images of a table, of which at least one must be decoded.
+
+    Returns:
+        The images that were left out.
+
+    Raises:
+        ImageError: an image cannot be decoded.
+    """
+    bad: list[BadImage] = []
+    image_id = selection.images.image_id
+    on_bad = bad.append if skip_bad else None
+    batches = stream(image_id, selection.paths, embedder.preprocessing, batch_size, on_bad)
+    with ExitStack() as stack:
+        for writer in writers:
+            stack.enter_context(writer)
+        with console.progress("embedding", len(image_id), "images") as bar:
+            for batch in batches:
+                for writer, vectors in zip(writers, embedder.embed_layers(batch.pixels, layers), strict=True):
+                    writer.write(image_id[batch.rows], vectors)
+                bar.advance(len(batch.rows))
+        if bad and len(bad) == len(image_id) and whole:
+            raise ImageError(f"no image can be decoded; {described(bad)}")
+        for writer in writers:
+            writer.skip([image.image_id for image in bad])
+    return bad

@@ -1,4 +1,4 @@
-"""The stage ``fit_pca``: the principal components of images."""
+"""Fit PCA: from images to their principal components."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def fit_pca(
     out: str | Path | None = None,
     *,
     components: int | None = None,
-    recipe: str | Preprocessing = "study",
+    preprocessing: str | Preprocessing = "study",
     size: int | None = None,
     crop: float | None = None,
     split: str = "all",
     skip_bad: bool = False,
-    scratch: Path | None = None,
+    scratch: str | Path | None = None,
 ) -> Pca:
     """Fit principal components to images, exactly and in bounded memory.
 
@@ -46,7 +46,7 @@ def fit_pca(
         images: a table of images. The files of a table in memory lie below the current folder.
         out: the model folder to write. None writes nothing but scratch files.
         components: how many to keep. None keeps as many as exist, at most 1,000.
-        recipe: the preprocessing.
+        preprocessing: a preprocessing or its name.
         size: height and width in pixels. None keeps those of the preprocessing.
         crop: the fraction of each side that the central crop keeps. None keeps that of the preprocessing.
         split: fit to the images of this split only.
@@ -65,33 +65,34 @@ def fit_pca(
         TableError: the table of images cannot be read.
 
     Example:
-        >>> pca = fit_pca("cub/images.parquet", "pca", components=100)  # doctest: +SKIP
+        >>> from simtool import stages
+        >>> pca = stages.fit_pca("cub/images.parquet", "pca", components=100)  # doctest: +SKIP
     """
-    preprocessing = chosen_preprocessing(recipe, size, crop)
+    steps = chosen_preprocessing(preprocessing, size, crop)
     target = None if out is None else Path(out)
     with stage("fit-pca", reads=[path_of(images)], writes=[target and Folder(target)]) as run:
-        table = run.read_images(images).where_split(split)
+        table = run.read_images(images, note=False).where_split(split)
         place = path_of(images)
         if place is not None:
             run.read(place, counted(len(table), "images") + ("" if split == "all" else f" of split {split}"))
-        paths = image_paths(place or Path(), table)
+        paths = image_paths(place or Path("images"), table)
         wanted = components or MOST
-        found = check_request(len(table), preprocessing.dimension, wanted, fewer=components is None)
+        found = check_request(len(table), steps.dimension, wanted, fewer=components is None)
         if found < wanted:
             console.note(f"{counted(found, 'components')} instead of {wanted:,}: {len(table):,} images have no more")
         check_files(table.image_id, paths)
         bad: list[BadImage] = []
         with nullcontext() if target is None else model_folder(target, run.name) as folder:
-            batches = stream(table.image_id, paths, preprocessing, _BATCH, bad.append if skip_bad else None)
+            batches = stream(table.image_id, paths, steps, _BATCH, bad.append if skip_bad else None)
             fit = fit_components(
                 _pixels(batches, len(table)),
                 len(table),
-                preprocessing.dimension,
+                steps.dimension,
                 wanted,
-                scratch,
+                path_of(scratch),
                 fewer=components is None,
             )
-            pca = Pca.of(preprocessing, fit)
+            pca = Pca.of(steps, fit)
             if folder is not None:
                 pca.save(folder, run.provenance())
                 write_log(folder, fit, {image.image_id: image.reason for image in bad})

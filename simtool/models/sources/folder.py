@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from simtool.errors import UsageError
 from simtool.models.sources.source import ModelOptions, Source
@@ -23,7 +24,7 @@ class FolderSource(Source):
 
     usage = "FOLDER"
     label = "a model folder"
-    options = {
+    options: ClassVar[Mapping[str, str]] = {
         "layer": "see its model.json [the first there]",
         "noise": "the variance that Glow's posterior assumes for all dimensions [measured for each dimension]",
         "components": "keep only the first components of a PCA [all]",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from simtool.errors import UsageError
 from simtool.models.sources.source import ModelOptions, Source
@@ -20,8 +21,8 @@ class KerasFileSource(Source):
 
     usage = "FILE.keras"
     label = "a .keras file"
-    options = {
-        "recipe": "the preprocessing that the network expects [required]",
+    options: ClassVar[Mapping[str, str]] = {
+        "preprocessing": "the preprocessing that the network expects [required]",
         "size": "height and width, if the network takes any [the preprocessing's]",
         "crop": "central part of each side that is kept [the preprocessing's]",
         "trust_code": "run code that the file holds (Lambda layers)",
@@ -41,7 +42,7 @@ class KerasFileSource(Source):
         from simtool.images.preprocessing import chosen_preprocessing
         from simtool.models.classifier.keras_file import load_keras_file
 
-        if options.recipe is None:
+        if options.preprocessing is None:
             raise UsageError("a .keras file does not say which preprocessing it needs: name it with --recipe")
-        preprocessing = chosen_preprocessing(options.recipe, None, options.crop)
+        preprocessing = chosen_preprocessing(options.preprocessing, None, options.crop)
         return load_keras_file(Path(self.argument), preprocessing, options.size, options.trust_code)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from simtool.models.sources.source import ModelOptions, Source
 
@@ -16,7 +17,10 @@ class OpenModel(Source):
     """A model object. It is not in the table of sources, since no argument names it."""
 
     usage = label = "a model"
-    options = {"layer": "one of its layers [the first]", "components": "keep only the first components [all]"}
+    options: ClassVar[Mapping[str, str]] = {
+        "layer": "one of its layers [the first]",
+        "components": "keep only the first components [all]",
+    }
     limits = "a model object has its preprocessing already"
 
     def __init__(self, model: Model) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from simtool.models.sources.source import ModelOptions, Source
 
@@ -17,8 +18,8 @@ class PixelsSource(Source):
 
     usage = "pixels"
     label = "pixels"
-    options = {
-        "recipe": "study, or square (keeps the aspect) [study]",
+    options: ClassVar[Mapping[str, str]] = {
+        "preprocessing": "study, or square (keeps the aspect) [study]",
         "size": "height and width [the preprocessing's: 128]",
         "crop": "central part of each side that is kept [the preprocessing's: 0.8]",
     }
@@ -38,4 +39,4 @@ class PixelsSource(Source):
         from simtool.images.preprocessing import chosen_preprocessing
         from simtool.models.pixels import Pixels
 
-        return Pixels(chosen_preprocessing(options.recipe or "study", options.size, options.crop))
+        return Pixels(chosen_preprocessing(options.preprocessing or "study", options.size, options.crop))

@@ -21,7 +21,7 @@ class ModelOptions:
     """Options of ``embed`` that concern the model. A value that equals the default counts as not given.
 
     Attributes:
-        recipe: a preprocessing, or its name.
+        preprocessing: a preprocessing, or its name; ``--recipe`` on the command line.
         size: height and width in pixels.
         crop: the fraction of each side that the central crop keeps.
         trust_code: run code that the file of the model holds.
@@ -30,7 +30,7 @@ class ModelOptions:
         components: how many components to keep.
     """
 
-    recipe: str | Preprocessing | None = None
+    preprocessing: str | Preprocessing | None = None
     size: int | None = None
     crop: float | None = None
     trust_code: bool = False
@@ -44,8 +44,8 @@ class ModelOptions:
 
 
 def option_of(name: str) -> str:
-    """The command line's spelling of an option's name: ``trust_code`` becomes ``--trust-code``."""
-    return f"--{name.replace('_', '-')}"
+    """How the command line spells an option: ``trust_code`` becomes ``--trust-code``."""
+    return "--recipe" if name == "preprocessing" else f"--{name.replace('_', '-')}"
 
 
 class Source(ABC):
