@@ -403,8 +403,6 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
     ("options", "complaint"),
     [
         (("--model", "pixel"), "pixel: no such file or folder; --model takes pixels, a model folder or a .keras file"),
-        (("--model", "pixels", "--layer", "final"), "pixels have no layer final"),
-        (("--model", "pixels", "--components", "3"), "pixels: it has no components"),
         (("--model", "pixels", "--recipe", "coffee"), "no preprocessing is called coffee"),
         (("--model", "PCA", "--layer", "final"), "no layer final or other layers; --components cuts its 6"),
         (("--model", "PCA", "--components", "7"), "1 to 6 components to choose, not 7"),
@@ -424,12 +422,25 @@ def test_a_wrong_choice_is_one_line(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--model", "PCA", "--size", "64"), "--size is for --model pixels"),
-        (("--model", "PCA", "--recipe", "study", "--crop", "1"), "--recipe, --crop is for --model pixels"),
+        (
+            ("--model", "PCA", "--size", "64"),
+            "--size is for pixels or a .keras file; a model folder has its own preprocessing",
+        ),
+        (
+            ("--model", "PCA", "--recipe", "study", "--crop", "1"),
+            "--recipe is for pixels or a .keras file; a model folder has its own preprocessing",
+        ),
+        (
+            ("--model", "pixels", "--layer", "final"),
+            "--layer is for a model folder or a .keras file; pixels have no layers",
+        ),
+        (("--model", "pixels", "--components", "3"), "--components is for a model folder; pixels have no layers"),
+        (("--model", "pixels", "--noise", "0.1"), "--noise is for a model folder; pixels have no layers"),
+        (("--model", "PCA", "--noise", "0.1"), "--noise is for --layer posterior"),
         (("--model", "pixels", "--shard", "4/4"), "I from 0 to N-1"),
         (("--model", "pixels", "--shard", "1"), "I from 0 to N-1"),
         (("--model", "pixels", "--batch-size", "0"), "--batch-size"),
-        (("--model", "pixels", "--layer", "a", "--layer", "b"), "2 times --layer for 1 tables"),
+        (("--model", "PCA", "--layer", "a", "--layer", "b"), "2 times --layer for 1 tables"),
         (("--model", "pixels", "--out", "other.parquet"), "2 tables of the same layer"),
         ((), "--model"),
     ],
@@ -478,4 +489,4 @@ def test_a_keras_file_from_elsewhere_is_embedded_with_a_recipe(simtool: Simtool,
     np.testing.assert_allclose(table.read(), network(np.stack(pixels)).numpy(), atol=1e-5)
     assert (table.info.name, table.info.model) == ("birds final", sha256_of(path))
     other = simtool("embed", images, "--model", "pixels", "--out", tmp_path / "pixels.parquet", "--trust-code")
-    assert (other.code, "--trust-code is for .keras files" in other.err) == (2, True)
+    assert (other.code, "--trust-code is for a .keras file; pixels" in other.err) == (2, True)

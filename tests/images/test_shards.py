@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.images.shards import Shard, ShardError
+from simtool.errors import UsageError
+from simtool.images.shards import Shard, ShardError, chosen_shard
 
 
 @given(st.integers(0, 500), st.integers(1, 40))
@@ -23,7 +24,7 @@ def test_it_is_written_as_index_and_count() -> None:
 
 @pytest.mark.parametrize("text", ["16/16", "3", "-1/4", "3/0", "a/b", "1/2/3", "", "1.5/3"])
 def test_anything_else_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="is not I/N"):
+    with pytest.raises(UsageError, match="--shard takes I/N with I from 0 to N-1"):
         Shard.parse(text)
 
 
@@ -78,3 +79,11 @@ def test_variables_that_are_set_in_part_are_an_error_that_names_them(environ: di
 def test_outside_of_arrays_and_steps_there_is_no_part() -> None:
     assert Shard.from_slurm({}) is None
     assert Shard.from_slurm({"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"}) is None
+
+
+def test_the_option_goes_before_the_task_of_an_array() -> None:
+    task = array(3, [2, 3, 4])
+    assert chosen_shard("0/2", task) == Shard(0, 2)
+    assert chosen_shard(None, task) == Shard(1, 3)
+    assert chosen_shard("none", task) is None
+    assert chosen_shard(None, {}) is None

@@ -1,0 +1,160 @@
+"""A model argument belongs to one source of a table; a further source is one module and one entry."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simtool.commands.embed import embed as command
+from simtool.errors import UsageError
+from simtool.images.preprocessing import named_preprocessing
+from simtool.kinds import Door, What
+from simtool.models import sources
+from simtool.models.errors import ModelError
+from simtool.models.interface import Model, Output
+from simtool.models.pixels import Pixels
+from simtool.models.sources import SOURCES, ModelOptions, Source, labels, option_help, source_of, usages
+from simtool.models.sources.folder import FolderSource
+from simtool.models.sources.keras_file import KerasFileSource
+from simtool.models.sources.pixels import PixelsSource
+from simtool.models.sources.source import option_of
+from simtool.stages.embedding import embed
+from tests.photographs import write_table
+
+NONE = ModelOptions()
+PCA = Path(__file__).parents[2] / "fixtures" / "version_0_1" / "pca"
+
+
+class Gray(Model):
+    """The mean color of an image, once for each requested value."""
+
+    def __init__(self, values: int) -> None:
+        self.preprocessing = named_preprocessing("study").adjusted(8)
+        self._values = values
+
+    def output(self, layer: str | None = None) -> Output:  # noqa: ARG002
+        return Output("gray", (self._values,))
+
+    def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:  # noqa: ARG002
+        return np.repeat(images.mean(axis=(1, 2, 3))[:, np.newaxis], self._values, axis=1)
+
+
+class GraySource(Source):
+    usage = "gray:VALUES"
+    label = "gray levels"
+    options: ClassVar[Mapping[str, str]] = {"size": "nothing"}
+    limits = "gray levels have no other options"
+
+    @classmethod
+    def is_named(cls, argument: str) -> bool:
+        return argument.startswith("gray:")
+
+    @property
+    def path(self) -> None:
+        """No file."""
+
+    def open(self, options: ModelOptions) -> Gray:  # noqa: ARG002
+        return Gray(int(self.argument.removeprefix("gray:")))
+
+
+@pytest.fixture
+def gray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more entry in the table of sources."""
+    monkeypatch.setattr(sources, "SOURCES", (*SOURCES, GraySource))
+
+
+@pytest.mark.usefixtures("gray")
+def test_a_further_source_is_embedded_with_and_appears_in_messages_and_help(tmp_path: Path) -> None:
+    images = write_table(tmp_path, 3)
+    [table] = embed(images, "gray:5", tmp_path / "gray.parquet")
+    [pixels] = embed(images, "pixels", size=8)
+    assert (table.info.name, table.info.dimension) == ("gray", 5)
+    np.testing.assert_allclose(table.read()[:, 4], pixels.read().mean(axis=1), atol=1e-6)
+    with pytest.raises(UsageError, match=r"--crop is for pixels or a \.keras file; gray levels have no other options"):
+        embed(images, "gray:5", crop=0.5)
+    assert usages() == "pixels|FOLDER|FILE.keras|gray:VALUES"
+    assert option_help("size").endswith("; for gray levels: nothing.")
+    with pytest.raises(ModelError, match=r"--model takes pixels, a model folder, a \.keras file or gray levels"):
+        source_of("grey:5", NONE)
+
+
+def test_sources_are_told_by_name_then_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(source_of("pixels", NONE), PixelsSource)
+    assert isinstance(source_of(str(PCA), NONE), FolderSource)
+    monkeypatch.chdir(tmp_path)
+    Path("pixels").symlink_to(PCA)
+    assert isinstance(source_of("pixels", NONE), PixelsSource)
+    assert isinstance(source_of("./pixels", NONE), FolderSource)
+    assert isinstance(source_of(Path("pixels"), NONE), FolderSource)
+
+
+def test_another_file_is_refused_with_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "model.txt").write_text("a model")
+    with pytest.raises(ModelError, match="this is a text file, not a model that simtool can embed with"):
+        source_of(tmp_path / "model.txt", NONE)
+
+
+def test_the_kinds_of_files_that_sources_read_are_those_that_messages_offer() -> None:
+    read = {what for what in What if any(source.reads(what) for source in SOURCES)}
+    assert read == Door.MODEL.takes
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_option_of_a_source_is_an_option_of_the_command(source: type[Source]) -> None:
+    assert source.options.keys() <= {field.name for field in fields(ModelOptions)}
+    parameters = inspect.signature(command).parameters
+    for name in source.options:
+        assert option_of(name).removeprefix("--").replace("-", "_") in parameters
+
+
+def test_every_option_of_models_applies_to_a_source_and_its_help_says_to_which() -> None:
+    for field in fields(ModelOptions):
+        takers = [source.label for source in SOURCES if field.name in source.options]
+        assert takers
+        assert all(f"or {label}:" in option_help(field.name) for label in takers)
+
+
+def test_an_option_that_does_not_apply_is_refused_before_the_model_is_read() -> None:
+    with pytest.raises(UsageError, match=r"--trust-code is for a [.]keras file; pixels have no layers"):
+        source_of("pixels", ModelOptions(trust_code=True))
+    with pytest.raises(UsageError, match=r"--size is for pixels or a [.]keras file; a model folder has its own prep"):
+        source_of(PCA, ModelOptions(size=8))
+    assert source_of("pixels", ModelOptions(preprocessing="square", size=8, crop=1)).argument == "pixels"
+
+
+def test_a_keras_file_needs_a_preprocessing() -> None:
+    with pytest.raises(UsageError, match="name it with --recipe"):
+        KerasFileSource("birds.keras").open(NONE)
+
+
+def test_what_a_model_is_read_from_is_known() -> None:
+    assert (source_of("pixels", NONE).path, source_of("pixels", NONE).inputs) == (None, [])
+    assert (source_of(PCA, NONE).path, source_of(PCA, NONE).inputs) == (PCA, [PCA / "model.json"])
+    assert KerasFileSource("birds.keras").inputs == [Path("birds.keras")]
+
+
+def test_an_open_model_is_its_own_source() -> None:
+    model = Pixels(named_preprocessing("study").adjusted(8))
+    source = source_of(model, NONE)
+    assert source.open(NONE) is model
+    assert source.inputs == []
+    with pytest.raises(UsageError, match="a model object has its preprocessing already"):
+        source_of(model, ModelOptions(size=4))
+
+
+def test_the_noise_of_the_posterior_becomes_a_part_of_its_layer() -> None:
+    options = ModelOptions(layer=("latent", "posterior"), noise=0.25)
+    assert FolderSource("glow").layers(options) == ["latent", "posterior:noise=0.25"]
+    with pytest.raises(UsageError, match="--noise is for --layer posterior"):
+        FolderSource("glow").layers(ModelOptions(layer=("latent",), noise=0.25))
+
+
+def test_the_arguments_are_listed_in_words() -> None:
+    assert labels() == "pixels, a model folder or a .keras file"
