@@ -14,8 +14,8 @@ from simtool.images.preprocessing import named_preprocessing
 from simtool.images.shards import Shard
 from simtool.models.pixels import Pixels
 from simtool.tables.embeddings import open_embeddings
-from simtool.tables.parquet import TableError
 from simtool.tables.images import read_images
+from simtool.tables.parquet import TableError
 from tests.photographs import write_table
 
 COUNT = 7
