@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from simtool.analysis.metrics import METRICS, Metric, Order
-from simtool.analysis.pooling import pools, shared_judgments
+from simtool.analysis.pooling import pools
 from simtool.analysis.report import Report, ReportError, Row, Settings
 from simtool.analysis.rows import Rows
 from simtool.analysis.strata import Stratum
 from simtool.analysis.study import Study
 from simtool.errors import listed
+from simtool.judgments.pooling import shared_judgments
 from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
@@ -38,7 +39,7 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
         for trials in sets:
             _check_weights(trials)
     pooled = pools(outcomes)
-    studies = [Study(pool.outcomes[0].trials, settings.weighted, len(pool.sets)) for pool in pooled]
+    studies = [Study(pool.trials, settings.weighted, len(pool.sets)) for pool in pooled]
     wanted = tuple(METRICS.values()) if metrics is None else metrics
     rows = [
         row

@@ -32,7 +32,7 @@ class Metric:
         chance: the expected value of guessing on trials of a type; None if the metric does not apply to the type.
         of_trials: the values of t trials of a type, (t,), from the credit of their C comparisons, (t, C), and the
             positions of the selected references, (t, K). None if the metric is the credit of each comparison.
-        has_noise_ceiling: whether the noise ceiling of comparisons is a ceiling of this metric.
+        has_noise_ceiling: whether the noise ceiling limits the metric.
     """
 
     name: str

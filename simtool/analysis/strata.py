@@ -1,4 +1,4 @@
-"""Strata: named parts of the data for which a report has rows of their own."""
+"""Strata: named parts of the data. A report has rows for each stratum."""
 
 from __future__ import annotations
 

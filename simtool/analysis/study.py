@@ -24,7 +24,7 @@ class Study:
     Attributes:
         trials: T trials.
         comparisons: the C comparisons that they imply.
-        strata: the parts of the trials that have rows of their own.
+        strata: the parts of the data that a report has rows for.
     """
 
     def __init__(self, trials: Trials, weighted: bool = False, sets: int = 1) -> None:

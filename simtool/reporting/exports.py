@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+from dataclasses import astuple
+from itertools import repeat
 from typing import Any
 
 from simtool.analysis.report import Block, Report, Row
@@ -15,6 +17,10 @@ __all__ = ["records", "to_csv", "to_json", "to_markdown"]
 
 #: Characters that begin a formula in a spreadsheet, also in full width. (Control characters are always escaped.)
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+#: Columns that identify a row, its numbers, and the fields of its difference from the baseline.
+_KEY = ("model", "distance", "trial_type", "metric")
+_NUMBERS = ("estimate", "low", "high", "chance", "trials", "comparisons", "ties")
+_DIFFERENCE = ("difference", "difference_low", "difference_high", "p_value", "p_holm")
 
 
 def records(report: Report) -> list[dict[str, Any]]:
@@ -27,31 +33,15 @@ def records(report: Report) -> list[dict[str, Any]]:
 
 def _record(row: Row, report: Report) -> dict[str, Any]:
     ceiling, gain = row.noise_ceiling, row.difference
-    record: dict[str, Any] = {
-        "model": row.model,
-        "distance": row.distance,
-        "trial_type": row.trial_type,
+    record: dict[str, Any] = {name: getattr(row, name) for name in (*_KEY, *_NUMBERS)} | {
         "metric": row.metric.name,
-        "estimate": row.estimate,
-        "low": row.low,
-        "high": row.high,
-        "chance": row.chance,
-        "trials": row.trials,
-        "comparisons": row.comparisons,
-        "ties": row.ties,
         "observers": report.observers,
         "ceiling_lower": ceiling and ceiling.lower,
         "ceiling_upper": ceiling and ceiling.upper,
         "weighted": report.settings.weighted,
     }
     if report.settings.baseline is not None:
-        record |= {
-            "difference": gain and gain.estimate,
-            "difference_low": gain and gain.low,
-            "difference_high": gain and gain.high,
-            "p_value": gain and gain.p_value,
-            "p_holm": gain and gain.p_holm,
-        }
+        record |= zip(_DIFFERENCE, repeat(None) if gain is None else astuple(gain), strict=False)
     return record
 
 

@@ -208,6 +208,16 @@ def test_all_is_shown_only_beside_several_types() -> None:
     assert [block.trial_type for block in several.of_type("all").blocks(triplets)] == ["all"]
 
 
+def test_a_metric_that_repeats_triplet_accuracy_is_shown_alone_only() -> None:
+    _, scored = _study(**{"8_rank_2": 5, "2_choose_1": 20})
+    report = build_report(scored, FEW)
+    assert ("2-choose-1", METRICS["top_1"]) in {(row.trial_type, row.metric) for row in report.rows}
+    shown = [(block.trial_type, block.metric.name) for block in report.blocks()]
+    assert ("8-rank-2", "top_1") in shown
+    assert [name for kind, name in shown if kind == "2-choose-1"] == ["triplet_accuracy"]
+    assert [block.trial_type for block in report.blocks([METRICS["top_1"]])] == ["8-rank-2", "2-choose-1"]
+
+
 def test_a_type_that_no_trial_has_is_refused() -> None:
     report = build_report(_study(**{"8_rank_2": 5})[1], FEW)
     with pytest.raises(ReportError, match="no trial is of type 2-choose-1; there are all, 8-rank-2"):

@@ -9,8 +9,9 @@ import pytest
 
 from simtool.analysis.building import build_report
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric
-from simtool.analysis.pooling import pools, shared_judgments
+from simtool.analysis.pooling import pools
 from simtool.analysis.report import Report, Row, Settings
+from simtool.judgments.pooling import shared_judgments
 from simtool.reporting import formatting
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials

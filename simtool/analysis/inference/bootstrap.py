@@ -61,8 +61,8 @@ def resample(
 ) -> Replicates:
     """Draw replicates of the sums of values in each cell.
 
-    Drawn weights and credits are multiples of one half, so their products and sums are exact in float32. The result
-    depends neither on the block size nor on the order of rows or columns. With weights of observations, the sums are
+    Drawn weights and credits are multiples of one half, so their products and sums are exact in float32. The block size
+    and the order of rows and columns do not change the result. With weights of observations, the sums are
     rounded in float64.
 
     Args:

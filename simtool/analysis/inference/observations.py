@@ -37,7 +37,7 @@ def clusters_of(trials: Trials) -> Clusters:
     """Group the trials that one person judged, according to the table.
 
     A column with a single name cannot be resampled and is skipped. A trial without a name in the column that is used
-    belongs to no cluster: any person can have judged it, so it is no evidence of how people differ.
+    belongs to no cluster. Any person can have judged it, so it does not show how people differ.
 
     Args:
         trials: T trials.
@@ -64,7 +64,7 @@ def _names(column: NDArray[np.object_]) -> tuple[int, NDArray[np.intp]]:
 class Observations:
     """N scored observations: comparisons, or whole trials.
 
-    Two observations are taken to be independent if they share neither the cluster nor an image.
+    Two observations count as dependent if they share the cluster or an image.
 
     Attributes:
         trial: (N,) the row of the trial.

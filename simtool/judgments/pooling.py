@@ -1,0 +1,60 @@
+"""Trials of several tables as one set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.tables.trials import Trials
+
+__all__ = ["pooled_trials", "shared_judgments"]
+
+
+def pooled_trials(sets: Sequence[Trials]) -> Trials:
+    """Join sets of trials. Equal names are the same image, participant or session; trials get new ids."""
+    if len(sets) == 1:
+        return sets[0]
+    images = list(dict.fromkeys(name for trials in sets for name in trials.images))
+    place = {name: at for at, name in enumerate(images)}
+    codes = [np.append(np.fromiter((place[name] for name in each.images), np.intp), -1) for each in sets]
+    return Trials.build(
+        images=images,
+        trial_type=[each.types[at] for each in sets for at in each.type_index],
+        query=np.concatenate([code[each.query] for code, each in zip(codes, sets, strict=True)]),
+        references=_stacked([code[each.references] for code, each in zip(codes, sets, strict=True)]),
+        selected=_stacked([each.selected for each in sets]),
+        participant=np.concatenate([each.participant for each in sets]),
+        session=np.concatenate([each.session for each in sets]),
+        weight=np.concatenate([each.weight for each in sets]),
+    )
+
+
+def _stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays one below the other, with -1 after the end of shorter rows."""
+    longest = max(array.shape[1] for array in arrays)
+    return np.concatenate([np.pad(each, ((0, 0), (0, longest - each.shape[1])), constant_values=-1) for each in arrays])
+
+
+def shared_judgments(sets: Sequence[Trials]) -> int:
+    """The number of judgments that several sets contain: the same named participant, session, images and choice."""
+    if len(sets) < 2:
+        return 0
+    seen: set[tuple[object, ...]] = set()
+    shared: set[tuple[object, ...]] = set()
+    for trials in sets:
+        own = set(_judgments(trials))
+        shared |= own & seen
+        seen |= own
+    return len(shared)
+
+
+def _judgments(trials: Trials) -> Iterator[tuple[object, ...]]:
+    """The judgments of named participants, without the ids of trials."""
+    names = np.array([*trials.images, None], object)
+    for row, participant in enumerate(trials.participant):
+        if participant is not None:
+            shown = (names[trials.query[row]], *names[trials.references[row]])
+            yield participant, trials.session[row], shown, tuple(trials.selected[row].tolist())
