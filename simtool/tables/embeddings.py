@@ -102,6 +102,7 @@ class EmbeddingTable:
             expected = f"{counted(len(image_id), 'vectors')} of {info.dimension} values"
             raise TableError(f"{path}: expected {expected}, got {vectors.shape}")
         check_unique(path, "image_id", image_id)
+        info = replace(info, shape=info.shape or (info.dimension,))
         return cls(path, info, objects(image_id), [_HeldPart(vectors)], None)
 
     def __len__(self) -> int:

@@ -1,0 +1,218 @@
+"""The Python API: one function for each subcommand, with paths or objects in and objects out."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from simtool import console, stages
+from simtool.cli import app
+from simtool.errors import SimtoolError, UsageError
+from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, open_embeddings, write_embeddings
+from simtool.tables.images import Images, image_paths, read_images
+from simtool.tables.outcomes import read_outcomes
+from simtool.tables.provenance import Provenance
+from simtool.tables.trials import Trials, write_trials
+from tests.analysis.judged import some_trials, some_vectors
+from tests.studies import write_photographs
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+#: It runs the other commands, one after the other.
+CHAIN = "demo"
+#: Options whose parameter has another name, because it takes several values or says more in Python.
+RENAMED = {
+    ("fetch-cub", "url"): "urls",
+    ("fetch-judgments", "archive"): "archives",
+    ("fetch-judgments", "url"): "urls",
+    ("fetch-judgments", "photographs_url"): "photographs_urls",
+    ("import-trials", "kind"): "format",
+    ("score", "distance"): "distances",
+    ("score", "name"): "names",
+    ("report", "metric"): "metrics",
+}
+#: Options that choose how the command prints a result, which the function returns.
+PRINTED = {("show", "json")}
+#: Commands without a function yet.
+PENDING = {"sample", "train-glow", "train-resnet"}
+CALLING = sorted(set(COMMANDS) - {CHAIN} - PENDING)
+TRIALS = some_trials(40)
+
+
+def function_of(command: str) -> str:
+    return command.replace("-", "_")
+
+
+def test_every_subcommand_is_one_function() -> None:
+    assert set(map(function_of, CALLING)) == set(stages.__all__)
+    for name in stages.__all__:
+        assert getattr(stages, name).__name__ == name
+
+
+@pytest.mark.parametrize("command", CALLING)
+def test_every_option_is_a_parameter_and_every_parameter_an_option(command: str) -> None:
+    options = [param.name for param in COMMANDS[command].params if param.name != "help"]
+    wanted = {RENAMED.get((command, name), name) for name in options if (command, name) not in PRINTED}
+    assert set(inspect.signature(getattr(stages, function_of(command))).parameters) == wanted
+
+
+@pytest.mark.parametrize("command", CALLING)
+def test_a_subcommand_calls_its_function_once_and_no_other(command: str) -> None:
+    source = inspect.getsource(inspect.getmodule(COMMANDS[command].callback))  # type: ignore[arg-type]
+    tree = ast.parse(source)
+    assert list(_stages_called(tree)) == [function_of(command)]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.With | ast.Try)]
+
+
+def _stages_called(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="stages"), attr=name)):
+                yield name
+
+
+@pytest.mark.parametrize("name", stages.__all__)
+def test_every_function_is_documented_in_full(name: str) -> None:
+    text = inspect.getdoc(getattr(stages, name)) or ""
+    for heading in ("Args:", "Returns:", "Raises:", "Example:"):
+        assert f"\n{heading}\n" in text
+    arguments = text.split("\nArgs:\n")[1].split("\n\n")[0]
+    for parameter in inspect.signature(getattr(stages, name)).parameters:
+        assert f"\n    {parameter}: " in f"\n{arguments}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with trials and two tables of embeddings."""
+    monkeypatch.chdir(tmp_path)
+    origin = Provenance.of(["test"], [])
+    write_trials(Path("trials.parquet"), TRIALS, origin)
+    for kind in ("gaussian", "one-hot"):
+        write_embeddings(Path(f"{kind}.parquet"), TRIALS.images, some_vectors(kind), origin, kind)
+    return tmp_path
+
+
+def held(kind: str) -> EmbeddingTable:
+    vectors = some_vectors(kind)
+    return EmbeddingTable.of(TRIALS.images, vectors, EmbeddingInfo(name=kind, dimension=vectors.shape[1]))
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_objects_in_memory_are_scored_as_their_files_are(home: Path) -> None:
+    before = files(home)
+    scores = stages.score([held("gaussian"), held("one-hot")], TRIALS)
+    assert files(home) == before
+    written = stages.score(["gaussian.parquet", Path("one-hot.parquet")], "trials.parquet", "outcomes.parquet")
+    assert scores.tallies == written.tallies
+    assert scores.path is None
+    assert written.path == Path("outcomes.parquet")
+    for one, other in zip(scores.outcomes, written.outcomes, strict=True):
+        assert (one.model, one.distance) == (other.model, other.distance)
+        np.testing.assert_array_equal(one.credit, other.credit)
+
+
+def test_outcomes_in_memory_are_reported_as_their_file_is(home: Path) -> None:
+    scores = stages.score(["gaussian.parquet"], "trials.parquet", "outcomes.parquet", distances=["mse"])
+    again = stages.score("gaussian.parquet", TRIALS, distances=["mse"])
+    before = files(home)
+    from_file, from_objects = (
+        stages.report(outcomes, replicates=100) for outcomes in ("outcomes.parquet", again.outcomes)
+    )
+    assert files(home) == before
+    assert from_file.rows == from_objects.rows
+    assert scores.outcomes[0].model == "gaussian"
+
+
+def test_a_report_writes_the_files_that_are_named(home: Path) -> None:
+    outcomes = stages.score("gaussian.parquet", TRIALS).outcomes
+    stages.report(outcomes, csv="numbers.csv", html=home / "report.html", replicates=100)
+    assert {"numbers.csv", "report.html"} < files(home)
+
+
+def test_vectors_in_memory_are_compressed_as_their_file_is(home: Path) -> None:
+    before = files(home)
+    table = stages.compress(held("gaussian"), components=3)
+    assert files(home) == before
+    assert table.info == stages.compress("gaussian.parquet", "pca.parquet", components=3).info
+    np.testing.assert_array_equal(table.read(), open_embeddings(Path("pca.parquet")).read())
+
+
+def test_a_folder_of_images_is_indexed_without_a_file(home: Path) -> None:
+    write_photographs(home / "photographs")
+    before = files(home)
+    images = stages.index_images("photographs")
+    assert files(home) == before
+    assert all(path.is_file() for path in image_paths(Path("images.parquet"), images))
+    stages.index_images(home / "photographs", "images.parquet")
+    assert read_images(Path("images.parquet")).image_id.tolist() == images.image_id.tolist()
+
+
+def test_judgments_are_imported_with_images_in_memory(home: Path) -> None:
+    a, b, c = (str(name) for name in TRIALS.images[:3])
+    Path("judgments.csv").write_text(f"query,reference_1,reference_2,selected_1\n{a},{b},{c},{b}\n")
+    before = files(home)
+    images = Images.build(list(TRIALS.images), list(TRIALS.images))
+    trials = stages.import_trials("judgments.csv", images=images, observers="human")
+    assert files(home) == before
+    assert isinstance(trials, Trials)
+    assert len(trials) == 1
+    assert str(trials.observers) == "human"
+
+
+def test_a_file_records_the_call_that_wrote_it(home: Path) -> None:
+    stages.score(held("gaussian"), "trials.parquet", home / "outcomes.parquet", distances=["dot"])
+    shown = stages.show("outcomes.parquet")
+    assert shown.description.provenance is not None
+    command = f"simtool.stages.score(tables=<EmbeddingTable>, trials='trials.parquet', out='{home}/outcomes.parquet', "
+    assert dict(shown.lines())["command"] == command + "distances=['dot'])"
+    assert [entry.name for entry in shown.description.provenance.inputs] == ["trials.parquet"]
+    assert shown.states == ("unchanged",)
+
+
+def test_an_output_does_not_replace_an_input(home: Path) -> None:
+    before = Path("gaussian.parquet").read_bytes()
+    with pytest.raises(SimtoolError, match="this is an input, which the output would replace"):
+        stages.compress("gaussian.parquet", home / "gaussian.parquet")
+    assert Path("gaussian.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda: stages.score("gaussian.parquet", TRIALS, distances=["l2"]), "no distance is called l2"),
+        (lambda: stages.report("o.parquet", metrics=["best"]), "--metric is one of .*, not best"),
+        (lambda: stages.report("o.parquet", sort="size"), "--sort is one of accuracy, given, name, not size"),
+        (lambda: stages.import_trials("t.csv", format="xml"), "--format is one of auto, .*, not xml"),
+        (lambda: stages.import_trials("t.csv", observers="birds"), "--observers is one of human, simulated, not birds"),
+    ],
+)
+def test_wrong_arguments_are_told_before_anything_is_read(call: object, reason: str, home: Path) -> None:
+    assert callable(call)
+    with pytest.raises(UsageError, match=reason):
+        call()
+
+
+def test_notes_go_to_standard_error_unless_they_are_silenced(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    stages.score("gaussian.parquet", "trials.parquet")
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("read   trials.parquet: 40 trials")
+    with console.quiet():
+        stages.score("gaussian.parquet", "trials.parquet")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_outcomes_of_a_written_table_are_read_when_they_are_used(home: Path) -> None:
+    scores = stages.score("gaussian.parquet", TRIALS, "outcomes.parquet", distances=["mse"])
+    Path("outcomes.parquet").rename("moved.parquet")
+    (moved,) = read_outcomes([Path("moved.parquet")])
+    Path("moved.parquet").rename("outcomes.parquet")
+    np.testing.assert_array_equal(scores.outcomes[0].credit, moved.credit)
