@@ -185,7 +185,7 @@ def _describe(plan: Preset, classes: Classes, split: Split, as_json: bool) -> No
         "peak_bytes": training_bytes(network, plan.settings, photographs),
         "model": config.to_json(),
         "training": plan.settings.to_json(),
-        "preprocessing": config.preparation.to_json(),
+        "preprocessing": config.preprocessing.to_json(),
     }
     describe(facts, as_json)
 

@@ -1,1 +1,1 @@
-"""Classifiers of photographs: ResNet50 and the other networks of ``keras.applications``."""
+"""Classifiers of images: ResNet50 and the other networks of ``keras.applications``."""

@@ -1,4 +1,4 @@
-"""What the layers of a network make of photographs, several of them in one pass."""
+"""The activations of the layers of a network; several layers share one pass."""
 
 from __future__ import annotations
 
@@ -22,38 +22,37 @@ from simtool.tensorflow import load_tensorflow
 
 __all__ = ["FINAL", "LOGITS", "PENULTIMATE", "Activations"]
 
-#: Names that every classifier knows.
+#: Layers of every classifier.
 PENULTIMATE, LOGITS, FINAL = "penultimate", "logits", "final"
-#: After a layer's name: its map as it is, and not averaged over pixels.
+#: Suffix of the name of a layer for its whole map, which is not averaged over pixels.
 _FLAT = ":flat"
-#: Photographs that are embedded at once.
+#: Images of one batch.
 _BATCH = 32
 
-#: From a whole batch of prepared photographs to the vectors of some layers.
+#: From a whole batch of preprocessed images to the vectors of some layers.
 _Graph = Callable[[NDArray[np.float32]], Sequence[Any]]
 
 
 class Activations(Model):
-    """A network whose layers can be embedded: those that have a name here, and any other by its name in the network.
+    """A network whose layers can be embedded: layers with a name here, and any layer by its name in the network.
 
-    A layer within a network that is itself a layer is ``NETWORK/LAYER``. Of a map of activations the mean over its
-    pixels is taken; ``NAME:flat`` keeps it whole. Of a layer that is called several times, the call nearest to the
-    output is taken.
+    A layer within a nested network is ``NETWORK/LAYER``. A map of activations is averaged over its pixels;
+    ``NAME:flat`` keeps the whole map. If a layer is called several times, the call nearest to the output counts.
 
     Attributes:
-        name: of the network, for reports.
+        name: of the network in reports.
         network: a functional Keras model with one input, (b, height, width, 3).
     """
 
     name: str
     network: Any
-    #: The layers that were asked for last, and their graph.
+    #: The last combination of layers, and its graph.
     _last: tuple[tuple[str, ...], _Graph] | None = None
 
     @property
     @abstractmethod
     def named(self) -> Mapping[str, Any]:
-        """Tensors of the network that have a name here, the default first."""
+        """Tensors of the network with a name here, the default first."""
 
     def output(self, layer: str | None = None) -> Output:
         """See :meth:`Model.output`."""
@@ -82,16 +81,16 @@ class Activations(Model):
 
     @cached_property
     def _full_names(self) -> dict[str, str]:
-        """Of the layers that were asked for by a part of their name."""
+        """Full names of layers by the partial names that users gave."""
         return {}
 
     @cached_property
     def _tensors(self) -> dict[str, Any]:
-        """The activations that were looked up, by the full name of their layer."""
+        """Known activations by the full name of their layer."""
         return {}
 
     def _named(self, layer: str | None) -> str:
-        """The full name of a layer; a name that is found within one nested network alone is completed."""
+        """The full name of a layer; a name within a nested network is completed if it is unique."""
         if layer is None:
             return next(iter(self.named))
         name = layer.removesuffix(_FLAT)
@@ -114,7 +113,7 @@ class Activations(Model):
         )
 
     def _graph(self, names: tuple[str, ...]) -> _Graph:
-        """The graph of some layers, made once."""
+        """The graph of some layers; the last graph is kept."""
         if self._last is not None and self._last[0] == names:
             return self._last[1]
         tf = load_tensorflow()
@@ -137,7 +136,7 @@ class Activations(Model):
         return graph
 
     def _tensor(self, layer: str) -> Any:
-        """Where in the network the activations of a layer are, by its full name."""
+        """The tensor of the activations of a layer, by its full name."""
         if layer in self.named:
             return self.named[layer]
         name = layer.removesuffix(_FLAT)
@@ -149,7 +148,7 @@ class Activations(Model):
         return self._tensors[name]
 
     def _shape(self, layer: str) -> tuple[int, ...]:
-        """Of the activations of a layer, for one image; a network may take images of any size."""
+        """The shape of the activations of a layer for one image; the network may take images of any size."""
         import keras
 
         tensor = self._tensor(layer)
@@ -162,7 +161,7 @@ class Activations(Model):
 
 
 def _vector(activations: Any, whole: bool) -> Any:
-    """(b, D) of (b, ..., channels)."""
+    """Vectors (b, D) from activations (b, ..., channels)."""
     tf = load_tensorflow()
     if whole or len(activations.shape) == 2:
         return tf.reshape(activations, (activations.shape[0], math.prod(activations.shape[1:])))

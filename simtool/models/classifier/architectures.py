@@ -1,4 +1,4 @@
-"""The networks that can be trained and embedded: those of ``keras.applications``, and a small one."""
+"""The networks that can be trained: those of ``keras.applications``, and a small network."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["ARCHITECTURES", "Architecture", "named_architecture"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network, and what its published weights expect.
+    """A network, and the preprocessing of its published weights.
 
     Attributes:
-        name: of its function in ``keras.applications``; or ResNet20.
+        name: of the function in ``keras.applications``; or ResNet20.
         recipe: the name of the preprocessing that its ImageNet weights were trained with.
         least: the smallest height and width in pixels.
     """
@@ -26,7 +26,7 @@ class Architecture:
 
     @property
     def scaled(self) -> bool:
-        """Whether its ImageNet weights expect colors that Keras scales once more than in the network without them."""
+        """Whether Keras scales colors once more in the network with ImageNet weights than in the network without."""
         return self.name.startswith("EfficientNetB")
 
 
@@ -47,17 +47,17 @@ _FAMILIES: dict[tuple[str, int], tuple[str, ...]] = {
     ),
 }
 
-#: All of them, by name.
+#: All networks by name.
 ARCHITECTURES: dict[str, Architecture] = {
     name: Architecture(name, recipe, least) for (recipe, least), names in _FAMILIES.items() for name in names
 }
 
 
 def named_architecture(name: str) -> Architecture:
-    """The architecture of that name, whatever its case.
+    """The architecture with a name, in upper or lower case.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is no such architecture.
     """
     for known, architecture in ARCHITECTURES.items():
         if known.lower() == name.lower():

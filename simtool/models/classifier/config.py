@@ -1,4 +1,4 @@
-"""What a classifier is built from and how its photographs are shown to it, as data."""
+"""The configuration of a classifier and of its training images, as data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClassifierConfig:
 
     Attributes:
         architecture: a name of :data:`simtool.models.classifier.architectures.ARCHITECTURES`.
-        recipe: the name of the preprocessing; empty for that of the architecture's published weights.
+        recipe: the name of the preprocessing; empty for the preprocessing of the architecture's published weights.
         size: height and width in pixels.
         pretrained: start from weights that were trained on ImageNet.
         augmentation: a name of :data:`simtool.training.augmentation.AUGMENTATIONS`.
@@ -47,7 +47,7 @@ class ClassifierConfig:
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
             value = getattr(self, name)
-            # True is an int, and an int is as good as a float.
+            # True is an int, and an int is accepted as a float.
             if isinstance(value, bool) != (kind is bool) or not isinstance(
                 value, (kind, int) if kind is float else kind
             ):
@@ -72,21 +72,21 @@ class ClassifierConfig:
 
     @property
     def scaled(self) -> bool:
-        """Whether the network scales colors as ImageNet's weights want it, and one from scratch does not."""
+        """Whether the network scales colors for ImageNet weights; a network from scratch does not."""
         return self.pretrained and named_architecture(self.architecture).scaled
 
     @property
-    def preparation(self) -> Preprocessing:
-        """What a photograph goes through before the network sees it."""
+    def preprocessing(self) -> Preprocessing:
+        """The preprocessing of the images that the network sees."""
         return named_preprocessing(self.recipe).adjusted(self.size)
 
     @property
     def decoded(self) -> Preprocessing:
-        """What a photograph for training goes through before it is augmented: larger by ``decode_scale``."""
-        return self.preparation.adjusted(round(self.size * self.decode_scale))
+        """The preprocessing of training images before augmentation: larger by ``decode_scale``."""
+        return self.preprocessing.adjusted(round(self.size * self.decode_scale))
 
     def changed(self, **values: Any) -> Self:
-        """The same with other values; those that are None stay as they are. Another architecture brings its recipe.
+        """Copy with other values; None keeps a value. Another architecture brings its own preprocessing.
 
         Raises:
             ModelError: a value is unknown or out of range.
@@ -97,15 +97,15 @@ class ClassifierConfig:
         return with_given(self, **values)
 
     def to_json(self) -> dict[str, Any]:
-        """As an object for JSON."""
+        """As a JSON object that :meth:`from_json` reads back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: object) -> Self:
-        """Read what :meth:`to_json` gives, also with the names of version 0.1.
+        """Read a configuration, which may have the names of version 0.1.
 
         Raises:
-            ModelError: it is not that.
+            ModelError: a value is unknown or out of range.
         """
         known = {field.name for field in fields(cls)}
         content = current_names(content)

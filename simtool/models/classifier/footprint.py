@@ -1,4 +1,4 @@
-"""How much memory a training takes, before it is begun."""
+"""An estimate of the memory that training a classifier needs."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from simtool.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
 
-#: TensorFlow itself, its threads and the program around it; and its graphs, for each layer. With these, the estimate
-#: is 1 to 9 % above the peaks of ResNet50 at 64x64, 128x128 and 224x224, in batches of 16 to 64, and of ResNet20.
+#: Bytes of TensorFlow, its threads and the rest of the program; and bytes of its graphs for each layer. The estimate is
+#: 1 to 9 % above the peaks of ResNet50 at 64x64, 128x128 and 224x224, in batches of 16 to 64, and of ResNet20.
 _BASE, _LAYER = 845_000_000, 1_000_000
-#: The share of the layers' outputs that is alive at once: what the way back does not need is let go of.
+#: The share of the outputs of the layers that is in memory at the same time.
 _KEPT = 0.7
-#: Copies of each trained value: itself, its gradient, the optimizer's two moments; the best weights so far.
+#: Copies of each weight: the weight, its gradient, the two moments of the optimizer, the best weight so far.
 _COPIES = 5
 
 
 def training_bytes(network: Any, settings: Settings, decoded: int) -> int:
-    """An estimate of the peak, from what a backward pass must keep of the layers' outputs.
+    """Estimate the peak memory of a training from the outputs of the layers, which a backward pass keeps.
 
-    That is counted as float32 whatever the precision: batch normalization computes in float32, too.
+    Outputs count as float32 at every precision, since batch normalization computes in float32.
 
     Args:
         network: a functional Keras model.
         settings: of the training.
-        decoded: bytes of the decoded photographs.
+        decoded: bytes of the decoded images.
     """
     values = sum(math.prod(weight.shape) for weight in network.weights)
     outputs = sum(math.prod(layer.output.shape[1:]) for layer in network.layers)
@@ -37,16 +37,16 @@ def training_bytes(network: Any, settings: Settings, decoded: int) -> int:
 
 
 def check_room(network: Any, settings: Settings, decoded: int, room: int | None) -> None:
-    """Refuse a training that will not fit in memory, before hours are spent on it.
+    """Refuse a training that will not fit in memory.
 
     Args:
         network: a functional Keras model.
         settings: of the training.
-        decoded: bytes of the decoded photographs.
-        room: bytes that may be taken; None where nobody knows.
+        decoded: bytes of the decoded images.
+        room: free bytes; None where they are not known.
 
     Raises:
-        ModelError: says what would fit.
+        TrainingError: the message says what would fit.
     """
     check_memory(
         training_bytes(network, settings, decoded),

@@ -1,4 +1,4 @@
-"""The graph of a network: which layer was called on what, down into networks that are layers of others."""
+"""The graph of a network: the calls of its layers, and of the layers of nested networks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 __all__ = ["SEPARATOR", "Call", "calls", "dense_head", "is_network"]
 
-#: Between the name of a network that is a layer, and the name of a layer within it.
+#: Between the name of a nested network and the name of a layer within it.
 SEPARATOR = "/"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a layer, within a network or within a network that is a layer of it.
+    """A call of a layer in a network, or in a nested network.
 
     Attributes:
         node: of Keras: the layer, its inputs and its outputs.
-        outer: the calls of the networks that it is within, the outermost first.
+        outer: the calls of the nested networks around it, the outermost first.
     """
 
     node: Any
@@ -31,23 +31,23 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The layer's name after those of the networks that it is within: ``backbone/conv5``."""
+        """The name of the layer after the names of the nested networks around it: ``backbone/conv5``."""
         return SEPARATOR.join(node.operation.name for node in (*self.outer, self.node))
 
     @property
     def inputs(self) -> list[Any]:
-        """The tensors that the layer was called on, in the graph of the outermost network."""
+        """The inputs of the call, in the graph of the outermost network."""
         return [self._raised(tensor) for tensor in self.node.input_tensors]
 
     @property
     def outputs(self) -> list[Any]:
-        """The tensors that the call gave, in the graph of the outermost network."""
+        """The outputs of the call, in the graph of the outermost network."""
         return [self._raised(tensor) for tensor in self.node.outputs]
 
     def _raised(self, tensor: Any) -> Any:
         import keras
 
-        # A network that is a layer has a graph of its own, which its call in the outer one repeats.
+        # A nested network has its own graph; call it again in the graph of the outer network.
         for node in reversed(self.outer):
             tensor = keras.Model(node.operation.inputs, tensor)(node.input_tensors)
         return tensor
@@ -61,9 +61,9 @@ def is_network(layer: Any) -> bool:
 
 
 def calls(network: Any) -> dict[str, Call]:
-    """The calls that lead to a network's outputs, from its inputs on, by the name of their layer.
+    """The calls that lead to the outputs of a network, from its inputs on, by the name of their layer.
 
-    Of a layer that is called several times, the call nearest to the outputs.
+    If a layer is called several times, the call nearest to the outputs counts.
 
     Args:
         network: a functional or sequential Keras model.
@@ -79,7 +79,7 @@ def _calls(network: Any, outer: tuple[Any, ...]) -> Iterator[Call]:
 
 
 def _nodes(network: Any) -> list[Any]:
-    """The nodes of a network's own graph, each after those that it depends on."""
+    """The nodes of the graph of a network, in topological order."""
     inputs = {id(tensor) for tensor in network.inputs}
     found: dict[int, Any] = {}
     waiting = [(_made_by(tensor), False) for tensor in reversed(network.outputs)]
@@ -102,13 +102,13 @@ def _made_by(tensor: Any) -> Any:
 
 
 def dense_head(network: Any) -> Call | None:
-    """The call of the dense layer whose values are the network's output, activation and dropout aside.
+    """The call of the dense layer whose values are the output of the network, up to activation and dropout.
 
     Args:
         network: with one output.
 
     Returns:
-        None where the output comes from anything else: the network has no head.
+        None if the output does not come from a dense layer: the network has no head.
     """
     import keras
 
@@ -117,7 +117,7 @@ def dense_head(network: Any) -> Call | None:
     tensor = network.outputs[0]
     while True:
         if outer and (entered := _position(tensor, outer[-1].operation.inputs)) is not None:
-            # The beginning of a network that is a layer: on with what it was called on.
+            # The beginning of a nested network: continue with the input of its call.
             tensor, outer = outer[-1].input_tensors[entered], outer[:-1]
             continue
         node = _made_by(tensor)

@@ -1,4 +1,4 @@
-"""A classifier as a model: photographs as the activations of its layers."""
+"""A classifier as a model: images become the activations of its layers."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from simtool.training.arrays import read_arrays, to_arrays, write_arrays
 __all__ = ["Classifier"]
 
 _WEIGHTS = "weights.npz"
-#: The setting that says that colors are scaled as ImageNet's weights want it.
+#: The setting that records that the network scales colors for ImageNet weights.
 _SCALED = "scaled"
 
 
 class Classifier(Activations, TrainedModel):
-    """A network from photographs to classes; each of its layers can be embedded.
+    """A network from images to classes; each of its layers can be embedded.
 
-    ``final`` is the softmax, ``logits`` what it is taken of, ``penultimate`` what the last layer sees: maps of
-    activations, averaged over pixels. See :class:`Activations` for the others.
+    ``final`` is the softmax, ``logits`` its input, ``penultimate`` the input of the last layer: maps of activations,
+    averaged over pixels. See :class:`Activations` for all other layers.
 
     Args:
         config: of the classifier.
-        network: from prepared photographs to logits.
+        network: from preprocessed images to logits.
         classes: their names, in the order of the logits.
         weights: the SHA-256 of the saved weights; None before they are saved.
     """
@@ -46,11 +46,11 @@ class Classifier(Activations, TrainedModel):
     ) -> None:
         self.config, self.network, self.classes, self.weights = config, network, tuple(classes), weights
         self.name = config.architecture
-        self.preprocessing: Preprocessing = config.preparation
+        self.preprocessing: Preprocessing = config.preprocessing
 
     @cached_property
     def named(self) -> Mapping[str, Any]:
-        """The layers that every classifier has. See :class:`Activations`."""
+        """The layers of every classifier. See :class:`Activations`."""
         import keras
 
         logits = self.network.output
@@ -82,11 +82,11 @@ class Classifier(Activations, TrainedModel):
         config = ClassifierConfig.from_json(manifest.settings.get("config"))
         classes = manifest.settings.get("classes")
         if not isinstance(classes, list) or not classes:
-            raise ModelError(f"{folder}: the manifest of a classifier names its classes, not {classes}")
+            raise ModelError(f"{folder}: the manifest of a classifier should list its classes, not {classes}")
         if config.scaled and not manifest.settings.get(_SCALED):
             raise ModelError(
-                f"{folder}: an older simtool trained this {config.architecture}, without the scaling of colors that "
-                "ImageNet's weights expect; train it again"
+                f"{folder}: an older version of simtool trained this {config.architecture}, without the scaling of "
+                "colors that ImageNet weights expect; train it again"
             )
         network = build(config, len(classes))
         try:

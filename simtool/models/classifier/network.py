@@ -1,4 +1,4 @@
-"""The network of a classifier, by ``keras.applications``, with logits as its output."""
+"""The network of a classifier from ``keras.applications``, with logits as its output."""
 
 from __future__ import annotations
 
@@ -18,25 +18,17 @@ from simtool.models.errors import ModelError
 from simtool.tensorflow import load_tensorflow
 from simtool.training.arrays import Arrays, assign_arrays
 
-__all__ = [
-    "HEAD",
-    "build",
-    "count_parameters",
-    "load_arrays",
-    "load_backbone",
-    "named_weights",
-    "rate_multipliers",
-]
+__all__ = ["HEAD", "build", "count_parameters", "load_arrays", "load_backbone", "named_weights", "rate_multipliers"]
 
 #: The layer that is new for each set of classes.
 HEAD = "predictions"
-#: Parts of the network, from its beginning to its end, that learn at rates of their own.
+#: Number of parts of the network, from its beginning to its end, with different learning rates.
 _PARTS = 5
-#: The network that is none of ``keras.applications``.
+#: The network that is not in ``keras.applications``.
 _SMALL = "ResNet20"
-#: Of ImageNet's red, green and blue. The weights of EfficientNetB0 to B7 expect colors that are divided by the root of
-#: them once more after their normalization, for which Keras adds a layer to the network that has ImageNet's weights.
-#: Here, the variance that the normalization divides by the root of is multiplied by them, which is the same.
+#: Standard deviations of ImageNet's red, green and blue. EfficientNetB0 to B7 with ImageNet weights divide normalized
+#: colors by their square roots once more; Keras adds a layer for this to the network with ImageNet weights. Here, the
+#: variance of the normalization is multiplied by these values, which gives the same colors.
 _DEVIATIONS = (0.229, 0.224, 0.225)
 
 
@@ -45,7 +37,7 @@ def build(config: ClassifierConfig, classes: int) -> Any:
 
     Args:
         config: of the classifier.
-        classes: how many there are.
+        classes: number of classes.
 
     Returns:
         A functional Keras model from (b, size, size, 3) to (b, classes) logits.
@@ -57,22 +49,22 @@ def build(config: ClassifierConfig, classes: int) -> Any:
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = config.batch_norm_momentum
-            # The statistics of the whole batch, which several devices share, as if it were on one.
+            # Several devices share the statistics of the whole batch.
             layer.synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
     logits = keras.layers.Dense(classes, name=HEAD)(backbone.output)
     return keras.Model(backbone.input, logits, name=config.architecture)
 
 
 def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) -> None:
-    """Take over all weights but the last layer's from a network that was trained on ImageNet.
+    """Copy the weights of a network that was trained on ImageNet, except for the last layer.
 
     Args:
         network: of :func:`build`; its weights change.
         config: of the classifier.
-        weights: a file of weights without the top, as ``keras.applications`` publishes them; None to download it.
+        weights: a published file of weights without the top; None to download it.
 
     Raises:
-        ModelError: there is no network to download from, or the file is of another architecture.
+        ModelError: the download fails, or the file belongs to another architecture.
     """
     try:
         source = _backbone(config, published=weights is None)
@@ -80,8 +72,8 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
         raise
     except Exception as failure:
         raise ModelError(
-            f"the ImageNet weights of {config.architecture} cannot be downloaded ({failure}); fetch the file "
-            f"that ends in _notop.h5 where there is a network, and name it with --weights FILE"
+            f"the ImageNet weights of {config.architecture} cannot be downloaded ({failure}); download the file "
+            f"that ends in _notop.h5 on another machine, and give it as --weights FILE"
         ) from failure
     if weights is not None:
         _load(source, weights, config)
@@ -89,12 +81,12 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
 
 
 def _take_over(network: Any, source: Any, config: ClassifierConfig) -> None:
-    """Give a network the weights of another without its last layer.
+    """Copy the weights of all layers but the last layer.
 
     Raises:
-        ModelError: the other one is built otherwise.
+        ModelError: the layers of the networks differ.
     """
-    # Side by side: names that Keras gives itself differ from one building to the next.
+    # By position: the names that Keras chooses itself differ between two networks.
     targets, layers = (
         [layer for layer in one.layers if layer.weights and layer.name != HEAD] for one in (network, source)
     )
@@ -111,7 +103,7 @@ def _take_over(network: Any, source: Any, config: ClassifierConfig) -> None:
 
 
 def _settle(network: Any) -> None:
-    """Let layers take note of new weights, where they compute with something that is made of them."""
+    """Let layers compute the values that depend on their weights."""
     for layer in network.layers:
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
@@ -122,12 +114,12 @@ def _backbone(config: ClassifierConfig, published: bool = False) -> Any:
 
     Args:
         config: of the classifier.
-        published: with ImageNet's weights, which are downloaded once.
+        published: with ImageNet weights, which are downloaded once.
     """
     import keras
 
     if published and config.architecture == _SMALL:
-        raise ModelError(f"{_SMALL} has no ImageNet weights; train it from scratch, or take over some by --weights")
+        raise ModelError(f"{_SMALL} has no ImageNet weights; train it from scratch, or use --weights FILE")
     make = resnet20 if config.architecture == _SMALL else getattr(keras.applications, config.architecture)
     weights, shape = "imagenet" if published else None, (config.size, config.size, 3)
     return make(weights=weights, include_top=False, input_shape=shape, pooling="avg")
@@ -137,11 +129,11 @@ def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
     if not weights.is_file():
         raise ModelError(f"{weights}: no such file of weights")
     try:
-        # Keras warns of each part of a file that it does not know, in lines of its own.
+        # Keras prints a warning for each part of the file that it does not know.
         with warnings.catch_warnings(action="ignore"):
             network.load_weights(weights)
-    except Exception as failure:  # whatever a file from elsewhere makes Keras raise
-        # Keras goes on for lines, up to a list of all layers.
+    except Exception as failure:  # a file from elsewhere can make Keras raise any exception
+        # A message of Keras has many lines, with a list of all layers.
         reason = first_line(failure)
         raise ModelError(
             f"{weights}: this is {kind_of(weights).words}; these are not the weights of a {config.architecture} "
@@ -184,11 +176,11 @@ def load_arrays(network: Any, arrays: Arrays) -> None:
 
 
 def rate_multipliers(network: Any, decay: float) -> list[float]:
-    """Factors on the learning rate, one per trained variable: 1 for the last layer, smaller towards the beginning.
+    """Factors of the learning rate, one per trained variable: 1 for the last layer, smaller towards the beginning.
 
     Args:
         network: of :func:`build`.
-        decay: from each fifth of the layers to the one before.
+        decay: factor from each fifth of the layers to the fifth before it.
     """
     layers = [layer for layer in network.layers if layer.trainable_variables]
     rates = {}

@@ -1,4 +1,4 @@
-"""Trainings of a classifier that have a name, as data."""
+"""The presets of train-resnet: classifiers and their training, as data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["PRESETS", "Preset"]
 
 @dataclass(frozen=True)
 class Preset:
-    """What to train, how, and on which images.
+    """A classifier and its training.
 
     Attributes:
         config: the classifier.
         settings: of the training.
-        validation: which images are held out, as :func:`simtool.training.split.split_images` understands it.
+        validation: the training/validation split, an argument of :func:`simtool.training.split.split_images`.
     """
 
     config: ClassifierConfig
@@ -25,8 +25,8 @@ class Preset:
     validation: str
 
 
-#: ``study``: the original study's. ``fine-tune``: from ImageNet's weights, which is what gives the best features.
-#: ``tiny``: half a minute on two cores for two hundred photographs.
+#: ``study``: the training of the original study. ``fine-tune``: from ImageNet weights, which gives the best features.
+#: ``tiny``: trains on 200 images in half a minute on two cores.
 PRESETS: dict[str, Preset] = {
     "study": Preset(
         ClassifierConfig("ResNet50", "study-resnet", 128, augmentation="study"),

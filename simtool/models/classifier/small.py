@@ -1,4 +1,4 @@
-"""A residual network for small photographs, which two cores train in minutes (He et al., 2016, section 4.2)."""
+"""A residual network for small images, which trains on two cores in minutes (He et al., 2016, section 4.2)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from simtool.tensorflow import load_tensorflow
 
 __all__ = ["resnet20"]
 
-#: Channels of each stage; each but the first halves height and width.
+#: Channels of each stage. All stages but the first halve height and width.
 _CHANNELS = (16, 32, 64)
 _BLOCKS = 3
 
 
 def resnet20(input_shape: tuple[int, int, int], **_: Any) -> Any:
-    """ResNet-20 without its last layer: 0.27 million parameters. Its layers are named as those of ResNet50.
+    """ResNet-20 without its last layer: 0.27 million parameters. Its layers have the names of ResNet50.
 
     He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, https://arxiv.org/abs/1512.03385; a
     shortcut to more channels is a convolution (their option B).
 
     Args:
         input_shape: height, width and channels.
-        _: what else the networks of ``keras.applications`` want to know; there are no published weights.
+        _: further arguments of the networks in ``keras.applications``, which this network ignores.
 
     Returns:
         A functional Keras model to (b, 64) activations.
@@ -39,7 +39,7 @@ def resnet20(input_shape: tuple[int, int, int], **_: Any) -> Any:
 
 
 def _block(x: Any, channels: int, stride: int, name: str) -> Any:
-    """Two convolutions beside a shortcut."""
+    """Two convolutions and a shortcut."""
     import keras
 
     shortcut = x

@@ -1,4 +1,4 @@
-"""Training a classifier: cross-entropy on augmented photographs, accuracy on those held out."""
+"""The training of a classifier: cross-entropy on augmented images, accuracy on validation images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from simtool.training.task import Criterion, Task
 
 __all__ = ["Classification"]
 
-#: How many guesses count for ``top_5``.
+#: Number of guesses of ``top_5``.
 _GUESSES = 5
-#: The purpose of the draws for dropout; augmentation has taken those below.
+#: The purpose of the draws for dropout; augmentation uses smaller numbers.
 _DROPOUT = 100
 
 
@@ -25,7 +25,7 @@ class Classification(Task):
     """A classifier and its loss.
 
     Args:
-        network: from prepared photographs to logits.
+        network: from preprocessed images to logits.
         config: of the classifier.
     """
 
@@ -34,13 +34,13 @@ class Classification(Task):
     def __init__(self, network: Any, config: ClassifierConfig) -> None:
         self.network, self.config = network, config
         self.variables = list(network.trainable_variables)
-        # Draws take the place of random generators (dropout), whose state is two whole numbers.
+        # Draws replace the random generators of dropout, whose state is two whole numbers.
         fixed = network.non_trainable_variables
         self.state = [variable for variable in fixed if "float" in str(variable.dtype)]
         self._generators = [variable for variable in fixed if "int" in str(variable.dtype) and variable.shape == (2,)]
         decay = config.layerwise_lr_decay
         self.multipliers = None if decay == 1 else rate_multipliers(network, decay)
-        self._colors = transform_colors(config.preparation)
+        self._colors = transform_colors(config.preprocessing)
         self._augmentation = AUGMENTATIONS[config.augmentation]
 
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
@@ -54,7 +54,7 @@ class Classification(Task):
         return loss, {"top_1": _hits(logits, batch["label"], 1)}
 
     def _trained(self, images: Any, draws: Draws) -> Any:
-        """The network's output in training. What it drops out depends on the step alone, so that it can be resumed."""
+        """The output of the network in training. Dropout depends on the step alone, so that training can resume."""
         if not self._generators:
             return self.network(images, training=True)
         tf = load_tensorflow()
@@ -69,7 +69,7 @@ class Classification(Task):
         return output
 
     def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
-        """Cross-entropy in nats and accuracy, of photographs as they are. See :meth:`Task.evaluate`."""
+        """Cross-entropy in nats and accuracy, without augmentation. See :meth:`Task.evaluate`."""
         del draws
         tf = load_tensorflow()
         shown = _resized(batch["image"], self.config.size)
@@ -82,12 +82,12 @@ class Classification(Task):
 
 
 def _resized(images: Any, size: int) -> Any:
-    """Images that were decoded larger, at the size that the network sees."""
+    """Resize images that were decoded larger to the size that the network sees."""
     tf = load_tensorflow()
     return images if images.shape[1] == size else tf.image.resize(images, (size, size), antialias=True)
 
 
 def _hits(logits: Any, labels: Any, guesses: int) -> Any:
-    """Whether each label is among the first guesses: (b,) of 1 and 0."""
+    """Whether each label is among the first guesses, (b,) of 1 and 0."""
     tf = load_tensorflow()
     return tf.cast(tf.math.in_top_k(labels, logits, min(guesses, logits.shape[-1])), tf.float32)

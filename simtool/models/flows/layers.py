@@ -44,16 +44,17 @@ class Layer(ABC):
     Attributes:
         name: of the layer.
         options: the fields that can be set after a colon.
+        of_classes: whether only flows with a prior for each class have it.
     """
 
     name: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()
+    of_classes: ClassVar[bool] = False
 
     @classmethod
     def offered(cls, config: FlowConfig) -> dict[str, Self]:
         """The layers of this kind for a flow of this shape, by name."""
-        del config
-        return {cls.name: cls()}
+        return {} if cls.of_classes and not config.classes else {cls.name: cls()}
 
     @abstractmethod
     def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
@@ -208,17 +209,7 @@ class Activations(Layer):
 
 
 @dataclass(frozen=True)
-class OfClasses(Layer):
-    """A layer of flows with a prior for each class."""
-
-    @classmethod
-    def offered(cls, config: FlowConfig) -> dict[str, Self]:
-        """See :meth:`Layer.offered`."""
-        return super().offered(config) if config.classes else {}
-
-
-@dataclass(frozen=True)
-class ClassLatent(OfClasses):
+class ClassLatent(Layer):
     """The deepest latents, averaged over pixels, in units of their standard deviation within classes.
 
     Distances are those of linear discriminant analysis (Fisher, 1936), with the scales that the flow has learned:
@@ -226,6 +217,7 @@ class ClassLatent(OfClasses):
     """
 
     name: ClassVar[str] = "class-latent"
+    of_classes: ClassVar[bool] = True
 
     def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
         """One. See :meth:`Layer.segments`."""
@@ -239,7 +231,7 @@ class ClassLatent(OfClasses):
 
 
 @dataclass(frozen=True)
-class ClassPosterior(OfClasses):
+class ClassPosterior(Layer):
     """The square roots of p(y | z), the probabilities of the classes y given the deepest latents z.
 
     The Euclidean distance between square roots is proportional to Hellinger's distance, and the cosine is
@@ -251,6 +243,7 @@ class ClassPosterior(OfClasses):
 
     temperature: float = 1.0
     name: ClassVar[str] = "class-posterior"
+    of_classes: ClassVar[bool] = True
     options: ClassVar[tuple[str, ...]] = ("temperature",)
 
     def __post_init__(self) -> None:

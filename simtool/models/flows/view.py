@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,27 +30,22 @@ class Passes:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
 
+        def encode(x: Any) -> tuple[tuple[Any, ...], Any]:
+            encoding = flow.encode(x, weights=flow.precise_weights())
+            return encoding.standardized, encoding.latents[-1]
+
+        function = load_tensorflow().function
+        self._encode = function(encode, autograph=False)
+        self._activations = function(lambda x: flow.activations(x, flow.precise_weights()), autograph=False)
+
     def encode(self, x: Any) -> tuple[tuple[Array, ...], Array]:
         """The standardized latents of dequantized images, finest scale first, and the deepest latents as they are."""
         standardized, deepest = self._encode(x)
-        *scales, deepest = map(_array, (*standardized, deepest))
-        return tuple(scales), deepest
+        return tuple(map(_array, standardized)), _array(deepest)
 
     def activations(self, x: Any) -> tuple[Array, ...]:
         """See :meth:`simtool.models.flows.flow.Flow.activations`."""
         return tuple(map(_array, self._activations(x)))
-
-    @cached_property
-    def _encode(self) -> Callable[[Any], Any]:
-        def encode(x: Any) -> Any:
-            encoding = self.flow.encode(x, weights=self.flow.precise_weights())
-            return encoding.standardized, encoding.latents[-1]
-
-        return _compiled(encode)
-
-    @cached_property
-    def _activations(self) -> Callable[[Any], Any]:
-        return _compiled(lambda x: self.flow.activations(x, self.flow.precise_weights()))
 
 
 class View:
@@ -130,8 +124,3 @@ class View:
 def _array(tensor: Any) -> Array:
     found: Array = tensor.numpy().astype(np.float32)
     return found
-
-
-def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    compiled: Callable[[Any], Any] = load_tensorflow().function(function, autograph=False)
-    return compiled

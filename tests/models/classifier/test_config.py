@@ -36,7 +36,7 @@ def test_another_architecture_brings_its_own_preprocessing() -> None:
 
 def test_photographs_are_decoded_larger_for_crops() -> None:
     config = ClassifierConfig(size=100, decode_scale=1.2)
-    assert config.preparation.shape == (100, 100, 3)
+    assert config.preprocessing.shape == (100, 100, 3)
     assert config.decoded.shape == (120, 120, 3)
 
 

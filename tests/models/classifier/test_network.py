@@ -124,8 +124,8 @@ def test_a_model_whose_colors_were_not_scaled_is_refused(tmp_path: Path) -> None
     settings = {"config": config.to_json(), "classes": ["a", "b"]}
     (tmp_path / "weights.npz").touch()
     origin = Provenance.of(["train-resnet"], [])
-    write_manifest(tmp_path, "classifier", "old", config.preparation, ["weights.npz"], origin, (), settings)
-    with pytest.raises(ModelError, match="an older simtool trained this EfficientNetB0"):
+    write_manifest(tmp_path, "classifier", "old", config.preprocessing, ["weights.npz"], origin, (), settings)
+    with pytest.raises(ModelError, match="an older version of simtool trained this EfficientNetB0"):
         load_model(tmp_path)
 
 

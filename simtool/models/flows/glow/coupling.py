@@ -1,21 +1,19 @@
 """Coupling: one half of the channels is transformed, given the other (Dinh et al., 2017; Kingma & Dhariwal, 2018, 3.3).
 
 y_a = x_a and y_b = s x_b + t. A network computes (h_s, t) from x_a. The scale s is sigmoid(h_s + 2) for an affine
-coupling, and 1 for an additive coupling. ``network``, ``transform`` and ``invert`` are separate functions, so that one
+coupling, and 1 for an additive coupling. ``transform`` and ``invert`` take the output of the network, so that one
 evaluation of the network can serve the inverse and the gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from keras import ops
 
-from simtool.models.flows.glow import network as networks
 from simtool.models.flows.glow.config import GlowConfig
 
-__all__ = ["halves", "invert", "network", "outputs", "transform"]
+__all__ = ["halves", "invert", "outputs", "transform"]
 
 #: Added to h_s, so that an untrained coupling scales by sigmoid(2) = 0.88.
 _SHIFT = 2.0
@@ -38,13 +36,8 @@ def halves(x: Any) -> tuple[Any, Any]:
     return x_a, x_b
 
 
-def network(weights: Mapping[str, Any], x_a: Any, config: GlowConfig) -> Any:
-    """The output h of the network, (b, h, w, outputs), in the type of its weights."""
-    return networks.apply(weights, x_a, config)
-
-
 def transform(h: Any, x_b: Any, config: GlowConfig) -> tuple[Any, Any]:
-    """y_b, and the log-determinant of each image (b,)."""
+    """y_b from the output h of the network, and the log-determinant of each image (b,)."""
     log_scale, shift = _log_scale_and_shift(h, config)
     shift = ops.cast(shift, x_b.dtype)
     if log_scale is None:

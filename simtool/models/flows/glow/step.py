@@ -17,19 +17,7 @@ from numpy.typing import NDArray
 from simtool.models.flows.glow import actnorm, convolution, coupling, network
 from simtool.models.flows.glow.config import GlowConfig
 
-__all__ = [
-    "apply",
-    "forward",
-    "fuse",
-    "initial",
-    "invert",
-    "linear",
-    "mix",
-    "prepare",
-    "shapes",
-    "unfuse",
-    "unmix",
-]
+__all__ = ["apply", "forward", "fuse", "initial", "invert", "mix", "prepare", "shapes", "unfuse", "unmix"]
 
 
 def shapes(channels: int, config: GlowConfig) -> dict[str, tuple[int, ...]]:
@@ -86,33 +74,27 @@ def prepare(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[d
     return {"linear/matrix": matrix, "linear/shift": shift, **inside}, log_det_of_pixel
 
 
-def linear(x: Any, matrix: Any) -> Any:
-    """The product of each pixel of (b, h, w, c) with a matrix (c, d), as one matrix product."""
-    flat = ops.reshape(x, (-1, matrix.shape[0])) @ matrix
-    return ops.reshape(flat, (-1, *x.shape[1:-1], matrix.shape[1]))
-
-
 def mix(prepared: Mapping[str, Any], x: Any) -> Any:
     """Actnorm and convolution of (b, h, w, c)."""
-    return linear(x, prepared["linear/matrix"]) + prepared["linear/shift"]
+    return _product(x, prepared["linear/matrix"]) + prepared["linear/shift"]
 
 
 def unmix(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any) -> Any:
     """The inverse of :func:`mix`, with the matrix that :func:`unfuse` gives."""
-    return linear(y - prepared["linear/shift"], inverse_matrix)
+    return _product(y - prepared["linear/shift"], inverse_matrix)
 
 
 def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
     """The output (b, h, w, c), and the log-determinant of the coupling for each image (b,)."""
     x_a, x_b = coupling.halves(mix(prepared, x))
-    y_b, log_det = coupling.transform(coupling.network(prepared, x_a, config), x_b, config)
+    y_b, log_det = coupling.transform(network.apply(prepared, x_a, config), x_b, config)
     return ops.concatenate([x_a, y_b], axis=-1), log_det
 
 
 def invert(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any, config: GlowConfig) -> Any:
     """The inverse of :func:`apply`."""
     x_a, y_b = coupling.halves(y)
-    x_b = coupling.invert(coupling.network(prepared, x_a, config), y_b, config)
+    x_b = coupling.invert(network.apply(prepared, x_a, config), y_b, config)
     return unmix(prepared, inverse_matrix, ops.concatenate([x_a, x_b], axis=-1))
 
 
@@ -131,3 +113,9 @@ def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, co
     prepared, log_det_of_pixel = prepare(weights, constants)
     y, log_det = apply(prepared, x, config)
     return y, log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
+
+
+def _product(x: Any, matrix: Any) -> Any:
+    """The product of each pixel of (b, h, w, c) with a matrix (c, d), as one matrix product."""
+    flat = ops.reshape(x, (-1, matrix.shape[0])) @ matrix
+    return ops.reshape(flat, (-1, *x.shape[1:-1], matrix.shape[1]))
