@@ -71,6 +71,36 @@ def test_every_page_is_on_the_map() -> None:
     assert set(PAGES) - {index, ROOT / "README.md"} <= linked
 
 
+def test_the_table_of_commands_in_the_readme_has_every_command() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(COMMANDS)
+
+
+def test_every_path_in_the_architecture_exists() -> None:
+    page = ROOT / "docs" / "architecture.md"
+    named = re.findall(r"`((?:simtool|tests|docs|jobscripts)/[\w./-]*)`", prose(page))
+    assert not [path for path in named if "NAME" not in path and not (ROOT / path).exists()]
+
+
+def test_every_table_in_the_architecture_is_in_its_module() -> None:
+    page = ROOT / "docs" / "architecture.md"
+    tables = re.findall(r"`([A-Za-z_]+)` in `(simtool/[a-z_/]+\.py)`", prose(page))
+    assert tables
+    assert not [
+        (name, path) for name, path in tables if not re.search(rf"^(def |class )?{name}\b", _text(path), re.MULTILINE)
+    ]
+
+
+def test_the_architecture_names_every_package_and_module_at_the_top() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    found = {path.name for path in (ROOT / "simtool").iterdir() if not path.name.startswith((".", "_"))}
+    assert not {name for name in found if not re.search(rf"^  {re.escape(name)}\b", page, re.MULTILINE)} - {"py.typed"}
+
+
+def _text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
 def headings(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     texts = re.findall(r"^#+ (.*)", prose(page), re.MULTILINE)
