@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from simtool.errors import SimtoolError
-from simtool.kinds import Door, What, advice, kind_of_content
+from simtool.kinds import Expected, What, advice, kind_of_content
 
 __all__ = ["FORMATS", "MOST_PIXELS", "SUFFIXES", "WHITE", "ImageError", "decode_rgb", "needs_pillow", "upright_size"]
 
@@ -106,7 +106,7 @@ def _other_kind(file: IO[bytes]) -> str:
         return f"{named} whose header is damaged or cut off"
     if kind.what in (What.OTHER, What.TEXT):
         return "not an image of a known format"
-    return f"not an image but {kind.what}; {advice(kind, Door.IMAGE)}"
+    return f"not an image but {kind.what}; {advice(kind, Expected.IMAGE)}"
 
 
 def decode_rgb(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArray[np.uint8]:

@@ -58,8 +58,7 @@ def test_a_failure_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
-        f"error: {tmp_path}/broken.parquet: this is a text file, not a table (Parquet); "
-        "look whether it is the right one"
+        f"error: {tmp_path}/broken.parquet: this is a text file, not a table (Parquet); check that it is the right file"
     ]
 
 

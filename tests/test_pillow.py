@@ -213,7 +213,7 @@ def test_files_of_other_formats_are_refused_under_any_name(kind: str) -> None:
         ),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
-            "not an image but a Git LFS pointer, .*; git lfs pull fetches",
+            "not an image but a Git LFS pointer .*; git lfs pull fetches",
         ),
         (b"<!DOCTYPE html><title>404</title>", "not an image but a web page"),
     ],

@@ -20,7 +20,7 @@ from typing import IO, BinaryIO, Literal, Self
 
 from simtool.archive.source import ArchiveError
 from simtool.errors import SimtoolError
-from simtool.kinds import Door, What, explain, kind_of
+from simtool.kinds import Expected, What, explain, kind_of
 from simtool.system.tree import files_below
 
 __all__ = ["Member", "open_archive", "unpacked_size"]
@@ -158,7 +158,7 @@ def _format_of(path: Path) -> _Format:
     kind = kind_of(path)
     found = _FORMATS.get(kind.what)
     if found is None or (found == "zip" and kind.damage):
-        raise ArchiveError(explain(path, Door.ARCHIVE))
+        raise ArchiveError(explain(path, Expected.ARCHIVE))
     return found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from simtool.collections.headers import image_sizes
 from simtool.collections.layout import AUTO, check_layout, label
 from simtool.errors import SimtoolError, listed
-from simtool.kinds import Door, KindError, What, explain, kind_of
+from simtool.kinds import Expected, KindError, What, explain, kind_of
 from simtool.pillow import SUFFIXES
 from simtool.system.tree import files_below
 from simtool.tables.images import Images, relative_path
@@ -75,7 +75,7 @@ def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str 
     """
     check_layout(layout)
     if not folder.is_dir():
-        raise FolderError(explain(folder, Door.PHOTOS))
+        raise FolderError(explain(folder, Expected.IMAGE_FOLDER))
     files = sorted(file.as_posix() for file in files_below(folder))
     names = [name for name in files if _suffix(name) in SUFFIXES]
     passed_over = [name for name in files if _suffix(name) not in SUFFIXES]

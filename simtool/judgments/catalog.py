@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, first_line, listed
-from simtool.kinds import Door, KindError, What, explain, kind_of
+from simtool.kinds import Expected, KindError, What, explain, kind_of
 from simtool.text import counted
 
 __all__ = ["Catalog", "CatalogError", "catalogs_in", "image_id_of", "is_catalog", "parse_catalog", "read_catalog"]
@@ -122,8 +122,8 @@ def read_catalog(path: Path) -> Catalog:
         OSError: the file cannot be read.
     """
     kind = kind_of(path)
-    if kind.damage or kind.what not in Door.CATALOG.takes:
-        raise CatalogError(explain(path, Door.CATALOG))
+    if kind.damage or kind.what not in Expected.CATALOG.kinds:
+        raise CatalogError(explain(path, Expected.CATALOG))
     return parse_catalog(path.read_bytes(), str(path)) if kind.text else _from_hdf5(path)
 
 

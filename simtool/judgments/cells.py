@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
 from simtool.judgments.assembly import JudgmentsError
-from simtool.kinds import Door, Text, advice, kind_of
+from simtool.kinds import Expected, Text, advice, kind_of
 
 __all__ = ["Cells", "Header", "read_cells", "read_header"]
 
@@ -94,7 +94,7 @@ def read_header(path: Path) -> Header:
     """
     kind = kind_of(path)
     if kind.text is None:
-        raise JudgmentsError(f"{path}: this is {kind.words}, not a CSV; {advice(kind, Door.JUDGMENTS)}")
+        raise JudgmentsError(f"{path}: this is {kind.description}, not a CSV; {advice(kind, Expected.JUDGMENTS)}")
     encoding = _encoding(path, kind.text)
     with path.open(encoding=encoding, newline="") as text:
         try:

@@ -9,7 +9,7 @@ from simtool.errors import listed
 from simtool.judgments import formats
 from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.formats import AUTO, JudgmentFormat, Reading, format_names
-from simtool.kinds import Door, Kind, explain, kind_of
+from simtool.kinds import Expected, Kind, explain, kind_of
 
 __all__ = ["Import", "detect", "import_judgments"]
 
@@ -62,7 +62,7 @@ def _readable_kind(source: Path) -> Kind:
     """Return the kind of a source that can hold judgments."""
     kind = kind_of(source)
     if kind.damage or not any(kind.what in entry.kinds for entry in formats.FORMATS):
-        raise JudgmentsError(explain(source, Door.JUDGMENTS))
+        raise JudgmentsError(explain(source, Expected.JUDGMENTS))
     return kind
 
 
@@ -70,4 +70,4 @@ def _recognised(source: Path, kind: Kind) -> JudgmentFormat:
     for entry in formats.FORMATS:
         if kind.what in entry.kinds and entry.reader.recognises(source, kind):
             return entry
-    raise JudgmentsError(explain(source, Door.JUDGMENTS))
+    raise JudgmentsError(explain(source, Expected.JUDGMENTS))

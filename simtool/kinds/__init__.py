@@ -1,13 +1,13 @@
-"""What a file is, by its content, and which command takes it. Every reader asks it about what it cannot read."""
+"""Detection of files by content, and messages about files that a command cannot read."""
 
 from __future__ import annotations
 
-from simtool.kinds.doors import Door, advice, explain, wrong_table
+from simtool.kinds.expected import Expected, advice, explain, wrong_table
 from simtool.kinds.kind import Kind, KindError, Text, What
 from simtool.kinds.sniffing import kind_of, kind_of_content
 
 __all__ = [
-    "Door",
+    "Expected",
     "Kind",
     "KindError",
     "Text",

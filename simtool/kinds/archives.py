@@ -1,4 +1,4 @@
-"""Archives: zip and what is made of it, tar, gzip; told apart by their members, read in bounded pieces."""
+"""Detection of zip, tar and gzip files and of formats based on them, by their members and with bounded reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from simtool.kinds.texts import WHOLE_JSON, text_kind
 
 __all__ = ["Reader", "gzip_kind", "tar_kind", "zip_kind"]
 
-#: Reads so many bytes of a file, fewer at its end, from a position.
+#: Reads a number of bytes from a position of a file; fewer bytes at its end.
 Reader = Callable[[int, int], bytes]
 
 _DAMAGED_LIST = "damaged: the list of its members cannot be read"
@@ -26,14 +26,14 @@ _KERAS = frozenset(("config.json", "metadata.json", "model.weights.h5"))
 _END_BYTES = 22
 _MEMBERS = 2000
 _DIRECTORY_BYTES = 1 << 24
-#: Bytes of a gzip file that are unpacked, and the most that they may become.
+#: Maximum bytes of a gzip file to unpack, and maximum unpacked bytes.
 _PACKED_BYTES = 1 << 23
 _UNPACKED_BYTES = 1 << 26
 _START = 1 << 16
 
 
 def zip_kind(file: BinaryIO, read: Reader, size: int) -> Kind:
-    """What a zip is."""
+    """Return the kind of a zip file."""
     names, damage = _directory(read, size)
     if names is None:
         found = _by_members(_local_names(read(0, _START)), whole=False)
@@ -50,7 +50,7 @@ def _in_no_sequences(name: str) -> bool:
 
 
 def _is_sequences(file: BinaryIO, name: str) -> bool:
-    """Whether a member of a zip is a document of psiz-datasets; it is unpacked in part."""
+    """Return whether a member of a zip is a document of psiz-datasets; only its beginning is unpacked."""
     try:
         with zipfile.ZipFile(file) as archive, archive.open(name) as member:
             content = member.read(WHOLE_JSON)
@@ -61,15 +61,15 @@ def _is_sequences(file: BinaryIO, name: str) -> bool:
 
 
 def _directory(read: Reader, size: int) -> tuple[tuple[str, ...] | None, str]:
-    """The names in the list of members that a zip ends with; None and what is wrong where it cannot be read."""
+    """Return the names in the list of members at the end of a zip; None and the damage if it is unreadable."""
     tail_start = max(0, size - (1 << 16) - _END_BYTES)
     tail = read(tail_start, size - tail_start)
     end = tail.rfind(b"PK\5\6")
     if end < 0 or end + _END_BYTES > len(tail):
-        return None, f"{TRUNCATED}: its last part, the list of its members, is missing"
+        return None, f"{TRUNCATED}: the list of members at its end is missing"
     count, length = struct.unpack_from("<HL", tail, end + 10)
     start = tail_start + end - length
-    if tail[max(0, end - 20) : end].startswith(b"PK\6\7"):  # a zip of 64 bits has its larger numbers before
+    if tail[max(0, end - 20) : end].startswith(b"PK\6\7"):  # zip64 has its larger numbers before
         record = tail.rfind(b"PK\6\6", 0, end)
         if record < 0 or record + 56 > len(tail):
             return None, _DAMAGED_LIST
@@ -82,7 +82,7 @@ def _directory(read: Reader, size: int) -> tuple[tuple[str, ...] | None, str]:
 
 
 def _names(directory: bytes, count: int) -> tuple[str, ...] | None:
-    """The first names of a list of members; None where it is damaged."""
+    """Return the first names of a list of members; None for a damaged list."""
     names: list[str] = []
     place = 0
     while len(names) < count:
@@ -95,7 +95,7 @@ def _names(directory: bytes, count: int) -> tuple[str, ...] | None:
 
 
 def _local_names(start: bytes) -> tuple[str, ...]:
-    """The names before the members in the beginning of a zip."""
+    """Return the names in the headers of the first members."""
     names: list[str] = []
     place = 0
     while start[place : place + 4] == b"PK\3\4" and place + 30 <= len(start):
@@ -106,7 +106,7 @@ def _local_names(start: bytes) -> tuple[str, ...]:
 
 
 def _by_members(names: tuple[str, ...], whole: bool = True) -> Kind:
-    """The kind by the names of the members, which for a truncated zip are not all of them."""
+    """Return the kind by the names of the members; a truncated zip has only some of them."""
     kept = tuple(name for name in names if not name.startswith("__MACOSX/") and not name.endswith("/"))
     missing = sorted(_KERAS - set(kept))
     if len(missing) <= (1 if whole else 2) and all(name in _KERAS or name.startswith("assets/") for name in kept):
@@ -124,7 +124,7 @@ def _by_members(names: tuple[str, ...], whole: bool = True) -> Kind:
 
 
 def _contents(names: tuple[str, ...]) -> str:
-    """What files there are, by suffix: ``12 .jpg, 1 .csv``."""
+    """Count files by suffix: ``12 .jpg, 1 .csv``."""
     if not names:
         return "nothing"
     suffixes = Counter(PurePosixPath(name).suffix.lower() or "other" for name in names)
@@ -132,7 +132,7 @@ def _contents(names: tuple[str, ...]) -> str:
 
 
 def tar_kind(read: Reader, size: int) -> Kind | None:
-    """What a tar is; None where it is none. Its members are walked without reading them."""
+    """Return the kind of a tar file; None for other files. Only the headers of members are read."""
     names: list[str] = []
     place = 0
     while len(names) < _MEMBERS and place < size:
@@ -161,7 +161,7 @@ def _tar(names: list[str], damage: str = "") -> Kind:
 
 
 def gzip_kind(read: Reader) -> Kind:
-    """What a gzip file holds; a small one is unpacked to its end."""
+    """Return the kind of a gzip file by its content; a small file is unpacked completely."""
     start, damage = _unpacked(read)
     held = tar_kind(lambda at, count: start[at : at + count], len(start)) if start else None
     if held is not None:
@@ -173,7 +173,7 @@ def gzip_kind(read: Reader) -> Kind:
 
 
 def _unpacked(read: Reader) -> tuple[bytes, str]:
-    """The first bytes in a gzip file, and its damage, where it is so small that its end is reached."""
+    """Return the first unpacked bytes of a gzip file, and the damage of a small file."""
     unpacker = zlib.decompressobj(31)
     place = unpacked = 0
     start = b""

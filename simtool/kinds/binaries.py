@@ -1,4 +1,4 @@
-"""Binary files that their first bytes tell, and whether their ends are there: tables, arrays, models."""
+"""Detection of binary tables, arrays and models by their first and last bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAGIC = (
     (b"RDX2\n", What.R_DATA),
     (b"RDX3\n", What.R_DATA),
     (b"RDA3\n", What.R_DATA),
-    # PyTorch's files before it used zip begin with this pickle.
+    # The first pickle of PyTorch files before version 1.6.
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", What.TORCH),
 )
 _FOOTER_BYTES = 12
@@ -34,7 +34,7 @@ _LONGEST_SAFETENSORS_HEADER = 1 << 27
 
 
 def parquet_kind(start: bytes, tail: bytes, size: int) -> Kind | None:
-    """Parquet begins and ends with four letters, before the last of which the length of its footer is written."""
+    """Detect Parquet by its first and last four bytes; the length of the footer is before the last four."""
     if start.startswith(b"PARE") and tail.endswith(b"PARE"):
         return Kind(What.PARQUET, "encrypted")
     begins, ends = start.startswith(b"PAR1"), tail.endswith(b"PAR1") and size >= _FOOTER_BYTES
@@ -47,7 +47,7 @@ def parquet_kind(start: bytes, tail: bytes, size: int) -> Kind | None:
 
 
 def arrow_kind(start: bytes, tail: bytes, size: int) -> Kind | None:
-    """Arrow's files (Feather is one of them) and streams of messages."""
+    """Detect Arrow and Feather files, and Arrow streams."""
     for mark in (b"ARROW1", b"FEA1"):
         if start.startswith(mark):
             whole = tail.endswith(mark) and size > 2 * len(mark)
@@ -58,7 +58,7 @@ def arrow_kind(start: bytes, tail: bytes, size: int) -> Kind | None:
 
 
 def numpy_kind(start: bytes, size: int) -> Kind | None:
-    """A NumPy array: its shape, and whether all its values are there."""
+    """Detect a NumPy array, with its shape and missing values."""
     if not start.startswith(b"\x93NUMPY"):
         return None
     place, wide = (10, "<H") if start[6:7] == b"\1" else (12, "<I")
@@ -81,7 +81,7 @@ def numpy_kind(start: bytes, size: int) -> Kind | None:
 
 
 def magic_kind(start: bytes, tail: bytes) -> Kind | None:
-    """Kinds that the first bytes tell."""
+    """Detect a kind by the first bytes."""
     for magic, name in _PACKED:
         if start.startswith(magic):
             return Kind(What.PACKED, detail=f"({name})")

@@ -1,4 +1,4 @@
-"""Folders, by the names in them and one level below."""
+"""Detection of folders by the names of their files and subfolders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simtool.kinds.texts import WHOLE_JSON, text_kind
 
 __all__ = ["folder_kind"]
 
-#: Entries of one folder that are looked at, and folders below it.
+#: Maximum entries of a folder to inspect, and maximum subfolders.
 _ENTRIES = 5000
 _BELOW = 50
 _MANIFEST_BYTES = 1 << 22
@@ -26,10 +26,10 @@ _IMAGES = frozenset(
 
 
 def folder_kind(path: Path) -> Kind:
-    """What a folder is.
+    """Return the kind of a folder.
 
     Raises:
-        OSError: it cannot be listed.
+        OSError: the folder cannot be listed.
     """
     if not os.access(path, os.R_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
@@ -51,7 +51,7 @@ def folder_kind(path: Path) -> Kind:
 
 
 def _by_names(path: Path, files: list[str], folders: list[str]) -> What | None:
-    """The kind that certain files tell; None where there are none such."""
+    """Return the kind by characteristic files; None without such files."""
     held = set(files)
     if "model.json" in held and _is_manifest(path / "model.json"):
         return What.MODEL_FOLDER
@@ -75,7 +75,7 @@ def _by_names(path: Path, files: list[str], folders: list[str]) -> What | None:
 
 
 def _holds_sequences(path: Path, files: list[str], folders: list[str]) -> bool:
-    """Whether the first JSON of a folder, or of its folders of sequences, is a document of psiz-datasets."""
+    """Return whether the first JSON file of a folder or of its ``*_seqs`` folders is a document of psiz-datasets."""
     filed = [f"{name}/{file}" for name in folders if name.endswith("_seqs") for file in _listing(path / name)[0]]
     first = next((name for name in (*filed, *files) if name.endswith(".json")), None)
     if first is None or not (path / first).is_file():
@@ -91,7 +91,7 @@ def _holds_parquet(files: list[str]) -> bool:
 
 
 def _is_manifest(file: Path) -> bool:
-    """Whether a ``model.json`` is simtool's; TensorFlow.js has files of this name too."""
+    """Return whether a ``model.json`` is of simtool; TensorFlow.js uses this name too."""
     if not file.is_file():
         return False
     with file.open("rb") as opened:
@@ -104,7 +104,7 @@ def _is_manifest(file: Path) -> bool:
 
 
 def _below(path: Path, folders: list[str], depth: int) -> Iterator[str]:
-    """The names of the files below a folder, in the first of its folders."""
+    """Yield the names of the files in the first subfolders."""
     for folder in folders[:_BELOW]:
         files, inner = _listing(path / folder)
         yield from files
@@ -113,7 +113,7 @@ def _below(path: Path, folders: list[str], depth: int) -> Iterator[str]:
 
 
 def _listing(path: Path) -> tuple[list[str], list[str]]:
-    """The names of files and of folders, sorted; hidden ones are left out."""
+    """Return the sorted names of files and of folders, without hidden names."""
     files: list[str] = []
     folders: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""HDF5 files, by the names at their root. The only value that is read is the name of psiz's class."""
+"""Detection of HDF5 files by the names at their root; the only value that is read is the class name of psiz."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from simtool.kinds.kind import TRUNCATED, Kind, What
 __all__ = ["hdf5_kind"]
 
 _MOST = 1000
-#: Bytes of a file whose texts are checked.
+#: Maximum bytes of a file in which texts are checked.
 _CHECKED_BYTES = 1 << 26
-#: Bytes of numbers that are read to see whether they can be.
+#: Maximum bytes of numbers that are read as a test.
 _WALKED_BYTES = 1 << 26
 
 
 def hdf5_kind(content: BinaryIO) -> Kind:
-    """What an HDF5 file is."""
+    """Return the kind of an HDF5 file."""
     import h5py
 
     content.seek(0)
     checked = content.read(_CHECKED_BYTES)
     if not survives(lambda: _walk(content)):
         return Kind(What.HDF5, "damaged: HDF5 cannot read it without crashing")
-    content.seek(0, os.SEEK_END)  # the child moved the place in the file that both share
+    content.seek(0, os.SEEK_END)  # the child process moved the shared file position
     try:
         with h5py.File(content, "r") as file:
             names = tuple(str(name) for name in islice(file, _MOST))
@@ -35,17 +35,17 @@ def hdf5_kind(content: BinaryIO) -> Kind:
             if broken := [name for name in names if _has_broken_texts(file, name, checked)]:
                 return Kind(What.HDF5, f"damaged: the texts of {listed(broken)} cannot be found")
             stored = next((_word(file[name]) for name in ("class_name", "trial_type") if name in names), "")
-    except Exception as failure:  # whatever a damaged file makes HDF5 raise
+    except Exception as failure:  # damaged files raise many types
         message = first_line(failure)
         if "truncated file" in message:
-            return Kind(What.HDF5, f"{TRUNCATED}: it is shorter than it says")
+            return Kind(What.HDF5, f"{TRUNCATED}: it is shorter than its header states")
         return Kind(What.HDF5, f"damaged: {message}")
     what = _what(set(names), set(attributes), stored)
     return Kind(what, detail=f"that holds {listed(names, 6) or 'nothing'}" if what is What.HDF5 else "", keys=names)
 
 
 def _walk(content: BinaryIO) -> None:
-    """Do with a file what its readers will: list its names, open its datasets, read the small ones."""
+    """Access a file like its readers: list its names, open its datasets, read the small datasets."""
     import h5py
 
     left = _WALKED_BYTES
@@ -53,7 +53,7 @@ def _walk(content: BinaryIO) -> None:
         list(islice(file.attrs.items(), _MOST))
         for name in islice(file, _MOST):
             held = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
-            # Texts of any length are checked by their heaps.
+            # Heaps of variable-length texts have a check of their own: see has_sound_texts.
             if isinstance(held, h5py.Dataset) and not held.dtype.hasobject and held.nbytes <= left:
                 left -= held.nbytes
                 _ = held[()]
@@ -67,7 +67,7 @@ def _has_broken_texts(file: Any, name: str, content: bytes) -> bool:
 
 
 def _word(stored: Any) -> str:
-    """A dataset of one text; empty for any other."""
+    """Return the value of a dataset of one text; empty for other datasets."""
     if getattr(stored, "shape", None) != () or stored.dtype.kind not in "OS":
         return ""
     value = stored[()]
@@ -75,7 +75,7 @@ def _word(stored: Any) -> str:
 
 
 def _what(names: set[str], attributes: set[str], stored: str) -> What:
-    """The kind by the names at the root, the attributes of the root, and the class that psiz stores."""
+    """Return the kind by the names and attributes of the root, and the class name of psiz."""
     if "trial_components" in names or stored == "TrialDataset":
         return What.PSIZ_TRIALS
     if "Docket" in stored:

@@ -1,4 +1,4 @@
-"""What a file can be, in words."""
+"""Kinds of files and folders, and their descriptions."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from simtool.errors import SimtoolError
 
 __all__ = ["TRUNCATED", "Kind", "KindError", "Text", "What"]
 
-#: How the damage of a file begins that ends too early.
+#: The first word of the damage of truncated files.
 TRUNCATED = "truncated"
 
 
 class KindError(SimtoolError):
-    """There is no such file, or it is nothing that can be read: a pipe, a device."""
+    """A path does not exist, or cannot be read (a pipe, a device)."""
 
 
 class What(StrEnum):
-    """The kinds of file and folder that are told apart, in the words that people read."""
+    """All kinds of files and folders; the value describes the kind in messages."""
 
     PARQUET = "a Parquet file"
     ARROW = "an Arrow (Feather) file"
@@ -64,13 +64,13 @@ class What(StrEnum):
     VIDEO = "a video, or another file like MP4"
     HTML = "a web page (HTML)"
     XML = "an XML file"
-    LFS_POINTER = "a Git LFS pointer, which stands in for the file"
-    ANNEX_POINTER = "a git-annex pointer, which stands in for the file"
+    LFS_POINTER = "a Git LFS pointer instead of the file"
+    ANNEX_POINTER = "a git-annex pointer instead of the file"
     EMPTY = "an empty file"
     ZEROS = "a file of zero bytes only"
-    OTHER = "a file of no kind that simtool knows"
+    OTHER = "a file of unknown kind"
     MODEL_FOLDER = "a model folder of simtool"
-    TRAINING_FOLDER = "the folder of a training that has not ended"
+    TRAINING_FOLDER = "the folder of an unfinished training"
     PARQUET_FOLDER = "a folder of Parquet files"
     PSIZ_FOLDER = "a folder of psiz-datasets"
     CUB_FOLDER = "a copy of CUB-200-2011"
@@ -87,12 +87,12 @@ class What(StrEnum):
 
 @dataclass(frozen=True)
 class Text:
-    """How a text is written.
+    """The format of a text.
 
     Attributes:
-        encoding: Python's name of it; for UTF-8 with a byte order mark ``utf-8-sig``.
-        newline: what ends its lines; empty where it has one line.
-        delimiter: what separates its cells; empty where it has none.
+        encoding: Python's name of the encoding; ``utf-8-sig`` for UTF-8 with a byte order mark.
+        newline: the line end; empty for a single line.
+        delimiter: the separator of cells; empty without cells.
     """
 
     encoding: str = "utf-8"
@@ -102,14 +102,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file or folder is, by its content.
+    """The detected kind of a file or folder.
 
     Attributes:
         what: the kind.
-        damage: in words; empty where none is seen.
-        detail: in words, what more there is to say of it.
-        keys: the names within: keys of JSON, cells of a CSV's first line, arrays, datasets, members.
-        text: how it is written, for texts.
+        damage: a description of the damage; empty for an intact file.
+        detail: more details for messages.
+        keys: the names in it: keys of JSON, cells of the first line of a CSV, arrays, datasets, members.
+        text: the format of a text.
     """
 
     what: What
@@ -120,12 +120,12 @@ class Kind:
 
     @property
     def truncated(self) -> bool:
-        """Whether it ends too early."""
+        """Whether the file is truncated."""
         return self.damage.startswith(TRUNCATED)
 
     @property
-    def words(self) -> str:
-        """What it is, for a sentence: ``a CSV with tabs in UTF-16``."""
+    def description(self) -> str:
+        """A phrase for messages: ``a CSV with tabs in UTF-16``."""
         if self.damage:
             return f"{self.what}, but {self.damage}"
         return f"{self.what}{self._written}{f' {self.detail}' if self.detail else ''}"

@@ -1,4 +1,4 @@
-"""Models as protocol buffers: ONNX files and TensorFlow's ``saved_model.pb``, by the fields of their outer message."""
+"""Detection of ONNX files and TensorFlow's ``saved_model.pb`` by the fields of their protocol buffers."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from simtool.kinds.kind import TRUNCATED, Kind, What
 __all__ = ["message_kind"]
 
 _VARINT, _LENGTH = 0, 2
-#: The fields of ONNX's ModelProto and how each is written.
+#: The fields of ONNX's ModelProto and their wire types.
 _ONNX = {1: _VARINT, 2: _LENGTH, 3: _LENGTH, 4: _LENGTH, 5: _VARINT, 6: _LENGTH, 7: _LENGTH, 8: _LENGTH, 14: _LENGTH}
 _ONNX |= {20: _LENGTH, 25: _LENGTH, 26: _LENGTH}
 _GRAPH = 7
 
 
 def message_kind(start: bytes, size: int) -> Kind | None:
-    """What a message is that begins with a version; None where it is none of these.
+    """Return the kind of a protocol buffer that begins with a version; None for other files.
 
     Args:
         start: the first bytes of the file.
-        size: of the file, in bytes.
+        size: the size of the file in bytes.
     """
     if len(start) < 4 or start[0] != 0x08 or start[1] > 0x20:
         return None
@@ -42,7 +42,7 @@ def message_kind(start: bytes, size: int) -> Kind | None:
 
 
 def _meta_graph(start: bytes, size: int) -> Kind | None:
-    """TensorFlow's: version 1, then a graph, which begins with its description."""
+    """Detect ``saved_model.pb``: version 1, then a graph that begins with its description."""
     try:
         length, place = _varint(start, 3)
     except IndexError:
@@ -53,10 +53,10 @@ def _meta_graph(start: bytes, size: int) -> Kind | None:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """A number and where the next field begins.
+    """Return a number and the position of the next field.
 
     Raises:
-        IndexError: the data ends before it.
+        IndexError: the data end before the number.
     """
     value = shift = 0
     while shift < 64:

@@ -1,4 +1,4 @@
-"""What a file is: its content is asked, never its name."""
+"""Detection of the kind of a file or folder by its content, never by its name."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from simtool.kinds.archives import gzip_kind, tar_kind, zip_kind
 from simtool.kinds.binaries import arrow_kind, magic_kind, numpy_kind, parquet_kind
 from simtool.kinds.folders import folder_kind
 from simtool.kinds.hdf5 import hdf5_kind
+from simtool.kinds.images import image_kind
 from simtool.kinds.kind import Kind, KindError, What
 from simtool.kinds.messages import message_kind
-from simtool.kinds.pictures import image_kind
 from simtool.kinds.texts import text_kind
 
 __all__ = ["kind_of", "kind_of_content"]
 
-#: Bytes from the beginning and from the end of a file that most kinds are told by.
+#: Bytes at the beginning and at the end of a file that are read for most kinds.
 _START = 1 << 16
 _TAIL = 1 << 16
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-#: Where HDF5 begins in a file that begins with something of its user's.
+#: Possible positions of HDF5 behind a user block.
 _USER_BLOCKS = tuple(512 << power for power in range(7))
 _LONGEST_NAME = 200
 
 
 def kind_of(path: Path) -> Kind:
-    """Say what a file or folder is, by its content.
+    """Return the kind of a file or folder by its content.
 
-    Reads a bounded part, unpickles nothing, and runs nothing.
+    The function reads a bounded part, loads no pickle and runs no code.
 
     Raises:
-        KindError: nothing is there, it cannot be read, or it is neither a file nor a folder.
+        KindError: the path does not exist, cannot be read, or is a pipe, socket or device.
     """
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             return folder_kind(path)
         if not stat.S_ISREG(mode):
-            raise KindError(f"{path}: {_special(mode)}, not a file; write its content to a file, and name that")
+            raise KindError(f"{path}: {_special(mode)}, not a file; write its content to a file, and give that file")
         with _open(path) as file:
             return _kind(file, os.fstat(file.fileno()).st_size)
     except OSError as failure:
@@ -52,13 +52,13 @@ def kind_of(path: Path) -> Kind:
 
 
 def kind_of_content(content: bytes) -> Kind:
-    """Say what a file is whose content is at hand."""
+    """Return the kind of a file by its whole content."""
     return _kind(io.BytesIO(content), len(content))
 
 
 def _special(mode: int) -> str:
     names = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-    return names.get(stat.S_IFMT(mode), "something special")
+    return names.get(stat.S_IFMT(mode), "a special file")
 
 
 def _unreadable(path: Path, failure: OSError) -> str:
@@ -68,11 +68,11 @@ def _unreadable(path: Path, failure: OSError) -> str:
         return "no such file or folder"
     target = str(path.readlink())
     hint = "; git annex get fetches it" if "annex/objects" in target else ""
-    return f"a link to {target[:_LONGEST_NAME]}, where nothing is{hint}"
+    return f"a link to {target[:_LONGEST_NAME]}, which does not exist{hint}"
 
 
 def _open(path: Path) -> BinaryIO:
-    """Open a file; a pipe that has taken its place meanwhile does not hold us up."""
+    """Open a file without blocking, in case a pipe has replaced it."""
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 

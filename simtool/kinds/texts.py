@@ -1,4 +1,4 @@
-"""Texts: their encoding, and whether they are CSV, JSON, a web page or a pointer to a file elsewhere."""
+"""Detection of text files: encoding, CSV, JSON, web pages, and pointers to other files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from simtool.kinds.kind import TRUNCATED, Kind, Text, What
 
 __all__ = ["WHOLE_JSON", "text_kind"]
 
-#: Reads up to so many bytes from the beginning of a file.
+#: Reads up to a number of bytes from the beginning of a file.
 Rest = Callable[[int], bytes]
 
-#: Bytes of a JSON document that is read whole.
+#: Maximum bytes of a JSON document that is read completely.
 WHOLE_JSON = 1 << 25
 _ROWS = 200
-#: Characters of a cell in the first line of a CSV; a longer one is prose.
+#: Maximum characters of a cell in the first line of a CSV; longer cells are prose.
 _LONGEST_NAME = 120
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -31,24 +31,24 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
-#: The share of a text's characters that may be such; none of them are in its first line.
+#: Maximum share of control characters in a text; its first line has none.
 _MOST_CONTROLS = 0.1
-#: Bytes that are control characters in Latin-1, and quotes and dashes in the code page of Windows.
+#: Bytes that are control characters in Latin-1, but quotes and dashes in Windows-1252.
 _WINDOWS = re.compile(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]")
 _HTML = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(r"<\?xml\b|<[A-Za-z][\w:.-]*(\s[^<>]*)?>")
 _KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:')
-#: What ends a line, the longest first.
+#: Line ends, the longest first.
 _NEWLINES = ("\r\n", "\n", "\r")
 
 
 def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
-    """What a text is; None where it is none.
+    """Return the kind of a text file; None for other files.
 
     Args:
         start: the first bytes of the file.
-        whole: whether these are all of it.
-        rest: reads up to so many bytes from the beginning of the file.
+        whole: whether these are all bytes of the file.
+        rest: reads up to a number of bytes from the beginning of the file.
     """
     encoding = _encoding_of(start)
     try:
@@ -59,7 +59,7 @@ def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
         return None
     stripped = text.lstrip("\ufeff").lstrip()
     if not stripped:
-        return Kind(What.EMPTY, detail="that holds blanks only") if whole else None
+        return Kind(What.EMPTY, detail="with blanks only") if whole else None
     if stripped.startswith("version https://git-lfs.github.com/spec/"):
         return Kind(What.LFS_POINTER)
     if re.match(r"/annex/objects/\S+\s*$", stripped):
@@ -75,7 +75,7 @@ def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
 
 
 def _encoding_of(start: bytes) -> str:
-    """The encoding of a text; empty where the bytes are none."""
+    """Return the encoding of a text; empty if the bytes are not text."""
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding
@@ -106,13 +106,13 @@ def _mostly_printable(start: bytes) -> bool:
 
 
 def _reads_as_text(text: str) -> bool:
-    """Whether control characters are few enough: an id of a table may hold some, or the end of a damaged text."""
+    """Return whether a text has few control characters; ids and the end of a damaged text can have some."""
     first = next(iter(text.lstrip("\ufeff").lstrip().splitlines()), "")
     return not _CONTROL.search(first) and len(_CONTROL.findall(text)) <= _MOST_CONTROLS * len(text)
 
 
 def _json_kind(text: str, whole: bool, encoding: str, rest: Rest, written: Text) -> Kind | None:
-    """JSON, whole or cut off, or JSON lines; None for text that only begins like it."""
+    """Detect JSON (also truncated) or JSON lines; None for other texts."""
     if kind := _lines_kind(text, whole, written):
         return kind
     if not whole:
@@ -132,12 +132,12 @@ def _json_kind(text: str, whole: bool, encoding: str, rest: Rest, written: Text)
         if text.startswith("["):
             return None
         return Kind(What.JSON, f"malformed at line {failure.lineno}: {failure.msg}", text=written)
-    except ValueError as failure:  # a number of more digits than Python reads
+    except ValueError as failure:  # a number with more digits than Python reads
         return Kind(What.JSON, f"malformed: {failure}", text=written)
 
 
 def _lines_kind(text: str, whole: bool, written: Text) -> Kind | None:
-    """JSON lines: the first line is a document, and another follows."""
+    """Detect JSON lines: the first line is a document, and another line follows."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2 or lines[1].lstrip()[:1] not in ("{", "["):
         return None
@@ -150,7 +150,7 @@ def _lines_kind(text: str, whole: bool, written: Text) -> Kind | None:
 
 
 def _value(line: str) -> Any:
-    """The value of a line of JSON; None where it is none."""
+    """Return the value of a line of JSON; None for other lines."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
@@ -158,7 +158,7 @@ def _value(line: str) -> Any:
 
 
 def _document(document: Any, written: Text) -> Kind:
-    """A document of JSON, by its top-level keys."""
+    """Return the kind of a JSON document by its top-level keys."""
     if isinstance(document, dict):
         keys = tuple(map(str, document))
         data = document.get("data")
@@ -179,7 +179,7 @@ def _is_sequence(entry: Any) -> bool:
 
 
 def _large_json(text: str, written: Text) -> Kind:
-    """A document too large to be read for its kind: the keys that its beginning shows."""
+    """Return the kind of a very large JSON document by the keys at its beginning."""
     keys = _first_keys(text)
     if re.search(r'"data"\s*:\s*\[\s*\{', text) and '"sequence"' in text:
         return Kind(What.PSIZ_JSON, keys=keys, text=Text())
@@ -192,7 +192,7 @@ def _first_keys(text: str) -> tuple[str, ...]:
 
 
 def _table_kind(text: str, whole: bool, written: Text) -> Kind:
-    """A CSV with the delimiter that divides its lines most evenly, or a text without cells."""
+    """Detect a CSV with the first delimiter that splits its lines evenly, else a text without cells."""
     lines = text.splitlines()
     if not whole and len(lines) > 1:
         lines = lines[:-1]
@@ -219,7 +219,7 @@ def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
 
 
 def _is_even(rows: list[list[str]], delimiter: str) -> bool:
-    """Whether most rows have as many cells as the first, which has several; for blanks all rows must."""
+    """Return whether most rows have the number of cells of the first row; with blanks as delimiter, all rows."""
     width, count = Counter(len(row) for row in rows).most_common(1)[0]
     if width < 2 or len(rows[0]) != width or max(map(len, rows[0])) > _LONGEST_NAME:
         return False

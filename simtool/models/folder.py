@@ -20,7 +20,7 @@ from typing import Any
 from simtool import console
 from simtool.errors import listed
 from simtool.images.preprocessing import Preprocessing, PreprocessingError
-from simtool.kinds import Door, explain
+from simtool.kinds import Expected, explain
 from simtool.models.errors import ModelError
 from simtool.system.lock import NAME as LOCK
 from simtool.system.lock import alone_in
@@ -228,11 +228,11 @@ def read_manifest(folder: Path) -> Manifest:
     check_trained(folder)
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise ModelError(explain(folder, Door.MODEL_FOLDER))
+        raise ModelError(explain(folder, Expected.MODEL_FOLDER))
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as failure:
-        raise ModelError(explain(folder, Door.MODEL_FOLDER)) from failure
+        raise ModelError(explain(folder, Expected.MODEL_FOLDER)) from failure
     except (ValueError, RecursionError) as failure:
         raise ModelError(f"{path}: damaged: {failure}") from failure
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):

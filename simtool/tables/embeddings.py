@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from simtool.errors import listed
 from simtool.ids import Matches, match_ids
-from simtool.kinds import Door
+from simtool.kinds import Expected
 from simtool.tables.atomic import atomic_path
 from simtool.tables.columns import as_type
 from simtool.tables.files import (
@@ -209,7 +209,7 @@ class _Part:
         self.path = path
         self.name = path.relative_to(table) if path != table else Path(path.name)
         self.keys = hive_keys(path, table)
-        file = open_parquet(path, Door.EMBEDDINGS)
+        file = open_parquet(path, Expected.EMBEDDINGS)
         self._footer = file.metadata
         self._schema = file.schema_arrow
         self.metadata = metadata_of(self._footer)
@@ -315,7 +315,7 @@ def open_embeddings(path: Path) -> EmbeddingTable:
     Raises:
         TableError: not such a table; ids missing or repeated; parts that disagree, or are missing.
     """
-    parts = [_Part(file, path) for file in part_files(path, Door.EMBEDDINGS)]
+    parts = [_Part(file, path) for file in part_files(path, Expected.EMBEDDINGS)]
     filled = [part for part in parts if part.rows]
     if not filled:
         raise TableError(f"{path}: the table has no rows")

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
-from simtool.kinds import Door, explain, wrong_table
+from simtool.kinds import Expected, explain, wrong_table
 from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.columns import as_type
 from simtool.tables.parquet import ARROW_FAILURES, READING, WRITING, TableError, check_footer, reading
@@ -62,12 +62,12 @@ _TELLTALE = {
 _KEY = b"simtool"
 
 
-def open_parquet(path: Path, door: Door = Door.TABLE) -> pq.ParquetFile:
+def open_parquet(path: Path, expected: Expected = Expected.TABLE) -> pq.ParquetFile:
     """Open a Parquet file and read its footer.
 
     Args:
         path: the file.
-        door: which table is asked for; the complaint says how a file of another kind becomes one.
+        expected: which table is asked for; the complaint says how a file of another kind becomes one.
 
     Raises:
         TableError: the file is missing, truncated or not Parquet.
@@ -79,7 +79,7 @@ def open_parquet(path: Path, door: Door = Door.TABLE) -> pq.ParquetFile:
     except FileNotFoundError as failure:
         raise TableError(f"{path}: no such file") from failure
     except ARROW_FAILURES as failure:
-        raise TableError(explain(path, door, first_line(failure))) from failure
+        raise TableError(explain(path, expected, first_line(failure))) from failure
 
 
 def metadata_of(schema: pa.Schema) -> dict[str, Any]:
@@ -161,7 +161,8 @@ def read_columns(
         TableError: naming the column, and for nulls the first rows.
     """
     pieces = [
-        _read_part(part, hive_keys(part, path), kind, required, optional) for part in part_files(path, Door.of(kind))
+        _read_part(part, hive_keys(part, path), kind, required, optional)
+        for part in part_files(path, Expected.table(kind))
     ]
     table = pa.concat_tables(pieces).combine_chunks()
     for name in required:
@@ -180,7 +181,7 @@ def _read_part(
     optional: Mapping[str, pa.DataType],
 ) -> pa.Table:
     """The columns of one part; those that it lacks from the folders that it lies in."""
-    file = open_parquet(part, Door.of(kind))
+    file = open_parquet(part, Expected.table(kind))
     names = file.schema_arrow.names
     check_kind(part, metadata_of(file.schema_arrow), kind)
     wanted = {**required, **optional}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simtool.kinds import Door
+from simtool.kinds import Expected
 from simtool.tables.carried import read_carried
 from simtool.tables.files import CREDIT, LIKELIHOOD, lacking, metadata_of, open_parquet, part_files, read_columns
 from simtool.tables.parquet import TableError
@@ -88,8 +88,8 @@ def slices(path: Path) -> Iterator[Slice]:
         TableError: the table has neither layout, or has no rows.
     """
     columns: dict[str, CreditColumn] = {}
-    for part in part_files(path, Door.OUTCOMES):
-        file = open_parquet(part, Door.OUTCOMES)
+    for part in part_files(path, Expected.OUTCOMES):
+        file = open_parquet(part, Expected.OUTCOMES)
         own, names = _credit_columns(part, file.schema_arrow), file.schema_arrow.names
         if file.metadata.num_rows and not own and "credits" not in names:
             raise TableError(lacking(part, KIND, [f"{CREDIT}MODEL, DISTANCE"], names))

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from simtool.errors import listed
-from simtool.kinds import Door, explain
+from simtool.kinds import Expected, explain
 from simtool.tables.parquet import TableError
 
 __all__ = ["hive_keys", "is_numbered", "part_files", "part_name", "require_set_of"]
@@ -41,12 +41,12 @@ def hive_keys(part: Path, table: Path) -> dict[str, str | None]:
     return {unquote(key): None if value in _NULL_KEYS else unquote(value) for key, _, value in pairs}
 
 
-def part_files(path: Path, door: Door = Door.TABLE) -> list[Path]:
+def part_files(path: Path, expected: Expected = Expected.TABLE) -> list[Path]:
     """The Parquet files that make up a table: the file itself, or those in a folder and below it, in order.
 
     Args:
         path: a Parquet file, or a folder of part files.
-        door: which table is asked for, for complaints.
+        expected: which table is asked for, for complaints.
 
     Raises:
         TableError: nothing is there, the folder holds no Parquet file, or its numbered set is incomplete.
@@ -55,10 +55,10 @@ def part_files(path: Path, door: Door = Door.TABLE) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise TableError(explain(path, door))
+        raise TableError(explain(path, expected))
     files = sorted(_parquet_files(path), key=lambda file: file.relative_to(path).parts)
     if not files:
-        raise TableError(explain(path, door))
+        raise TableError(explain(path, expected))
     numbered = [file for file in files if is_numbered(file)]
     if not numbered:
         return files

@@ -147,7 +147,7 @@ def test_a_pointer_of_git_lfs_is_called_one(folder: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
     with pytest.raises(
-        FolderError, match=r"2 of 2 .* a Git LFS pointer, .*git lfs pull fetches the file itself \(a\.jpg, b\.jpg\)"
+        FolderError, match=r"2 of 2 .* a Git LFS pointer .*git lfs pull fetches the file itself \(a\.jpg, b\.jpg\)"
     ):
         index_folder(folder, folder / "images.parquet")
 

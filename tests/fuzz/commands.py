@@ -19,7 +19,7 @@ from simtool.errors import SimtoolError
 from simtool.models.folder import MANIFEST, describe_model
 from simtool.tables.description import describe_table
 from simtool.tables.files import open_parquet
-from tests.fuzz import pictures, psiz, sheets
+from tests.fuzz import images, psiz, sheets
 from tests.fuzz.case import Case, Made
 from tests.fuzz.damage import damage
 from tests.fuzz.doors import DOORS
@@ -109,7 +109,7 @@ def _photographs(chance: Random, folder: Path) -> tuple[Path, str]:
     (folder / "images").mkdir()
     names = [f"{at}.png" for at in range(4)]
     for name in names:
-        (folder / "images" / name).write_bytes(pictures.encoded(pictures.picture(chance), "RGB", "PNG"))
+        (folder / "images" / name).write_bytes(images.encoded(images.picture(chance), "RGB", "PNG"))
     sheet = Sheet(
         (
             Column("image_id", sheets.TEXT, names),

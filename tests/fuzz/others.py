@@ -7,13 +7,13 @@ from random import Random
 
 from simtool.images.shards import Shard
 from simtool.kinds import Kind, kind_of
-from tests.fuzz import models, packed, pictures, psiz, tables, triplets, values
+from tests.fuzz import images, models, packed, psiz, tables, triplets, values
 from tests.fuzz.case import Door, Made
 from tests.fuzz.verdict import complaint_about
 
 __all__ = ["DOORS"]
 
-_READERS = (*tables.DOORS, *triplets.DOORS, *psiz.DOORS, *pictures.DOORS, *packed.DOORS, *models.DOORS[:2])
+_READERS = (*tables.DOORS, *triplets.DOORS, *psiz.DOORS, *images.DOORS, *packed.DOORS, *models.DOORS[:2])
 _SUFFIXES = (".parquet", ".csv", ".json", ".hdf5", ".zip", ".png", ".keras", ".npy", "")
 
 
@@ -40,7 +40,7 @@ def _under_another_name(made: Made, chance: Random) -> Made:
 
 
 def _judge_kind(found: Kind) -> str | None:
-    return complaint_about(found.words.replace("\\", ""))
+    return complaint_about(found.description.replace("\\", ""))
 
 
 def _environment(chance: Random, folder: Path) -> Made:

@@ -164,7 +164,7 @@ HEADER = "query,reference_1,reference_2,selected_1"
         (["a.jpg; b.jpg; c.jpg", "d.jpg; e.jpg; f.jpg"], "the header should be .* it is a.jpg, b.jpg, c.jpg"),
         (["id,left_vote,right_vote,ref_path,left_path,right_path", "1,0,1,a,b,c"], "the header should be query,"),
         (["sep=é", "a,b"], "unsupported separator 'é': save it with commas"),
-        ([""], "this is an empty file that holds blanks only, not a CSV"),
+        ([""], "this is an empty file with blanks only, not a CSV"),
     ],
 )
 def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, lines: list[str], complaint: str) -> None:

@@ -127,7 +127,7 @@ def test_a_folder_of_other_things_says_what_could_be_imported_from_it(tmp_path: 
         (b"{}", "this is a JSON file without keys, not judgments"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
-            "this is a Git LFS pointer, which .*; git lfs pull",
+            "this is a Git LFS pointer .*; git lfs pull",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_the_document_of_a_folder_that_is_no_sequence_is_named(tmp_path: Path, c
     ("content", "complaint"),
     [
         (b"", "this is an empty file"),
-        (b"PAR1\0\0\0\0PAR1", "if it is a table of trials, it needs no import"),
+        (b"PAR1\0\0\0\0PAR1", "if it is a table of trials, simtool score takes it"),
         (b"PK\x03\x04 cut off", "this is a zip archive, but truncated"),
         (b"\x89PNG\r\n\x1a\n\0\xff", "an image \\(PNG\\), not judgments"),
         (b"id_1based,filepath\n1,a.jpg\n", "a catalog of stimuli, not judgments: give it as --catalog"),

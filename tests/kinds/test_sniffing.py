@@ -171,11 +171,11 @@ def test_how_a_table_is_written_is_told(rows: list[list[str]], delimiter: str, n
         ("images.zip", "a zip archive of 2 .jpg"),
         ("judgments.csv.gz", "a gzipped file (of a CSV)"),
         ("image.png", "an image (PNG)"),
-        ("noise.bin", "a file of no kind that simtool knows (its first bytes are 80 81 82 83 84 85 86 87)"),
+        ("noise.bin", "a file of unknown kind (its first bytes are 80 81 82 83 84 85 86 87)"),
     ],
 )
 def test_a_kind_has_words(name: str, words: str) -> None:
-    assert kind_of_content(SAMPLES[name][1]).words == words
+    assert kind_of_content(SAMPLES[name][1]).description == words
 
 
 def test_a_long_document_of_psiz_is_told_by_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,9 +257,9 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(tmp_path: Path, monke
 def test_a_dangling_link_names_its_target(tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to("elsewhere.csv")
     (tmp_path / "b.csv").symlink_to("../.git/annex/objects/x/y.csv")
-    with pytest.raises(KindError, match=r"a link to elsewhere\.csv, where nothing is$"):
+    with pytest.raises(KindError, match=r"a link to elsewhere\.csv, which does not exist$"):
         kind_of(tmp_path / "a.csv")
-    with pytest.raises(KindError, match=r"where nothing is; git annex get fetches it"):
+    with pytest.raises(KindError, match=r"which does not exist; git annex get fetches it"):
         kind_of(tmp_path / "b.csv")
 
 
@@ -293,7 +293,7 @@ def told(content: bytes) -> Kind:
         file.write(content)
         file.flush()
         kind = kind_of(Path(file.name))
-    assert kind.words
+    assert kind.description
     assert kind == kind_of_content(content)
     return kind
 

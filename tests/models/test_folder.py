@@ -104,7 +104,7 @@ def test_a_damaged_manifest_is_an_error(tmp_path: Path, content: str) -> None:
 def test_what_is_no_model_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file or folder"):
         load_model(tmp_path / "absent")
-    with pytest.raises(ModelError, match=r"not a model folder of simtool; that is a folder with a model\.json"):
+    with pytest.raises(ModelError, match=r"not a model folder of simtool; a model folder has a model\.json"):
         load_model(tmp_path)
     (tmp_path / "notes.txt").write_text("of a model")
     with pytest.raises(ModelError, match="this is a text file, not a model folder of simtool"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from simtool.errors import listed
 from simtool.judgments.catalog import catalogs_in
 from simtool.judgments.psiz.documents import find_documents
-from simtool.kinds import Door, KindError, What, explain, kind_of
+from simtool.kinds import Expected, KindError, What, explain, kind_of
 
 __all__ = ["judgments_in", "no_sequences", "observations_in"]
 
@@ -58,7 +58,7 @@ def no_sequences(source: Path) -> str:
         for document in (source / name for name in documents.names):
             kind = kind_of(document)
             if kind.what is not What.PSIZ_JSON or kind.damage:
-                return explain(document, Door.JUDGMENTS)
+                return explain(document, Expected.JUDGMENTS)
     found = observations_in(source) if source.is_dir() else []
     hint = f"; import one of its files: {listed(found)}" if found else " (*_seqs/*.json with a stimuli.txt)"
     return f"{source}: no JSON sequences in it{hint}"

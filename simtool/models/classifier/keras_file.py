@@ -18,7 +18,7 @@ from typing import Any
 from simtool import console
 from simtool.errors import listed
 from simtool.images.preprocessing import Preprocessing
-from simtool.kinds import Door, What, explain, kind_of
+from simtool.kinds import Expected, What, explain, kind_of
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.graph import Call, calls, dense_head
 from simtool.models.errors import ModelError
@@ -134,7 +134,7 @@ def _written_by(path: Path) -> str:
         ModelError: it is no ``.keras`` file, or a part of it grows to a size that no network has when it is unpacked.
     """
     if kind_of(path).what is not What.KERAS:
-        raise ModelError(explain(path, Door.MODEL))
+        raise ModelError(explain(path, Expected.MODEL))
     try:
         with zipfile.ZipFile(path) as archive:
             for part in archive.infolist():
@@ -146,7 +146,7 @@ def _written_by(path: Path) -> str:
                     )
             metadata = json.loads(archive.read(_METADATA))
     except _DAMAGES as failure:
-        raise ModelError(explain(path, Door.MODEL, _brief(failure))) from failure
+        raise ModelError(explain(path, Expected.MODEL, _brief(failure))) from failure
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
     return version if isinstance(version, str) else "of unknown version"
 

@@ -136,7 +136,7 @@ def _load(network: Any, weights: Path, config: ClassifierConfig) -> None:
         # A message of Keras has many lines, with a list of all layers.
         reason = first_line(failure)
         raise ModelError(
-            f"{weights}: this is {kind_of(weights).words}; these are not the weights of a {config.architecture} "
+            f"{weights}: this is {kind_of(weights).description}; these are not the weights of a {config.architecture} "
             f"without its top: {reason:.200}"
         ) from failure
 

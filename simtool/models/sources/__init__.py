@@ -61,7 +61,7 @@ def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
 
 
 def _recognised(argument: str | Path) -> Source:
-    from simtool.kinds import Door, KindError, explain, kind_of
+    from simtool.kinds import Expected, KindError, explain, kind_of
     from simtool.models.errors import ModelError
     from simtool.models.folder import check_trained
 
@@ -75,5 +75,5 @@ def _recognised(argument: str | Path) -> Source:
         raise ModelError(f"{failure}; --model takes {labels()}") from failure
     source = next((one for one in SOURCES if one.reads(kind.what)), None)
     if kind.damage or source is None:
-        raise ModelError(explain(path, Door.MODEL))
+        raise ModelError(explain(path, Expected.MODEL))
     return source(str(argument))

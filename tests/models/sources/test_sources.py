@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from simtool.commands.embed import embed as command
 from simtool.errors import UsageError
 from simtool.images.preprocessing import named_preprocessing
-from simtool.kinds import Door, What
+from simtool.kinds import Expected, What
 from simtool.models import sources
 from simtool.models.errors import ModelError
 from simtool.models.interface import Model, Output
@@ -103,7 +103,7 @@ def test_another_file_is_refused_with_its_kind(tmp_path: Path) -> None:
 
 def test_the_kinds_of_files_that_sources_read_are_those_that_messages_offer() -> None:
     read = {what for what in What if any(source.reads(what) for source in SOURCES)}
-    assert read == Door.MODEL.takes
+    assert read == Expected.MODEL.kinds
 
 
 @pytest.mark.parametrize("source", SOURCES)

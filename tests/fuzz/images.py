@@ -195,7 +195,7 @@ def _judge_index(folder: Path) -> Judge:
 
 
 DOORS = (
-    Door("pictures", _decode, _structured, _valid, (1200, 700)),
+    Door("images", _decode, _structured, _valid, (1200, 700)),
     Door(
         "folders",
         lambda made: index_folder(made.path, made.path.parent / "t.parquet", skip_bad=made.other),

@@ -1,4 +1,4 @@
-"""What a command asks for, and the line that explains why a file of another kind will not do."""
+"""Kinds of input that a command expects, and messages about other kinds of file."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from simtool.kinds.kind import Kind, KindError, What
 from simtool.kinds.sniffing import kind_of
 
-__all__ = ["Door", "advice", "explain", "wrong_table"]
+__all__ = ["Expected", "advice", "explain", "wrong_table"]
 
-#: Kinds that damage does not hide, so that what to do with them is the same.
+#: Kinds whose advice does not change with damage.
 _TOLD_WHEN_DAMAGED = frozenset((What.IMAGE, What.FOREIGN_IMAGE, What.PICKLE, What.NPY))
 _TABLES = frozenset((What.PARQUET, What.PARQUET_FOLDER))
 
 
-class Door(Enum):
-    """What a command can ask for: in words, and the kinds that can be it."""
+class Expected(Enum):
+    """An expected input: its description, and the kinds of file that can be it."""
 
     TABLE = ("a table (Parquet)", _TABLES)
     EMBEDDINGS = ("a table of embeddings (Parquet)", _TABLES)
@@ -31,22 +31,22 @@ class Door(Enum):
     ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP, What.PSIZ_ZIP)))
     MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS)))
     MODEL_FOLDER = ("a model folder of simtool", frozenset((What.MODEL_FOLDER,)))
-    PHOTOS = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
+    IMAGE_FOLDER = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
 
     @classmethod
-    def of(cls, table: str) -> Door:
-        """The door of a table, by its kind in the contract: ``images``, ``trials``."""
+    def table(cls, table: str) -> Expected:
+        """Return the expectation of a table by its kind in the contract: ``images``, ``trials``."""
         return cls[table.upper()]
 
     @property
-    def words(self) -> str:
-        """What is asked for."""
+    def description(self) -> str:
+        """The description for messages."""
         return self.value[0]
 
     @property
-    def takes(self) -> frozenset[What]:
-        """The kinds that can be it."""
+    def kinds(self) -> frozenset[What]:
+        """The kinds of file that can be it."""
         return self.value[1]
 
 
@@ -58,18 +58,18 @@ _NETWORK = (
     "embed the images with it, and write the vectors as a Parquet file of image_id and embedding (docs/tables.md)"
 )
 
-#: What to do with a kind, whatever was asked for.
+#: Advice about a kind for every expectation.
 _ALWAYS: Mapping[What, str] = {
     What.LFS_POINTER: "git lfs pull fetches the file itself",
     What.ANNEX_POINTER: "git annex get fetches the file itself",
-    What.HTML: "it was saved in the place of the file: download the file itself",
-    What.XML: "servers answer so where they refuse a file: look into it, and get the file itself",
+    What.HTML: "a web page was saved instead of the file: download the file itself",
+    What.XML: "it can be a server's error message: open it, and get the file itself",
     What.EMPTY: "write it or get it again",
     What.ZEROS: "a copy or a download did not finish: get it again",
     What.PACKED: "unpack it first",
 }
 
-#: Which command takes a kind.
+#: Advice about a kind: the command that takes it, or a conversion.
 _USES: Mapping[What, str] = {
     What.PARQUET: "simtool show says which table it is",
     What.PARQUET_FOLDER: "simtool show says which table it is",
@@ -81,12 +81,12 @@ _USES: Mapping[What, str] = {
     What.RSATOOLBOX: f"{_VECTORS}",
     What.MATLAB: f"{_VECTORS}",
     What.HDF5: f"{_VECTORS}",
-    What.PICKLE: "simtool runs no pickles: write what it holds as CSV or Parquet",
-    What.R_DATA: "write what it holds as CSV or Parquet",
-    What.SQLITE: "write what it holds as CSV or Parquet",
+    What.PICKLE: "simtool does not load pickles: write the content as CSV or Parquet",
+    What.R_DATA: "write the content as CSV or Parquet",
+    What.SQLITE: "write the content as CSV or Parquet",
     What.CSV: "simtool import-trials takes it if it holds judgments",
     What.NUMBERS: _AS_CSV,
-    What.PSIZ_DOCKET: "import the observations that people made of it",
+    What.PSIZ_DOCKET: "import the observations that belong to it",
     What.PSIZ_RATINGS: "simtool reads choices among references, not ratings",
     What.JSON: _AS_CSV,
     What.JSON_LINES: _AS_CSV,
@@ -100,16 +100,16 @@ _USES: Mapping[What, str] = {
     What.XLSX: "save the sheet as CSV UTF-8",
     What.XLS: "save the sheet as CSV UTF-8",
     What.OFFICE: "save the sheet as CSV UTF-8",
-    What.ZIP: "unpack it, and name the file or folder within",
-    What.TAR: "unpack it, and name the file or folder within",
-    What.TAR_GZ: "unpack it, and name the file or folder within",
+    What.ZIP: "unpack it, and give the file or folder in it",
+    What.TAR: "unpack it, and give the file or folder in it",
+    What.TAR_GZ: "unpack it, and give the file or folder in it",
     What.GZIP: "unpack it with gunzip",
     What.FOREIGN_IMAGE: "save it as JPEG or PNG",
-    What.IMAGE: "simtool index-images takes the folder that it is in",
+    What.IMAGE: "simtool index-images takes its folder",
     What.IMAGE_FOLDER: "simtool index-images takes it, and makes a table of images",
     What.CUB_FOLDER: "simtool fetch-cub --archive takes it, and makes a table of images",
     What.MODEL_FOLDER: "simtool embed takes it as --model",
-    What.TRAINING_FOLDER: "run its training to the end; the same command continues it",
+    What.TRAINING_FOLDER: "run the training command again to resume and finish the training",
     What.KERAS: "simtool embed takes it as --model, with a --recipe",
     What.KERAS_H5: 'load it in Keras, then save("model.keras"); simtool embed takes that with a --recipe',
     What.KERAS_WEIGHTS: 'make the model in Keras, load_weights, then save("model.keras"); simtool embed takes that',
@@ -123,9 +123,9 @@ _USES: Mapping[What, str] = {
     What.CHECKPOINT_FOLDER: 'make the model in Keras, load the checkpoint, then save("model.keras")',
 }
 
-#: Which command takes a table of simtool.
+#: Advice about a table of simtool.
 _TABLE_USES: Mapping[str, str] = {
-    "images": "simtool embed, fit-pca and the trainings take it, and simtool score as --images",
+    "images": "simtool embed, fit-pca, train-resnet and train-glow take it, and simtool score takes it as --images",
     "embeddings": "simtool score and compress take it",
     "trials": "simtool score takes it as --trials",
     "outcomes": "simtool report takes it",
@@ -135,12 +135,12 @@ _IMPORT = "simtool import-trials makes a table of trials from it"
 _SHEET = "save the sheet as CSV UTF-8; simtool import-trials makes a table of trials from that"
 _INDEX = "simtool index-images makes a table of images from it"
 
-#: Tables in text, which may be judgments or vectors, and are never images, outcomes or models.
+#: Text tables, which can be judgments or vectors, but not images, outcomes or models.
 _CELLS = frozenset((What.CSV, What.NUMBERS, What.TEXT, What.JSON, What.JSON_LINES, What.XLSX, What.XLS, What.OFFICE))
 
-#: What to do with a kind where something in particular was asked for.
-_AT: Mapping[Door, Mapping[What, str]] = {
-    Door.TRIALS: {
+#: Advice about a kind for one expectation.
+_AT: Mapping[Expected, Mapping[What, str]] = {
+    Expected.TRIALS: {
         What.CSV: _IMPORT,
         What.PSIZ_JSON: _IMPORT,
         What.PSIZ_FOLDER: _IMPORT,
@@ -150,7 +150,7 @@ _AT: Mapping[Door, Mapping[What, str]] = {
         What.XLS: _SHEET,
         What.OFFICE: _SHEET,
     },
-    Door.EMBEDDINGS: {
+    Expected.EMBEDDINGS: {
         What.CSV: _VECTORS,
         What.NUMBERS: _VECTORS,
         What.TEXT: _VECTORS,
@@ -163,15 +163,15 @@ _AT: Mapping[Door, Mapping[What, str]] = {
         What.KERAS: "simtool embed makes a table of embeddings with it (--model, and a --recipe)",
         What.IMAGE_FOLDER: "simtool index-images makes a table of images from it, and simtool embed embeds that",
     },
-    Door.IMAGES: {
+    Expected.IMAGES: {
         What.IMAGE_FOLDER: _INDEX,
         What.FOLDER: "simtool index-images makes a table of images from a folder of images",
         What.FOREIGN_IMAGE: "save it as JPEG or PNG",
-        What.IMAGE: "simtool index-images makes a table of images from the folder that it is in",
+        What.IMAGE: "simtool index-images makes a table of images from its folder",
     },
-    Door.JUDGMENTS: {
-        What.PARQUET: "if it is a table of trials, it needs no import: simtool score takes it as --trials",
-        What.PARQUET_FOLDER: "if it is a table of trials, it needs no import: simtool score takes it as --trials",
+    Expected.JUDGMENTS: {
+        What.PARQUET: "if it is a table of trials, simtool score takes it as --trials",
+        What.PARQUET_FOLDER: "if it is a table of trials, simtool score takes it as --trials",
         What.XLSX: "save the sheet as CSV UTF-8, and import that",
         What.XLS: "save the sheet as CSV UTF-8, and import that",
         What.OFFICE: "save the sheet as CSV UTF-8, and import that",
@@ -179,71 +179,71 @@ _AT: Mapping[Door, Mapping[What, str]] = {
         What.NPY: f"{_VECTORS}, which simtool score takes",
         What.NPZ: f"{_VECTORS}, which simtool score takes",
     },
-    Door.MODEL: {
-        What.PARQUET: "if it is a table of embeddings, simtool score takes it as it is",
-        What.PARQUET_FOLDER: "if it is a table of embeddings, simtool score takes it as it is",
+    Expected.MODEL: {
+        What.PARQUET: "if it is a table of embeddings, simtool score takes it",
+        What.PARQUET_FOLDER: "if it is a table of embeddings, simtool score takes it",
     },
-    Door.ARCHIVE: {What.GZIP: "get the archive again", What.PACKED: "pack it as a tar.gz or a zip"},
+    Expected.ARCHIVE: {What.GZIP: "get the archive again", What.PACKED: "pack it as a tar.gz or a zip"},
 }
 
 
-def advice(kind: Kind, door: Door) -> str:
-    """What to do with a file of a kind where something else was asked for."""
-    if door is Door.PHOTOS:
-        return _USES.get(kind.what) or _default(door)
+def advice(kind: Kind, expected: Expected) -> str:
+    """Return the advice about a kind of file where another input is expected."""
+    if expected is Expected.IMAGE_FOLDER:
+        return _USES.get(kind.what) or _default(expected)
     if kind.damage == "encrypted":
         return "write it again without encryption"
     if kind.damage:
         return "write it again" if kind.what in _TABLES else "get it again"
-    if kind.what in _CELLS and door in (Door.IMAGES, Door.OUTCOMES, Door.MODEL, Door.MODEL_FOLDER):
-        return _default(door)
-    return _AT.get(door, {}).get(kind.what) or _ALWAYS.get(kind.what) or _USES.get(kind.what) or _default(door)
+    if kind.what in _CELLS and expected in (Expected.IMAGES, Expected.OUTCOMES, Expected.MODEL, Expected.MODEL_FOLDER):
+        return _default(expected)
+    return _AT.get(expected, {}).get(kind.what) or _ALWAYS.get(kind.what) or _USES.get(kind.what) or _default(expected)
 
 
-def _default(door: Door) -> str:
+def _default(expected: Expected) -> str:
     makers = {
-        Door.EMBEDDINGS: "simtool embed makes one",
-        Door.TRIALS: "simtool import-trials makes one",
-        Door.OUTCOMES: "simtool score makes one",
-        Door.IMAGES: "simtool index-images makes one from a folder of images",
-        Door.MODEL: "that is a folder with a model.json, as fit-pca and the trainings write it, or a .keras file",
-        Door.MODEL_FOLDER: "that is a folder with a model.json, as fit-pca and the trainings write it",
-        Door.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
-        Door.PHOTOS: "name the folder that the images are in",
-        Door.CATALOG: "a catalog is psiz's HDF5, a stimuli.txt, or a CSV of numbers and paths",
+        Expected.EMBEDDINGS: "simtool embed makes one",
+        Expected.TRIALS: "simtool import-trials makes one",
+        Expected.OUTCOMES: "simtool score makes one",
+        Expected.IMAGES: "simtool index-images makes one from a folder of images",
+        Expected.MODEL: "a model is a .keras file, or a folder with a model.json as fit-pca and train-glow write it",
+        Expected.MODEL_FOLDER: "a model folder has a model.json; fit-pca, train-resnet and train-glow write it",
+        Expected.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
+        Expected.IMAGE_FOLDER: "give the folder of the images",
+        Expected.CATALOG: "a catalog is psiz's HDF5, a stimuli.txt, or a CSV of numbers and paths",
     }
-    return makers.get(door, "look whether it is the right one")
+    return makers.get(expected, "check that it is the right file")
 
 
 def wrong_table(path: Path, found: str, wanted: str) -> str:
-    """Say in one line which table this is, where another one of simtool's was asked for.
+    """Return a message about a table of simtool where another table is expected.
 
     Args:
         path: the table.
         found: its kind in the contract: ``images``, ``trials``.
-        wanted: the kind that was asked for.
+        wanted: the expected kind.
     """
     use = _TABLE_USES.get(found)
     return f"{path}: this is a table of {found}, not of {wanted}" + (f"; {use}" if use else "")
 
 
-def explain(path: Path, door: Door, reason: str = "") -> str:
-    """Say in one line why a file cannot be read as what was asked for: what it is, and what to do.
+def explain(path: Path, expected: Expected, reason: str = "") -> str:
+    """Explain in one line why a file cannot be read: its kind, the expectation, and advice.
 
     Args:
-        path: the file or folder that a reader could not read.
-        door: what was asked for.
-        reason: what the reader found wrong, for a file whose kind is right.
+        path: the file or folder.
+        expected: the expected input.
+        reason: the fault that a reader found in a file of the right kind.
     """
     try:
         kind = kind_of(path)
     except KindError as failure:
         return str(failure)
-    if kind.damage and kind.what in _TOLD_WHEN_DAMAGED - door.takes:
+    if kind.damage and kind.what in _TOLD_WHEN_DAMAGED - expected.kinds:
         kind = replace(kind, damage="")
-    if door is not Door.PHOTOS and (kind.damage or kind.what in _ALWAYS):
-        return f"{path}: this is {kind.words}; {advice(kind, door)}"
-    if kind.what in door.takes:
+    if expected is not Expected.IMAGE_FOLDER and (kind.damage or kind.what in _ALWAYS):
+        return f"{path}: this is {kind.description}; {advice(kind, expected)}"
+    if kind.what in expected.kinds:
         again = "write it again" if kind.what in _TABLES else "get it again"
-        return f"{path}: this is {kind.words}, but damaged: {reason or 'it cannot be read'}; {again}"
-    return f"{path}: this is {kind.words}, not {door.words}; {advice(kind, door)}"
+        return f"{path}: this is {kind.description}, but damaged: {reason or 'it cannot be read'}; {again}"
+    return f"{path}: this is {kind.description}, not {expected.description}; {advice(kind, expected)}"

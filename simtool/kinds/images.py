@@ -1,4 +1,4 @@
-"""Image files, by their first bytes: those that simtool reads, and others."""
+"""Detection of image files by their first bytes: supported and unsupported formats."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _FOREIGN = (
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL"),
     (rb"8BPS", "Photoshop"),
 )
-#: What a file ends with, and how many bytes at most may follow it.
+#: The last bytes of an image, and the maximum number of bytes after them.
 _ENDS = {"JPEG": (b"\xff\xd9", 1 << 16), "PNG": (b"IEND\xaeB`\x82", 1 << 16), "GIF": (b";", 16)}
 
 
 def image_kind(start: bytes, tail: bytes) -> Kind | None:
-    """What image a file is; None where it is none.
+    """Return the kind of an image file; None for other files.
 
     Args:
         start: the first bytes of the file.
-        tail: so many of the last ones that some more may follow the end of the image.
+        tail: the last bytes of the file; other bytes can follow the end of the image.
     """
     for what, formats in ((What.IMAGE, _READ), (What.FOREIGN_IMAGE, _FOREIGN)):
         for pattern, name in formats:
