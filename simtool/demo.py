@@ -1,6 +1,6 @@
-"""The whole chain on generated toy birds: the same subcommands that a person would type, one after the other.
+"""The demo: all stages on generated toy birds.
 
-Birds, photographs and judgments are generated first; everything after that is a list of command lines.
+The demo draws photographs of birds and simulates judgments. Then it runs subcommands, as a person would type them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from simtool.tables.provenance import Provenance
     from simtool.toy.population import Population
 
-__all__ = ["DemoError", "Size", "Step", "chain", "draw", "prepare_folder", "run_chain", "script"]
+__all__ = ["DemoError", "Size", "Step", "chain", "draw", "prepare_folder", "run", "run_chain", "script"]
 
-#: The name of the known attributes in reports; the best that a model could do.
+#: The name of the known attributes in reports. No model predicts better.
 KNOWN = "true attributes (known)"
 
 _SCRIPT = "demo.sh"
@@ -30,17 +31,17 @@ _TITLE = "# simtool demo: simulated observers judge generated toy birds"
 
 
 class DemoError(SimtoolError):
-    """The demo cannot work in the folder it was given."""
+    """The demo cannot use the folder."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much the demo generates.
+    """The size of the demo.
 
     Attributes:
         seed: of birds, photographs and judgments.
-        images_per_species: photographs of each of 16 species.
-        observers: simulated observers.
+        images_per_species: number of photographs of each of 16 species.
+        observers: number of simulated observers.
     """
 
     seed: int = 0
@@ -58,8 +59,8 @@ class Step:
     """One command of the chain.
 
     Attributes:
-        purpose: what it is for, in a line.
-        arguments: what follows ``simtool`` on its command line.
+        purpose: of the command, in one line.
+        arguments: of ``simtool``.
     """
 
     purpose: str
@@ -70,8 +71,8 @@ def chain(folder: Path, images: int) -> list[Step]:
     """The commands of the demo, in order.
 
     Args:
-        folder: where the demo's files are.
-        images: how many photographs there are; PCA cannot have more components than their number less one.
+        folder: of the demo.
+        images: number of photographs. A PCA has at most one component fewer.
     """
     components = min(100, images - 1)
     few = min(10, components)
@@ -84,7 +85,7 @@ def chain(folder: Path, images: int) -> list[Step]:
     embeddings = [at("pixels.parquet"), at(f"pca-{few}.parquet"), at(f"pca-{components}.parquet")]
     tables = [*embeddings, *resnet.values(), *glow.values()]
 
-    # A fifth of each species is held out, where it has five photographs.
+    # The validation split is a fifth of each species, which needs five photographs.
     holdout = () if images >= 16 * 5 else ("--validation", "none")
 
     def layers_of(model: str, tables: dict[str, str]) -> tuple[str, ...]:
@@ -93,7 +94,7 @@ def chain(folder: Path, images: int) -> list[Step]:
 
     return [
         Step(
-            "List the photographs: their folders give class and group.",
+            "List the photographs. Their folders give class and group.",
             ("index-images", at("images"), "--out", at("images.parquet")),
         ),
         Step(
@@ -122,12 +123,12 @@ def chain(folder: Path, images: int) -> list[Step]:
             "Train a small residual network to tell the species apart.",
             ("train-resnet", at("images.parquet"), "--out", at("resnet"), "--preset", "tiny", *holdout, "--restart"),
         ),
-        Step("Embed each photograph as its last and its second-last layer.", layers_of("resnet", resnet)),
+        Step("Embed each photograph in two layers of the network.", layers_of("resnet", resnet)),
         Step(
-            "Train a small Glow, which sees no species.",
+            "Train a small Glow, which does not know the species.",
             ("train-glow", at("images.parquet"), "--out", at("glow"), "--preset", "tiny", *holdout, "--restart"),
         ),
-        Step("Embed each photograph as Glow's latents, and by what is made of them.", layers_of("glow", glow)),
+        Step("Embed each photograph in three layers of Glow.", layers_of("glow", glow)),
         Step(
             "Predict every judgment from every table, by two distances.",
             (
@@ -137,14 +138,14 @@ def chain(folder: Path, images: int) -> list[Step]:
             ),
         ),
         Step(
-            "The same from the cosine of each pixel's color, averaged over pixels.",
+            "Predict every judgment from the cosine of the color of each pixel, averaged over pixels.",
             (
                 *("score", embeddings[0], "--trials", at("trials.parquet"), "--images", at("images.parquet")),
                 *("--distance", "cosine/segments", "--out", at("outcomes-by-pixel.parquet")),
             ),
         ),
         Step(
-            "Report how often each model predicts what the observers chose.",
+            "Report how often each model predicts the choice of the observers.",
             (
                 *("report", at("outcomes.parquet"), at("outcomes-by-pixel.parquet")),
                 *("--figure", at("report.png"), "--html", at("report.html")),
@@ -155,17 +156,17 @@ def chain(folder: Path, images: int) -> list[Step]:
 
 
 def prepare_folder(folder: Path, size: Size) -> None:
-    """Make the demo's folder, or take over one that an earlier demo made.
+    """Make the folder of the demo, or clear the folder of an earlier demo.
 
     Args:
-        folder: the folder; of what it holds, only the demo's own files are replaced.
-        size: goes into the folder's script.
+        folder: the folder. Only files of the demo are replaced.
+        size: goes into the script of the folder.
 
     Raises:
-        DemoError: something else is there.
+        DemoError: the folder holds other files.
     """
     if folder.exists() and not folder.is_dir():
-        raise DemoError(f"{folder}: a file, not a folder; name another place for the demo")
+        raise DemoError(f"{folder}: a file, not a folder; name another folder for the demo")
     if folder.is_dir() and any(folder.iterdir()):
         if not _made_by_demo(folder):
             found = sorted(path.name for path in folder.iterdir())
@@ -183,16 +184,16 @@ def _made_by_demo(folder: Path) -> bool:
 
 
 def _clear_photographs(folder: Path) -> None:
-    """Remove an earlier demo's photographs, which the table of known attributes lists, and nothing else."""
+    """Remove the photographs of an earlier demo, which the table of known attributes lists."""
     from simtool.tables.embeddings import open_embeddings
 
     images, known = folder / "images", folder / "true-attributes.parquet"
     drawn = {images / name for name in open_embeddings(known).image_id} if known.exists() else set()
     found = list(images.rglob("*"))
-    strangers = sorted(str(path.relative_to(folder)) for path in found if not path.is_dir() and path not in drawn)
-    if strangers:
-        raise DemoError(f"{images}: the demo did not draw {listed(strangers)}; move what you want to keep elsewhere")
-    # Files before the folders that they are in, and those from the deepest upwards.
+    foreign = sorted(str(path.relative_to(folder)) for path in found if not path.is_dir() and path not in drawn)
+    if foreign:
+        raise DemoError(f"{images}: the demo did not draw {listed(foreign)}; move what you want to keep elsewhere")
+    # Files before folders, and the deepest folders first.
     for path in sorted(found, key=lambda path: (path.is_dir(), -len(path.parts))):
         if path.is_dir():
             path.rmdir()
@@ -201,12 +202,12 @@ def _clear_photographs(folder: Path) -> None:
 
 
 def script(size: Size) -> str:
-    """The commands of the chain as a shell script that runs from anywhere."""
+    """The commands of the demo as a shell script that runs from any folder."""
     lines = [
         "#!/bin/sh",
         _TITLE,
         f"# ({size.images} photographs, {size.observers} observers, seed {size.seed}).",
-        "# These are the commands of the demo, to be run again, and to be adapted to other data.",
+        "# These are the commands of the demo. Run them again, or adapt them to other data.",
         "set -e",
         'cd "$(dirname "$0")"',
         f"command -v simtool >/dev/null || PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
@@ -216,30 +217,49 @@ def script(size: Size) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw(folder: Path, size: Size, provenance: Provenance) -> Iterator[str]:
-    """Generate birds, photographs and judgments.
+def run(folder: Path, size: Size, command: Callable[[Sequence[str]], None]) -> None:
+    """Run the demo.
 
     Args:
-        folder: gets ``images/``, ``judgments.csv`` and ``true-attributes.parquet``.
-        size: how many, and the seed.
-        provenance: of the table of known attributes.
+        folder: for all files of the demo.
+        size: of the demo.
+        command: runs ``simtool`` with arguments.
 
-    Yields:
-        A line on each thing that was written.
+    Raises:
+        DemoError: the folder holds other files.
     """
+    started = time.perf_counter()
+    prepare_folder(folder, size)
+    console.note(f"Toy birds and simulated observers, in {folder}/")
+    draw(folder, size)
+    run_chain(folder, size.images, command)
+    for line in closing(folder, time.perf_counter() - started).splitlines():
+        console.note(line)
+
+
+def draw(folder: Path, size: Size) -> None:
+    """Draw birds, and simulate judgments of them.
+
+    Args:
+        folder: for ``images/``, ``judgments.csv`` and ``true-attributes.parquet``.
+        size: of the demo.
+    """
+    from simtool.stages.run import stage
     from simtool.toy.observers import simulate_judgments, write_judgments
     from simtool.toy.population import draw_population
 
-    population = draw_population(size.seed, images_per_species=size.images_per_species)
-    # First the list of what belongs to the demo, so that a demo that was broken off can be cleared away.
-    _write_known(folder / "true-attributes.parquet", population, provenance)
-    yield f"{folder / 'true-attributes.parquet'}: what is known of {len(population)} birds, as embeddings"
-    _take_photographs(folder / "images", population, size.seed)
-    families = ", ".join(population.family_names)
-    yield f"{folder / 'images'}: {len(population)} photographs of {len(population.species_names)} species ({families})"
-    judgments = simulate_judgments(population, size.observers, size.seed)
-    write_judgments(folder / "judgments.csv", judgments, population.image_id)
-    yield f"{folder / 'judgments.csv'}: {len(judgments):,} judgments of {size.observers} simulated observers"
+    known, images, table = folder / "true-attributes.parquet", folder / "images", folder / "judgments.csv"
+    with stage("drawing", reads=(), writes=()) as run:
+        population = draw_population(size.seed, images_per_species=size.images_per_species)
+        # This table comes first. It lists the photographs, so that an interrupted demo can be cleared.
+        _write_known(known, population, run.provenance())
+        run.wrote(known, f"the known attributes of {len(population)} birds, as embeddings")
+        _take_photographs(images, population, size.seed)
+        families = ", ".join(population.family_names)
+        run.wrote(images, f"{len(population)} photographs of {len(population.species_names)} species ({families})")
+        judgments = simulate_judgments(population, size.observers, size.seed)
+        write_judgments(table, judgments, population.image_id)
+        run.wrote(table, f"{len(judgments):,} judgments of {size.observers} simulated observers")
 
 
 def _write_known(path: Path, population: Population, provenance: Provenance) -> None:
@@ -259,11 +279,11 @@ def _take_photographs(folder: Path, population: Population, seed: int) -> None:
     from simtool.toy.photograph import photograph, save_photograph
 
     def take(index: int) -> None:
-        # Each picture has a generator of its own, whatever the bird: nuisance says nothing about species.
+        # Each photograph has its own random generator, so that its nuisance tells nothing about the species.
         image = photograph(population.bird(index), np.random.default_rng([seed, 2, index]))
         save_photograph(image, folder / population.image_id[index])
 
-    # Two threads take two thirds of the time of one; with more they wait for each other.
+    # Two threads take two thirds of the time of one thread. More threads wait for each other.
     with (
         console.progress("Drawing birds", len(population), unit="photographs") as bar,
         ThreadPoolExecutor(max_workers=2) as threads,
@@ -276,8 +296,8 @@ def run_chain(folder: Path, images: int, run: Callable[[Sequence[str]], None]) -
     """Print each command as a person would type it, and run it.
 
     Args:
-        folder: the demo's folder, with what ``draw`` wrote.
-        images: how many photographs there are.
+        folder: of the demo, after :func:`draw`.
+        images: number of photographs.
         run: runs ``simtool`` with arguments.
     """
     program = _program()
@@ -288,7 +308,7 @@ def run_chain(folder: Path, images: int, run: Callable[[Sequence[str]], None]) -
 
 
 def _program() -> str:
-    """How a person here calls this program: ``simtool`` where the shell finds it, else by its path."""
+    """The name of this program in a shell: ``simtool`` if the shell finds it, else its path."""
     import shutil
 
     beside = Path(sys.executable).parent / "simtool"
@@ -302,7 +322,7 @@ def _program() -> str:
 
 
 def closing(folder: Path, seconds: float) -> str:
-    """What a person can look at after the demo, and where to go from there."""
+    """The text after the demo: its files, and the next commands."""
     program = _program()
 
     def at(name: str) -> str:
@@ -311,12 +331,12 @@ def closing(folder: Path, seconds: float) -> str:
     return "\n".join(
         (
             "",
-            f"The whole chain took {seconds:.0f} s. The judgments are simulated; the birds are drawn.",
+            f"The demo took {seconds:.0f} s. The judgments are simulated; the birds are drawn.",
             "",
-            f"  {at('report.html')}    the report as a page",
+            f"  {at('report.html')}    the report as an HTML page",
             f"  {at('report.png')}     the figure",
             f"  {at('images')}         the photographs",
-            f"  {at(_SCRIPT)}        the commands, to run again and to adapt",
+            f"  {at(_SCRIPT)}        the commands, to run again or to adapt",
             f"  {program} show {at('pca')}",
             f"  {program} show {at('outcomes.parquet')}",
             "",

@@ -15,16 +15,15 @@ from PIL import Image
 from simtool import demo
 from simtool.demo import KNOWN, DemoError, Size
 from simtool.tables.embeddings import open_embeddings
-from simtool.tables.provenance import Provenance
 from simtool.toy.observers import ATTENTION, known_attributes
 from simtool.toy.population import draw_population
 
 TINY = Size(seed=1, images_per_species=1, observers=2)
 
 
-def generate(folder: Path, size: Size = TINY) -> list[str]:
+def generate(folder: Path, size: Size = TINY) -> None:
     demo.prepare_folder(folder, size)
-    return list(demo.draw(folder, size, Provenance.of(("demo",), [])))
+    demo.draw(folder, size)
 
 
 def photographs(folder: Path) -> dict[str, bytes]:

@@ -1,15 +1,13 @@
-"""``simtool demo``: every stage on generated toy birds."""
+"""``simtool demo``: all stages on generated toy birds."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from simtool import console
 from simtool.stages.invocation import invocation
 
 __all__ = ["demo"]
@@ -39,16 +37,7 @@ def demo(
       simtool demo
       simtool demo toy --seed 7
     """
-    from simtool import demo as toy
-    from simtool.stages.run import stage
-
-    started = time.perf_counter()
-    size = toy.Size(seed, images_per_species, observers)
-    toy.prepare_folder(folder, size)
-    console.note(f"Toy birds and simulated observers, in {folder}/")
-    with stage("drawing", reads=(), writes=()) as run:
-        for line in toy.draw(folder, size, run.provenance()):
-            console.note(f"wrote  {line}")
+    from simtool.demo import Size, run
 
     command = context.find_root().command
 
@@ -58,6 +47,4 @@ def demo(
         if code:
             raise typer.Exit(code)
 
-    toy.run_chain(folder, size.images, run_stage)
-    for line in toy.closing(folder, time.perf_counter() - started).splitlines():
-        console.note(line)
+    run(folder, Size(seed, images_per_species, observers), run_stage)

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from simtool.demo import Size, draw
-from simtool.tables.provenance import Provenance
 from tests.cub import miniature, pack
 from tests.studies import Judgment, write_photographs, write_sequences
 
@@ -117,8 +116,7 @@ class World:
     @classmethod
     def made_in(cls, folder: Path) -> World:
         """Create the inputs: 32 images of toy birds, judgments of 8 observers, copies of the published data sets."""
-        for _ in draw(folder, Size(seed=5, images_per_species=2, observers=8), Provenance.of(("demo",), ())):
-            pass
+        draw(folder, Size(seed=5, images_per_species=2, observers=8))
         pack(folder / "cub.tgz", miniature())
         published = folder / "birds16"
         (published / "images").mkdir(parents=True)

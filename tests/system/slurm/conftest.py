@@ -15,7 +15,6 @@ import pytest
 
 from simtool.demo import Size, draw
 from simtool.models.folder import MANIFEST
-from simtool.tables.provenance import Provenance
 from tests.system.slurm.private import PROGRAMS, Slurm, private_slurm, programs
 
 ROOT = Path(__file__).parents[3]
@@ -119,8 +118,7 @@ def _run(
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """32 images of toy birds with judgments of 8 simulated observers: images.parquet, trials.parquet."""
     folder = tmp_path_factory.mktemp("toys")
-    for _ in draw(folder, Size(seed=5, images_per_species=2, observers=8), Provenance.of(("demo",), ())):
-        pass
+    draw(folder, Size(seed=5, images_per_species=2, observers=8))
     simtool("index-images", folder / "images", "--out", folder / "images.parquet")
     judgments, trials = folder / "judgments.csv", folder / "trials.parquet"
     simtool("import-trials", judgments, "--out", trials, "--images", folder / "images.parquet")
