@@ -14,7 +14,7 @@ from simtool.designs import Choose, Rank
 from simtool.errors import SimtoolError
 from simtool.ids import Matches, match_ids
 from simtool.tables.carried import Carried, rows_of
-from simtool.tables.trials import Trials
+from simtool.tables.trials import Trials, is_catch, judgment_faults
 from simtool.text import counted
 
 __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_images", "summary"]
@@ -23,8 +23,6 @@ __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_im
 MOST_REFERENCES = 128
 #: The most trials that counts may sum to.
 MOST_TRIALS = 100_000_000
-#: The largest number in a table's columns of numbers, which are float32, in words.
-_LARGEST = "3.4e38"
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -138,7 +136,7 @@ def assemble(record: Record, places: Places) -> Judgments:
         JudgmentsError: naming the first row at fault, how many there are, and what is wrong with it.
     """
     count = np.ones(len(record.query), np.int64) if record.count is None else record.count
-    catch = ((record.references == record.query[:, None]) & (record.query >= 0)[:, None]).any(axis=1)
+    catch = is_catch(record.query, record.references)
     unanswered = ~catch & (record.selected < 0).all(axis=1)
     kept = np.flatnonzero(~catch & ~unanswered & (count > 0))
     dropped = {"catch trials": int(count[catch].sum()), "unanswered trials": int(count[unanswered].sum())}
@@ -152,23 +150,17 @@ def assemble(record: Record, places: Places) -> Judgments:
         )
     query, references, selected = record.query[kept], record.references[kept], record.selected[kept]
     n_reference, n_select = (references >= 0).sum(axis=1), (selected >= 0).sum(axis=1)
+    weight, response_ms = _singles(record.weight, kept), _singles(record.response_ms, kept)
     kept_places = Places(places.source, lambda row: places.of_row(int(kept[row])))
     for fault, complaint in (
         (n_reference < 2, "has fewer than two references"),
         (n_reference > MOST_REFERENCES, f"has more than {MOST_REFERENCES} references"),
-        (_repeats(references), "shows a reference twice"),
-        (_repeats(selected), "selects a reference twice"),
+        *judgment_faults(references, selected, weight),
         (n_select >= n_reference, "selects every reference, which compares nothing"),
     ):
         kept_places.refuse(fault, complaint)
-    weight = _singles(record.weight, kept)
-    response_ms = _singles(record.response_ms, kept)
-    with np.errstate(invalid="ignore"):
-        if weight is not None:
-            kept_places.refuse(weight < 0, "has a negative weight")
-            kept_places.refuse(np.isinf(weight), f"has a weight beyond {_LARGEST}")
-        if response_ms is not None:
-            kept_places.refuse(np.isinf(response_ms), f"has a response_ms beyond {_LARGEST}")
+    if response_ms is not None:
+        kept_places.refuse(np.isinf(response_ms), "has a response_ms beyond 3.4e38")
     # With one selection, ranked and unranked are the same judgment.
     ranked = record.ranked[kept] & (n_select > 1)
     used = np.unique(np.concatenate([query, references[references >= 0]]))
@@ -208,13 +200,6 @@ def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], ranked: ND
     codes, index = np.unique((n_reference * 256 + n_select) * 2 + ranked, return_inverse=True)
     names = [str((Rank if code % 2 else Choose)(int(code) // 512, int(code) // 2 % 256)) for code in codes]
     return np.array(names, object)[index]
-
-
-def _repeats(values: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """The rows in which a value other than the padding occurs twice."""
-    ordered = np.sort(values, axis=1)
-    repeated: NDArray[np.bool_] = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
-    return repeated
 
 
 def _rows(values: NDArray[_T] | None, rows: NDArray[np.intp]) -> NDArray[_T] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,9 @@ from simtool.text import counted
 
 __all__ = [
     "Trials",
+    "is_catch",
     "judgment_columns",
+    "judgment_faults",
     "observers_of",
     "read_trials",
     "stated_observers",
@@ -114,7 +116,7 @@ class Trials:
         """From columns; see the attributes for their shapes. What is not given is null, ids count from 0.
 
         Raises:
-            TableError: a trial is impossible; the message names the kind of fault and the first trial ids.
+            TableError: a trial is impossible; the message names the first one, their number, and the fault.
         """
         count = len(query)
         encoded = pc.dictionary_encode(pa.array([str(kind) for kind in trial_type], pa.string()))
@@ -165,40 +167,66 @@ class Trials:
         """Refuse impossible trials.
 
         Raises:
-            TableError: naming the kind of fault and the first trial ids.
+            TableError: naming the first trial, their number, and the fault.
         """
         ordered = np.sort(self.trial_id)
         if (ordered[1:] == ordered[:-1]).any():
             check_unique(Path("trials"), "trial_id", self.trial_id)
-        filled, chosen = self.references >= 0, self.selected >= 0
         n_reference = self._by_type([kind.n_reference for kind in self.types])
         n_select = self._by_type([kind.n_select for kind in self.types])
         asks = self._by_type([kind.has_query for kind in self.types]) > 0
-        self._refuse(filled.sum(axis=1) != n_reference, "with another number of references than the trial type states")
-        self._refuse(chosen.sum(axis=1) != n_select, "with another number of selections than the trial type states")
-        self._refuse(asks & (self.query < 0), "without a query")
-        self._refuse(~asks & (self.query >= 0), "with a query, which trials of their type do not have")
         everything = np.column_stack([self.query, self.references])
-        self._refuse((everything >= len(self.images)).any(axis=1), "with an image outside the vocabulary")
-        self._refuse((self.selected >= n_reference[:, None]).any(axis=1), "with a selection outside the references")
-        self._refuse(_repeats(self.selected), "with the same position selected twice")
-        self._refuse(_repeats(self.references), "with the same reference twice")
-        catch = asks & (self.references == self.query[:, None]).any(axis=1)
-        self._refuse(catch, "with the query among the references (catch trials: leave them out)")
-        with np.errstate(invalid="ignore"):
-            unusable: NDArray[np.bool_] = np.logical_or(self.weight < 0, np.isinf(self.weight))
-        self._refuse(unusable, "with a negative or infinite weight")
+        shown, chosen = (self.references >= 0).sum(axis=1), (self.selected >= 0).sum(axis=1)
+        for fault, complaint in (
+            (shown != n_reference, "has another number of references than its trial type states"),
+            (chosen != n_select, "has another number of selections than its trial type states"),
+            (asks & (self.query < 0), "has no query"),
+            (~asks & (self.query >= 0), "has a query, which trials of its type do not have"),
+            ((everything >= len(self.images)).any(axis=1), "shows an image outside the vocabulary"),
+            ((self.selected >= n_reference[:, None]).any(axis=1), "selects a position outside its references"),
+            *judgment_faults(self.references, self.selected, self.weight),
+            (is_catch(self.query, self.references), "shows its query among its references (catch trial: leave it out)"),
+        ):
+            if (rows := np.flatnonzero(fault)).size:
+                others = f" (and {rows.size - 1:,} more)" if rows.size > 1 else ""
+                raise TableError(f"trial_id {self.trial_id[rows[0]]}{others} {complaint}")
 
-    def _refuse(self, fault: NDArray[np.bool_] | np.bool_, complaint: str) -> None:
-        if np.any(fault):
-            ids = self.trial_id[fault]
-            raise TableError(f"{counted(ids.size, 'trials')} {complaint}: trial_id {listed(ids)}")
+
+def is_catch(query: NDArray[np.integer[Any]], references: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Which trials show their query among their references.
+
+    Args:
+        query: (T,), -1 where there is none.
+        references: (T, N), padded with -1.
+    """
+    found: NDArray[np.bool_] = ((references == query[:, None]) & (references >= 0)).any(axis=1)
+    return found
 
 
-def _repeats(matrix: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which rows hold a value (other than padding) twice."""
-    ranked = np.sort(matrix, axis=1)
-    repeated: NDArray[np.bool_] = ((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)).any(axis=1)
+def judgment_faults(
+    references: NDArray[np.integer[Any]], selected: NDArray[np.integer[Any]], weight: NDArray[np.float32] | None
+) -> Iterator[tuple[NDArray[np.bool_], str]]:
+    """Faults that a judgment may have in a table and in a source.
+
+    Args:
+        references: (T, N), padded with -1.
+        selected: (T, K), padded with -1.
+        weight: (T,) NaN where null.
+
+    Yields:
+        The trials that have a fault, (T,), and the fault in words that follow the name of a trial.
+    """
+    yield _repeats(references), "shows a reference twice"
+    yield _repeats(selected), "selects a reference twice"
+    if weight is not None:
+        yield np.nan_to_num(weight, nan=0) < 0, "has a negative weight"
+        yield np.isinf(weight), "has a weight beyond 3.4e38"
+
+
+def _repeats(matrix: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Which rows hold a value twice, other than padding."""
+    ordered = np.sort(matrix, axis=1)
+    repeated: NDArray[np.bool_] = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     return repeated
 
 

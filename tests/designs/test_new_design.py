@@ -99,8 +99,8 @@ def test_trials_without_a_query_have_null_in_the_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "query", "complaint"),
     [
-        ("3-odd-1", 0, "1 trial with a query, which trials of their type do not have: trial_id 0"),
-        ("3-choose-1", -1, "1 trial without a query: trial_id 0"),
+        ("3-odd-1", 0, "trial_id 0 has a query, which trials of its type do not have"),
+        ("3-choose-1", -1, "trial_id 0 has no query"),
     ],
 )
 def test_whether_a_trial_has_a_query_is_checked(kind: str, query: int, complaint: str) -> None:

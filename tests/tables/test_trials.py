@@ -66,23 +66,23 @@ GOOD = {"trial_type": "3-rank-2", "query": "q", "references": ["a", "b", "c"], "
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"references": ["a", "q", "c"]}, "1 trial with the query among the references .* trial_id 1"),
-        ({"references": ["a", "a", "c"]}, "1 trial with the same reference twice: trial_id 1"),
+        ({"references": ["a", "q", "c"]}, "trial_id 1 shows its query among its references"),
+        ({"references": ["a", "a", "c"]}, "trial_id 1 shows a reference twice"),
         (
             {"references": ["a", "b"]},
-            "1 trial with another number of references than the trial type states: trial_id 1",
+            "trial_id 1 has another number of references than its trial type states",
         ),
         ({"references": ["a", None, "c"]}, "column references has 1 missing value inside its lists"),
-        ({"selected": [0]}, "1 trial with another number of selections than the trial type states: trial_id 1"),
-        ({"selected": [0, 3]}, "1 trial with a selection outside the references: trial_id 1"),
-        ({"selected": [0, -1]}, "1 trial with another number of selections"),
-        ({"selected": [1, 1]}, "1 trial with the same position selected twice: trial_id 1"),
+        ({"selected": [0]}, "trial_id 1 has another number of selections than its trial type states"),
+        ({"selected": [0, 3]}, "trial_id 1 selects a position outside its references"),
+        ({"selected": [0, -1]}, "trial_id 1 has another number of selections"),
+        ({"selected": [1, 1]}, "trial_id 1 selects a reference twice"),
         ({"selected": [1, None]}, "column selected has 1 missing value inside its lists"),
         ({"selected": None}, "column selected has 1 missing value, at row 1"),
-        ({"query": None}, "1 trial without a query: trial_id 1"),
+        ({"query": None}, "trial_id 1 has no query"),
         ({"trial_type": "three"}, "trial type 'three' is unknown; known are N-rank-K, N-choose-K"),
         ({"trial_id": 0}, "trial_id is not unique"),
-        ({"weight": -1.0}, "1 trial with a negative or infinite weight: trial_id 1"),
+        ({"weight": -1.0}, "trial_id 1 has a negative weight"),
     ],
 )
 def test_an_impossible_trial_is_named(tmp_path: Path, change: dict[str, object], complaint: str) -> None:
