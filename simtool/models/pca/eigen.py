@@ -20,7 +20,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from simtool.models.pca.symmetric import SymmetricMatrix
-from simtool.models.pca.workers import Workers
+from simtool.system.threads import Workers
 
 __all__ = ["EigenPairs", "leading_eigenpairs"]
 

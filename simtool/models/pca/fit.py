@@ -29,9 +29,9 @@ from simtool.models.errors import ModelError
 from simtool.models.pca.eigen import EigenPairs, leading_eigenpairs
 from simtool.models.pca.matrices import NpyMatrix
 from simtool.models.pca.symmetric import SymmetricMatrix
-from simtool.models.pca.workers import Workers
 from simtool.system.memory import available_memory
 from simtool.system.scratch import ColumnFile
+from simtool.system.threads import Workers
 
 __all__ = ["PcaFit", "check_request", "fit_components"]
 

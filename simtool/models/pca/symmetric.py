@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.models.pca.workers import Workers
+from simtool.system.threads import Workers
 
 __all__ = ["SymmetricMatrix"]
 

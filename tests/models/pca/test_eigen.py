@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from simtool.models.pca import eigen
 from simtool.models.pca.eigen import EigenPairs, leading_eigenpairs
 from simtool.models.pca.symmetric import SymmetricMatrix
-from simtool.models.pca.workers import Workers
+from simtool.system.threads import Workers
 
 Vector = NDArray[np.float64]
 

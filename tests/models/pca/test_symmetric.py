@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.models.pca.symmetric import SymmetricMatrix
-from simtool.models.pca.workers import Workers
+from simtool.system.threads import Workers
 
 
 @settings(deadline=None)
