@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.tables.embeddings import (
+    EmbeddingCollector,
     EmbeddingInfo,
+    EmbeddingTable,
     EmbeddingWriter,
     Segment,
     open_embeddings,
@@ -439,3 +441,34 @@ def test_half_precision_is_written_on_request(tmp_path: Path, provenance: Proven
         writer.write(IDS, VECTORS)
     assert open_embeddings(tmp_path / "e.parquet").dtype == np.float16
     np.testing.assert_array_equal(open_embeddings(tmp_path / "e.parquet").read(), VECTORS)
+
+
+def test_a_table_in_memory_reads_as_its_file_does(tmp_path: Path) -> None:
+    vectors = np.arange(12, dtype=np.float32).reshape(4, 3)
+    ids = ["d", "b", "a", "c"]
+    write_embeddings(tmp_path / "t.parquet", ids, vectors, Provenance.of(["test"], []), "net")
+    held, file = EmbeddingTable.of(ids, vectors, EmbeddingInfo("net", 3)), open_embeddings(tmp_path / "t.parquet")
+    assert (held.info, held.image_id.tolist(), len(held)) == (file.info, file.image_id.tolist(), 4)
+    for rows in (None, np.array([3, 0, 0])):
+        np.testing.assert_array_equal(held.read(rows, np.float64), file.read(rows, np.float64))
+    assert held.rows_of(["c", "d"]).tolist() == [3, 0]
+
+
+def test_a_table_in_memory_is_checked() -> None:
+    info = EmbeddingInfo("net", 2)
+    with pytest.raises(TableError, match="net: image_id is not unique"):
+        EmbeddingTable.of(["a", "a"], np.zeros((2, 2)), info)
+    with pytest.raises(TableError, match=r"net: expected 1 vector of 2 values, got \(2, 2\)"):
+        EmbeddingTable.of(["a"], np.zeros((2, 2)), info)
+    with pytest.raises(TableError, match=r"net: NaN or infinity in 1 vector: row 1 \(b\)"):
+        EmbeddingTable.of(["a", "b"], np.array([[0, 0], [np.nan, 0]]), info).read()
+
+
+def test_a_collector_keeps_what_a_writer_would_write() -> None:
+    with EmbeddingCollector(EmbeddingInfo("net", 2), float16=True) as writer:
+        writer.write(["a"], np.ones((1, 2)))
+        writer.write(["b"], np.zeros((1, 2)))
+        writer.skip(["c"])
+    assert writer.table.info.skipped == ("c",)
+    assert writer.table.dtype == np.float16
+    np.testing.assert_array_equal(writer.table.read(), [[1, 1], [0, 0]])
