@@ -104,3 +104,11 @@ def test_a_difference_of_equal_columns_has_no_error() -> None:
     values = np.repeat(rng.integers(0, 2, (50, 1)).astype(float), 2, axis=1)
     covariance = SharedClusters(observations).covariance(np.arange(50), values)
     assert covariance.standard_error(np.array([1.0, -1.0])) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_observations_have_no_variance(count: int) -> None:
+    observations = Observations(np.zeros(count, int), np.zeros(count, int), np.tile([0, 1, 2], (count, 1)), 1, 3)
+    found = SharedClusters(observations).covariance(np.arange(count), np.ones((count, 2)))
+    for estimate in (found.multiway, found.one_way, found.unclustered):
+        assert estimate.tolist() == [[0, 0], [0, 0]]
