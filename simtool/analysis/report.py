@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.metrics import Metric, Order
 from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.strata import ALL
 from simtool.errors import SimtoolError, listed
 from simtool.tables.observers import Observers
 
-__all__ = ["Block", "Difference", "Report", "ReportError", "Row", "Sample", "Settings"]
+__all__ = ["Block", "Report", "ReportError", "Row", "Sample", "Settings"]
 
 
 class ReportError(SimtoolError):
@@ -37,28 +38,6 @@ class Settings:
     baseline: str | None = None
     order: Order = Order.ACCURACY
     weighted: bool = False
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The accuracy of a model minus that of the baseline with the same distance on the same trials.
-
-    All fields but the estimate are None if the sample is too small for a test: with fewer than 2 clusters or images, or
-    if the difference does not vary.
-
-    Attributes:
-        estimate: the difference.
-        low: lower end of its interval.
-        high: upper end of its interval.
-        p_value: two-sided.
-        p_holm: the p value, adjusted by Holm's method for all tested differences of a block.
-    """
-
-    estimate: float
-    low: float | None = None
-    high: float | None = None
-    p_value: float | None = None
-    p_holm: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simtool.analysis.inference.estimation import estimate
-from simtool.analysis.inference.intervals import Estimates, holm
+from simtool.analysis.inference.intervals import Difference, Estimates, holm
 from simtool.analysis.inference.observations import Observations
 from simtool.analysis.metrics import Metric
 from simtool.analysis.noise_ceiling import NoiseCeiling
-from simtool.analysis.report import Difference, Row, Settings
+from simtool.analysis.report import Row, Settings
 from simtool.analysis.strata import Mask, Stratum
 from simtool.analysis.study import Study
 from simtool.tables.outcomes import Outcomes
@@ -127,11 +128,6 @@ def _differences(
         for at, each in enumerate(outcomes)
         if each.model != baseline and each.distance in base
     ]
-    p_values = [estimates.p_value(*pair) for pair in pairs]
-    found = {}
-    for pair, p_value, p_holm in zip(pairs, p_values, holm(p_values), strict=True):
-        interval = estimates.difference(*pair, level)
-        gain = float(estimates.mean[pair[0]] - estimates.mean[pair[1]])
-        low, high = (None, None) if interval is None else (interval.low, interval.high)
-        found[pair[0]] = Difference(gain, low, high, p_value, p_holm)
-    return found
+    found = {at: estimates.difference(at, other, level) for at, other in pairs}
+    adjusted = holm([gain.p_value for gain in found.values()])
+    return {at: replace(gain, p_holm=p_holm) for (at, gain), p_holm in zip(found.items(), adjusted, strict=True)}

@@ -121,7 +121,8 @@ def draw(report: Report, metric: Metric = TRIPLET_ACCURACY) -> Figure:
     method = [
         line for text in formatting.method(report) for line in textwrap.wrap(text, int((width - 0.5) / SMALL_WIDTH))
     ]
-    below = 0.15 * (len(method) + layout.legend_lines(_columns(blocks)))
+    columns = 4 if len(blocks) > 1 else 3
+    below = 0.15 * (len(method) + layout.legend_lines(columns))
     height = 1.5 + below + 0.19 * layout.bottom
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08))
     panels: Sequence[Axes] = figure.subplots(
@@ -132,7 +133,7 @@ def draw(report: Report, metric: Metric = TRIPLET_ACCURACY) -> Figure:
     panels[0].set_yticks(list(layout.centers), list(layout.centers_of))
     panels[0].set_ylim(layout.bottom, -0.1)
     figure.suptitle(report.title, fontsize=11, fontweight="bold")
-    _draw_legend(figure, layout, blocks, report, method)
+    _draw_legend(figure, layout, blocks, report, method, columns)
     return figure
 
 
@@ -220,11 +221,6 @@ def _draw_bar(panel: Axes, row: Row, layout: _Layout) -> None:
     )
 
 
-def _columns(blocks: Sequence[Block]) -> int:
-    """The columns of the legend."""
-    return 4 if len(blocks) > 1 else 3
-
-
 def _limits(block: Block) -> tuple[float, float]:
     """The ends of the axis of a panel, with space for the numbers after the bars."""
     ends = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
@@ -234,7 +230,7 @@ def _limits(block: Block) -> tuple[float, float]:
 
 
 def _draw_legend(
-    figure: Figure, layout: _Layout, blocks: Sequence[Block], report: Report, method: Sequence[str]
+    figure: Figure, layout: _Layout, blocks: Sequence[Block], report: Report, method: Sequence[str], columns: int
 ) -> None:
     level = formatting.percent(report.settings.level)
     handles: list[Patch | Line2D] = [
@@ -251,7 +247,7 @@ def _draw_legend(
         handles=handles,
         title="\n".join(method),
         loc="outside lower center",
-        ncols=_columns(blocks),
+        ncols=columns,
         frameon=False,
         fontsize=7.5,
         title_fontsize=7.5,

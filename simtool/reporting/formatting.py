@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simtool.analysis.inference.intervals import BEYOND
+from simtool.analysis.inference.intervals import BEYOND, Difference
 from simtool.analysis.noise_ceiling import ENOUGH
-from simtool.analysis.report import Block, Difference, Report, Row, Sample
+from simtool.analysis.report import Block, Report, Row, Sample
 from simtool.analysis.strata import ALL
 from simtool.errors import listed
 from simtool.tables.observers import Observers

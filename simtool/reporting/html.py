@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from platform import python_version
 
@@ -40,47 +40,37 @@ dt { font-weight: 600; margin-top: .6rem; } dd { margin: 0; }
 @media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
 """
 
-_EXPLANATION = (
-    (
-        "Triplet accuracy",
-        "The share of comparisons (a query, a selected reference and another reference) in which the model, like the "
-        "observer, finds the selected reference more similar to the query. Every comparison counts the same. A tie "
-        "gets half credit, whatever the positions of the references.",
+_EXPLANATION = {
+    "Triplet accuracy": (
+        "The share of comparisons (a query, a selected reference and another reference) in which the model finds the "
+        "selected reference more similar to the query. Every comparison counts the same. A tie gets half credit."
     ),
-    (
-        "First choice, choices in order and in any order",
-        "The share of trials in which the model makes the first choice of the observer, all choices in their order, "
-        "and the same set of choices. The value is the expectation if ties are broken at random. The column of ties "
-        "counts the trials in which a tie mattered.",
+    "First choice, choices in order and in any order": (
+        "The share of trials in which the model makes the same first choice, the same choices in their order, and the "
+        "same set of choices: the expectation if ties are broken at random. Ties are trials in which a tie mattered."
     ),
-    (
-        "Intervals",
+    "Intervals": (
         "The comparisons of a trial share an observer and a query, and all trials share a few images. An interval "
         "that treats comparisons as independent is several times too narrow. Each replicate draws a Poisson(1) weight "
-        "for every observer (or session, or trial) and for every image. The weight of a comparison is the product of "
-        "the weights of its observer and its three images (Owen & Eckles 2012). The percentiles of the replicates "
-        "give an interval its shape. The multiway cluster-robust standard error gives its width; there, two "
-        "comparisons depend on each other if they share the observer or an image (Cameron, Gelbach & Miller 2011; "
-        "Aronow, Samii & Assenova 2015). If nothing varies, the interval is that of Wilson, for as many trials as "
-        "there are observers or images, whichever are fewer. Trials that do not name an observer count in the "
-        "accuracies only.",
+        "for every observer (or session, or trial) and for every image, and a comparison has the product of the "
+        "weights of its observer and its three images (Owen & Eckles 2012). The percentiles of the replicates give an "
+        "interval its shape. The multiway cluster-robust standard error gives its width: two comparisons depend on "
+        "each other if they share the observer or an image (Cameron, Gelbach & Miller 2011; Aronow, Samii & Assenova "
+        "2015). If nothing varies, the interval is that of Wilson, for as many trials as there are observers or "
+        "images, whichever are fewer. Trials that do not name an observer count in the accuracies only."
     ),
-    (
-        "Differences",
-        "Model and baseline answer the same comparisons. The variance that they share cancels in the standard error "
-        "of their difference, which is the same multiway standard error. Intervals and two-sided p values use "
-        "Student's distribution; its degrees of freedom are the number of observers or images, whichever are fewer, "
-        "minus 1. Holm's method adjusts the p values over the models of a table. There is no test of a difference "
-        "that does not vary or that depends on fewer than two observers.",
+    "Differences": (
+        "Model and baseline answer the same comparisons, so the variance that they share cancels. Intervals and "
+        "two-sided p values use Student's distribution, with one degree of freedom less than there are observers or "
+        "images, whichever are fewer. Holm's method adjusts the p values over the models of a table. A difference is "
+        "not tested if it does not vary or depends on fewer than two observers."
     ),
-    (
-        "Noise ceiling",
-        "The accuracy with which people predict people. It uses only comparisons that were judged more than once, and "
-        f"needs {ENOUGH:,} such judgments. The upper end is the accuracy of the majority of all judgments of a "
-        "comparison, which include the predicted judgment. The lower end is the accuracy of the majority of the other "
-        "judgments. The accuracy of the best possible model lies between them (Nili et al. 2014).",
+    "Noise ceiling": (
+        "The accuracy with which people predict people, from comparisons that were judged more than once; it takes "
+        f"{ENOUGH:,} such judgments. The upper end is the accuracy of the majority of all judgments of a comparison, "
+        "the lower end that of the majority of the other judgments. The best possible model is between them."
     ),
-)
+}
 
 
 def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = (TRIPLET_ACCURACY,)) -> str:
@@ -96,7 +86,7 @@ def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = 
     body += [f'<p class="quiet">{escape(line)}</p>' for line in formatting.method(report)]
     body += [_figure(report, metric) for metric in metrics if any(True for _ in report.blocks([metric]))]
     body += [_table(block, report) for block in report.blocks()]
-    body += ["<h2>How the numbers were computed</h2>", _definitions(_EXPLANATION)]
+    body += ["<h2>How the numbers were computed</h2>", _definitions()]
     body += ["<h2>Where the numbers come from</h2>", _origin(provenance)]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -174,8 +164,9 @@ def _line(x1: float, y1: float, x2: float, y2: float, color: str, more: str = ""
     return f'<line {ends} stroke="{color}" stroke-width="1.2" vector-effect="non-scaling-stroke"{more}/>'
 
 
-def _definitions(entries: Iterable[tuple[str, str]]) -> str:
-    return "<dl>" + "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in entries) + "</dl>"
+def _definitions() -> str:
+    terms = (f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in _EXPLANATION.items())
+    return f"<dl>{''.join(terms)}</dl>"
 
 
 def _origin(provenance: Provenance) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, OverflowMethod, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -139,11 +139,11 @@ class _BlockTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = _ASCII if options.ascii_only else _UNICODE
         header, lines = self._cells(glyphs)
-        table, used = _table(header, lines, options.max_width - BAR_WIDTH[0] - GAP)
+        table, used = _table(header, lines, options.max_width - BAR_WIDTH[0] - GAP, glyphs)
         axis = _Axis.of(self._block, min(BAR_WIDTH[1], max(1, options.max_width - used - GAP)))
         table.add_column(_scale(axis), no_wrap=True)
         for row, line in zip([*self._block.rows, None], lines, strict=False):
-            table.add_row(*_fitted(line, table, glyphs), _bar(row, axis, glyphs), style=None if row else "italic")
+            table.add_row(*map(Text, line), _bar(row, axis, glyphs), style=None if row else "italic")
         yield Text(formatting.headline(self._block), style="bold")
         yield table
         caption = formatting.block_caption(self._block)
@@ -189,33 +189,24 @@ class _DifferenceTable:
             for row in self._block.rows
             if (gain := row.difference) is not None
         ]
-        table, _ = _table(header, lines, options.max_width)
+        table, _ = _table(header, lines, options.max_width, glyphs)
         for line in lines:
-            table.add_row(*_fitted(line, table, glyphs))
+            table.add_row(*map(Text, line))
         baseline = glyphs.spelled(self._settings.baseline or "")
         yield Text(f"Difference from {baseline} with the same distance, on the same comparisons")
         yield table
 
 
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int) -> tuple[Table, int]:
+def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int, glyphs: _Glyphs) -> tuple[Table, int]:
     """A table whose first column (the models) shrinks to fit, and the width that it uses."""
     widths = [max(cell_len(line[column]) for line in [header, *lines]) for column in range(len(header))]
     spare = available - sum(widths[1:]) - GAP * (len(widths) - 1)
     widths[0] = min(widths[0], max(NAME_WIDTH, spare))
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    cut: OverflowMethod = "crop" if glyphs is _ASCII else "ellipsis"
     for column, (title, width) in enumerate(zip(header, widths, strict=True)):
-        table.add_column(title, justify="left" if column < 2 else "right", width=width, no_wrap=True)
+        table.add_column(title, justify="left" if column < 2 else "right", width=width, no_wrap=True, overflow=cut)
     return table, sum(widths) + GAP * (len(widths) - 1)
-
-
-def _fitted(line: Sequence[str], table: Table, glyphs: _Glyphs) -> list[Text]:
-    """The cells of a line, cut to their columns' widths."""
-    fitted = []
-    for cell, column in zip(line, table.columns, strict=False):
-        text = Text(cell)
-        text.truncate(column.width or cell_len(cell), overflow="crop" if glyphs is _ASCII else "ellipsis")
-        fitted.append(text)
-    return fitted
 
 
 def _scale(axis: _Axis) -> str:

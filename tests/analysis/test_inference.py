@@ -45,13 +45,14 @@ def test_intervals_hold_the_truth_about_as_often_as_they_promise_and_binomial_on
         means.append(estimates.mean)
         intervals.append([estimates.interval(column, 0.95) for column in (0, 1)])
         gap = estimates.difference(0, 1, 0.95)
-        assert gap is not None
-        gaps.append(gap)
+        assert gap.low is not None
+        assert gap.high is not None
+        gaps.append((gap.low, gap.high))
         binomial.append(1.96 * np.sqrt(estimates.mean * (1 - estimates.mean) / len(credits)))
     # Each draw has new people and images, so the mean over draws is the truth about all of them.
     truth = np.mean(means, axis=0)
     for column in (0, 1):
         held = np.mean([each[column].low <= truth[column] <= each[column].high for each in intervals])
         assert 0.88 <= held <= 0.99
-    assert 0.86 <= np.mean([gap.low <= truth[0] - truth[1] <= gap.high for gap in gaps]) <= 0.99
+    assert 0.86 <= np.mean([low <= truth[0] - truth[1] <= high for low, high in gaps]) <= 0.99
     assert np.mean(np.abs(means - truth) <= binomial) < 0.75

@@ -60,7 +60,13 @@ def test_weights_decide_a_majority_and_an_average() -> None:
     assert found.agreement == pytest.approx((1 / 5 + 1 / 5) / 6)
 
 
-def test_whole_weights_give_the_upper_bound_of_rows_repeated() -> None:
+def test_a_majority_is_divided_if_its_weights_differ_by_rounding_only() -> None:
+    assert 0.1 + 0.2 != 0.3
+    found = _ceiling([[0, 1, 2], [0, 1, 2], [0, 2, 1]], np.array([0.1, 0.2, 0.3]))
+    assert found.upper == 0.5
+
+
+def test_whole_weights_give_the_upper_end_of_rows_repeated() -> None:
     rng = np.random.default_rng(0)
     judged = np.array([rng.permutation(4)[:3] for _ in range(300)])
     weight = rng.integers(0, 4, 300)

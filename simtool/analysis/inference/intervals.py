@@ -12,7 +12,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from simtool.analysis.inference.multiway import Covariance
 
-__all__ = ["BEYOND", "Estimates", "Interval", "holm"]
+__all__ = ["BEYOND", "Difference", "Estimates", "Interval", "holm"]
 
 #: A spread that is zero except for rounding.
 NOTHING = 1e-12
@@ -26,6 +26,28 @@ class Interval:
 
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The accuracy of a model minus that of the baseline with the same distance on the same trials.
+
+    All fields but the estimate are None if the difference has no standard error: with fewer than 2 clusters or images,
+    or if the difference does not vary.
+
+    Attributes:
+        estimate: the difference.
+        low: lower end of its interval.
+        high: upper end of its interval.
+        p_value: two-sided p value of the hypothesis that both accuracies are equal.
+        p_holm: the p value, adjusted by Holm's method for all tested differences of a block.
+    """
+
+    estimate: float
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,46 +93,25 @@ class Estimates:
         low, high = (side * error * self._t(level) for side in self._shape(column, level))
         return Interval(max(0.0, mean + min(low, 0.0)), min(1.0, mean + max(high, 0.0)))
 
-    def difference(self, column: int, baseline: int, level: float) -> Interval | None:
-        """The interval of one mean minus another. The variance that both share cancels.
+    def difference(self, column: int, baseline: int, level: float) -> Difference:
+        """One mean minus another. The variance that both share cancels.
 
-        It uses Student's distribution, so it excludes 0 exactly if the p value is below 1 - ``level``.
+        Interval and p value use Student's distribution. The interval excludes 0 exactly if the p value is below
+        1 - ``level``.
 
         Args:
             column: the position of the mean.
             baseline: the position of the mean that is subtracted.
             level: for example 0.95.
-
-        Returns:
-            None if the difference has no standard error.
         """
-        contrast = self._contrast(column, baseline)
-        error = self._error(contrast)
-        if error is None:
-            return None
-        gain, half = float(contrast @ self.mean), error * self._t(level)
-        return Interval(max(-1.0, gain - half), min(1.0, gain + half))
-
-    def p_value(self, column: int, baseline: int) -> float | None:
-        """The two-sided p value of the hypothesis that two means are equal, by Student's distribution.
-
-        Args:
-            column: the position of one mean.
-            baseline: the position of the other mean.
-
-        Returns:
-            None if the difference has no standard error.
-        """
-        contrast = self._contrast(column, baseline)
-        error = self._error(contrast)
-        if error is None:
-            return None
-        return float(2 * stdtr(self.effective_size - 1, -abs(float(contrast @ self.mean) / error)))
-
-    def _contrast(self, column: int, baseline: int) -> NDArray[np.float64]:
         identity = np.eye(len(self.mean))
-        contrast: NDArray[np.float64] = identity[column] - identity[baseline]
-        return contrast
+        contrast = identity[column] - identity[baseline]
+        gain, error = float(contrast @ self.mean), self._error(contrast)
+        if error is None:
+            return Difference(gain)
+        half = error * self._t(level)
+        p_value = float(2 * stdtr(self.effective_size - 1, -abs(gain / error)))
+        return Difference(gain, max(-1.0, gain - half), min(1.0, gain + half), p_value)
 
     def _error(self, contrast: NDArray[np.float64]) -> float | None:
         """The standard error of a linear combination of means; None if the sample is too small or does not vary."""
