@@ -1,1 +1,1 @@
-"""From image files to tensors, by named preprocessings."""
+"""From image files to tensors, by a named preprocessing."""

@@ -1,9 +1,8 @@
-"""From the bytes of an image file to RGB: three channels of bytes, whatever the file holds.
+"""From the bytes of an image file to RGB: three channels of bytes, for every supported format.
 
-JPEG files are decoded by TensorFlow with the accurate inverse cosine transform, which equals Pillow bit for bit;
-its default differs by up to 16 levels. Everything else is decoded by Pillow, and so are JPEG files that lie on their
-side: of an animation the first frame, of 16 bits the upper 8, transparent pixels on a background, upright as the
-EXIF orientation says.
+TensorFlow decodes JPEG files with the accurate inverse cosine transform, which equals Pillow bit for bit (the default
+transform differs by up to 16 levels). Pillow decodes all other files, and JPEG files with an EXIF orientation: the
+first frame of an animation, the upper 8 of 16 bits, transparent pixels on a background, upright.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pipeline: files in, batches of tensors out, in order, decoded in parallel, in bounded memory."""
+"""The pipeline from image files to batches of tensors: in order, decoded in parallel, in bounded memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BadImage:
     Attributes:
         image_id: of the images table.
         path: of its file.
-        reason: in a few words.
+        reason: why, in a few words.
     """
 
     image_id: str
@@ -45,10 +45,10 @@ class BadImage:
 
 @dataclass(frozen=True)
 class Batch:
-    """Consecutive images, without those that were skipped.
+    """Consecutive images, without skipped images.
 
     Attributes:
-        rows: (b,) positions among the images asked for.
+        rows: (b,) positions among all images of the stream.
         pixels: (b, height, width, 3) float32.
     """
 
@@ -57,10 +57,10 @@ class Batch:
 
 
 def check_files(image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path]) -> None:
-    """Find missing files before the work, and not in the middle of it.
+    """Find missing files before the work starts.
 
     Raises:
-        ImageError: says how many are missing, and names the first few.
+        ImageError: files are missing; says how many, and names the first few.
     """
     missing = [f"{name} ({path})" for name, path in zip(image_ids, paths, strict=True) if not path.is_file()]
     if missing:
@@ -79,20 +79,20 @@ def stream(
     batch_size: int,
     on_bad: Callable[[BadImage], None] | None = None,
 ) -> Iterator[Batch]:
-    """Decode and prepare images, in order.
+    """Decode and preprocess images, in order.
 
     Args:
-        image_ids: (n,) for complaints.
+        image_ids: (n,) for messages.
         paths: (n,) their files.
-        preprocessing: what each goes through.
-        batch_size: images in each batch but the last.
-        on_bad: told of each image that cannot be decoded, which is then skipped; None makes it an error.
+        preprocessing: of each image.
+        batch_size: images in each batch; the last batch may have fewer.
+        on_bad: called with each image that cannot be decoded, which is then skipped; None makes it an error.
 
     Yields:
         Batches in the order of the images.
 
     Raises:
-        ImageError: an image cannot be decoded, and nobody is told instead.
+        ImageError: an image cannot be decoded, and ``on_bad`` is None.
     """
     rows: list[int] = []
     pixels = np.empty((batch_size, *preprocessing.shape), np.float32)
@@ -114,7 +114,7 @@ def stream(
 def _decoded(
     image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path], preprocessing: Preprocessing
 ) -> Iterator[NDArray[np.float32] | BadImage]:
-    """Each image in turn, or why it cannot be decoded."""
+    """Each image in order, or the reason why it cannot be decoded."""
     if not len(paths):
         return
     tf = load_tensorflow()
@@ -122,7 +122,7 @@ def _decoded(
     elements = iter(_dataset(paths, prepare, preprocessing))
     for image_id, path in zip(image_ids, paths, strict=True):
         try:
-            # An element that fails costs just itself: the next call returns the one after it.
+            # After an element fails, the next call returns the element after it.
             yield next(elements).numpy()
         except tf.errors.OpError:
             yield _second_try(str(image_id), path, prepare, preprocessing)
@@ -146,7 +146,7 @@ def _dataset(paths: Sequence[Path], prepare: Transform, preprocessing: Preproces
 def _second_try(
     image_id: str, path: Path, prepare: Transform, preprocessing: Preprocessing
 ) -> NDArray[np.float32] | BadImage:
-    """What TensorFlow failed at may still be in Pillow's reach; otherwise Pillow says what is wrong."""
+    """Decode an image with Pillow that TensorFlow cannot decode; if Pillow fails too, its message is clearer."""
     tf = load_tensorflow()
     try:
         prepared: NDArray[np.float32] = prepare(

@@ -1,8 +1,7 @@
-"""Preprocessing: what happens to an image between its file and a model, as data.
+"""Preprocessing as data: the steps from an image file to the input of a model.
 
 A preprocessing is a sequence of steps, each a frozen dataclass of a few numbers, in the order of their arithmetic.
-It travels as JSON with every table of embeddings and every model, so that two tables tell whether they saw
-the same pixels.
+Every table of embeddings and every model states its preprocessing as JSON, so that two tables can be compared.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ __all__ = [
     "Subtract",
     "chosen_preprocessing",
     "named_preprocessing",
+    "readable",
 ]
 
 _BACKGROUND = "background"
@@ -39,12 +39,12 @@ LARGEST_SIDE = 4096
 
 
 class PreprocessingError(SimtoolError):
-    """A preprocessing cannot be read, or asks for what cannot be done."""
+    """A preprocessing cannot be read, or cannot be carried out."""
 
 
 @dataclass(frozen=True)
 class CentralCrop:
-    """Keep the central ``fraction`` of each side, by the rule of ``tf.image.central_crop`` on a known shape.
+    """Keep the central ``fraction`` of each side, as ``tf.image.central_crop`` does on a known shape.
 
     Attributes:
         fraction: above 0, at most 1. Each margin is int((side - side * fraction) / 2) pixels.
@@ -58,6 +58,9 @@ class CentralCrop:
                 f"the crop keeps a fraction above 0 and at most 1 of each side, not {self.fraction}"
             )
 
+    def __str__(self) -> str:
+        return f"central crop {self.fraction:g}"
+
 
 @dataclass(frozen=True)
 class Resize:
@@ -66,9 +69,9 @@ class Resize:
     Attributes:
         height: pixels.
         width: pixels.
-        aspect: ``stretch`` resizes each side on its own; ``crop`` keeps the aspect, covers the target
-            and cuts off what stands over on both sides.
-        antialias: average over the source pixels that a smaller image merges.
+        aspect: ``stretch`` resizes each side separately. ``crop`` keeps the aspect ratio: the image covers the target,
+            and its margins are cut off on both sides.
+        antialias: average over the source pixels when the image becomes smaller.
     """
 
     height: int
@@ -81,14 +84,21 @@ class Resize:
             if not 1 <= _number(side, "side of a resized image") <= LARGEST_SIDE or side != int(side):
                 raise PreprocessingError(f"a side of a resized image has 1 to {LARGEST_SIDE} pixels, not {side}")
         if self.aspect not in ("stretch", "crop"):
-            raise PreprocessingError(f"the aspect is treated by stretch or crop, not {self.aspect}")
+            raise PreprocessingError(f"the aspect of a resize is stretch or crop, not {self.aspect}")
         if self.antialias not in (True, False):
             raise PreprocessingError(f"antialias is true or false, not {self.antialias}")
+
+    def __str__(self) -> str:
+        kept = ", keeping the aspect" if self.aspect == "crop" else ""
+        return f"resize to {self.height} x {self.width}{kept}{', with antialiasing' if self.antialias else ''}"
 
 
 @dataclass(frozen=True)
 class ReverseChannels:
     """RGB becomes BGR, as networks that were ported from Caffe expect."""
+
+    def __str__(self) -> str:
+        return "RGB to BGR"
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,9 @@ class Divide:
     def __post_init__(self) -> None:
         if _number(self.by, "divisor") == 0:
             raise PreprocessingError("a preprocessing cannot divide by 0")
+
+    def __str__(self) -> str:
+        return f"divide by {self.by:g}"
 
 
 @dataclass(frozen=True)
@@ -115,10 +128,13 @@ class Subtract:
     def __post_init__(self) -> None:
         _one_per_channel(self.values, "value to subtract")
 
+    def __str__(self) -> str:
+        return f"subtract {_joined(self.values)}"
+
 
 @dataclass(frozen=True)
 class DivideChannels:
-    """Divide each channel by a value of its own, a standard deviation, say.
+    """Divide each channel by another value, for example by its standard deviation.
 
     Attributes:
         values: in the order that the channels have at this step.
@@ -129,6 +145,9 @@ class DivideChannels:
     def __post_init__(self) -> None:
         if 0 in _one_per_channel(self.values, "divisor"):
             raise PreprocessingError("a preprocessing cannot divide by 0")
+
+    def __str__(self) -> str:
+        return f"divide channels by {_joined(self.values)}"
 
 
 Step = CentralCrop | Resize | ReverseChannels | Divide | Subtract | DivideChannels
@@ -149,8 +168,8 @@ class Preprocessing:
     """Named steps from an RGB image of bytes to the float32 tensor that a model sees.
 
     Attributes:
-        name: the preprocessing that it is, or was before its size or crop was changed.
-        steps: in order; exactly one resizes.
+        name: of the preprocessing; it stays when the size or the crop is changed.
+        steps: in order; exactly one of them resizes.
         background: the color behind transparent pixels: red, green and blue from 0 to 255.
     """
 
@@ -165,7 +184,7 @@ class Preprocessing:
             raise PreprocessingError(f"a background is three whole numbers from 0 to 255, not {list(self.background)}")
         resizes = sum(isinstance(step, Resize) for step in self.steps)
         if resizes != 1:
-            raise PreprocessingError(f"preprocessing {self.name} resizes {resizes} times, it should once")
+            raise PreprocessingError(f"preprocessing {self.name} has {resizes} steps that resize, not one")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -180,12 +199,12 @@ class Preprocessing:
 
     @property
     def spatial(self) -> Preprocessing:
-        """Its crop and resize alone. They commute with the arithmetic of colors, but for rounding."""
+        """The crop and the resize alone. They commute with the arithmetic of colors, except for rounding."""
         return replace(self, steps=tuple(step for step in self.steps if isinstance(step, CentralCrop | Resize)))
 
     @property
     def colors(self) -> tuple[Step, ...]:
-        """Its other steps, which treat each pixel alike."""
+        """The other steps, which do the same to each pixel."""
         return tuple(step for step in self.steps if not isinstance(step, CentralCrop | Resize))
 
     def adjusted(self, size: int | None = None, crop: float | None = None) -> Preprocessing:
@@ -208,7 +227,7 @@ class Preprocessing:
         return replace(self, steps=steps)
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object that :meth:`from_json` reads back; a background is stated where it is not white."""
+        """As a JSON object that :meth:`from_json` reads. It states the background unless it is white."""
         steps = [{"step": _NAME_OF[type(step)], **asdict(step)} for step in self.steps]
         return {
             "name": self.name,
@@ -220,12 +239,16 @@ class Preprocessing:
         """As one line of JSON, for the metadata of a table."""
         return json.dumps(self.to_json(), separators=(",", ":"))
 
+    def __str__(self) -> str:
+        ground = "" if self.background == WHITE else f", background {_joined(self.background)}"
+        return f"{self.name}: {', '.join(map(str, self.steps))}{ground}"
+
     @classmethod
     def from_json(cls, content: object) -> Preprocessing:
-        """Read a preprocessing that another program, or another version, may have written.
+        """Read a preprocessing, which another program or version may have written.
 
         Raises:
-            PreprocessingError: it is not a preprocessing, or has a step that this version does not know.
+            PreprocessingError: it is not a preprocessing, or has an unknown step.
         """
         if not isinstance(content, Mapping) or not isinstance(content.get("steps"), list):
             raise PreprocessingError("the preprocessing should be an object with a name and a list of steps")
@@ -234,6 +257,18 @@ class Preprocessing:
             raise PreprocessingError(f"a background is three whole numbers from 0 to 255, not {background}")
         steps = tuple(_step_from_json(entry) for entry in content["steps"])
         return cls(str(content.get("name", "unnamed")), steps, tuple(background))
+
+
+def readable(text: str) -> str:
+    """A preprocessing in words; its JSON text as it is where this version cannot read it.
+
+    Args:
+        text: as :meth:`Preprocessing.to_text` writes it.
+    """
+    try:
+        return str(Preprocessing.from_json(json.loads(text)))
+    except (ValueError, RecursionError, PreprocessingError):
+        return text
 
 
 def _step_from_json(entry: object) -> Step:
@@ -249,6 +284,11 @@ def _step_from_json(entry: object) -> Step:
         return kind(**values)
     except TypeError as failure:
         raise PreprocessingError(f"the preprocessing step {entry['step']} lacks a value") from failure
+
+
+def _joined(values: tuple[float, ...]) -> str:
+    """The values of three channels, or one of them if all are equal."""
+    return f"{values[0]:g}" if len(set(values)) == 1 else " ".join(f"{value:g}" for value in values)
 
 
 def _one_per_channel(values: tuple[object, ...], what: str) -> list[float]:
@@ -270,11 +310,11 @@ _SQUARE = Resize(224, 224, aspect="crop", antialias=True)
 _CAFFE = (ReverseChannels(), Subtract((103.939, 116.779, 123.68)))
 _TORCH = (Divide(255.0), Subtract((0.485, 0.456, 0.406)), DivideChannels((0.229, 0.224, 0.225)))
 
-#: The preprocessings that have a name. ``study``: the preprocessing of the original study, for pixels, PCA and Glow.
-#: ``study-resnet``: that for its ResNet50. ``square``: keeps the aspect of photographs, which ``study`` stretches.
-#: The others are what the networks of ``keras.applications`` were trained with, for photographs of any shape:
-#: ``caffe`` (ResNet, VGG), ``symmetric`` (ResNetV2, Inception, MobileNet, Xception, NASNet: from -1 to 1), ``torch``
-#: (DenseNet) and ``bytes`` (EfficientNet, ConvNeXt, MobileNetV3, which do the arithmetic themselves).
+#: The preprocessings that have a name. ``study`` is the preprocessing of the original study for pixels, PCA and Glow;
+#: ``study-resnet`` is its preprocessing for ResNet50. ``square`` keeps the aspect ratio, which ``study`` changes.
+#: The networks of ``keras.applications`` were trained with the others, for images of any shape: ``caffe`` (ResNet,
+#: VGG), ``symmetric`` (ResNetV2, Inception, MobileNet, Xception, NASNet: from -1 to 1), ``torch`` (DenseNet) and
+#: ``bytes`` (EfficientNet, ConvNeXt and MobileNetV3, which scale colors themselves).
 PREPROCESSINGS: dict[str, Preprocessing] = {
     preprocessing.name: preprocessing
     for preprocessing in (
@@ -292,12 +332,12 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
 
 
 def named_preprocessing(name: str) -> Preprocessing:
-    """The preprocessing of that name.
+    """The preprocessing of a name.
 
     ``study:background=black`` is ``study`` with another color behind transparent pixels.
 
     Args:
-        name: of the preprocessing; after it, if wanted, the background by name (those of CSS) or as ``#rrggbb``.
+        name: of the preprocessing; optionally followed by a background, as a color name of CSS or as ``#rrggbb``.
 
     Raises:
         PreprocessingError: there is no such preprocessing or color.

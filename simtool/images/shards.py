@@ -1,4 +1,4 @@
-"""Shards: the parts into which a table of images is divided, for one process each."""
+"""Shards: the parts of a table of images, one for each process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHOLE = "none"
 
 
 class ShardError(SimtoolError):
-    """The part that a task of SLURM has to do does not follow from its environment."""
+    """The environment of a SLURM task does not determine its part."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Shard:
     """One of several parts of nearly equal size.
 
     Attributes:
-        index: which one, from 0.
-        count: how many there are.
+        index: of this part, from 0.
+        count: of all parts.
     """
 
     index: int
@@ -48,32 +48,32 @@ class Shard:
 
     @classmethod
     def from_slurm(cls, environ: Mapping[str, str]) -> Self | None:
-        """The part of this task of a SLURM array, of this task of ``srun``, or of this task within that one.
+        """The part of this task of a SLURM array, of ``srun``, or of ``srun`` within an array.
 
-        Arrays may count from anywhere and in steps: ``--array=1-4`` and ``--array=0-6:2`` are four parts as well.
+        Arrays may start at any number and have a step: ``--array=1-4`` and ``--array=0-6:2`` are four parts each.
 
         Args:
             environ: the environment, with SLURM's variables.
 
         Returns:
-            None where SLURM started neither, or a single task.
+            None without SLURM, or for a single task.
 
         Raises:
-            ShardError: the array has gaps, as those have that run failed tasks again: how many parts there are
-                does not follow from it. Or a variable is missing or makes no sense, as where only some of them
-                were passed on.
+            ShardError: the array has gaps, for example because it repeats failed tasks, so that the number of parts is
+                unknown; or a variable is missing or not valid, for example because only some variables were passed
+                on.
         """
         index, count = _array_task(environ)
         tasks = _variable(environ, "SLURM_STEP_NUM_TASKS") if "SLURM_STEP_NUM_TASKS" in environ else 1
         if tasks > 1:
             rank = _variable(environ, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS")
             if rank >= tasks:
-                raise _unclear(f"SLURM_PROCID is {rank}, which is no rank of {tasks} tasks")
+                raise _unclear(f"SLURM_PROCID is {rank}, but there are {tasks} tasks")
             index, count = index * tasks + rank, count * tasks
         return cls(index, count) if count > 1 else None
 
     def rows(self, total: int) -> NDArray[np.intp]:
-        """The positions in a table of ``total`` rows that belong to this part: consecutive ones."""
+        """The positions of this part in a table of ``total`` rows; they are consecutive."""
         return np.arange(total * self.index // self.count, total * (self.index + 1) // self.count)
 
     def __str__(self) -> str:
@@ -100,26 +100,26 @@ def chosen_shard(text: str | None, environ: Mapping[str, str]) -> Shard | None:
 
 
 def _array_task(environ: Mapping[str, str]) -> tuple[int, int]:
-    """Which task of a SLURM array this is, from 0, and how many there are."""
+    """The number of this task in its SLURM array, from 0, and the number of tasks."""
     if "SLURM_ARRAY_TASK_ID" not in environ:
         return 0, 1
     names = [f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "MIN", "MAX", "STEP", "COUNT")]
     task, first, last, step, count = (_variable(environ, name, names[0]) for name in names)
     if step < 1 or count < 1 or first + step * (count - 1) != last or task not in range(first, last + 1, step):
-        raise _unclear(f"which of how many parts does not follow from task {task} of a SLURM array with gaps")
+        raise _unclear(f"task {task} of a SLURM array with gaps does not determine which of how many parts it is")
     return (task - first) // step, count
 
 
 def _variable(environ: Mapping[str, str], name: str, because: str | None = None) -> int:
-    """A variable of SLURM's that holds a number, not below 0.
+    """A variable of SLURM that holds a number, not below 0.
 
     Args:
         environ: the environment.
         name: of the variable.
-        because: the variable that is set and asks for this one.
+        because: a variable that is set and needs this one.
 
     Raises:
-        ShardError: it is missing, or no such number.
+        ShardError: it is missing, or not such a number.
     """
     if name not in environ:
         raise _unclear(f"{because} is set, but {name} is not")
@@ -129,4 +129,4 @@ def _variable(environ: Mapping[str, str], name: str, because: str | None = None)
 
 
 def _unclear(reason: str) -> ShardError:
-    return ShardError(f"{reason}; say --shard I/N for one part of N, or --shard none for all images")
+    return ShardError(f"{reason}; use --shard I/N for one part of N, or --shard none for all images")

@@ -1,4 +1,4 @@
-"""Preprocessing at work: the steps of a preprocessing as TensorFlow operations."""
+"""The steps of a preprocessing as TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from simtool.tensorflow import load_tensorflow
 
 __all__ = ["Transform", "transform", "transform_colors"]
 
-_TOO_LONG = "too long and narrow to cover the size of the preprocessing, which keeps the aspect"
+_TOO_LONG = "too long and narrow for the size of the preprocessing, which keeps the aspect ratio"
 #: From an image tensor to an image tensor.
 Transform = Callable[[Any], Any]
 
 
 def transform(preprocessing: Preprocessing) -> Transform:
-    """The function that a preprocessing describes, for use inside a graph or eagerly, with equal bits.
+    """The function that carries out a preprocessing, with equal bits inside a graph and eagerly.
 
-    Every number of the preprocessing is held by a tensor that is made here, outside of any graph. A graph captures it,
-    where a constant of its own would be folded: a division by 255 would become a multiplication with 1/255, whose
-    last bit differs.
+    Every number of the preprocessing is a tensor that is made here, outside of any graph. A graph captures such a
+    tensor. A constant inside the graph would be folded: a division by 255 would become a multiplication by 1/255,
+    whose last bit differs.
 
     Args:
-        preprocessing: what to do.
+        preprocessing: the steps.
 
     Returns:
         From (height, width, 3) uint8 to ``preprocessing.shape`` float32.
@@ -54,10 +54,10 @@ def transform(preprocessing: Preprocessing) -> Transform:
 
 
 def transform_colors(preprocessing: Preprocessing) -> Transform:
-    """The part that treats each pixel alike, for batches of images that are cropped and resized already.
+    """The steps that do the same to each pixel, for batches of images that are cropped and resized already.
 
     Args:
-        preprocessing: what to do.
+        preprocessing: the steps.
 
     Returns:
         From (b, height, width, 3) of any type to float32 of the same shape.
@@ -82,8 +82,8 @@ def _operation(step: Step, tf: Any) -> Transform:  # noqa: ARG001 - the signatur
 
 @_operation.register
 def _(step: CentralCrop, tf: Any) -> Transform:
-    # In float64, as tf.image.central_crop computes on a known shape. On an unknown one, as in a graph, it rounds the
-    # fraction to float32 first, and the crop is one pixel larger on many images.
+    # In float64, as tf.image.central_crop computes on a known shape. On an unknown shape, as in a graph, it rounds the
+    # fraction to float32 first, and the crop of many images is one pixel larger.
     fraction = tf.constant(step.fraction, tf.float64)
 
     def crop(image: Any) -> Any:

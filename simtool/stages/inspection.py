@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simtool.images.preprocessing import readable
 from simtool.stages.invocation import CALLED
 from simtool.tables.description import Description, describe_table, input_state
 
@@ -36,8 +37,9 @@ class Shown:
         return f"{self.path}: a valid {'model, kind' if self.is_model else 'table of'} {kind}"
 
     def lines(self) -> list[tuple[str, str]]:
-        """Label and text of each fact, then the provenance."""
-        lines = list(self.description.facts)
+        """Label and text of each fact, then the provenance. The preprocessing is in words."""
+        facts = self.description.facts
+        lines = [(label, readable(text) if label == "preprocessing" else text) for label, text in facts]
         if (origin := self.description.provenance) is None:
             return [*lines, ("written by", "another program (no provenance)")]
         inputs = zip(origin.inputs, self.states, strict=True)

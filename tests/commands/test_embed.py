@@ -156,7 +156,10 @@ def test_a_task_of_an_array_embeds_all_images_where_it_is_told_so(
     call = ("embed", home / "images.parquet", "--model", "pixels", *SIZE, "--out", tmp_path / "e.parquet")
     refused = simtool(*call)
     assert refused.code == 1
-    assert "task 3 of a SLURM array with gaps; say --shard I/N" in refused.err
+    assert (
+        "task 3 of a SLURM array with gaps does not determine which of how many parts it is; use --shard I/N"
+        in refused.err
+    )
     assert "--shard none" in refused.err
     assert simtool(*call, "--shard", "none").code == 0
     assert len(open_embeddings(tmp_path / "e.parquet")) == COUNT

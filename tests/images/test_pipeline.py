@@ -81,7 +81,7 @@ def test_images_that_look_alike_are_alike(tmp_path: Path, kind: str) -> None:
     np.testing.assert_allclose(batch.pixels[0], batch.pixels[1], atol=0.01)
 
 
-def test_transparent_pixels_show_the_background_of_the_recipe(tmp_path: Path) -> None:
+def test_transparent_pixels_show_the_background_of_the_preprocessing(tmp_path: Path) -> None:
     Image.new("RGBA", (9, 9), (255, 0, 0, 0)).save(tmp_path / "clear.png")
     for color, value in (("white", 0.5), ("black", -0.5)):
         recipe = named_preprocessing(f"study:background={color}").adjusted(size=4)
@@ -97,7 +97,7 @@ def test_a_line_of_pixels_that_cannot_cover_a_square_is_refused_in_bounded_memor
     (batch,) = stream(names(files), files, named_preprocessing("square"), 2, bad.append)
     assert batch.rows.tolist() == [1]
     assert [image.reason for image in bad] == [
-        "too long and narrow to cover the size of the preprocessing, which keeps the aspect"
+        "too long and narrow for the size of the preprocessing, which keeps the aspect ratio"
     ]
 
 

@@ -18,6 +18,7 @@ from simtool.images.preprocessing import (
     Step,
     Subtract,
     named_preprocessing,
+    readable,
 )
 from simtool.pillow import WHITE
 
@@ -41,11 +42,36 @@ def recipes(draw: st.DrawFn) -> Preprocessing:
 
 
 @given(recipes())
-def test_a_recipe_survives_json(recipe: Preprocessing) -> None:
+def test_a_preprocessing_survives_json(recipe: Preprocessing) -> None:
     assert Preprocessing.from_json(json.loads(recipe.to_text())) == recipe
 
 
-def test_a_background_is_an_option_of_every_recipe_and_white_without() -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("study", "study: central crop 0.8, resize to 128 x 128, divide by 255, subtract 0.5"),
+        (
+            "study-resnet",
+            "study-resnet: RGB to BGR, subtract 103.939 116.779 123.68, divide by 255, resize to 128 x 128",
+        ),
+        (
+            "torch:background=black",
+            "torch:background=black: resize to 224 x 224, keeping the aspect, with antialiasing, divide by 255, "
+            "subtract 0.485 0.456 0.406, divide channels by 0.229 0.224 0.225, background 0",
+        ),
+    ],
+)
+def test_a_person_reads_a_preprocessing_in_words(name: str, words: str) -> None:
+    assert str(named_preprocessing(name)) == words
+    assert readable(named_preprocessing(name).to_text()) == words
+
+
+@pytest.mark.parametrize("text", ["resized to 224", '{"name":"x","steps":[{"step":"rotate"}]}', "[" * 100_000])
+def test_a_preprocessing_of_another_program_is_shown_as_it_is(text: str) -> None:
+    assert readable(text) == text
+
+
+def test_a_background_is_an_option_of_every_preprocessing_and_white_without() -> None:
     black = named_preprocessing("study:background=black")
     assert black == replace(named_preprocessing("study"), name="study:background=black", background=(0, 0, 0))
     assert named_preprocessing("caffe:background=#0a0B0c").adjusted(size=64).background == (10, 11, 12)
@@ -84,7 +110,7 @@ def test_the_study_crops_resizes_and_scales() -> None:
 
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)
-def test_size_and_crop_of_every_recipe_can_be_changed(name: str) -> None:
+def test_size_and_crop_of_every_preprocessing_can_be_changed(name: str) -> None:
     changed = named_preprocessing(name).adjusted(size=32, crop=0.5)
     assert changed.shape == (32, 32, 3)
     assert [step for step in changed.steps if isinstance(step, CentralCrop)] == [CentralCrop(0.5)]
@@ -127,8 +153,8 @@ RESIZE = {"step": "resize", "height": 8, "width": 8}
         ({"steps": [RESIZE | {"height": 8.5}]}, "1 to 4096 pixels, not 8.5"),
         ({"steps": [RESIZE | {"aspect": "squeeze"}]}, "stretch or crop, not squeeze"),
         ({"steps": [RESIZE | {"antialias": "yes"}]}, "true or false, not yes"),
-        ({"steps": [RESIZE, RESIZE]}, "resizes 2 times"),
-        ({"steps": []}, "resizes 0 times"),
+        ({"steps": [RESIZE, RESIZE]}, "has 2 steps that resize, not one"),
+        ({"steps": []}, "has 0 steps that resize, not one"),
         ({"steps": [RESIZE, {"step": "divide", "by": 0}]}, "cannot divide by 0"),
         ({"steps": [RESIZE, {"step": "subtract", "values": [1, 2]}]}, "3 channels"),
         ({"steps": [RESIZE], "background": [0, 0, 256]}, "three whole numbers from 0 to 255, not"),
@@ -137,6 +163,6 @@ RESIZE = {"step": "resize", "height": 8, "width": 8}
         ({"steps": [RESIZE], "background": "black"}, "three whole numbers from 0 to 255, not black"),
     ],
 )
-def test_a_recipe_from_elsewhere_is_checked(content: object, complaint: str) -> None:
+def test_a_preprocessing_from_elsewhere_is_checked(content: object, complaint: str) -> None:
     with pytest.raises(PreprocessingError, match=complaint):
         Preprocessing.from_json(content)

@@ -68,11 +68,11 @@ def test_tasks_of_srun_divide_the_part_of_an_array_further(tasks: int, ranks: in
         (array(9, [0, 1, 2, 3]), "array with gaps"),
         ({"SLURM_STEP_NUM_TASKS": "4"}, "SLURM_STEP_NUM_TASKS is set, but SLURM_PROCID is not"),
         ({"SLURM_STEP_NUM_TASKS": ""}, "SLURM_STEP_NUM_TASKS is '', not a number"),
-        ({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "4"}, "no rank of 4 tasks"),
+        ({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "4"}, "SLURM_PROCID is 4, but there are 4 tasks"),
     ],
 )
 def test_variables_that_are_set_in_part_are_an_error_that_names_them(environ: dict[str, str], complaint: str) -> None:
-    with pytest.raises(ShardError, match=f"{complaint}.*; say --shard I/N"):
+    with pytest.raises(ShardError, match=f"{complaint}.*; use --shard I/N"):
         Shard.from_slurm(environ)
 
 

@@ -85,7 +85,7 @@ def test_the_steps_of_caffe_come_in_their_order() -> None:
     np.testing.assert_array_equal(applied(recipe, image, graph=True)[0, 0], expected)
 
 
-def test_a_recipe_in_another_order_is_another_recipe() -> None:
+def test_a_preprocessing_in_another_order_is_another_preprocessing() -> None:
     steps: tuple[Any, ...] = (Resize(1, 1), Divide(2.0), Subtract((1.0, 1.0, 1.0)))
     image = np.full((1, 1, 3), 8, np.uint8)
     assert (applied(Preprocessing("a", steps), image) == 3).all()
