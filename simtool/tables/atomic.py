@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing: files and folders appear complete, or not at all."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Write a file under a temporary name beside it; rename it into place when it is complete and on disk.
+    """Write a file under a temporary name in the same folder, and rename it when it is complete and on disk.
 
-    A reader never sees half a file, and a writer that fails or is killed leaves an older file whole. What a killed
-    writer left is removed by the next writer of the same file. Missing parent folders are made. A symbolic link is
+    Readers never see an incomplete file. If the writer fails or is killed, an older file stays intact. The next writer
+    of the same file removes the remains of killed writers. Missing parent folders are created. A symbolic link is
     followed.
 
     Args:
-        path: where the file is to be.
+        path: the path of the file.
 
     Yields:
-        The temporary name to write to.
+        The temporary path to write to.
 
     Raises:
-        OSError: the folder cannot be made or written.
+        OSError: the folder cannot be created or written.
     """
     path = Path(os.path.realpath(path))
     if path.is_dir():
         raise IsADirectoryError(21, "is a folder, not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # Created at once, so that an unwritable folder is found before the work and not after it.
+        # The file is created now, so that an unwritable folder is an error before the work.
         with _temporary_beside(path, _new_file) as temporary:
             try:
                 yield temporary
@@ -54,16 +54,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder: fill a temporary one beside it, then put it in the place of an older one.
+    """Fill a temporary folder in the same parent folder, then move it to its place.
 
     Args:
-        path: where the folder is to be; an older folder there is replaced.
+        path: the path of the folder; an older folder is replaced.
 
     Yields:
         The temporary folder to fill.
 
     Raises:
-        OSError: the folder cannot be made or written, or a file is in its place.
+        OSError: the folder cannot be created or written, or the path is a file.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_dir():
@@ -92,15 +92,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _temporary_beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
-    """A new hidden file or folder beside a path, locked while the block runs, so that others know that it is in use.
+    """Create a hidden file or folder next to a path; its lock shows other processes that it is in use.
 
-    It is in the same folder, so that a rename stays within one file system.
+    It is in the same folder, so that renaming it stays within one file system.
     """
     _remove_leftovers(path)
     while True:
         temporary = _name_beside(path, "tmp")
         make(temporary)
-        # Another process may take it for a leftover before it is locked.
+        # Another process can remove it before it is locked.
         with suppress(FileNotFoundError):
             descriptor = _open(temporary)
             if _is_locked(descriptor) is not False and temporary.exists():
@@ -121,15 +121,15 @@ def _name_beside(path: Path, suffix: str) -> Path:
 
 
 def _hidden(path: Path) -> re.Pattern[str]:
-    """The temporary names of a path, and those of an older folder while a new one takes its place."""
+    """Return a pattern of the temporary names of a path, and of an older folder during its replacement."""
     return re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{8}\.(tmp|old)")
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed writers left anywhere in a folder, whichever files they wrote.
+    """Remove the temporary files of killed writers anywhere in a folder.
 
     Args:
-        folder: of files that are not all written again, such as a training's.
+        folder: a folder whose files are not all written again, such as the folder of a training.
     """
     any_name = re.compile(r"\.(.+)\.[0-9a-f]{8}\.(tmp|old)")
     for hidden in list(folder.rglob(".*")):
@@ -138,9 +138,9 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove what killed writers of a path left; nothing that a living process holds.
+    """Remove the temporary files of killed writers of a path; files in use are kept.
 
-    An older folder whose place is empty is put back: its writer was killed between two renames.
+    An older folder is restored if its place is empty: its writer was killed between two renames.
     """
     pattern = _hidden(path)
     for leftover in path.parent.iterdir():
@@ -155,7 +155,7 @@ def _remove_leftovers(path: Path) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[bool]:
-    """Lock a file or folder while the block runs; says whether it worked."""
+    """Lock a file or folder for the body; yields whether the lock was taken."""
     descriptor = _open(path)
     try:
         yield _is_locked(descriptor) is True
@@ -164,7 +164,7 @@ def _locked(path: Path) -> Iterator[bool]:
 
 
 def _open(path: Path) -> int:
-    """Open a file or folder to lock it; network file systems lock only what may be written."""
+    """Open a file or folder to lock it; network file systems need write access for locks."""
     try:
         return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except IsADirectoryError:
@@ -172,7 +172,7 @@ def _open(path: Path) -> int:
 
 
 def _is_locked(descriptor: int) -> bool | None:
-    """Lock a file for as long as it is open: whether it worked; None where the file system has no locks."""
+    """Lock a file until it is closed; return whether it worked, None on a file system without locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as failure:
@@ -181,8 +181,8 @@ def _is_locked(descriptor: int) -> bool | None:
 
 
 def _named(failure: OSError, path: Path) -> OSError:
-    """The failure in the words of the person who asked for ``path`` and knows nothing of the temporary name."""
-    # Arrow has the number in its text only, and names no file.
+    """Return the failure with the path that the user knows instead of the temporary path."""
+    # Arrow states the number only in its text, and names no file.
     found = re.search(r"\[errno (\d+)\]", str(failure))
     number = failure.errno or (int(found[1]) if found else 0)
     if number in (errno.ENOSPC, errno.EDQUOT):
@@ -194,7 +194,7 @@ def _named(failure: OSError, path: Path) -> OSError:
 
 
 def _flush(path: Path) -> None:
-    """Force a file's content, or a folder's entries, to disk."""
+    """Flush the content of a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Columns of any faithful spelling as the types of the contract."""
+"""Conversion of columns to the types of the contract."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LISTS = (
     pa.types.is_list_view,
     pa.types.is_large_list_view,
 )
-#: Types whose cast to text is the text itself.
+#: Types that can be cast to text without loss.
 _TEXT = (
     pa.types.is_string,
     pa.types.is_large_string,
@@ -33,32 +33,32 @@ _TEXT = (
 
 
 def as_type(part: Path, name: str, column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    """A column as a type of the contract.
+    """Convert a column to a type of the contract.
 
-    Text may be plain, large, a view, bytes in UTF-8, dictionary-encoded, a whole number or a date. Lists may be of
-    any kind. Numbers may be of any type that holds the value; NaN in a column of whole numbers is null.
+    Text can be of any text type, bytes in UTF-8, dictionary-encoded, an integer or a date. Lists can have any layout.
+    Numbers can have any type that holds the value; NaN in a column of integers becomes null.
 
     Args:
-        part: the file, for complaints.
-        name: of the column.
-        column: as the file has it.
-        wanted: a number, text, or a list of one of them.
+        part: the file, for messages.
+        name: the name of the column.
+        column: the column of the file.
+        wanted: a number type, text, or a list of one of them.
 
     Raises:
-        TableError: the column holds something else.
+        TableError: the column cannot be converted.
     """
     try:
         return pa.chunked_array([converted(chunk, wanted) for chunk in column.chunks], wanted)
     except ARROW_FAILURES as failure:
-        other = "" if column.type == wanted else f" should be {wanted} but is {column.type}"
+        other = "" if column.type == wanted else f" must be {wanted}, but is {column.type}"
         raise TableError(f"{part}: column {name}{other}: {first_line(failure)}") from failure
 
 
 def converted(array: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """One chunk of a column as a type of the contract.
+    """Convert one chunk of a column to a type of the contract.
 
     Raises:
-        pa.ArrowException: it holds something else.
+        pa.ArrowException: the chunk cannot be converted.
     """
     array = _stored(array)
     if pa.types.is_null(array.type):
@@ -71,7 +71,7 @@ def converted(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def _stored(array: pa.Array) -> pa.Array:
-    """What an extension, a dictionary or a view holds."""
+    """Return the plain array of an extension, a dictionary or a view."""
     if isinstance(array, pa.DictionaryArray):
         return _stored(array.dictionary).take(array.indices)
     if pa.types.is_string_view(array.type):
@@ -87,8 +87,8 @@ def _stored(array: pa.Array) -> pa.Array:
 
 def _list(array: pa.Array, wanted: pa.DataType) -> pa.ListArray:
     if not is_list(array.type):
-        raise pa.ArrowTypeError("it holds no lists")
-    # A cast of a sliced view to lists has wrong offsets (pyarrow 18 to 26); its lengths and values are right.
+        raise pa.ArrowTypeError("it has no lists")
+    # Casting a sliced list view gives wrong offsets (pyarrow 18 to 26); its lengths and values are correct.
     values = converted(array.flatten(), wanted.value_type)
     lengths = pc.list_value_length(array)
     offsets = np.concatenate([[0], np.cumsum(pc.fill_null(lengths, 0).to_numpy())]).astype(np.int32)
@@ -99,19 +99,19 @@ def _text(array: pa.Array) -> pa.Array:
     kind = array.type
     if any(test(kind) for test in _TEXT):
         text = array.cast(pa.string())
-        text.validate(full=True)  # Parquet calls text what need not be UTF-8.
+        text.validate(full=True)  # Parquet does not guarantee UTF-8 in text columns.
         return text
     if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
-        # Whole numbers with gaps become floating numbers in pandas; a fraction is no id.
+        # pandas converts integers with missing values to floats; a fraction is not an id.
         return _number(array, pa.int64()).cast(pa.string())
-    raise pa.ArrowTypeError("it holds no text")
+    raise pa.ArrowTypeError("it has no text")
 
 
 def _number(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     if pa.types.is_temporal(array.type):
-        raise pa.ArrowTypeError("it holds dates or times, not numbers")
+        raise pa.ArrowTypeError("it has dates or times, not numbers")
     if pa.types.is_boolean(array.type):
-        raise pa.ArrowTypeError("it holds true and false, not numbers")
+        raise pa.ArrowTypeError("it has booleans, not numbers")
     if pa.types.is_floating(array.type) and pa.types.is_integer(wanted):
         wide = array.cast(pa.float64())
         array = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
@@ -123,10 +123,10 @@ def _number(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def nearest(decimals: pa.Array) -> pa.Array:
-    """Decimals as the nearest numbers of float64; Arrow's own cast misses many of them by a last place."""
+    """Convert decimals to the nearest float64; Arrow's cast is often wrong in the last digit."""
     return decimals.cast(pa.string()).cast(pa.float64())
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Whether a type holds lists, of whatever layout."""
+    """Return whether a type is a list of any layout."""
     return any(test(kind) for test in _LISTS)

@@ -1,4 +1,4 @@
-"""What a table of any kind is, for people who were handed one."""
+"""Summaries of tables of any kind."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Description", "describe_table", "input_state"]
 
 @dataclass(frozen=True)
 class Description:
-    """A valid table or model in a few lines.
+    """A summary of a valid table or model.
 
     Attributes:
         kind: ``images``, ``embeddings``, ``trials``, ``outcomes``, or the kind of a model.
         facts: label and text of each line.
-        provenance: None where it does not say where it comes from.
+        provenance: its origin; None if unknown.
     """
 
     kind: str
@@ -37,16 +37,16 @@ class Description:
 
 
 def describe_table(path: Path) -> Description:
-    """Read a table in full, check it, and sum up what it holds.
+    """Read and check a whole table, and summarize it.
 
     Args:
         path: a Parquet file, or a folder of parts.
 
     Raises:
-        TableError: it is not a table of any kind, or not a valid one.
+        TableError: it is not a table of simtool, or not a valid table.
     """
     parts = part_files(path)
-    # An empty part may have columns of any type, or none.
+    # An empty part can have columns of any type, or no columns.
     opened = (open_parquet(part) for part in parts)
     file = next((file for file in opened if file.metadata.num_rows), None) or open_parquet(parts[0])
     metadata, names = metadata_of(file.schema_arrow), file.schema_arrow.names
@@ -61,10 +61,10 @@ def describe_table(path: Path) -> Description:
 
 
 def input_state(file: InputFile, table: Path) -> str:
-    """Whether an input of a table is still what it was: ``unchanged``, ``changed`` or ``not found``.
+    """Return the state of an input of a table: ``unchanged``, ``changed`` or ``not found``.
 
-    It is sought where the command named it, seen from here, and beside the table. A table that was written again with
-    the same rows is unchanged.
+    The input is searched at the path of the command, relative to the working directory, and in the folder of the
+    table. A table that was written again with the same rows is unchanged.
     """
     for candidate in (Path(file.name), table.parent / Path(file.name).name):
         if candidate.is_file():
@@ -78,7 +78,7 @@ def _images(path: Path) -> list[tuple[str, str]]:
     splits = Counter(str(split) for split in images.split if split is not None)
     return [
         ("images", f"{len(images):,}"),
-        ("files", "all there" if not missing else f"{len(missing):,} missing: {listed(missing)}"),
+        ("files", "all found" if not missing else f"{len(missing):,} missing: {listed(missing)}"),
         ("classes", _count_of(images.class_name)),
         ("groups", _count_of(images.group_name)),
         ("splits", ", ".join(f"{count:,} {name}" for name, count in sorted(splits.items())) or "none"),
@@ -93,7 +93,7 @@ def _count_of(names: np.ndarray[tuple[int], np.dtype[np.object_]]) -> str:
 def _embeddings(path: Path) -> list[tuple[str, str]]:
     table = open_embeddings(path)
     for _ in table.batches(np.float64):
-        pass  # reading is what finds NaN, infinities and damage
+        pass  # reading finds NaN, infinities and damage
     info = table.info
     segments = ", ".join(f"{segment.name} {segment.count:,} x {segment.length:,}" for segment in info.segments)
     return [

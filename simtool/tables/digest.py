@@ -1,4 +1,4 @@
-"""What images are, by content: the same however their table was written, and wherever it and the files lie."""
+"""Digests of images by content, independent of the format and place of their table and files."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from simtool.tables.provenance import sha256_of
 
 __all__ = ["files_digest", "images_digest", "images_sample", "labelled_digest"]
 
-#: Files that stand for all, and how many bytes of each are read: enough to tell one folder from another.
+#: Number of sampled files, and bytes read from each: enough to distinguish folders.
 _SAMPLE, _BEGINNING = 32, 1 << 16
-#: Files that are read at once; more wait for the same disk.
+#: Files that are read in parallel; more would only wait for the disk.
 _READERS = 4
 
 
 def images_digest(images: Images) -> str:
-    """Which images these are: their ids, in order."""
+    """Return a digest of the ids of images, in order."""
     return _sha256_of(images.image_id.tolist())
 
 
 def images_sample(paths: Sequence[Path]) -> tuple[int, ...]:
-    """A number for each of up to 32 image files, from its size and beginning: one folder differs in most from another.
+    """Return a checksum of size and beginning for each of up to 32 files; most of them differ between folders.
 
     Args:
-        paths: (n,) of all image files of a table.
+        paths: (n,) all image files of a table.
     """
     step = -(-len(paths) // _SAMPLE) or 1
     return tuple(_glimpse(path) for path in paths[::step])
 
 
 def files_digest(paths: Sequence[Path]) -> str:
-    """The content of files, byte by byte, in order; a file that cannot be read counts as such."""
+    """Return a digest of all bytes of files, in order; unreadable files count as missing."""
     with ThreadPoolExecutor(_READERS) as pool:
         return _sha256_of(list(pool.map(_content, paths)))
 
 
 def labelled_digest(images: Images, paths: Sequence[Path]) -> str:
-    """Images with everything that a training learns from: ids, classes, groups, splits, and every byte of the files.
+    """Return a digest of all inputs of a training: ids, classes, groups, splits, and all bytes of the files.
 
     Args:
         images: the rows.
-        paths: (n,) of their files.
+        paths: (n,) their files.
     """
     columns = [images.image_id, images.class_id, images.class_name, images.group_name, images.split]
     return _sha256_of([*(column.tolist() for column in columns), files_digest(paths)])

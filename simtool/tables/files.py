@@ -1,4 +1,4 @@
-"""What every table shares: the metadata of the contract, parts, strict writing and forgiving reading."""
+"""Shared behaviour of all tables: metadata of the contract, parts, strict writing and tolerant reading."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ VERSIONS = {"images": 1, "embeddings": 1, "trials": 1, "outcomes": 2}
 #: How the names of outcomes' columns of credit and of log-likelihoods begin.
 CREDIT, LIKELIHOOD = "credit: ", "log_likelihood: "
 
-#: A column that only one kind of table has, for tables that do not say their kind.
+#: A column that only one kind of table has, for tables that do not state their kind.
 _TELLTALE = {
     CREDIT: "outcomes",
     "credits": "outcomes",
@@ -67,7 +67,7 @@ def open_parquet(path: Path, expected: Expected = Expected.TABLE) -> pq.ParquetF
 
     Args:
         path: the file.
-        expected: which table is asked for; the complaint says how a file of another kind becomes one.
+        expected: the expected table, for advice about other files.
 
     Raises:
         TableError: the file is missing, truncated or not Parquet.
@@ -83,13 +83,13 @@ def open_parquet(path: Path, expected: Expected = Expected.TABLE) -> pq.ParquetF
 
 
 def metadata_of(schema: pa.Schema) -> dict[str, Any]:
-    """The contract's metadata of a Parquet schema; empty where another program wrote it, or nothing that is JSON."""
+    """Return the contract's metadata of a Parquet schema; empty for files of other programs or invalid JSON."""
     raw = (schema.metadata or {}).get(_KEY)
     if raw is None:
         return {}
     try:
         content = json.loads(raw)
-        # Half a surrogate pair is valid in JSON, but cannot be written to any table.
+        # Half a surrogate pair is valid in JSON, but a table cannot hold it.
         content = json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return {}
@@ -97,13 +97,13 @@ def metadata_of(schema: pa.Schema) -> dict[str, Any]:
 
 
 def kind_by_columns(names: Iterable[str]) -> str | None:
-    """The kind of a table that does not state it, by a column that no other kind has; None where it has none."""
+    """Return the kind of a table by a column that only this kind has; None without such a column."""
     held = {CREDIT if name.startswith(CREDIT) else name for name in names}
     return next((kind for name, kind in _TELLTALE.items() if name in held), None)
 
 
 def lacking(path: Path, kind: str, missing: Iterable[str], names: Sequence[str]) -> str:
-    """The complaint about a table without a column that its kind needs: it may be a table of another kind."""
+    """Return a message about missing columns; the table can be of another kind."""
     found = kind_by_columns(names)
     if found is not None and found != kind:
         return wrong_table(path, found, kind)
@@ -111,10 +111,10 @@ def lacking(path: Path, kind: str, missing: Iterable[str], names: Sequence[str])
 
 
 def check_kind(path: Path, metadata: Mapping[str, Any], kind: str) -> None:
-    """Refuse a table that says that it is of another kind, or of a newer contract.
+    """Refuse a table whose metadata state another kind or a newer version of the contract.
 
     Raises:
-        TableError: naming what the table is.
+        TableError: the kind or the version does not fit.
     """
     found = metadata.get("table", kind)
     if found != kind:
@@ -125,7 +125,7 @@ def check_kind(path: Path, metadata: Mapping[str, Any], kind: str) -> None:
 
 
 def schema_with_metadata(schema: pa.Schema, kind: str, provenance: Provenance, extra: Mapping[str, Any]) -> pa.Schema:
-    """A schema that carries the contract's metadata as one JSON object."""
+    """Add the contract's metadata to a schema as one JSON object."""
     content = {"table": kind, "version": VERSIONS[kind], **provenance.to_json(), **extra}
     return schema.with_metadata({_KEY: json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")})
 
@@ -133,10 +133,10 @@ def schema_with_metadata(schema: pa.Schema, kind: str, provenance: Provenance, e
 def write_table(
     path: Path, table: pa.Table, kind: str, provenance: Provenance, extra: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a small table in one piece, atomically; ``extra`` is added to its metadata.
+    """Write a small table atomically; ``extra`` is added to its metadata.
 
     Raises:
-        OSError: the place cannot be written.
+        OSError: the file cannot be written.
     """
     schema = schema_with_metadata(table.schema, kind, provenance, extra or {})
     with atomic_path(path) as temporary:
@@ -146,19 +146,19 @@ def write_table(
 def read_columns(
     path: Path, kind: str, required: Mapping[str, pa.DataType], optional: Mapping[str, pa.DataType]
 ) -> pa.Table:
-    """Read the named columns of a table, whatever faithful spelling they have, as the contract's types.
+    """Read columns of a table and convert them to the contract's types.
 
     Args:
         path: a Parquet file or a folder of parts.
-        kind: ``images``, ``trials`` or ``outcomes``; what the complaint calls it.
-        required: columns that must be there, without nulls.
-        optional: columns that are null where they are missing.
+        kind: ``images``, ``trials`` or ``outcomes``, for messages.
+        required: columns that must exist and have no nulls.
+        optional: columns that are filled with nulls if missing.
 
     Returns:
-        The columns in the order required, optional; one chunk each.
+        The required columns, then the optional columns; one chunk each.
 
     Raises:
-        TableError: naming the column, and for nulls the first rows.
+        TableError: a column is missing, has another type, or has nulls; the message names it.
     """
     pieces = [
         _read_part(part, hive_keys(part, path), kind, required, optional)
@@ -180,13 +180,13 @@ def _read_part(
     required: Mapping[str, pa.DataType],
     optional: Mapping[str, pa.DataType],
 ) -> pa.Table:
-    """The columns of one part; those that it lacks from the folders that it lies in."""
+    """Read the columns of one part; missing columns come from the names of its folders."""
     file = open_parquet(part, Expected.table(kind))
     names = file.schema_arrow.names
     check_kind(part, metadata_of(file.schema_arrow), kind)
     wanted = {**required, **optional}
     if not file.metadata.num_rows:
-        # What no value was written to has the type null in pandas, or none at all.
+        # pandas writes empty columns with the type null, or omits them.
         return pa.table({name: pa.nulls(0, kind_of) for name, kind_of in wanted.items()})
     if missing := [name for name in required if name not in names and name not in keys]:
         raise TableError(lacking(part, kind, missing, names))
@@ -203,24 +203,24 @@ def _read_part(
 
 
 def _constant(part: Path, name: str, value: str | None, count: int, kind: pa.DataType) -> pa.ChunkedArray:
-    """A column that a folder's name states, or nothing does."""
+    """Return a constant column from the name of a folder, or a column of nulls."""
     if value is None:
         return pa.chunked_array([pa.nulls(count, kind)])
     return as_type(part, name, pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()), count)]), kind)
 
 
 def check_columns(part: Path, names: Sequence[str], wanted: Iterable[str]) -> None:
-    """Refuse a file that has a column twice.
+    """Refuse a file with repeated columns.
 
     Raises:
-        TableError: naming the columns.
+        TableError: a column is repeated.
     """
     if repeated := [name for name in wanted if names.count(name) > 1]:
         raise TableError(f"{part}: the file has column {listed(repeated)} more than once; keep one of them")
 
 
 def strings(column: pa.ChunkedArray | pa.Array) -> NDArray[np.object_]:
-    """A column of text as a numpy array of ``str`` (and None for null)."""
+    """Convert a column of text to a numpy array of ``str`` (None for null)."""
     values: NDArray[np.object_] = (
         column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
     )
@@ -228,7 +228,7 @@ def strings(column: pa.ChunkedArray | pa.Array) -> NDArray[np.object_]:
 
 
 def objects(values: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
-    """Texts (and Nones) as a numpy array of objects, which no longest text widens."""
+    """Convert texts and Nones to a numpy array of objects."""
     array = np.empty(len(values), object)
     array[:] = values
     return array
@@ -238,7 +238,7 @@ def check_unique(path: Path, name: str, values: NDArray[Any] | Sequence[Any]) ->
     """Refuse repeated keys.
 
     Raises:
-        TableError: naming the first repeated values and where they stand.
+        TableError: keys are repeated; the message names the first values and their rows.
     """
     encoded = pc.dictionary_encode(pa.array(values))
     codes = encoded.indices.to_numpy()

@@ -1,4 +1,4 @@
-"""The table of images: one row per image, with its class and where its file lies."""
+"""The table of images: one row for each image, with its class and its file."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Images:
     Attributes:
         image_id: unique text.
         path: relative to the table's folder, POSIX separators.
-        class_id: -1 where null.
+        class_id: -1 for null.
         class_name: text or None.
         group_name: text or None; birds-16: the family.
-        split: ``train``, ``test`` or None.
-        width: pixels, -1 where unknown.
-        height: pixels, -1 where unknown.
-        bbox: (n, 4) x, y, width, height in pixels; NaN where null.
-        source_id: the source's own number, -1 where null.
+        split: ``train``, ``test``, another name or None.
+        width: pixels; -1 for unknown.
+        height: pixels; -1 for unknown.
+        bbox: (n, 4) x, y, width, height in pixels; NaN for null.
+        source_id: the number of the image in its source; -1 for null.
     """
 
     image_id: NDArray[np.object_]
@@ -66,7 +66,7 @@ class Images:
 
     @classmethod
     def build(cls, image_id: Sequence[str], path: Sequence[str], **columns: Any) -> Images:
-        """From the two required columns and any of the others; what is not given is null."""
+        """Build a table from the required columns and any optional columns; missing columns are null."""
         n = len(image_id)
         rest: dict[str, Any] = {
             "bbox": np.asarray(columns.pop("bbox", np.full((n, 4), np.nan)), np.float32).reshape(n, 4),
@@ -79,21 +79,21 @@ class Images:
         return len(self.image_id)
 
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Images:
-        """The rows at the given positions (or where a mask is true), in that order."""
+        """Select rows by positions, in this order, or by a mask."""
         return Images(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def where_split(self, split: str) -> Images:
-        """The rows of one split; ``all`` keeps every row.
+        """Select the rows of one split; ``all`` keeps all rows.
 
         Raises:
-            TableError: no row has that split.
+            TableError: no row has this split.
         """
         if split == "all":
             return self
         rows = np.flatnonzero(self.split == split)
         if not rows.size:
             found = sorted({str(value) for value in self.split if value is not None})
-            raise TableError(f"no image has split {split}; the table has {listed(found, 9) or 'no split at all'}")
+            raise TableError(f"no image has split {split}; the table has {listed(found, 9) or 'no splits'}")
         return self.take(rows)
 
 
@@ -101,7 +101,7 @@ def read_images(path: Path) -> Images:
     """Read an images table; only ``image_id`` and ``path`` are required.
 
     Raises:
-        TableError: a column is missing or of another type, an id is repeated, a path leaves its place.
+        TableError: a column is missing or has another type, an id is repeated, or a path is empty.
     """
     table = read_columns(path, KIND, _REQUIRED, _OPTIONAL)
     column = {name: table.column(name) for name in table.column_names}
@@ -135,7 +135,7 @@ def write_images(path: Path, images: Images, provenance: Provenance) -> None:
 
     Raises:
         TableError: an id is repeated.
-        OSError: the place cannot be written.
+        OSError: the file cannot be written.
     """
     check_unique(path, "image_id", images.image_id)
     columns: dict[str, pa.Array] = {
@@ -158,14 +158,14 @@ def write_images(path: Path, images: Images, provenance: Provenance) -> None:
 
 
 def _class_id_type(images: Images) -> pa.DataType:
-    """The contract's type; a wider one for numbers that it does not hold."""
+    """Return the contract's type, or a wider type for large numbers."""
     return pa.int16() if images.class_id.max(initial=0) <= np.iinfo(np.int16).max else pa.int32()
 
 
 def image_paths(table: Path, images: Images) -> list[Path]:
-    """Where the files of an images table lie, given where the table itself lies.
+    """Return the paths of the files of an images table.
 
-    Where the table is a link, its paths begin at the link if the first file is found there, else at the table itself.
+    If the table is a link, paths are relative to the link if the first file exists there, else to the linked table.
     """
     folder = table if table.is_dir() else table.parent
     paths = [folder / name for name in images.path]
@@ -175,5 +175,5 @@ def image_paths(table: Path, images: Images) -> list[Path]:
 
 
 def relative_path(file: Path, table: Path) -> str:
-    """The path of a file as an images table states it: relative to the table's folder, POSIX separators."""
+    """Return the path of a file relative to the folder of a table, with POSIX separators."""
     return PurePosixPath(Path(os.path.relpath(file.resolve(), table.resolve().parent))).as_posix()

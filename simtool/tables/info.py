@@ -1,4 +1,4 @@
-"""What a table of embeddings says about itself."""
+"""Metadata of tables of embeddings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from simtool.tables.parquet import TableError
 
 __all__ = ["EmbeddingInfo", "Segment", "skipped_of"]
 
-#: Characters of a label, and of a recipe.
+#: Maximum characters of a label, and of a preprocessing.
 _LONGEST_NAME, _LONGEST_RECIPE = 1_000, 1_000_000
 _DIGESTS = ("images_digest", "files_digest")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """``count`` pieces of ``length`` values each within a vector: a flow's scale, or the pixels of an image."""
+    """``count`` pieces of ``length`` values each in a vector: a scale of a flow, or the pixels of an image."""
 
     name: str
     length: int
@@ -29,19 +29,19 @@ class Segment:
 
 @dataclass(frozen=True)
 class EmbeddingInfo:
-    """What a table of embeddings says about itself.
+    """Metadata of a table of embeddings.
 
     Attributes:
         name: the label in reports.
         dimension: D, the length of every vector.
-        shape: the shape of a vector before it was flattened, for example (128, 128, 3).
-        segments: in order; their length x count sums to D. Empty where the table names none.
-        preprocessing: the recipe that the images went through, as JSON text.
-        model: SHA-256 of the weights.
-        skipped: image ids that were left out because their files are corrupt.
-        images_digest: of the ids of the whole table's images, the same in all parts of one.
-        images_sample: of some image files of the whole table; one that was replaced makes no other table.
-        files_digest: of the image files of this part.
+        shape: the shape of a vector before flattening, for example (128, 128, 3).
+        segments: the segments in order; the sum of length x count is D. Empty without segments.
+        preprocessing: the preprocessing of the images, as JSON text.
+        model: the SHA-256 of the weights.
+        skipped: the ids of images that were skipped because their files are corrupt.
+        images_digest: the digest of the ids of all images of the table; equal in all its parts.
+        images_sample: checksums of some image files of the whole table; single files can be replaced.
+        files_digest: the digest of the image files of this part.
     """
 
     name: str
@@ -58,14 +58,14 @@ class EmbeddingInfo:
     def __post_init__(self) -> None:
         total = sum(segment.length * segment.count for segment in self.segments)
         if self.segments and total != self.dimension:
-            raise TableError(f"the segments sum to {total}, the vectors have {self.dimension} values")
+            raise TableError(f"the segments have {total} values, the vectors {self.dimension}")
         if self.segments and min(min(segment.length, segment.count) for segment in self.segments) < 1:
             raise TableError("every segment needs a length and a count of at least 1")
         if self.shape and math.prod(self.shape) != self.dimension:
             raise TableError(f"shape {list(self.shape)} does not hold {self.dimension} values")
 
     def to_json(self) -> dict[str, Any]:
-        """As the keys that the contract pins for a table of embeddings."""
+        """Convert to the metadata keys of the contract."""
         return {
             "name": self.name,
             "dimension": self.dimension,
@@ -81,7 +81,7 @@ class EmbeddingInfo:
         }
 
     def is_of_images_of(self, other: EmbeddingInfo) -> bool:
-        """Whether two parts were made from the same images, as far as they say; single files may have been replaced."""
+        """Return whether the metadata of two parts describe the same images, apart from single replaced files."""
         if None not in (self.images_digest, other.images_digest) and self.images_digest != other.images_digest:
             return False
         pairs = list(zip(self.images_sample, other.images_sample, strict=False))
@@ -92,11 +92,11 @@ class EmbeddingInfo:
         """Read the metadata of the table at ``path``, whose vectors have ``dimension`` values.
 
         Raises:
-            TableError: the metadata contradicts itself or the vectors.
+            TableError: the metadata are inconsistent, or do not fit the vectors.
         """
         stated = _Metadata(path, content)
         if (claimed := stated.whole("dimension", content.get("dimension", dimension))) != dimension:
-            raise TableError(f"{path}: the metadata says {claimed} dimensions, the vectors have {dimension}")
+            raise TableError(f"{path}: the metadata state {claimed} dimensions, the vectors have {dimension}")
         fields: dict[str, Any] = {
             "shape": tuple(stated.whole("shape", side) for side in stated.items("shape")),
             "segments": tuple(stated.segment(entry) for entry in stated.items("segments")),
@@ -114,23 +114,23 @@ class EmbeddingInfo:
 
 
 def skipped_of(path: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
-    """The images that the metadata of the table at ``path`` says were left out.
+    """Return the ids of skipped images in the metadata of the table at ``path``.
 
     Raises:
-        TableError: it is no list of ids.
+        TableError: it is not a list of ids.
     """
     stated = _Metadata(path, content)
     return tuple(stated.id_of("skipped", name) for name in stated.items("skipped"))
 
 
 class _Metadata:
-    """The metadata of a table; what is of another type than the contract's is refused in a line."""
+    """The metadata of a table; values of other types than the contract's are refused."""
 
     def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
         self._path, self._content = path, content
 
     def text(self, key: str, most: int = _LONGEST_NAME) -> str | None:
-        """Text, or a whole number as text; None where it is missing."""
+        """Return text, or an integer as text; None if missing."""
         value = self._content.get(key)
         if value is None:
             return None
@@ -140,13 +140,13 @@ class _Metadata:
         return text
 
     def whole(self, key: str, value: Any) -> int:
-        """A whole number of at least 1."""
+        """Return an integer from 1."""
         if type(value) is not int or not 1 <= value < 1 << 63:
             raise self._wrong(key, "a whole number of at least 1", value)
         return value
 
     def number(self, key: str, value: Any) -> int:
-        """A checksum."""
+        """Return a checksum."""
         if type(value) is not int:
             raise self._wrong(key, "a list of whole numbers", value)
         return value
@@ -157,7 +157,7 @@ class _Metadata:
         return value
 
     def items(self, key: str) -> list[Any]:
-        """A list; empty where it is missing."""
+        """Return a list; empty if missing."""
         value = self._content.get(key)
         if value is not None and not isinstance(value, list):
             raise self._wrong(key, "a list", value)
@@ -172,4 +172,4 @@ class _Metadata:
         )
 
     def _wrong(self, key: str, wanted: str, value: Any) -> TableError:
-        return TableError(f"{self._path}: the metadata's {key} should be {wanted} but is {reprlib.repr(value)}")
+        return TableError(f"{self._path}: the metadata's {key} must be {wanted}, but is {reprlib.repr(value)}")

@@ -1,4 +1,4 @@
-"""Who gave judgments: people, or a simulation."""
+"""Origin of judgments: people or a simulation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Observers"]
 
 
 class Observers(StrEnum):
-    """Whose judgments a table holds, as its metadata states it under ``observers``."""
+    """The observers of a table of trials; its metadata state them under ``observers``."""
 
     HUMAN = "human"
     SIMULATED = "simulated"

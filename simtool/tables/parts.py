@@ -1,4 +1,4 @@
-"""The files that make up one table: a file, or a folder of parts."""
+"""The files of a table: one file, or a folder of parts."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ __all__ = ["hive_keys", "is_numbered", "part_files", "part_name", "require_set_o
 
 _SUFFIXES = (".parquet", ".pq", ".parq")
 _PART = re.compile(r"part-([0-9]{1,6})-of-([0-9]{1,6})\.parquet")
-#: The value of a partition whose key is null, as Hive, Spark, pandas, polars and DuckDB write it, and older DuckDBs.
+#: The null partition in Hive, Spark, pandas, polars and DuckDB, and in older versions of DuckDB.
 _NULL_KEYS = ("__HIVE_DEFAULT_PARTITION__", "NULL")
 
 
 def part_name(index: int, count: int) -> str:
-    """The file name of one part of a sharded table: ``part-00003-of-00016.parquet``, counted from 0."""
+    """Return the file name of a part of a sharded table, counted from 0: ``part-00003-of-00016.parquet``."""
     return f"part-{index:05d}-of-{count:05d}.parquet"
 
 
 def is_numbered(part: Path) -> bool:
-    """Whether a file is named as one part of a numbered set."""
+    """Return whether a file has the name of a part of a numbered set."""
     return _PART.fullmatch(part.name) is not None
 
 
 def hive_keys(part: Path, table: Path) -> dict[str, str | None]:
-    """The columns that folders named ``key=value`` between a table and one of its parts stand for.
+    """Return the columns in the names of folders ``key=value`` between a table and one of its parts.
 
-    Values keep their text: ``001`` is not 1. The null partition is None.
+    Values stay text: ``001`` is not 1. The null partition is None.
     """
     if part == table:
         return {}
@@ -42,14 +42,14 @@ def hive_keys(part: Path, table: Path) -> dict[str, str | None]:
 
 
 def part_files(path: Path, expected: Expected = Expected.TABLE) -> list[Path]:
-    """The Parquet files that make up a table: the file itself, or those in a folder and below it, in order.
+    """Return the Parquet files of a table: the file itself, or all files in and below a folder, in order.
 
     Args:
         path: a Parquet file, or a folder of part files.
-        expected: which table is asked for, for complaints.
+        expected: the expected table, for messages.
 
     Raises:
-        TableError: nothing is there, the folder holds no Parquet file, or its numbered set is incomplete.
+        TableError: the path does not exist, the folder has no Parquet file, or its numbered set is incomplete.
         OSError: a folder cannot be read.
     """
     if path.is_file():
@@ -63,7 +63,7 @@ def part_files(path: Path, expected: Expected = Expected.TABLE) -> list[Path]:
     if not numbered:
         return files
     if others := [str(file.relative_to(path)) for file in files if not is_numbered(file)]:
-        raise TableError(f"{path}: {listed(others)} does not belong to the numbered parts beside it")
+        raise TableError(f"{path}: {listed(others)} does not belong to the numbered parts in this folder")
     if len({file.name for file in numbered}) == len(numbered):
         return _complete_set(path, numbered)
     folders = dict.fromkeys(file.parent for file in numbered)
@@ -73,10 +73,10 @@ def part_files(path: Path, expected: Expected = Expected.TABLE) -> list[Path]:
 
 
 def _parquet_files(folder: Path) -> Iterator[Path]:
-    """The Parquet files in a folder and the folders below it, without hidden ones and other programs' logs.
+    """Yield the Parquet files in and below a folder, without hidden files and logs of other programs.
 
     Raises:
-        TableError: an entry with a Parquet file's name is neither a file nor a folder of some.
+        TableError: an entry has the name of a Parquet file, but is no file and no folder of Parquet files.
     """
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
@@ -88,7 +88,7 @@ def _parquet_files(folder: Path) -> Iterator[Path]:
             if not file.is_file():
                 raise TableError(f"{file}: {_what_is_there(file)}; delete it")
         if not here and not folders and _is_parquet(Path(place).name) and Path(place) != folder:
-            raise TableError(f"{place}: a folder with a part's name that holds no Parquet files; delete it")
+            raise TableError(f"{place}: a folder with the name of a part and without Parquet files; delete it")
         yield from here
 
 
@@ -106,16 +106,16 @@ def _is_parquet(name: str) -> bool:
 
 def _what_is_there(path: Path) -> str:
     if path.is_symlink() and not path.exists():
-        return f"a link to {path.readlink()}, which is not there"
-    return "neither a file nor a folder" if path.exists() else "no such file or folder"
+        return f"a link to {path.readlink()}, which does not exist"
+    return "not a file and not a folder" if path.exists() else "no such file or folder"
 
 
 def _complete_set(folder: Path, files: Sequence[Path]) -> list[Path]:
-    """Check that numbered parts form one complete set, counted from 0 (or, from elsewhere, from 1)."""
+    """Check that numbered parts form one complete set, counted from 0 (other programs count from 1)."""
     numbers = {file: _number(file) for file in files}
     counts = {count for _, count in numbers.values()}
     if len(counts) > 1:
-        raise TableError(f"{folder}: parts of different sets lie together (of {listed(sorted(counts))})")
+        raise TableError(f"{folder}: it has parts of different sets (of {listed(sorted(counts))} parts)")
     (count,) = counts
     by_index = _by_index(folder, {file: index for file, (index, _) in numbers.items()})
     expected = range(1, count + 1) if set(by_index) == set(range(1, count + 1)) else range(count)
@@ -132,25 +132,23 @@ def _complete_set(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 
 def _number(file: Path) -> tuple[int, int]:
-    """The index of a part, and how many there are."""
+    """Return the index of a part, and the number of parts."""
     match = _PART.fullmatch(file.name)
     assert match is not None  # noqa: S101
     return int(match[1]), int(match[2])
 
 
 def _by_index(folder: Path, indices: Mapping[Path, int]) -> dict[int, Path]:
-    """Parts by their index; refuses two spellings of one, ``part-0-of-2`` beside ``part-00000-of-00002``."""
+    """Map indices to parts; refuse two names of one part, such as ``part-0-of-2`` and ``part-00000-of-00002``."""
     by_index: dict[int, Path] = {}
     for file, index in indices.items():
         if (other := by_index.setdefault(index, file)) is not file:
-            raise TableError(
-                f"{folder}: {other.name} and {file.name} are the same part; delete the one that is out of date"
-            )
+            raise TableError(f"{folder}: {other.name} and {file.name} are the same part; delete the outdated file")
     return by_index
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Ascending numbers as SLURM writes the tasks of an array: ``3,7-9``."""
+    """Format ascending numbers like the tasks of a SLURM array: ``3,7-9``."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
@@ -161,14 +159,14 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 def require_set_of(folder: Path, count: int) -> None:
-    """Refuse to put a part of a set of ``count`` into a folder that holds parts of another set.
+    """Refuse to write a part of a set of ``count`` to a folder with parts of another set.
 
     Raises:
-        TableError: naming what is there.
+        TableError: the folder has a part of another set.
     """
     for file in sorted(folder.glob("*.parquet")):
         if is_numbered(file) and _number(file)[1] != count:
             raise TableError(
-                f"{folder}: holds {file.name}, which is of a set of {_number(file)[1]} parts and not of {count}; "
-                "say --shard I/N if this is to be one of them, else delete it or name another folder"
+                f"{folder}: it has {file.name}, a part of a set of {_number(file)[1]} parts, not of {count}; "
+                "give the right --shard I/N, delete the file, or give another folder"
             )

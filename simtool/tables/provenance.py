@@ -1,4 +1,4 @@
-"""Where a table comes from: who wrote it, when, with which command, from which inputs."""
+"""Provenance of tables: program, time, command and inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["InputFile", "Provenance", "sha256_of"]
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal.
+    """Return the SHA-256 of the content of a file in hexadecimal.
 
     Raises:
         OSError: the file cannot be read.
@@ -25,7 +25,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _content_of(path: Path) -> tuple[str, str | None]:
-    """The SHA-256 of a file, and for Parquet that of its columns without the metadata, from one pass.
+    """Return the SHA-256 of a file and, for Parquet, of its columns without the metadata; the file is read once.
 
     Raises:
         OSError: the file cannot be read.
@@ -45,7 +45,7 @@ def _content_of(path: Path) -> tuple[str, str | None]:
 
 
 def _footer_of(file: BinaryIO) -> int | None:
-    """Where the footer of a Parquet file begins; None in a file of another kind. Leaves the file at its start."""
+    """Return the position of the footer of a Parquet file; None for other files. Rewinds the file."""
     size = file.seek(0, 2)
     file.seek(max(0, size - 8))
     tail = file.read(8)
@@ -55,7 +55,7 @@ def _footer_of(file: BinaryIO) -> int | None:
 
 
 def _columns_of(path: Path) -> str:
-    """Names and types of a Parquet file's columns; empty where it is damaged."""
+    """Return names and types of the columns of a Parquet file; empty for a damaged file."""
     import pyarrow.parquet as pq
 
     from simtool.tables.parquet import ARROW_FAILURES
@@ -69,12 +69,12 @@ def _columns_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file that a table was made from.
+    """An input file of a table.
 
     Attributes:
-        name: the path as it was given.
+        name: the path as given.
         sha256: the hash of its content when it was read.
-        columns: for Parquet, the hash of its columns without the metadata, which hold a time stamp.
+        columns: for Parquet, the hash of its columns without the metadata, which have a time stamp.
     """
 
     name: str
@@ -83,19 +83,19 @@ class InputFile:
 
     @classmethod
     def of(cls, path: Path) -> InputFile:
-        """A file as it is now.
+        """Describe a file as it is now.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the file cannot be read.
         """
         return cls(path.as_posix(), *_content_of(path))
 
     def is_like(self, other: InputFile) -> bool:
-        """Whether two files have the same content, whenever they were written."""
+        """Return whether two files have the same content, ignoring time stamps."""
         return self.sha256 == other.sha256 or (self.columns is not None and self.columns == other.columns)
 
     def to_json(self) -> dict[str, str]:
-        """As the keys that the contract pins, and one more for Parquet."""
+        """Convert to the keys of the contract, with one more key for Parquet."""
         more = {} if self.columns is None else {"columns": self.columns}
         return {"name": self.name, "sha256": self.sha256, **more}
 
@@ -105,8 +105,8 @@ class Provenance:
     """The origin of a table.
 
     Attributes:
-        command: the arguments of the command that wrote it, with paths as given.
-        inputs: the files that it was made from.
+        command: the arguments of the command, with paths as given.
+        inputs: the input files.
         created_by: program and version.
         created_at: UTC, ISO 8601.
     """
@@ -118,11 +118,11 @@ class Provenance:
 
     @classmethod
     def of(cls, command: Sequence[str], inputs: Iterable[Path]) -> Provenance:
-        """The origin of a table that this program writes now.
+        """Return the provenance of a table that this program writes now.
 
         Args:
             command: the arguments, with paths as given.
-            inputs: files; a folder stands for the Parquet parts in it.
+            inputs: files, or folders of Parquet parts.
 
         Raises:
             OSError: an input cannot be read.
@@ -138,7 +138,7 @@ class Provenance:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As the keys that the contract pins for every table."""
+        """Convert to the metadata keys of the contract."""
         return {
             "created_by": self.created_by,
             "created_at": self.created_at,
@@ -148,7 +148,7 @@ class Provenance:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Provenance | None:
-        """Read back what :meth:`to_json` wrote; None where a table says nothing of its origin, or nothing like it."""
+        """Read the result of :meth:`to_json`; None for missing or invalid metadata."""
         command, inputs = content.get("command"), content.get("inputs")
         if not isinstance(command, list) or not isinstance(inputs, list):
             return None

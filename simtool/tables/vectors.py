@@ -1,4 +1,4 @@
-"""Columns of vectors of any faithful spelling as matrices: lists, arrays, matrices in rows, tensors."""
+"""Conversion of columns of vectors to matrices: lists, fixed-size lists, nested lists, tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.tables.columns import is_list, nearest
 from simtool.tables.parquet import TableError
-from simtool.text import counted
+from simtool.text import counted, plural
 
 __all__ = ["are_ragged", "as_matrix", "common_shape", "value_dtype"]
 
@@ -33,19 +33,19 @@ _DTYPES: dict[pa.DataType, type[np.number[Any]]] = {
     pa.float32(): np.float32,
     pa.float64(): np.float64,
 }
-#: In place of a length: a missing list, and lists of unequal shape within one vector.
+#: Codes instead of a length: a missing list, and lists of unequal shape in one vector.
 _MISSING, _RAGGED = -1, -2
 
 
 def value_dtype(path: Path, kind: pa.DataType) -> np.dtype[Any]:
-    """The numpy type of the numbers in a column of vectors.
+    """Return the numpy type of the numbers in a column of vectors.
 
     Args:
-        path: the file, for the complaint.
+        path: the file, for messages.
         kind: the type of the column.
 
     Raises:
-        TableError: the column holds no lists of numbers.
+        TableError: the column has no lists of numbers.
     """
     value = _storage(kind)
     depth = 0
@@ -56,38 +56,38 @@ def value_dtype(path: Path, kind: pa.DataType) -> np.dtype[Any]:
     if depth and pa.types.is_decimal(value):
         return np.dtype(np.float64)
     if not depth or value not in _DTYPES:
-        raise TableError(f"{path}: column embedding should hold lists of numbers but is {kind}")
+        raise TableError(f"{path}: column embedding must have lists of numbers, but is {kind}")
     return np.dtype(_DTYPES[value])
 
 
 def common_shape(column: pa.Array) -> tuple[int, ...]:
-    """The shape that most vectors have; empty where none has any values."""
+    """Return the most frequent shape of the vectors; empty if no vector has values."""
     shapes = Counter(tuple(shape) for shape in _shapes(column).tolist() if min(shape) > 0)
     return max(shapes, key=shapes.__getitem__, default=())
 
 
 def are_ragged(column: pa.Array) -> bool:
-    """Whether a vector has rows of unequal length."""
+    """Return whether a vector has rows of unequal length."""
     return bool((_shapes(column) == _RAGGED).any())
 
 
 def as_matrix(
     path: Path, column: pa.Array, shape: tuple[int, ...], dtype: np.dtype[Any], name: Callable[[int], str]
 ) -> NDArray[Any]:
-    """Vectors as a matrix, each flattened in row-major order; without a copy where Arrow allows it.
+    """Convert vectors to a matrix, each flattened in row-major order; without a copy if Arrow allows it.
 
     Args:
-        path: the file, for complaints.
+        path: the file, for messages.
         column: (rows,) vectors.
-        shape: of every vector.
-        dtype: of the numbers.
-        name: what a row of the column is called in complaints.
+        shape: the shape of every vector.
+        dtype: the type of the numbers.
+        name: returns the name of a row for messages.
 
     Returns:
         (rows, D).
 
     Raises:
-        TableError: a vector is missing, has another shape, or holds a missing value.
+        TableError: a vector is missing, has another shape, or has a missing value.
     """
     if _unlike(column, shape).size:
         usual = common_shape(column) or shape
@@ -97,7 +97,8 @@ def as_matrix(
         found = _shapes(column)
         faults = [f"{name(int(row))}: {_described(found[row].tolist())}" for row in rows]
         raise TableError(
-            f"{path}: vectors should all have {_described(usual)}, unlike {len(faults):,} of them: {listed(faults)}"
+            f"{path}: all vectors must have {_described(usual)}; "
+            f"{counted(len(faults), 'vectors')} {plural(len(faults), 'differ', 'differs')}: {listed(faults)}"
         )
     values = _stored(column)
     while is_list(values.type):
@@ -114,7 +115,7 @@ def as_matrix(
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
-    """What an extension, or a group of one field, holds; older versions of DuckDB write such groups in arrays."""
+    """Return the storage type of an extension, or of a group of one field, as older versions of DuckDB write it."""
     if isinstance(kind, pa.BaseExtensionType):
         return _storage(kind.storage_type)
     return _storage(kind.field(0).type) if _is_group(kind) else kind
@@ -125,7 +126,7 @@ def _is_group(kind: pa.DataType) -> bool:
 
 
 def _stored(array: pa.Array) -> pa.Array:
-    """The same for an array."""
+    """Return the storage of an array: see :func:`_storage`."""
     if isinstance(array, pa.ExtensionArray):
         return _stored(array.storage)
     if _is_group(array.type):
@@ -134,7 +135,7 @@ def _stored(array: pa.Array) -> pa.Array:
 
 
 def _shapes(column: pa.Array) -> NDArray[np.int64]:
-    """(rows, depth), the shape of each vector; a missing or ragged one is marked in its first axis."""
+    """Return (rows, depth), the shape of each vector; codes in the first axis mark missing and ragged vectors."""
     if isinstance(column, pa.FixedShapeTensorArray):
         logical = np.array(_logical_shape(column.type), np.int64)
         shapes: NDArray[np.int64] = np.tile(logical, (len(column), 1))
@@ -158,7 +159,7 @@ def _shapes(column: pa.Array) -> NDArray[np.int64]:
 
 
 def _unlike(column: pa.Array, shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """The rows whose vectors have another shape."""
+    """Return the rows whose vectors have another shape."""
     found = _shapes(column)
     return np.flatnonzero((found != shape).any(axis=1) if found.shape[1] == len(shape) else np.ones(len(column), bool))
 
@@ -172,7 +173,7 @@ def _described(shape: tuple[int, ...] | list[int]) -> str:
 
 
 def _logical_shape(kind: pa.FixedShapeTensorType) -> tuple[int, ...]:
-    """The shape of a tensor whose axes may be stored in another order."""
+    """Return the logical shape of a tensor; its axes can be stored in another order."""
     return tuple(kind.shape[axis] for axis in _axes(kind))
 
 
@@ -181,7 +182,7 @@ def _axes(kind: pa.FixedShapeTensorType) -> list[int]:
 
 
 def _in_logical_order(values: NDArray[Any], kind: pa.DataType, rows: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    """(rows, D), with the axes of a tensor in the order in which it is meant."""
+    """Return (rows, D) with the axes of a tensor in logical order."""
     if isinstance(kind, pa.FixedShapeTensorType) and (axes := _axes(kind)) != sorted(axes):
         tensors = values.reshape(rows, *kind.shape).transpose(0, *(axis + 1 for axis in axes))
         return np.ascontiguousarray(tensors).reshape(rows, -1)

@@ -170,7 +170,7 @@ def test_parts_of_two_sets_do_not_mix(simtool: Simtool, home: Path, tmp_path: Pa
     assert simtool(*call, "0/3").code == 0
     refused = simtool(*call, "1/4")
     assert refused.code == 1
-    assert "of a set of 3 parts and not of 4" in refused.err
+    assert "of a set of 3 parts, not of 4" in refused.err
     assert len(list((tmp_path / "parts").iterdir())) == 1
 
 

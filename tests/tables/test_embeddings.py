@@ -172,13 +172,13 @@ def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
         ([[1.0, 2.0], [np.nan, 4.0], [np.inf, 6.0]], r"NaN or infinity in 2 vectors: row 1 \(b\), row 2 \(c\)"),
         (
             [[1.0, 2.0], [3.0], [5.0, 6.0, 7.0]],
-            r"all have 2 values, unlike 2 of them: row 1 \(b\): 1 value, row 2 \(c\): 3 values",
+            r"must have 2 values; 2 vectors differ: row 1 \(b\): 1 value, row 2 \(c\): 3 values",
         ),
         ([[1.0, 2.0], [3.0, None], [5.0, 6.0]], r"missing values in 1 vector: row 1 \(b\)"),
-        ([[1.0, 2.0], None, [5.0, 6.0]], r"all have 2 values, unlike 1 of them: row 1 \(b\): missing"),
-        ([None, [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, unlike 1 of them: row 0 \(a\): missing"),
-        ([[], [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, unlike 1 of them: row 0 \(a\): no values"),
-        ([[1.0], [3.0, 4.0], [5.0, 6.0]], r"all have 2 values, unlike 1 of them: row 0 \(a\): 1 value"),
+        ([[1.0, 2.0], None, [5.0, 6.0]], r"must have 2 values; 1 vector differs: row 1 \(b\): missing"),
+        ([None, [3.0, 4.0], [5.0, 6.0]], r"must have 2 values; 1 vector differs: row 0 \(a\): missing"),
+        ([[], [3.0, 4.0], [5.0, 6.0]], r"must have 2 values; 1 vector differs: row 0 \(a\): no values"),
+        ([[1.0], [3.0, 4.0], [5.0, 6.0]], r"must have 2 values; 1 vector differs: row 0 \(a\): 1 value"),
         ([[None, 1.0], [3.0, 4.0], [5.0, 6.0]], r"missing values in 1 vector: row 0 \(a\)"),
         (
             [[[1.0, 2.0], [3.0]], [[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]]],
@@ -186,15 +186,15 @@ def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
         ),
         (
             [[[1.0, 2.0]], [[1.0], [2.0]], [[3.0, 4.0]]],
-            r"all have 1 x 2 values, unlike 1 of them: row 1 \(b\): 2 x 1 values",
+            r"must have 1 x 2 values; 1 vector differs: row 1 \(b\): 2 x 1 values",
         ),
         ([[[1.0, 2.0]], [None], None], r"row 1 \(b\): rows of unequal length, row 2 \(c\): missing"),
         ([None, None, None], "the vectors have no values"),
         ([[[1.0, 2.0], [3.0]]] * 3, "the vectors have rows of unequal length"),
         (pa.array([[], [], []], pa.list_(pa.float32())), "the vectors have no values"),
-        ([1.0, 2.0, 3.0], "column embedding should hold lists of numbers but is double"),
-        ([[{"y": 1.0}]] * 3, "column embedding should hold lists of numbers but is list<"),
-        ([["x"], ["y"], ["z"]], "column embedding should hold lists of numbers but is list"),
+        ([1.0, 2.0, 3.0], "column embedding must have lists of numbers, but is double"),
+        ([[{"y": 1.0}]] * 3, "column embedding must have lists of numbers, but is list<"),
+        ([["x"], ["y"], ["z"]], "column embedding must have lists of numbers, but is list"),
     ],
 )
 def test_faulty_vectors_are_refused_and_named(tmp_path: Path, values: object, complaint: str) -> None:
@@ -225,7 +225,7 @@ def test_large_finite_values_are_no_fault(tmp_path: Path) -> None:
     [
         (["a", "b", "a"], r"image_id is not unique, 1 repeated: a \(rows 0 and 2\)"),
         (["a", None, "c"], "column image_id has 1 missing value, at row 1"),
-        ([1.5, 2.0, 3.0], "column image_id should be string but is double"),
+        ([1.5, 2.0, 3.0], "column image_id must be string, but is double"),
     ],
 )
 def test_faulty_ids_are_refused(tmp_path: Path, ids: list[object], complaint: str) -> None:
@@ -261,27 +261,27 @@ def test_damage_inside_the_file_is_one_line(tmp_path: Path, provenance: Provenan
         ({"table": "trials"}, "this is a table of trials, not of embeddings"),
         ({"version": 99}, "written for version 99"),
         ({"version": float("inf")}, "written for version inf"),
-        ({"dimension": 7}, "the metadata says 7 dimensions, the vectors have 2"),
-        ({"dimension": "2"}, "the metadata's dimension should be a whole number of at least 1 but is '2'"),
-        ({"dimension": float("nan")}, "the metadata's dimension should be a whole number of at least 1 but is nan"),
-        ({"segments": [{"name": "s", "length": 3, "count": 1}]}, "the segments sum to 3, the vectors have 2"),
-        ({"segments": [{"name": "s"}]}, "segments should be a list of objects with name, length and count but is"),
-        ({"segments": {"name": "s", "length": 2}}, "segments should be a list but is {"),
-        ({"segments": [{"name": "s", "length": 10**4000}]}, "length of a segment should be a whole number"),
+        ({"dimension": 7}, "the metadata state 7 dimensions, the vectors have 2"),
+        ({"dimension": "2"}, "the metadata's dimension must be a whole number of at least 1, but is '2'"),
+        ({"dimension": float("nan")}, "the metadata's dimension must be a whole number of at least 1, but is nan"),
+        ({"segments": [{"name": "s", "length": 3, "count": 1}]}, "the segments have 3 values, the vectors 2"),
+        ({"segments": [{"name": "s"}]}, "segments must be a list of objects with name, length and count, but is"),
+        ({"segments": {"name": "s", "length": 2}}, "segments must be a list, but is {"),
+        ({"segments": [{"name": "s", "length": 10**4000}]}, "length of a segment must be a whole number"),
         (
             {"segments": [{"name": "s", "length": 2, "count": float("inf")}]},
-            "count of a segment should be a whole number",
+            "count of a segment must be a whole number",
         ),
         ({"shape": [3, 3]}, r"shape \[3, 3\] does not hold 2 values"),
-        ({"shape": [-1, -2]}, "shape should be a whole number of at least 1 but is -1"),
-        ({"shape": [[2]]}, r"shape should be a whole number of at least 1 but is \[2\]"),
-        ({"shape": 2}, "shape should be a list but is 2"),
-        ({"name": ["a", "b"]}, r"name should be text of at most 1,000 characters but is \['a', 'b'\]"),
-        ({"name": "x" * 10_000_000}, "name should be text of at most 1,000 characters but is 'x"),
-        ({"preprocessing": {"size": 128}}, "preprocessing should be text"),
-        ({"model": 1.5}, "model should be text"),
-        ({"skipped": "abc"}, "skipped should be a list but is 'abc'"),
-        ({"skipped": [1]}, "skipped should be a list of ids but is 1"),
+        ({"shape": [-1, -2]}, "shape must be a whole number of at least 1, but is -1"),
+        ({"shape": [[2]]}, r"shape must be a whole number of at least 1, but is \[2\]"),
+        ({"shape": 2}, "shape must be a list, but is 2"),
+        ({"name": ["a", "b"]}, r"name must be text of at most 1,000 characters, but is \['a', 'b'\]"),
+        ({"name": "x" * 10_000_000}, "name must be text of at most 1,000 characters, but is 'x"),
+        ({"preprocessing": {"size": 128}}, "preprocessing must be text"),
+        ({"model": 1.5}, "model must be text"),
+        ({"skipped": "abc"}, "skipped must be a list, but is 'abc'"),
+        ({"skipped": [1]}, "skipped must be a list of ids, but is 1"),
     ],
 )
 def test_metadata_that_contradicts_is_refused(tmp_path: Path, metadata: dict[str, object], complaint: str) -> None:
@@ -365,7 +365,7 @@ def test_a_part_of_another_set_is_not_welcome(tmp_path: Path, provenance: Proven
     folder = shards(tmp_path / "parts", provenance)
     require_set_of(folder, 3)
     require_set_of(tmp_path / "none yet", 4)
-    with pytest.raises(TableError, match=r"part-00000-of-00003\.parquet, which is of a set of 3 parts and not of 4"):
+    with pytest.raises(TableError, match=r"part-00000-of-00003\.parquet, a part of a set of 3 parts, not of 4"):
         require_set_of(folder, 4)
 
 

@@ -73,8 +73,8 @@ def test_two_columns_from_another_program_are_enough(tmp_path: Path) -> None:
         ),
         ({"image_id": ["a", None], "path": ["1", "2"]}, "column image_id has 1 missing value, at row 1"),
         ({"image_id": ["a", "b"], "path": ["1", ""]}, "column path is empty at row 1"),
-        ({"image_id": [1.5, 2], "path": ["1", "2"]}, "column image_id should be string but is double"),
-        ({"image_id": ["a"], "path": ["1"], "width": ["wide"]}, "column width should be int32"),
+        ({"image_id": [1.5, 2], "path": ["1", "2"]}, "column image_id must be string, but is double"),
+        ({"image_id": ["a"], "path": ["1"], "width": ["wide"]}, "column width must be int32"),
     ],
 )
 def test_a_faulty_table_is_refused_in_one_line(

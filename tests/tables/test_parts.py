@@ -171,7 +171,7 @@ def test_what_has_a_parts_name_but_is_none_is_named(tmp_path: Path, kind: str) -
     else:
         os.mkfifo(odd)
     with pytest.raises(
-        TableError, match=r"b\.parquet: .*(no Parquet files|is not there|neither a file nor a folder); del"
+        TableError, match=r"b\.parquet: .*(without Parquet files|does not exist|not a file and not a folder); del"
     ):
         open_embeddings(tmp_path)
 

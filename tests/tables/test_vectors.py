@@ -131,7 +131,7 @@ def test_single_floats_are_read_by_duckdb_and_polars(tmp_path: Path, provenance:
 
 def test_faults_are_told_by_what_most_vectors_of_the_block_have() -> None:
     column = pa.array([[1.0], [1.0, 2.0], [3.0, 4.0]])
-    with pytest.raises(TableError, match="t: vectors should all have 2 values, unlike 1 of them: #0: 1 value"):
+    with pytest.raises(TableError, match="t: all vectors must have 2 values; 1 vector differs: #0: 1 value"):
         as_matrix(Path("t"), column, (1,), np.dtype(float), "#{}".format)
 
 
