@@ -53,13 +53,13 @@ class Row:
     """The measurements of one subject on one case.
 
     Attributes:
-        seconds: of a training step, the median.
-        times_simtool: the median over the turns of the time in units of simtool's plain mode.
-        cpu_seconds: of a step on all processors together, the median.
-        first_seconds: the first step, with whatever is built or traced for it.
-        build_seconds: making the model, before that.
-        peak_bytes: the most memory of the process.
-        above_start_bytes: how much that is above the built model with its weights.
+        seconds: median time of a training step.
+        times_simtool: time relative to simtool's plain mode, the median over the turns.
+        cpu_seconds: median CPU time of a step, summed over all cores.
+        first_seconds: time of the first step, including building and tracing.
+        build_seconds: time to create the model before the first step.
+        peak_bytes: peak memory of the process.
+        above_start_bytes: peak memory above the memory of the built model with its weights.
     """
 
     case: str

@@ -38,12 +38,12 @@ class Case:
 
     Attributes:
         size: height and width of the images.
-        batch: images in a step.
-        levels: L.
-        steps: K, of each level.
+        batch: images per step.
+        levels: number of levels L.
+        steps: steps per level K.
         width: hidden channels of the coupling networks.
-        mode: of backpropagation, for the subjects that have several.
-        preset: a preset of simtool's instead of the above.
+        mode: backpropagation mode, for subjects with several modes.
+        preset: a preset of simtool that replaces the values above.
     """
 
     size: int = 32
@@ -69,8 +69,8 @@ class Step:
     """One training step (forward, backward, Adam) of a model that is built and initialised from data.
 
     Attributes:
-        run: does one and returns the loss.
-        parameters: that are trained.
+        run: takes one step and returns the loss.
+        parameters: number of trained parameters.
     """
 
     run: Callable[[], float]

@@ -50,11 +50,11 @@ class Row:
     """The measurements of one case.
 
     Attributes:
-        subject: how many workers there are, and their batch.
-        seconds: of a step, the median.
-        exchange_seconds: of adding up gradients over the workers, and nothing else.
-        exchanged_bytes: by each worker.
-        peak_bytes: the most memory of the first process.
+        subject: number of workers and their batch size.
+        seconds: median time of a step.
+        exchange_seconds: time to sum the gradients over the workers, without computing them.
+        exchanged_bytes: bytes that each worker exchanges.
+        peak_bytes: peak memory of the first process.
     """
 
     case: str

@@ -52,10 +52,10 @@ class Row:
     """The measurements of one subject on one case.
 
     Attributes:
-        error: the largest relative error of a component's explained variance ratio.
-        last_error: that of the last component.
+        error: the largest relative error of the explained variance ratio of a component.
+        last_error: the error of the last component.
         orthogonality: the largest deviation of components @ components.T from the identity.
-        residual: as simtool certifies it.
+        residual: the residual that simtool reports.
     """
 
     case: str

@@ -61,8 +61,8 @@ def serve(take: Callable[[int], Any], peak: Callable[[], Any]) -> None:
     """In the process: answer requests until standard input closes.
 
     Args:
-        take: a turn of so many rounds.
-        peak: the memory that was taken.
+        take: runs a number of rounds and returns the answer.
+        peak: returns the memory use.
     """
     for line in sys.stdin:
         say(peak() if line.strip() == "peak" else take(int(line)))

@@ -43,11 +43,11 @@ class Row:
 
     Attributes:
         seconds: the median time for one image.
-        per_second: photographs.
-        times_simtool: the median over the turns of the time in units of simtool's network.
-        first_seconds: the first round, with whatever is traced or compiled for it.
-        peak_bytes: the most memory of the process.
-        turns: the seconds for a photograph in each round, the first turn left out.
+        per_second: images per second.
+        times_simtool: time relative to simtool's network, the median over the turns.
+        first_seconds: time of the first round, including tracing and compilation.
+        peak_bytes: peak memory of the process.
+        turns: seconds per image in each round, without the first turn.
     """
 
     case: str

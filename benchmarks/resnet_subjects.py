@@ -112,7 +112,7 @@ def torch(case: Case, library: str, setting: str) -> Round:
     """PyTorch (torchvision or timm): ResNet50 in eval mode and inference mode, channels last.
 
     Args:
-        case: what to embed.
+        case: the input.
         library: torchvision or timm.
         setting: ``eager``; ``traced``, frozen and optimized for inference; or ``compiled``, with frozen weights.
     """
