@@ -93,9 +93,9 @@ def fetch_cub(
                     f"{folder} is an unpacked copy of CUB, and photographs are missing or damaged in it: "
                     f"{listed(damaged)}; take them from a copy with --archive, or name another folder"
                 )
-            fleeting = not (archive or keep_archive or (folder / source.name).exists())
             if accepted != source.sha256:
                 console.warn(f"{archive} is not the official archive; it is used as it is (--sha256 checks it)")
+            kept = archive or keep_archive or (folder / source.name).exists()
             place = archive or _downloaded_cub(folder, source, whole=images is None)
             if root is not None and images is not None:
                 images = cub.repair_cub(place, folder, root, damaged)
@@ -104,7 +104,7 @@ def fetch_cub(
             texts = cub.text_files(root)
             run.read(place, _photographs_of(images), texts if place.is_dir() else [place, *texts])
             _list(run, table, images)
-            if fleeting:
+            if not kept:
                 place.unlink()
                 console.note(f"deleted {place} (--keep-archive keeps it)")
     return images
