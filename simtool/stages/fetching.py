@@ -233,7 +233,7 @@ def _check_apart(archive: Path, folder: Path, sha256: str | None) -> None:
     if sha256:
         raise UsageError(f"{archive} is a folder, which has no checksum: leave --sha256 out")
     if folder.resolve() == archive.resolve():
-        raise UsageError(f"{folder} is the copy itself: leave --archive out, and it is listed as it is")
+        raise UsageError(f"{folder} is the copy itself: leave --archive out to list it")
     if archive.resolve() in folder.resolve().parents:
         raise UsageError(f"{folder} lies in {archive}, which is to be copied: choose another folder")
 
@@ -255,7 +255,7 @@ def _in_place(folder: Path, root: Path) -> Images | None:
         console.warn(f"{failure}; everything will be unpacked again")
         return None
     if damaged := cub.broken(images):
-        console.warn(f"photographs missing or damaged, to be unpacked again: {listed(damaged)}")
+        console.warn(f"photographs that are missing or damaged will be unpacked again: {listed(damaged)}")
     return images
 
 
@@ -270,7 +270,7 @@ def _downloaded_cub(folder: Path, source: Source, whole: bool) -> Path:
 def _list_unless_listed(run: Run, table: Path, images: Images) -> Images:
     with suppress(TableError):
         if cub.equal(read_images(table), images):
-            console.note(f"{table} lists them: all is in place")
+            console.note(f"{table} is up to date")
             return images
     return _list(run, table, images)
 

@@ -44,10 +44,10 @@ def index_images(
         index = index_folder(folder, Path(out or "images.parquet"), skip_bad, layout)
         count = counted(len(index.images), "images")
         run.read(folder, f"{count}, {_ignored(index.others)}" if index.others else count, files=())
-        console.note(f"layout {folder}: {index.note}" + (" (--layout says otherwise)" if layout == "auto" else ""))
+        console.note(f"layout {folder}: {index.note}" + (" (--layout changes it)" if layout == "auto" else ""))
         if index.foreign:
             console.warn(
-                f"passed over images of kinds that are not read, or without a suffix ({len(index.foreign):,}): "
+                f"ignored images of other formats, or without a suffix ({len(index.foreign):,}): "
                 f"{listed(index.foreign)}; save them as JPEG or PNG"
             )
         if index.bad:
@@ -63,4 +63,4 @@ def _ignored(others: Mapping[str, int]) -> str:
     """The number of other files, and their kinds."""
     total = sum(others.values())
     kinds = listed(f"{count:,} {suffix or 'without a suffix'}" for suffix, count in sorted(others.items()))
-    return f"{total:,} other {plural(total, 'files')} passed over ({kinds})"
+    return f"ignored {total:,} other {plural(total, 'files')} ({kinds})"

@@ -37,7 +37,7 @@ def note_judgments(judgments: Judgments) -> None:
         console.note(f"       left out columns without a name: {listed(judgments.unnamed, 9)}")
     if judgments.passed_over:
         kinds = listed((f"{kind} ({count:,})" for kind, count in judgments.passed_over.items()), 5)
-        console.warn(f"passed over entries of kinds that are not ranked choices: {kinds}")
+        console.warn(f"ignored entries that are not ranked choices: {kinds}")
 
 
 def _note_extra(names: list[str]) -> None:
@@ -70,5 +70,6 @@ def note_matches(table: Path, matches: Matches) -> None:
 def warn_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:
     """Warn of CUB's photographs that differ from the images that people saw."""
     if names := altered(images, table, mentioned):
-        some = counted(len(names), "photographs")
-        console.warn(f"people saw {some} cropped or saved again, not as {table} has them: {listed(names, 7)}")
+        one, many = "1 photograph differs from the one", f"{len(names):,} photographs differ from those"
+        some = one if len(names) == 1 else many
+        console.warn(f"{table}: {some} that people saw (cropped or saved again): {listed(names, 7)}")

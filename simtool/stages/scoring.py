@@ -189,6 +189,6 @@ def _doubt(odd: Sequence[Tally]) -> str:
     others = f" (and {len(odd) - 1:,} more)" if odd[1:] else ""
     return (
         f"{first.model} by {first.distance}{others} predicts {first.accuracy:.0%} of {first.comparisons:,} "
-        "comparisons, far fewer than the half that guessing predicts: perhaps people selected the odd one out, "
-        "or the image least like the query, and the trials should name the other images as selected"
+        "comparisons; guessing predicts half. If people selected the odd one out, or the image least similar to the "
+        "query, the trials must name the other images as selected"
     )

@@ -161,7 +161,7 @@ def test_the_unpacked_data_set_itself_is_listed_in_place(unpacked: Path, below: 
     assert all(path.is_file() for path in image_paths(table, images))
     written = table.relative_to(unpacked).as_posix()
     assert {name: what for name, what in state(unpacked).items() if name != written} == before
-    assert "all is in place" in done(unpacked / below)
+    assert "is up to date" in done(unpacked / below)
 
 
 def test_nothing_is_downloaded_into_an_unpacked_data_set(unpacked: Path, copy: Path, published: Source) -> None:
@@ -228,7 +228,7 @@ def test_where_all_is_in_place_nothing_is_done(
 ) -> None:
     done(tmp_path / "cub")
     before = state(tmp_path / "cub")
-    assert "all is in place" in done(tmp_path / "cub")
+    assert "is up to date" in done(tmp_path / "cub")
     assert state(tmp_path / "cub") == before
     assert len(server.requests) == 1
 
@@ -435,7 +435,7 @@ def test_two_processes_do_not_disturb_each_other(tmp_path: Path, large: bytes) -
         both = [run(*options), run(*options)]
         said = [process.communicate(timeout=30)[1] for process in both]
         assert [process.returncode for process in both] == [0, 0]
-        assert sum("all is in place" in text for text in said) == 1
+        assert sum("is up to date" in text for text in said) == 1
         assert len(server.requests) == 1
 
 
@@ -450,4 +450,4 @@ def test_real_photographs_become_a_table(cub127: Path, tmp_path: Path) -> None:
     assert images.class_name[images.class_id == 43].tolist()[0] == "043.Yellow_bellied_Flycatcher"
     modes = [Image.open(path).mode for path in image_paths(table, images)]
     assert {mode: modes.count(mode) for mode in modes} == {"RGB": 7454, "L": 2}
-    assert "all is in place" in done(tmp_path / "cub")
+    assert "is up to date" in done(tmp_path / "cub")

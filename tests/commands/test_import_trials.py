@@ -104,7 +104,7 @@ def test_entries_that_are_no_trials_are_told(simtool: Simtool, tmp_path: Path, o
     strange = {"kind": "sort:pile", "interactions": []}
     (folder / "train_seqs" / "seq_x.json").write_text(sequence([timestep(STUDY[0]), strange, strange]))
     ran = simtool("import-trials", folder, "--out", out)
-    assert "warning: passed over entries of kinds that are not ranked choices: sort:pile (2)" in ran.err
+    assert "warning: ignored entries that are not ranked choices: sort:pile (2)" in ran.err
 
 
 def test_a_catalog_that_a_csv_does_not_need_is_told(simtool: Simtool, tmp_path: Path, out: Path) -> None:

@@ -18,9 +18,9 @@ def test_it_says_what_it_read_and_wrote(simtool: Simtool, tmp_path: Path) -> Non
     ran = simtool("index-images", folder, "--out", out)
     assert ran.code == 0
     assert ran.err.splitlines()[:3] == [
-        f"read   {folder}: 40 images, 1 other file passed over (1 .txt)",
+        f"read   {folder}: 40 images, ignored 1 other file (1 .txt)",
         f"layout {folder}: 4 classes: Species_0, Species_2, Species_1 and 1 more; 2 groups: Family_0, Family_1; "
-        "no splits (--layout says otherwise)",
+        "no splits (--layout changes it)",
         f"wrote  {out}: 40 images of 4 classes",
     ]
     images = read_images(out)
@@ -75,7 +75,7 @@ def test_images_that_are_not_read_are_named_and_unknown_layouts_refused(simtool:
     folder, out = write_photographs(tmp_path / "photographs"), tmp_path / "images.parquet"
     (folder / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     ran = simtool("index-images", folder, "--out", out)
-    assert "warning: passed over images of kinds that are not read, or without a suffix (1): " in ran.err
+    assert "warning: ignored images of other formats, or without a suffix (1): " in ran.err
     assert "IMG_0001.HEIC; save them as JPEG or PNG" in ran.err
     ran = simtool("index-images", folder, "--out", out, "--layout", "species")
     assert ran.code == 1
