@@ -17,14 +17,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simtool.stages.classifier import plan_resnet, train_resnet
     from simtool.stages.compression import compress
     from simtool.stages.embedding import embed
     from simtool.stages.fetching import fetch_cub, fetch_judgments
+    from simtool.stages.glow import plan_glow, train_glow
     from simtool.stages.importing import import_trials
     from simtool.stages.indexing import index_images
     from simtool.stages.inspection import show
     from simtool.stages.pca import fit_pca
     from simtool.stages.reporting import report
+    from simtool.stages.sampling import sample
     from simtool.stages.scoring import score
 
 __all__ = [
@@ -35,9 +38,14 @@ __all__ = [
     "fit_pca",
     "import_trials",
     "index_images",
+    "plan_glow",
+    "plan_resnet",
     "report",
+    "sample",
     "score",
     "show",
+    "train_glow",
+    "train_resnet",
 ]
 
 #: Each function, and the module of this package that holds it. A module is imported when its function is first used,
@@ -50,9 +58,14 @@ _MODULES: dict[str, str] = {
     "fit_pca": "pca",
     "import_trials": "importing",
     "index_images": "indexing",
+    "plan_glow": "glow",
+    "plan_resnet": "classifier",
     "report": "reporting",
+    "sample": "sampling",
     "score": "scoring",
     "show": "inspection",
+    "train_glow": "glow",
+    "train_resnet": "classifier",
 }
 
 

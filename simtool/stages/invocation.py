@@ -52,7 +52,7 @@ def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
             return function(*args, **kwargs)
         from inspect import signature
 
-        given = signature(function).bind(*args, **kwargs).arguments
+        given = {**signature(function).bind_partial(*args).arguments, **kwargs}
         words = [f"{name}={_spelled(value)}" for name, value in given.items()]
         with invocation([f"{CALLED}{function.__name__}", *words]):
             return function(*args, **kwargs)

@@ -11,7 +11,16 @@ from typing import Any, Literal, Self, TypeVar, get_args, get_type_hints
 from simtool.errors import listed
 from simtool.training.outcome import TrainingError
 
-__all__ = ["Optimizer", "Precision", "Schedule", "Settings", "current_names", "learning_rates", "with_given"]
+__all__ = [
+    "Optimizer",
+    "Precision",
+    "Schedule",
+    "Settings",
+    "assignments",
+    "current_names",
+    "learning_rates",
+    "with_given",
+]
 
 T = TypeVar("T")
 
@@ -36,6 +45,25 @@ def current_names(content: Any) -> Any:
     if isinstance(content, Mapping):
         return {_RENAMED.get(name, name): current_names(value) for name, value in content.items()}
     return content
+
+
+def assignments(texts: Iterable[str]) -> dict[str, str]:
+    """Values by name, from texts as on a command line; names of version 0.1 are replaced.
+
+    Args:
+        texts: ``name=value``, where the name may have hyphens.
+
+    Raises:
+        TrainingError: a text has no ``=``.
+    """
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise TrainingError(f"a setting has the form name=value, not {text}")
+        values[name.strip().replace("-", "_")] = value.strip()
+    renamed: dict[str, str] = current_names(values)
+    return renamed
 
 
 def with_given(data: T, **values: Any) -> T:
@@ -133,23 +161,6 @@ class Settings:
                 f"there is no setting {listed(sorted(unknown))}; there are {', '.join(sorted(_names()))}"
             )
         return with_given(self, **values)
-
-    def overridden(self, assignments: Iterable[str]) -> Self:
-        """Copy the settings with other values, written as on a command line.
-
-        Args:
-            assignments: ``name=value``, where the name may have hyphens.
-
-        Raises:
-            TrainingError: an assignment has another form, or there is no such setting, or the value is not allowed.
-        """
-        values: dict[str, str] = {}
-        for assignment in assignments:
-            name, equals, value = assignment.partition("=")
-            if not equals:
-                raise TrainingError(f"a setting is given as name=value, not {assignment}")
-            values[name.strip().replace("-", "_")] = value.strip()
-        return self.changed(**values)
 
     def to_json(self) -> dict[str, Any]:
         """An object for JSON."""

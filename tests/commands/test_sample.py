@@ -103,11 +103,11 @@ def test_interpolations_begin_and_end_with_photographs(simtool: Simtool, home: P
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--class", "crow"), "this Glow has no class crow; it has wren, robin"),
-        (("--temperature", "inf"), "a temperature is a finite number"),
-        (("--image", "bird-1"), "--image is for --reconstruct or --interpolate"),
-        (("--reconstruct", "IMAGES", "--temperature", "1"), "--temperature and --class are for samples"),
-        (("--reconstruct", "IMAGES", "--interpolate", "IMAGES"), "make two pictures; run it twice"),
+        (("--class", "crow"), "this model has no class crow; it has wren, robin"),
+        (("--temperature", "inf"), "a temperature must be a finite number"),
+        (("--image", "bird-1"), "--image needs --reconstruct or --interpolate"),
+        (("--reconstruct", "IMAGES", "--temperature", "1"), "--temperature and --class are only for samples"),
+        (("--reconstruct", "IMAGES", "--interpolate", "IMAGES"), "make two files; run the command twice"),
         (("--interpolate", "IMAGES", "--image", "bird-1"), "--interpolate needs at least 2 columns and 2 images"),
         (
             ("--reconstruct", "IMAGES", "--image", "bird-99"),
@@ -130,7 +130,7 @@ def test_a_model_without_images_is_refused(simtool: Simtool, home: Path, tmp_pat
     assert simtool("fit-pca", home / "images.parquet", *options).code == 0
     ran = simtool("sample", tmp_path / "pca", "--out", tmp_path / "s.png")
     assert ran.code == 1
-    assert "a model of kind pca has no images to draw" in ran.err
+    assert "a model of kind pca cannot generate images" in ran.err
 
 
 def test_a_way_needs_a_table_of_two_images(simtool: Simtool, home: Path, tmp_path: Path) -> None:

@@ -72,15 +72,16 @@ def test_the_first_epoch_begins_with_normalized_activations(simtool: Simtool, ho
 
 
 @pytest.mark.slow
-def test_a_finished_training_is_left_until_it_is_to_begin_anew(
+def test_a_complete_training_is_left_as_it_is_without_restart(
     simtool: Simtool, home: Path, glow: Path, tmp_path: Path
 ) -> None:
     call = ("train-glow", home / "images.parquet", "--out", tmp_path / "glow", *SMALL, "--epochs", "1")
     assert simtool(*call).code == 0
     before = (tmp_path / "glow" / "weights.npz").stat().st_ino
-    assert "its training is complete; more --epochs go on with it, --restart begins again" in simtool(
-        *call
-    ).err.replace("\n", " ")
+    assert (
+        "its training is complete; use more --epochs to continue it, --restart to train from the beginning"
+        in simtool(*call).err.replace("\n", " ")
+    )
     assert (tmp_path / "glow" / "weights.npz").stat().st_ino == before
     assert simtool(*call, "--validation", "0.5").code == 1
     refused = simtool(*call[:-1], "1", "--steps", "3")
@@ -187,7 +188,7 @@ def test_a_class_conditional_flow_learns_a_prior_for_each_class(simtool: Simtool
     ("options", "code", "complaint"),
     [
         (("--preset", "large"), 2, "the presets are study, openai, small, tiny"),
-        (("--backprop", "fast"), 2, "the modes are plain, recompute, reversible"),
+        (("--backprop", "fast"), 2, "the modes of backpropagation are plain, recompute, reversible"),
         (("--preset", "tiny", "--recipe", "caffe"), 2, "Glow needs colors from -0.5 to 0.5"),
         (("--preset", "tiny", "--size", "20"), 1, "20 pixels cannot be halved 3 times; choose a size of 16 or 24"),
         (("--preset", "study", "--validation", "0.5"), 1, "6 images are too few to initialise the 384 channels"),

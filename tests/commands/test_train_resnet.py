@@ -66,12 +66,13 @@ def test_its_layers_become_tables_in_one_pass(simtool: Simtool, home: Path, resn
     assert open_embeddings(outs["final"]).info.name == "ResNet20 final"
 
 
-def test_a_complete_training_is_left_and_can_be_begun_anew(simtool: Simtool, home: Path, resnet: Path) -> None:
+def test_a_complete_training_is_left_as_it_is(simtool: Simtool, home: Path, resnet: Path) -> None:
     before = (resnet / "model.json").read_bytes()
     again = simtool("train-resnet", home / "images.parquet", "--out", resnet, *SMALL)
     assert again.code == 0
     assert (
-        f"left   {resnet}: its training is complete; more --epochs go on with it, --restart begins again" in again.err
+        f"left   {resnet}: its training is complete; use more --epochs to continue it, --restart to "
+        "train from the beginning" in again.err
     )
     assert (resnet / "model.json").read_bytes() == before
 
@@ -86,7 +87,7 @@ def test_two_trainings_in_one_folder_do_not_meet(simtool: Simtool, home: Path, r
     assert (resnet / "model.json").read_bytes() == before
 
 
-def test_more_epochs_go_on_with_a_complete_training(simtool: Simtool, home: Path, resnet: Path, tmp_path: Path) -> None:
+def test_more_epochs_continue_a_complete_training(simtool: Simtool, home: Path, resnet: Path, tmp_path: Path) -> None:
     shutil.copytree(resnet, tmp_path / "more")
     command = ("train-resnet", home / "images.parquet", "--out", tmp_path / "more", *SMALL, "--epochs", "3")
     ran = simtool(*command)
@@ -114,7 +115,7 @@ def test_a_model_whose_training_is_not_complete_is_refused(
 
 
 @pytest.mark.parametrize("other", [("--validation", "0.5"), ("--set", "batch-norm-momentum=0.5"), ("--seed", "1")])
-def test_another_training_does_not_go_on_in_its_folder(
+def test_another_training_does_not_resume_in_its_folder(
     simtool: Simtool, home: Path, resnet: Path, other: tuple[str, str]
 ) -> None:
     ran = simtool("train-resnet", home / "images.parquet", "--out", resnet, *SMALL, *other)
@@ -178,13 +179,13 @@ def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> N
     ("options", "code", "complaint"),
     [
         (("--preset", "huge"), 2, "the presets are study, fine-tune, tiny, not huge"),
-        (("--set", "batch-norm-momentum=much"), 2, "batch-norm-momentum is a number, not much"),
-        (("--set", "size=9"), 2, "size has an option of its own"),
+        (("--set", "batch-norm-momentum=much"), 2, "batch-norm-momentum must be a number, not much"),
+        (("--set", "size=9"), 2, "size has its own option, --size"),
         (("--set", "speed=9"), 1, "there is no setting speed"),
         (("--size", "7"), 1, "ResNet20 sees images of at least 8 pixels, not 7"),
         (("--validation", "split"), 1, "1 of 2 classes have no training image, for example robin"),
         (("--pretrained",), 1, "ResNet20 has no ImageNet weights"),
-        (("--weights", "some.h5", "--from-scratch"), 2, "--from-scratch takes none"),
+        (("--weights", "some.h5", "--from-scratch"), 2, "--from-scratch does not: use one of them"),
         (("--weights", "absent.h5"), 1, "absent.h5: no such file of weights"),
     ],
 )
@@ -240,7 +241,7 @@ def test_two_images_are_enough_where_none_is_held_out(simtool: Simtool, tmp_path
 def test_a_training_that_would_not_fit_in_memory_is_not_begun(
     simtool: Simtool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simtool.system.memory.available_memory", lambda: 1 << 28)
+    monkeypatch.setattr("simtool.stages.training.available_memory", lambda: 1 << 28)
     ran = simtool("train-resnet", home / "images.parquet", "--out", tmp_path / "no", *SMALL)
     assert ran.code == 1
     assert re.search(r"needs about 0\.\d GB of memory, 0\.3 GB are free; only a smaller network", ran.err)

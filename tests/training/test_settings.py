@@ -11,7 +11,7 @@ import pytest
 
 from simtool.tensorflow import load_tensorflow
 from simtool.training.outcome import TrainingError
-from simtool.training.settings import Settings, learning_rates
+from simtool.training.settings import Settings, assignments, learning_rates
 
 
 def test_settings_survive_json() -> None:
@@ -20,7 +20,9 @@ def test_settings_survive_json() -> None:
 
 
 def test_settings_are_overridden_by_text() -> None:
-    settings = Settings().overridden(["learning-rate=1e-4", "epochs = 90", "nesterov=yes", "schedule=cosine-restarts"])
+    settings = Settings().changed(
+        **assignments(["learning-rate=1e-4", "epochs = 90", "nesterov=yes", "schedule=cosine-restarts"])
+    )
     assert (settings.learning_rate, settings.epochs, settings.nesterov) == (1e-4, 90, True)
     assert settings.schedule == "cosine-restarts"
 
@@ -32,7 +34,7 @@ def test_none_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("epochs", "a setting is given as name=value, not epochs"),
+        ("epochs", "a setting has the form name=value, not epochs"),
         ("epochs=many", "epochs must be a whole number, not many"),
         ("epochs=1.5", "epochs must be a whole number, not 1.5"),
         ("epochs=0", "epochs must be at least 1, not 0"),
@@ -47,12 +49,12 @@ def test_none_changes_nothing() -> None:
 )
 def test_a_wrong_value_is_refused(assignment: str, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
-        Settings().overridden([assignment])
+        Settings().changed(**assignments([assignment]))
 
 
 def test_an_unknown_setting_is_refused_with_the_list_of_settings() -> None:
     with pytest.raises(TrainingError, match=r"there is no setting rate; there are .*learning_rate"):
-        Settings().overridden(["rate=1"])
+        Settings().changed(**assignments(["rate=1"]))
 
 
 @pytest.mark.parametrize("content", [[1], "text", None])

@@ -1,0 +1,298 @@
+"""Train networks: plan a training, train, and write the model folder."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool import console
+from simtool.errors import UsageError
+from simtool.images.pipeline import BadImage, check_files, described
+from simtool.images.preprocessing import Preprocessing
+from simtool.models.folder import MANIFEST, completed_folder, occupied
+from simtool.models.interface import TrainedModel
+from simtool.stages.run import Run
+from simtool.system.memory import available_memory
+from simtool.tables.digest import labelled_digest
+from simtool.tables.images import Images, image_paths
+from simtool.tables.provenance import sha256_of
+from simtool.training.data import check_even
+from simtool.training.devices import Devices, open_devices
+from simtool.training.folder import TRAINING
+from simtool.training.images import Classes, Rounding, TrainingImages, check_classes, decode_all, decoded_bytes
+from simtool.training.outcome import Diverged, Result
+from simtool.training.settings import Settings
+from simtool.training.split import Split
+from simtool.training.task import Task
+
+__all__ = ["Trained", "TrainingPlan", "changed_preset", "identity_of", "named_preset", "run_plan"]
+
+_P = TypeVar("_P")
+#: Options that continue a complete training, by the reason for its end.
+_CONTINUE = {"epochs": "use more --epochs to continue it, ", "time": "use more --max-minutes to continue it, "}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result of a training.
+
+    Attributes:
+        path: the model folder.
+        result: the course of the training.
+    """
+
+    path: Path
+    result: Result
+
+    @cached_property
+    def model(self) -> TrainedModel:
+        """The trained model; its folder is read when this is first used."""
+        from simtool.models.registry import load_model
+
+        return load_model(self.path)
+
+
+@dataclass
+class TrainingPlan(ABC):
+    """A training that has not started: its images, its network and its settings.
+
+    Attributes:
+        table: the images.
+        path: of the table; the paths of images are relative to its folder.
+        split: the rows for training and for validation.
+        classes: that the network learns; None if it learns no classes.
+        preset: the network, the settings of the training, and the rule of the split.
+        decoded: the preprocessing of the decoded images.
+        rounding: of decoded images to bytes.
+        even: whether every device needs the same number of images in a step.
+    """
+
+    rounding: ClassVar[Rounding]
+    even: ClassVar[bool] = False
+
+    table: Images
+    path: Path
+    split: Split
+    classes: Classes | None
+    preset: Any
+    decoded: Preprocessing
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the training."""
+        settings: Settings = self.preset.settings
+        return settings
+
+    @property
+    def images_facts(self) -> dict[str, Any]:
+        """The part of :meth:`facts` about the images."""
+        return {
+            "training_images": len(self.split.train),
+            "validation_images": len(self.split.validation),
+            "validation": self.preset.validation,
+        }
+
+    def image_bytes(self) -> int:
+        """The memory of the decoded images."""
+        return decoded_bytes(len(self.table), self.decoded)
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """The network and the training as an object for JSON, with the number of parameters and the peak memory."""
+
+    def check(self, split: Split) -> None:
+        """Refuse a split that the network cannot be trained with.
+
+        Raises:
+            SimtoolError: there are too few images.
+        """
+        if self.classes:
+            check_classes(self.classes, split)
+
+    def open(self, devices: Devices) -> None:  # noqa: B027 - a network may be built later
+        """Build the parts that the estimate of memory needs."""
+
+    @abstractmethod
+    def check_memory(self, available: int | None) -> None:
+        """Refuse a training that does not fit in memory.
+
+        Args:
+            available: bytes; None if unknown.
+
+        Raises:
+            TrainingError: the training does not fit; the message says which options fit.
+        """
+
+    @abstractmethod
+    def task(self, pixels: NDArray[np.uint8], split: Split) -> Task:
+        """Create the task for the training loop, within the scope of the devices.
+
+        Args:
+            pixels: (n, height, width, 3), the decoded images.
+            split: of the images.
+        """
+
+    @abstractmethod
+    def configuration(self) -> dict[str, Any]:
+        """The values that must be the same to resume a training, in addition to its settings and its images."""
+
+    @abstractmethod
+    def model(self) -> TrainedModel:
+        """The model with the current weights of the task."""
+
+    @abstractmethod
+    def summary(self, result: Result) -> str:
+        """One line about a complete training."""
+
+
+def named_preset(presets: Mapping[str, _P], preset: str | _P) -> _P:
+    """The preset of a name; a preset object is returned as it is.
+
+    Raises:
+        UsageError: there is no preset of this name.
+    """
+    if not isinstance(preset, str):
+        return preset
+    if preset not in presets:
+        raise UsageError(f"the presets are {', '.join(presets)}, not {preset}")
+    return presets[preset]
+
+
+def changed_preset(preset: Any, part: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Distribute changes among the parts of a preset.
+
+    Args:
+        preset: with ``settings``, a network and other values.
+        part: the attribute that describes the network.
+        values: by name; None keeps the value of the preset.
+
+    Returns:
+        the changed values of the network, and of the preset with its settings.
+
+    Raises:
+        TrainingError: a name is unknown, or a setting has a wrong value.
+    """
+    of_network = {field.name for field in fields(getattr(preset, part))}
+    of_preset = {field.name for field in fields(preset)}
+    of_settings = {name: value for name, value in values.items() if name not in of_network | of_preset}
+    settings = preset.settings.changed(**of_settings)
+    return (
+        {name: value for name, value in values.items() if name in of_network},
+        {**{name: value for name, value in values.items() if name in of_preset - of_network}, "settings": settings},
+    )
+
+
+def run_plan(
+    plan: TrainingPlan, run: Run, out: str | Path, restart: bool, skip_bad: bool, scratch: str | Path | None
+) -> Trained:
+    """Train, and write the model folder; also the best epoch of a training that diverged.
+
+    Args:
+        plan: the training.
+        run: of the stage; it has read the table of images and nothing else.
+        out: the model folder.
+        restart: remove an earlier training in the folder.
+        skip_bad: leave out images that cannot be decoded, with a warning.
+        scratch: a folder for decoded images that do not fit in memory.
+
+    Raises:
+        Diverged: after the model of the best epoch is written.
+        Preempted: a signal asked to stop; everything is saved.
+        LockedError: another process uses the model folder.
+        SimtoolError: the training cannot start or resume.
+    """
+    from simtool.tensorflow import load_tensorflow
+    from simtool.training.loop import train
+
+    folder, settings = Path(out), plan.settings
+    # Before TensorFlow does anything else, the decoding of images included.
+    devices = open_devices()
+    available = available_memory()
+    plan.check(plan.split)
+    plan.open(devices)
+    if not load_tensorflow().config.list_physical_devices("GPU"):
+        plan.check_memory(available)
+    with _alone(folder, run.name, devices):
+        pixels, split = _decoded(plan, skip_bad, None if scratch is None else Path(scratch))
+        plan.check(split)
+        labels = plan.classes.labels if plan.classes else None
+        data = TrainingImages(pixels, split, settings.batch_size, settings.seed, labels)
+        if plan.even:
+            check_even(data.batch_size, devices)
+        with devices.scope():
+            task = plan.task(pixels, split)
+        configuration = {
+            **plan.configuration(),
+            "validation": plan.preset.validation,
+            "table": identity_of(plan.path, plan.table, folder),
+        }
+        provenance = run.provenance()
+
+        def save(result: Result) -> None:
+            if devices.chief:
+                with completed_folder(folder) as temporary:
+                    plan.model().save(temporary, provenance)
+                run.wrote(folder, plan.summary(result))
+
+        try:
+            result = train(task, data, settings, folder, devices, configuration, restart)
+        except Diverged as failure:
+            if failure.result is not None:
+                save(failure.result)
+            raise
+        if result.new_steps or not (folder / MANIFEST).is_file():
+            save(result)
+        elif devices.chief:
+            more = _CONTINUE.get(result.reason or "", "")
+            console.note(f"left   {folder}: its training is complete; {more}--restart to train from the beginning")
+    return Trained(folder, result)
+
+
+def _decoded(plan: TrainingPlan, skip_bad: bool, scratch: Path | None) -> tuple[NDArray[np.uint8], Split]:
+    """The bytes of all images, and the split without the images that cannot be decoded."""
+    table, bad = plan.table, list[BadImage]()
+    paths = image_paths(plan.path, table)
+    check_files(table.image_id, paths)
+    with console.progress("decoding", len(table), "images") as bar:
+        pixels = decode_all(table, paths, plan.decoded, plan.rounding, scratch, bar, bad if skip_bad else None)
+    if not bad:
+        return pixels, plan.split
+    console.warn(described(bad))
+    rows = {str(name): row for row, name in enumerate(table.image_id)}
+    return pixels, plan.split.without([rows[image.image_id] for image in bad])
+
+
+def identity_of(path: Path, table: Images, out: Path) -> str:
+    """A digest of the content of the images of a training; a training resumes only with the same images.
+
+    Args:
+        path: the table of images.
+        table: its content.
+        out: the model folder. If its training was started by a version that compared tables byte by byte, the digest of
+            the file is returned.
+    """
+    with suppress(OSError, ValueError, AttributeError, RecursionError):
+        known = json.loads((out / TRAINING / "settings.json").read_text("utf-8")).get("table")
+        if path.is_file() and known == sha256_of(path):
+            return str(known)
+    return labelled_digest(table, image_paths(path, table))
+
+
+@contextmanager
+def _alone(out: Path, name: str, devices: Devices) -> Iterator[None]:
+    """Keep other trainings out of a model folder. Of several workers, only the first locks the folder.
+
+    Raises:
+        LockedError: another process uses the folder; a job of a cluster waits for it first.
+    """
+    with occupied(out, name) if devices.chief else nullcontext():
+        yield
