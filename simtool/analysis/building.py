@@ -17,6 +17,7 @@ from simtool.judgments.pooling import shared_judgments
 from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
+from simtool.text import counted, plural
 
 __all__ = ["build_report"]
 
@@ -70,13 +71,13 @@ def _check_weights(trials: Trials) -> None:
     if (missing := np.flatnonzero(np.isnan(trials.weight))).size:
         ids = listed(trials.trial_id[missing])
         raise ReportError(
-            f"--weighted: {missing.size:,} of {len(trials):,} trials have no weight (trial_id {ids}); "
-            "give them one, or leave --weighted out"
+            f"--weighted: {missing.size:,} of {counted(len(trials), 'trials')} {plural(missing.size, 'have', 'has')} "
+            f"no weight (trial_id {ids}); add the weights, or leave --weighted out"
         )
     for kind in trials.types:
         own = trials.weight[trials.of_type(kind)]
         if own.size and not own.any():
-            raise ReportError(f"--weighted: the weights of all {own.size:,} trials of {kind} are 0")
+            raise ReportError(f"--weighted: the weight of every trial of {kind} is 0 ({counted(own.size, 'trials')})")
 
 
 def _observers(sets: Iterable[Trials]) -> Observers | None:

@@ -69,7 +69,7 @@ def all_pairs(count: int) -> Pairs:
     return Pairs.of(first, second, count)[0]
 
 
-#: What double precision has trouble with.
+#: Vectors that are difficult in double precision.
 WILD: dict[str, Callable[[np.random.Generator, int, int], Any]] = {
     "gaussian": lambda rng, n, d: rng.standard_normal((n, d)),
     "huge": lambda rng, n, d: rng.standard_normal((n, d)) * 1e170,

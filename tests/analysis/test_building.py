@@ -61,7 +61,7 @@ def test_an_accuracy_is_the_pooled_credit_and_lies_in_its_interval(seed: int, ra
     assert all(0 <= row.low <= row.estimate <= row.high <= 1 for row in report.rows)
 
 
-def test_each_type_has_the_metrics_that_say_something_of_their_own() -> None:
+def test_each_type_has_the_metrics_that_add_something_to_the_others() -> None:
     _, scored = _study(**{"8_rank_2": 5, "2_choose_1": 5, "4_choose_2": 5})
     found = {(row.trial_type, row.metric.name, round(row.chance, 4)) for row in build_report(scored, FEW).rows}
     assert found == {
@@ -78,7 +78,7 @@ def test_each_type_has_the_metrics_that_say_something_of_their_own() -> None:
     }
 
 
-def test_after_a_single_choice_among_two_first_choice_and_triplet_accuracy_are_one() -> None:
+def test_with_one_choice_of_two_references_first_choice_equals_triplet_accuracy() -> None:
     _, scored = _study(**{"8_rank_2": 10, "2_choose_1": 60})
     report = build_report(scored, FEW)
     for name in ("good", "random"):
@@ -116,7 +116,7 @@ def test_a_seed_decides_and_a_level_widens() -> None:
     assert wide.high - wide.low > usual.high - usual.low
 
 
-def test_perfect_models_and_models_that_always_tie_get_an_interval_with_some_width() -> None:
+def test_perfect_models_and_models_that_always_tie_have_an_interval_with_some_width() -> None:
     _, scored = _study(**{"2_choose_1": 40})
     perfect = replace(scored[0], model="perfect", credit=np.ones_like(scored[0].credit))
     tied = replace(scored[0], model="tied", credit=np.full_like(scored[0].credit, 0.5))
@@ -128,13 +128,13 @@ def test_perfect_models_and_models_that_always_tie_get_an_interval_with_some_wid
 
 
 @pytest.mark.parametrize("counts", [{"2_choose_1": 1}, {"8_rank_2": 1}])
-def test_one_trial_says_next_to_nothing(counts: dict[str, int]) -> None:
+def test_one_trial_has_a_very_wide_interval(counts: dict[str, int]) -> None:
     _, scored = _study(**counts)
     row = _row(build_report(scored, FEW), "good", "all")
     assert row.high - row.low > 0.5
 
 
-def test_one_person_leaves_sessions_and_trials_to_resample() -> None:
+def test_with_one_participant_sessions_are_resampled() -> None:
     rng = np.random.default_rng(0)
     minds = latent(rng, 15)
     trials = observe(rng, minds, {"2-choose-1": 60}, participants=1, session=[str(at // 20) for at in range(60)])
@@ -154,7 +154,7 @@ def test_one_person_leaves_sessions_and_trials_to_resample() -> None:
         ([None, Observers.SIMULATED], Observers.SIMULATED),
     ],
 )
-def test_who_judged_is_claimed_only_where_all_tables_state_it(
+def test_observers_are_stated_only_if_all_tables_state_them(
     stated: list[Observers | None], claimed: Observers | None
 ) -> None:
     scored = [_judged(seed, observers=each, who="simulated")[0] for seed, each in enumerate(stated)]
@@ -182,13 +182,13 @@ def test_a_baseline_is_compared_within_its_distance_and_not_with_itself() -> Non
     assert (gain.p_value < 0.05) == (gain.low > 0)
 
 
-def test_an_unknown_baseline_is_named_with_the_models_there_are() -> None:
+def test_an_unknown_baseline_is_an_error_that_lists_the_models() -> None:
     _, scored = _study(**{"2_choose_1": 5})
     with pytest.raises(ReportError, match="pixels is not among the models: good, fair, random"):
         build_report(scored, replace(FEW, baseline="pixels"))
 
 
-def test_rows_come_by_accuracy_as_given_or_by_name() -> None:
+def test_rows_are_sorted_by_accuracy_as_given_or_by_name() -> None:
     _, scored = _study(**{"2_choose_1": 200})
     orders = {
         order: [row.model for row in build_report(scored, replace(FEW, order=order)).rows if row.trial_type == "all"]
@@ -199,7 +199,7 @@ def test_rows_come_by_accuracy_as_given_or_by_name() -> None:
     assert orders[Order.ACCURACY] == ["good", "fair", "random"]
 
 
-def test_all_is_shown_only_beside_several_types() -> None:
+def test_all_is_shown_only_with_several_types() -> None:
     several = build_report(_study(**{"8_rank_2": 5, "2_choose_1": 5})[1], FEW)
     single = build_report(_study(**{"8_rank_2": 5})[1], FEW)
     triplets = [TRIPLET_ACCURACY]
@@ -224,7 +224,7 @@ def test_a_type_that_no_trial_has_is_refused() -> None:
         report.of_type("2-choose-1")
 
 
-def test_models_on_different_trials_are_analyzed_apart() -> None:
+def test_models_on_different_trials_are_analyzed_separately() -> None:
     first, second = _study(0, **{"2_choose_1": 30})[1], _study(1, **{"2_choose_1": 50})[1]
     together = build_report([first[0], replace(second[0], model="elsewhere")], FEW)
     alone = build_report([first[0]], FEW)
@@ -244,7 +244,7 @@ def test_a_type_without_trials_has_no_rows() -> None:
     assert {row.trial_type for row in report.rows} == {"all", "2-choose-1"}
 
 
-def test_metrics_that_are_not_asked_for_are_left_out() -> None:
+def test_metrics_that_are_not_requested_are_left_out() -> None:
     _, scored = _study(**{"8_rank_2": 5})
     some = build_report(scored, FEW, [METRICS["ordered"]])
     assert {row.metric for row in some.rows} == {METRICS["ordered"]}
@@ -253,14 +253,14 @@ def test_metrics_that_are_not_asked_for_are_left_out() -> None:
 
 
 def _judged(seed: int = 0, **columns: Any) -> list[Outcomes]:
-    """Two models on 120 trials of six people, or of whoever the columns name."""
+    """Two models on 120 trials of six participants, or of the participants in ``columns``."""
     rng = np.random.default_rng(seed)
     minds = latent(rng, 15)
     trials = observe(rng, minds, {"8-rank-2": 20, "2-choose-1": 100}, participants=6, **columns)
     return [outcomes_of(name, "mse", trials, model(rng, minds, noise)) for name, noise in (("good", 0.3), ("fair", 1))]
 
 
-def test_trials_without_a_name_count_in_accuracies_and_as_nobody_in_intervals() -> None:
+def test_trials_without_a_name_count_in_accuracies_and_not_in_intervals() -> None:
     everybody = _judged()
     names = everybody[0].trials.participant.copy()
     names[::3] = None
@@ -276,7 +276,7 @@ def test_trials_without_a_name_count_in_accuracies_and_as_nobody_in_intervals() 
     assert "the intervals depend on the other 80" in formatting.method(report)[0]
 
 
-def test_a_trial_type_in_which_nobody_is_named_has_a_very_wide_interval_and_no_test() -> None:
+def test_a_trial_type_without_names_has_a_very_wide_interval_and_no_test() -> None:
     scored = _judged()
     names = scored[0].trials.participant.copy()
     names[:20] = None
@@ -305,12 +305,12 @@ def test_a_trial_type_in_which_nobody_is_named_has_a_very_wide_interval_and_no_t
         ),
     ],
 )
-def test_the_method_says_who_was_resampled_and_why(columns: dict[str, Any], told: str) -> None:
+def test_the_method_states_the_clusters_and_the_reason(columns: dict[str, Any], told: str) -> None:
     (line,) = formatting.method(build_report(_judged(**columns), FEW))
     assert told in line
 
 
-def test_few_people_are_one_caution() -> None:
+def test_few_participants_give_one_warning() -> None:
     few = build_report(_judged(participant=[f"p{at % 2}" for at in range(120)]), FEW)
     assert [note for note in formatting.notes(few) if "wide" in note] == [
         "The intervals are wide, because the sample is small: 2 participants (fewer than 5)."
@@ -319,7 +319,7 @@ def test_few_people_are_one_caution() -> None:
     assert not any("wide" in note for note in formatting.notes(enough))
 
 
-def test_a_trial_type_of_few_people_is_named_in_the_caution() -> None:
+def test_the_warning_names_a_trial_type_of_few_participants() -> None:
     names = ["a", "b"] * 10 + [f"p{at % 9}" for at in range(100)]
     report = build_report(_judged(participant=names), FEW)
     (note,) = (note for note in formatting.notes(report) if "wide" in note)
@@ -349,7 +349,7 @@ def test_a_difference_that_is_the_same_everywhere_is_not_tested() -> None:
 
 
 def _repeated(outcomes: Outcomes, times: NDArray[np.integer[Any]]) -> Outcomes:
-    """The same rows, each several times, under ids of their own."""
+    """The same rows, each several times, with new ids."""
     rows = np.repeat(np.arange(len(outcomes.trials)), times)
     trials = replace(outcomes.trials.take(rows), trial_id=np.arange(rows.size))
     return _moved(outcomes, trials, rows)
@@ -404,7 +404,8 @@ def test_equal_weights_change_nothing() -> None:
     [
         ([1.0] * 117 + [np.nan] * 3, r"3 of 120 trials have no weight \(trial_id 117, 118, 119\)"),
         ([np.nan] * 120, "120 of 120 trials have no weight"),
-        ([0.0] * 20 + [1.0] * 100, "the weights of all 20 trials of 8-rank-2 are 0"),
+        ([1.0] * 119 + [np.nan], "1 of 120 trials has no weight"),
+        ([0.0] * 20 + [1.0] * 100, r"the weight of every trial of 8-rank-2 is 0 \(20 trials\)"),
     ],
 )
 def test_weights_that_cannot_be_used_are_refused(weight: list[float], reason: str) -> None:
@@ -413,7 +414,7 @@ def test_weights_that_cannot_be_used_are_refused(weight: list[float], reason: st
         build_report(scored, replace(FEW, weighted=True))
 
 
-def test_a_person_without_weight_is_nobody_to_resample() -> None:
+def test_a_participant_without_weight_is_not_resampled() -> None:
     scored = _judged()
     who = scored[0].trials.participant
     heavy = replace(scored[0].trials, weight=(who != who[0]).astype(np.float32))
@@ -421,7 +422,7 @@ def test_a_person_without_weight_is_nobody_to_resample() -> None:
     assert report.samples[0].cluster_count == 5
 
 
-def test_a_baseline_without_a_partner_is_told() -> None:
+def test_a_note_names_models_that_the_baseline_has_no_row_for() -> None:
     _, scored = _study(**{"2_choose_1": 30})
     report = build_report([scored[0], replace(scored[1], distance="cosine")], replace(FEW, baseline="good"))
     assert all(row.difference is None for row in report.rows)
@@ -448,7 +449,7 @@ def test_one_display_judged_by_many_tells_how_people_differ() -> None:
     assert 0.0 < row.low < share < row.high <= 1.0
 
 
-def test_too_few_replicates_for_a_level_are_told() -> None:
+def test_a_note_says_if_replicates_are_too_few_for_a_level() -> None:
     report = build_report(_judged(), replace(FEW, level=0.9999))
     assert "100 replicates are too few for the shape of 99.99 % intervals" in " ".join(formatting.notes(report))
     assert not any("replicates" in note for note in formatting.notes(build_report(_judged(), FEW)))

@@ -1,4 +1,4 @@
-"""Intervals hold the truth where a part of the table does not say who judged."""
+"""Coverage of intervals if a part of the trials names no participant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PEOPLE, EACH, IMAGES, TRUTH = 12, 40, 60, 0.65
 
 
 def _study(rng: np.random.Generator, who: NDArray[np.object_]) -> Outcomes:
-    """A model that is right .65 of the time, for some people more often than for others."""
+    """A model that predicts .65 of the judgments, of some people more and of other people fewer."""
     judge = np.repeat(np.arange(PEOPLE), EACH)
     right = rng.random(judge.size) < np.clip(rng.normal(TRUTH, 0.15, PEOPLE), 0.3, 1.0)[judge]
     shown = np.argsort(rng.random((judge.size, IMAGES)), axis=1)[:, :3]
@@ -50,5 +50,5 @@ def test_with_a_third_of_the_names_missing_intervals_hold_the_truth_as_often_as_
             row = build_report([outcomes], Settings(replicates=100), [TRIPLET_ACCURACY]).rows[0]
             kept.append(row.low <= TRUTH <= row.high)
     assert np.mean(held) >= 0.93
-    # Were each nameless trial a person of its own, too many people would seem to agree.
+    # If each unnamed trial were a new person, too many people would seem to agree.
     assert np.mean(alone) < np.mean(held) - 0.03

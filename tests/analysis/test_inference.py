@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they promise, on planted truths."""
+"""Coverage of intervals in simulated studies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAMILIES = np.random.default_rng(77).normal(size=(4, DIMENSIONS))
 def _draw(
     rng: np.random.Generator, images: int, participants: int, trials: int, displays: int
 ) -> tuple[Observations, NDArray[np.float32]]:
-    """New people judge new images, 2-choose-1, some displays several times; two models know them up to noise."""
+    """New people judge new images, 2-choose-1, some displays several times. Two models know the images up to noise."""
     minds = FAMILIES[rng.integers(0, 4, images)] + rng.normal(size=(images, DIMENSIONS))
     taste = np.exp(rng.normal(scale=0.5, size=(participants, DIMENSIONS)))
     cluster = rng.integers(0, participants, trials)

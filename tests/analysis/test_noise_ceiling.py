@@ -38,13 +38,13 @@ def test_comparisons_with_other_anchors_are_distinct() -> None:
     assert (found.distinct, found.repeated, found.judgments) == (2, 1, 2)
 
 
-def test_without_repeated_comparisons_there_is_no_bound() -> None:
+def test_without_repeated_comparisons_there_is_no_noise_ceiling() -> None:
     for judged in (np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0]]), np.zeros((0, 3), np.int64)):
         assert _ceiling(judged, enough=0) == NoiseCeiling(distinct=len(judged), repeated=0, judgments=0)
 
 
 @pytest.mark.parametrize("judgments", [2, 999, 1000])
-def test_few_repeated_judgments_are_counted_and_give_no_bound(judgments: int) -> None:
+def test_few_repeated_judgments_are_counted_and_give_no_noise_ceiling(judgments: int) -> None:
     found = _ceiling([[0, 1, 2]] * judgments + [[3, 1, 2]], enough=ENOUGH)
     assert (found.distinct, found.repeated, found.judgments) == (2, 1, judgments)
     bounds = (found.agreement, found.lower, found.upper)
@@ -76,7 +76,7 @@ def test_whole_weights_give_the_upper_end_of_rows_repeated() -> None:
     assert found.judgments == np.count_nonzero(weight)
 
 
-def test_the_scale_of_weights_says_nothing() -> None:
+def test_the_scale_of_weights_does_not_matter() -> None:
     rng = np.random.default_rng(1)
     judged = np.array([rng.permutation(4)[:3] for _ in range(60)])
     plain = _ceiling(judged)
@@ -86,13 +86,13 @@ def test_the_scale_of_weights_says_nothing() -> None:
         assert weighted.agreement == pytest.approx(plain.agreement)
 
 
-def test_unanimous_judgments_bound_nothing() -> None:
+def test_unanimous_judgments_have_a_noise_ceiling_of_one() -> None:
     found = _ceiling([[0, 1, 2]] * 4)
     assert (found.agreement, found.lower, found.upper) == (1.0, 1.0, 1.0)
 
 
 @given(st.lists(st.permutations(range(4)).map(lambda order: order[:3]), min_size=2, max_size=60))
-def test_bounds_are_those_of_counting_by_hand(judged: list[list[int]]) -> None:
+def test_the_noise_ceiling_is_that_of_counting_votes(judged: list[list[int]]) -> None:
     votes: dict[tuple[int, frozenset[int]], list[int]] = defaultdict(list)
     for query, selected, other in judged:
         votes[query, frozenset((selected, other))].append(selected)
@@ -113,7 +113,7 @@ def test_bounds_are_those_of_counting_by_hand(judged: list[list[int]]) -> None:
         assert found.lower <= found.upper
 
 
-def test_birds_16_agree_as_published_counts_say(birds16: Path) -> None:
+def test_birds_16_agrees_with_published_counts(birds16: Path) -> None:
     trials = import_judgments(birds16 / "obs_2018.hdf5", catalog=birds16 / "catalog.csv").judgments.trials
     comparisons = Comparisons.of(trials)
     pairs = np.array([str(kind) == "2-choose-1" for kind in trials.types])[trials.type_index[comparisons.trial]]

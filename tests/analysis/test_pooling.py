@@ -68,7 +68,7 @@ def test_the_same_name_is_one_person_in_all_experiments(who: str, people: int) -
     assert (sample.cluster_count, sample.sets, sample.trials) == (people, 2, 120)
 
 
-def test_a_model_on_one_of_the_experiments_has_rows_of_its_own_that_a_note_tells_of() -> None:
+def test_a_model_on_one_of_the_experiments_has_separate_rows_and_a_note() -> None:
     first, second = _experiment(1, 30), _experiment(2, 40)
     report = build_report([*_scored(first), *_scored(second, "good")], replace(FEW, baseline="fair"))
     assert _rows(report, "good")["2-choose-1", TRIPLET_ACCURACY].trials == 70
@@ -92,7 +92,7 @@ def test_experiments_in_another_order_are_the_same_pool() -> None:
     assert len(pool.outcomes[0].trials) == 30
 
 
-def test_judgments_that_are_in_several_tables_are_told() -> None:
+def test_a_note_counts_judgments_that_several_tables_contain() -> None:
     whole = _experiment(1, 30)
     first, second = whole.take(np.arange(20)), whole.take(np.arange(15, 30))
     report = build_report([*_scored(first, "good"), *_scored(second, "good")], FEW)

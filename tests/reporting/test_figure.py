@@ -47,7 +47,7 @@ def test_distances_keep_their_colors(report: Report) -> None:
     assert len(set(COLORS)) == len(COLORS)
 
 
-def test_simulated_observers_stand_in_the_title(simulated: Report) -> None:
+def test_the_title_names_simulated_observers(simulated: Report) -> None:
     figure = draw(simulated)
     assert "simulated observers" in str(figure.get_suptitle())
 
@@ -87,13 +87,13 @@ ODD = (
 
 @pytest.fixture(scope="module")
 def odd() -> Report:
-    """Models with odd names, judged by nobody knows whom."""
+    """Models with odd names, and trials without participants."""
     return make_report(models=ODD, baseline=None, pairs=30, participants=0)
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 @pytest.mark.filterwarnings("error")
-def test_odd_names_are_drawn_without_a_word(odd: Report, kind: str) -> None:
+def test_odd_names_are_drawn_without_a_warning(odd: Report, kind: str) -> None:
     content = figure_bytes(odd, kind)
     if kind == "svg":
         ElementTree.fromstring(content.decode())  # noqa: S314 (our own)
@@ -143,12 +143,12 @@ def test_no_noise_ceiling_is_drawn_from_few_repeats(report: Report) -> None:
     assert [len(axes.lines) for axes in few.axes] == [1, 1, 1]
 
 
-def test_a_picture_of_very_many_models_stays_below_the_pixels_that_a_png_can_have(
+def test_a_figure_of_very_many_models_stays_within_the_limit_of_png(
     report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_PIXELS", 700)
-    with Image.open(BytesIO(figure_bytes(report, "png"))) as picture:
-        assert max(picture.size) <= 700
+    with Image.open(BytesIO(figure_bytes(report, "png"))) as image:
+        assert max(image.size) <= 700
 
 
 @pytest.mark.system

@@ -81,7 +81,7 @@ def test_names_are_text_and_never_markup(page: str) -> None:
     assert "&lt;i&gt;a &amp; b&lt;/i&gt;.parquet" in page
 
 
-def test_the_origin_and_the_method_are_told(page: str) -> None:
+def test_the_page_states_its_origin_and_method(page: str) -> None:
     assert "ab" * 32 in page
     assert "Owen &amp; Eckles 2012" in page
     assert "resample 8 participants and 14 images together" in page
@@ -105,6 +105,6 @@ def test_hostile_names_are_text(hostile: Report) -> None:
     assert "a | b `c` $d$ **e** <f>" in {row[0] for row in reader.rows}
 
 
-def test_a_caution_is_told_once() -> None:
+def test_a_warning_is_shown_once() -> None:
     content = to_html(make_report(models=("a",), baseline=None, participant=["p", "q"] * 120), ORIGIN)
     assert content.count("the sample is small: 2 participants (fewer than 5)") == 1

@@ -139,7 +139,7 @@ def test_hostile_names_are_printed_as_they_are_spelled(hostile: Report, width: i
     assert len({cell_len(line[: line.index("│")]) for line in table}) == 1
 
 
-def test_too_few_to_test_is_said_in_the_table_and_explained_below() -> None:
+def test_the_table_says_too_few_to_test_and_a_note_explains_it() -> None:
     report = make_report("pixels", ("pixels", "other"), pairs=30, participant=["p"] * 40 + ["q"] * 30)
     lines = _lines(report, 80)
     start = max(

@@ -45,7 +45,7 @@ def test_a_differences_interval_is_students(clusters: int, quantile: float) -> N
 
 @pytest.mark.parametrize("means", [[1.0, 0.0], [0.6, 0.6], [0.9, 0.5]])
 @pytest.mark.parametrize(("error", "clusters"), [(0.0, 100), (0.1, 1), (0.1, 0)])
-def test_an_error_of_zero_or_a_single_cluster_gives_neither_interval_nor_p_value(
+def test_without_an_error_or_with_a_single_cluster_there_is_no_interval_and_no_p_value(
     means: list[float], error: float, clusters: int
 ) -> None:
     estimates = _estimates(means, [error, error], clusters)

@@ -1,4 +1,4 @@
-"""What observations share."""
+"""Observations and clusters."""
 
 from __future__ import annotations
 
