@@ -39,11 +39,7 @@ def training_bytes(network: Any, settings: Settings, decoded: int) -> int:
 def check_room(network: Any, settings: Settings, decoded: int, room: int | None) -> None:
     """Refuse a training that will not fit in memory.
 
-    Args:
-        network: a functional Keras model.
-        settings: of the training.
-        decoded: bytes of the decoded images.
-        room: free bytes; None where they are not known.
+    ``room`` is the number of free bytes, or None if it is unknown. See :func:`training_bytes` for the other arguments.
 
     Raises:
         TrainingError: the message says what would fit.

@@ -21,18 +21,7 @@ from simtool.models.flows.posterior import moderated, moments, reliability
 from simtool.models.flows.view import View
 from simtool.tables.embeddings import Segment
 
-__all__ = [
-    "Activations",
-    "ClassLatent",
-    "ClassPosterior",
-    "Latent",
-    "Layer",
-    "Pooled",
-    "Posterior",
-    "Scale",
-    "find_layer",
-    "layer_names",
-]
+__all__ = ["Layer", "find_layer", "layer_names"]
 
 Array = NDArray[np.float32]
 

@@ -52,11 +52,7 @@ class FlowModel(TrainedModel):
     @staticmethod
     @abstractmethod
     def make_flow(configuration: Mapping[str, Any], arrays: Iterator[tuple[str, NDArray[Any]]]) -> Flow:
-        """Make the flow of a saved model.
-
-        Args:
-            configuration: of the flow, from JSON.
-            arrays: its weights and constants.
+        """Make the flow of a saved model from its configuration and its arrays.
 
         Raises:
             SimtoolError: the configuration is damaged, or the arrays do not fit it.

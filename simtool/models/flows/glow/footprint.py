@@ -68,13 +68,7 @@ def check_room(
 ) -> None:
     """Refuse a training that will not fit in memory.
 
-    Args:
-        config: of the flow.
-        settings: of the training.
-        mode: of backpropagation.
-        shapes: of its weights.
-        decoded: bytes of the decoded images.
-        room: free bytes; None where they are not known.
+    ``room`` is the number of free bytes, or None if it is unknown. See :func:`training_bytes` for the other arguments.
 
     Raises:
         TrainingError: the message says what would fit.

@@ -99,17 +99,7 @@ def invert(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any, config: Glo
 
 
 def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
-    """One step towards the latents.
-
-    Args:
-        weights: of one step (see :func:`shapes`).
-        constants: of its convolution.
-        x: (b, h, w, c).
-        config: of the flow.
-
-    Returns:
-        y (b, h, w, c), and the log-determinant of each image (b,).
-    """
+    """One step towards the latents, (b, h, w, c), and its log-determinant for each image (b,)."""
     prepared, log_det_of_pixel = prepare(weights, constants)
     y, log_det = apply(prepared, x, config)
     return y, log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
