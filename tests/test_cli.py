@@ -20,6 +20,9 @@ from simtool.stages.run import stage
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 #: Packages that a help text does not need and that would slow it down.
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pyarrow", "numpy", "h5py", "matplotlib", "PIL", "rich"}
+HEAVY |= {
+    f"simtool.{name}" for name in ("archive", "images", "judgments", "kinds", "scoring", "stages.run", "training")
+}
 
 
 def simtool(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

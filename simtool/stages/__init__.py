@@ -17,36 +17,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simtool.stages.classifier import plan_resnet, train_resnet
-    from simtool.stages.compression import compress
-    from simtool.stages.embedding import embed
-    from simtool.stages.fetching import fetch_cub, fetch_judgments
-    from simtool.stages.glow import plan_glow, train_glow
-    from simtool.stages.importing import import_trials
-    from simtool.stages.indexing import index_images
-    from simtool.stages.inspection import show
-    from simtool.stages.pca import fit_pca
-    from simtool.stages.reporting import report
-    from simtool.stages.sampling import sample
-    from simtool.stages.scoring import score
-
-__all__ = [
-    "compress",
-    "embed",
-    "fetch_cub",
-    "fetch_judgments",
-    "fit_pca",
-    "import_trials",
-    "index_images",
-    "plan_glow",
-    "plan_resnet",
-    "report",
-    "sample",
-    "score",
-    "show",
-    "train_glow",
-    "train_resnet",
-]
+    from simtool.stages.classifier import plan_resnet as plan_resnet
+    from simtool.stages.classifier import train_resnet as train_resnet
+    from simtool.stages.compression import compress as compress
+    from simtool.stages.embedding import embed as embed
+    from simtool.stages.fetching import fetch_cub as fetch_cub
+    from simtool.stages.fetching import fetch_judgments as fetch_judgments
+    from simtool.stages.glow import plan_glow as plan_glow
+    from simtool.stages.glow import train_glow as train_glow
+    from simtool.stages.importing import import_trials as import_trials
+    from simtool.stages.indexing import index_images as index_images
+    from simtool.stages.inspection import show as show
+    from simtool.stages.pca import fit_pca as fit_pca
+    from simtool.stages.reporting import report as report
+    from simtool.stages.sampling import sample as sample
+    from simtool.stages.scoring import score as score
 
 #: Each function, and the module of this package that holds it. A module is imported when its function is first used,
 #: so that ``import simtool.stages`` imports nothing heavy.
@@ -68,6 +53,8 @@ _MODULES: dict[str, str] = {
     "train_resnet": "classifier",
 }
 
+__all__ = [*_MODULES]
+
 
 def __getattr__(name: str) -> Any:
     """Import a stage when it is first used."""
@@ -77,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__
