@@ -3,6 +3,6 @@
 from simtool.designs.choose import Choose
 from simtool.designs.rank import Rank
 from simtool.designs.table import DESIGNS, parse_type
-from simtool.designs.trial_type import DesignError, TrialScore, TrialType
+from simtool.designs.trial_type import MOST_REFERENCES, DesignError, TrialScore, TrialType
 
-__all__ = ["DESIGNS", "Choose", "DesignError", "Rank", "TrialScore", "TrialType", "parse_type"]
+__all__ = ["DESIGNS", "MOST_REFERENCES", "Choose", "DesignError", "Rank", "TrialScore", "TrialType", "parse_type"]

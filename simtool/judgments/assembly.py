@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.designs import Choose, Rank
+from simtool.designs import MOST_REFERENCES, Choose, Rank
 from simtool.errors import SimtoolError
 from simtool.ids import Matches, match_ids
 from simtool.tables.carried import Carried, rows_of
@@ -19,8 +19,6 @@ from simtool.text import counted
 
 __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_images", "summary"]
 
-#: Positions among the references are int8 in a table of trials.
-MOST_REFERENCES = 128
 #: The most trials that counts may sum to.
 MOST_TRIALS = 100_000_000
 

@@ -132,10 +132,14 @@ class ComparedPairs:
             occurs[codes] = True
         used = np.flatnonzero(occurs)
         number = (np.cumsum(occurs) - 1).astype(np.int32)
-        left, right = (number[np.concatenate(side)] for side in ((found.anchor, found.anchor), (found.near, found.far)))
+        # Comparisons that follow each other often share (anchor, near), which is then looked up once.
+        changes = np.diff(found.anchor, prepend=-1) | np.diff(found.near, prepend=-1)
+        runs = np.flatnonzero(changes)
+        left = number[np.concatenate([found.anchor[runs], found.anchor])]
+        right = number[np.concatenate([found.near[runs], found.far])]
         pairs, slots = Pairs.of(left, right, used.size)
-        near, far = slots.reshape(2, -1)
-        return cls(trials, used, pairs, near, far)
+        near = np.repeat(slots[: runs.size], np.diff(runs, append=len(found)))
+        return cls(trials, used, pairs, near, slots[runs.size :])
 
     def footprint(self, distances: int) -> int:
         """The bytes that it takes to measure the pairs by some distances, and to judge and write the comparisons."""

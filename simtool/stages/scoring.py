@@ -116,8 +116,8 @@ def score(
                         keep(outcomes)
                         tallies.extend(tally(outcomes))
         if out is not None:
-            rows = len(judgments) * len(labels) * len(distances)
-            run.wrote(Path(out), f"{counted(rows, 'rows')}: {listed(labels, 4)} by {listed(distances, len(DISTANCES))}")
+            columns = f"{listed(labels, 4)} by {listed(distances, len(DISTANCES))}"
+            run.wrote(Path(out), f"{counted(len(judgments), 'trials')}: {columns}")
     if odd := below_chance(tallies):
         console.warn(_doubt(odd))
     return Scores(tuple(tallies), path_of(out), tuple(held))
