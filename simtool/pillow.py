@@ -1,7 +1,7 @@
-"""Pillow, held to the formats and sizes that simtool reads; upright, opaque images are what comes out of it.
+"""Pillow, restricted to the formats and sizes that simtool reads. Decoded images are upright and opaque.
 
-Every image file is opened here, by its content and whatever its name, so that no file reaches a decoder outside
-this list, which might start another program.
+Every image file is opened here, by its content and not by its name, so that no file reaches another decoder of Pillow,
+which may start another program.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from simtool.kinds import Expected, What, advice, kind_of_content
 
 __all__ = ["FORMATS", "MOST_PIXELS", "SUFFIXES", "WHITE", "ImageError", "decode_rgb", "needs_pillow", "upright_size"]
 
-#: The formats that are read, by Pillow's names.
+#: The formats that are read, by their names in Pillow.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-#: The suffixes under which images of these formats are looked for.
+#: The suffixes of files that are looked for as images of these formats.
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 )
-#: Images of more pixels are refused. It is Pillow's own limit.
+#: Images with more pixels are refused. The limit is that of Pillow.
 MOST_PIXELS = 178_956_970
 
 _TOO_LARGE = f"more than {MOST_PIXELS / 1e6:.0f} megapixels; save it smaller"
 
 WHITE = (255, 255, 255)
 
-#: Bytes that are read to tell what a file is that is no image.
+#: Bytes that are read to identify a file that is not an image.
 _START = 1 << 16
 #: Bytes of a PNG's EXIF that are read.
 _LONGEST_EXIF = 1 << 20
@@ -56,7 +56,7 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
 _ON_THEIR_SIDE = (5, 6, 7, 8)
 
 
-# Of sizes below the limit and of odd tags, which concern nobody here. Set once, since threads share the filters.
+# Pillow warns of sizes below the limit and of unusual tags. Set once, because threads share the filters.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -66,13 +66,13 @@ class ImageError(SimtoolError):
 
 @contextmanager
 def _opened(file: IO[bytes]) -> Iterator[Image.Image]:
-    """Open an image; whatever goes wrong in the body is an error with a reason in a few words."""
+    """Open an image; every failure in the body becomes an error with a short reason."""
     try:
         with Image.open(file, formats=FORMATS) as image:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 raise ImageError(_TOO_LARGE)
-            image.info.pop("xmp", None)  # Pillow would turn a TIFF by it, whose size does not tell
+            image.info.pop("xmp", None)  # Pillow would turn a TIFF by it, but not state the size after the turn
             yield image
     except (ImageError, MemoryError):
         raise
@@ -80,21 +80,21 @@ def _opened(file: IO[bytes]) -> Iterator[Image.Image]:
         raise ImageError(_other_kind(file)) from failure
     except Image.DecompressionBombError as failure:
         raise ImageError(_TOO_LARGE) from failure
-    except Exception as failure:  # damaged files fail in whatever way Pillow's readers happen to
+    except Exception as failure:  # damaged files make Pillow's readers raise exceptions of many types
         raise ImageError(_reason(failure)) from failure
 
 
 def _reason(failure: Exception) -> str:
     text = " ".join(str(failure).split())
     if "PngImagePlugin.MAX_TEXT" in text:
-        return "a text in it is too long once it is unpacked; save it without texts"
+        return "a text in it is too long after unpacking; save it without texts"
     if "truncated" in text.lower():
         return text
-    return f"damaged, or of a variant that is not read ({text or type(failure).__name__})"
+    return f"damaged, or a variant that simtool does not read ({text or type(failure).__name__})"
 
 
 def _other_kind(file: IO[bytes]) -> str:
-    """What a file is that Pillow does not know."""
+    """The kind of a file that Pillow does not recognise."""
     file.seek(0)
     kind = kind_of_content(file.read(_START))
     if kind.what is What.EMPTY:
@@ -110,17 +110,17 @@ def _other_kind(file: IO[bytes]) -> str:
 
 
 def decode_rgb(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArray[np.uint8]:
-    """Decode an image: upright as its EXIF orientation says, on a background where it is transparent.
+    """Decode an image, turn it upright by its EXIF orientation, and put a background behind transparent pixels.
 
     Args:
         data: the content of a file.
-        background: the color behind transparent pixels: red, green and blue from 0 to 255.
+        background: red, green and blue from 0 to 255.
 
     Returns:
         (height, width, 3) red, green and blue.
 
     Raises:
-        ImageError: the content is no image, is damaged, or has too many pixels.
+        ImageError: the content is not an image, is damaged, or has too many pixels.
     """
     file = io.BytesIO(data)
     with _opened(file) as image:
@@ -131,13 +131,13 @@ def decode_rgb(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArray
 
 
 def upright_size(file: IO[bytes]) -> tuple[int, int]:
-    """Width and height of an image as it is shown, from its header.
+    """Width and height of an upright image, from its header.
 
     Args:
         file: an open image file.
 
     Raises:
-        ImageError: it is no image, its header is damaged, or it has too many pixels.
+        ImageError: it is not an image, its header is damaged, or it has too many pixels.
     """
     with _opened(file) as image:
         width, height = image.size
@@ -145,9 +145,9 @@ def upright_size(file: IO[bytes]) -> tuple[int, int]:
 
 
 def needs_pillow(jpeg: bytes) -> bool:
-    """Whether a JPEG file is more than a decoder of pixels alone may handle: it is turned, too large, or damaged.
+    """Whether only Pillow decodes a JPEG file as intended: it has an orientation, is too large, or is damaged.
 
-    So is one that may be cut off, at which other decoders write to standard error.
+    Files that may be cut off are among them, because other decoders then write to standard error.
     """
     if not jpeg.endswith(_JPEG_END):
         return True
@@ -160,9 +160,9 @@ def needs_pillow(jpeg: bytes) -> bool:
 
 
 def _orientation(image: Image.Image, file: IO[bytes]) -> int:
-    """The EXIF orientation, from 1 to 8, that is left to do; 1 where the file states none, or nonsense."""
+    """The EXIF orientation to apply, from 1 to 8; 1 if the file states no valid orientation."""
     if image.format == "TIFF":
-        return 1  # Pillow turns these itself
+        return 1  # Pillow turns TIFF files itself
     content = _png_exif(file) if image.format == "PNG" else image.info.get("exif")
     if not content:
         return 1
@@ -170,13 +170,13 @@ def _orientation(image: Image.Image, file: IO[bytes]) -> int:
     try:
         exif.load(content)
         found = exif.get(ExifTags.Base.Orientation)
-    except Exception:  # damaged in whatever way; it is not what the image is about
+    except Exception:  # damaged EXIF does not make an image unusable
         return 1
     return found if isinstance(found, int) and found in _TURNS else 1
 
 
 def _png_exif(file: IO[bytes]) -> bytes | None:
-    """The EXIF of a PNG, before its pixels or after them, where Pillow looks when it has decoded them only."""
+    """The EXIF of a PNG, before or after its pixels; Pillow reads EXIF after the pixels only when it decodes them."""
     place = file.tell()
     try:
         file.seek(len(_PNG))
@@ -193,7 +193,7 @@ def _png_exif(file: IO[bytes]) -> bytes | None:
 
 
 def _shallow(image: Image.Image, data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """An image of up to 8 bits per channel, or what Pillow makes that many."""
+    """An image that Pillow opens with 8 bits per channel or fewer."""
     raw = _raw_mode(image)
     image.load()
     if not image.has_transparency_data:
@@ -204,7 +204,7 @@ def _shallow(image: Image.Image, data: bytes, background: tuple[int, int, int]) 
         return _filled(np.array(image), clear & _equals(np.array(image), [value >> 8 for value in key]), background)
     if image.mode in ("1", "L") and isinstance(key, int):
         gray = np.array(image.convert("L"))
-        # Gray levels of few bits are stretched to 255; this one is not, or not by every version of Pillow.
+        # Pillow stretches gray levels of few bits to 255, but not the transparent level, or not in every version.
         level = 255 * bool(key) if image.mode == "1" else key * {"L;2": 85, "L;4": 17}.get(raw, 1)
         return _filled(_gray_to_rgb(gray), gray == level, background)
     ground = Image.new("RGBA", image.size, background)
@@ -213,14 +213,14 @@ def _shallow(image: Image.Image, data: bytes, background: tuple[int, int, int]) 
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """How the file stores its pixels, in Pillow's terms; known until they are loaded."""
+    """Pillow's name for the storage of the pixels in the file; it is known until the pixels are loaded."""
     tiles = getattr(image, "tile", [])
     args = tiles[0].args if tiles else ""
     return str(args[0] if isinstance(args, tuple) else args)
 
 
 def _low_bytes(data: bytes) -> NDArray[np.uint8]:
-    """The lower bytes of a PNG of 16 bits per color, of which Pillow gives the upper ones."""
+    """The lower bytes of a PNG of 16 bits per color; Pillow returns the upper bytes."""
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]
         return np.array(image)
@@ -233,7 +233,7 @@ def _deep(image: Image.Image, background: tuple[int, int, int]) -> NDArray[np.ui
     if not np.issubdtype(gray.dtype, np.integer) or gray.min() < 0 or gray.max() > 0xFFFF:
         raise ImageError(f"gray levels of {gray.dtype} from {gray.min()} to {gray.max()} do not fit 16 bits")
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:
-        gray = (1 << bits) - 1 - gray  # 0 is white in these; Pillow inverts 8 bits only
+        gray = (1 << bits) - 1 - gray  # 0 is white; Pillow inverts only 8 bits
     pixels = _gray_to_rgb((gray >> (bits - 8)).astype(np.uint8))
     key = image.info.get("transparency")
     return _filled(pixels, gray == key, background) if isinstance(key, int) else pixels

@@ -1,4 +1,4 @@
-"""TensorFlow, imported late and without its start-up chatter."""
+"""TensorFlow, imported late and without its start-up messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import ModuleType
 __all__ = ["load_tensorflow"]
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-#: What TensorFlow says of itself on every start, before any log level applies.
+#: Messages that TensorFlow writes on every start, whatever the log level.
 _CHATTER = re.compile(
     rb"All log messages before absl::InitializeLog|oneDNN custom operations are on|Could not find cuda drivers"
     rb"|This TensorFlow binary is optimized|To enable the following instructions|failed call to cuInit"
@@ -22,10 +22,10 @@ _CHATTER = re.compile(
 
 
 def load_tensorflow() -> ModuleType:
-    """Import TensorFlow and find its devices; keep every line it writes but the usual chatter.
+    """Import TensorFlow and find its devices, without its usual start-up messages.
 
-    Its errors arrive as Python exceptions, so its log is silent too. Whoever sets ``TF_CPP_MIN_LOG_LEVEL``
-    wants to see what it writes, and sees everything.
+    Its log is silent, because its errors arrive as Python exceptions. If ``TF_CPP_MIN_LOG_LEVEL`` is set, all messages
+    are shown.
 
     Returns:
         The module ``tensorflow``.
@@ -37,11 +37,11 @@ def load_tensorflow() -> ModuleType:
         with _without_chatter():
             import tensorflow
 
-            tensorflow.config.list_physical_devices()  # drivers are looked for, and complained about, here
-        # It has been read by now; a program started from here shall not take it for a wish of the user.
+            tensorflow.config.list_physical_devices()  # TensorFlow looks for drivers here, and may warn
+        # TensorFlow has read it; a program that is started from here must not see it as the choice of the user.
         del os.environ[_LOG_LEVEL]
-    # GPUs since Ampere would multiply float32 with 10 bits of mantissa: too few for the inverse of a flow, and vectors
-    # would depend on the card. Whoever wants speed asks for a lower precision by name.
+    # Otherwise GPUs since Ampere multiply float32 with 10 bits of mantissa, which is too few for the inverse of a flow,
+    # and vectors depend on the GPU. A lower precision is an explicit option of the training.
     tensorflow.config.experimental.enable_tensor_float_32_execution(False)
     module: ModuleType = tensorflow
     return module
@@ -49,9 +49,9 @@ def load_tensorflow() -> ModuleType:
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Hold back standard error, then pass on all lines but the chatter.
+    """Hold back standard error, then write all lines except the start-up messages.
 
-    The libraries write to file descriptor 2 itself, which ``contextlib.redirect_stderr`` cannot catch.
+    The libraries write to file descriptor 2, which ``contextlib.redirect_stderr`` cannot catch.
     """
     sys.stderr.flush()
     original = os.dup(2)

@@ -1,1 +1,1 @@
-"""What turns images into vectors."""
+"""Models, which turn images into vectors."""

@@ -1,4 +1,4 @@
-"""Batches that are all of one size."""
+"""Batches of one size."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ __all__ = ["whole_batches"]
 
 
 def whole_batches(rows: NDArray[np.float32], size: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Rows in batches of one size, the last filled up with zeros.
+    """Split rows into batches of one size; zeros fill the last batch.
 
-    One graph serves all of them, and what is computed of a row does not depend, in its last bits, on how many others
-    it came with.
+    All batches use one graph, and the last bits of a row's result do not depend on the number of rows.
 
     Args:
         rows: (n, ...).
         size: of a batch.
 
     Yields:
-        which rows they are, and (size, ...) values, of which the first belong to these rows.
+        The positions of the rows, and (size, ...) values, which begin with these rows.
     """
     for start in range(0, len(rows), size):
         some = rows[start : start + size]

@@ -1,4 +1,4 @@
-"""What can be wrong with a model."""
+"""Errors of models."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ __all__ = ["ModelError"]
 
 
 class ModelError(SimtoolError):
-    """A model cannot be fitted or loaded, or cannot do what is asked of it."""
+    """A model cannot be fitted or loaded, or does not support a request."""

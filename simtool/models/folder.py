@@ -1,7 +1,7 @@
-"""The model folder: weights, the training log, and ``model.json``, which says what they are.
+"""The model folder: weights, the training log, and ``model.json``, which describes them.
 
-A folder from elsewhere is not trusted: the weights are arrays without code, and are read only after their hashes
-and shapes have been checked.
+A model folder is not trusted. The weights are arrays without code, and they are read only after their hashes and shapes
+have been checked.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ __all__ = [
     "write_manifest",
 ]
 
-#: Seconds that a job of a cluster waits for another process that is at work in its model folder, which may be the same
-#: job before it was put back into the queue.
+#: Seconds that a job of a cluster waits for another process that uses its model folder: for example for the same job,
+#: before it was requeued.
 _PATIENCE = 600.0
-#: How the names of folders begin that a model is saved to.
+#: The prefix of the folders that a model is saved to before it is complete.
 _UNFINISHED = ".model-"
 #: The version of the layout that this program writes.
 VERSION = 1
@@ -53,16 +53,16 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """What ``model.json`` says.
+    """The content of ``model.json``.
 
     Attributes:
-        kind: which sort of model, for example ``pca``.
-        name: its label in reports.
-        preprocessing: what an image goes through first.
-        weights: SHA-256 of each file of weights.
-        layers: the names that can be embedded, the default first.
-        settings: what the kind needs to load itself.
-        provenance: where it comes from, None where it does not say.
+        kind: of model, for example ``pca``.
+        name: the label in reports.
+        preprocessing: of images, before the model.
+        weights: the SHA-256 of each file of weights.
+        layers: the names of layers that can be embedded, the default first.
+        settings: that the kind needs to load the model.
+        provenance: of the model; None if it is not stated.
     """
 
     kind: str
@@ -75,7 +75,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """One hash for all weights: of the only file, or of the list that ``sha256sum`` prints, sorted by name."""
+        """One hash of all weights: of the only file, or of the list that ``sha256sum`` prints, sorted by name."""
         if len(self.weights) == 1:
             return next(iter(self.weights.values()))
         listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(self.weights.items()))
@@ -98,16 +98,16 @@ class Manifest:
 
 @contextmanager
 def occupied(path: Path, purpose: str) -> Iterator[None]:
-    """Keep other processes that fit or train a model out of its folder while the body runs.
+    """Lock a model folder against other processes that fit or train a model there, while the body runs.
 
-    What killed processes left there is removed first.
+    Temporary files of killed processes are removed first.
 
     Args:
-        path: of the model folder; made if missing, and removed again if it is empty at the end.
-        purpose: what this process does there.
+        path: of the model folder; it is made if missing, and removed again if it is empty at the end.
+        purpose: the name of the command, for the message to other processes.
 
     Raises:
-        LockedError: another process is there; a job of a cluster has waited for it first.
+        LockedError: another process uses the folder; a job of a cluster waits for it first.
         OSError: the folder cannot be made or written.
     """
     patience = _PATIENCE if "SLURM_JOB_ID" in os.environ else 0.0
@@ -124,35 +124,35 @@ def occupied(path: Path, purpose: str) -> Iterator[None]:
 
 @contextmanager
 def model_folder(path: Path, purpose: str) -> Iterator[Path]:
-    """Fill a folder that appears whole, or not at all; an older model in its place is replaced.
+    """Write a model folder that appears complete or not at all; it replaces an older model of that path.
 
     Args:
         path: of the model folder.
-        purpose: what this process does there; see :func:`occupied`.
+        purpose: the name of the command; see :func:`occupied`.
 
     Yields:
         The temporary folder to fill.
 
     Raises:
-        ModelError: another folder that is not empty is there.
-        LockedError: another process is there.
-        OSError: the place cannot be written.
+        ModelError: the path is a folder that holds other files.
+        LockedError: another process uses the folder.
+        OSError: the folder cannot be written.
     """
     if path.is_dir() and not (path / MANIFEST).is_file() and any(one.name != LOCK for one in path.iterdir()):
-        raise ModelError(f"{path}: a folder with other things in it; name one for the model alone")
+        raise ModelError(f"{path}: this folder holds other files; name a folder for the model alone")
     with occupied(path, purpose), atomic_folder(path) as temporary:
         yield temporary
 
 
 @contextmanager
 def completed_folder(path: Path) -> Iterator[Path]:
-    """Add a model to the folder that its training has filled already; ``model.json`` comes last, and whole.
+    """Add a model to the folder of its training; ``model.json`` appears last.
 
     Args:
         path: the model folder; an older model in it is replaced.
 
     Yields:
-        A temporary folder within it, to save the model in.
+        A temporary folder in it, to save the model to.
 
     Raises:
         OSError: the folder cannot be written.
@@ -175,14 +175,14 @@ def check_trained(path: Path) -> None:
     """Refuse a folder whose training is not complete.
 
     Raises:
-        ModelError: says how to go on.
+        ModelError: says how to resume the training.
     """
     aside = (path / ASIDE).exists()
     if (path / MANIFEST).exists() or not (aside or (path / TRAINING).is_dir()):
         return
-    before = f"; {ASIDE} in it describes the model before" if aside else ""
+    before = f"; {ASIDE} in it describes the previous model" if aside else ""
     raise ModelError(
-        f"{path}: its training is not complete; run the training again, without --restart, to go on with it{before}"
+        f"{path}: its training is not complete; run the same training again, without --restart, to resume it{before}"
     )
 
 
@@ -196,17 +196,17 @@ def write_manifest(
     layers: tuple[str, ...] = (),
     settings: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """Hash the weights that lie in a folder and write ``model.json`` beside them.
+    """Hash the weights in a folder, and write ``model.json`` there.
 
     Args:
-        folder: where the weights lie.
-        kind: of the model.
-        name: its label in reports.
-        preprocessing: what an image goes through first.
+        folder: of the weights.
+        kind: of model.
+        name: the label in reports.
+        preprocessing: of images, before the model.
         weights: the names of the files of weights.
-        provenance: where the model comes from.
-        layers: that can be embedded, the default first.
-        settings: what the kind needs to load itself, for JSON.
+        provenance: of the model.
+        layers: the names of layers that can be embedded, the default first.
+        settings: that the kind needs to load the model, for JSON.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -222,8 +222,8 @@ def read_manifest(folder: Path) -> Manifest:
     """Read ``model.json``.
 
     Raises:
-        ModelError: there is no such folder, its training is not complete, or its ``model.json`` is missing, damaged or
-            of a newer version.
+        ModelError: the folder does not exist, its training is not complete, or its ``model.json`` is missing, damaged
+            or of a newer version.
     """
     check_trained(folder)
     path = folder / MANIFEST
@@ -236,7 +236,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (ValueError, RecursionError) as failure:
         raise ModelError(f"{path}: damaged: {failure}") from failure
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
-        raise ModelError(f"{path}: it does not say what kind of model this is")
+        raise ModelError(f"{path}: it does not state the kind of the model")
     version = content.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise ModelError(f"{path}: version {version} of the model folder; this program reads up to {VERSION}")
@@ -248,7 +248,7 @@ def _manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
     if not isinstance(weights, dict) or not all(isinstance(digest, str) for digest in weights.values()):
         raise ModelError(f"{path}: weights should be an object of file names and their SHA-256")
     if outside := [name for name in weights if Path(name).name != name or name in ("", "..")]:
-        raise ModelError(f"{path}: weights lie in the model folder itself, not at {listed(outside)}")
+        raise ModelError(f"{path}: weights must be in the model folder itself, not at {listed(outside)}")
     if not isinstance(layers, list) or not isinstance(settings, dict):
         raise ModelError(f"{path}: layers should be a list, settings an object")
     try:
@@ -267,7 +267,7 @@ def _manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
 
 
 def check_weights(folder: Path, manifest: Manifest) -> None:
-    """Refuse weights that are not those that the manifest was written for.
+    """Refuse weights that differ from those of the manifest.
 
     Raises:
         ModelError: a file is missing or has another hash.
@@ -283,16 +283,16 @@ def check_weights(folder: Path, manifest: Manifest) -> None:
 
 
 def describe_model(folder: Path) -> Description:
-    """Check a model folder and sum up what it holds.
+    """Check a model folder, and summarise its content.
 
     Raises:
-        ModelError: it is no model folder, or its weights are not those of its manifest.
+        ModelError: it is not a model folder, or its weights differ from those of its manifest.
     """
     manifest = read_manifest(folder)
     check_weights(folder, manifest)
     facts = (
         ("name", manifest.name),
-        ("layers", listed(manifest.layers, 99) or "none to choose from"),
+        ("layers", listed(manifest.layers, 99) or "no choice of layers"),
         *((name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in manifest.settings.items()),
         ("preprocessing", manifest.preprocessing.to_text()),
         ("weights", f"{listed(manifest.weights, 9)}, SHA-256 {manifest.digest}"),

@@ -1,4 +1,4 @@
-"""What every model offers: which layers it has, what a layer's vectors look like, and the vectors."""
+"""The interface of every model: its layers, and the shape and values of their vectors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Model", "Output", "TrainedModel"]
 
 @dataclass(frozen=True)
 class Output:
-    """The vectors that one layer of a model gives.
+    """A description of the vectors of one layer.
 
     Attributes:
         name: the label in reports.
         shape: of one vector before it is flattened.
-        segments: its pieces, in order; empty where it has none.
+        segments: the parts of a vector, in order; empty for vectors without parts.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Output:
 
 
 class Model(ABC):
-    """What turns images into vectors.
+    """A function from images to vectors.
 
     Attributes:
-        preprocessing: what an image goes through first.
-        weights: the SHA-256 of the weights, as :attr:`simtool.models.folder.Manifest.digest` defines it; None for
-            a model without any.
-        layers: the names to choose from, the default first; empty where there is nothing to choose.
+        preprocessing: of images, before the model.
+        weights: the SHA-256 of the weights (:attr:`simtool.models.folder.Manifest.digest`); None for a model without
+            weights.
+        layers: the names to choose from, the default first; empty if there is no choice.
     """
 
     preprocessing: Preprocessing
@@ -57,13 +57,13 @@ class Model(ABC):
 
     @abstractmethod
     def output(self, layer: str | None = None) -> Output:
-        """What the vectors of a layer look like, without computing any.
+        """Describe the vectors of a layer, without computing them.
 
         Args:
             layer: one of ``layers``; None for the default.
 
         Raises:
-            ModelError: there is no such layer.
+            ModelError: the model has no such layer.
         """
 
     @abstractmethod
@@ -71,47 +71,45 @@ class Model(ABC):
         """The vectors of a batch of images.
 
         Args:
-            images: (b, height, width, 3), as the preprocessing makes them.
+            images: (b, height, width, 3), after the preprocessing.
             layer: one of ``layers``; None for the default.
 
         Returns:
-            (b, D), with D the dimension of :meth:`output`.
+            (b, D); D is the dimension of :meth:`output`.
 
         Raises:
-            ModelError: there is no such layer.
+            ModelError: the model has no such layer.
         """
 
     def embed_layers(self, images: NDArray[np.float32], layers: Sequence[str | None]) -> list[NDArray[np.float32]]:
-        """The vectors of several layers of a batch of images; a network computes what they share once.
+        """The vectors of several layers of a batch of images, in one pass of a network.
 
         Args:
-            images: (b, height, width, 3), as the preprocessing makes them.
-            layers: as of :meth:`embed`.
+            images: (b, height, width, 3), after the preprocessing.
+            layers: names as in :meth:`embed`.
 
         Returns:
-            As :meth:`embed`, one for each layer.
+            The result of :meth:`embed` for each layer.
 
         Raises:
-            ModelError: there is no such layer.
+            ModelError: the model has no such layer.
         """
         return [self.embed(images, layer) for layer in layers]
 
     def cut(self, count: int) -> Model:
-        """The same model with the first ``count`` of its components, where it has components.
+        """The same model with its first ``count`` components only.
 
         Raises:
-            ModelError: there are not so many, or none at all.
+            ModelError: the model has fewer components, or none.
         """
-        raise ModelError(f"{self.output().name}: it has no components to take the first {count:,} of")
+        raise ModelError(f"{self.output().name}: it has no components to keep {count:,} of")
 
 
 class TrainedModel(Model):
-    """A model with weights, which lives in a folder (see :mod:`simtool.models.folder`).
-
-    Each kind offers besides a function that fits or trains it.
+    """A model with weights, which is saved in a folder (see :mod:`simtool.models.folder`).
 
     Attributes:
-        kind: what ``model.json`` calls it.
+        kind: the name of this kind of model in ``model.json``.
     """
 
     kind: ClassVar[str]
@@ -127,7 +125,7 @@ class TrainedModel(Model):
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, manifest: Manifest) -> Self:
-        """Read a model whose manifest and weights are checked already.
+        """Read a model after its manifest and weights have been checked.
 
         Raises:
             ModelError: the weights do not fit the manifest.

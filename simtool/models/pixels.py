@@ -1,4 +1,4 @@
-"""Pixels: the image itself as its vector."""
+"""Pixels: the values of an image as its vector."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Pixels"]
 
 
 class Pixels(Model):
-    """The values of an image, row by row, as one vector; each pixel's colors are a segment of it.
+    """The values of an image, row by row, as one vector; the colors of each pixel are a segment.
 
     Args:
-        preprocessing: what an image goes through; decides the length of the vector.
+        preprocessing: of images; it determines the length of the vector.
     """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
@@ -26,7 +26,7 @@ class Pixels(Model):
     def output(self, layer: str | None = None) -> Output:
         """Height x width segments of three values. See :meth:`Model.output`."""
         if layer is not None:
-            raise ModelError(f"pixels have no layer {layer} or other layers")
+            raise ModelError(f"pixels have no layers, and no layer {layer}")
         height, width, channels = self.preprocessing.shape
         return Output("pixels", self.preprocessing.shape, (Segment("pixels", channels, height * width),))
 

@@ -1,4 +1,4 @@
-"""The kinds of model that a folder can hold."""
+"""The kinds of models in model folders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simtool.models.interface import TrainedModel
 
 __all__ = ["KINDS", "load_model"]
 
-#: Where the class of each kind is; imported when a folder of that kind is loaded.
+#: The module and the class of each kind. The module is imported when a folder of that kind is loaded.
 KINDS: dict[str, tuple[str, str]] = {
     "classifier": ("simtool.models.classifier.model", "Classifier"),
     "glow": ("simtool.models.flows.glow.model", "Glow"),
@@ -21,10 +21,10 @@ KINDS: dict[str, tuple[str, str]] = {
 
 
 def load_model(folder: Path) -> TrainedModel:
-    """Load the model in a folder, whatever its kind.
+    """Load the model in a folder.
 
     Raises:
-        ModelError: it is no model folder, of an unknown kind, or damaged.
+        ModelError: it is not a model folder, is of an unknown kind, or is damaged.
     """
     manifest = read_manifest(folder)
     if manifest.kind not in KINDS:

@@ -174,7 +174,7 @@ def test_parts_of_two_sets_do_not_mix(simtool: Simtool, home: Path, tmp_path: Pa
     assert len(list((tmp_path / "parts").iterdir())) == 1
 
 
-def test_a_part_that_stands_already_is_left(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+def test_a_part_that_is_up_to_date_is_left(simtool: Simtool, home: Path, tmp_path: Path) -> None:
     part = tmp_path / "parts" / "part-00000-of-00002.parquet"
     call = ("embed", home / "images.parquet", "--model", "pixels", *SIZE, "--out", tmp_path / "parts", "--shard", "0/2")
     assert simtool(*call).code == 0
@@ -239,7 +239,7 @@ def _with_other_time_stamps(home: Path, images: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_written_again, _in_another_layout, _with_other_time_stamps])
-def test_a_part_of_the_same_images_stands_whenever_and_however_their_table_was_written(
+def test_a_part_of_the_same_images_is_left_whenever_and_however_their_table_was_written(
     simtool: Simtool, tmp_path: Path, change: Callable[[Path, Path], None]
 ) -> None:
     images, part = write_table(tmp_path / "home", COUNT), tmp_path / "parts" / "part-00000-of-00002.parquet"
@@ -259,7 +259,7 @@ def test_a_photograph_that_was_replaced_is_embedded_again(simtool: Simtool, tmp_
     replaced = images.parent / "photographs" / "7.jpg"
     size = replaced.stat().st_size
     Image.fromarray(draw(99)).save(replaced, quality=50)
-    os.truncate(replaced, size)  # the same name and size; a decoder does not read beyond the end of the picture
+    os.truncate(replaced, size)  # the same name and size; a decoder does not read beyond the end of the image
     for part in ("0/2", "1/2"):
         assert simtool(*call, part).code == 0
     np.testing.assert_array_equal(open_embeddings(tmp_path / "parts").read(), pixels(images.parent))
@@ -293,7 +293,7 @@ def test_parts_of_different_images_are_not_one_table(simtool: Simtool, tmp_path:
         open_embeddings(tmp_path / "parts")
 
 
-def test_a_part_of_a_version_without_digests_stands_and_can_be_read(
+def test_a_part_of_a_version_without_digests_is_left_and_can_be_read(
     simtool: Simtool, home: Path, tmp_path: Path
 ) -> None:
     part = tmp_path / "parts" / "part-00000-of-00002.parquet"
@@ -311,7 +311,7 @@ def test_a_part_of_a_version_without_digests_stands_and_can_be_read(
     np.testing.assert_array_equal(open_embeddings(tmp_path / "parts").read(), pixels(home))
 
 
-def test_a_new_model_makes_its_parts_anew(simtool: Simtool, home: Path, pca: Path, tmp_path: Path) -> None:
+def test_a_new_model_makes_its_parts_again(simtool: Simtool, home: Path, pca: Path, tmp_path: Path) -> None:
     # Of the same name and size, in the same place, from the same images: only its weights differ.
     part, model = tmp_path / "parts" / "part-00000-of-00002.parquet", tmp_path / "model"
     fit = ("fit-pca", home / "images.parquet", "--out", model, *SIZE, "--components", 2)
@@ -407,8 +407,11 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
     [
         (("--model", "pixel"), "pixel: no such file or folder; --model takes pixels, a model folder or a .keras file"),
         (("--model", "pixels", "--recipe", "coffee"), "no preprocessing is called coffee"),
-        (("--model", "PCA", "--layer", "final"), "no layer final or other layers; --components cuts its 6"),
-        (("--model", "PCA", "--components", "7"), "1 to 6 components to choose, not 7"),
+        (
+            ("--model", "PCA", "--layer", "final"),
+            "a PCA has no layers, and no layer final; --components keeps fewer",
+        ),
+        (("--model", "PCA", "--components", "7"), "keep 1 to 6, not 7"),
         (("--model", "pixels", "--split", "dev"), "no image has split dev"),
     ],
 )
@@ -474,7 +477,7 @@ def test_an_unwritable_place_is_found_before_the_work(simtool: Simtool, home: Pa
         assert "decod" not in ran.err
 
 
-def test_a_keras_file_from_elsewhere_is_embedded_with_a_recipe(simtool: Simtool, tmp_path: Path) -> None:
+def test_a_keras_file_from_elsewhere_is_embedded_with_a_preprocessing(simtool: Simtool, tmp_path: Path) -> None:
     load_tensorflow()
     import keras
 

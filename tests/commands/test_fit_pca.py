@@ -48,7 +48,7 @@ def test_the_model_says_where_it_comes_from(simtool: Simtool, images: Path, tmp_
     assert "images.parquet: unchanged" in ran.out
 
 
-def test_a_split_size_crop_and_recipe_can_be_chosen(simtool: Simtool, images: Path, tmp_path: Path) -> None:
+def test_a_split_size_crop_and_preprocessing_can_be_chosen(simtool: Simtool, images: Path, tmp_path: Path) -> None:
     options = ("--split", "train", "--crop", "0.5", "--recipe", "square", "--scratch", tmp_path)
     ran = simtool("fit-pca", images, "--out", tmp_path / "pca", *SMALL, *options)
     assert ran.code == 0
@@ -104,7 +104,7 @@ def test_missing_files_are_counted(simtool: Simtool, images: Path, tmp_path: Pat
 def test_a_folder_of_other_things_is_not_replaced(simtool: Simtool, images: Path, tmp_path: Path) -> None:
     ran = simtool("fit-pca", images, "--out", tmp_path / "photographs", *SMALL)
     assert ran.code == 1
-    assert "a folder with other things in it" in ran.err
+    assert "this folder holds other files" in ran.err
     assert (tmp_path / "photographs" / "0.jpg").exists()
 
 

@@ -73,7 +73,7 @@ def test_changed_and_missing_weights_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"kind": None}, "does not say what kind"),
+        ({"kind": None}, "does not state the kind"),
         ({"version": 2}, "version 2 of the model folder; this program reads up to 1"),
         ({"version": None}, "version None"),
         ({"weights": ["a"]}, "weights should be an object"),
@@ -97,7 +97,7 @@ def test_a_manifest_from_elsewhere_is_checked(tmp_path: Path, change: dict[str, 
 @pytest.mark.parametrize("content", ["", "{", "[]", "\x00", "[" * 100_000])
 def test_a_damaged_manifest_is_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "model.json").write_text(content)
-    with pytest.raises(ModelError, match=r"model\.json: (damaged|it does not say)"):
+    with pytest.raises(ModelError, match=r"model\.json: (damaged|it does not state)"):
         read_manifest(tmp_path)
 
 
@@ -136,7 +136,10 @@ def test_a_model_replaces_a_model_but_nothing_else(tmp_path: Path) -> None:
     assert (out / "a").read_bytes() == b"2"
     (tmp_path / "photographs").mkdir()
     (tmp_path / "photographs" / "a.jpg").touch()
-    with pytest.raises(ModelError, match="other things in it"), model_folder(tmp_path / "photographs", "fit-pca"):
+    with (
+        pytest.raises(ModelError, match="this folder holds other files"),
+        model_folder(tmp_path / "photographs", "fit-pca"),
+    ):
         pass
     assert (tmp_path / "photographs" / "a.jpg").exists()
 

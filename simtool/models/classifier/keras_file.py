@@ -1,6 +1,6 @@
-"""A network that somebody saved as a ``.keras`` file, embedded as it is.
+"""A network in a ``.keras`` file.
 
-The older ``.h5`` files are not read: they can hold code that runs unasked.
+The older ``.h5`` files are not read: they can hold code that runs without consent.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from simtool.tensorflow import load_tensorflow
 __all__ = ["KerasFile", "load_keras_file"]
 
 _METADATA, _CONFIG = "metadata.json", "config.json"
-#: Bytes of text in such a file, and how many times its size a part of it may grow to when it is unpacked.
+#: The largest size of the text in such a file, in bytes, and the largest factor by which a part grows when unpacked.
 _LARGEST_TEXT, _MOST_GROWTH = 64 << 20, 100
-#: What reading a damaged file raises. RuntimeError: a part is encrypted, or nested too deeply.
+#: Exceptions of damaged files. RuntimeError: a part is encrypted, or nested too deeply.
 _DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(KeyError, RuntimeError, ValueError),
 )
-#: Characters of a complaint.
+#: The largest length of a message of Keras.
 _LONGEST = 200
 
 
 class KerasFile(Activations):
-    """A network from elsewhere.
+    """A network from a file.
 
-    ``final`` is its output. Where that comes from a dense layer, ``penultimate`` is what the layer sees, and ``logits``
-    what it gives before its activation; the default is ``penultimate`` there, and ``final`` of any other network.
+    ``final`` is its output. If a dense layer computes the output, ``penultimate`` is the input of this layer and
+    ``logits`` its output before the activation, and ``penultimate`` is the default. Otherwise ``final`` is the default.
 
     Args:
         name: of the network, for reports.
         network: a functional Keras model with one input, (b, height, width, 3).
-        preprocessing: what photographs go through first.
+        preprocessing: of images, before the network.
         weights: the SHA-256 of the file.
     """
 
@@ -58,7 +58,7 @@ class KerasFile(Activations):
 
     @cached_property
     def named(self) -> Mapping[str, Any]:
-        """``penultimate`` and ``logits`` where a dense layer is its head, and ``final``. See :class:`Activations`."""
+        """``final``; with a dense head, ``penultimate`` and ``logits`` too. See :class:`Activations`."""
         final = {FINAL: self.network.outputs[0]}
         head = dense_head(self.network)
         if head is None:
@@ -68,9 +68,9 @@ class KerasFile(Activations):
 
 
 def _logits(head: Call, values: Any) -> Any:
-    """What a dense layer makes of its inputs without its activation.
+    """The output of a dense layer without its activation.
 
-    The layer itself computes it, since its weights may be quantised, or have others (LoRA) added to them.
+    The layer itself computes it, because its weights may be quantised, or combined with other weights (LoRA).
     """
     import keras
 
@@ -96,18 +96,18 @@ def load_keras_file(
 
     Args:
         path: a ``.keras`` file.
-        preprocessing: what photographs go through first; it is adjusted to the size that the network expects.
-        size: height and width in pixels, for a network that takes any.
-        trust: run code that the file holds (its ``Lambda`` layers), as Keras does with ``safe_mode=False``.
+        preprocessing: of images, before the network; it is adjusted to the size that the network expects.
+        size: height and width in pixels, for a network that takes any size.
+        trust: run code in the file (``Lambda`` layers), as Keras does with ``safe_mode=False``.
 
     Raises:
-        ModelError: it cannot be loaded, or is no network from photographs to vectors.
+        ModelError: it cannot be loaded, or it is not a network from images to vectors.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     version = _written_by(path)
     if path.suffix != ".keras":
-        raise ModelError(f"{path}: a Keras model, which Keras loads only if its name ends in .keras; rename it")
+        raise ModelError(f"{path}: Keras loads a model only if its name ends in .keras; rename the file")
     load_tensorflow()
     import keras
 
@@ -122,16 +122,17 @@ def load_keras_file(
     if preprocessing.colors and (scaling := _scaling(network)):
         console.note(
             f"{path}: the network scales colors itself (layer {listed(scaling)}), and the preprocessing "
-            f"{preprocessing.name} does so before it; --recipe bytes gives it the bytes of the image, from 0 to 255"
+            f"{preprocessing.name} scales them before; --recipe bytes gives the network the bytes of the image, from 0 "
+            "to 255"
         )
     return KerasFile(path.stem, network, preprocessing.adjusted(sides[0]), sha256_of(path))
 
 
 def _written_by(path: Path) -> str:
-    """The version of Keras that wrote a file, from its own words.
+    """The version of Keras that wrote a file, as the file states it.
 
     Raises:
-        ModelError: it is no ``.keras`` file, or a part of it grows to a size that no network has when it is unpacked.
+        ModelError: it is not a ``.keras`` file, or a part of it is too large for a network when it is unpacked.
     """
     if kind_of(path).what is not What.KERAS:
         raise ModelError(explain(path, Expected.MODEL))
@@ -152,17 +153,17 @@ def _written_by(path: Path) -> str:
 
 
 def _sides(path: Path, network: Any) -> tuple[int | None, int | None]:
-    """The height and width that a network expects; None for any."""
+    """The height and width that a network expects; None for any size."""
     inputs, outputs = ([tuple(one.shape[1:]) for one in getattr(network, end, ())] for end in ("inputs", "outputs"))
     if len(inputs) != 1 or len(inputs[0]) != 3 or inputs[0][2] != 3 or len(outputs) != 1:
         raise ModelError(
-            f"{path}: a network from (height, width, 3) to one output can be embedded, not from {inputs} to {outputs}"
+            f"{path}: embed needs a network from (height, width, 3) to one output, not from {inputs} to {outputs}"
         )
     return inputs[0][:2]
 
 
 def _scaling(network: Any) -> list[str]:
-    """The names of the layers that scale colors, before any layer with trained weights."""
+    """The names of the layers that scale colors, before the first layer with trained weights."""
     import keras
 
     found = []
@@ -175,12 +176,12 @@ def _scaling(network: Any) -> list[str]:
 
 
 def _reason(failure: Exception, version: str, trust: bool) -> str:
-    """The first sentence of a complaint of Keras, and what to do about code and about old files."""
+    """The first sentence of an error of Keras, and the remedy for code and for old files."""
     import keras
 
     text = str(failure)
     if not trust and "safe" in text and "Lambda" in text:
-        return "it holds code of its own; --trust-code runs it, if you trust where it comes from"
+        return "it holds code; --trust-code runs the code, if you trust the source of the file"
     if version.startswith("2."):
         return (
             f"Keras {version} wrote it, and Keras {keras.__version__} here reads few networks of Keras 2; "
@@ -190,7 +191,7 @@ def _reason(failure: Exception, version: str, trust: bool) -> str:
 
 
 def _brief(failure: Exception) -> str:
-    """The first line of the innermost complaint, in words; Keras may add configurations and objects of Python."""
+    """The first line of the innermost error, without configurations and Python objects that Keras may add."""
     text = str(failure).split("Exception encountered:")[-1].strip()
     text = next(iter(text.splitlines()), "") or type(failure).__name__
     text = re.split(r" Full object config| config=\{", text)[0]

@@ -1,1 +1,1 @@
-"""Principal components, exact and in bounded memory."""
+"""Principal components, exactly and in bounded memory."""

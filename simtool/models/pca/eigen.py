@@ -1,9 +1,9 @@
-"""The leading eigenpairs of a large symmetric matrix, to a certified residual.
+"""The leading eigenpairs of a large symmetric matrix, with a measured residual.
 
-Block Lanczos: a basis of the Krylov space of a random block grows until the Ritz pairs in it have converged. All
-directions are orthogonalised against all others, twice; where the basis would become too large it is replaced by the
-best Ritz vectors (thick restart). For the first tenth of the eigenpairs of a 10,000 x 10,000 matrix this needs some
-hundred products with a thin block, where reduction to tridiagonal form passes 10,000 times over the matrix.
+Block Lanczos: a basis of the Krylov space of a random block grows until its Ritz pairs have converged. Directions are
+orthogonalised against all others, twice. When the basis becomes too large, the best Ritz vectors replace it (thick
+restart). For the first tenth of the eigenpairs of a 10,000 x 10,000 matrix, this needs about a hundred products with a
+thin block; the reduction to tridiagonal form reads the matrix 10,000 times. docs/benchmarks.md compares the solvers.
 
 References:
     Golub & Underwood 1977, The block Lanczos method for computing eigenvalues.
@@ -24,11 +24,11 @@ from simtool.system.threads import Workers
 
 __all__ = ["EigenPairs", "leading_eigenpairs"]
 
-#: Matrices up to this size, and those of which more than this part is wanted, are decomposed densely.
+#: The dense solver of LAPACK decomposes matrices up to this size, and larger parts of the eigenpairs than this.
 DENSE_SIZE, DENSE_PART = 2000, 0.15
 #: Columns of a Krylov block.
 BLOCK = 32
-#: Residuals are measured by the eigenvalue, but not by less than this part of the largest.
+#: Residuals are relative to the eigenvalue, but at least to this part of the largest eigenvalue.
 FLOOR = 1e-8
 
 
@@ -39,7 +39,8 @@ class EigenPairs:
     Attributes:
         values: (count,) in descending order.
         vectors: (size, count), orthonormal.
-        residual: the largest ``|A v - value v|``, as a fraction of the value (but of the largest times 1e-8 at least).
+        residual: the largest ``|A v - value v|``, relative to the value, or to the largest value times 1e-8 if that is
+            larger.
         solver: ``dense`` or ``lanczos``.
     """
 
@@ -56,13 +57,13 @@ def leading_eigenpairs(
 
     Args:
         matrix: positive semidefinite, up to rounding.
-        count: how many; at most the size of the matrix.
-        workers: that share the work.
-        seed: of the random block that starts the Krylov space. The result does not depend on it beyond the tolerance.
-        tolerance: for the residual. An eigenvalue's relative error is of the order of its square.
+        count: of eigenpairs, at most the size of the matrix.
+        workers: the threads that share the work.
+        seed: of the random block that starts the Krylov space. It changes the result only within the tolerance.
+        tolerance: of the residual. The relative error of an eigenvalue is of the order of its square.
 
     Returns:
-        The eigenpairs, with the residual that they were found to have.
+        The eigenpairs, with their measured residual.
     """
     found = None
     if matrix.size > DENSE_SIZE and count <= DENSE_PART * matrix.size:
@@ -72,7 +73,7 @@ def leading_eigenpairs(
 
 
 def _residual(matrix: SymmetricMatrix, values: NDArray[np.float64], vectors: NDArray[np.float64]) -> float:
-    """What the eigenpairs leave, computed from the matrix itself, some at a time."""
+    """The largest relative residual, computed from the matrix itself, 256 eigenpairs at a time."""
     worst = 0.0
     scale = _scale(values)
     for start in range(0, len(values), 256):
@@ -83,14 +84,14 @@ def _residual(matrix: SymmetricMatrix, values: NDArray[np.float64], vectors: NDA
 
 
 def _scale(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What residuals are measured by (1 for a matrix of zeros)."""
+    """The scale of each residual (1 for a matrix of zeros)."""
     return np.maximum(values, FLOOR * values[0] if values[0] > 0 else 1.0)
 
 
 def _largest(
     symmetric: NDArray[np.float64], count: int, workers: Workers
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The largest eigenpairs of a small matrix, in descending order; destroys the matrix."""
+    """The largest eigenpairs, in descending order, by the dense solver of LAPACK; overwrites the matrix."""
     size = len(symmetric)
     with workers.together():
         values, vectors = scipy.linalg.eigh(
@@ -102,7 +103,7 @@ def _largest(
 def _lanczos(
     matrix: SymmetricMatrix, count: int, workers: Workers, rng: np.random.Generator, tolerance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Block Lanczos with thick restarts; None where a dense decomposition would be the lesser effort."""
+    """Block Lanczos with thick restarts; None if a dense decomposition takes less work."""
     space = _KrylovSpace(matrix, min(matrix.size, 3 * count + 8 * BLOCK), workers, rng)
     check = 2 * count + 6 * BLOCK
     while space.products < matrix.size:
@@ -121,15 +122,15 @@ def _lanczos(
 class _KrylovSpace:
     """An orthonormal basis that grows by one block with each product with the matrix.
 
-    The defining relation, which holds after each step::
+    After each step::
 
-        matrix @ basis = basis @ inner + block @ coupling   (the last in the columns of the newest block only)
+        matrix @ basis = basis @ inner + block @ coupling   (the last term in the columns of the newest block only)
 
     Args:
         matrix: symmetric.
-        limit: directions that the basis may have.
-        workers: that share the work.
-        rng: for the first block, and for directions that get lost.
+        limit: the number of directions that the basis may have.
+        workers: the threads that share the work.
+        rng: for the first block, and for directions that replace lost ones.
     """
 
     def __init__(self, matrix: SymmetricMatrix, limit: int, workers: Workers, rng: np.random.Generator) -> None:
@@ -143,21 +144,21 @@ class _KrylovSpace:
 
     @property
     def basis(self) -> NDArray[np.float64]:
-        """(matrix size, size) the directions so far."""
+        """(matrix size, size) the current directions."""
         return self._basis[:, : self.size]
 
     @property
     def inner(self) -> NDArray[np.float64]:
-        """(size, size) the matrix within the basis: basis.T @ matrix @ basis."""
+        """(size, size) the matrix in the basis: basis.T @ matrix @ basis."""
         return self._inner[: self.size, : self.size]
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for another block."""
+        """Whether the limit leaves no space for another block."""
         return self.size + BLOCK > self._limit
 
     def extend(self) -> None:
-        """Take the next block into the basis, and find the one after it."""
+        """Add the next block to the basis, and compute the block after it."""
         new = slice(self.size, self.size + BLOCK)
         self._basis[:, new] = self._block
         self.size, self.products = new.stop, self.products + BLOCK
@@ -167,16 +168,16 @@ class _KrylovSpace:
         self._block, self._coupling = self._next_block(image)
 
     def _next_block(self, image: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """An orthonormal block beside the basis that spans ``image``, and ``image`` in terms of it.
+        """An orthonormal block, orthogonal to the basis, that spans ``image``; and the coefficients of ``image``.
 
-        Where the image has fewer dimensions than columns, because the basis already holds an invariant space, random
-        directions take the place of those that are missing.
+        If the image has fewer dimensions than columns, because the basis already holds an invariant space, random
+        directions replace the missing directions.
         """
         block, coupling = np.linalg.qr(image)
         sizes, scale = np.abs(np.diag(coupling)), np.abs(self.inner).max()
         if sizes.min() > 1e-6 * scale:
             return block, coupling
-        # Normalizing a small remainder magnifies its rounding errors, so it is made orthogonal once more.
+        # Normalizing a small remainder magnifies its rounding errors; orthogonalise it a second time.
         lost = sizes <= 1e-13 * scale
         block[:, lost] = self._rng.standard_normal((len(block), int(lost.sum())))
         coupling[lost] = 0
@@ -184,19 +185,19 @@ class _KrylovSpace:
         return clean, clean.T @ block @ coupling
 
     def residuals(self, within: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The residual norms of Ritz vectors that are given within the basis, (size, count)."""
+        """The residual norms of Ritz vectors, which are given as coefficients, (size, count)."""
         norms: NDArray[np.float64] = np.linalg.norm(self._coupling @ within[-BLOCK:], axis=0)
         return norms
 
     def restart(self, values: NDArray[np.float64], within: NDArray[np.float64]) -> None:
-        """Keep only the given Ritz vectors; what the next block is coupled to follows from its own product."""
+        """Keep only the given Ritz vectors. The next product determines the coupling of the next block."""
         self._basis[:, : len(values)] = self.vectors(within)
         self.size = len(values)
         self._inner[:] = 0
         np.fill_diagonal(self.inner, values)
 
     def vectors(self, within: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Vectors that are given within the basis, (size, count), as (matrix size, count)."""
+        """Vectors, (matrix size, count), from their coefficients, (size, count)."""
         result = np.empty((self._matrix.size, within.shape[1]))
 
         def fill(rows: slice) -> None:
@@ -206,13 +207,13 @@ class _KrylovSpace:
         return result
 
     def _within(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The coefficients of (matrix size, count) vectors on the basis, (size, count)."""
+        """The coefficients, (size, count), of vectors, (matrix size, count)."""
         basis = self.basis
         products = self._workers.map(lambda columns: basis[:, columns].T @ vectors, self._workers.pieces(self.size))
         return np.concatenate(list(products))
 
     def _orthogonalized(self, vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Vectors without their part in the span of the basis, and the coefficients of that part. Twice is enough."""
+        """Vectors minus their projection on the basis, and the coefficients of the projection. Two passes suffice."""
         first = self._within(vectors)
         rest = vectors - self.vectors(first)
         second = self._within(rest)

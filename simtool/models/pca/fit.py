@@ -1,9 +1,9 @@
-"""Fitting principal components to images that need not fit in memory.
+"""Fit principal components to images that do not fit in memory.
 
-With fewer images than values, the components are found through the n x n matrix of inner products of the centered
-images: X X' = U S^2 U', and the components are the rows of S^-1 U' X. With fewer values than images, they are the
-eigenvectors of the matrix X'X itself. So the memory is that of a matrix of the smaller side, whatever the size of
-the images; they pass through a scratch file, and are read back by blocks of columns.
+With fewer images than values, the fit uses the n x n matrix of inner products of the centered images:
+X X' = U S^2 U', and the components are the rows of S^-1 U' X. With fewer values than images, the components are the
+eigenvectors of the matrix X'X. The memory is that of a matrix of the smaller side. The images go to a scratch file, and
+are read from it by blocks of columns.
 
 References:
     Turk & Pentland 1991, Eigenfaces for recognition (the matrix of inner products).
@@ -37,23 +37,23 @@ __all__ = ["PcaFit", "check_request", "fit_components"]
 
 #: Bytes of a block of pixels in memory.
 BLOCK_BYTES = 64 << 20
-#: Multiplications that are done in float64; more are done in float32, twice as fast.
+#: Up to this number of multiplications, products are float64; more are float32, which is twice as fast.
 EXACT_WORK = 3e11
-#: Eigenvalues below this part of the largest are rounding errors of those products.
+#: Eigenvalues below this part of the largest are rounding errors of the products.
 NOISE = {np.float32: float(np.finfo(np.float32).eps), np.float64: 1e-12}
 
 
 @dataclass(frozen=True)
 class PcaFit:
-    """Principal components and how well they are known.
+    """Principal components and their accuracy.
 
     Attributes:
         mean: (D,) of the images.
-        components: (K, D) rows of unit length, orthogonal, in order of variance; the entry of each that is largest in
-            size is positive, as in scikit-learn.
+        components: (K, D) orthonormal rows, in order of variance. The entry of each row with the largest absolute value
+            is positive, as in scikit-learn.
         variance: (K,) explained by each component: its eigenvalue / (n - 1).
         total_variance: of the images, the sum over all dimensions.
-        images: n, how many were fitted.
+        images: n, the number of images.
         method: ``inner products`` or ``covariance``.
         solver: ``dense`` or ``lanczos``.
         residual: of the eigenpairs, see :class:`EigenPairs`.
@@ -76,20 +76,20 @@ class PcaFit:
 
 
 def check_request(images: int, dimension: int, components: int, fewer: bool = False, what: str = "images") -> int:
-    """Find a request that cannot be met, before the work.
+    """Refuse a request that cannot be met, before the work starts.
 
     Args:
-        images: at hand.
-        dimension: values of an image.
-        components: wanted.
-        fewer: take as many as there are, where there are not so many.
-        what: the images are, for messages.
+        images: their number.
+        dimension: the number of values of an image.
+        components: the number of components to keep.
+        fewer: keep fewer components if fewer exist.
+        what: the noun for the images, for messages.
 
     Returns:
-        How many will be fitted.
+        The number of components of the fit.
 
     Raises:
-        ModelError: there are not so many components, or the matrix would not fit in the memory that is free.
+        ModelError: fewer components exist, or free memory is too small for the matrix.
     """
     most = min(images - 1, dimension)
     if images < 2:
@@ -107,7 +107,7 @@ def check_request(images: int, dimension: int, components: int, fewer: bool = Fa
     if room is not None and needed > room:
         raise ModelError(
             f"{images:,} {what} of {dimension:,} values need {needed / 1e9:,.1f} GB of memory, {room / 1e9:,.1f} GB "
-            f"are free; take fewer {what}, smaller ones, or fewer --components"
+            f"are free; use fewer or smaller {what}, or fewer --components"
         )
     return components
 
@@ -125,21 +125,21 @@ def fit_components(
     """Fit principal components to a stream of images.
 
     Args:
-        batches: each (b, dimension), read once. Of float64 values the mean of the first batch is subtracted before they
-            are rounded to float32, so that small differences of large values are kept.
-        images: at most this many will come.
-        dimension: values of an image.
-        components: wanted. Fewer are kept where the images span fewer dimensions.
+        batches: each (b, dimension), read once. The mean of the first batch is subtracted from float64 values before
+            they are rounded to float32, so that small differences of large values are kept.
+        images: the largest number of images that will come.
+        dimension: the number of values of an image.
+        components: the number to keep. Fewer are kept if the images span fewer dimensions.
         scratch: a folder for scratch files; None for the system's temporary folder.
-        seed: of the eigensolver's start; without influence on the result beyond its residual.
-        fewer: take as many components as there are, where there are not so many.
-        what: the images are, for messages.
+        seed: of the start of the eigensolver. It changes the result only within the residual.
+        fewer: keep fewer components if fewer exist.
+        what: the noun for the images, for messages.
 
     Returns:
         The fit.
 
     Raises:
-        ModelError: too many components are asked for, or the images do not differ.
+        ModelError: fewer components exist, or all images are equal.
         SpaceError: the scratch folder has too little free space.
     """
     check_request(images, dimension, components, fewer, what)
@@ -154,7 +154,7 @@ def fit_components(
 def _about_first(
     batches: Iterable[NDArray[np.floating[Any]]],
 ) -> tuple[NDArray[np.float64], Iterator[NDArray[np.float32]]]:
-    """The mean of the first batch where its values are float64, else 0; and all batches less that, as float32."""
+    """The mean of the first batch if its values are float64, else 0; and all batches minus this mean, as float32."""
     iterator = iter(batches)
     first = next(iterator, None)
     origin = np.zeros(1) if first is None or first.dtype != np.float64 else (first / len(first)).sum(axis=0)
@@ -163,7 +163,7 @@ def _about_first(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What :func:`fit_components` is asked for."""
+    """The arguments of :func:`fit_components`."""
 
     images: int
     dimension: int
@@ -176,19 +176,19 @@ class _Plan:
 
     @property
     def precision(self) -> type[np.float32 | np.float64]:
-        """Of the products that make the matrix."""
+        """The type of the products that make the matrix."""
         work = self.images * self.dimension * min(self.images, self.dimension)
         return np.float64 if work <= EXACT_WORK else np.float32
 
     def check(self, images: int) -> int:
-        """How many components so many images give; see :func:`check_request`."""
+        """The number of components for a number of images; see :func:`check_request`."""
         return check_request(images, self.dimension, self.components, self.fewer, self.what)
 
     def pairs(self, matrix: SymmetricMatrix, images: int, mean: NDArray[np.float64]) -> EigenPairs:
-        """The eigenpairs that are wanted of the matrix, without those that are rounding errors.
+        """The leading eigenpairs of the matrix, without rounding errors.
 
         Raises:
-            ModelError: there are none.
+            ModelError: all images are equal.
         """
         if matrix.trace() <= 1e-20 * images * float(mean @ mean):
             raise ModelError(f"all {self.what} are equal: they have no principal components")
@@ -197,8 +197,7 @@ class _Plan:
         kept = int(np.sum(pairs.values > NOISE[self.precision] * pairs.values[0]))
         if kept < wanted:
             console.warn(
-                f"the {self.what} span only {kept:,} dimensions as far as can be told; "
-                f"{kept:,} components are kept instead of {wanted:,}"
+                f"the {self.what} span only {kept:,} dimensions; {kept:,} components are kept instead of {wanted:,}"
             )
         return EigenPairs(pairs.values[:kept], pairs.vectors[:, :kept], pairs.residual, pairs.solver)
 
@@ -271,8 +270,7 @@ def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFi
     origin: NDArray[Any] = np.zeros(plan.dimension)
     for block in _gathered(batches, max(64, BLOCK_BYTES // (8 * plan.dimension))):
         if not images:
-            # The mean of the first block: near enough to the mean of all that the outer product which moves the
-            # origin there, at the end, cancels little.
+            # The mean of the first block is near the mean of all images, so that the correction at the end is small.
             origin = block.mean(axis=0, dtype=np.float64).astype(plan.precision)
         moved: NDArray[Any] = block.astype(plan.precision) - origin
         scatter.add_product(moved.T)
@@ -312,7 +310,7 @@ def _finished(
 
 
 def _gathered(batches: Iterable[NDArray[np.float32]], rows: int) -> Iterator[NDArray[np.float32]]:
-    """Batches joined into blocks of at least so many rows, but for the last."""
+    """Batches, joined into blocks of at least ``rows`` rows; the last block may have fewer."""
     waiting: list[NDArray[np.float32]] = []
     for batch in batches:
         waiting.append(batch)
@@ -324,19 +322,19 @@ def _gathered(batches: Iterable[NDArray[np.float32]], rows: int) -> Iterator[NDA
 
 
 def _blocks(rows: NpyMatrix, workers: Workers) -> list[slice]:
-    """The columns in blocks, of which each worker has one in memory."""
+    """Blocks of columns; each worker holds one block in memory."""
     width = max(16, BLOCK_BYTES // (8 * rows.shape[0] * workers.count))
     return [slice(start, min(start + width, rows.shape[1])) for start in range(0, rows.shape[1], width)]
 
 
 def _orthonormalize(rows: NpyMatrix, workers: Workers) -> float:
-    """Make rows that are nearly orthonormal so, in place, and give them their sign.
+    """Make nearly orthonormal rows orthonormal, in place, and set their signs.
 
-    One step of Cholesky QR: with V V' = L L', the rows of L^-1 V are orthonormal, and as L is triangular the first k of
-    them span what the first k rows of V span.
+    One step of Cholesky QR: with V V' = L L', the rows of L^-1 V are orthonormal. L is triangular, so that the first k
+    rows of V and of L^-1 V span the same space.
 
     Returns:
-        The largest deviation of V V' from the identity afterwards.
+        The largest deviation of V V' from the identity after the step.
     """
     blocks = _blocks(rows, workers)
     factor = scipy.linalg.cholesky(_gram(rows, blocks, workers), lower=True)

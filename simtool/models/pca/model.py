@@ -1,4 +1,4 @@
-"""A PCA as a model: images projected on their principal components."""
+"""A PCA as a model, which projects images on principal components."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ __all__ = ["Pca", "write_log"]
 
 _COMPONENTS, _MEAN, _VARIANCE = "components.npy", "mean.npy", "variance.npy"
 _LOG = "fit.json"
-#: Images that are projected at once.
+#: Images that are projected together.
 _ROWS = 64
-#: Values of them that are projected at once.
+#: Values of each image that are projected together.
 _COLUMNS = 2048
 
 
 class Pca(TrainedModel):
-    """Principal components of images; the first few of many are those of a smaller fit.
+    """Principal components of images. The first components of a large fit equal those of a smaller fit.
 
     Args:
-        preprocessing: what an image goes through first.
+        preprocessing: of images, before the projection.
         mean: (D,) of the images that were fitted.
-        components: (K, D) orthonormal rows; only the first ``count`` of them are ever read.
-        variance: (K,) explained by each.
-        count: how many are used.
+        components: (K, D) orthonormal rows; only the first ``count`` rows are read.
+        variance: (K,) explained by each component.
+        count: the number of components that are used.
         weights: the SHA-256 of the saved weights; None before they are saved.
 
     Attributes:
@@ -61,7 +61,7 @@ class Pca(TrainedModel):
 
     @classmethod
     def of(cls, preprocessing: Preprocessing, fit: PcaFit) -> Self:
-        """The model that a fit gives."""
+        """The model of a fit."""
         model = cls(preprocessing, fit.mean, fit.components, fit.variance, len(fit.variance))
         model.fit = fit
         return model
@@ -70,10 +70,10 @@ class Pca(TrainedModel):
         """The same with the first ``count`` components.
 
         Raises:
-            ModelError: there are not so many.
+            ModelError: the model has fewer components.
         """
         if not 1 <= count <= self.count:
-            raise ModelError(f"this PCA has 1 to {self.count:,} components to choose, not {count:,}")
+            raise ModelError(f"this PCA has {self.count:,} components; keep 1 to {self.count:,}, not {count:,}")
         return type(self)(self.preprocessing, self._mean, self._stored, self._variance, count, self.weights)
 
     @cached_property
@@ -81,7 +81,7 @@ class Pca(TrainedModel):
         """(count, D) orthonormal rows.
 
         Raises:
-            ModelError: they are no finite numbers.
+            ModelError: values are not finite.
         """
         return self._stored.read_rows(self.count)
 
@@ -93,7 +93,7 @@ class Pca(TrainedModel):
     def output(self, layer: str | None = None) -> Output:
         """One value per component. See :meth:`Model.output`."""
         if layer is not None:
-            raise ModelError(f"a PCA has no layer {layer} or other layers; --components cuts its {self.count:,}")
+            raise ModelError(f"a PCA has no layers, and no layer {layer}; --components keeps fewer than {self.count:,}")
         return Output(f"PCA {self.count}", (self.count,))
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
@@ -107,8 +107,8 @@ class Pca(TrainedModel):
     def _projected(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """(b, count) of (b, D), in float64.
 
-        In float32 the last bits of a product depend, on some processors, on a row's place in the matrix: an image would
-        get another vector in another batch.
+        In float32, on some processors, the last bits of a product depend on the position of a row in the matrix: the
+        vector of an image would depend on its batch.
         """
         result = np.zeros((len(batch), self.count))
         for start in range(0, batch.shape[1], _COLUMNS):
@@ -138,7 +138,7 @@ class Pca(TrainedModel):
         """Open a saved PCA; the components are read when they are needed. See :meth:`TrainedModel.load`."""
         count = manifest.settings.get("components")
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise ModelError(f"{folder}: the manifest of a PCA says how many components it has, not {count}")
+            raise ModelError(f"{folder}: the manifest of a PCA states the number of its components, not {count}")
         if missing := {_COMPONENTS, _MEAN, _VARIANCE} - manifest.weights.keys():
             raise ModelError(f"{folder}: a PCA needs {', '.join(sorted(missing))}")
         components = NpyMatrix.open(folder / _COMPONENTS)
@@ -153,12 +153,12 @@ class Pca(TrainedModel):
 
 
 def write_log(folder: Path, fit: PcaFit, skipped: dict[str, str]) -> None:
-    """Write ``fit.json``: how the fit went, and what it explains.
+    """Write ``fit.json``: the accuracy of a fit, and the variance that it explains.
 
     Args:
         folder: the model folder.
-        fit: what was fitted.
-        skipped: image ids that were left out, and why.
+        fit: the fit.
+        skipped: ids of images that were left out, and the reason.
 
     Raises:
         OSError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""A large symmetric matrix of which only the lower half is kept."""
+"""A large symmetric matrix in half the memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simtool.system.threads import Workers
 
 __all__ = ["SymmetricMatrix"]
 
-#: Rows and columns of a tile: large enough for a matrix product at full speed, small enough to waste little.
+#: Rows and columns of a tile: large enough for fast matrix products, small enough to save memory.
 TILE = 512
 
 
@@ -23,11 +23,11 @@ class _Tile(NamedTuple):
 
 
 class SymmetricMatrix:
-    """A symmetric float64 matrix as the tiles on and below its diagonal, in half the memory of the whole.
+    """A symmetric float64 matrix, stored as the tiles on and below its diagonal. It starts as zero.
 
     Args:
-        size: rows and columns. It starts as zero.
-        workers: that share its work.
+        size: rows and columns.
+        workers: the threads that share the work.
         tile: rows and columns of a tile.
 
     Attributes:
@@ -42,7 +42,7 @@ class SymmetricMatrix:
             _Tile(rows, columns, np.zeros((rows.stop - rows.start, columns.stop - columns.start)))
             for columns, rows in combinations_with_replacement(self._bands, 2)
         ]
-        # What stands in each band of rows of the whole matrix, by the band's first row.
+        # The tiles of each band of rows of the whole matrix, by the first row of the band.
         self._strips: dict[int, list[tuple[slice, NDArray[np.float64]]]] = {band.start: [] for band in self._bands}
         for rows, columns, values in self._tiles:
             self._strips[rows.start].append((columns, values))
@@ -52,7 +52,7 @@ class SymmetricMatrix:
     def add_product(self, factor: NDArray[np.floating[Any]]) -> None:
         """Add ``factor @ factor.T``, where factor is (size, width).
 
-        The product is formed in the factor's precision, the sum of all products in float64.
+        The product has the precision of the factor; the sum of all products is float64.
         """
 
         def add(tile: _Tile) -> None:
@@ -80,7 +80,7 @@ class SymmetricMatrix:
         return result
 
     def trace(self) -> float:
-        """The sum of the diagonal, which is the sum of all eigenvalues."""
+        """The sum of the diagonal, which equals the sum of all eigenvalues."""
         return float(sum(tile.values.trace() for tile in self._tiles if tile.rows == tile.columns))
 
     def dense(self) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ def usages() -> str:
 
 
 def labels() -> str:
-    """What ``--model`` takes, in words: ``pixels, a model folder or a .keras file``."""
+    """The sources in words: ``pixels, a model folder or a .keras file``."""
     *first, last = (source.label for source in SOURCES)
     return f"{', '.join(first)} or {last}"
 

@@ -97,14 +97,14 @@ def test_only_the_components_that_are_used_are_read(folder: Path, monkeypatch: p
 
 
 def test_more_components_than_were_fitted_are_an_error(folder: Path) -> None:
-    with pytest.raises(ModelError, match="has 1 to 20 components to choose, not 21"):
+    with pytest.raises(ModelError, match="has 20 components; keep 1 to 20, not 21"):
         load_model(folder).cut(21)
 
 
 def test_a_layer_is_an_error_that_says_what_there_is(folder: Path) -> None:
     model = load_model(folder)
     assert model.layers == ()
-    with pytest.raises(ModelError, match="no layer final or other layers; --components cuts its 20"):
+    with pytest.raises(ModelError, match="a PCA has no layers, and no layer final; --components keeps fewer than 20"):
         model.embed(IMAGES, "final")
 
 
@@ -124,7 +124,7 @@ def test_the_folder_holds_plain_arrays_a_manifest_and_the_log(folder: Path, fit:
 
 
 def forged(folder: Path, **files: object) -> None:
-    """Replace arrays, and the hashes with them, as a careful stranger would."""
+    """Replace arrays, and the hashes with them, as a careful attacker would."""
     manifest = json.loads((folder / MANIFEST).read_text())
     for name, values in files.items():
         np.save(folder / f"{name}.npy", values, allow_pickle=True)  # type: ignore[arg-type]
@@ -166,10 +166,10 @@ def test_components_that_are_not_finite_are_found_when_they_are_read(folder: Pat
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"settings": {}}, "how many components it has, not None"),
-        ({"settings": {"components": "20"}}, "how many components it has, not 20"),
-        ({"settings": {"components": -1}}, "how many components it has, not -1"),
-        ({"settings": {"components": True}}, "how many components it has, not True"),
+        ({"settings": {}}, "states the number of its components, not None"),
+        ({"settings": {"components": "20"}}, "states the number of its components, not 20"),
+        ({"settings": {"components": -1}}, "states the number of its components, not -1"),
+        ({"settings": {"components": True}}, "states the number of its components, not True"),
         ({"weights": {}}, r"a PCA needs components\.npy, mean\.npy, variance\.npy"),
         ({"preprocessing": named_preprocessing("study").to_json()}, "its preprocessing gives 49,152"),
     ],
