@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from simtool.analysis.inference.observations import Observations
 
@@ -77,12 +76,11 @@ def resample(
     own = np.ones(len(values), values.dtype) if weight is None else weight
     table = np.column_stack([values * own[:, None], own])
     total = np.zeros((int(cell.max(initial=0)) + 1, columns + 1, replicates))
-    with threadpool_limits(1, "blas"):  # the products are too slim to gain from threads
-        for rows, weights in _weights(observations, replicates, seed, table.dtype):
-            for group in np.unique(cell[rows]):
-                inside = cell[rows] == group
-                part = weights if inside.all() else weights[inside]
-                total[group] += table[rows[inside]].T @ part
+    for rows, weights in _weights(observations, replicates, seed, table.dtype):
+        for group in np.unique(cell[rows]):
+            inside = cell[rows] == group
+            part = weights if inside.all() else weights[inside]
+            total[group] += table[rows[inside]].T @ part
     return Replicates(total[:, :-1], total[:, -1])
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from simtool.analysis.inference.bootstrap import resample
 from simtool.analysis.inference.intervals import Estimates
@@ -49,7 +50,9 @@ def estimate(
     cell, pooled = cells_of(masks)
     parts = [np.flatnonzero(mask) for mask in masks]
     clusters = SharedClusters(sampled)
-    with ThreadPoolExecutor(1) as pool:  # numpy lets the two computations run at the same time
+    # The products are too small to gain from threads of BLAS, and their number changes the last bits of sums. The limit
+    # holds for the whole process, so it is set before both computations, which numpy lets run at the same time.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as pool:
         drawing = pool.submit(resample, sampled, cell, sampled_values, replicates, seed, sampled_weight)
         covariances = [
             clusters.covariance(part, sampled_values[part], None if sampled_weight is None else sampled_weight[part])

@@ -1,0 +1,52 @@
+"""Numbers and sentences of every view."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from simtool.analysis.inference.intervals import Difference
+from simtool.analysis.report import Report
+from simtool.reporting import formatting
+from tests.reporting.conftest import make_report
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (formatting.accuracy(0.52871), ".5287"),
+        (formatting.accuracy(1.0, 2), "1.00"),
+        (formatting.signed(-0.0312), "-.0312"),
+        (formatting.signed(0.0), "+.0000"),
+        (formatting.percent(0.95), "95 %"),
+        (formatting.percent(0.9999), "99.99 %"),
+        (formatting.p_value(0.00099), "<.001"),
+        (formatting.p_value(0.0123), ".012"),
+        (formatting.p_value(None), ""),
+        (formatting.difference_interval(Difference(0.1, -0.012, 0.2)), "-.012 to +.200"),
+        (formatting.difference_interval(Difference(0.1)), "too few to test"),
+    ],
+)
+def test_numbers_are_short_and_have_no_leading_zero(shown: str, expected: str) -> None:
+    assert shown == expected
+
+
+def test_the_method_states_weights_and_pooled_sets(report: Report) -> None:
+    (sample,) = report.samples
+    pooled = replace(report, samples=(replace(sample, sets=3),), settings=replace(report.settings, weighted=True))
+    first, second = formatting.method(pooled)
+    assert "from 3 pooled sets of trials" in first
+    assert second == "Each trial counts by its weight in every accuracy and interval. Counts are of trials."
+
+
+def test_a_baseline_alone_is_a_note() -> None:
+    assert "There is no other model to compare with a." in formatting.notes(make_report("a", ("a",), pairs=30))
+
+
+def test_one_judgment_takes_verbs_in_the_singular(report: Report) -> None:
+    shared = next(note for note in formatting.notes(replace(report, shared=1)) if "pooled tables" in note)
+    assert "is in several of the pooled tables and counts each time" in shared
+    sample = replace(report.samples[0], unnamed=1, trials=120, not_resampled=1)
+    (line,) = formatting.method(replace(report, samples=(sample,)))
+    assert "1 of 120 trials does not name a participant" in line
