@@ -1,4 +1,4 @@
-"""The devices and workers that train together, and the values that they exchange besides gradients."""
+"""The devices and workers that train together, and the values that they exchange in addition to gradients."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ __all__ = ["Classes", "Rounding", "TrainingImages", "check_classes", "decode_all
 Rounding = Literal["floor", "nearest"]
 #: Larger sets of decoded images are in a scratch file, which the system caches in memory if there is room.
 _IN_MEMORY = 1 << 30
-#: Upper bound of the float32 rounding error by which resizing can lower a whole number.
+#: Resizing in float32 lowers a whole number by less than this.
 _ROUNDING = 1e-3
 #: Images that are decoded together.
 _BATCH = 64

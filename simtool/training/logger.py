@@ -1,6 +1,6 @@
 """The log of a training: the progress bar, a line for each epoch, ``log.csv``, TensorBoard events and the curves.
 
-The files are written from the history in the checkpoint, so a resumed training neither repeats nor loses a row.
+The files are written from the history in the checkpoint, so a resumed training repeats no row and loses no row.
 """
 
 from __future__ import annotations

@@ -137,9 +137,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
-            object.__setattr__(self, name, _converted(name, getattr(self, name), kind))
-        for name, (low, high) in _RANGES.items():
-            if not low <= (value := getattr(self, name)) <= high:
+            value = _converted(name, getattr(self, name), kind)
+            object.__setattr__(self, name, value)
+            low, high = _RANGES.get(name, (0, math.inf))
+            if kind in (int, float) and not low <= value <= high:
                 allowed = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
                 raise TrainingError(f"{name} must be {allowed}, not {value}")
         if self.learning_rate == 0:
@@ -182,31 +183,12 @@ class Settings:
         return {name: value for name, value in self.to_json().items() if name not in _FREE}
 
 
-_INFINITE = math.inf
+#: The ranges of numbers; those of all other numbers start at 0 and have no upper limit.
+_FROM_1 = (1.0, math.inf)
+_SHARE = (0.0, 1.0)
 _RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, _INFINITE),
-    "batch_size": (1, _INFINITE),
-    "learning_rate": (0, _INFINITE),
-    "beta_1": (0, 1),
-    "beta_2": (0, 1),
-    "epsilon": (0, _INFINITE),
-    "momentum": (0, 1),
-    "warmup_steps": (0, _INFINITE),
-    "first_period": (0, _INFINITE),
-    "period_growth": (1, _INFINITE),
-    "restart_factor": (0, 1),
-    "final_fraction": (0, 1),
-    "weight_decay": (0, _INFINITE),
-    "clip_norm": (0, _INFINITE),
-    "clip_value": (0, _INFINITE),
-    "ema": (0, 1),
-    "early_stop": (0, _INFINITE),
-    "evaluate_every": (1, _INFINITE),
-    "illustrate_every": (0, _INFINITE),
-    "checkpoint_steps": (0, _INFINITE),
-    "checkpoint_minutes": (0, _INFINITE),
-    "max_minutes": (0, _INFINITE),
-    "max_skipped": (0, _INFINITE),
+    **dict.fromkeys(("epochs", "batch_size", "period_growth", "evaluate_every"), _FROM_1),
+    **dict.fromkeys(("beta_1", "beta_2", "momentum", "restart_factor", "final_fraction", "ema"), _SHARE),
     "seed": (0, 2**31 - 1),
 }
 

@@ -41,14 +41,14 @@ def glow(simtool: Simtool, home: Path) -> Path:
 
 
 def described(simtool: Simtool, images: Path, *options: object) -> dict[str, Any]:
-    """What a dry run says."""
+    """The facts of a dry run."""
     ran = simtool("train-glow", images, "--out", images.parent / "nothing", *options, "--dry-run", "--json")
     assert ran.code == 0
     found: dict[str, Any] = json.loads(ran.out)
     return found
 
 
-def test_training_makes_a_model_folder_with_its_log_and_pictures(simtool: Simtool, home: Path, glow: Path) -> None:
+def test_training_makes_a_model_folder_with_its_log_and_sample_images(simtool: Simtool, home: Path, glow: Path) -> None:
     shown = simtool("show", glow)
     assert shown.code == 0
     assert shown.out.startswith(f"{glow}: a valid model, kind glow\n")

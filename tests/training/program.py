@@ -1,6 +1,6 @@
-"""Trainings in processes of their own: killed over and over, on several devices, by several workers.
+"""Trainings in separate processes: killed many times, on several devices, by several workers.
 
-``python -m tests.training.program killed|devices|workers FOLDER`` prints what came of them as JSON. Each
+``python -m tests.training.program killed|devices|workers FOLDER`` prints their exit codes as JSON. Each
 training is a forked process; TensorFlow is imported once for all of them, but does its first work in the child.
 """
 

@@ -72,7 +72,7 @@ def test_a_truncated_file_is_found(damaged: Path, length: int) -> None:
         list(read_arrays(damaged))
 
 
-def test_pickled_objects_are_neither_written_nor_read(tmp_path: Path) -> None:
+def test_pickled_objects_are_not_written_and_not_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="pickle"):
         write_arrays(tmp_path / "a.npz", {}, [("x", np.array([{}]))])
     np.savez(tmp_path / "b.npz", x=np.array([{}]))
@@ -81,7 +81,7 @@ def test_pickled_objects_are_neither_written_nor_read(tmp_path: Path) -> None:
 
 
 def part(header: str) -> bytes:
-    """An array of four bytes with a header of one's own."""
+    """An array of four bytes with a given header."""
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(4)
 
 

@@ -43,7 +43,7 @@ def labels(batches: object) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("rounding", ["floor", "nearest"])
-def test_decoded_images_are_those_of_the_recipe_in_bytes(tmp_path: Path, rounding: training.Rounding) -> None:
+def test_decoded_images_are_preprocessed_as_bytes(tmp_path: Path, rounding: training.Rounding) -> None:
     images, paths = photographs(tmp_path, 4)
     found = decode_all(images, paths, SMALL, rounding)
     for row, path in enumerate(paths):
@@ -54,7 +54,7 @@ def test_decoded_images_are_those_of_the_recipe_in_bytes(tmp_path: Path, roundin
         assert difference.max() <= high
 
 
-def test_colors_and_space_of_a_recipe_make_the_whole() -> None:
+def test_spatial_steps_and_color_steps_together_are_the_whole_preprocessing() -> None:
     mean = (0.1, 0.2, 0.3)
     recipe = Preprocessing("any", (CentralCrop(0.5), Divide(255.0), Resize(6, 6), Subtract(mean)))
     image = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)

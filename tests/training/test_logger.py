@@ -21,7 +21,7 @@ HISTORY = [
 
 
 class Drawn:
-    """What was drawn: for each panel its title, scale and curves."""
+    """The title, the scale and the curves of each panel."""
 
     def __init__(self) -> None:
         self.curves: list[tuple[list[float], list[float]]] = []
@@ -74,7 +74,7 @@ def test_what_is_not_finite_is_left_out(drawn: Drawn, tmp_path: Path) -> None:
     assert drawn.curves[0] == ([1, 2, 2.5], [2.0, 1.5, 1.25])
 
 
-def test_the_file_is_a_picture_and_the_same_each_time(tmp_path: Path) -> None:
+def test_the_file_is_an_image_and_the_same_each_time(tmp_path: Path) -> None:
     write_curves(tmp_path / "curves.png", HISTORY[:1])
     first = (tmp_path / "curves.png").read_bytes()
     with Image.open(tmp_path / "curves.png") as image:

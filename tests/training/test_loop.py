@@ -318,7 +318,7 @@ def test_without_a_validation_set_the_last_weights_are_kept(devices: Devices, tm
     assert (result.reason, result.best_epoch) == ("epochs", 0)
 
 
-def test_pictures_are_drawn_when_they_are_due(devices: Devices, tmp_path: Path) -> None:
+def test_sample_images_are_drawn_when_they_are_due(devices: Devices, tmp_path: Path) -> None:
     train(Coupling(), TinyData(), SETTINGS.changed(epochs=4, illustrate_every=2), tmp_path, devices)
     assert sorted(path.name for path in (tmp_path / "training" / "pictures").iterdir()) == [
         "step-000012.txt",

@@ -13,7 +13,7 @@ from simtool.training.outcome import Preempted, Preemption
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGINT"])
-def test_a_signal_is_remembered_and_the_process_goes_on(name: str) -> None:
+def test_a_signal_is_remembered_and_the_process_continues(name: str) -> None:
     with Preemption() as preemption:
         assert preemption.requested is None
         os.kill(os.getpid(), signal.Signals[name])

@@ -20,7 +20,7 @@ def by_name(nodes: Sequence[str]) -> Sequence[str]:
 
 
 def step(rank: int, counts: Sequence[int], distribution: str = "block", job: int = 4711) -> dict[str, str]:
-    """What srun sets for one task of a step on node7, node8, ...; ranks are dealt out as SLURM does it."""
+    """The variables that srun sets for one task of a step on node7, node8, ...; ranks are assigned as SLURM does it."""
     places = dealt(counts, distribution)
     return {
         "SLURM_JOB_ID": str(job),
@@ -51,7 +51,7 @@ steps = st.lists(st.integers(1, 4), min_size=1, max_size=6).filter(lambda counts
 
 
 @given(steps, st.sampled_from(["block", "cyclic"]))
-def test_all_tasks_are_told_of_the_same_workers_and_each_of_its_own_rank(counts: list[int], distribution: str) -> None:
+def test_all_tasks_know_the_same_workers_and_their_rank(counts: list[int], distribution: str) -> None:
     told = [cluster_from_slurm(step(rank, counts, distribution), by_name) for rank in range(sum(counts))]
     assert [one and one["task"] for one in told] == [{"type": "worker", "index": i} for i in range(len(told))]
     assert all(one and told[0] and one["cluster"] == told[0]["cluster"] for one in told)
