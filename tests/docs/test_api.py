@@ -21,7 +21,7 @@ def test_the_example_runs_as_in_a_notebook(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for block in blocks(PAGE):
-        exec(compile(block.text, str(PAGE), "exec"), names)  # noqa: S102 - the code of our own page
+        exec(compile(block.text, str(PAGE), "exec"), names)  # noqa: S102 - the code of this page
     printed = capfd.readouterr().out
     assert "48 images, 780 trials" in printed
     assert "missing.parquet: no such file" in printed

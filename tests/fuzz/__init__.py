@@ -1,1 +1,1 @@
-"""Malformed inputs for every reader: made by chance from a seed, read, and judged."""
+"""Malformed inputs for every reader: generated from a seed, read, and judged."""

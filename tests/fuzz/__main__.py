@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz``: many malformed inputs for every reader, or one of them again."""
+"""``python -m tests.fuzz``: many malformed inputs for every reader, or one input again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def all_cases() -> list[Case]:
 
 
 def main() -> None:
-    """Run, print a line for each kind of failure, and end with 1 where there is any."""
+    """Run all cases, print a line for each kind of failure, and exit with 1 if there is a failure."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--case", help="read this input again, for example trials/structured/17")
     parser.add_argument("--seed", type=int, default=0)
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _told(results: Iterable[Answer], seed: int) -> int:
-    """Print the first failures of each kind as they come, then how many there were; return their number."""
+    """Print the first failures of each kind, then the number of failures of each kind; return the total."""
     started = time.monotonic()
     counts: Counter[tuple[str, str]] = Counter()
     wrong: Counter[str] = Counter()
@@ -73,7 +73,7 @@ def _told(results: Iterable[Answer], seed: int) -> int:
 
 
 def _kind_of(wrong: str) -> str:
-    """A failure without what differs from input to input."""
+    """The text of a failure without the parts that differ between inputs."""
     place = re.search(r" at (\S+):(\d+)$", wrong)
     short = re.sub(r"\S*/fuzz-\S+|'.*|\d+", "…", wrong)[:70]
     return f"{short} ({Path(place[1]).name}:{place[2]})" if place else short

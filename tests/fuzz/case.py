@@ -1,4 +1,4 @@
-"""A case: one input that chance made, and what a reader may answer to it."""
+"""A case: one generated input, and the answers that a reader may give."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, Self
 
 __all__ = ["Case", "Door", "Made", "right"]
 
-#: Judges what a reader returned: None where it is right, else what is wrong with it.
+#: Judges the result of a reader: None if it is right, otherwise a description of the error.
 Judge = Callable[[Any], str | None]
 
 
 def right(_: Any) -> str | None:
-    """The judge of a reader whose every answer will do."""
+    """The judge of a reader for which every answer is right."""
     return None
 
 
 @dataclass(frozen=True, order=True)
 class Case:
-    """The name of an input; with the seed of the run it says all about it.
+    """The name of an input. The name and the seed of the run determine the input.
 
     Attributes:
         door: the reader.
@@ -43,7 +43,7 @@ class Case:
         return f"{self.door}/{self.family}/{self.number}"
 
     def chance(self, seed: int) -> Random:
-        """The chance that makes the input."""
+        """The random generator that creates the input."""
         return Random(f"{seed}/{self}")
 
 

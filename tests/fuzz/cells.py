@@ -1,4 +1,4 @@
-"""Texts of cells: CSV in any spelling, with any fault."""
+"""Texts of cells: CSV files with any spelling and any fault."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Cells:
     end: bool = True
 
     def with_cell(self, row: int, column: int, value: str) -> Cells:
-        """The same with one cell changed."""
+        """The same table with one cell changed."""
         cells = [list(one) for one in self.rows]
         cells[row][column] = value
         return replace(self, rows=tuple(map(tuple, cells)))
 
 
 def text_of(cells: Cells) -> bytes:
-    """The file."""
+    """The bytes of the file."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=cells.delimiter, lineterminator=cells.newline, quoting=cells.quoting)  # type: ignore[arg-type]
     for row in cells.rows:
@@ -58,7 +58,7 @@ def text_of(cells: Cells) -> bytes:
 
 
 def respell(cells: Cells, chance: Random) -> tuple[str, Cells]:
-    """Write the same in another way that the documentation promises to read."""
+    """Write the same content in another form that the documentation allows."""
     words = []
     if chance.random() < 0.5:
         cells = replace(cells, delimiter=chance.choice(",;\t"))
@@ -93,7 +93,7 @@ def respell(cells: Cells, chance: Random) -> tuple[str, Cells]:
 
 
 def mutate(cells: Cells, chance: Random) -> tuple[str, bytes]:
-    """Change something that counts, and write it."""
+    """Change the content, and write it."""
     words = []
     for _ in range(chance.choice((1, 1, 2))):
         said, cells = _mutate(cells, chance)
@@ -160,7 +160,7 @@ def _mutate_text(content: bytes, chance: Random) -> tuple[str, bytes]:
 
 
 def readings(content: bytes) -> Iterator[Sequence[Sequence[str]]]:
-    """What the cells of a file can be, in every encoding and with every delimiter in which it has a header."""
+    """All possible readings of the cells of a file, for every encoding and delimiter that give a header."""
     for encoding in _ENCODINGS:
         try:
             text = content.decode(encoding)

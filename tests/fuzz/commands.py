@@ -1,4 +1,4 @@
-"""Malformed inputs through the command line: exit codes, one line of complaint, nothing half-written."""
+"""Malformed inputs through the command line: exit codes, one error line, no partial output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.fuzz.verdict import complaint_about
 __all__ = ["COMMANDS", "command_answers", "command_cases"]
 
 FAMILY = "command"
-#: Seconds that a command may take on a busy machine; TensorFlow alone needs ten to start.
+#: Time limit of a command in seconds, on a busy machine. TensorFlow needs ten seconds to start.
 _LONGEST = 120
 
 
@@ -52,7 +52,7 @@ class Line:
 
 
 def _made(names: Sequence[str], chance: Random, folder: Path) -> Made:
-    """A malformed input of one of some readers."""
+    """A malformed input of one of several readers."""
     door = DOORS[chance.choice(names)]
     folder.mkdir(exist_ok=True)
     if door.structured is not None and (door.valid is None or chance.random() < 0.6):
@@ -69,7 +69,7 @@ def _show(chance: Random, folder: Path) -> Line:
 
 
 def _changed(sheet: Sheet, path: Path, chance: Random) -> str:
-    """Write a table with a fault in it, or damaged."""
+    """Write a table that is faulty or damaged."""
     if chance.random() < 0.6:
         words, sheet = sheets.mutate(sheet, chance)
         sheets.write(path, sheet)
@@ -204,7 +204,7 @@ def _embed_model(chance: Random, folder: Path) -> Line:
     return Line(["embed", table, "--model", made.path, "--out", out], made.what, [out])
 
 
-#: What makes a command line of each subcommand, and how often.
+#: The generator of command lines of each subcommand, and their number.
 COMMANDS: Mapping[str, tuple[Callable[[Random, Path], Line], int]] = {
     "show": (_show, 24),
     "score": (_score, 24),
@@ -229,7 +229,7 @@ def command_cases() -> list[Case]:
 
 
 def command_answers(cases: Sequence[Case], seed: int, workers: int, failures: Path | None = None) -> Iterator[Answer]:
-    """Run command lines, and yield what came of each."""
+    """Run command lines, and yield the result of each."""
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(lambda case: _answer(case, seed, failures), cases)
 
@@ -261,7 +261,7 @@ def _run(line: Line, folder: Path) -> str | None:
 
 
 def _of_end(code: int, said: str) -> str | None:
-    """What is wrong with how a command ended."""
+    """The error in the exit code or messages of a command; None if they are right."""
     if code not in (0, 1, 2) or "Traceback" in said or "unexpected error" in said:
         return f"code {code}: {said[-500:]}"
     lines = said.strip().splitlines()
@@ -273,7 +273,7 @@ def _of_end(code: int, said: str) -> str | None:
 
 
 def _of_files(line: Line, folder: Path, before: Mapping[Path, str], code: int) -> str | None:
-    """What is wrong with the files that a command left."""
+    """The error in the files that a command left; None if they are right."""
     after = _digests(folder)
     if changed := [path for path, digest in before.items() if after.get(path) != digest]:
         return f"an input has changed: {changed[0]}"

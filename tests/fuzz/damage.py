@@ -104,7 +104,7 @@ def damaged(data: bytes, chance: Random, other: bytes = b"") -> tuple[str, bytes
 
 
 def damage(file: Path, chance: Random, other: bytes = b"") -> str:
-    """Damage a file in its place, and say how."""
+    """Damage a file in place, and return a description."""
     words, content = damaged(file.read_bytes(), chance, other)
     file.write_bytes(content)
     return f"{file.name}: {words}"

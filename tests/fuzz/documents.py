@@ -1,4 +1,4 @@
-"""Documents of JSON with something changed in them."""
+"""JSON documents with changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Place = tuple[Any, Any]  # a container, and the key or index in it
 
 
 def copied(document: Any) -> Any:
-    """The same document, to be changed."""
+    """A copy of the document."""
     return json.loads(json.dumps(document))
 
 
@@ -27,7 +27,7 @@ def _places(node: Any) -> Iterator[_Place]:
 
 
 def changed(document: Any, chance: Random) -> tuple[str, Any]:
-    """Change one or two places of a document, in its place where that is possible.
+    """Change one or two values of a document, in place if possible.
 
     Returns:
         What was done, and the document.
@@ -63,7 +63,7 @@ def _change(owner: Any, key: Any, chance: Random) -> str:
 
 
 def text_of(document: Any, chance: Random) -> bytes:
-    """The text of a document, sometimes with faults that no document holds."""
+    """The text of a document, sometimes with faults that are not valid JSON."""
     text = json.dumps(document, indent=chance.choice((None, 2)), ensure_ascii=chance.random() < 0.7)
     content = text.encode("utf-8", "surrogatepass")
     faults = (

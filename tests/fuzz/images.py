@@ -40,7 +40,7 @@ def encoded(pixels: NDArray[np.uint8], mode: str, kind: str, **options: Any) -> 
 
 
 def _sizes_in_header(content: bytes, chance: Random) -> bytes:
-    """The same file claiming another size."""
+    """The same file with another size in its header."""
     data = bytearray(content)
     side = chance.choice((0, 1, 15, 17, 40_000, 65_535, 2**31 - 1, 2**31, 2**32 - 1))
     if content.startswith(b"\x89PNG"):
@@ -63,7 +63,7 @@ def _sizes_in_header(content: bytes, chance: Random) -> bytes:
 
 
 def _exif(chance: Random) -> bytes:
-    """Metadata of a camera, or what only begins so."""
+    """Metadata of a camera, or data that only starts like it."""
     known = Image.Exif()
     known[0x0112] = chance.choice((1, 3, 6, 8, 0, 9, 65535))
     good = known.tobytes()
@@ -115,7 +115,7 @@ def _of_mode(chance: Random, pixels: NDArray[np.uint8]) -> tuple[str, bytes]:
 
 
 def _with_chunk(content: bytes, chance: Random) -> bytes:
-    """A PNG with one chunk more after its header."""
+    """A PNG with one more chunk after its header."""
     name = chance.choice((b"tEXt", b"iCCP", b"zTXt", b"gAMA", b"eXIf", b"tRNS", b"PLTE", b"acTL", b"IHDR", b"xXxX"))
     body = chance.choice((b"", b"a", b"\0" * 13, values.text(chance).encode(), b"a\0\0" + zlib.compress(bytes(10**6))))
     chunk = struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
@@ -123,7 +123,7 @@ def _with_chunk(content: bytes, chance: Random) -> bytes:
 
 
 def _huge(chance: Random) -> bytes:
-    """A PNG of few bytes that is large, or claims to be."""
+    """A PNG of few bytes that has many pixels, or claims to have them."""
     width = chance.choice((30_000, 13_000, 200_000))
     header = struct.pack(">IIBBBBB", width, width, chance.choice((1, 8)), chance.choice((0, 3)), 0, 0, 0)
     body = b""
@@ -151,14 +151,14 @@ def _decode(made: Made) -> NDArray[np.uint8]:
     try:
         return decode_rgb(made.path.read_bytes())
     except Exception as failure:
-        # Who decodes bytes does not know the file; the callers name it.
+        # The decoder of bytes does not know the file; its callers name it.
         if not hasattr(failure, "exit_code"):
             raise
         raise type(failure)(f"{made.path}: {failure}") from failure
 
 
 def _folder(chance: Random, folder: Path) -> Made:
-    """A folder of images in which some files are odd."""
+    """A folder of images in which some files are unusual."""
     path = folder / "images"
     for at in range(chance.choice((1, 3))):
         file = path / chance.choice(("", "a", "a/b", "train/x", "\N{GRINNING FACE}")) / f"{at}.png"

@@ -1,4 +1,4 @@
-"""Models: folders with a manifest and arrays, recipes, and archives of Keras."""
+"""Models: folders with a manifest and arrays, preprocessing, and archives of Keras."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _structured(chance: Random, folder: Path) -> Made:
 
 
 def _judge(folder: Path) -> Judge:
-    """What was loaded is in the files, is finite, and projects."""
+    """The loaded values equal the files, are finite, and the model projects images."""
 
     def judge(found: Any) -> str | None:
         components, mean, projected = found
@@ -189,7 +189,7 @@ def _structured_description(chance: Random, folder: Path) -> Made:
     return made
 
 
-# --- recipes
+# --- preprocessing
 
 
 def _recipe(chance: Random, folder: Path) -> Made:
@@ -209,7 +209,7 @@ def _judge_recipe(found: Preprocessing) -> str | None:
 def _read_recipe(made: Made) -> Preprocessing:
     try:
         return Preprocessing.from_json(made.other)
-    except SimtoolError as failure:  # who reads a recipe does not know where it stood; the callers name the file
+    except SimtoolError as failure:  # the reader of a preprocessing does not know the file; its callers name it
         raise SimtoolError(f"{made.path}: {failure}") from failure
 
 
@@ -258,7 +258,7 @@ def _judge_keras(found: Any) -> str | None:
 def _load_keras(made: Made) -> Any:
     from simtool.models.classifier.keras_file import load_keras_file
 
-    # It warns of many graphs in one process.
+    # TensorFlow warns of many graphs in one process.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     model = load_keras_file(made.path, PREPROCESSINGS["bytes"], 8)
     return model.embed(np.zeros((1, 8, 8, 3), np.float32))

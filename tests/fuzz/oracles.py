@@ -1,4 +1,4 @@
-"""What a table plainly says, and whether a reader's answer is that."""
+"""The correct content of a table, and whether the answer of a reader equals it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.fuzz.values import ABSENT
 
 __all__ = ["difference", "repeated", "same", "sound_trial"]
 
-#: Columns of lists; all others hold one value a row.
+#: Columns of lists. All other columns hold one value per row.
 _LISTS = frozenset(("references", "selected", "embedding", "credits", "relations"))
 _NUMBERS = frozenset(("weight", "response_ms", "top_1", "ordered", "unordered", "bbox_x", "log_likelihood"))
 _POSITIVE = frozenset(("class_id", "width", "height", "source_id"))
 
 
 def difference(found: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, Any]]) -> str | None:
-    """How rows differ from what a table plainly says; None where they do not.
+    """The difference between rows and the content of a table; None if they are equal.
 
     Args:
         found: the rows that a reader returned, with the columns that it knows.
@@ -40,7 +40,7 @@ def difference(found: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, 
 
 
 def same(name: str, found: Any, said: Any) -> bool:
-    """Whether a reader's value of a column is what the table says."""
+    """Whether the value that a reader returns equals the value in the table."""
     if name in _LISTS:
         if said is None or found is None:
             return not found and not said
@@ -92,7 +92,7 @@ def _spelled(value: Any) -> set[str]:
     if isinstance(value, timedelta):
         return {str(value), str(int(value.total_seconds()))}
     if isinstance(value, datetime):
-        # Arrow writes nanoseconds and zones in a way of its own; the day and the second must be right.
+        # Arrow has its own format for nanoseconds and zones; the day and the second must be right.
         return _Beginning(value.strftime("%Y-%m-%d %H:%M:%S"))
     spelled = {str(value)}
     if isinstance(value, Decimal):
@@ -105,7 +105,7 @@ def _spelled(value: Any) -> set[str]:
 
 
 class _Beginning(set[str]):
-    """All texts that begin in a certain way."""
+    """A set of all texts with a certain prefix."""
 
     def __init__(self, beginning: str) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ def repeated(values: Sequence[Any]) -> bool:
 
 
 def sound_trial(trial: Mapping[str, Any]) -> str | None:
-    """Why a trial is impossible; None where it is not."""
+    """The reason why a trial is impossible; None if it is possible."""
     match = re.fullmatch(r"([0-9]+)-(rank|choose)-([0-9]+)", str(trial["trial_type"]))
     if match is None:
         return f"type {trial['trial_type']!r}"

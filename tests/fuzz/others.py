@@ -1,4 +1,4 @@
-"""Readers of no format of their own: what a file is, and the part that a task of SLURM embeds."""
+"""Other readers: the kind of a file, and the part that a task of SLURM embeds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _judge_kind(found: Kind) -> str | None:
 
 
 def _environment(chance: Random, folder: Path) -> Made:
-    """The variables of a task, some of them odd."""
+    """The environment variables of a task; some have unusual values."""
     count, start, step, tasks = (
         chance.choice((1, 4, 16)),
         chance.choice((0, 1, 5)),

@@ -1,4 +1,4 @@
-"""Archives of odd make: names, kinds, sizes and damage; and copies of CUB."""
+"""Unusual archives: names, kinds, sizes and damage; and copies of CUB."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _made(path: Path, files: list[tuple[str, bytes]], raw: bytes, words: str) ->
 
 
 def _judge(folder: Path, files: list[tuple[str, bytes]], plain: bool) -> Judge:
-    """All within the folder, and each file with the content that was packed."""
+    """Whether all files are within the folder and have the packed content."""
     packed = {str(PurePosixPath(name.split("\0")[0])): content for name, content in files}
 
     def judge(found: list[Path]) -> str | None:

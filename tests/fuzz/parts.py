@@ -13,7 +13,7 @@ __all__ = ["Table", "faithful", "faulty"]
 
 
 class Table:
-    """What was written, and where.
+    """The written table, and its path.
 
     Attributes:
         path: the file or folder.
@@ -66,7 +66,7 @@ def faithful(sheet: Sheet, chance: Random, folder: Path) -> Table:
 
 
 def faulty(sheet: Sheet, chance: Random, folder: Path) -> Table:
-    """The table with a fault in it, in one file or in one of its parts."""
+    """The table with a fault, in one file or in one of its parts."""
     if chance.random() < 0.75:
         words, changed = mutate(sheet, chance)
         if chance.random() < 0.2:

@@ -45,7 +45,7 @@ def write_catalog(path: Path) -> Path:
 
 
 def _judgment(chance: Random) -> tuple[int, list[int], int]:
-    """Stimuli by number from 1, the query first, the chosen next; and how many are chosen."""
+    """Stimuli by number from 1 (query, selected references, other references), and the number of selections."""
     n, k = chance.choice(((2, 1), (8, 2)))
     return n, chance.sample(range(1, _STIMULI + 1), n + 1), k
 
@@ -59,7 +59,7 @@ def observations(chance: Random, base: int) -> _Datasets:
     stimuli = np.full((len(rows), 9), base - 1, np.int32)
     for at, (n, shown, _) in enumerate(rows):
         stimuli[at, : n + 1] = np.array(shown) - 1 + base
-    # Both bases show the first stimulus or padding, so that they can be told apart.
+    # With both bases the first stimulus or padding occurs, so that the bases can be distinguished.
     return {
         "stimulus_set": stimuli,
         "n_select": np.array([k for *_, k in rows], np.int32),
@@ -73,7 +73,7 @@ def observations(chance: Random, base: int) -> _Datasets:
 
 
 def _plain_observations(datasets: _Datasets, base: int) -> list[_Row]:
-    """The judgments of datasets of the usual shapes; none where the shapes are others."""
+    """The judgments of datasets with the usual shapes; none for other shapes."""
     try:
         rows = zip(
             np.asarray(datasets["stimulus_set"]).astype(np.int64).tolist(),
@@ -176,12 +176,12 @@ def _observed(path: Path, datasets: _Datasets, base: int, words: str, neutral: b
 
 
 def _bare(row: _Row) -> _Row:
-    """A trial without what its plain reading does not have."""
+    """A trial without the values that the reference reader does not have."""
     return {**row, "participant": None, "weight": math.nan, "response_ms": math.nan}
 
 
 def _respelled_observations(chance: Random, folder: Path) -> Made:
-    """The same observations in another spelling; their base is stated, or shows."""
+    """The same observations in another spelling. Their base is stated or can be inferred."""
     base = chance.choice((0, 1))
     datasets = observations(chance, base)
     datasets["mask_zero"] = np.bool_(base)
@@ -221,7 +221,7 @@ def _valid_observations(chance: Random, folder: Path) -> Made:
 
 
 def _possible(found: Sequence[_Row]) -> str | None:
-    """Only that images exist: HDF5 does not find out damage to its values."""
+    """Check only that the images exist: HDF5 does not detect damage to its values."""
     images = {image(number) for number in range(1, _STIMULI + 1)}
     return None if all({row["query"], *row["references"]} <= images for row in found) else "an image out of nowhere"
 
@@ -264,7 +264,7 @@ def _stimuli_text() -> str:
 
 
 def _plain_timesteps(document: Any) -> Iterator[_Row]:
-    """Whatever in a document can be read as a judgment."""
+    """All parts of a document that can be read as judgments."""
     if isinstance(document, list):
         for entry in document:
             yield from _plain_timesteps(entry)
@@ -313,7 +313,7 @@ def _contents(file: Path) -> Iterator[bytes]:
 
 
 def _respelled_sequences(chance: Random, folder: Path) -> Made:
-    """The same sequences in another place or spelling."""
+    """The same sequences at another path or in another spelling."""
     documents_of = [sequences(chance, f"P{at}") for at in range(chance.choice((1, 2)))]
     contents = {}
     for at, document in enumerate(documents_of):
@@ -356,7 +356,7 @@ def _structured_sequences(chance: Random, folder: Path) -> Made:
 
 
 def _zipped(chance: Random, path: Path, content: bytes, words: str) -> Made:
-    """A zip of sequences, sometimes of an odd make."""
+    """A zip of sequences, sometimes an unusual one."""
     names = ["train_seqs/1.json", "stimuli.txt"]
     odd = chance.choice(("", "", "name", "method", "encrypted", "empty", "twice", "directory", "macos"))
     if odd == "name":

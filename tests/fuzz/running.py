@@ -1,4 +1,4 @@
-"""A run over many cases: several workers, each replaced where an input ends it."""
+"""Run many cases with several workers. A worker that an input ends is replaced."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tests.fuzz.case import Case
 
 __all__ = ["Answer", "answers"]
 
-#: Seconds after which a worker that does not answer is ended, beyond what its own limit allows.
+#: Seconds beyond its own limit after which a worker that does not answer is ended.
 _PATIENCE = 40
-#: The same for its first answer, before which it imports.
+#: The same for its first answer, which includes imports.
 _START = 180
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a case.
+    """The result of a case.
 
     Attributes:
         case: its name.
@@ -41,7 +41,7 @@ class Answer:
 
 
 def answers(cases: Sequence[Case], seed: int, workers: int, failures: Path | None = None) -> Iterator[Answer]:
-    """Run cases, and yield what came of each, in no order.
+    """Run cases, and yield the result of each in any order.
 
     Args:
         cases: their names.
@@ -75,7 +75,7 @@ def answers(cases: Sequence[Case], seed: int, workers: int, failures: Path | Non
 
 
 def _work(waiting: SimpleQueue[Case], done: SimpleQueue[Answer | None], seed: int, failures: Path | None) -> bool:
-    """Feed one worker until it dies or nothing waits; whether it died."""
+    """Give cases to one worker until it ends or no case is left; return whether it ended."""
     kept = [] if failures is None else ["--failures", str(failures)]
     command = [sys.executable, "-m", "tests.fuzz.worker", "--seed", str(seed), *kept]
     with (
@@ -105,7 +105,7 @@ def _work(waiting: SimpleQueue[Case], done: SimpleQueue[Answer | None], seed: in
 
 
 def _ask(to: IO[bytes], back: IO[bytes], case: Case, patience: float) -> bytes:
-    """The worker's answer; empty where none came in time."""
+    """The answer of the worker; empty if none arrived in time."""
     try:
         to.write(f"{case}\n".encode())
         to.flush()
@@ -123,7 +123,7 @@ def _ask(to: IO[bytes], back: IO[bytes], case: Case, patience: float) -> bytes:
 
 
 def chosen(cases: Iterable[Case], share: float) -> list[Case]:
-    """The first of the cases of each reader and family: a share of a run, at least one."""
+    """The first cases of each reader and family: a fraction of a run, at least one."""
     every = list(cases)
     counts: dict[tuple[str, str], int] = {}
     for case in every:

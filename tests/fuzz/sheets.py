@@ -1,4 +1,4 @@
-"""Tables of Parquet as plain columns, in any spelling and with any fault, and what they plainly say."""
+"""Parquet tables as plain columns, with any spelling and any fault, and their correct content."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Sheet:
 
     Attributes:
         columns: in order; names may repeat.
-        metadata: what stands under the key ``simtool``; None for nothing.
+        metadata: the value of the key ``simtool``; None for no value.
     """
 
     columns: tuple[Column, ...]
@@ -72,7 +72,7 @@ class Sheet:
         return next((column for column in self.columns if column.name == name), None)
 
     def with_column(self, at: int, **changes: Any) -> Sheet:
-        """The same with something of the column at a place changed."""
+        """The same table with a change in one column."""
         columns = list(self.columns)
         columns[at] = replace(columns[at], **changes)
         return replace(self, columns=tuple(columns))
@@ -218,7 +218,7 @@ _ODD_TYPES = (
 
 
 def _spellings(column: Column) -> list[pa.DataType]:
-    """Other types in which a column says the same."""
+    """Other types that hold the same values of a column."""
     kind = column.type
     if pa.types.is_dictionary(kind) or pa.types.is_string(kind):
         return [pa.string(), *_TEXTS]
@@ -238,7 +238,7 @@ def _spellings(column: Column) -> list[pa.DataType]:
 
 
 def respell(sheet: Sheet, chance: Random) -> tuple[str, Sheet]:
-    """Write some columns in another type that means the same; change what does not count."""
+    """Write some columns in an equivalent type; change parts that do not affect the content."""
     words = []
     for at, column in enumerate(sheet.columns):
         if chance.random() < 0.4 and (others := _spellings(column)):
@@ -262,7 +262,7 @@ def respell(sheet: Sheet, chance: Random) -> tuple[str, Sheet]:
 def _fits(column: Column) -> bool:
     try:
         array = column.array()
-        # Not "==": a half float that rounds would pass as another number.
+        # Not "==": a half float that rounds would be accepted as another number.
         return bool(array.to_pylist() == column.values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError, NotImplementedError):
         return False
@@ -298,7 +298,7 @@ def _cell(kind: pa.DataType, chance: Random) -> Any:
 
 
 def _inside(entries: list[Any], chance: Random) -> list[Any]:
-    """A list with something changed in it."""
+    """A list with a change."""
     changed = list(entries)
     if not changed:
         return [None]
@@ -423,7 +423,7 @@ _MUTATIONS: tuple[_Mutation, ...] = (
 
 
 def mutate(sheet: Sheet, chance: Random) -> tuple[str, Sheet]:
-    """Change something that counts; the result can be written."""
+    """Change the content; the result can be written."""
     while True:
         words, changed = chance.choice(_MUTATIONS)(sheet, chance)
         if all(map(_writes, changed.columns)):

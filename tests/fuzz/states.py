@@ -1,4 +1,4 @@
-"""What earlier runs and the cluster leave: locks, notes of downloads, and variables that name workers."""
+"""Files and variables of earlier runs and of the cluster: locks, notes of downloads, names of workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["DOORS"]
 
 
 def _content(document: Any, chance: Random) -> tuple[str, bytes]:
-    """A document with something changed, or damaged."""
+    """A document with a change, or damaged."""
     if chance.random() < 0.3:
         return damaged(json.dumps(document).encode(), chance)
     words, document = documents.changed(document, chance)
@@ -27,7 +27,7 @@ def _content(document: Any, chance: Random) -> tuple[str, bytes]:
 
 
 def _lock(chance: Random, folder: Path) -> Made:
-    """What a process that was killed has left in the file of its lock."""
+    """The lock file of a killed process."""
     held = {"pid": 2**22 + 5, "host": "node", "purpose": "embed", "since": "2026", "job": None}
     words, content = _content(held, chance)
     (folder / "data").mkdir()

@@ -26,7 +26,7 @@ __all__ = ["DOORS", "rows_of_trials"]
 
 _Rows = list[dict[str, Any]]
 _ORIGIN = Provenance(("simtool", "fuzz"), (), "simtool", "2026-01-01T00:00:00+00:00")
-#: Whose names must not repeat, in each kind of table.
+#: The column of each kind of table in which values must not repeat.
 _KNOWN: Mapping[str, frozenset[str]] = {
     "images": frozenset(("image_id", "path", "class_id", "class_name", "split", "width", "bbox_x")),
     "embeddings": frozenset(("image_id", "embedding")),
@@ -82,7 +82,7 @@ def _transposed(columns: Mapping[str, Sequence[Any]]) -> _Rows:
 
 
 def _judge(kind: str, table: Table, ordered: bool = True) -> Judge:
-    """Whether rows are what the parts of a table say, and possible."""
+    """Whether rows equal the content of the parts of a table, and are possible."""
 
     def judge(found: _Rows) -> str | None:
         if table.faulty:
@@ -111,7 +111,7 @@ def _sorted(rows: _Rows) -> _Rows:
 
 
 def _impossible(kind: str, rows: _Rows) -> str | None:
-    """What makes rows impossible that a reader has accepted."""
+    """The reason why accepted rows are impossible; None if they are possible."""
     if kind in ("images", "embeddings") and repeated([row["image_id"] for row in rows]):
         return "an id twice"
     if kind == "embeddings" and not np.isfinite([row["embedding"] for row in rows]).all():
@@ -133,7 +133,7 @@ def _structured(kind: str, make: Callable[[Random], Sheet]) -> Callable[[Random,
 
 
 def _valid(kind: str, make: Callable[[Random], Sheet]) -> Callable[[Random, Path], Made]:
-    """A table as simtool writes it: damage to it is found, or does no harm."""
+    """A table written by simtool: damage is detected, or has no effect."""
 
     def valid(chance: Random, folder: Path) -> Made:
         path = folder / "table.parquet"
@@ -146,7 +146,7 @@ def _valid(kind: str, make: Callable[[Random], Sheet]) -> Callable[[Random, Path
 
 
 def _rewrite(kind: str, source: Path, target: Path) -> None:
-    """Write a table as simtool writes it."""
+    """Write a table with simtool's writer."""
     if kind == "images":
         write_images(target, read_images(source), _ORIGIN)
     elif kind == "trials":

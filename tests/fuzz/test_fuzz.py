@@ -1,4 +1,4 @@
-"""The harness itself: inputs can be made again, and wrong answers are told."""
+"""Tests of the harness: inputs are reproducible, and wrong answers are reported."""
 
 from __future__ import annotations
 

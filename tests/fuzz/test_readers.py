@@ -1,4 +1,4 @@
-"""A small share of ``make fuzz``: malformed inputs are refused in one line, or read as what they plainly say."""
+"""A small part of ``make fuzz``: malformed inputs are refused in one line, or read correctly."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tests.fuzz.commands import COMMANDS, FAMILY, command_answers
 from tests.fuzz.doors import DOORS
 from tests.fuzz.running import answers
 
-#: Readers that start TensorFlow, which takes too long here.
+#: Readers that start TensorFlow are too slow here.
 _SLOW = ("keras", "flows", "embed", "embed-model", "fit-pca", "sample", "train")
 _EACH = 8
-#: A seed of its own, so that these are others than those of ``make fuzz``.
+#: A separate seed, so that the inputs differ from those of ``make fuzz``.
 _SEED = 11
 
 

@@ -1,4 +1,4 @@
-"""A CSV of judgments, and what it plainly says."""
+"""A CSV of judgments, and its correct content."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sample(chance: Random) -> Cells:
 
 
 def _plain(table: Sequence[Sequence[str]]) -> list[_Row]:
-    """The rows of a table of cells as judgments, whatever they are worth."""
+    """The rows of a table of cells as judgments, without validation."""
     table = list(dropwhile(lambda row: not any(cell.strip() for cell in row), table))
     spelled = [name.strip() for name in table[0]] if table else []
     rows: list[_Row] = []
@@ -77,7 +77,7 @@ def _number(text: str | None) -> float:
 
 
 def unlike(found: Sequence[_Row], plain: Sequence[_Row], whole: bool) -> str | None:
-    """How judgments differ from rows of which some may be dropped: those without an answer, and catch trials.
+    """The difference between judgments and rows. Rows without an answer and catch trials may be dropped.
 
     Args:
         found: rows of trials.
@@ -126,7 +126,7 @@ def _droppable(row: _Row) -> bool:
 
 
 def _judge_cells(made: Made) -> None:
-    """Judge by what the file says when it is read as any CSV."""
+    """Judge by the content of the file, read as a general CSV."""
 
     def judge(found: Sequence[_Row]) -> str | None:
         complaints = [unlike(found, _plain(table), whole=True) for table in cells.readings(made.path.read_bytes())]

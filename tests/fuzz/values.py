@@ -1,4 +1,4 @@
-"""Values that readers should not trip over."""
+"""Unusual values that readers must handle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ABSENT", "NEWLINE", "number", "scalar", "text"]
 
 #: A text with a newline in it, as a message may quote it.
 NEWLINE = "new\nline"
-#: Texts that stand for no value.
+#: Texts that mean a missing value.
 ABSENT = ("", "NA", "null", "None", "nan", "N/A", "NULL", "NaN", "none", " ")
 
 _TEXTS = (

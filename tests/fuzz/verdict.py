@@ -1,4 +1,4 @@
-"""Whether the answer to an input is a proper one."""
+"""Whether the answer to an input is right."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.fuzz.values import NEWLINE
 
 __all__ = ["complaint_about", "verdict"]
 
-#: What no message for people holds.
+#: Texts that a readable message never contains.
 _LEAKS = re.compile(r"<class '|<\w+[^>]* object at 0x|Traceback|unexpected error|\bNone of\b.*\bare in\b")
 
 
 def verdict(door: Door, made: Made) -> str | None:
-    """Read an input and judge the answer; None where it is proper, else what is wrong."""
+    """Read an input and judge the answer; None if it is right, otherwise a description of the error."""
     try:
         with warnings.catch_warnings(record=True) as warned:
             found = door.read(made)
@@ -70,7 +70,7 @@ def _of_os_error(made: Made, failure: OSError) -> str | None:
 
 
 def complaint_about(message: str) -> str | None:
-    """What is wrong with a message; None where it is one line of bounded length for people."""
+    """The error of a message; None if it is one readable line of bounded length."""
     if "\n" in message.replace(NEWLINE, ""):
         return f"several lines: {message[:300]!r}"
     if len(message) > LONGEST + len("error: "):

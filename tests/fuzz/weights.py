@@ -35,7 +35,7 @@ def _plain() -> _Arrays:
 
 
 def _judge(found: tuple[dict[str, Any], _Arrays]) -> str | None:
-    """Nothing but what was written; what is missing is for the caller to miss."""
+    """Check that all arrays equal the written arrays. The caller checks that none is missing."""
     header, arrays = found
     if header != {"epoch": 3}:
         return f"the header {header}"
@@ -52,7 +52,7 @@ def _valid(chance: Random, folder: Path) -> Made:
 
 
 def _structured(chance: Random, folder: Path) -> Made:
-    """An archive of which a member is another."""
+    """An archive in which one member is replaced."""
     members = {f"{name}.npy": npy(array) for name, array in _plain().items()}
     members["header.json"] = b'{"epoch": 3}'
     name = chance.choice(list(members))

@@ -1,4 +1,4 @@
-"""The process that reads the inputs, with limits on time and memory; its parent survives what it does not.
+"""The process that reads the inputs, with limits on time and memory. Its parent survives a crash.
 
 It takes names of cases from standard input, a line each, and answers each with a line of JSON.
 """
@@ -26,18 +26,18 @@ from tests.fuzz.verdict import verdict
 
 __all__ = ["LONGEST", "make", "run"]
 
-#: Seconds that a reader may take.
+#: Time limit of a reader in seconds.
 LONGEST = 10
-#: Bytes that a reader may take.
+#: Memory limit of a reader in bytes.
 MEMORY = 2 << 30
 
 
 class _HangError(BaseException):
-    """A reader takes too long; no reader catches it."""
+    """A reader takes too long. No reader catches this exception."""
 
 
 def make(case: Case, seed: int, folder: Path) -> Made:
-    """Make the input of a case in an empty folder."""
+    """Create the input of a case in an empty folder."""
     chance, door = case.chance(seed), DOORS[case.door]
     if case.family == "structured":
         assert door.structured is not None
@@ -73,7 +73,7 @@ def run(case: Case, seed: int, folder: Path) -> tuple[str, str | None]:
 
 @contextmanager
 def _captured(file: io.BufferedRandom | tempfile._TemporaryFileWrapper[bytes]) -> Iterator[None]:
-    """What libraries write to standard error goes to a file; what simtool says goes nowhere."""
+    """Redirect the standard error of libraries to a file; discard the messages of simtool."""
     kept = os.dup(2)
     os.dup2(file.fileno(), 2)
     try:
