@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 #: Refused everywhere.
 TURNS = (
     r"anew|spoilt|besides|whilst|hitherto|thereof|therein|wherein|whereby|hereby|whence|thence|albeit|lest|nor|shall",
-    r"but for|what else|strangers?|what it is|so it is(?= (?:for|with)|[.;])|of the kind|be it|as far as|at hand",
+    r"but for|what else|strangers?|what it is|so it is(?= (?:for|with)|[.;])|of the kind(?! of)|(?<!can )be it",
     r"each other's|besides? (?:them|it)|go(?:es|ing)? on|went on|stands(?! (?:in )?for)|stood",
-    r"of (?:its|their|your|our|one's) own|for the time being|than what",
+    r"of (?:its|their|your|our|one's) own|for the time being|than what|as far as|at hand",
     r"pictures?(?!:)|preparations?|holdouts?|upper bounds?",
     r"(?<!-)recipes?(?!:)",
     r"(?<!noise )(?<!noise_)ceilings?(?!:)",
