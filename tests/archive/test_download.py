@@ -42,7 +42,7 @@ def source(*urls: str, content: bytes = CONTENT) -> Source:
 
 
 def unpublished(*urls: str) -> Source:
-    """A file of which neither size nor checksum is known."""
+    """A file without a known size or checksum."""
     return Source("birds.tgz", urls)
 
 
@@ -82,7 +82,7 @@ def test_a_bad_file_stays_where_no_better_one_can_be_had(server: ArchiveServer, 
     assert (tmp_path / "birds.tgz").read_bytes() == OTHER
 
 
-def test_a_download_that_breaks_goes_on_where_it_stopped(server: ArchiveServer, tmp_path: Path) -> None:
+def test_a_broken_download_resumes_within_the_same_run(server: ArchiveServer, tmp_path: Path) -> None:
     server.turns.extend([breaks_after(1_000_000), breaks_after(500_000)])
     assert fetched(source(server.url), tmp_path) == CONTENT
     assert ranges(server) == [None, "bytes=1000000-", "bytes=1500000-"]
@@ -95,7 +95,7 @@ def test_any_number_of_breaks_is_borne_while_bytes_arrive(server: ArchiveServer,
     assert len(server.requests) == 15
 
 
-def test_the_next_run_goes_on_where_the_last_one_stopped(server: ArchiveServer, tmp_path: Path) -> None:
+def test_the_next_run_resumes_the_download(server: ArchiveServer, tmp_path: Path) -> None:
     server.turns.extend([breaks_after(1_000_000), *[status(503)] * 3])
     with pytest.raises(ArchiveError, match=r"birds\.tgz could not be downloaded: 127\.0\.0\.1:.*503"):
         fetch(source(server.url), tmp_path, patience=HASTE)
@@ -188,7 +188,7 @@ def test_without_a_checksum_no_part_is_joined_to_another_mirrors_file(server: Ar
         assert ranges(mirror) == [None]
 
 
-def test_with_a_checksum_another_mirror_goes_on(server: ArchiveServer, tmp_path: Path) -> None:
+def test_with_a_checksum_another_mirror_resumes_the_download(server: ArchiveServer, tmp_path: Path) -> None:
     with servers.serving(CONTENT) as mirror:
         server.turns.extend([breaks_after(1_000_000), *[status(503)] * 3])
         assert fetched(source(server.url, mirror.url), tmp_path) == CONTENT

@@ -66,7 +66,7 @@ def everything_below(folder: Path) -> dict[str, bytes]:
 
 
 def assert_refused(archive: Path, reason: str, limits: Limits | None = None) -> None:
-    """Refused with one line, and nothing changed in the folder or beside it."""
+    """Assert that an archive is refused in one line, and that the folder and its parent stay unchanged."""
     folder = archive.parent / "folder"
     folder.mkdir()
     (folder / "mine.txt").write_bytes(b"mine")
@@ -116,7 +116,7 @@ def test_keep_chooses_and_renames(tmp_path: Path, make: Maker) -> None:
     assert everything_below(tmp_path / "only") == {"long/way/b.txt": b"b"}
 
 
-def test_keep_cannot_lead_outside_nor_unite_two_files(tmp_path: Path) -> None:
+def test_keep_cannot_lead_outside_or_unite_two_files(tmp_path: Path) -> None:
     archive = tar_of(tmp_path / "a", ("a/1.jpg", b"a"), ("b/1.jpg", b"b"))
     with pytest.raises(ArchiveError, match="outside"):
         unpack(archive, tmp_path / "folder", keep=lambda path: PurePosixPath("..", path.name))

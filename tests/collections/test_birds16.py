@@ -118,7 +118,7 @@ def test_the_rows_of_another_table_get_paths_from_their_new_place_and_families_a
 
 
 def _cub(birds16: Path, folder: Path) -> tuple[Images, Path]:
-    """CUB's 208 originals as far as they are at hand: the altered ones get other bytes."""
+    """The available originals of the 208 photographs of CUB. The altered photographs get other bytes."""
     with (birds16 / "catalog.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -132,7 +132,7 @@ def _cub(birds16: Path, folder: Path) -> tuple[Images, Path]:
     return Images.build(paths, paths), folder / "images.parquet"
 
 
-def test_the_seven_altered_photographs_of_birds16_are_told_where_cub_stands_in(birds16: Path, tmp_path: Path) -> None:
+def test_the_seven_altered_photographs_of_birds16_are_named_if_cub_replaces_them(birds16: Path, tmp_path: Path) -> None:
     images, table = _cub(birds16, tmp_path)
     with (birds16 / "catalog.csv").open(newline="") as file:
         differing = [row["cub_path"] for row in csv.DictReader(file) if row["differs_from_cub_bytes"] == "1"]

@@ -39,7 +39,7 @@ def test_ids_are_paths_below_the_folder_and_folders_are_classes_and_groups(folde
     assert images.class_id.tolist() == [0, 1, -1, 2]
 
 
-def test_a_flat_folder_has_neither_classes_nor_groups(folder: Path) -> None:
+def test_a_flat_folder_has_no_classes_and_no_groups(folder: Path) -> None:
     photograph(folder / "a.jpg")
     images = index_folder(folder, folder / "images.parquet").images
     assert (images.class_name.tolist(), images.group_name.tolist(), images.class_id.tolist()) == ([None], [None], [-1])

@@ -106,7 +106,7 @@ def test_a_layout_says_what_each_folder_is(layout: str, expected: Row) -> None:
     assert labelled("train/Laridae/Tern", layout=layout) == [expected]
 
 
-def test_a_layout_holds_as_far_as_there_are_folders() -> None:
+def test_a_layout_applies_to_the_folders_that_exist() -> None:
     assert labelled("Tern", "", layout="split/class") == [("Tern", None, None), (None, None, None)]
 
 

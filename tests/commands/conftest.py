@@ -12,7 +12,7 @@ from simtool.cli import main
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command line left behind."""
+    """The result of a command line."""
 
     code: int
     out: str

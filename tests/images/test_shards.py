@@ -29,7 +29,7 @@ def test_anything_else_is_an_error(text: str) -> None:
 
 
 def array(task: int, tasks: list[int], step: int = 1) -> dict[str, str]:
-    """What SLURM sets for a task of ``--array``; the step is 1 unless the array was given as first-last:step."""
+    """The variables that SLURM sets for a task of ``--array``. The step is 1 unless the array is first-last:step."""
     values = {"ID": task, "MIN": min(tasks), "MAX": max(tasks), "STEP": step, "COUNT": len(tasks)}
     return {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in values.items()}
 

@@ -22,7 +22,7 @@ from tests.studies import IMAGES, write_hdf5_catalog, write_stimuli
         ("images", "images"),
     ],
 )
-def test_a_path_is_cut_to_what_stands_below_the_root_of_the_stimuli(path: str, image_id: str) -> None:
+def test_a_path_is_cut_to_the_part_below_the_root_of_the_stimuli(path: str, image_id: str) -> None:
     assert image_id_of(path) == image_id
 
 

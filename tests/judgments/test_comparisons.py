@@ -47,7 +47,7 @@ def test_types_of_which_no_trial_is_left_are_passed_over() -> None:
 
 @given(rows=st.permutations(range(23)))
 @settings(max_examples=20, deadline=None)
-def test_each_trial_has_its_comparisons_wherever_it_stands(rows: list[int]) -> None:
+def test_each_trial_has_its_comparisons_at_any_position(rows: list[int]) -> None:
     trials = some_trials(23)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparisons, "_STEP", 3)

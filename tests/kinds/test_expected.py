@@ -48,7 +48,7 @@ def takes(asked: Expected) -> frozenset[What]:
 
 
 def line(asked: Expected, path: Path) -> str:
-    """What the reader behind an expectation says of a file."""
+    """The message of the reader of an expected kind about a file."""
     with pytest.raises(SimtoolError) as failure:
         READERS[asked](path)
     return str(failure.value)

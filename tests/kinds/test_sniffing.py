@@ -1,4 +1,4 @@
-"""What a file is follows from its content alone: not from its name, and not from its first byte."""
+"""The kind of a file follows from its content, not from its name or its first byte."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_there_is_a_sample_of_every_kind_of_file() -> None:
 
 
 @NAMES
-def test_content_at_hand_has_the_kind_of_its_file(name: str) -> None:
+def test_content_in_memory_has_the_kind_of_its_file(name: str) -> None:
     what, content = SAMPLES[name]
     assert kind_of_content(content).what is what
 
 
-#: Of kinds that a beginning is told from the whole of: the fewest bytes that are still told to be of the kind, and
-#: how many of the last bytes may be missing without being missed.
+#: For kinds that are recognised when cut off: the smallest number of bytes that is recognised, and the number of last
+#: bytes whose absence is not detected.
 CUT = {
     "table.parquet": (4, 0),
     "table.feather": (6, 0),

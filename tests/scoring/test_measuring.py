@@ -139,7 +139,7 @@ def test_an_unknown_distance_is_answered_with_the_known_ones() -> None:
 
 
 @PLANS
-def test_vectors_that_are_parallel_but_for_rounding_have_an_angle_as_small(gram: bool) -> None:
+def test_vectors_that_are_parallel_up_to_rounding_have_a_small_angle(gram: bool) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal(50) * rng.uniform(0.1, 1000, (20, 1))
     assert (distances("cosine", vectors, gram=gram) < 1e-31).all()

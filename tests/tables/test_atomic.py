@@ -26,7 +26,7 @@ def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
     assert names_in(target.parent) == ["table"]
 
 
-def test_a_failure_leaves_the_older_file_whole_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_failure_leaves_the_older_file_whole_and_no_other_file(tmp_path: Path) -> None:
     target = tmp_path / "table"
     target.write_text("old")
     with pytest.raises(RuntimeError), atomic_path(target) as temporary:

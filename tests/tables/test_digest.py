@@ -1,4 +1,4 @@
-"""What images are, by content."""
+"""Digests of the content of images."""
 
 from __future__ import annotations
 

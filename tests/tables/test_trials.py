@@ -176,7 +176,7 @@ def test_a_column_that_some_parts_lack_is_null_there(tmp_path: Path, trials: Tri
         read_trials(tmp_path)
 
 
-def test_a_column_named_as_one_of_our_own_gets_another_name(
+def test_a_column_with_a_reserved_name_gets_another_name(
     tmp_path: Path, trials: Trials, provenance: Provenance
 ) -> None:
     names = ("model", "source_model", "Distance")

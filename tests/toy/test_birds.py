@@ -54,7 +54,7 @@ def test_an_image_id_is_family_species_and_a_file_that_repeats_the_species(popul
 
 @given(seed=st.integers(0, 10_000), families=st.integers(1, len(BUILDS)), species=st.integers(1, 6))
 @settings(max_examples=40, deadline=None)
-def test_species_of_any_seed_have_names_of_their_own(seed: int, families: int, species: int) -> None:
+def test_species_of_any_seed_have_different_names(seed: int, families: int, species: int) -> None:
     names = draw_population(seed, families, species, 1).species_names
     assert len(set(names)) == families * species
 
@@ -115,7 +115,7 @@ def test_a_photograph_is_the_same_to_the_byte_for_the_same_seed(population: Popu
     assert jpeg(first) != jpeg(other)
 
 
-def test_photographs_are_color_pictures_of_varied_formats(population: Population) -> None:
+def test_photographs_are_color_images_of_varied_formats(population: Population) -> None:
     images = [photograph(population.bird(index * 16), np.random.default_rng(index)) for index in range(12)]
     assert {image.mode for image in images} == {"RGB"}
     assert {max(image.size) for image in images} <= {280, 300, 320}
@@ -124,7 +124,7 @@ def test_photographs_are_color_pictures_of_varied_formats(population: Population
 
 
 def test_two_birds_in_the_same_place_differ_only_around_the_bird(population: Population) -> None:
-    # The same generator gives both the same background; traits change the picture where the bird is.
+    # The same generator gives both the same background; traits change the image only at the bird.
     bird = population.bird(0)
     recolored = bird.traits.copy()
     recolored[BLOCKS["color"]] = population.traits[100, BLOCKS["color"]]
@@ -136,7 +136,7 @@ def test_two_birds_in_the_same_place_differ_only_around_the_bird(population: Pop
 
 @pytest.mark.slow
 def test_pose_and_place_say_nothing_about_the_family(population: Population) -> None:
-    # The border of a picture, where no bird is, does not tell families apart.
+    # The border of an image, without the bird, does not distinguish families.
     borders = []
     for index in range(0, len(population), 4):
         rows = np.asarray(photograph(population.bird(index), np.random.default_rng([1, index])), np.float64)

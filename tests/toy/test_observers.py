@@ -199,7 +199,7 @@ def test_the_known_attributes_predict_choices_well_but_not_beyond_what_noise_all
         return float((near < far).mean())
 
     # One who knew each observer's own rule would be right with max(p, 1 - p); by Luce's axiom, p for a pair does
-    # not depend on what else is shown.
+    # not depend on the other images.
     names = np.array([name for name, _ in implied])
     best = np.zeros(len(implied))
     for one in judgments.observers:

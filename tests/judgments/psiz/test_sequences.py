@@ -210,7 +210,7 @@ def test_a_participant_is_text_or_nobody(tmp_path: Path, participant: Any, name:
     assert read(single(tmp_path, sequence([timestep(STUDY[0])], participant))).trials.participant.tolist() == [name]
 
 
-def test_a_sequence_that_stands_in_two_documents_is_refused(tmp_path: Path) -> None:
+def test_a_sequence_in_two_documents_is_refused(tmp_path: Path) -> None:
     folder = write_sequences(tmp_path / "study", STUDY)
     content = (folder / "train_seqs" / "seq_000.json").read_text()
     (folder / "train_seqs" / "seq_copy.json").write_text(content)

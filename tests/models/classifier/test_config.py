@@ -1,4 +1,4 @@
-"""What a classifier is built from."""
+"""The configuration of a classifier."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_preset_survives_json(name: str) -> None:
     assert ClassifierConfig.from_json(config.to_json()) == config
 
 
-def test_every_architecture_names_a_recipe() -> None:
+def test_every_architecture_names_a_preprocessing() -> None:
     assert {architecture.recipe for architecture in ARCHITECTURES.values()} <= PREPROCESSINGS.keys()
 
 

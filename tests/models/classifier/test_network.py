@@ -59,7 +59,7 @@ def test_earlier_layers_learn_slower_and_the_last_at_full_rate(network: Any) -> 
     assert last == [1.0, 1.0]
 
 
-def test_weights_from_a_file_are_taken_over_but_for_the_last_layer(
+def test_weights_from_a_file_are_loaded_except_for_the_last_layer(
     small: ClassifierConfig, network: Any, tmp_path: Path
 ) -> None:
     import keras
@@ -103,7 +103,7 @@ def test_features_are_those_of_keras_with_its_weights(monkeypatch: pytest.Monkey
         if type(layer).__name__ == "Normalization" and layer.weights:
             layer.set_weights([np.array([0.4, 0.5, 0.6]), np.array([0.2, 0.25, 0.3]), np.array(1)])
     plain.save_weights(file)
-    # What is downloaded is this file.
+    # The download returns this file.
     monkeypatch.setattr(keras.src.utils.file_utils, "get_file", lambda *_, **__: str(file))
     published = keras.applications.EfficientNetB0(weights="imagenet", **options)
     config = ClassifierConfig("EfficientNetB0", size=64, pretrained=True)

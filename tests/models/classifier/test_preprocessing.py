@@ -1,4 +1,4 @@
-"""The preprocessing of networks, as recipes."""
+"""The preprocessing of networks."""
 
 from __future__ import annotations
 

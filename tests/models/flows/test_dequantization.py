@@ -19,7 +19,7 @@ BYTES = np.arange(256)
 
 
 def _images(values: Any) -> Any:
-    """As the recipe gives them, in float32: bytes / 255 - 0.5."""
+    """The pixels after preprocessing, in float32: bytes / 255 - 0.5."""
     return tf.constant(np.asarray(values, np.float32)[None, :, None, None] / np.float32(255) - np.float32(0.5))
 
 

@@ -30,7 +30,7 @@ def images(config: GlowConfig, count: int, seed: int = 0) -> NDArray[np.float64]
 
 
 def perturb(flow: GlowFlow, amount: float = 1.0, seed: int = 0) -> GlowFlow:
-    """Move every weight away from where it starts; ``amount`` 1 is as far as a coupling network's outputs of about 1/2.
+    """Move every weight away from its initial value. With ``amount`` 1, outputs of coupling networks are about 1/2.
 
     The same noise for float32 and float64.
     """

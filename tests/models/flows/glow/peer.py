@@ -1,4 +1,4 @@
-"""The Glow of TensorFlow Probability with random weights, in a process of its own: it needs another Keras.
+"""The Glow of TensorFlow Probability with random weights, in a separate process because it needs another Keras.
 
     TF_USE_LEGACY_KERAS=1 python peer.py SIZE LEVELS STEPS WIDTH COUPLING FILE
 
@@ -83,7 +83,7 @@ def step_weights(actnorm: Any, convolution: Any, coupling: Any) -> dict[str, NDA
 
 
 def weights(glow: Any, levels: int, steps: int) -> dict[str, NDArray[Any]]:
-    """All of them, under our names. A level is an expansion, a block of steps, and an exit but for the deepest."""
+    """All weights by the names of simtool. A level is an expansion, a block of steps, and a split (not the deepest)."""
     found: dict[str, NDArray[Any]] = {}
     for number in range(1, levels + 1):
         _, block, leave = glow.bijectors[3 * number - 3 : 3 * number]

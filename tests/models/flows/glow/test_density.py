@@ -1,4 +1,4 @@
-"""What a flow gives is a density, and it learns one that is known."""
+"""A flow gives a density, and learns a known density."""
 
 from __future__ import annotations
 

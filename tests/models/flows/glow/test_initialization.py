@@ -27,7 +27,7 @@ def _flow(config: GlowConfig = CONFIG) -> GlowFlow:
 
 
 def _normalized(flow: GlowFlow, x: Any) -> Iterator[Any]:
-    """What each actnorm of a flow makes of images."""
+    """The outputs of each actnorm of a flow."""
     x = tf.constant(x, tf.float32)
     for number in range(1, flow.config.levels + 1):
         x = squeeze(x)

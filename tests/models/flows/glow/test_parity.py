@@ -27,7 +27,7 @@ SIZE, LEVELS, STEPS, WIDTH = 16, 3, 4, 16
 
 
 class Peer:
-    """What the other implementation gave, and our flow with its weights."""
+    """The outputs of the other implementation, and our flow with its weights."""
 
     def __init__(self, coupling: Any, folder: Path) -> None:
         program, file = Path(__file__).with_name("peer.py"), folder / f"{coupling}.npz"

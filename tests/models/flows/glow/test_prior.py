@@ -1,4 +1,4 @@
-"""What the latents are expected to be."""
+"""The priors of the latents."""
 
 from __future__ import annotations
 
