@@ -46,7 +46,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
 #: Characters in a line of the name of a model and of a distance, and the greatest number of lines of a name.
 NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
-#: Entries of the legend that are no distance: the interval, chance, the noise ceiling and its range.
+#: Entries of the legend that are no distance: the interval, chance, the noise ceiling and its upper end.
 MARKS = 4
 #: The greatest number of pixels on a side of a PNG.
 MOST_PIXELS = 65_000
@@ -241,8 +241,8 @@ def _draw_legend(
         Line2D([], [], color=INK, lw=0.9, marker="|", ls="", markersize=9, label="chance"),
     ]
     if any(block.ceiling_upper is not None for block in blocks):
-        handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="noise ceiling"))
-        handles.append(Patch(facecolor="none", edgecolor=BAND, hatch="///", label="its range"))
+        handles.append(Patch(facecolor="none", edgecolor=BAND, hatch="///", label="noise ceiling"))
+        handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="its upper end"))
     legend = figure.legend(
         handles=handles,
         title="\n".join(method),

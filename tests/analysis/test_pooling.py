@@ -11,7 +11,6 @@ from simtool.analysis.building import build_report
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric
 from simtool.analysis.pooling import pools
 from simtool.analysis.report import Report, Row, Settings
-from simtool.judgments.pooling import shared_judgments
 from simtool.reporting import formatting
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
@@ -98,6 +97,3 @@ def test_a_note_counts_judgments_that_several_tables_contain() -> None:
     report = build_report([*_scored(first, "good"), *_scored(second, "good")], FEW)
     assert report.shared == 5
     assert formatting.notes(report)[0].startswith("5 judgments (the same person, images and choice) are in several")
-    nameless = [replace(part, participant=np.full(len(part), None)) for part in (first, second)]
-    assert shared_judgments(nameless) == 0
-    assert shared_judgments([whole]) == 0
