@@ -1,1 +1,1 @@
-"""One module per subcommand: options in, one call into the packages below, tables out."""
+"""One module per subcommand: options in, one call of a stage, its result printed."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from simtool.errors import SimtoolError
 from simtool.stages.run import api, path_of, stage, table_file
-from simtool.tables.embeddings import EmbeddingTable, open_embeddings
+from simtool.tables.embeddings import EmbeddingTable
 from simtool.text import counted
 from simtool.transforms.pca import PrincipalComponents
 from simtool.transforms.transform import transform_table, transformed_info
@@ -46,8 +46,8 @@ def compress(
         'glow, PCA 10'
     """
     with stage("compress", reads=[path_of(table), path_of(fit)], writes=[table_file(out)]) as run:
-        source = run.load(table, open_embeddings, _detail)
-        known = source if fit in (None, table) else run.load(fit, open_embeddings, _detail)
+        source = run.read_embeddings(table)
+        known = source if fit is None or fit == table else run.read_embeddings(fit)
         if (known.info.dimension, known.info.model) != (source.info.dimension, source.info.model):
             raise SimtoolError(
                 f"{known.path} and {source.path} hold vectors of two models; give --fit vectors of the same model"
@@ -60,7 +60,3 @@ def compress(
             vectors = f"{counted(len(source), 'vectors')} of {counted(info.dimension, 'values')}"
             run.wrote(Path(out), f"{vectors}, {transform.explained:.4f} of variance")
     return writer.table
-
-
-def _detail(table: EmbeddingTable) -> str:
-    return f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values ({table.info.name})"

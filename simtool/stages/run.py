@@ -16,7 +16,7 @@ from simtool.tables.provenance import Provenance
 from simtool.text import counted
 
 if TYPE_CHECKING:
-    from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingWriter
+    from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingTable, EmbeddingWriter
     from simtool.tables.images import Images
 
 __all__ = [
@@ -116,6 +116,19 @@ class Run:
         if note and place is not None:
             self.read(place, counted(len(images), "images"))
         return images
+
+    def read_embeddings(self, source: str | Path | EmbeddingTable) -> EmbeddingTable:
+        """Open an argument that is a table of embeddings, and note it.
+
+        Raises:
+            TableError: the table cannot be read.
+        """
+        from simtool.tables.embeddings import open_embeddings
+
+        def detail(table: EmbeddingTable) -> str:
+            return f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values ({table.info.name})"
+
+        return self.load(source, open_embeddings, detail)
 
     def embeddings(
         self, out: str | Path | None, info: EmbeddingInfo, float16: bool = False

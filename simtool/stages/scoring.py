@@ -20,7 +20,7 @@ from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
 from simtool.stages.remarks import note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
 from simtool.system.amounts import AmountError, bytes_of
-from simtool.tables.embeddings import EmbeddingTable, open_embeddings
+from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.tables.outcomes_writing import outcomes_writer
@@ -97,7 +97,7 @@ def score(
     with stage("score", reads=reads, writes=[table_file(out)]) as run:
         judgments = run.load(trials, read_trials, _trials_detail)
         warn_of_unused(path_of(trials) or Path("the trials"), judgments.extra)
-        opened = [run.load(source, open_embeddings, _vectors_detail) for source in sources]
+        opened = [run.read_embeddings(source) for source in sources]
         labels = list(names) or _labels(opened)
         if images is not None:
             judgments = _with_classes(run, judgments, images)
@@ -125,10 +125,6 @@ def score(
 
 def _trials_detail(trials: Trials) -> str:
     return f"{counted(len(trials), 'trials')}, {listed(sorted(map(str, trials.types)), 5)}"
-
-
-def _vectors_detail(table: EmbeddingTable) -> str:
-    return f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values"
 
 
 def _with_classes(run: Run, trials: Trials, images: str | Path | Images) -> Trials:
