@@ -70,6 +70,6 @@ def note_matches(table: Path, matches: Matches) -> None:
 def warn_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:
     """Warn of CUB's photographs that differ from the images that people saw."""
     if names := altered(images, table, mentioned):
-        one, many = "1 photograph differs from the one", f"{len(names):,} photographs differ from those"
+        one, many = "1 photograph of CUB differs from the one", f"{len(names):,} photographs of CUB differ from those"
         some = one if len(names) == 1 else many
         console.warn(f"{table}: {some} that people saw (cropped or saved again): {listed(names, 7)}")

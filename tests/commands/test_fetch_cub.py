@@ -378,7 +378,7 @@ def large(tmp_path: Path) -> bytes:
 
 @pytest.mark.system
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda end: end.name)
-def test_a_stopped_download_goes_on_with_the_next_run(tmp_path: Path, large: bytes, end: signal.Signals) -> None:
+def test_the_next_run_resumes_a_stopped_download(tmp_path: Path, large: bytes, end: signal.Signals) -> None:
     folder = tmp_path / "cub"
     part = folder / "CUB_200_2011.tgz.part"
     with servers.serving(large) as server:
@@ -403,7 +403,7 @@ def test_a_stopped_download_goes_on_with_the_next_run(tmp_path: Path, large: byt
 
 
 @pytest.mark.system
-def test_a_file_that_does_not_fit_is_told_and_the_download_can_go_on(tmp_path: Path, large: bytes) -> None:
+def test_a_file_that_does_not_fit_is_told_and_the_download_can_resume(tmp_path: Path, large: bytes) -> None:
     folder = tmp_path / "cub"
     with servers.serving(large) as server:
         options = (folder, "--url", server.url, "--sha256", checksum(large))

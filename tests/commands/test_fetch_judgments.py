@@ -192,7 +192,7 @@ def test_judgments_join_another_table_and_altered_photographs_are_told(
     ran = simtool("fetch-judgments", folder, "--archive", sequences, "--images", cub)
     assert ran.code == 0
     assert (
-        f"warning: {cub}: 1 photograph differs from the one that people saw (cropped or saved again): {IMAGES[0]}"
+        f"warning: {cub}: 1 photograph of CUB differs from the one that people saw (cropped or saved again): {IMAGES[0]}"
         in ran.err
     )
     assert not (folder / "images").exists()
