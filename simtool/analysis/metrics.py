@@ -44,6 +44,9 @@ class Metric:
     def __str__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> tuple[Callable[[str], Metric], tuple[str]]:
+        return _named, (self.name,)  # pickled by name, because pickle takes no lambdas
+
     def applies_to(self, kind: TrialType) -> bool:
         """Whether the metric says something about trials of a type that the other metrics do not."""
         return self.chance(kind) is not None
@@ -70,6 +73,10 @@ METRICS = {
         _score("unordered", "Choices right, in any order"),
     )
 }
+
+
+def _named(name: str) -> Metric:
+    return METRICS[name]
 
 
 class Order(StrEnum):

@@ -72,7 +72,7 @@ class Study:
         return None if self._weight is None else self._weight[observations.trial]
 
     def chance(self, metric: Metric, stratum: Stratum) -> float | None:
-        """The expected value of guessing; None if it differs between the types of the stratum, or for no metric."""
+        """The expected value of guessing; None if the trial types differ in it, or if the metric does not apply."""
         kinds = np.unique(self.trials.type_index[self.comparisons.trial[stratum.over(self.comparisons)]])
         chances = {metric.chance(self.trials.types[kind]) for kind in kinds}
         return chances.pop() if len(chances) == 1 else None

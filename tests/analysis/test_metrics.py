@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,13 @@ def test_an_unknown_metric_is_one_line_with_the_known_metrics(scored: Outcomes, 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == f"error: --metric is one of {', '.join(METRICS)}, not top1\n"
+
+
+def test_a_report_can_be_pickled(scored: Outcomes) -> None:
+    report = build_report([scored], FEW)
+    again = pickle.loads(pickle.dumps(report))  # noqa: S301 (our own)
+    assert again == report
+    assert again.rows[0].metric is report.rows[0].metric
 
 
 def test_the_table_of_metrics_imports_nothing_heavy() -> None:
