@@ -182,7 +182,7 @@ def changed_preset(preset: Any, part: str, values: Mapping[str, Any]) -> tuple[d
         TrainingError: a name is unknown, or a setting has a wrong value.
     """
     of_network = {field.name for field in fields(getattr(preset, part))}
-    of_preset = {field.name for field in fields(preset)}
+    of_preset = {field.name for field in fields(preset)} - {part, "settings"}
     of_settings = {name: value for name, value in values.items() if name not in of_network | of_preset}
     settings = preset.settings.changed(**of_settings)
     return (

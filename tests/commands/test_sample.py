@@ -24,7 +24,7 @@ CONFIG = GlowConfig(size=SIZE, levels=2, steps=2, width=4, classes=2)
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photographs, and a Glow with two classes that nobody has trained, but whose weights are in the usual range."""
+    """Images, and an untrained Glow with two classes whose weights are in the usual range."""
     home = tmp_path_factory.mktemp("home")
     write_table(home, 9)
     glow = Glow(named_preprocessing("study").adjusted(SIZE), trained(CONFIG), ["wren", "robin"])
@@ -80,7 +80,7 @@ def expected(home: Path, number: int) -> NDArray[np.uint8]:
     return found
 
 
-def test_reconstructions_from_all_scales_are_the_photographs(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+def test_reconstructions_from_all_scales_are_the_images(simtool: Simtool, home: Path, tmp_path: Path) -> None:
     options = ("--reconstruct", home / "images.parquet", "--image", "bird-5", "--image", "bird-2")
     found = drawn(simtool, home, tmp_path / "r.png", *options)
     assert found.shape[:2] == (3, 2)
@@ -90,7 +90,7 @@ def test_reconstructions_from_all_scales_are_the_photographs(simtool: Simtool, h
         assert (found[2, column] != found[0, column]).any()
 
 
-def test_interpolations_begin_and_end_with_photographs(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+def test_interpolations_begin_and_end_with_images(simtool: Simtool, home: Path, tmp_path: Path) -> None:
     names = [word for number in (1, 7, 4) for word in ("--image", f"bird-{number}")]
     found = drawn(simtool, home, tmp_path / "i.png", "--interpolate", home / "images.parquet", *names, "--columns", 5)
     assert found.shape[:2] == (2, 5)
@@ -133,7 +133,7 @@ def test_a_model_without_images_is_refused(simtool: Simtool, home: Path, tmp_pat
     assert "a model of kind pca cannot generate images" in ran.err
 
 
-def test_a_way_needs_a_table_of_two_images(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+def test_an_interpolation_needs_a_table_of_two_images(simtool: Simtool, home: Path, tmp_path: Path) -> None:
     one = write_table(tmp_path, 1)
     ran = simtool("sample", home / "glow", "--out", tmp_path / "i.png", "--interpolate", one)
     assert ran.code == 1

@@ -25,7 +25,7 @@ SMALL = (
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photographs of two classes and their table, and later a Glow, which tests leave as they are."""
+    """Images of two classes and their table, and later a Glow; tests do not change them."""
     home = tmp_path_factory.mktemp("home")
     write_table(home, COUNT, class_id=[0, 1] * 7, class_name=["wren", "robin"] * 7, split=["train", "test"] * 7)
     return home
@@ -91,9 +91,7 @@ def test_a_complete_training_is_left_as_it_is_without_restart(
     assert load_model(tmp_path / "glow").output().dimension == 192
 
 
-def test_latents_are_those_of_the_prepared_photographs(
-    simtool: Simtool, home: Path, glow: Path, tmp_path: Path
-) -> None:
+def test_latents_are_those_of_the_preprocessed_images(simtool: Simtool, home: Path, glow: Path, tmp_path: Path) -> None:
     outs = [tmp_path / f"{layer}.parquet" for layer in ("latent", "scale-1", "scale-2")]
     options = [word for out in outs for word in ("--layer", out.stem, "--out", out)]
     ran = simtool("embed", home / "images.parquet", "--model", glow, *options)
@@ -126,7 +124,7 @@ def test_shards_of_several_layers_equal_the_whole(simtool: Simtool, home: Path, 
     assert f"wrote  {tmp_path / 'a'}" not in ran.err
 
 
-def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(simtool: Simtool, home: Path) -> None:
+def test_a_dry_run_describes_the_training_and_trains_nothing(simtool: Simtool, home: Path) -> None:
     facts = described(simtool, home / "images.parquet", "--preset", "study", "--validation", "split")
     assert facts["trainable_parameters"] == 252_030_684
     assert facts["model"] | {"size": 128, "levels": 6, "steps": 48, "width": 400} == facts["model"]
@@ -196,7 +194,7 @@ def test_a_class_conditional_flow_learns_a_prior_for_each_class(simtool: Simtool
         (("--preset", "tiny", "--validation", "most"), 1, "--validation must be split, study, none, or a fraction"),
     ],
 )
-def test_a_wrong_choice_is_said_and_writes_nothing(
+def test_a_wrong_choice_is_refused_and_writes_nothing(
     simtool: Simtool, home: Path, tmp_path: Path, options: tuple[str, ...], code: int, complaint: str
 ) -> None:
     ran = simtool("train-glow", home / "images.parquet", "--out", tmp_path / "glow", *options)

@@ -27,7 +27,7 @@ SMALL = ("--preset", "tiny", "--size", "8", "--batch-size", "4", "--epochs", "2"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photographs of two classes and their table, and later a classifier, which tests leave as they are."""
+    """Images of two classes and their table, and later a classifier; tests do not change them."""
     home = tmp_path_factory.mktemp("home")
     write_table(home, COUNT, class_id=[3, 9] * 6, class_name=["wren", "robin"] * 6, split=["train", "test"] * 6)
     return home
@@ -77,7 +77,7 @@ def test_a_complete_training_is_left_as_it_is(simtool: Simtool, home: Path, resn
     assert (resnet / "model.json").read_bytes() == before
 
 
-def test_two_trainings_in_one_folder_do_not_meet(simtool: Simtool, home: Path, resnet: Path, tmp_path: Path) -> None:
+def test_two_trainings_cannot_use_one_folder(simtool: Simtool, home: Path, resnet: Path, tmp_path: Path) -> None:
     before = (resnet / "model.json").read_bytes()
     for out in (resnet, tmp_path / "new"):
         with alone_in(out, "train-glow"):
@@ -157,7 +157,7 @@ def test_a_training_of_version_0_1_is_resumed(simtool: Simtool, home: Path, resn
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
 
 
-def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> None:
+def test_a_dry_run_describes_the_training(simtool: Simtool, home: Path) -> None:
     options = ("--preset", "tiny", "--set", "statistics=0.5", "--set", "clip-norm=2", "--seed", "7")
     ran = simtool("train-resnet", home / "images.parquet", "--out", home / "no", *options, "--dry-run", "--json")
     assert ran.code == 0
@@ -189,7 +189,7 @@ def test_a_dry_run_says_what_would_be_trained(simtool: Simtool, home: Path) -> N
         (("--weights", "absent.h5"), 1, "absent.h5: no such file of weights"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_a_line(
+def test_a_training_that_is_impossible_is_refused_in_one_line(
     simtool: Simtool, home: Path, tmp_path: Path, options: tuple[str, ...], code: int, complaint: str
 ) -> None:
     ran = simtool("train-resnet", home / "images.parquet", "--out", tmp_path / "no", *SMALL, *options)
@@ -198,7 +198,7 @@ def test_what_cannot_be_trained_is_said_in_a_line(
     assert not (tmp_path / "no" / "model.json").exists()
 
 
-def test_a_corrupt_photograph_is_named_or_left_out(simtool: Simtool, tmp_path: Path) -> None:
+def test_a_corrupt_image_is_named_or_left_out(simtool: Simtool, tmp_path: Path) -> None:
     write_table(tmp_path, COUNT, class_id=[0, 1] * 6, class_name=["wren", "robin"] * 6)
     (tmp_path / "photographs" / "3.jpg").write_bytes(b"no photograph")
     command = ("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL)
@@ -238,7 +238,7 @@ def test_two_images_are_enough_where_none_is_held_out(simtool: Simtool, tmp_path
     assert simtool(*command, "--validation", "none").code == 0
 
 
-def test_a_training_that_would_not_fit_in_memory_is_not_begun(
+def test_a_training_that_does_not_fit_in_memory_is_refused(
     simtool: Simtool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simtool.stages.training.available_memory", lambda: 1 << 28)
@@ -257,14 +257,14 @@ def test_a_class_of_one_image_is_trained_on_and_never_held_out(simtool: Simtool,
     assert (found["classes"], found["training_images"], found["validation_images"]) == (3, 3, 2)
 
 
-def test_photographs_without_a_class_are_refused(simtool: Simtool, tmp_path: Path) -> None:
+def test_images_without_a_class_are_refused(simtool: Simtool, tmp_path: Path) -> None:
     write_table(tmp_path, 3)
     ran = simtool("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL)
     assert ran.code == 1
     assert "3 of 3 images have no class, the first is bird-0" in ran.err
 
 
-def test_photographs_of_one_class_are_refused(simtool: Simtool, tmp_path: Path) -> None:
+def test_images_of_one_class_are_refused(simtool: Simtool, tmp_path: Path) -> None:
     write_table(tmp_path, 4, class_id=[5] * 4, class_name=["images"] * 4)
     ran = simtool("train-resnet", tmp_path / "images.parquet", "--out", tmp_path / "resnet", *SMALL)
     assert ran.code == 1

@@ -1,4 +1,4 @@
-"""Photographs changed at random."""
+"""Augmentation changes images at random."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ def draws(count: int, seed: int = 0) -> Draws:
     return Draws(tf.constant([seed, 1]), count, tf.range(count))
 
 
-def photographs(count: int = 4, side: int = 16) -> NDArray[np.uint8]:
-    """Smooth, so that resampling loses little, and different in all directions."""
+def examples(count: int = 4, side: int = 16) -> NDArray[np.uint8]:
+    """Smooth images, so that resampling loses little, which differ in all directions."""
     y, x = np.mgrid[0:side, 0:side] / side
     image = np.stack([200 * x + 20, 100 * y + 60, 60 * x * y + 90], axis=-1)
     return np.repeat(image[None], count, axis=0).astype(np.uint8)
 
 
 def changed(augmentation: Augmentation, count: int = 64, seed: int = 0, **size: Any) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = augment(photographs(count, **size), augmentation, draws(count, seed)).numpy()
+    found: NDArray[np.float32] = augment(examples(count, **size), augmentation, draws(count, seed)).numpy()
     return found
 
 
 def test_nothing_changes_nothing() -> None:
-    np.testing.assert_array_equal(changed(AUGMENTATIONS["none"]), photographs(64))
+    np.testing.assert_array_equal(changed(AUGMENTATIONS["none"]), examples(64))
 
 
-def test_half_of_the_photographs_are_mirrored_and_nothing_else() -> None:
-    found, image = changed(AUGMENTATIONS["flip"], 400), photographs(1)[0].astype(np.float32)
+def test_half_of_the_images_are_mirrored_and_nothing_else() -> None:
+    found, image = changed(AUGMENTATIONS["flip"], 400), examples(1)[0].astype(np.float32)
     mirrored = [np.allclose(one, image[:, ::-1], atol=1e-3) for one in found]
     kept = [np.allclose(one, image, atol=1e-3) for one in found]
     assert sum(mirrored) + sum(kept) == 400
@@ -45,14 +45,14 @@ def test_half_of_the_photographs_are_mirrored_and_nothing_else() -> None:
 
 def test_a_quarter_turn_shows_rows_as_columns() -> None:
     # Only turns of up to a quarter are drawn; the largest of many is close to it.
-    image, found = photographs(1)[0].astype(np.float32), changed(Augmentation(rotation=0.25), 4000)
+    image, found = examples(1)[0].astype(np.float32), changed(Augmentation(rotation=0.25), 4000)
     turned = [np.rot90(image), np.rot90(image, -1)]
     assert min(float(np.abs(one - turn).mean()) for one in found for turn in turned) < 1
 
 
 def test_a_crop_shows_a_part_without_its_surroundings() -> None:
     found = changed(Augmentation(area=0.25), 200)
-    image = photographs(1)[0].astype(np.float32)
+    image = examples(1)[0].astype(np.float32)
     spans = np.ptp(found[..., 0], axis=(1, 2)) / np.ptp(image[..., 0])
     # Half of each side at least, and where it lies differs.
     assert 0.4 < spans.min() < 0.6
@@ -63,20 +63,20 @@ def test_a_crop_shows_a_part_without_its_surroundings() -> None:
 
 def test_contrast_keeps_the_mean_of_each_channel() -> None:
     found = changed(Augmentation(contrast=0.2))
-    np.testing.assert_allclose(found.mean(axis=(1, 2)), photographs(64).mean(axis=(1, 2)), atol=0.01)
-    ratios = found.std(axis=(1, 2))[:, 0] / photographs(1).std(axis=(1, 2))[0, 0]
+    np.testing.assert_allclose(found.mean(axis=(1, 2)), examples(64).mean(axis=(1, 2)), atol=0.01)
+    ratios = found.std(axis=(1, 2))[:, 0] / examples(1).std(axis=(1, 2))[0, 0]
     assert 0.79 < ratios.min() < 0.85
     assert 1.15 < ratios.max() < 1.21
 
 
 def test_brightness_adds_the_same_to_every_pixel() -> None:
-    difference = changed(Augmentation(brightness=0.05)) - photographs(64)
+    difference = changed(Augmentation(brightness=0.05)) - examples(64)
     assert np.ptp(difference, axis=(1, 2, 3)).max() < 1e-3
     assert 10 < np.abs(difference).max() <= 255 * 0.05 + 1e-3
 
 
 def test_noise_has_the_deviation_that_was_asked_for() -> None:
-    assert np.std(changed(Augmentation(noise=0.02)) - photographs(64)) == pytest.approx(255 * 0.02, rel=0.03)
+    assert np.std(changed(Augmentation(noise=0.02)) - examples(64)) == pytest.approx(255 * 0.02, rel=0.03)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
@@ -92,7 +92,7 @@ def test_the_same_draws_change_the_same_way_however_a_batch_is_split() -> None:
     parts = np.empty_like(whole)
     for rank in range(2):
         mine = Draws(tf.constant([3, 1]), 8, tf.range(rank, 8, 2))
-        parts[rank::2] = augment(photographs(8)[rank::2], AUGMENTATIONS["study"], mine)
+        parts[rank::2] = augment(examples(8)[rank::2], AUGMENTATIONS["study"], mine)
     np.testing.assert_array_equal(parts, whole)
     assert not np.array_equal(changed(AUGMENTATIONS["study"], 8, seed=4), whole)
 

@@ -1,4 +1,4 @@
-"""The two newest checkpoints are kept; a damaged one gives way to the one before it."""
+"""The two newest checkpoints are kept; if the newest is damaged, the one before it is used."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_damaged_one_gives_way_to_the_one_before(
     assert said.endswith("resuming from step-000000005.npz\n")
 
 
-def test_where_all_are_damaged_it_is_an_error(checkpoints: Checkpoints) -> None:
+def test_only_damaged_checkpoints_are_an_error(checkpoints: Checkpoints) -> None:
     save(checkpoints, 5)
     save(checkpoints, 10)
     for path in checkpoints.files():
@@ -70,7 +70,7 @@ def test_a_new_checkpoint_clears_away_a_damaged_one(checkpoints: Checkpoints) ->
     assert [path.name for path in checkpoints.files()] == ["step-000000020.npz", "step-000000015.npz"]
 
 
-def test_best_weights_live_as_long_as_a_checkpoint_knows_of_them(checkpoints: Checkpoints) -> None:
+def test_best_weights_are_kept_as_long_as_a_checkpoint_refers_to_them(checkpoints: Checkpoints) -> None:
     checkpoints.save_best(5, [("x", np.arange(5))])
     save(checkpoints, 5, checkpoints.best_name(5))
     checkpoints.save_best(10, [("x", np.arange(10))])
@@ -80,7 +80,7 @@ def test_best_weights_live_as_long_as_a_checkpoint_knows_of_them(checkpoints: Ch
     assert sorted(path.name for path in checkpoints.folder.glob("best-*")) == ["best-000000010.npz"]
 
 
-def test_what_a_killed_process_was_writing_is_cleaned_away(checkpoints: Checkpoints) -> None:
+def test_temporary_files_of_a_killed_process_are_removed(checkpoints: Checkpoints) -> None:
     save(checkpoints, 5)
     half = checkpoints.folder / ".step-000000010.npz.0a1b2c3d.tmp"
     half.write_bytes(b"half")

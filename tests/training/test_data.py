@@ -49,7 +49,7 @@ def test_every_example_is_there_once_and_knows_its_place(batch_size: int, short:
         assert len({len(share.weights) for share in shares}) == 1
 
 
-def test_one_device_gets_just_its_rows_unless_asked_to_fill_up() -> None:
+def test_one_device_gets_only_its_rows_unless_padding_is_asked_for() -> None:
     devices = Devices(None)
     batch = {"x": np.arange(6.0).reshape(3, 2)}
     assert replica_batches(batch, devices, 5, fill=False).weights.numpy().tolist() == [1, 1, 1]
@@ -58,7 +58,7 @@ def test_one_device_gets_just_its_rows_unless_asked_to_fill_up() -> None:
     assert filled.batch["x"].numpy()[3:].tolist() == [[0, 1], [2, 3]]
 
 
-def test_a_worker_without_rows_fills_up_with_zeros() -> None:
+def test_a_worker_without_rows_gets_zeros() -> None:
     devices = Devices(Several(1, 1), Worker(1, 2), 2)
     share = replica_batches({"x": np.ones((0, 2), np.float32)}, devices, 4, fill=False)
     assert share.weights.numpy().tolist() == [0, 0]

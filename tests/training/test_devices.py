@@ -1,4 +1,4 @@
-"""Workers are found in TF_CONFIG; one alone exchanges nothing."""
+"""TF_CONFIG lists the workers; a single worker exchanges nothing."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tests.training.tiny import Classifier, Coupling, TinyData
 
 
 def nothing() -> None:
-    """After a batch."""
+    """Do nothing after a batch."""
 
 
 def test_each_example_counts_once() -> None:

@@ -1,4 +1,4 @@
-"""Photographs as batches to train on."""
+"""Images as training data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from simtool.training.split import Split
 SMALL = PREPROCESSINGS["study"].adjusted(size=8)
 
 
-def photographs(folder: Path, count: int) -> tuple[Images, list[Path]]:
+def written(folder: Path, count: int) -> tuple[Images, list[Path]]:
     generator = np.random.default_rng(3)
     paths = [folder / f"{row}.png" for row in range(count)]
     for path in paths:
@@ -44,7 +44,7 @@ def labels(batches: object) -> list[list[int]]:
 
 @pytest.mark.parametrize("rounding", ["floor", "nearest"])
 def test_decoded_images_are_preprocessed_as_bytes(tmp_path: Path, rounding: training.Rounding) -> None:
-    images, paths = photographs(tmp_path, 4)
+    images, paths = written(tmp_path, 4)
     found = decode_all(images, paths, SMALL, rounding)
     for row, path in enumerate(paths):
         exact = (transform(SMALL)(np.array(Image.open(path))).numpy().astype(np.float64) + 0.5) * 255
@@ -63,7 +63,7 @@ def test_spatial_steps_and_color_steps_together_are_the_whole_preprocessing() ->
 
 
 def test_large_sets_lie_in_a_scratch_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    images, paths = photographs(tmp_path, 4)
+    images, paths = written(tmp_path, 4)
     in_memory = decode_all(images, paths, SMALL, "floor")
     monkeypatch.setattr(training, "_IN_MEMORY", 10)
     on_disk = decode_all(images, paths, SMALL, "floor", scratch=tmp_path)
@@ -72,8 +72,8 @@ def test_large_sets_lie_in_a_scratch_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_a_corrupt_photograph_is_named_or_left_out(tmp_path: Path) -> None:
-    images, paths = photographs(tmp_path, 4)
+def test_a_corrupt_image_is_named_or_left_out(tmp_path: Path) -> None:
+    images, paths = written(tmp_path, 4)
     paths[2].write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"2\.png"):
         decode_all(images, paths, SMALL, "floor")
@@ -114,7 +114,7 @@ def test_fewer_images_than_a_batch_make_one_batch() -> None:
 
 
 def test_classes_become_labels_without_gaps(tmp_path: Path) -> None:
-    images, _ = photographs(tmp_path, 4)
+    images, _ = written(tmp_path, 4)
     classes = Classes(images)
     assert (classes.names, classes.labels.tolist()) == (("wren", "lark"), [0, 1, 0, 1])
     with pytest.raises(ImageError, match="lark"):

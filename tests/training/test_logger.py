@@ -64,12 +64,12 @@ def test_each_quantity_has_a_panel_with_its_values_over_epochs(drawn: Drawn, tmp
     ]
 
 
-def test_what_varies_by_orders_of_magnitude_has_a_logarithmic_axis(drawn: Drawn, tmp_path: Path) -> None:
+def test_values_that_vary_by_orders_of_magnitude_have_a_logarithmic_axis(drawn: Drawn, tmp_path: Path) -> None:
     write_curves(tmp_path / "curves.png", HISTORY)
     assert drawn.scales == ["log"]
 
 
-def test_what_is_not_finite_is_left_out(drawn: Drawn, tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_left_out(drawn: Drawn, tmp_path: Path) -> None:
     write_curves(tmp_path / "curves.png", [*HISTORY, {"epoch": 3, "loss": math.nan}])
     assert drawn.curves[0] == ([1, 2, 2.5], [2.0, 1.5, 1.25])
 

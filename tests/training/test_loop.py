@@ -1,4 +1,4 @@
-"""The course of a training: what it keeps, where it stops, and that stopping changes nothing."""
+"""The training loop keeps the best weights, stops for a reason, and resumes without a difference."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_fewer_epochs_are_another_training(devices: Devices, tmp_path: Path) -> 
 def test_an_older_model_does_not_pass_for_the_one_that_is_trained(
     devices: Devices, tmp_path: Path, restart: bool
 ) -> None:
-    """A training that begins again, or gets more epochs, and is stopped."""
+    """A training that restarts, or gets more epochs, is stopped."""
     train(Classifier(), TinyData(), SETTINGS.changed(epochs=2), tmp_path, devices)
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(TrainingError, match="cannot resume: settings differ from the checkpoint"):

@@ -1,4 +1,4 @@
-"""The updates equal Keras's; multipliers, clipping and the running mean are as defined here."""
+"""The updates equal those of Keras; multipliers, clipping and the moving average follow their definitions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GRADIENTS = [np.random.default_rng(step).normal(size=(2, 3)).astype(np.float32) 
 
 
 class Matrices(Task):
-    """Matrices and a vector without a loss."""
+    """A task with matrices and a vector, without a loss."""
 
     def __init__(self, **values: Any) -> None:
         import keras

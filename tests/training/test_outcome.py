@@ -1,4 +1,4 @@
-"""The first signal is a request, a later one acts as it always does."""
+"""The first signal is a request to stop; a later signal acts as it does outside."""
 
 from __future__ import annotations
 

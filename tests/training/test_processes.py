@@ -1,4 +1,4 @@
-"""A training survives what happens to processes, and does not depend on how many share it."""
+"""A training survives killed processes, and its result does not depend on the number of devices."""
 
 from __future__ import annotations
 

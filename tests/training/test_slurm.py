@@ -35,7 +35,7 @@ def step(rank: int, counts: Sequence[int], distribution: str = "block", job: int
 
 
 def dealt(counts: Sequence[int], distribution: str) -> list[int]:
-    """Ranks node by node, or one to each node in turns until all nodes are full."""
+    """The node of each rank: node by node, or in turns until all nodes are full."""
     if distribution == "block":
         return [node for node, count in enumerate(counts) for _ in range(count)]
     left, places = list(counts), []
@@ -126,7 +126,7 @@ def test_names_that_resolve_are_addresses() -> None:
 
 @pytest.fixture
 def scontrol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program of that name, in front of all others, and names that do not resolve."""
+    """A program named scontrol, first on PATH, and names of nodes that do not resolve."""
     program = tmp_path / "scontrol"
     program.write_text(
         "#!/bin/sh\n"

@@ -1,4 +1,4 @@
-"""Which images train a network, and which validate it."""
+"""Images are split for training and validation."""
 
 from __future__ import annotations
 

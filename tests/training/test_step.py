@@ -60,7 +60,7 @@ def test_the_update_is_the_gradient_of_the_mean_loss(devices: Devices, rows: int
         assert new == pytest.approx(old - gradient.numpy(), rel=1e-5, abs=1e-7)
 
 
-def test_what_fills_up_a_batch_does_not_count(devices: Devices) -> None:
+def test_padding_does_not_count(devices: Devices) -> None:
     results = []
     for fill in (False, True):
         task = Classifier(normalize=False, noise=0.1)

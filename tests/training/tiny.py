@@ -1,4 +1,4 @@
-"""Two tiny tasks and their data: a classifier with batch normalization, and a coupling layer's likelihood."""
+"""Two tiny tasks and their data: a classifier with batch normalization, and the likelihood of a coupling layer."""
 
 from __future__ import annotations
 
