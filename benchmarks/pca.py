@@ -42,7 +42,7 @@ SAME = 1e-4
 #: Randomized solvers from the fastest to the most accurate. Solvers after the first accurate one are skipped.
 LADDER = [name for name in SUBJECTS if name.startswith("scikit-learn randomized")]
 #: Solvers that need minutes to hours on large matrices. They run only if named.
-SLOW = ("scikit-learn covariance", "scikit-learn full")
+SLOW = ("scikit-learn covariance", "scikit-learn full", "simtool with SciPy dense", "simtool with SciPy ARPACK")
 #: Number of rows or columns that are generated at a time.
 STEP = 512
 

@@ -52,6 +52,66 @@ def simtool(folder: Path, count: int) -> dict[str, Any]:
     }
 
 
+class _WholeMatrix:
+    """The matrix of inner products in one array, for solvers that need it whole; only the lower half is kept up."""
+
+    def __init__(self, size: int, workers: Any) -> None:
+        self.size, self.values, self._workers = size, np.zeros((size, size)), workers
+        self._tiles = [
+            (slice(top, top + 512), slice(left, left + 512))
+            for top in range(0, size, 512)
+            for left in range(0, top + 1, 512)
+        ]
+
+    def add_product(self, factor: NDArray[Any]) -> None:
+        def add(tile: tuple[slice, slice]) -> None:
+            self.values[tile] += factor[tile[0]] @ factor[tile[1]].T
+
+        self._workers.each(add, self._tiles)
+
+    def trace(self) -> float:
+        return float(self.values.trace())
+
+    def mirrored(self) -> NDArray[np.float64]:
+        for rows, columns in self._tiles:
+            self.values[columns, rows] = self.values[rows, columns].T
+        return self.values
+
+
+def _dense(matrix: _WholeMatrix, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """LAPACK, in place: the lower half of rows is the upper half of columns."""
+    from scipy.linalg import eigh
+
+    some = (matrix.size - count, matrix.size - 1)
+    return eigh(matrix.values.T, lower=False, subset_by_index=some, driver="evr", overwrite_a=True)  # type: ignore[no-any-return]
+
+
+def _arpack(matrix: _WholeMatrix, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from scipy.sparse.linalg import eigsh
+
+    start = np.random.default_rng(0).uniform(-1, 1, matrix.size)
+    return eigsh(matrix.mirrored(), count, which="LA", v0=start)  # type: ignore[no-any-return]
+
+
+def simtool_with(solver: Callable[[_WholeMatrix, int], tuple[Any, Any]]) -> Callable[[Path, int], dict[str, Any]]:
+    """Simtool's fit with a solver of SciPy for the eigenpairs of the inner products."""
+
+    def run(folder: Path, count: int) -> dict[str, Any]:
+        import simtool.models.pca.fit as module
+        from simtool.models.pca.eigen import EigenPairs
+
+        def pairs(matrix: Any, count: int, workers: Any, seed: int) -> EigenPairs:  # noqa: ARG001
+            with workers.together():
+                values, vectors = solver(matrix, count)
+            order = np.argsort(-values)
+            return EigenPairs(values[order], vectors[:, order], 0.0, solver.__name__)
+
+        vars(module).update(leading_eigenpairs=pairs, SymmetricMatrix=_WholeMatrix)
+        return simtool(folder, count)
+
+    return run
+
+
 def _streamed(path: Path, offset: int, rows: int, columns: int) -> Iterator[NDArray[np.float32]]:
     with path.open("rb") as file:
         file.seek(offset)
@@ -71,7 +131,7 @@ def fit_pca(folder: Path, count: int) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         main()
-    except SystemExit as end:  # a finished command exits, with 0
+    except SystemExit as end:  # a command exits with 0 at its end
         if end.code:
             raise
     seconds = time.perf_counter() - started
@@ -116,6 +176,8 @@ def scikit_learn(solver: str, **options: Any) -> Callable[[Path, int], dict[str,
 
 SUBJECTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "simtool": simtool,
+    "simtool with SciPy dense": simtool_with(_dense),
+    "simtool with SciPy ARPACK": simtool_with(_arpack),
     "simtool fit-pca": fit_pca,
     "scikit-learn randomized": scikit_learn("randomized"),
     "scikit-learn randomized 16": scikit_learn("randomized", iterated_power=16),
