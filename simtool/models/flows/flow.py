@@ -76,9 +76,10 @@ class Flow(ABC):
         """The shapes of all trained weights by name, in their order."""
 
     @staticmethod
-    @abstractmethod
     def constant_shapes(config: Any) -> dict[str, tuple[int, ...]]:
         """The shapes of all constants by name."""
+        del config
+        return {}
 
     @classmethod
     def count_parameters(cls, config: Any) -> int:
@@ -137,13 +138,13 @@ class Flow(ABC):
     def activations(self, x: Any, weights: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
         """Hidden activations of one network of each level, averaged over pixels: (b, width) each, the finest first."""
 
-    @abstractmethod
     def class_log_probs(self, deepest: Any) -> Any:
         """Log-density log p(z | y) of deepest latents (b, h, w, c), not standardized, for each class: (b, classes)."""
+        raise NotImplementedError  # only for flows with classes
 
-    @abstractmethod
     def within_classes(self) -> tuple[Any, Any]:
         """Mean over classes, and standard deviation within them, of each channel of the deepest latents, (c,) each."""
+        raise NotImplementedError  # only for flows with classes
 
     def draw_latents(self, count: int, seed: int) -> list[NDArray[Any]]:
         """Random standard normal latents, (count, h, w, c) for each scale, the finest first."""
