@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args, get_type_hints
 
 from simtool.models.errors import ModelError
 from simtool.training.settings import current_names
@@ -49,16 +49,15 @@ class FlowConfig(ABC):
         "channels": (1, 64),
         "size": (1, 4096),
     }
-    #: The values of fields that are names.
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __post_init__(self) -> None:
         for name, (least, most) in self.ranges.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
                 raise ModelError(f"a flow takes {name} from {least} to {most:,}, not {value}")
-        for name, known in self.choices.items():
-            if getattr(self, name) not in known:
+        hints = get_type_hints(type(self))
+        for name in (one.name for one in fields(self)):
+            if (known := get_args(hints[name])) and getattr(self, name) not in known:
                 raise ModelError(f"the {name} of a flow is {' or '.join(known)}, not {getattr(self, name)}")
         if self.size % (step := 2**self.levels):
             below = self.size // step * step

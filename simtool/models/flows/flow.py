@@ -66,7 +66,10 @@ class Flow(ABC):
     def _hold(self, arrays: Arrays, dtype: str) -> None:
         """Make one variable after the other as the arrays come: all arrays at once would need more memory."""
         trained, fixed = self.shapes(self.config), self.constant_shapes(self.config)
-        held = {name: _variable(name, array, dtype, trainable=name in trained) for name, array in arrays}
+        held = {
+            name: keras.Variable(array, dtype=dtype, trainable=name in trained, name=name.replace("/", "."))
+            for name, array in arrays
+        }
         self.variables = {name: held[name] for name in trained}
         self.constants = {name: held[name] for name in fixed}
 
@@ -158,7 +161,3 @@ def _finite(arrays: Arrays) -> Iterator[tuple[str, NDArray[Any]]]:
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ModelError(f"{name} holds values that are not finite")
         yield name, array
-
-
-def _variable(name: str, value: NDArray[Any], dtype: str, trainable: bool) -> Any:
-    return keras.Variable(value, dtype=dtype, trainable=trainable, name=name.replace("/", "."))

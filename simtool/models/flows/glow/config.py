@@ -38,16 +38,7 @@ class GlowConfig(FlowConfig):
     variant: Literal["glow", "study"] = "glow"
     compute_dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
-    ranges: ClassVar[Mapping[str, tuple[int, int]]] = {
-        **FlowConfig.ranges,
-        "steps": (1, 1024),
-        "width": (1, 65536),
-    }
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "coupling": ("affine", "additive"),
-        "variant": ("glow", "study"),
-        "compute_dtype": ("float32", "bfloat16", "float16"),
-    }
+    ranges: ClassVar[Mapping[str, tuple[int, int]]] = {**FlowConfig.ranges, "steps": (1, 1024), "width": (1, 65536)}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -73,7 +73,7 @@ def forward(
 def inverse(weights: Mapping[str, Any], constants: Mapping[str, Any], y: Any, config: GlowConfig) -> Any:
     """All steps of a level, towards the image; see :func:`forward`."""
     prepared, _ = step.prepare(weights, constants)
-    inverse_matrices = step.unfuse(weights, constants)
+    inverse_matrices = step.inverse_matrix(weights, constants)
 
     def body(k: Any, y: Any) -> tuple[Any, Any]:
         return k - 1, step.invert(_weights_of(prepared, k), tf.gather(inverse_matrices, k), y, config)

@@ -2,7 +2,7 @@
 
 Actnorm and convolution are linear in each pixel. Together they are one product with a matrix and one shift:
 y = ((x + bias) exp(log_scale)) W^T = x A + c. Both directions use the same weights: A comes from the factors of W, its
-inverse from triangular solves. ``fuse`` and ``unfuse`` take any leading axes: one step, or all steps of a level.
+inverse from triangular solves. ``prepare`` and ``inverse_matrix`` take any leading axes: one step, or all of a level.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simtool.models.flows.glow import actnorm, convolution, coupling, network
 from simtool.models.flows.glow.config import GlowConfig
 
-__all__ = ["apply", "forward", "fuse", "initial", "invert", "mix", "prepare", "shapes", "unfuse", "unmix"]
+__all__ = ["apply", "forward", "initial", "inverse_matrix", "invert", "mix", "prepare", "shapes", "unmix"]
 
 
 def shapes(channels: int, config: GlowConfig) -> dict[str, tuple[int, ...]]:
@@ -38,21 +38,23 @@ def initial(
     return {**actnorm.initial(channels), **rotation, **inside}, constants
 
 
-def fuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    """Actnorm and convolution as one linear map.
+def prepare(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The weights of a step for :func:`apply` and :func:`invert`.
 
     Returns:
-        A (..., c, c) and c (..., c) with y = x A + c for a pixel x in a row, and the log-determinant
-        of one pixel (...,).
+        By name, A (..., c, c) and c (..., c) with y = x A + c for a pixel x in a row, and the weights of the coupling
+        network; and the log-determinant of one pixel (...,).
     """
     rotation = convolution.matrix(weights, constants)
     matrix = ops.expand_dims(ops.exp(weights["actnorm/log_scale"]), -1) * rotation
     shift = ops.squeeze(ops.expand_dims(weights["actnorm/bias"], -2) @ matrix, -2)
-    return matrix, shift, actnorm.log_det(weights) + convolution.log_det(weights)
+    inside = {name: weight for name, weight in weights.items() if name.startswith("coupling/")}
+    log_det_of_pixel = actnorm.log_det(weights) + convolution.log_det(weights)
+    return {"linear/matrix": matrix, "linear/shift": shift, **inside}, log_det_of_pixel
 
 
-def unfuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
-    """The inverse of the fused matrix, (..., c, c): x = (y - c) A^-1.
+def inverse_matrix(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
+    """The inverse of A, (..., c, c): x = (y - c) A^-1.
 
     Computed in float64, which costs little. In float32, the rounding errors of the triangular solves would be most of
     the reconstruction error of a deep flow.
@@ -63,25 +65,14 @@ def unfuse(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
     return ops.cast(convolution.inverse_matrix(exact, constants) * scale, weights["actnorm/log_scale"].dtype)
 
 
-def prepare(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
-    """The arguments of :func:`apply` and :func:`invert`: the fused map, and the weights of the coupling network.
-
-    Returns:
-        The prepared weights by name, and the log-determinant of one pixel (...,).
-    """
-    matrix, shift, log_det_of_pixel = fuse(weights, constants)
-    inside = {name: weight for name, weight in weights.items() if name.startswith("coupling/")}
-    return {"linear/matrix": matrix, "linear/shift": shift, **inside}, log_det_of_pixel
-
-
 def mix(prepared: Mapping[str, Any], x: Any) -> Any:
     """Actnorm and convolution of (b, h, w, c)."""
     return _product(x, prepared["linear/matrix"]) + prepared["linear/shift"]
 
 
-def unmix(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any) -> Any:
-    """The inverse of :func:`mix`, with the matrix that :func:`unfuse` gives."""
-    return _product(y - prepared["linear/shift"], inverse_matrix)
+def unmix(prepared: Mapping[str, Any], inverse: Any, y: Any) -> Any:
+    """The inverse of :func:`mix`, with the matrix of :func:`inverse_matrix`."""
+    return _product(y - prepared["linear/shift"], inverse)
 
 
 def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
@@ -91,11 +82,11 @@ def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any,
     return ops.concatenate([x_a, y_b], axis=-1), log_det
 
 
-def invert(prepared: Mapping[str, Any], inverse_matrix: Any, y: Any, config: GlowConfig) -> Any:
-    """The inverse of :func:`apply`."""
+def invert(prepared: Mapping[str, Any], inverse: Any, y: Any, config: GlowConfig) -> Any:
+    """The inverse of :func:`apply`, with the matrix of :func:`inverse_matrix`."""
     x_a, y_b = coupling.halves(y)
     x_b = coupling.invert(network.apply(prepared, x_a, config), y_b, config)
-    return unmix(prepared, inverse_matrix, ops.concatenate([x_a, x_b], axis=-1))
+    return unmix(prepared, inverse, ops.concatenate([x_a, x_b], axis=-1))
 
 
 def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:

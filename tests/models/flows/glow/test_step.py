@@ -45,7 +45,7 @@ def test_its_inverse_undoes_it(kind: str, variant: str, dtype: str, within: floa
     y, _ = step.forward(weights, constants, x, config)
     assert y.dtype == dtype
     prepared, _ = step.prepare(weights, constants)
-    assert np.abs(step.invert(prepared, step.unfuse(weights, constants), y, config) - x).max() < within
+    assert np.abs(step.invert(prepared, step.inverse_matrix(weights, constants), y, config) - x).max() < within
 
 
 @pytest.mark.parametrize(("kind", "variant"), KINDS)
@@ -61,7 +61,8 @@ def test_its_log_determinant_is_the_jacobians(kind: str, variant: str, dtype: st
 
 def test_the_fused_map_is_actnorm_and_then_convolution() -> None:
     weights, constants = _step(_config("affine", "glow"), "float64")
-    matrix, shift, log_det = step.fuse(weights, constants)
+    prepared, log_det = step.prepare(weights, constants)
+    matrix, shift = prepared["linear/matrix"], prepared["linear/shift"]
     x = np.random.default_rng(2).normal(size=(5, CHANNELS))
     normalized = (x + weights["actnorm/bias"]) * np.exp(weights["actnorm/log_scale"])
     expected = normalized @ convolution.matrix(weights, constants).numpy()
@@ -72,8 +73,10 @@ def test_the_fused_map_is_actnorm_and_then_convolution() -> None:
 
 def test_the_inverse_of_the_fused_map_is_as_exact_as_its_type_can_hold() -> None:
     weights, constants = _step(_config("affine", "glow"), "float32")
-    exact = step.unfuse(*({n: tf.cast(v, tf.float64) for n, v in part.items()} for part in (weights, constants)))
-    assert np.array_equal(step.unfuse(weights, constants), tf.cast(exact, tf.float32))
+    exact = step.inverse_matrix(
+        *({n: tf.cast(v, tf.float64) for n, v in part.items()} for part in (weights, constants))
+    )
+    assert np.array_equal(step.inverse_matrix(weights, constants), tf.cast(exact, tf.float32))
 
 
 def test_the_given_half_passes_the_coupling_unchanged() -> None:
