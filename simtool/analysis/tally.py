@@ -11,7 +11,7 @@ from simtool.tables.outcomes import Outcomes
 
 __all__ = ["Tally", "below_chance", "tally"]
 
-#: A model that predicts less than this share of so many comparisons or more is not just a poor one.
+#: A model with a lower accuracy than this, on at least this many comparisons, is worse than a poor model.
 _LOW, _ENOUGH = 0.35, 31
 
 
@@ -21,11 +21,11 @@ class Tally:
 
     Attributes:
         model: the label of the embeddings.
-        distance: by name.
-        trials: the type of trials, or ``all``.
-        accuracy: credits pooled over comparisons.
-        comparisons: how many.
-        ties: how many of them were tied.
+        distance: the name of the distance.
+        trials: the trial type, or ``all``.
+        accuracy: mean credit of the comparisons.
+        comparisons: number of comparisons.
+        ties: number of tied comparisons.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Tally:
 
 
 def tally(outcomes: Outcomes) -> Iterator[Tally]:
-    """Count the outcomes of one model and distance: by trial type, and of several types also all together."""
+    """Count the outcomes of one model and distance: by trial type, and in total if there are several types."""
     trials = outcomes.trials
     kinds = sorted((kind for kind in trials.types if trials.of_type(kind).size), reverse=True)
     groups = [(str(kind), outcomes.of_type(kind)) for kind in kinds]
@@ -51,10 +51,10 @@ def tally(outcomes: Outcomes) -> Iterator[Tally]:
 
 
 def below_chance(tallies: Iterable[Tally]) -> list[Tally]:
-    """The models and distances whose predictions are so often wrong that the trials may mean the opposite.
+    """The models and distances that are wrong so often that the trials may mean the opposite.
 
     Args:
-        tallies: of which the last one of each model and distance counts all of its comparisons.
+        tallies: the last tally of each model and distance counts all of its comparisons.
     """
     whole = {(one.model, one.distance): one for one in tallies}
     return [one for one in whole.values() if one.comparisons >= _ENOUGH and one.accuracy < _LOW]

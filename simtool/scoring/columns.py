@@ -1,4 +1,4 @@
-"""Vectors by blocks of columns: what the sums over coordinates are streamed from."""
+"""Vectors in blocks of columns, over which the sums over coordinates run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from simtool.tables.embeddings import EmbeddingTable
 
 __all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of", "least_memory"]
 
-#: Bytes of one vector's piece in a block: with the pieces of a tile of pairs it fills the processor's cache.
+#: Bytes of one vector in a block: the vectors of a tile of pairs then fit the cache of the processor.
 _PIECE = 4096
 #: Columns of a block at least.
 _NARROWEST = 16
 #: Bytes of a block at most; many vectors make it narrower.
 _BLOCK = 256 << 20
-#: Bytes that the work on a block takes for each of its values, beside the value.
+#: Bytes of work space for each value of a block.
 _WORK = 24
 #: Rows that are spooled at a time, in bytes.
 _ROWS = 16 << 20
-#: Bytes that reading a table and exact arithmetic take, whatever the size of the table.
+#: Bytes for reading a table and for exact arithmetic, for a table of any size.
 _READING = 96 << 20
 
 
 class Columns(Protocol):
-    """n vectors of one dimension, read by blocks of columns.
+    """n vectors of one dimension, which are read in blocks of columns.
 
     Attributes:
         count: n.
@@ -55,11 +55,11 @@ class Columns(Protocol):
 
 
 class HeldColumns:
-    """Vectors that are held in memory.
+    """Vectors in memory.
 
     Args:
         vectors: (N, D).
-        rows: (n,) which of them, in order; None for all.
+        rows: (n,) the rows to use, in order; None for all.
         width: columns to read at a time.
     """
 
@@ -156,7 +156,7 @@ def least_memory(count: int) -> int:
 
 @contextmanager
 def columns_of(table: EmbeddingTable, rows: NDArray[np.intp], memory: int) -> Iterator[Columns]:
-    """Open some vectors of a table for reading by columns; they are read from the table once.
+    """Open some vectors of a table for reading by columns. The table is read once.
 
     Args:
         table: of embeddings.

@@ -1,7 +1,7 @@
-"""The distances that a user can name, as data: which sums over coordinates each needs, and what it makes of them.
+"""The table of distances: the sum over coordinates that each distance needs, and its formula.
 
-Everything is computed in float64, with a bound of its error: what may be decided wrongly within it is decided by exact
-arithmetic (:mod:`simtool.scoring.settling`).
+All distances are computed in float64, with a bound of the error. Comparisons that are closer than the bound are decided
+by exact arithmetic (:mod:`simtool.scoring.settling`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class SimilarityError(SimtoolError):
-    """A distance cannot be computed; the message names the images or the choice at fault."""
+    """A distance cannot be computed; the message names the images or the option at fault."""
 
 
 class Term(Enum):
@@ -44,20 +44,20 @@ class Term(Enum):
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over coordinates, from which every distance follows.
+    """Sums over coordinates, from which all distances are computed.
 
     Attributes:
         pairs: P pairs of n vectors.
         dimension: D.
-        segments: S, the number of segments; 1 where the table names none.
+        segments: S, the number of segments; 1 if the table names none.
         terms: for each term, (P,).
         norm: (n,) |x|.
         mean: (n,) the mean of the coordinates of x.
         deviation: (n,) |x - mean|; exactly 0 for a constant vector.
-        growth: (n,) the relative error of the deviation is at most this many times that of a sum.
+        growth: (n,) the relative error of the deviation, divided by that of a sum, at most.
         tolerance: the largest relative error of a sum of positive terms.
         exact: the terms whose sums are exact.
-        segment_scale: what the squares within segments were multiplied by.
+        segment_scale: the factor of the squares within segments.
     """
 
     pairs: Pairs
@@ -79,12 +79,12 @@ class Sums:
 
 @dataclass(frozen=True)
 class Measured:
-    """Distances of pairs, and how far each may be from that of exact arithmetic.
+    """Distances of pairs, with bounds of their errors.
 
     Attributes:
         value: (P,).
-        size: (P,) the error of a value is at most ``tolerance`` times this; infinite where nothing is known.
-        tolerance: a share; 0 where the order of the values, and which are equal, is exact.
+        size: (P,) the error of a value is at most ``tolerance`` times this; infinite if no bound is known.
+        tolerance: a relative error; 0 if values are equal or ordered as in exact arithmetic.
     """
 
     value: NDArray[np.float64]
@@ -94,12 +94,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Direction:
-    """What of each vector an angle is between: (x - origin) / length.
+    """The directions of vectors, between which angles are measured: (x - origin) / length.
 
     Attributes:
-        origin: (n,) subtracted from every coordinate.
-        length: (n,) of the vector then.
-        growth: (n,) the relative error of the length is at most this many times that of a sum.
+        origin: (n,) subtracted from each coordinate.
+        length: (n,) the length after that.
+        growth: (n,) the relative error of the length, divided by that of a sum, at most.
     """
 
     origin: NDArray[np.float64]
@@ -113,9 +113,9 @@ class Distance:
 
     Attributes:
         name: as in ``--distance``.
-        meaning: a few words for the help.
+        meaning: a description for the help.
         term: the sum that it needs.
-        measure: from the sums to the distances, or to what an angle is between, since its digits may cancel.
+        measure: computes the distances from the sums; for angles, whose digits may cancel, the directions.
     """
 
     name: str
@@ -139,7 +139,7 @@ def _segment_mse(sums: Sums) -> Measured:
 
 
 def _segment_cosine(sums: Sums) -> Measured:
-    # Every direction is good to the tolerance, so an angle's error grows with the distance of the two directions.
+    # Each direction has an error of the tolerance, so the error of an angle grows with the distance of the directions.
     value = sums.terms[Term.SEGMENT_ANGLES] / sums.segments
     return Measured(value, value + np.sqrt(2 * value) + sums.tolerance, sums.tolerance)
 
@@ -185,10 +185,10 @@ DISTANCES: dict[str, Distance] = {distance.name: distance for distance in _ALL}
 
 
 def distance_named(name: str) -> Distance:
-    """Look a distance up.
+    """Find a distance by its name.
 
     Raises:
-        SimilarityError: there is none of that name; lists those that there are.
+        SimilarityError: no distance has this name; the message lists all distances.
     """
     if name not in DISTANCES:
         raise SimilarityError(f"no distance is called {name}; there are {listed(DISTANCES, len(DISTANCES))}")

@@ -1,7 +1,7 @@
-"""Sums of products of floating-point numbers without any rounding.
+"""Sums of products of floating-point numbers without rounding.
 
-Every number is a whole multiple of a power of two, so a sum of products is a whole number of units. It is kept in
-limbs of 28 bits, and becomes a Python integer at the end.
+Each number is a whole multiple of a power of two, so a sum of products is a whole number of units. The sum is kept in
+limbs of 28 bits and becomes a Python integer at the end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HALF = 27
 
 
 def lowest_exponent(vectors: NDArray[np.float64]) -> int:
-    """The largest e so that all values are whole multiples of 2^e; 0 where all are zero."""
+    """The largest e such that all values are whole multiples of 2^e; 0 if all values are zero."""
     mantissa, exponent = _decoded(vectors)
     filled = mantissa != 0
     if not filled.any():
@@ -33,7 +33,7 @@ def lowest_exponent(vectors: NDArray[np.float64]) -> int:
 
 
 class Parts:
-    """Vectors taken apart into whole numbers.
+    """Vectors as whole numbers.
 
     Args:
         vectors: (n, D) finite.
@@ -43,9 +43,9 @@ class Parts:
     def __init__(self, vectors: NDArray[np.float64], lowest: int) -> None:
         self._vectors = vectors
         mantissa, exponent = _decoded(vectors)
-        # Zeros may not set the range.
+        # Zeros must not widen the range.
         exponent[mantissa == 0] = lowest
-        # A mantissa may reach below the lowest unit, with zeros there: it is shifted to begin at it.
+        # A mantissa may extend below the lowest unit, where its bits are zero: it is shifted to start at the unit.
         below = np.maximum(lowest - exponent, 0)
         self._mantissa, self._shift = mantissa >> below, np.maximum(exponent - lowest, 0)
         self._highest = int(self._shift.max(initial=0))
@@ -87,7 +87,7 @@ class Parts:
         return _whole(limbs)
 
     def _width(self, factors: int) -> int:
-        """Limbs that hold a sum of D products of so many numbers, with a sign."""
+        """The number of limbs for a sum of D products of ``factors`` numbers, with a sign."""
         bits = factors * (self._highest + 53) + self._mantissa.shape[1].bit_length() + 2
         return int(bits // _BITS + 4)
 
@@ -109,7 +109,7 @@ def _whole(limbs: NDArray[np.int64]) -> NDArray[np.object_]:
 
 @compiled
 def _carry(limbs: NDArray[np.int64]) -> None:
-    """Bring all limbs but the last, which keeps the sign, to between 0 and 2^28 - 1."""
+    """Bring all limbs to between 0 and 2^28 - 1, except the last limb, which keeps the sign."""
     for number in range(limbs.shape[0]):
         for place in range(limbs.shape[1] - 1):
             limbs[number, place + 1] += limbs[number, place] >> _BITS

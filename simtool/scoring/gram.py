@@ -1,8 +1,8 @@
 """Squared distances of many pairs from one symmetric matrix product, tile by tile.
 
-Where most pairs of images are asked for, a matrix product does several times more arithmetic per second than a loop
-over pairs. No more than one tile of the matrix exists at a time, tiles without a pair are passed over, and of two
-mirrored tiles only one is computed.
+If most pairs of images are needed, a matrix product does several times more arithmetic per second than a loop over
+pairs. Only one tile of the matrix exists at a time. Tiles without pairs are skipped, and only one of two mirrored tiles
+is computed.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from simtool.scoring.pairs import TILE, Pairs
 
 __all__ = ["GramTile", "add_gram_squares", "gram_is_cheaper", "gram_tiles"]
 
-#: Time for one cell of a tile over that for one pair of the loop, per column (both in float64; measured: 0.3).
+#: Time for a cell of a tile divided by the time for a pair of the loop, per column (both in float64; measured: 0.3).
 _CELL_COST = 0.35
 
 
 @dataclass(frozen=True)
 class GramTile:
-    """A tile with the pairs that lie in it.
+    """A tile and its pairs.
 
     Attributes:
-        rows: of the matrix.
-        columns: of the matrix.
-        pairs: positions of the pairs.
+        rows: rows of the matrix.
+        columns: columns of the matrix.
+        pairs: positions of the pairs in the tile.
     """
 
     rows: slice
@@ -39,7 +39,7 @@ class GramTile:
 
 
 def gram_tiles(pairs: Pairs) -> list[GramTile]:
-    """The square tiles that hold pairs; the order of the pairs keeps those of a tile together."""
+    """The square tiles that contain pairs; pairs of a tile follow each other."""
     side, across = TILE[0], -(-pairs.images // TILE[0])
     tile = pairs.first // side * across + pairs.second // side
     starts = [0, *(np.flatnonzero(tile[1:] != tile[:-1]) + 1).tolist()]
@@ -58,7 +58,7 @@ def _extent(number: int, images: int) -> slice:
 
 
 def gram_is_cheaper(pairs: Pairs, tiles: Sequence[GramTile]) -> bool:
-    """Whether the pairs are dense enough for the matrix product, which pays for whole tiles."""
+    """Whether the pairs are dense enough for the matrix product, which computes whole tiles."""
     cells = sum(_length(tile.rows) * _length(tile.columns) for tile in tiles)
     return _CELL_COST * cells < len(pairs)
 
@@ -78,16 +78,16 @@ def add_gram_squares(
 ) -> None:
     """Add the squared differences of all pairs over a block of columns.
 
-    The columns are centered first, since |x - y|² = |x|² + |y|² - 2 x·y loses the digits that a common mean takes.
-    Whole multiples of a unit remain so, and their sums exact.
+    The columns are centered first, because |x - y|² = |x|² + |y|² - 2 x·y loses digits to a common mean. Whole
+    multiples of a unit remain whole multiples, and their sums exact.
 
     Args:
-        block: (n, w) some columns of every vector.
-        pairs: of n images.
-        tiles: of ``pairs``.
+        block: (n, w) some columns of each vector.
+        pairs: P pairs of n images.
+        tiles: the tiles of ``pairs``.
         out: (P,) the squared differences so far.
         norms: (n,) the squared norms of the centered vectors so far.
-        unit: what all values are whole multiples of; 0 where there is no such number.
+        unit: all values are whole multiples of it; 0 if there is no such number.
     """
     center = block.mean(axis=0, dtype=np.float64)
     centered = block - (np.rint(center / unit) * unit if unit else center)

@@ -1,7 +1,7 @@
-"""Sums over the coordinates of pairs of vectors, in float64 whatever the vectors are stored in.
+"""Sums over the coordinates of pairs of vectors, in float64 for vectors of any type.
 
-Each kernel adds, for the pairs ``start`` to ``stop``, the sum over the columns of a block to ``out``. Differences of
-float32 numbers are exact in float64 (but for extreme ratios), so nothing is lost to a common mean.
+Each kernel adds the sums over the columns of a block to ``out``, for the pairs ``start`` to ``stop``. Differences of
+float32 numbers are exact in float64 (except for extreme ratios), so a common mean costs no digits.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ __all__ = [
 Block: TypeAlias = NDArray[Any]
 Kernel: TypeAlias = Callable[[Block, NDArray[np.int32], NDArray[np.int32], int, int, NDArray[np.float64]], None]
 
-#: A difference of two terms is good where their sum is less than this many times as large.
+#: The difference of two terms keeps enough digits if their sum is less than this many times the difference.
 _CONDITION = 20.0
-#: Vectors that are shorter than this have no angles in double precision: squares of their small values vanish.
+#: Shorter vectors have no angle in double precision: the squares of their values vanish.
 SHORT = 2.0**-200
-#: Fewer pairs than this are not worth a thread of their own.
+#: The least number of pairs for a thread.
 _LEAST = 256
 
 
@@ -55,7 +55,7 @@ def squares(
     while pair < stop:
         x = block[first[pair]]
         if pair + 3 < stop and first[pair + 3] == first[pair]:
-            # Four partners of one vector at a time: it is loaded once for all of them.
+            # Four partners of one vector at a time, so that it is loaded once.
             sums = _four_squares(
                 x, block[second[pair]], block[second[pair + 1]], block[second[pair + 2]], block[second[pair + 3]]
             )
@@ -132,8 +132,8 @@ def add_over_pairs(kernel: Kernel, block: Block, pairs: Pairs, out: NDArray[np.f
     """Run a kernel for all pairs, in threads.
 
     Args:
-        kernel: what to add.
-        block: (n, w) C-contiguous float32 or float64; some columns of every vector.
+        kernel: computes the sums.
+        block: (n, w) C-contiguous float32 or float64; some columns of each vector.
         pairs: of n images.
         out: (P,) the sums so far.
     """
@@ -143,10 +143,10 @@ def add_over_pairs(kernel: Kernel, block: Block, pairs: Pairs, out: NDArray[np.f
 def add_over_rows(block: Block, origin: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Add for each vector x the sums of x², of x - origin, and of (x - origin)², in threads.
 
-    Sums around an origin within the data keep their digits where all values are large and alike.
+    Sums around an origin within the data keep their digits if all values are large and similar.
 
     Args:
-        block: (n, w) some columns of every vector.
+        block: (n, w) some columns of each vector.
         origin: (n,) for each vector.
         out: (n, 3) the sums so far.
     """
@@ -176,21 +176,21 @@ def angles_of(
     growth: NDArray[np.float64],
     tolerance: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """1 - cos of the angle between two vectors, from their squared distance and what of it is not angle, in threads.
+    """1 - cos of the angle between vectors, from their squared distance and their lengths, in threads.
 
     For u of length a and v of length b, |u - v|² = (a - b)² + 2 a b (1 - cos).
 
     Args:
-        squares: (P,) squared distances of the pairs, good to ``tolerance`` of their size.
-        pairs: of n vectors.
-        length: (n,) of each vector, good to ``growth`` times ``tolerance`` of its size.
-        shift: (n,) the rest of what separates the vectors, at right angles to u and v; good to as much as the length.
-        growth: (n,).
-        tolerance: a share.
+        squares: (P,) squared distances of the pairs, with a relative error of ``tolerance``.
+        pairs: P pairs of n vectors.
+        length: (n,) lengths of the vectors, with a relative error of ``growth`` times ``tolerance``.
+        shift: (n,) positions of the vectors along the direction at right angles to u and v, with the same error.
+        growth: (n,) see ``length``.
+        tolerance: the relative error of a sum.
 
     Returns:
-        The angles, (P,), NaN where the difference keeps too few digits; and (P,) what the error of each is at most
-        ``tolerance`` times, infinite where a vector is too short.
+        The angles, (P,), NaN if the difference keeps too few digits. And (P,) their error divided by ``tolerance``, at
+        most; infinite if a vector is too short.
     """
     angles, sizes = np.empty(len(pairs)), np.empty(len(pairs))
     in_threads(
@@ -222,7 +222,7 @@ def _angles(
         if min(length[x], length[y]) < SHORT:
             angles[pair], sizes[pair] = 0, np.inf
             continue
-        if squares[pair] == 0:  # equal vectors, which tables of labels are full of
+        if squares[pair] == 0:  # equal vectors, which are frequent in tables of labels
             angles[pair] = sizes[pair] = 0
             continue
         apart, aside, twice = abs(length[x] - length[y]), abs(shift[x] - shift[y]), 2 * length[x] * length[y]
@@ -238,15 +238,15 @@ def _angles(
 def whole_cosines(
     squares: NDArray[np.float64], pairs: Pairs, norms: NDArray[np.float64], unit: float
 ) -> NDArray[np.float64]:
-    """1 - cosine of vectors of whole numbers: equal where and only where the cosines are equal, in threads.
+    """1 - cosine of vectors of whole numbers, in threads. Two results are equal only if the cosines are equal.
 
-    The square of a cosine is p² / (|x|² |y|²). Below 2^24 its parts are exact, and two that differ do so by 2^-48.
+    The square of a cosine is p² / (|x|² |y|²). Below 2^24 its parts are exact, and different squares differ by 2^-48.
 
     Args:
         squares: (P,) exact squared distances of the pairs.
-        pairs: of n vectors.
+        pairs: P pairs of n vectors.
         norms: (n,) exact squared lengths in squared units; a product of two is below 2^24.
-        unit: what all coordinates are whole multiples of.
+        unit: all coordinates are whole multiples of it.
     """
     cosines = np.empty(len(pairs))
     in_threads(
@@ -279,14 +279,14 @@ def _whole_cosines(
 
 @compiled
 def finest_unit(block: Block, unit: float) -> float:
-    """The largest power of two that ``unit`` and all values of a block are whole multiples of, fewer than 2^24.
+    """The largest power of two of which ``unit`` and all values of a block are whole multiples, less than 2^24.
 
     Args:
         block: (n, w).
-        unit: of the blocks before; infinite where there are none.
+        unit: the unit of earlier blocks; infinite if there are none.
 
     Returns:
-        0 where a value is 2^24 units or more, so that sums of squares would not be exact.
+        The unit; 0 if a value has 2^24 units or more, so that sums of squares would not be exact.
     """
     most = 0.0
     for row in range(block.shape[0]):
@@ -316,7 +316,7 @@ def _misfits(x: Block, unit: float) -> int:
 
 @compiled
 def _lowest_bit(value: float) -> float:
-    """The largest power of two that a positive number is a whole multiple of."""
+    """The largest power of two of which a positive number is a whole multiple."""
     mantissa, exponent = math.frexp(value)
     whole = np.int64(math.ldexp(mantissa, 53))
     return math.ldexp(np.float64(whole & -whole), exponent - 53)

@@ -1,4 +1,4 @@
-"""From vectors to distances: one reading of the columns serves every distance that is asked for."""
+"""Distances of pairs of vectors. The columns of the vectors are read once for all distances."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["Names", "measure"]
 
 Names = Sequence[str] | NDArray[np.object_]
 
-#: Squared distances from a matrix product below this part of the squared norms are summed directly instead.
+#: Squared distances from a matrix product that are below this share of the squared norms are summed directly.
 _CANCELED = 0.05
-#: Largest values within these bounds leave room for squares and for what is small beside them; others are scaled.
+#: Vectors whose largest value is outside these bounds are scaled, so that squares neither overflow nor vanish.
 _LARGEST, _SMALLEST = 2.0**100, 2.0**-100
-#: What double precision loses below its smallest numbers is less than a tolerance of this.
+#: A bound of the error from numbers that are too small for double precision, relative to the tolerance.
 _FLOOR = 2.0**-450
 #: Weights of segments beyond this are rounded.
 _WEIGHTS = 1 << 20
@@ -42,16 +42,16 @@ def measure(
     gram: bool | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Measured]:
-    """Measure some distances of pairs of vectors.
+    """Measure distances of pairs of vectors.
 
     Args:
         columns: the n vectors.
-        pairs: of them.
-        distances: which.
-        segments: of the vectors, for the distances by segment.
-        names: (n,) what to call a vector in a complaint.
-        gram: use a matrix product (true) or a loop over the pairs (false); whichever is cheaper where None.
-        advance: told the number of columns after each block.
+        pairs: P pairs of the vectors.
+        distances: the distances to measure.
+        segments: the segments of the vectors, for distances by segment.
+        names: (n,) the names of the vectors in error messages.
+        gram: whether to use a matrix product instead of a loop over the pairs; None chooses the cheaper one.
+        advance: called with the number of columns after each block.
 
     Yields:
         One result for each distance, in order.
@@ -76,14 +76,14 @@ def measure(
 
 def _check_finite(sums: Sums, columns: Columns, names: Names | None) -> None:
     suspects = np.flatnonzero(~np.isfinite(sums.norm))
-    # Beside a vector that is not finite, the others were not scaled, and may have overflowed.
+    # One vector that is not finite prevents the scaling of all vectors, so finite vectors may have overflowed.
     finite = np.array([np.isfinite(columns.take(suspects[[place]])).all() for place in range(suspects.size)], np.bool_)
     if (bad := suspects[~finite]).size:
         raise SimilarityError(f"NaN or infinity in {counted(bad.size, 'vectors')}: {_called(bad, names)}")
 
 
 def _check_lengths(distance: Distance, length: NDArray[np.float64], columns: Columns, names: Names | None) -> None:
-    """Refuse vectors that have no angle to any other."""
+    """Refuse vectors without a direction."""
     short = np.flatnonzero(length < kernels.SHORT)
     same = np.array([_is_constant(columns, int(row), distance.name != "correlation") for row in short], np.bool_)
     if (bad := short[same]).size:
@@ -105,7 +105,7 @@ def _called(rows: NDArray[np.intp], names: Names | None) -> str:
 
 
 class _Measurement:
-    """The sums over coordinates that some distances need."""
+    """Computes the sums over coordinates that the distances need."""
 
     def __init__(
         self, columns: Columns, pairs: Pairs, terms: set[Term], segments: tuple[Segment, ...], gram: bool | None
@@ -124,15 +124,15 @@ class _Measurement:
             self._scale = self._fitting_scale()
 
     def _rounding(self) -> float:
-        """The largest relative error of a sum of positive terms, whatever the order in which a block is summed."""
+        """The largest relative error of a sum of positive terms, for any order of summation within a block."""
         width = self._columns.width
         blocks = sum(1 for _ in spans(self._columns.dimension, width, self._segments))
         additions = min(width, self._columns.dimension) + blocks + 8
-        # A matrix product is kept where the result is 1/20 of its terms or more.
+        # The result of a matrix product is used only if it is 1/20 of its terms or more.
         return additions * 2.0**-51 * (16 if self._gram else 1)
 
     def _fitting_scale(self) -> float:
-        """The power of two that brings the largest value into the middle of what double precision can hold."""
+        """The power of two that brings the largest value to the middle of the range of double precision."""
         largest = self._columns.largest
         if not largest or not math.isfinite(largest) or _SMALLEST <= largest <= _LARGEST:
             return 1.0
@@ -172,7 +172,7 @@ class _Measurement:
         )
 
     def _exact(self, squares: NDArray[np.float64]) -> frozenset[Term]:
-        """The terms whose sums are those of whole numbers that double precision holds."""
+        """The terms whose sums are exact: sums of whole numbers within double precision."""
         if not self._unit:
             return frozenset()
         length = math.sqrt(squares.max()) / self._unit
@@ -191,7 +191,7 @@ class _Measurement:
         return block if self._scale == 1 else block * self._scale
 
     def _add(self, span: Span, block: NDArray[Any], norms: NDArray[np.float64]) -> None:
-        """Add what one block contributes to each term."""
+        """Add the contribution of one block to each term."""
         terms = self._terms
         if self._gram:
             unit = self._unit if math.isfinite(self._unit) else 0.0
@@ -209,13 +209,13 @@ class _Measurement:
         if Term.ABSOLUTES in terms:
             kernels.add_over_pairs(kernels.absolutes, block, self._pairs, terms[Term.ABSOLUTES])
         if Term.SEGMENT_ANGLES in terms:
-            # What the vectors are scaled by could make a small segment vanish; every segment has its own scale.
+            # The scale of the vectors could make a small segment vanish, so each segment has a scale.
             unscaled = block if self._scale == 1 else self._columns.read(span.start, span.stop)
             directions = self._segment_directions(span, unscaled)
             kernels.add_over_pairs(kernels.squares, directions, self._pairs, terms[Term.SEGMENT_ANGLES])
 
     def _segment_directions(self, span: Span, block: NDArray[Any]) -> NDArray[np.float64]:
-        """The block with every segment scaled to length 1; segments that are zero stay so, and are counted."""
+        """The block with each segment scaled to length 1. Zero segments stay zero and are counted."""
         values = block.astype(np.float64)
         if span.segment == (span.start, span.stop):
             pieces = values.reshape(len(block), -1, span.length)
@@ -232,7 +232,7 @@ class _Measurement:
         return values
 
     def _segment_norms(self, span: Span) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What to scale a segment that is too long for one block with, and its norms then."""
+        """The scale of a segment that is too long for one block, and the norms of the scaled segment."""
         total, largest = np.zeros(self._columns.count), np.zeros(self._columns.count)
         for piece in self._pieces(span):
             np.maximum(largest, np.abs(piece).max(axis=1), out=largest)
@@ -248,7 +248,7 @@ class _Measurement:
             yield self._columns.read(start, min(start + width, span.segment[1])).astype(np.float64)
 
     def _complete_angles(self) -> None:
-        """1 - cos = |u - v|² / 2 of unit vectors; a zero segment has similarity 0, hence distance 1, to any other."""
+        """1 - cos = |u - v|² / 2 of unit vectors. A zero segment has similarity 0, so distance 1, to any segment."""
         if Term.SEGMENT_ANGLES not in self._terms:
             return
         angles = self._terms[Term.SEGMENT_ANGLES]
@@ -256,14 +256,14 @@ class _Measurement:
         angles /= 2
 
     def _sum_canceled(self, norms: NDArray[np.float64]) -> None:
-        """Sum directly where the matrix product left few digits: vectors that are close to each other."""
+        """Sum directly for vectors that are close to each other, where the matrix product loses digits."""
         squares = self._terms[Term.SQUARES]
         scale = norms[self._pairs.first] + norms[self._pairs.second]
         if (canceled := np.flatnonzero(squares <= _CANCELED * scale)).size:
             squares[canceled] = self._resummed(canceled, lambda block, _: block)
 
     def angles(self, direction: Direction, sums: Sums) -> Measured:
-        """1 - cos of all pairs, computed from the vectors' directions where digits cancel."""
+        """1 - cos of all pairs. Where digits cancel, it is computed from the directions of the vectors."""
         squares = sums.terms[Term.SQUARES]
         if Term.SQUARES in sums.exact and not direction.origin.any():
             norms = (sums.norm / self._unit) ** 2
@@ -279,7 +279,7 @@ class _Measurement:
     def _directed(
         self, positions: NDArray[np.intp], direction: Direction, tolerance: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """1 - cos of some pairs from the vectors' directions, and what its error is ``tolerance`` times."""
+        """1 - cos of some pairs from the directions of the vectors, and the size of its error (see `Measured`)."""
         some = self._pairs.take(positions)
         with np.errstate(all="ignore"):
             squares = self._resummed(
@@ -302,21 +302,21 @@ class _Measurement:
         return squares
 
     def guarded(self, measured: Measured) -> Measured:
-        """Allow for what double precision loses below its smallest numbers."""
+        """Allow for the error from numbers that are too small for double precision."""
         if self._columns.dtype == np.float32 or not measured.tolerance:
             return measured
         return Measured(measured.value, measured.size + _FLOOR, measured.tolerance)
 
 
 def _scale_to_one(largest: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The powers of two that bring numbers to between 1/2 and 1, as far as double precision goes; 1 for zeros."""
+    """The powers of two that bring numbers to between 1/2 and 1, if double precision has them; 1 for zeros."""
     exponents = np.frexp(largest)[1]
     scale: NDArray[np.float64] = np.ldexp(1.0, np.where(largest > 0, np.minimum(-exponents, 1023), 0))
     return scale
 
 
 def _common_multiple(segments: Sequence[Segment]) -> float:
-    """The least common multiple of the lengths; 0 where it is too large to weigh segments with exactly."""
+    """The least common multiple of the lengths; 0 if it is too large for exact weights."""
     multiple = 1
     for segment in segments:
         multiple = math.lcm(multiple, segment.length)

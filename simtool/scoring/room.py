@@ -1,4 +1,4 @@
-"""How much memory is left for vectors: what a person allows or the machine has, less what the trials take."""
+"""The memory left for vectors: the limit of the user or of the machine, less the memory of the trials."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from simtool.system.memory import available_memory, used_memory
 
 __all__ = ["room_for_vectors"]
 
-#: The share of the free memory that is taken where nothing is said.
+#: The share of the free memory that is used by default.
 _SHARE = 0.5
-#: What is taken to be free where the system does not tell.
+#: The free memory that is assumed if the system does not report it.
 _UNKNOWN = 8 << 30
 
 
 def room_for_vectors(trials: ComparedPairs, distances: int, memory: int | None = None) -> int:
-    """The bytes that vectors, and the work on them, may take.
+    """The bytes that vectors and the work on them may take.
 
     Args:
         trials: the trials, with their pairs.
-        distances: how many are asked for.
-        memory: bytes that this process may take in all; half of what is free where None, or more where the trials
-            need more.
+        distances: the number of distances.
+        memory: the most bytes of this process; None for half of the free memory, or more if the trials need it.
 
     Raises:
-        SimilarityError: too few; says how many would do.
+        SimilarityError: the memory is too small; the message says how much is enough.
     """
     least = trials.footprint(distances) + least_memory(trials.used.size)
     allowed = _allowed(least) if memory is None else _left(least, memory)
@@ -46,7 +45,7 @@ def _allowed(least: int) -> int:
 def _left(least: int, memory: int) -> int:
     taken = used_memory()
     if taken + least > memory:
-        # With room for what the process takes for other things in the meantime.
+        # With a reserve for other uses of memory by the process.
         enough = -(-(taken + least) * 11 // 10 >> 20)
         raise SimilarityError(
             f"--memory is too little with {memory / 1e6:,.0f} MB: {taken / 1e6:,.0f} MB are in use already, and these "

@@ -1,4 +1,4 @@
-"""Scoring: from a table of embeddings and trials to outcomes."""
+"""Scoring: outcomes from embeddings and trials."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def score_table(
     memory: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Outcomes]:
-    """Say what a table of embeddings predicts for each trial, with each distance. The table is read once.
+    """Score a table of embeddings on trials, with each distance. The table is read once.
 
     Args:
         table: embeddings.
-        trials: the trials, with their pairs collected (:meth:`ComparedPairs.of`), which several tables share.
-        distances: names.
-        model: the label; the table's own name where None.
-        memory: bytes that this process may take in all; half of what is free where None.
-        advance: told the number of columns that were read.
+        trials: the trials with their pairs (:meth:`ComparedPairs.of`), which serve several tables.
+        distances: names of distances.
+        model: the label of the model; None for the name of the table.
+        memory: the most bytes of this process; None for half of the free memory.
+        advance: called with the number of columns after each block.
 
     Yields:
         Outcomes for each distance, in order.
@@ -65,14 +65,14 @@ def score_vectors(
     segments: Sequence[Segment] = (),
     model: str = "vectors",
 ) -> Iterator[Outcomes]:
-    """Say what vectors that are at hand predict for each trial, with each distance.
+    """Score vectors in memory on trials, with each distance.
 
     Args:
         vectors: (n, D), a vector for each of ``trials.images``, in their order.
         trials: the trials.
-        distances: names.
-        segments: of the vectors, for the distances by segment.
-        model: the label.
+        distances: names of distances.
+        segments: the segments of the vectors, for distances by segment.
+        model: the label of the model.
 
     Yields:
         Outcomes for each distance, in order.

@@ -1,8 +1,8 @@
 """Exact arithmetic for the few distances that double precision cannot tell apart.
 
-A distance is put as a number that orders pairs as the distance does and that needs whole numbers only: the squared
-distance for ``mse``, the signed square of the cosine as a fraction, and so on. Equal vectors are taken together first,
-so that tables with many equal vectors have few distances to compute.
+Each distance is replaced by a fraction of whole numbers that orders pairs in the same way: the squared distance for
+``mse``, the signed square of the cosine, and so on. Equal vectors are grouped first, so that tables with many equal
+vectors need few distances.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ __all__ = ["Settler"]
 Whole: TypeAlias = NDArray[np.object_]
 Rows: TypeAlias = NDArray[np.intp]
 
-#: Bytes of vectors that are taken apart at a time.
+#: Bytes of vectors that are split into whole numbers at a time.
 _BYTES = 8 << 20
-#: Bits behind the point of a cosine within a segment: a sum of roots has no exact form. 154 digits.
+#: Binary places of a cosine within a segment (154 digits), because a sum of roots has no exact form.
 _ROOT_BITS = 512
 
 
@@ -37,8 +37,8 @@ class Settler:
 
     Args:
         columns: the n vectors.
-        pairs: of them.
-        segments: of the vectors, for the distances by segment.
+        pairs: P pairs of the vectors.
+        segments: the segments of the vectors, for distances by segment.
     """
 
     def __init__(self, columns: Columns, pairs: Pairs, segments: Sequence[Segment] = ()) -> None:
@@ -46,11 +46,11 @@ class Settler:
         self._step = max(2, _BYTES // (8 * columns.dimension))
 
     def ranks(self, distance: str, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """The ranks of some pairs by a distance, (P,): equal where the distances are equal, else in their order.
+        """The ranks of some pairs by a distance, (P,): equal distances have equal ranks.
 
         Args:
-            distance: by name.
-            wanted: (P,) which pairs; the ranks of the others are 0.
+            distance: the name of the distance.
+            wanted: (P,) true for the pairs to rank; the other pairs get rank 0.
         """
         some = self._pairs.take(np.flatnonzero(wanted))
         occurs = np.zeros(self._columns.count, np.bool_)
@@ -64,7 +64,7 @@ class Settler:
         return ranks
 
     def _kinds(self, rows: Rows) -> tuple[Rows, Rows, int]:
-        """Which of some vectors are equal: the kind of each, (n,); a row of each kind; the lowest exponent of all."""
+        """Group equal vectors: the group of each, (n,); one row of each group; the lowest exponent of all."""
         known: dict[bytes, int] = {}
         kind_of = np.zeros(self._columns.count, np.intp)
         sample: list[int] = []
@@ -87,7 +87,7 @@ class Settler:
             numerators, denominators = measure(parts, left, right, self._columns.dimension, self._segments)
             over += numerators.tolist()
             under += denominators.tolist()
-        # Two different fractions differ by 1 / (their denominators), so whole multiples of less tell them apart.
+        # Different fractions differ by at least 1 / (product of their denominators): these keys tell them apart.
         bits = 2 * max(under).bit_length() if max(under) > 1 else 0
         keys = [(one << bits) // other for one, other in zip(over, under, strict=True)]
         slack = 4 * sum(segment.count for segment in self._segments) if distance == "cosine/segments" else 0
@@ -98,7 +98,7 @@ class Settler:
         return np.array([rank_of[key] for key in keys], np.int64)
 
     def _parts(self, first: Rows, second: Rows, lowest: int) -> Iterator[tuple[Parts, Rows, Rows]]:
-        """Pairs by the piece, with their vectors taken apart and their places among these."""
+        """Some pairs at a time: their vectors as whole numbers, and the positions of both vectors of each pair."""
         for start in range(0, first.size, self._step // 2):
             piece = slice(start, start + self._step // 2)
             rows, local = np.unique(np.concatenate([first[piece], second[piece]]), return_inverse=True)
@@ -159,7 +159,7 @@ def _segment_cosine(parts: Parts, left: Rows, right: Rows, _: int, segments: Seq
 
 
 def _root(product: int, squares: int) -> int:
-    """A cosine in units of 2^-512; 0 where a vector is zero."""
+    """A cosine in units of 2^-512; 0 if a vector is zero."""
     if not squares:
         return 0
     root = isqrt((product * product << 2 * _ROOT_BITS) // squares)

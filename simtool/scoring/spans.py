@@ -1,4 +1,4 @@
-"""Blocks of columns that respect the segments of a vector."""
+"""Blocks of columns that do not mix the segments of a vector."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Span", "spans"]
 
 @dataclass(frozen=True)
 class Span:
-    """A block of columns: a piece of one segment, or several whole segments of the same length.
+    """A block of columns: a part of one segment, or several whole segments of the same length.
 
     Attributes:
         start: first column.
-        stop: behind the last column.
-        length: columns of a segment.
-        segment: (start, stop) of the segment that it is a piece of, or of the whole ones that it holds.
+        stop: the column after the last one.
+        length: number of columns of a segment.
+        segment: (start, stop) of the segment that contains the block, or of the whole segments in the block.
     """
 
     start: int
@@ -28,12 +28,12 @@ class Span:
 
 
 def spans(dimension: int, width: int, segments: Sequence[Segment] = ()) -> Iterator[Span]:
-    """Cut the columns into blocks.
+    """Divide the columns into blocks.
 
     Args:
         dimension: D.
-        width: columns in a block at most.
-        segments: whose lengths times counts sum to D; none for one that is the whole vector.
+        width: the most columns in a block.
+        segments: their lengths times counts sum to D; empty if the whole vector is one segment.
     """
     start = 0
     for run in segments or (Segment("vector", dimension),):

@@ -1,4 +1,4 @@
-"""Columns that simtool does not know, carried along as they are: a condition, a split, an age group."""
+"""Columns that simtool does not know and keeps unchanged: a condition, a split, an age group."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def carried_names(names: Iterable[str]) -> dict[str, str]:
-    """The names under which columns are carried: their own, with ``source_`` before one that tables use themselves."""
+    """The names under which columns are kept. A name that the tables use themselves gets the prefix ``source_``."""
     taken = list(names)
     carried: dict[str, str] = {}
     for name in taken:
@@ -50,7 +50,7 @@ def _is_own(name: str) -> bool:
 
 
 def read_carried(path: Path, known: Collection[str]) -> pa.Table:
-    """Read the columns of a table other than the known ones.
+    """Read all columns of a table except the known columns.
 
     Args:
         path: a Parquet file, or a folder of parts; a part that lacks a column has nulls in it.
@@ -70,13 +70,13 @@ def read_carried(path: Path, known: Collection[str]) -> pa.Table:
 
 
 def _read_part(part: Path, known: Collection[str], keys: Mapping[str, str | None]) -> pa.Table:
-    """The unknown columns of a part, and those that its folders state."""
+    """The unknown columns of a part, and the columns that its folders state."""
     file = open_parquet(part)
     count = file.metadata.num_rows
     others = [name for name in file.schema_arrow.names if name not in known and not _PANDAS_INDEX.fullmatch(name)]
     check_columns(part, others, sorted(set(others)))
     with reading(part):
-        # Without columns a table has no rows either, so that nothing else tells how many there are.
+        # A table without columns has no rows, so this column keeps their number.
         columns = {"": pa.nulls(count)}
         columns |= {name: pa.array([value] * count, pa.string()) for name, value in keys.items() if name not in known}
         if others:
@@ -86,7 +86,7 @@ def _read_part(part: Path, known: Collection[str], keys: Mapping[str, str | None
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text in whatever spelling as plain text; everything else as it is."""
+    """Text of any spelling as plain text; other types unchanged."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     is_text = any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
     wanted = pa.string() if is_text else kind

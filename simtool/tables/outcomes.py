@@ -29,14 +29,14 @@ _KNOWN = frozenset((*TRIALS_REQUIRED, *TRIALS_OPTIONAL))
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The outcomes of one model with one distance on T trials.
+    """The outcomes of a model with a distance on T trials.
 
     Attributes:
         model: the label of the embeddings.
         distance: the name of the distance.
         trials: the judgments.
         credit: (C,) of each comparison, trial by trial in the order of the contract: 1 right, 1/2 tied, 0 wrong.
-        log_likelihood: (T,) nats; None where no model of choice was fitted.
+        log_likelihood: (T,) nats; None if no model of choice was fitted.
     """
 
     model: str
@@ -74,8 +74,8 @@ class Outcomes:
 def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:
     """Read the outcomes of every model and distance in some tables.
 
-    Entries on the same judgments share one :class:`Trials` object, in whatever order their tables list them.
-    A model and distance that was scored on several experiments has an entry for each.
+    Entries on the same judgments share one :class:`Trials` object, also if their tables list them in different orders.
+    A model and distance that was scored on several experiments has an entry for each experiment.
 
     Args:
         paths: files, or folders of parts.
@@ -84,8 +84,7 @@ def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:
         One element for each model, distance and table, in the order of first appearance.
 
     Raises:
-        TableError: a table is not one of outcomes, or holds a model and distance on judgments on which an earlier one
-            holds it too.
+        TableError: a file is not a table of outcomes, or a model and distance occurs twice on the same judgments.
     """
     found: list[Outcomes] = []
     samples: list[_Sample] = []
@@ -117,12 +116,12 @@ class _Sample:
 
     @cached_property
     def content(self) -> pa.Array:
-        """What was judged, by whom, and how, as one text for each row; the number of the trial does not count."""
+        """The whole judgment without the number of the trial, as one text for each row."""
         return _texts(self.judgments.drop_columns(["trial_id"]))
 
     @cached_property
     def numbered(self) -> pa.Array:
-        """The same with the number of the trial."""
+        """The whole judgment with the number of the trial, as one text for each row."""
         return _texts(self.judgments)
 
 
@@ -144,7 +143,7 @@ def _sample_of(path: Path, rows: pa.Table, samples: list[_Sample]) -> tuple[_Sam
     """Find the judgments of a slice of outcomes among known samples; add a sample where there is none.
 
     Returns:
-        The judgments, and the order of the slice's rows that fits them; None where they fit as they are.
+        The sample, and the order of the slice's rows that matches it; None if the order is the same.
     """
     for known in samples:
         if known.source is rows or known.judgments.equals(rows.select(list(_JUDGMENT))):
@@ -159,7 +158,7 @@ def _sample_of(path: Path, rows: pa.Table, samples: list[_Sample]) -> tuple[_Sam
 
 
 def _order_like(known: _Sample, other: _Sample) -> pa.Array | None:
-    """The order in which the rows of ``other`` are the judgments of ``known``; None where they are others."""
+    """The order in which the rows of ``other`` are the judgments of ``known``; None if they are different judgments."""
     if known.judgments.num_rows != other.judgments.num_rows:
         return None
     theirs, ours = (_ranks(sample) for sample in (known, other))
@@ -177,7 +176,7 @@ def _ranks(sample: _Sample) -> pa.Array:
 def _refuse_repeats(
     path: Path, outcomes: Outcomes, found: Sequence[Outcomes], sample: _Sample, samples: Sequence[_Sample]
 ) -> None:
-    """Refuse a model and distance whose judgments are all in an earlier entry of the same name, or the reverse.
+    """Refuse a model and distance if all judgments of it, or of an earlier entry of the same name, are in both.
 
     Raises:
         TableError: naming both.

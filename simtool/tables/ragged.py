@@ -1,4 +1,4 @@
-"""Lists of unequal length as padded matrices, and back."""
+"""Conversion between lists of unequal length and padded matrices."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["lists_of", "padded"]
 
 
 def padded(name: str, column: pa.ChunkedArray | pa.Array, fill: float) -> NDArray[Any]:
-    """A column of lists as a matrix (rows, longest), filled up at the end.
+    """Convert a column of lists to a matrix (rows, longest), padded at the end.
 
     Args:
-        name: of the column.
-        column: lists of numbers, or of a dictionary's codes; null counts as empty.
-        fill: the value behind the end of a list.
+        name: the name of the column.
+        column: lists of numbers, or of codes of a dictionary; null counts as empty.
+        fill: the value after the end of a list.
 
     Raises:
         TableError: a list holds a missing value.
@@ -39,12 +39,12 @@ def padded(name: str, column: pa.ChunkedArray | pa.Array, fill: float) -> NDArra
 
 
 def lists_of(matrix: NDArray[Any], filled: NDArray[np.bool_], kind: pa.DataType) -> pa.ListArray:
-    """The reverse: the marked cells of each row as a list.
+    """Convert the marked cells of each row of a matrix to a list.
 
     Args:
         matrix: (rows, width).
-        filled: (rows, width), true for the cells that belong to the list.
-        kind: the type of an element.
+        filled: (rows, width), true for the cells of the lists.
+        kind: the type of the elements.
     """
     offsets = np.zeros(len(matrix) + 1, np.int32)
     np.cumsum(filled.sum(axis=1), out=offsets[1:])

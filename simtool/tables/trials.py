@@ -1,4 +1,4 @@
-"""The table of trials: what people were shown, and what they chose."""
+"""The table of trials: the images that people were shown, and the images that they selected."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OPTIONAL = {
 }
 
 
-#: Attributes of :class:`Trials` other than arrays of numpy with an entry for each trial.
+#: Attributes of :class:`Trials` that are not numpy arrays with an entry for each trial.
 _OTHERS = frozenset(("images", "types", "extra", "observers"))
 
 
@@ -70,17 +70,17 @@ class Trials:
     Attributes:
         images: (n,) the distinct image ids.
         trial_id: (T,) unique.
-        types: the types that occur.
+        types: the types of the trials.
         type_index: (T,) positions in ``types``.
-        query: (T,) positions in ``images``; -1 where the design has no query.
-        references: (T, longest) positions in ``images``; -1 behind the end.
-        selected: (T, longest) positions in a row of ``references``, in order of rank; -1 behind the end.
+        query: (T,) positions in ``images``; -1 if the design has no query.
+        references: (T, longest) positions in ``images``, padded with -1.
+        selected: (T, longest) positions in a row of ``references``, in order of selection, padded with -1.
         participant: (T,) text or None.
         session: (T,) text or None.
-        weight: (T,) NaN where null.
-        response_ms: (T,) NaN where null.
-        extra: columns that mean nothing here but are kept, by name; (T,) each.
-        observers: who judged; None where the table does not state it.
+        weight: (T,) NaN for null.
+        response_ms: (T,) NaN for null.
+        extra: other columns by name, kept unchanged; (T,) each.
+        observers: who judged; None if the table does not state it.
     """
 
     images: NDArray[np.object_]
@@ -113,7 +113,7 @@ class Trials:
         extra: Carried | None = None,
         observers: Observers | None = None,
     ) -> Trials:
-        """From columns; see the attributes for their shapes. What is not given is null, ids count from 0.
+        """Build trials from columns; see the attributes for their shapes. Missing columns are null; ids count from 0.
 
         Raises:
             TableError: a trial is impossible; the message names the first one, their number, and the fault.
@@ -146,7 +146,7 @@ class Trials:
         return len(self.query)
 
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> Trials:
-        """The trials at the given positions (or where a mask is true, or in a slice), over the same vocabulary."""
+        """Some of the trials, by positions, mask or slice, with the same ``images``."""
         columns = (column.name for column in fields(self) if column.name not in _OTHERS)
         return replace(self, **{name: getattr(self, name)[rows] for name in columns}, extra=rows_of(self.extra, rows))
 
@@ -164,7 +164,7 @@ class Trials:
         return np.array(values, np.int64)[self.type_index]
 
     def validate(self) -> None:
-        """Refuse impossible trials.
+        """Check that all trials are possible.
 
         Raises:
             TableError: naming the first trial, their number, and the fault.
@@ -247,10 +247,10 @@ def read_trials(path: Path) -> Trials:
 
 
 def observers_of(path: Path) -> Observers | None:
-    """Who judged, as the metadata of a table of trials or outcomes states it; None where it does not.
+    """Who judged, as the metadata of a table of trials or outcomes state it; None if they do not.
 
     Raises:
-        TableError: it states something else, or its parts do not agree.
+        TableError: the metadata state something else, or the parts do not agree.
     """
     stated = [metadata_of(open_parquet(part).schema_arrow).get("observers") for part in part_files(path)]
     if any(other != stated[0] for other in stated):
@@ -264,12 +264,12 @@ def observers_of(path: Path) -> Observers | None:
 def trials_from_columns(
     path: Path, table: pa.Table, extra: pa.Table | None = None, observers: Observers | None = None
 ) -> Trials:
-    """Trials from the columns of a table (of trials, or of outcomes) that was read from ``path``.
+    """Build trials from the columns of a table of trials or outcomes.
 
     Args:
-        path: the table, for complaints.
+        path: the table, for error messages.
         table: the known columns.
-        extra: the columns that are carried along.
+        extra: the other columns.
         observers: who judged.
 
     Raises:
@@ -303,7 +303,7 @@ def trials_from_columns(
 
 
 def _encode(query: pa.Array, references: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """One vocabulary for queries and references, and both as codes into it."""
+    """The distinct ids of queries and references, and the positions of both in these ids."""
     encoded = pc.dictionary_encode(pa.chunked_array([query, references])).unify_dictionaries()
     chunks = [chunk for chunk in encoded.chunks if len(chunk)]
     vocabulary = chunks[0].dictionary
@@ -312,13 +312,13 @@ def _encode(query: pa.Array, references: pa.Array) -> tuple[pa.Array, pa.Array, 
 
 
 def _with_values(lists: pa.ListArray, values: pa.Array) -> pa.ListArray:
-    """The same lists holding other values, one for each of ``lists.flatten()``."""
+    """Lists of the same lengths with other values, one for each value of ``lists.flatten()``."""
     offsets = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values)
 
 
 def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
-    """The columns that a trials table holds, and an outcomes table carries over."""
+    """The columns of trials in a table of trials or outcomes."""
     vocabulary = pa.array(trials.images, pa.string())
     names = pa.array([str(kind) for kind in trials.types], pa.string())
     filled = trials.references >= 0
@@ -352,5 +352,5 @@ def write_trials(path: Path, trials: Trials, provenance: Provenance) -> None:
 
 
 def stated_observers(trials: Trials) -> dict[str, str]:
-    """What the metadata of a table states of who judged."""
+    """The entry of the metadata that states who judged."""
     return {} if trials.observers is None else {"observers": str(trials.observers)}
