@@ -25,7 +25,7 @@ Names = Sequence[str] | NDArray[np.object_]
 
 #: Squared distances from a matrix product that are below this share of the squared norms are summed directly.
 _CANCELED = 0.05
-#: Vectors whose largest value is outside these bounds are scaled, so that squares neither overflow nor vanish.
+#: Vectors whose largest value is outside these bounds are scaled, so that squares do not overflow or vanish.
 _LARGEST, _SMALLEST = 2.0**100, 2.0**-100
 #: A bound of the error from numbers that are too small for double precision, relative to the tolerance.
 _FLOOR = 2.0**-450

@@ -216,7 +216,7 @@ def _outcomes(path: Path, part: Slice, order: pa.Array | None, trials: Trials) -
 
 @dataclass(frozen=True)
 class _Check:
-    """Checks the numbers of one model and distance; complaints name the trials at fault."""
+    """Checks the numbers of one model and distance; messages name the wrong trials."""
 
     label: str
     trials: Trials
