@@ -299,7 +299,7 @@ def test_changed_bytes_are_found(tmp_path: Path, make: Maker) -> None:
         (b"\n<!DOCTYPE html><html>Sign in</html>", "this is a web page"),
         (b"\x89PNG\r\n\x1a\n" + NOISE, r"an image \(PNG\), not a tar or zip archive"),
         (gzip.compress(b"no tar", mtime=0), "a gzipped file .of a text file., not a tar or zip archive"),
-        (b"PK\3\4 and no more", "a zip archive, but truncated: its last part, the list of its members, is missing"),
+        (b"PK\3\4 and no more", "a zip archive, but truncated: the list of members at its end is missing"),
     ],
 )
 def test_what_is_no_archive_is_called_so(tmp_path: Path, content: bytes, reason: str) -> None:
