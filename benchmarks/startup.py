@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 def measure(case: str, command: list[str], repeats: int) -> Row:
     """The median time of several runs, and their largest resident memory."""
-    seconds, peak = [], 0
+    seconds, cpu, peak = [], [], 0
     for _ in range(repeats + 1):
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -35,9 +35,16 @@ def measure(case: str, command: list[str], repeats: int) -> Row:
         seconds.append(time.perf_counter() - started)
         if status:
             raise SystemExit(f"{' '.join(command)} failed")
+        cpu.append(usage.ru_utime + usage.ru_stime)
         peak = max(peak, usage.ru_maxrss * 1024)
     # The first run reads files from disk and does not count.
-    return {"case": case, "subject": "simtool", "seconds": statistics.median(seconds[1:]), "peak_bytes": peak}
+    return {
+        "case": case,
+        "subject": "simtool",
+        "seconds": statistics.median(seconds[1:]),
+        "cpu_seconds": statistics.median(cpu[1:]),
+        "peak_bytes": peak,
+    }
 
 
 def main(
@@ -55,9 +62,11 @@ def main(
     if outcomes is not None:
         cases["simtool report"] = [*start, "report", str(outcomes)]
     rows = [measure(case, command, repeats) for case, command in cases.items()]
-    table = Table("case", "median", "peak memory", box=None)
+    table = Table("case", "median", "processor time", "peak memory", box=None)
     for row in rows:
-        table.add_row(row["case"], f"{row['seconds']:.2f} s", f"{row['peak_bytes'] / 1e6:.0f} MB")
+        table.add_row(
+            row["case"], f"{row['seconds']:.2f} s", f"{row['cpu_seconds']:.2f} s", f"{row['peak_bytes'] / 1e6:.0f} MB"
+        )
     Console().print(table)
     if json_file is not None:
         json_file.write_text(json.dumps(rows, indent=1))
