@@ -1,8 +1,8 @@
-"""Names of images matched to ids that another program spelled in another way.
+"""Matching of image names to ids with different spelling.
 
-A name matches the id that equals it. A name without such an id matches by folded spelling: the ways of folding are
-tried from the one that changes least to the one that changes most, and the first way that finds anything decides.
-A name that fits several ids matches none of them, and so do two names that fit the same id.
+A name matches the id that equals it. Other names match by folded spelling: the folds are tried from the smallest to
+the largest change, and the first fold with a result decides. A name that fits several ids matches no id. Two names
+that fit the same id match no id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ONE_SPELLING = {".jpeg": ".jpg", ".tiff": ".tif"}
 
 
 def _plain_separators(name: str) -> str:
-    """``.\\birds\\a.jpg`` and ``./birds//a.jpg`` as ``birds/a.jpg``."""
+    """Normalize separators: ``.\\birds\\a.jpg`` and ``./birds//a.jpg`` become ``birds/a.jpg``."""
     name = name.replace("\\", "/")
     if "//" in name or name.startswith("./"):
         name = re.sub(r"^(\./)+", "", re.sub(r"/{2,}", "/", name))
@@ -35,7 +35,7 @@ def _composed(name: str) -> str:
 
 
 def _plain_extension(name: str) -> str:
-    """``a.JPEG`` as ``a.jpg``."""
+    """Normalize the extension: ``a.JPEG`` becomes ``a.jpg``."""
     return _IMAGE_SUFFIX.sub(lambda match: _ONE_SPELLING.get(match[0].lower(), match[0].lower()), name)
 
 
@@ -47,7 +47,7 @@ _Fold = tuple[str, Callable[[str], str]]
 _Cut = Callable[[str], str]
 _Finder = Callable[[str], Sequence[str]]
 _SAFE: tuple[_Fold, ...] = ((_SEPARATORS, _plain_separators), (_COMPOSITION, _composed))
-#: The ways to fold a spelling, from the least to the most; each is a list of steps.
+#: The folds of a spelling, from the smallest to the largest change; each fold is a list of steps.
 _SPELLINGS: tuple[tuple[_Fold, ...], ...] = (
     (),
     _SAFE[:1],
@@ -62,16 +62,16 @@ _SPELLINGS: tuple[tuple[_Fold, ...], ...] = (
 
 @dataclass(frozen=True)
 class Matches:
-    """Which id each name stands for.
+    """The ids of names.
 
     Attributes:
-        rows: for each name the position of its id; -1 where there is none.
+        rows: the position of the id of each name; -1 without an id.
         names: the names.
         ids: the ids.
-        folds: what had to be folded to match some names; empty where all that match are equal to their ids.
-        folded: how many names match by folded spelling.
+        folds: the folds that were needed; empty if all matches are equal.
+        folded: the number of names that match by folded spelling.
         unclear: names that fit several ids, with these ids.
-        shared: ids that several names fit, with these names.
+        shared: ids that fit several names, with these names.
     """
 
     rows: list[int]
@@ -89,14 +89,14 @@ class Matches:
 
     @property
     def note(self) -> str | None:
-        """What was folded: ``matched 12 of 12 images by spelling (case, separators)``; None where nothing was."""
+        """A note about folds: ``matched 12 of 12 images by spelling (case, separators)``; None without folds."""
         if not self.folded:
             return None
         return f"matched {self.folded:,} of {len(self.names):,} images by spelling ({', '.join(self.folds)})"
 
     @property
     def complaint(self) -> str | None:
-        """Which names have no id, with ids of both sides; None where all have one."""
+        """A message about names without an id; None if all names have an id."""
         known = {*self.unclear, *(name for several in self.shared.values() for name in several)}
         total = f"{len(self.names):,} images"
         if absent := [name for name in self.missing if name not in known]:
@@ -110,16 +110,16 @@ class Matches:
         if self.shared:
             one, several = next(iter(self.shared.items()))
             pair = " and ".join(several[:2])
-            return f"{len(self.shared):,} of its ids go by two names: {pair} both fit {one}; use one name for an image"
+            return f"{len(self.shared):,} of its ids have two names: {pair} both fit {one}; use one name for an image"
         return None
 
 
 def match_ids(names: Iterable[str], ids: Iterable[str]) -> Matches:
-    """Find the id of each name: the same text, else the same by folded spelling.
+    """Find the id of each name: the equal id, else the id with equal folded spelling.
 
     Args:
-        names: in any order, with or without repeats.
-        ids: distinct.
+        names: the names in any order; they can repeat.
+        ids: the distinct ids.
     """
     names, ids = list(names), list(ids)
     row_of = {name: row for row, name in enumerate(ids)}
@@ -127,7 +127,7 @@ def match_ids(names: Iterable[str], ids: Iterable[str]) -> Matches:
     left = list(dict.fromkeys(name for name, row in zip(names, rows, strict=True) if row < 0))
     if not left or not ids:
         return Matches(rows, names, ids)
-    # Whatever is folded, a name and its id have the same file name when everything is.
+    # A name and its id have equal file names under the largest fold.
     wanted = {_base_name(_key(name, _SPELLINGS[-1])) for name in left}
     near = [one for one in ids if _base_name(_key(one, _SPELLINGS[-1])) in wanted]
     found, unclear = _by_spelling(left, near, (_root(names), _root(ids)))
@@ -149,7 +149,7 @@ def match_ids(names: Iterable[str], ids: Iterable[str]) -> Matches:
 def _by_spelling(
     left: list[str], ids: list[str], roots: tuple[int, int]
 ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """The one id of each name that is left, and the several ids of those that fit more than one."""
+    """Match the names that are left; return the id of each match, and the ids of names that fit several."""
     found: dict[str, str] = {}
     unclear: dict[str, tuple[str, ...]] = {}
     for candidates in _ways(ids, roots):
@@ -166,7 +166,7 @@ def _by_spelling(
 
 
 def _shared(found: dict[str, str], taken: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """The ids that several names fit, with the names."""
+    """Return the ids that fit several names, with the names."""
     names_of = dict(taken)
     for name, one in found.items():
         names_of[one] = (*names_of.get(one, ()), name)
@@ -174,7 +174,7 @@ def _shared(found: dict[str, str], taken: dict[str, tuple[str, ...]]) -> dict[st
 
 
 def _ways(ids: list[str], roots: tuple[int, int]) -> Iterator[_Finder]:
-    """The ways to find the ids of a name, the least folding first; the path is cut only where no spelling helps."""
+    """Yield the searches for the ids of a name, the smallest fold first; paths are cut after all spellings failed."""
     below, above = roots
     for steps in _SPELLINGS:
         yield _whole(ids, steps)
@@ -205,7 +205,7 @@ def _whole(ids: list[str], steps: Sequence[_Fold]) -> _Finder:
 
 
 def _below(ids: list[str], steps: Sequence[_Fold]) -> _Finder:
-    """A name that ends in an id (its folders above are dropped), or an id that ends in the name."""
+    """Find ids by the end of the path: the name ends in the id, or the id ends in the name."""
     index = _index((_key(one, steps) for one in ids), ids)
     ends: dict[str, list[str]] = {}
     for key, several in index.items():
@@ -220,7 +220,7 @@ def _below(ids: list[str], steps: Sequence[_Fold]) -> _Finder:
 
 
 def _ends(path: str) -> Iterator[str]:
-    """The path without its first folder, without its first two, ...: the longest first."""
+    """Yield the path without its first folder, without its first two folders, and so on."""
     at = path.find("/")
     while at >= 0:
         yield path[at + 1 :]
@@ -228,20 +228,20 @@ def _ends(path: str) -> Iterator[str]:
 
 
 def _cut(ids: list[str], steps: Sequence[_Fold], cut_name: _Cut, cut_id: _Cut) -> _Finder:
-    """Both without some of the folders above them."""
+    """Find ids after some folders were cut from both the name and the id."""
     index = _index((_key(cut_id(one), steps) for one in ids), ids)
     return lambda name: index.get(_key(cut_name(name), steps), ())
 
 
 def _rooted(path: str) -> str:
-    """A path as the folders that paths have in common are sought and cut off."""
+    """Normalize a path before common folders are cut."""
     return _composed(_plain_separators(path))
 
 
 def _root(paths: list[str]) -> int:
-    """The length of the folders that all paths have in common."""
+    """Return the length of the folders that all paths share."""
     rooted = [_rooted(path) for path in paths]
-    # What the first and the last path in order begin with, all between them do.
+    # The common beginning of the first and last path in sorted order is common to all.
     first, last = min(rooted), max(rooted)
     differ = next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), None)
     return first[:differ].rfind("/") + 1
@@ -256,7 +256,7 @@ def _base_name(path: str) -> str:
 
 
 def _needed(name: str, one: str) -> Iterator[str]:
-    """What has to be folded so that a name is its id."""
+    """Yield the folds that make a name equal to its id."""
 
     def alike(steps: Sequence[_Fold]) -> bool:
         return cut(_key(name, steps)) == cut(_key(one, steps))

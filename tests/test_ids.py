@@ -69,7 +69,7 @@ def test_two_names_that_fit_one_id_match_none_but_the_equal_one() -> None:
     matches = match_ids(["cat.jpg", "Cat.jpg"], ["cat.jpg"])
     assert matches.rows == [0, -1]
     assert matches.complaint == (
-        "1 of its ids go by two names: cat.jpg and Cat.jpg both fit cat.jpg; use one name for an image"
+        "1 of its ids have two names: cat.jpg and Cat.jpg both fit cat.jpg; use one name for an image"
     )
 
 

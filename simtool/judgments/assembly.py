@@ -1,4 +1,4 @@
-"""Judgments on their way from a source into a table of trials: checked, catch trials dropped and counted."""
+"""Assembly of judgments of any format into a table of trials: checks, and removal of catch trials."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from simtool.text import counted
 
 __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_images", "summary"]
 
-#: The most trials that counts may sum to.
+#: The maximum sum of counts.
 MOST_TRIALS = 100_000_000
 
 _T = TypeVar("_T", bound=np.generic)
 
 
 class JudgmentsError(SimtoolError):
-    """A source of judgments is not what its format promises; the message names the file and the row."""
+    """A source of judgments breaks its format; the message names the file and the row."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """How to tell a person where a trial stands.
+    """Names of the rows of a source for messages.
 
     Attributes:
         source: the file, folder or zip.
-        of_row: the place of row 0 to T - 1: ``obs.hdf5: row 17``, ``triplets.csv: line 19``.
+        of_row: names row 0 to T - 1: ``obs.hdf5: row 17``, ``triplets.csv: line 19``.
     """
 
     source: str
     of_row: Callable[[int], str]
 
     def refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
-        """Refuse the source where a fault is true anywhere.
+        """Refuse the source if a row is at fault.
 
         Args:
             fault: (T,) true for the rows at fault.
-            complaint: what such a row does wrong.
+            complaint: the fault, as a phrase after the name of the row.
 
         Raises:
-            JudgmentsError: naming the first row, the complaint, and how many there are.
+            JudgmentsError: a row is at fault; the message names the first row and the number of rows.
         """
         rows = np.flatnonzero(fault)
         if rows.size:
@@ -59,21 +59,21 @@ class Places:
 
 @dataclass(frozen=True)
 class Record:
-    """Judgments as a source states them, one per row, not yet checked for sense.
+    """Judgments of a source before the checks, one in each row.
 
     Attributes:
-        images: (n,) the image ids that the numbers below point into.
-        query: (T,) into images.
-        references: (T, N) into images, in the order of the source; -1 pads at the end of a row.
-        selected: (T, K) positions in the row's references, first choice first; -1 pads at the end.
+        images: (n,) the ids of all images.
+        query: (T,) positions in ``images``.
+        references: (T, N) positions in ``images``, in the order of the source; -1 pads the end of a row.
+        selected: (T, K) positions in the references of the row, first choice first; -1 pads the end.
         ranked: (T,) whether the order of the selections counts.
         trial_id: (T,) the row of the source, from 0.
-        participant: (T,) text or None; None where the source does not say.
-        session: the same.
-        weight: (T,) NaN where null; None where the source does not say.
-        response_ms: the same, in milliseconds.
-        count: (T,) how many identical judgments a row stands for, from 0; None where each is one.
-        extra: further columns, which are carried along; (T,) each.
+        participant: (T,) text or None; None if the source has no participants.
+        session: (T,) text or None; None if the source has no sessions.
+        weight: (T,) NaN for null; None if the source has no weights.
+        response_ms: (T,) milliseconds, NaN for null; None if the source has no response times.
+        count: (T,) the number of identical judgments of a row, from 0; None if each row is one judgment.
+        extra: other columns to keep; (T,) each.
     """
 
     images: NDArray[np.object_]
@@ -92,14 +92,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Judgments:
-    """What a source held.
+    """The judgments of a source.
 
     Attributes:
         trials: the judgments, over the images that they mention.
-        catch: the number of catch trials, which show the query among its own references; they are dropped.
-        unanswered: the number of other trials in which nothing is selected; they are dropped.
-        unnamed: the columns without a name that are left out, counted from 1.
-        passed_over: the number of other entries that are no judgments, by kind.
+        catch: the number of dropped catch trials, in which the query is among its references.
+        unanswered: the number of other dropped trials, in which nothing is selected.
+        unnamed: the dropped columns without a name, counted from 1.
+        passed_over: the number of skipped entries of other kinds, by kind.
     """
 
     trials: Trials
@@ -110,28 +110,28 @@ class Judgments:
 
     @property
     def total(self) -> int:
-        """The number of trials with those that are dropped."""
+        """The number of trials, including dropped trials."""
         return len(self.trials) + self.catch + self.unanswered
 
     @property
     def anonymous(self) -> int:
-        """The number of trials without a participant, where others have one."""
+        """The number of trials without a participant; 0 if no trial has a participant."""
         nameless = sum(name is None for name in self.trials.participant)
         return nameless if nameless < len(self.trials) else 0
 
 
 def assemble(record: Record, places: Places) -> Judgments:
-    """Drop catch trials and those without an answer, check the others, keep the images that they mention.
+    """Drop catch trials and unanswered trials, check the other trials, and keep the images that they mention.
 
-    A row that stands for several judgments becomes as many trials: the first one has the row's id, the others have
-    the ids behind the last row's, in the order of the rows.
+    A row with a count becomes as many trials. The first trial has the id of the row; the other trials have ids after
+    the last row, in the order of the rows.
 
     Args:
         record: T judgments.
-        places: names rows for the person who has to correct them.
+        places: names of rows for messages.
 
     Raises:
-        JudgmentsError: naming the first row at fault, how many there are, and what is wrong with it.
+        JudgmentsError: a row is at fault; the message names the first row, the fault, and the number of rows.
     """
     count = np.ones(len(record.query), np.int64) if record.count is None else record.count
     catch = is_catch(record.query, record.references)
@@ -162,7 +162,7 @@ def assemble(record: Record, places: Places) -> Judgments:
     # With one selection, ranked and unranked are the same judgment.
     ranked = record.ranked[kept] & (n_select > 1)
     used = np.unique(np.concatenate([query, references[references >= 0]]))
-    renumbered = np.full(record.images.size + 1, -1, np.int32)  # the last entry answers the padding, -1
+    renumbered = np.full(record.images.size + 1, -1, np.int32)  # the last entry is for the padding, -1
     renumbered[used] = np.arange(used.size)
     trials = Trials.build(
         images=record.images[used],
@@ -182,7 +182,7 @@ def assemble(record: Record, places: Places) -> Judgments:
 
 
 def _repeated(trials: Trials, count: NDArray[np.int64], next_id: int) -> Trials:
-    """Each trial as often as its count says; those after the first get ids from ``next_id``."""
+    """Repeat each trial by its count; the copies get ids from ``next_id``."""
     if (count == 1).all():
         return trials
     rows = np.repeat(np.arange(count.size), count)
@@ -194,7 +194,7 @@ def _repeated(trials: Trials, count: NDArray[np.int64], next_id: int) -> Trials:
 
 
 def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], ranked: NDArray[np.bool_]) -> NDArray[np.object_]:
-    """The trials' types as text; there are few, so each is spelled once."""
+    """Return the types of the trials as text."""
     codes, index = np.unique((n_reference * 256 + n_select) * 2 + ranked, return_inverse=True)
     names = [str((Rank if code % 2 else Choose)(int(code) // 512, int(code) // 2 % 256)) for code in codes]
     return np.array(names, object)[index]
@@ -205,21 +205,21 @@ def _rows(values: NDArray[_T] | None, rows: NDArray[np.intp]) -> NDArray[_T] | N
 
 
 def _singles(values: NDArray[np.floating[Any]] | None, rows: NDArray[np.intp]) -> NDArray[np.float32] | None:
-    """In the precision of a table; what is too large for it becomes infinite."""
+    """Convert to the precision of a table; numbers that are too large become infinite."""
     with np.errstate(over="ignore"):
         return None if values is None else values[rows].astype(np.float32)
 
 
 def in_images(judgments: Judgments, image_id: NDArray[np.object_], table: str) -> tuple[Judgments, Matches]:
-    """The same judgments, their images named as a table of images names them, and how they were matched.
+    """Rename the images of judgments to the ids of a table of images; return the judgments and the matches.
 
     Args:
-        judgments: judgments whose images go by a catalog's paths, or by ids.
+        judgments: judgments whose images have the paths of a catalog, or ids.
         image_id: the ids of the table.
-        table: how to call the table in a complaint.
+        table: the name of the table for messages.
 
     Raises:
-        JudgmentsError: images are missing from the table, or it does not tell them apart.
+        JudgmentsError: images are missing in the table, or match several of its images.
     """
     matches = match_ids(judgments.trials.images, image_id)
     if matches.complaint:

@@ -1,4 +1,4 @@
-"""Amounts of memory as people write them."""
+"""Amounts of memory in text, such as ``2G``."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _POWERS = ("", "k", "m", "g", "t")
 
 
 class AmountError(SimtoolError):
-    """Text that is no amount of memory."""
+    """A text is not an amount of memory."""
 
 
 def bytes_of(text: str) -> int:
-    """The bytes that a text such as ``2G``, ``500M``, ``1.5 GiB`` or ``3GB`` means.
+    """Return the bytes of a text such as ``2G``, ``500M``, ``1.5 GiB`` or ``3GB``.
 
-    K, M, G and T count in 1,024, as SLURM does, with or without iB; KB, MB, GB and TB count in 1,000.
+    K, M, G and T (with or without iB) are powers of 1,024, as in SLURM; KB, MB, GB and TB are powers of 1,000.
 
     Raises:
-        AmountError: it means none, or 0.
+        AmountError: the text is not an amount, or is 0.
     """
     found = _WRITTEN.fullmatch(text)
     if found is None or not float(found[1]):
-        raise AmountError(f"{text!r} is no amount of memory; write 500M or 2G")
+        raise AmountError(f"{text!r} is not an amount of memory; write for example 500M or 2G")
     base = 1000 if (found[3] or "").lower() == "b" and found[2] else 1024
     return int(float(found[1]) * base ** _POWERS.index(found[2].lower()))

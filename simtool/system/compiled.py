@@ -1,7 +1,7 @@
-"""Compiled loops: what numpy could only do by copying every pair of vectors.
+"""Compiled loops, for computations that would need a copy of every pair of vectors in numpy.
 
-A loop releases the interpreter's lock, so that threads share the work (:mod:`simtool.system.threads`), and is
-compiled when it first runs on a machine, then kept on disk.
+A loop releases the interpreter's lock, so that threads can run in parallel (:mod:`simtool.system.threads`). It is
+compiled when it first runs on a machine, and cached on disk.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def compiled(function: _Function) -> _Function:
-    """Compile a function of arrays and numbers, with exact IEEE arithmetic."""
+    """Compile a function of arrays and numbers with exact IEEE arithmetic."""
     return _compile(function, fastmath=False)
 
 
 def compiled_sum(function: _Function) -> _Function:
-    """Compile a function whose sums may be taken in any order, so that they fill the vector units."""
+    """Compile a function whose sums can be reordered for vector instructions."""
     return _compile(function, fastmath={"reassoc", "contract", "nsz"})
 
 
 def _compile(function: _Function, fastmath: bool | set[str]) -> _Function:
     try:
         return cast("_Function", numba.njit(function, nogil=True, fastmath=fastmath, cache=True))
-    except RuntimeError:  # neither the package's folder nor the home can be written: compile at every start
+    except RuntimeError:  # no folder for the cache can be written: compile at every start
         return cast("_Function", numba.njit(function, nogil=True, fastmath=fastmath))

@@ -1,8 +1,8 @@
-"""One process at a time in a folder: who holds it, who waits, and locks whose holder is gone.
+"""Locks on folders, so that only one process at a time works in a folder.
 
-The lock is a file in the folder that the holder keeps locked (flock), so that it ends with the process, however
-that ends. Some network file systems have no such locks. There the file itself is the lock, and its holder touches
-it from time to time: a file that was not touched for two minutes was left by a process that is gone.
+The lock is a file in the folder that the holder keeps locked (flock); it ends with the process. Some network file
+systems have no such locks. There the existence of a file is the lock, and its holder touches it regularly: a file that
+was not touched for two minutes belongs to a process that has ended.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from simtool.errors import SimtoolError
 
 __all__ = ["LockedError", "alone_in"]
 
-#: The lock's file in the folder.
+#: The file name of the lock.
 NAME = ".simtool.lock"
-#: Seconds after which a file that nobody touches is taken to be left behind, where there are no locks.
+#: Seconds without a touch after which a lock file is abandoned, on file systems without locks.
 _STALE = 120.0
-#: Seconds between two touches, and between two looks at a lock that another process holds.
+#: Seconds between two touches, and between two checks of a lock of another process.
 _TOUCH, _LOOK = 15.0, 0.2
 _UNSUPPORTED = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 class LockedError(SimtoolError):
-    """Another process is at work in the folder; the message says which.
+    """Another process works in the folder; the message names it.
 
-    The exit code is that of sysexits.h for a failure that will pass: the same command may succeed later.
+    The exit code is EX_TEMPFAIL of sysexits.h: the same command can succeed later.
     """
 
     exit_code: ClassVar[int] = 75
@@ -48,10 +48,10 @@ class _Holder:
     """The process that holds a lock.
 
     Attributes:
-        pid: its number.
-        host: the machine that it runs on.
-        purpose: what it does there.
-        since: when it began, UTC.
+        pid: its process id.
+        host: its machine.
+        purpose: its command.
+        since: its start time, UTC.
         job: its SLURM job; None outside of SLURM.
     """
 
@@ -68,7 +68,7 @@ class _Holder:
 
     @classmethod
     def of(cls, file: Path) -> _Holder | None:
-        """The holder that a lock's file names; None where it names none (yet)."""
+        """Read the holder from a lock file; None if the file names no holder (yet)."""
         try:
             return cls(**json.loads(file.read_bytes()[:4096]))
         except (OSError, ValueError, TypeError, RecursionError):
@@ -76,7 +76,7 @@ class _Holder:
 
     @property
     def gone(self) -> bool:
-        """Whether it ran on this machine and does not any more."""
+        """Whether the process ran on this machine and has ended."""
         if self.host != socket.gethostname() or not isinstance(self.pid, int):
             return False
         try:
@@ -96,17 +96,17 @@ class _Holder:
 def alone_in(
     folder: Path, purpose: str, patience: float | None = None, tell: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """Keep other processes that ask for the same folder out of it while the body runs.
+    """Lock a folder while the body runs.
 
     Args:
-        folder: made if missing; links to it are followed.
-        purpose: what this process does there, for the others' messages: ``fetch-cub``.
-        patience: seconds to wait for a process that is in the folder; None waits for as long as it takes.
-        tell: told once, in a line, for whom this process waits.
+        folder: created if missing; links to it are followed.
+        purpose: the command of this process, for messages of other processes: ``fetch-cub``.
+        patience: seconds to wait for another process; None waits without limit.
+        tell: called once with a message about the process that holds the lock.
 
     Raises:
-        LockedError: another process is still there when patience has run out; the message names it.
-        OSError: the folder cannot be made or written.
+        LockedError: another process still holds the lock after ``patience`` seconds; the message names it.
+        OSError: the folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = Path(os.path.realpath(folder)) / NAME
@@ -122,7 +122,7 @@ def _wait(file: Path, folder: Path, me: _Holder, patience: float | None, tell: C
     while (held := _take(file, me)) is None:
         who = str(_Holder.of(file) or _Holder.of(file.with_name(f"{NAME}.held")) or "another process")
         if patience is not None and time.monotonic() - started >= patience:
-            raise LockedError(f"{folder} is in use by {who}: wait until it ends, or name another folder")
+            raise LockedError(f"{folder} is in use by {who}: wait until it ends, or give another folder")
         if tell is not None:
             tell(f"{folder} is in use by {who}; waiting for it to end")
             tell = None
@@ -131,7 +131,7 @@ def _wait(file: Path, folder: Path, me: _Holder, patience: float | None, tell: C
 
 
 class _Held:
-    """A lock that this process holds."""
+    """A lock of this process."""
 
     def __init__(self, file: Path, descriptor: int, touching: bool) -> None:
         self._file, self._descriptor = file, descriptor
@@ -146,17 +146,17 @@ class _Held:
 
     def release(self) -> None:
         self._released.set()
-        # Removed before it is unlocked: whoever then gets the lock of a removed file looks again (see _is_at).
+        # Removed before it is unlocked: a process that locks a removed file tries again (see _is_at).
         with suppress(OSError):
             self._file.unlink()
         os.close(self._descriptor)
 
 
 def _take(file: Path, me: _Holder) -> _Held | None:
-    """The lock, if nobody else holds it."""
+    """Take the lock; None if another process holds it."""
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
-    except FileNotFoundError:  # the folder was empty, and a process that is done with it has removed it
+    except FileNotFoundError:  # another process removed the empty folder
         file.parent.mkdir(parents=True, exist_ok=True)
         return None
     try:
@@ -176,7 +176,7 @@ def _take(file: Path, me: _Holder) -> _Held | None:
 
 
 def _is_at(descriptor: int, file: Path) -> bool:
-    """Whether the opened file still has its name."""
+    """Return whether the open file still has its name."""
     try:
         return os.path.samestat(os.fstat(descriptor), file.stat())
     except FileNotFoundError:
@@ -184,7 +184,7 @@ def _is_at(descriptor: int, file: Path) -> bool:
 
 
 def _take_by_name(file: Path, me: _Holder) -> _Held | None:
-    """The lock on a file system without locks: whoever links a file of its own to the name has it."""
+    """Take the lock on a file system without locks: the first process that creates a link with the name holds it."""
     name, own = file.with_name(f"{file.name}.held"), file.with_name(f"{file.name}.{me.host}.{me.pid}")
     _clear_left_behind(name, own.with_name(f"{own.name}.stale"))
     descriptor = os.open(own, os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC, 0o666)
@@ -203,13 +203,13 @@ def _take_by_name(file: Path, me: _Holder) -> _Held | None:
 
 
 def _clear_left_behind(name: Path, aside: Path) -> None:
-    """Remove the lock of a process that is gone."""
+    """Remove the lock of a process that has ended."""
     with suppress(FileNotFoundError):
         found, holder = name.stat(), _Holder.of(name)
         if time.time() - found.st_mtime <= _STALE and not (holder and holder.gone):
             return
         name.rename(aside)
-        if not os.path.samestat(aside.stat(), found):  # another process was quicker, and this is its lock
+        if not os.path.samestat(aside.stat(), found):  # another process was faster; this is its lock
             with suppress(FileExistsError):
                 os.link(aside, name)
         aside.unlink()

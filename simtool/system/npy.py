@@ -1,4 +1,4 @@
-"""The header of a ``.npy`` file from elsewhere."""
+"""Headers of ``.npy`` files that are not trusted."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["npy_header"]
 
 
 def npy_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """What the header of a ``.npy`` file from elsewhere states, checked against what follows it.
+    """Read the header of a ``.npy`` file and check it against the size of the file.
 
     Args:
-        file: from its beginning on; it is left at the values.
-        size: of the file, in bytes.
+        file: the file at its beginning; afterwards it is at the first value.
+        size: the size of the file in bytes.
 
     Returns:
-        The shape, whether columns come first, and the type: numbers.
+        The shape, whether the order is Fortran's, and a numeric type.
 
     Raises:
-        ValueError: it is something else; says what.
+        ValueError: the header is invalid or does not fit; the message gives the reason.
     """
     if npy.read_magic(file) != (1, 0):
         raise ValueError("a header of another version")
@@ -32,12 +32,12 @@ def npy_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dt
             shape, fortran, dtype = npy.read_array_header_1_0(file, max_header_size=1000)
     except ValueError:
         raise
-    # numpy reads the header as a Python expression, and not all that can be wrong with one becomes a ValueError.
+    # numpy parses the header as a Python expression; some faults are not a ValueError.
     except Exception as failure:
         raise ValueError(f"a header that cannot be read ({type(failure).__name__})") from failure
     if dtype.kind not in "biuf" or any(isinstance(side, bool) or side < 0 for side in shape):
         raise ValueError(f"an array of {dtype} of shape {shape}")
     expected = math.prod(shape) * dtype.itemsize
     if (actual := size - file.tell()) != expected:
-        raise ValueError(f"{actual:,} bytes of values, the header says {expected:,}")
+        raise ValueError(f"{actual:,} bytes of values, the header states {expected:,}")
     return shape, fortran, dtype

@@ -1,4 +1,4 @@
-"""A tree of folders: the files in it."""
+"""Files in a tree of folders."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["files_below"]
 
 
 def files_below(folder: Path) -> Iterator[PurePosixPath]:
-    """The files below a folder that are not hidden, dead links included; other kinds of files are passed over.
+    """Yield the files below a folder, with dead links, but without hidden files, pipes, sockets and devices.
 
-    Links are followed. A folder is entered once on any way down, so that links that lead back end.
+    Links are followed. No path enters a folder twice, so that circular links end.
 
     Raises:
         OSError: a folder cannot be listed.
     """
-    # Each entry: a path below the folder, and the folders (device, inode) on the way to it.
+    # Each entry: a path below the folder, and its parent folders (device, inode).
     waiting: list[tuple[PurePosixPath, frozenset[tuple[int, int]]]] = [(PurePosixPath(), frozenset())]
     while waiting:
         below, above = waiting.pop()
@@ -31,5 +31,5 @@ def files_below(folder: Path) -> Iterator[PurePosixPath]:
                     continue
                 if entry.is_dir():
                     waiting.append((below / entry.name, above | {identity}))
-                elif entry.is_file() or not os.path.exists(entry.path):  # noqa: PTH110 - a dead link is a bad file
+                elif entry.is_file() or not os.path.exists(entry.path):  # noqa: PTH110 - a dead link counts as a file
                     yield below / entry.name

@@ -1,4 +1,4 @@
-"""Whether a table of embeddings has to be written again, or stands already as it would be written now."""
+"""Check whether an existing table of embeddings is up to date."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["is_fresh"]
 def is_fresh(
     path: Path, image_id: NDArray[np.object_], info: EmbeddingInfo, provenance: Provenance, float16: bool
 ) -> bool:
-    """Whether the same command has written this table from the same content, and it is whole; reads it once.
+    """Return whether the same command wrote this table from the same content, and the table is intact.
 
     Args:
-        path: where the table would be written.
-        image_id: (n,) of which images.
-        info: what it would say about itself, with the digests of its images.
-        provenance: where it would say that it comes from.
-        float16: whether it would hold half-precision numbers.
+        path: the path of the table.
+        image_id: (n,) the ids of the images.
+        info: the metadata of a new table, with the digests of its images.
+        provenance: the provenance of a new table.
+        float16: whether a new table has half-precision numbers.
     """
     try:
         table = open_embeddings(path)
@@ -36,7 +36,7 @@ def is_fresh(
     skipped, known = table.info.skipped, table.provenance
     if known is None or _command(known) != _command(provenance):
         return False
-    if table.info.images_digest is None:  # of a version that compared the tables of images byte by byte
+    if table.info.images_digest is None:  # an older version compared the tables of images byte by byte
         if [file.sha256 for file in known.inputs] != [file.sha256 for file in provenance.inputs]:
             return False
         info = replace(info, images_digest=None, files_digest=None)
@@ -48,5 +48,5 @@ def is_fresh(
 
 
 def _command(provenance: Provenance) -> tuple[str, tuple[str, ...]]:
-    """The program and its arguments; not the folders where the files lay."""
+    """Return the program and its arguments without folders."""
     return provenance.created_by, tuple(PurePath(word).name for word in provenance.command)

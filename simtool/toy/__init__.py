@@ -1,1 +1,1 @@
-"""Generated birds: species with known traits, photographs of them, and simulated observers who judge them."""
+"""Toy data: drawn birds with known traits, their photographs, and simulated observers who judge them."""

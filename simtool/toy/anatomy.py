@@ -1,4 +1,4 @@
-"""Where a bird's parts are, and how its pose places them in a picture."""
+"""Anatomy and pose of a toy bird."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from simtool.toy.traits import Bird
 
 __all__ = ["SPREAD", "Anatomy", "Points", "Pose", "moved"]
 
-#: A wing that is lifted further than this is open.
+#: A wing that is raised more than this is open.
 SPREAD = 0.5
 #: (k, 2) or (2,): x and y.
 Points = NDArray[np.float64]
 
 
 def moved(points: Points, dx: float, dy: float) -> Points:
-    """Points, or one, moved by ``dx`` to the right and ``dy`` downwards."""
+    """Move points (or one point) by ``dx`` to the right and ``dy`` downwards."""
     there: Points = points + np.array([dx, dy])
     return there
 
 
 @dataclass(frozen=True)
 class Pose:
-    """How a bird stands; says nothing about its species.
+    """The pose of a bird; it is independent of its species.
 
     Attributes:
-        tilt: how far it leans back, in radians.
-        faces_left: it looks to the left instead of to the right.
-        tail: how far the tail is cocked, in radians.
-        head: how far the head is raised, from -1 to 1.
-        wing: how far the wing is lifted, from 0 (folded) to 1 (spread).
+        tilt: the backward lean in radians.
+        faces_left: whether it looks to the left.
+        tail: the lift of the tail in radians.
+        head: the height of the head, from -1 to 1.
+        wing: the lift of the wing, from 0 (folded) to 1 (spread).
     """
 
     tilt: float
@@ -44,17 +44,17 @@ class Pose:
 
 
 class Anatomy:
-    """Where a bird's parts are. Unit: about a body's length; x towards the beak, y downwards, the body at 0, 0.
+    """The positions of a bird's parts, in body lengths: x points to the beak, y down, the body is at 0, 0.
 
     Attributes:
         spine: (k, 2) the middle of the body, from tail to head.
-        radii: (k,) how thick the body is there.
-        head: (2,) middle of the head.
-        head_radius: its radius.
-        tail_base: (2,) where the tail begins.
-        tail_length: from there to its tip.
-        beak_length: from the face to its tip.
-        shoulder: (2,) where the wing begins.
+        radii: (k,) the radius of the body at these points.
+        head: (2,) the middle of the head.
+        head_radius: the radius of the head.
+        tail_base: (2,) the base of the tail.
+        tail_length: the length of the tail.
+        beak_length: the length of the beak.
+        shoulder: (2,) the base of the wing.
         belly: y of the lowest point of the body.
         feet: (2,) the point between the feet.
     """
@@ -88,20 +88,20 @@ class Anatomy:
         self._crest = bird.shape("crest")
 
     def placed(self, points: Points) -> Points:
-        """Points as the pose turns them, seen from the feet; (k, 2) to (k, 2)."""
+        """Apply the pose to points, relative to the feet; (k, 2) to (k, 2)."""
         placed: Points = (points - self.feet) @ self.turn.T
         return placed
 
     @property
     def turn(self) -> NDArray[np.float64]:
-        """(2, 2) the pose's rotation and mirroring."""
-        # A bird leans back when its beak (x > 0) goes up (y < 0); one that faces left is mirrored afterwards.
+        """The rotation and mirroring of the pose, (2, 2)."""
+        # A bird leans back when its beak (x > 0) moves up (y < 0). A bird that faces left is mirrored afterwards.
         cos, sin = np.cos(self.pose.tilt), np.sin(self.pose.tilt)
         mirror = np.array([[-1.0 if self.pose.faces_left else 1.0], [1.0]])
         return np.asarray(mirror * np.array([[cos, sin], [-sin, cos]]))
 
     def bounds(self) -> tuple[Points, Points]:
-        """The corners (left, top) and (right, bottom) of the box around the posed bird, seen from its feet."""
+        """Return the corners (left, top) and (right, bottom) of the box around the posed bird, relative to its feet."""
         reach = 1.12 * self.tail_length + 0.12
         tail = self.tail_base + reach * np.array([np.cos(self.tail_angle), np.sin(self.tail_angle)])
         tip = moved(self.head, self.head_radius + self.beak_length, 0.1)

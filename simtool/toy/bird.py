@@ -1,4 +1,4 @@
-"""Drawing one bird: from its traits and a pose to pixels."""
+"""Drawing of a toy bird from its traits and pose."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["paint_bird"]
 
 
 def paint_bird(
-    picture: Array,
+    image: Array,
     bird: Bird,
     pose: Pose,
     light: Light,
@@ -23,19 +23,19 @@ def paint_bird(
     scale: float,
     rng: np.random.Generator,
 ) -> None:
-    """Paint a bird into a picture, in place.
+    """Paint a bird into an image, in place.
 
     Args:
-        picture: (height, width, 3) sRGB from 0 to 1.
-        bird: whom.
-        pose: how it stands.
-        light: what falls on it.
-        at: where its feet are, in pixels from the left and from the top.
-        scale: pixels for one length of a body.
-        rng: for the texture of its plumage.
+        image: (height, width, 3) sRGB from 0 to 1.
+        bird: the traits of the bird.
+        pose: its pose.
+        light: the light.
+        at: the position of its feet in pixels from the left and from the top.
+        scale: pixels of a body length.
+        rng: the random generator for the texture of the plumage.
     """
     anatomy = Anatomy(bird, pose)
-    frame = Frame(picture, anatomy, light, at, scale)
+    frame = Frame(image, anatomy, light, at, scale)
     if min(frame.shape) < 2:
         return
     spread = pose.wing > SPREAD

@@ -1,4 +1,4 @@
-"""The painter's tools: anti-aliased masks, smooth noise, and pictures as float arrays."""
+"""Drawing tools: anti-aliased masks, smooth noise, and images as float arrays."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from PIL import Image, ImageDraw, ImageFilter
 
 __all__ = ["Array", "blurred", "cloud", "layer", "polygon", "smooth_curve", "smoothstep", "stroke"]
 
-#: Pictures (height, width, 3) and masks (height, width), from 0 to 1; float32 unless a formula makes it float64.
+#: Images (height, width, 3) and masks (height, width), from 0 to 1; float32, or float64 after some formulas.
 Array = NDArray[np.floating]
 
-#: Masks are drawn this many times as large as they are used, and averaged.
+#: Masks are drawn larger by this factor, and averaged.
 _OVERSAMPLING = 4
 
 
 def polygon(shape: tuple[int, int], points: NDArray[np.floating]) -> Array:
-    """Cover what lies inside a polygon.
+    """Return the coverage of a polygon.
 
     Args:
         shape: height and width of the mask in pixels.
@@ -29,12 +29,12 @@ def polygon(shape: tuple[int, int], points: NDArray[np.floating]) -> Array:
 
 
 def stroke(shape: tuple[int, int], points: NDArray[np.floating], width: float) -> Array:
-    """Cover a line of ``width`` pixels with round joints; arguments and result as for ``polygon``."""
+    """Return the coverage of a line of ``width`` pixels with round joints; see :func:`polygon`."""
     return _drawn(shape, points, width)
 
 
 def _drawn(shape: tuple[int, int], points: NDArray[np.floating], width: float) -> Array:
-    # Only the part of the mask that the drawing touches is drawn large.
+    # Only the box around the drawing is drawn larger.
     height, length = shape
     margin = width / 2 + 1
     left, top = np.clip(np.floor(points.min(axis=0) - margin), 0, (length, height)).astype(int)
@@ -58,11 +58,11 @@ def _drawn(shape: tuple[int, int], points: NDArray[np.floating], width: float) -
     return mask
 
 
-def layer(picture: Array, mask: Array, color: NDArray[np.floating]) -> None:
-    """Paint over a picture in place.
+def layer(image: Array, mask: Array, color: NDArray[np.floating]) -> None:
+    """Paint over an image in place.
 
     Args:
-        picture: (height, width, 3).
+        image: (height, width, 3).
         mask: (height, width) opacity from 0 to 1.
         color: (3,) or (height, width, 3).
     """
@@ -70,18 +70,18 @@ def layer(picture: Array, mask: Array, color: NDArray[np.floating]) -> None:
     if rows.size == 0:
         return
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    part = picture[box]
+    part = image[box]
     part += mask[box][..., None] * ((color if color.ndim == 1 else color[box]) - part)
 
 
 def smoothstep(low: float, high: float, x: Array) -> Array:
-    """Rise smoothly from 0 at ``low`` to 1 at ``high`` (3x^2 - 2x^3); falls where ``low`` is the larger."""
+    """Return a smooth step from 0 at ``low`` to 1 at ``high`` (3x^2 - 2x^3); ``low`` can exceed ``high``."""
     x = np.clip((x - low) / (high - low), 0.0, 1.0)
     return x * x * (3.0 - 2.0 * x)
 
 
 def smooth_curve(points: ArrayLike, steps: int = 8, closed: bool = False) -> NDArray[np.float64]:
-    """A Catmull-Rom curve through points of any dimension d, shape (k, d): ``steps`` points for each piece."""
+    """Return a Catmull-Rom curve through points (k, d) of any dimension d, with ``steps`` points for each piece."""
     p = np.asarray(points, np.float64)
     ahead = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([p[:1], p, p[-1:]])
     a, b, c, d = (ahead[i : len(ahead) - 3 + i, None, :] for i in range(4))
@@ -92,7 +92,7 @@ def smooth_curve(points: ArrayLike, steps: int = 8, closed: bool = False) -> NDA
 
 
 def blurred(array: Array, radius: float) -> Array:
-    """A Gaussian blur of an array of values from 0 to 1, (height, width) or (height, width, 3)."""
+    """Apply a Gaussian blur to values from 0 to 1, (height, width) or (height, width, 3)."""
     image = Image.fromarray(np.uint8(np.clip(array, 0.0, 1.0) * 255.0 + 0.5))
     return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255.0
 
@@ -100,14 +100,14 @@ def blurred(array: Array, radius: float) -> Array:
 def cloud(
     rng: np.random.Generator, shape: tuple[int, int], grain: float, octaves: int = 3, flatness: float = 1.0
 ) -> Array:
-    """Smooth random values around 0, deviation about 1.
+    """Return smooth random values around 0 with a standard deviation of about 1.
 
     Args:
-        rng: where they come from.
+        rng: the random generator.
         shape: height and width in pixels.
-        grain: width of the largest blobs in pixels; each further octave has half the size and strength.
-        octaves: how many.
-        flatness: width of a blob over its height.
+        grain: the width of the largest blobs in pixels; each further octave has half the size and strength.
+        octaves: the number of octaves.
+        flatness: the width of a blob divided by its height.
 
     Returns:
         (height, width).

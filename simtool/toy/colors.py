@@ -1,4 +1,4 @@
-"""Color as people see it: OKLab (Ottosson 2020), its way to sRGB, and names for what it shows."""
+"""Perceptual colors in OKLab (Ottosson 2020): conversion to sRGB, and names."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _NAMED = {
 
 
 def srgb_of_oklab(lab: ArrayLike) -> NDArray[np.float32]:
-    """Convert OKLab colors to sRGB, clipped to what a screen shows.
+    """Convert OKLab colors to sRGB, clipped to its range.
 
     Args:
         lab: (..., 3) lightness from 0 to 1 and the two hue axes.
@@ -61,18 +61,18 @@ def srgb_of_oklab(lab: ArrayLike) -> NDArray[np.float32]:
 
 
 def color_name(lab: ArrayLike) -> str:
-    """The name of a color as a field guide would put it: the nearest of two dozen."""
+    """Return the name of the nearest of 23 colors, as in a field guide."""
     names = list(_NAMED)
-    # Hue counts for more than lightness: a dark blue is called blue, not black.
+    # Hue has more weight than lightness: a dark blue is called blue, not black.
     difference = (np.array([_NAMED[name] for name in names]) - np.asarray(lab, np.float64)) * (1.0, 2.0, 2.0)
     return names[int(np.argmin((difference**2).sum(axis=1)))]
 
 
 def color_near(rng: np.random.Generator, lightness: float, chroma: float, hue: float) -> NDArray[np.float32]:
-    """A random color around one that is given in OKLab's polar form.
+    """Draw a random color around a color in OKLab's polar form.
 
     Args:
-        rng: of the draw.
+        rng: the random generator.
         lightness: from 0 to 1.
         chroma: from 0 (gray) to about 0.2.
         hue: in degrees: 29 red, 60 orange, 100 yellow, 140 green, 250 blue, 300 violet.

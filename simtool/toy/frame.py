@@ -1,4 +1,4 @@
-"""The part of a picture in which a bird is painted, in the bird's own coordinates."""
+"""The region of an image that contains a bird, with the coordinates of the bird."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PALE = np.array([0.95, 0.92, 0.84], np.float32)
 
 @dataclass(frozen=True)
 class Light:
-    """Where light comes from, and how hard it is.
+    """Direction and softness of light.
 
     Attributes:
-        direction: unit vector towards the light: right, down, towards the viewer.
-        ambient: share of light that comes from everywhere, from 0 to 1.
+        direction: the unit vector to the light: right, down, to the viewer.
+        ambient: the share of light without a direction, from 0 to 1.
     """
 
     direction: tuple[float, float, float]
@@ -31,60 +31,60 @@ class Light:
 
 
 class Frame:
-    """The part of a picture that a bird covers, with the bird's own coordinates at each pixel."""
+    """The region of an image around a bird, with the coordinates of the bird at each pixel."""
 
-    def __init__(self, picture: Array, anatomy: Anatomy, light: Light, at: tuple[float, float], scale: float) -> None:
-        size = np.array(picture.shape[1::-1])
+    def __init__(self, image: Array, anatomy: Anatomy, light: Light, at: tuple[float, float], scale: float) -> None:
+        size = np.array(image.shape[1::-1])
         low, high = (np.clip(at + scale * corner, 0, size).astype(int) for corner in anatomy.bounds())
         (left, top), (right, bottom) = low, high
         self._anatomy, self._at = anatomy, np.asarray(at) - low
         self.scale, self.light = scale, light
-        self.picture = picture[top:bottom, left:right]
+        self.image = image[top:bottom, left:right]
         self.shape: tuple[int, int] = (int(bottom - top), int(right - left))
         pixels = np.stack(np.meshgrid(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5), axis=-1)
-        # The rotation and mirroring are orthogonal: their inverse is their transpose.
+        # Rotation and mirroring are orthogonal: the inverse is the transpose.
         place = (pixels - at) / scale @ anatomy.turn + anatomy.feet
         self.u, self.v = (place[..., axis].astype(np.float32) for axis in (0, 1))
 
     def pixels(self, points: Points) -> Points:
-        """Where points of the bird's coordinates are in this part of the picture; both (k, 2)."""
+        """Convert the bird's coordinates to pixels of this region; both (k, 2)."""
         pixels: Points = self._anatomy.placed(points) * self.scale + self._at
         return pixels
 
     def polygon(self, points: Points) -> Array:
-        """Cover a polygon given in the bird's coordinates."""
+        """Return the coverage of a polygon in the bird's coordinates."""
         return polygon(self.shape, self.pixels(points))
 
     def stroke(self, points: Points, width: float) -> Array:
-        """Cover a line given in the bird's coordinates."""
+        """Return the coverage of a line in the bird's coordinates."""
         return stroke(self.shape, self.pixels(points), max(0.8, width * self.scale))
 
     def dot(self, center: Points, width: float) -> Array:
-        """Cover a disc of a diameter, both in the bird's coordinates."""
+        """Return the coverage of a disc with a center and a diameter in the bird's coordinates."""
         return self.stroke(np.stack([center, center]), width)
 
     def paint(self, mask: Array, color: NDArray[np.floating]) -> None:
-        """Paint over what is there: a mask of this part's shape, one color or one for each pixel."""
-        layer(self.picture, mask, color)
+        """Paint over the region with a mask and one color, or a color for each pixel."""
+        layer(self.image, mask, color)
 
     def filled(self, color: NDArray[np.floating]) -> Array:
-        """A picture of this part's shape in one color."""
+        """Return an image of this region in one color."""
         return np.full((*self.shape, 3), color, np.float32)
 
     def shade(self, height: Array) -> Array:
-        """How bright a surface is that rises ``height`` pixels towards the viewer (Lambert's cosine law)."""
+        """Return the brightness of a surface of ``height`` pixels towards the viewer (Lambert's cosine law)."""
         slope_y, slope_x = np.gradient(height)
         x, y, z = self.light.direction
         steep = np.sqrt(1.0 + slope_x**2 + slope_y**2)
         sun = np.maximum(0.0, (z - x * slope_x - y * slope_y) / steep)
-        # The sky lights what faces up a little more than what faces down.
+        # The sky lights upper surfaces a little more than lower surfaces.
         sky = 0.82 + 0.18 * slope_y / steep
         shade: Array = self.light.ambient * sky + (1.0 - self.light.ambient) * 1.25 * sun
         return shade
 
 
 def feather(base: Points, angle: float, length: float, width: float) -> Points:
-    """The outline of a feather: narrow at its base, widest near its rounded tip."""
+    """Return the outline of a feather: narrow at its base, widest near its rounded tip."""
     along = np.array([0.0, 0.35, 0.75, 0.94, 1.0, 0.94, 0.75, 0.35]) * length
     across = np.array([0.4, 0.75, 1.0, 0.72, 0.0, -0.72, -1.0, -0.75]) * width
     outline = smooth_curve(np.stack([along, across], axis=1), steps=5, closed=True)

@@ -1,4 +1,4 @@
-"""Names for invented species, made from what one sees: ``Amber-breasted Gladefinch``."""
+"""Names for toy species after their traits: ``Amber-breasted Gladefinch``."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ __all__ = ["name_species"]
 
 
 def name_species(families: Sequence[str], birds: Sequence[Bird]) -> tuple[str, ...]:
-    """Give each species a name of its own, after its most striking trait.
+    """Give each species a unique name after its most conspicuous trait.
 
     Args:
         families: the name of each family.
-        birds: the typical bird of each species, family by family, equally many for each.
+        birds: the typical bird of each species, sorted by family, with equal numbers for each family.
 
     Returns:
-        One name for each bird, fit for a folder: ``Amber-breasted_Gladefinch``.
+        A name for each bird that is valid for a folder: ``Amber-breasted_Gladefinch``.
     """
     taken: list[str] = []
     for index, bird in enumerate(birds):
         family = families[index * len(families) // len(birds)]
         ranked = [epithet for _, epithet in sorted(_epithets(bird), reverse=True)]
-        # A second word tells apart the rare pair that looks alike in all that names can say.
+        # A second word distinguishes the rare species with equal epithets.
         ranked += [f"{second}_{first}" for first in ranked for second in ("Lesser", "Greater", "Northern", "Southern")]
         taken.append(next(name for name in (f"{epithet}_{family}" for epithet in ranked) if name not in taken))
     return tuple(taken)
 
 
 def _epithets(bird: Bird) -> Iterator[tuple[float, str]]:
-    """What the bird could be called, each with how striking it is."""
+    """Yield possible epithets of a bird, each with its conspicuousness."""
     for part, ending in (("breast", "breasted"), ("back", "backed"), ("wing", "winged")):
         yield 5.0 * float(np.hypot(*bird.lab(part)[1:])), f"{color_name(bird.lab(part))}-{ending}"
     yield bird.pattern("cap"), f"{color_name(bird.lab('crown'))}-capped"

@@ -1,8 +1,8 @@
-"""Simulated observers: they judge toy birds by a known rule, so that one knows what a model could predict at best.
+"""Simulated observers, who judge toy birds by a known rule, so that the best possible prediction is known.
 
-An observer sees how far apart two birds are in their known attributes, weighs the attributes in a way of its own,
-and chooses among references by Luce's rule on the similarity of Roads & Mozer (2019),
-``s = exp(-beta d^tau) + gamma``; now and then it lapses and chooses blindly.
+An observer has individual weights for the known attributes of birds, and computes distances from them. It chooses
+among references by Luce's choice rule on the similarity of Roads & Mozer (2019), ``s = exp(-beta d^tau) + gamma``.
+In a small share of trials it lapses and chooses at random.
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ __all__ = [
     "write_judgments",
 ]
 
-#: Names of simulated observers begin with this.
+#: The beginning of the names of simulated observers.
 PREFIX = "simulated-"
 
-#: What the average observer attends to; the shares sum to 1.
+#: The attention weights of the average observer; they sum to 1.
 ATTENTION: Mapping[str, float] = MappingProxyType(
     {"family": 0.25, "species": 0.20, "shape": 0.10, "color": 0.30, "pattern": 0.15}
 )
 
-#: Most references and selections of a trial, as in the birds-16 study: 8-rank-2 and 2-choose-1.
+#: Maximum references and selections of a trial, as in birds-16: 8-rank-2 and 2-choose-1.
 _REFERENCES, _SELECTIONS = 8, 2
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """The known attributes of n birds, in blocks that count equally before anyone weighs them.
+    """The known attributes of n birds, in blocks with equal scale.
 
     Attributes:
-        values: (n, D); within each block the mean squared distance of two birds is 1.
-        blocks: name and length of each block, in order; the lengths sum to D.
+        values: (n, D); in each block, the mean squared distance of two birds is 1.
+        blocks: the name and length of each block, in order; the lengths sum to D.
     """
 
     values: NDArray[np.float64]
     blocks: tuple[tuple[str, int], ...]
 
     def weighted(self, attention: Mapping[str, float]) -> NDArray[np.float64]:
-        """(n, D) coordinates whose squared distance is the sum over blocks of attention times distance squared."""
+        """Return (n, D) coordinates whose squared distance is the sum of attention times squared distance of the blocks."""
         scale = [math.sqrt(attention[name]) for name, length in self.blocks for _ in range(length)]
         return self.values * scale
 
 
 def known_attributes(population: Population) -> Attributes:
-    """What is known of each bird: its family, its species, and its traits.
+    """Return the known attributes of each bird: its family, its species and its traits.
 
     Args:
         population: n birds.
@@ -78,7 +78,7 @@ def known_attributes(population: Population) -> Attributes:
         "species": np.eye(len(population.species_names))[population.species],
         **{name: population.traits[:, columns] for name, columns in BLOCKS.items()},
     }
-    # The mean squared distance of two rows is twice the total variance; 0 where all birds are alike.
+    # The mean squared distance of two rows is twice the total variance; 0 if all birds are equal.
     spread = {name: math.sqrt(2.0 * float(part.var(axis=0).sum())) or 1.0 for name, part in parts.items()}
     values = np.concatenate([part / spread[name] for name, part in parts.items()], axis=1)
     return Attributes(values, tuple((name, part.shape[1]) for name, part in parts.items()))
@@ -86,15 +86,15 @@ def known_attributes(population: Population) -> Attributes:
 
 @dataclass(frozen=True)
 class Observer:
-    """One simulated observer.
+    """A simulated observer.
 
     Attributes:
         name: ``simulated-001``.
         attention: the weight of each block of attributes; sums to 1.
-        beta: how fast similarity falls with distance; ``math.inf`` always chooses the nearest.
-        tau: the shape of that fall: 1 exponential, 2 Gaussian.
-        gamma: similarity that remains however far apart two birds are.
-        lapse: the share of trials that are answered blindly.
+        beta: the decay of similarity with distance; ``math.inf`` always chooses the nearest reference.
+        tau: the shape of the decay: 1 exponential, 2 Gaussian.
+        gamma: the minimum similarity.
+        lapse: the share of random answers.
     """
 
     name: str
@@ -105,24 +105,24 @@ class Observer:
     lapse: float = 0.03
 
     def log_similarity(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The logarithm of ``exp(-beta d^tau) + gamma`` (psiz's model, but for a factor that Luce's rule cancels)."""
+        """Return the logarithm of ``exp(-beta d^tau) + gamma`` (psiz's model up to a constant factor)."""
         with np.errstate(divide="ignore"):
             return np.logaddexp(-self.beta * distance**self.tau, np.log(self.gamma))
 
     def choose(self, rng: np.random.Generator, distance: NDArray[np.float64], n_select: int) -> NDArray[np.int8]:
-        """Choose references one after the other, each time by Luce's rule among those that are left.
+        """Choose references in sequence by Luce's choice rule, each without the references already chosen.
 
         Args:
-            rng: of the choices.
-            distance: (T, N) from the query of each trial to its references.
-            n_select: how many to choose, in order.
+            rng: the random generator.
+            distance: (T, N) distances from the query of each trial to its references.
+            n_select: the number of choices.
 
         Returns:
             (T, n_select) positions among the references.
         """
         lapses = rng.random(len(distance)) < self.lapse
-        # The largest of log s + Gumbel noise is a draw by Luce's rule, and so is each next largest of the rest
-        # (Plackett-Luce; Yellott 1977). Without noise the nearest would win.
+        # The maximum of log s + Gumbel noise is a draw by Luce's choice rule, and each next largest value is a draw
+        # from the rest (Plackett-Luce; Yellott 1977).
         noise = rng.gumbel(size=distance.shape)
         appeal = -distance if math.isinf(self.beta) else self.log_similarity(distance) + noise
         ranked = np.argsort(-np.where(lapses[:, None], noise, appeal), axis=1, kind="stable")
@@ -130,11 +130,11 @@ class Observer:
 
 
 def draw_observer(rng: np.random.Generator, number: int) -> Observer:
-    """Draw an observer around the average one: people differ in what they attend to, and how carefully.
+    """Draw an observer around the average observer: people differ in attention and care.
 
     Args:
-        rng: of the draw.
-        number: from 1; names the observer.
+        rng: the random generator.
+        number: the number of the observer, from 1, for its name.
     """
     shares = rng.dirichlet(40.0 * np.array(list(ATTENTION.values())))
     return Observer(
@@ -147,14 +147,14 @@ def draw_observer(rng: np.random.Generator, number: int) -> Observer:
 
 @dataclass(frozen=True)
 class Design:
-    """What each observer is asked; the two types of trial stand in the proportion of the birds-16 study.
+    """The trials of each observer; the two types of trial have the proportion of birds-16.
 
     Attributes:
-        sessions: sessions of each observer.
-        rank_trials: trials of a session that show 8 references and ask for the two most similar, in order.
-        choose_trials: trials of a session that show 2 references and ask for the more similar.
-        repeats: how often, on average, one 2-choose-1 display is shown to somebody.
-        related: share of 2-choose-1 displays that surely hold a bird of the query's species.
+        sessions: the number of sessions of each observer.
+        rank_trials: the number of trials in a session with 8 references that ask for the two most similar, in order.
+        choose_trials: the number of trials in a session with 2 references that ask for the more similar.
+        repeats: the average number of presentations of a 2-choose-1 display.
+        related: the share of 2-choose-1 displays that always have a reference of the query's species.
     """
 
     sessions: int = 2
@@ -169,12 +169,12 @@ class SimulatedJudgments:
     """T judgments.
 
     Attributes:
-        query: (T,) which bird.
-        references: (T, 8) which birds, in the order shown; -1 behind the end of a 2-choose-1 trial.
-        selected: (T, 2) positions in the row's references, first choice first; -1 behind the end.
-        participant: (T,) the observer's name.
-        session: (T,) the session's name.
-        observers: who judged.
+        query: (T,) the index of a bird.
+        references: (T, 8) indices of birds, in the order shown; -1 pads a 2-choose-1 trial.
+        selected: (T, 2) positions in the references, first choice first; -1 pads the end.
+        participant: (T,) the name of the observer.
+        session: (T,) the name of the session.
+        observers: the observers.
     """
 
     query: NDArray[np.intp]
@@ -195,12 +195,12 @@ def simulate_judgments(
 
     Args:
         population: the birds; at least nine.
-        observers: how many observers.
-        seed: of the observers, the displays and the choices.
-        design: what each observer is asked.
+        observers: the number of observers.
+        seed: the seed of the observers, the displays and the choices.
+        design: the trials of each observer.
 
     Returns:
-        The judgments, observer by observer.
+        The judgments, sorted by observer.
 
     Raises:
         ValueError: if there are too few birds for a display, or no observers.
@@ -237,14 +237,14 @@ def simulate_judgments(
 
 
 def _rank_displays(rng: np.random.Generator, birds: int, count: int) -> NDArray[np.intp]:
-    """(count, 9) a query and eight references, all different."""
+    """Draw (count, 9): a query and eight references, all distinct."""
     return np.argsort(rng.random((count, birds)), axis=1)[:, : 1 + _REFERENCES]
 
 
 def _choose_displays(
     rng: np.random.Generator, population: Population, design: Design, observers: int
 ) -> NDArray[np.intp]:
-    """(displays, 9) the 2-choose-1 displays that observers share: a query, two references, padding."""
+    """Draw (displays, 9), the 2-choose-1 displays that all observers share: a query, two references, padding."""
     shown = observers * design.sessions * design.choose_trials
     count = max(design.choose_trials, round(shown / design.repeats))
     displays = np.full((count, 1 + _REFERENCES), -1, np.intp)
@@ -262,7 +262,7 @@ def _choose_displays(
 def _judge(
     rng: np.random.Generator, observer: Observer, place: NDArray[np.float64], displays: NDArray[np.intp]
 ) -> NDArray[np.int8]:
-    """(T, 2) what an observer selects from displays of both types."""
+    """Return (T, 2), the selections of an observer for displays of both types."""
     selected = np.full((len(displays), _SELECTIONS), -1, np.int8)
     length = (displays[:, 1:] >= 0).sum(axis=1)
     for n_reference, n_select in ((_REFERENCES, _SELECTIONS), (2, 1)):
@@ -278,7 +278,7 @@ def write_judgments(path: Path, judgments: SimulatedJudgments, image_id: Sequenc
 
     Args:
         path: the file; replaced if it exists.
-        judgments: over birds by number.
+        judgments: judgments over indices of birds.
         image_id: the id of each bird.
     """
     header = [
@@ -288,7 +288,7 @@ def write_judgments(path: Path, judgments: SimulatedJudgments, image_id: Sequenc
         "participant",
         "session",
     ]
-    names = [*image_id, ""]  # the last one answers the padding, -1
+    names = [*image_id, ""]  # the last name is for the padding, -1
     chosen = np.where(
         judgments.selected >= 0, np.take_along_axis(judgments.references, np.maximum(judgments.selected, 0), axis=1), -1
     )

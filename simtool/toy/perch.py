@@ -1,4 +1,4 @@
-"""What a toy bird sits on: branches, rocks, posts."""
+"""Perches of toy birds: branches, rocks, posts."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True)
 class Perch:
-    """Where a bird is to stand.
+    """The position of a bird.
 
     Attributes:
         at: x and y of its feet in pixels.
-        scale: pixels for one length of its body.
+        scale: pixels of a body length.
     """
 
     at: tuple[float, float]
     scale: float
 
 
-def paint_perch(rng: np.random.Generator, picture: Array, perch: Perch) -> None:
-    """Paint one of PERCHES under a bird's feet, in place.
+def paint_perch(rng: np.random.Generator, image: Array, perch: Perch) -> None:
+    """Paint a random perch of PERCHES under a bird's feet, in place.
 
     Args:
-        rng: which one, and how.
-        picture: (height, width, 3) sRGB from 0 to 1.
-        perch: where the feet will be.
+        rng: the random generator.
+        image: (height, width, 3) sRGB from 0 to 1.
+        perch: the position of the feet.
     """
-    PERCHES[rng.integers(len(PERCHES))](rng, picture, perch)
+    PERCHES[rng.integers(len(PERCHES))](rng, image, perch)
 
 
-def _branch(rng: np.random.Generator, picture: Array, perch: Perch) -> None:
-    width = picture.shape[1]
+def _branch(rng: np.random.Generator, image: Array, perch: Perch) -> None:
+    width = image.shape[1]
     x, y = perch.at
     slope, thick = 0.16 * rng.standard_normal(), perch.scale * rng.uniform(0.05, 0.15)
     bark = color_near(rng, rng.uniform(0.30, 0.58), 0.03, 65)
-    # The branch passes under the feet and wanders to both sides of the picture.
+    # The branch passes under the feet and extends to both sides of the image.
     sides = [(s * width * share, s * width * share * slope) for s in (-1.3, 1.3) for share in (0.8, 0.4, 0.15)]
     offsets = sorted([*sides, (0.0, 0.0)])
     spine = np.array(
         [(x + dx, y + thick / 2 + dy + 0.25 * thick * rng.standard_normal() * (dx != 0)) for dx, dy in offsets]
     )
     for _ in range(int(rng.integers(0, 4))):
-        _twig(rng, picture, spine, thick, bark)
-    _limb(rng, picture, smooth_curve(spine.tolist(), steps=10), thick, bark)
+        _twig(rng, image, spine, thick, bark)
+    _limb(rng, image, smooth_curve(spine.tolist(), steps=10), thick, bark)
 
 
-def _limb(rng: np.random.Generator, picture: Array, spine: NDArray[np.float64], thick: float, bark: Color) -> None:
-    """Draw wood along a curve: rounder at its upper side, rough along its grain."""
-    shape: Shape = (picture.shape[0], picture.shape[1])
+def _limb(rng: np.random.Generator, image: Array, spine: NDArray[np.float64], thick: float, bark: Color) -> None:
+    """Draw wood along a curve: lighter at the top, with rough grain."""
+    shape: Shape = (image.shape[0], image.shape[1])
     rough = 1.0 + 0.10 * rng.standard_normal(len(spine))
     taper = np.linspace(1.15, 0.8, len(spine)) * rough * thick / 2
     up, down = spine - np.stack([0 * taper, taper], axis=1), spine + np.stack([0 * taper, taper], axis=1)
@@ -70,11 +70,11 @@ def _limb(rng: np.random.Generator, picture: Array, spine: NDArray[np.float64], 
     grain = cloud(rng, (24, shape[1]), 0.05 * shape[1], octaves=3)
     lines = grain[np.clip(((across + 1.2) * 9).astype(np.intp), 0, 23), np.arange(shape[1])]
     tone = np.clip(0.95 - 0.42 * across + 0.13 * lines, 0.15, 1.7)
-    layer(picture, mask, np.asarray(bark * tone[..., None], np.float32))
+    layer(image, mask, np.asarray(bark * tone[..., None], np.float32))
 
 
-def _twig(rng: np.random.Generator, picture: Array, spine: NDArray[np.float64], thick: float, bark: Color) -> None:
-    shape: Shape = (picture.shape[0], picture.shape[1])
+def _twig(rng: np.random.Generator, image: Array, spine: NDArray[np.float64], thick: float, bark: Color) -> None:
+    shape: Shape = (image.shape[0], image.shape[1])
     start = spine[rng.integers(len(spine))] + (rng.uniform(-0.1, 0.1) * shape[1], 0.0)
     angle = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 1.2) + rng.choice([0.0, np.pi])
     length = shape[1] * rng.uniform(0.15, 0.4)
@@ -85,27 +85,27 @@ def _twig(rng: np.random.Generator, picture: Array, spine: NDArray[np.float64], 
             for share in (0.0, 0.33, 0.66, 1.0)
         ]
     )
-    layer(picture, stroke(shape, curve, max(1.0, 0.28 * thick)), bark * 0.8)
+    layer(image, stroke(shape, curve, max(1.0, 0.28 * thick)), bark * 0.8)
     if rng.random() < 0.7:
         hue = rng.choice([125.0, 110.0, 70.0])
         for point in curve[6::3]:
             if rng.random() < 0.6:
-                _leaf(rng, picture, point, shape[1] * rng.uniform(0.02, 0.045), color_near(rng, 0.58, 0.12, hue))
+                _leaf(rng, image, point, shape[1] * rng.uniform(0.02, 0.045), color_near(rng, 0.58, 0.12, hue))
 
 
-def _leaf(rng: np.random.Generator, picture: Array, base: NDArray[np.float64], size: float, color: Color) -> None:
-    shape: Shape = (picture.shape[0], picture.shape[1])
+def _leaf(rng: np.random.Generator, image: Array, base: NDArray[np.float64], size: float, color: Color) -> None:
+    shape: Shape = (image.shape[0], image.shape[1])
     angle = rng.uniform(0, 2 * np.pi)
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[cos, sin], [-sin, cos]]) * size
     outline = smooth_curve([(0, 0), (0.5, 0.36), (1.2, 0.36), (2.0, 0), (1.2, -0.36), (0.5, -0.36)], 4, closed=True)
-    layer(picture, polygon(shape, base + outline @ turn), color)
+    layer(image, polygon(shape, base + outline @ turn), color)
     half = smooth_curve([(0, 0), (0.5, 0.36), (1.2, 0.36), (2.0, 0)], 4)
-    layer(picture, 0.25 * polygon(shape, base + half @ turn), np.ones(3, np.float32))
+    layer(image, 0.25 * polygon(shape, base + half @ turn), np.ones(3, np.float32))
 
 
-def _rock(rng: np.random.Generator, picture: Array, perch: Perch) -> None:
-    height, width = picture.shape[:2]
+def _rock(rng: np.random.Generator, image: Array, perch: Perch) -> None:
+    height, width = image.shape[:2]
     x, y = perch.at
     half = width * rng.uniform(0.3, 0.9)
     knots = [(-1.0, 1.6), (-0.8, 0.5), (-0.4, 0.10), (0.0, 0.0), (0.4, 0.08), (0.8, 0.6), (1.0, 1.6)]
@@ -119,13 +119,13 @@ def _rock(rng: np.random.Generator, picture: Array, perch: Perch) -> None:
     depth = (np.arange(height)[:, None] - surface).astype(np.float32) / np.float32(0.4 * height)
     mottle = cloud(rng, (height, width), 0.12 * width, octaves=5)
     tone = np.clip(1.15 - 0.65 * np.sqrt(np.maximum(depth, 0.0)) + 0.10 * mottle, 0.15, 1.6)
-    layer(picture, mask, np.asarray(stone * tone[..., None], np.float32))
+    layer(image, mask, np.asarray(stone * tone[..., None], np.float32))
     moss = mask * smoothstep(0.5, 1.4, mottle) * smoothstep(0.5, 0.0, depth)
-    layer(picture, np.float32(0.7) * moss, color_near(rng, 0.45, 0.08, 120))
+    layer(image, np.float32(0.7) * moss, color_near(rng, 0.45, 0.08, 120))
 
 
-def _post(rng: np.random.Generator, picture: Array, perch: Perch) -> None:
-    height, width = picture.shape[:2]
+def _post(rng: np.random.Generator, image: Array, perch: Perch) -> None:
+    height, width = image.shape[:2]
     x, y = perch.at
     half = perch.scale * rng.uniform(0.22, 0.36)
     lid = 0.28 * half
@@ -136,13 +136,13 @@ def _post(rng: np.random.Generator, picture: Array, perch: Perch) -> None:
     rows = np.linspace(0, 5, height).astype(np.intp)
     across = (np.arange(width, dtype=np.float32) - np.float32(x)) / np.float32(half)
     tone = np.clip(0.85 - 0.35 * np.abs(across + 0.25) + 0.10 * grain[rows], 0.1, 1.5)
-    layer(picture, mask, np.asarray(wood * tone[..., None], np.float32))
+    layer(image, mask, np.asarray(wood * tone[..., None], np.float32))
     angle = np.linspace(0, 2 * np.pi, 40)
     top = np.stack([x + half * np.cos(angle), y + lid * np.sin(angle)], axis=1)
-    layer(picture, polygon((height, width), top), np.minimum(wood * 1.25, 1.0))
+    layer(image, polygon((height, width), top), np.minimum(wood * 1.25, 1.0))
     for ring in (0.7, 0.4):
-        layer(picture, 0.3 * stroke((height, width), (top - (x, y)) * ring + (x, y), 1.0), wood * 0.6)
+        layer(image, 0.3 * stroke((height, width), (top - (x, y)) * ring + (x, y), 1.0), wood * 0.6)
 
 
-#: What a bird can sit on; branches are the most common.
+#: All perches; branches are the most frequent.
 PERCHES: tuple[Callable[[np.random.Generator, Array, Perch], None], ...] = (_branch, _branch, _branch, _rock, _post)

@@ -1,4 +1,4 @@
-"""Photographs of toy birds: everything that a camera adds, drawn independently of who is in the picture."""
+"""Photographs of toy birds: pose, place, light and camera, all independent of the bird."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from simtool.toy.traits import Bird
 
 __all__ = ["photograph", "save_photograph"]
 
-#: Width and height in pixels; most photographs are landscapes.
+#: Width and height in pixels; most photographs are in landscape format.
 _FORMATS = ((320, 240), (320, 240), (320, 240), (320, 214), (300, 240), (280, 280), (240, 320))
 _JPEG_QUALITY = 90
 
 
 def photograph(bird: Bird, rng: np.random.Generator) -> Image.Image:
-    """Take a picture of a bird, with a pose, a place and a light of their own.
+    """Draw a photograph of a bird with a random pose, place and light.
 
     Args:
-        bird: whom.
-        rng: of everything else. Draw it independently of the bird, and pictures say about species only what the
-            bird shows.
+        bird: the traits of the bird.
+        rng: the random generator of everything else. If it is independent of the bird, only the bird itself shows
+            its species.
 
     Returns:
         An RGB image, at most 320 pixels on each side.
@@ -36,11 +36,11 @@ def photograph(bird: Bird, rng: np.random.Generator) -> Image.Image:
     width, height = _FORMATS[rng.integers(len(_FORMATS))]
     pose, light = _draw_pose(rng), _draw_light(rng)
     perch = _find_perch(rng, Anatomy(bird, pose), width, height)
-    picture = paint_backdrop(rng, (height, width))
-    paint_perch(rng, picture, perch)
-    paint_bird(picture, bird, pose, light, perch.at, perch.scale, rng)
-    paint_foreground(rng, picture)
-    return Image.fromarray(np.uint8(_expose(rng, picture) * 255.0 + 0.5))
+    image = paint_backdrop(rng, (height, width))
+    paint_perch(rng, image, perch)
+    paint_bird(image, bird, pose, light, perch.at, perch.scale, rng)
+    paint_foreground(rng, image)
+    return Image.fromarray(np.uint8(_expose(rng, image) * 255.0 + 0.5))
 
 
 def save_photograph(image: Image.Image, path: Path) -> None:
@@ -66,7 +66,7 @@ def _draw_light(rng: np.random.Generator) -> Light:
 
 
 def _find_perch(rng: np.random.Generator, anatomy: Anatomy, width: int, height: int) -> Perch:
-    """Frame the bird: as large as a photographer would have it, nearly always whole."""
+    """Choose the position and size of the bird: large, and nearly always complete."""
     (left, top), (right, bottom) = anatomy.bounds()
     fill = rng.uniform(0.80, 1.08)
     scale = fill * min(width / (right - left), height / (bottom - top))
@@ -76,21 +76,21 @@ def _find_perch(rng: np.random.Generator, anatomy: Anatomy, width: int, height: 
     return Perch((float(x), float(y)), float(scale))
 
 
-def _expose(rng: np.random.Generator, picture: Array) -> Array:
-    """What light, lens and sensor do to a picture."""
-    height, width = picture.shape[:2]
+def _expose(rng: np.random.Generator, image: Array) -> Array:
+    """Apply the effects of light, lens and sensor to an image."""
+    height, width = image.shape[:2]
     warmth = 0.05 * rng.standard_normal()
     gain = np.exp(0.13 * rng.standard_normal()) * np.array([1.0 + warmth, 1.0, 1.0 - warmth])
-    picture = picture * np.float32(gain)
-    # Uneven light: leaves, clouds, and the lens, which is darker towards its edge.
-    picture *= (1.0 + np.float32(rng.uniform(0.02, 0.10)) * cloud(rng, (height, width), 0.6 * width, 1))[..., None]
+    image = image * np.float32(gain)
+    # Uneven light: leaves, clouds, and vignetting.
+    image *= (1.0 + np.float32(rng.uniform(0.02, 0.10)) * cloud(rng, (height, width), 0.6 * width, 1))[..., None]
     y, x = np.ogrid[-1.0 : 1.0 : height * 1j, -1.0 : 1.0 : width * 1j]
-    picture *= (1.0 - np.float32(rng.uniform(0.0, 0.14)) * (x * x + y * y).astype(np.float32))[..., None]
+    image *= (1.0 - np.float32(rng.uniform(0.0, 0.14)) * (x * x + y * y).astype(np.float32))[..., None]
     contrast = np.float32(np.exp(0.12 * rng.standard_normal()))
-    picture = np.clip((picture - 0.45) * contrast + 0.45, 0.0, 1.0)
-    picture = blurred(picture, float(rng.uniform(0.25, 0.9)))
+    image = np.clip((image - 0.45) * contrast + 0.45, 0.0, 1.0)
+    image = blurred(image, float(rng.uniform(0.25, 0.9)))
     noise = rng.standard_normal((height, width, 3)).astype(np.float32)
     noise += rng.standard_normal((height, width, 1)).astype(np.float32)
-    # Photon noise grows with the root of the light.
-    picture = picture + np.float32(rng.uniform(0.003, 0.013)) * np.sqrt(picture + 0.05) * noise
-    return np.clip(picture, 0.0, 1.0)
+    # Photon noise grows with the square root of the light.
+    image = image + np.float32(rng.uniform(0.003, 0.013)) * np.sqrt(image + 0.05) * noise
+    return np.clip(image, 0.0, 1.0)

@@ -12,16 +12,16 @@ from simtool.toy.traits import Bird
 
 __all__ = ["Plumage", "paint_body"]
 
-#: Over which length, in lengths of a body, the parts of a body run into each other.
+#: The width of the transition between parts of the body, in body lengths.
 _SOFTNESS = 0.02
 
 
 class Plumage:
-    """The body as a sweep of balls along the spine: what it covers, how it bulges, and where on it a pixel lies.
+    """The body as a sweep of balls along the spine: coverage, height and coordinates of its surface.
 
     Attributes:
         mask: (height, width) coverage from 0 to 1.
-        height: (height, width) how far the surface bulges towards the viewer, in pixels.
+        height: (height, width) the height of the surface towards the viewer, in pixels.
         along: (height, width) from 0 (tail) to 1 (middle of the head).
         across: (height, width) from -1 (belly) to 1 (back).
         fluff: (height, width) texture around 0, in strokes along the body.
@@ -31,7 +31,7 @@ class Plumage:
 
     def __init__(self, frame: Frame, anatomy: Anatomy, rng: np.random.Generator) -> None:
         total, place, girth = (np.zeros(frame.shape, np.float32) for _ in range(3))
-        # Each ball of the sweep counts the more, the deeper a pixel lies in it: a smooth union (log-sum-exp).
+        # A ball has more weight for pixels deeper in it: a smooth union (log-sum-exp).
         balls = np.column_stack([anatomy.spine, anatomy.radii]).astype(np.float32)
         for index, (x, y, radius) in enumerate(balls):
             inside = radius - np.sqrt((frame.u - x) ** 2 + (frame.v - y) ** 2)
@@ -61,7 +61,7 @@ class Plumage:
 
 
 def _grain(rng: np.random.Generator, x: Array, y: Array) -> Array:
-    """Smooth noise over any coordinates: smoothly between random values at whole numbers, deviation about 0.6."""
+    """Return smooth noise over coordinates: random values at integers, interpolated; standard deviation about 0.6."""
     table = rng.standard_normal((64, 64)).astype(np.float32)
     x0, y0 = np.floor(x), np.floor(y)
     fx, fy = smoothstep(0.0, 1.0, x - x0), smoothstep(0.0, 1.0, y - y0)
@@ -73,8 +73,8 @@ def _grain(rng: np.random.Generator, x: Array, y: Array) -> Array:
 
 
 def paint_body(frame: Frame, plumage: Plumage, bird: Bird) -> None:
-    """Paint head, neck and body: darker above, lighter below, with the species' markings."""
-    # A line from the beak to the nape parts the head as the flank parts the body.
+    """Paint head, neck and body: darker above, lighter below, with the markings of the species."""
+    # A line from the beak to the nape divides the head; the flank divides the body.
     brow_line = plumage.face_y + 0.16 * plumage.face_x + 0.04
     on_head = smoothstep(0.74, 0.86, plumage.along)
     above = (1.0 - on_head) * plumage.across - on_head * brow_line
@@ -106,7 +106,7 @@ def _paint_markings(color: Array, plumage: Plumage, brow_line: Array, bird: Bird
 
 
 def _cells(x: Array, y: Array, length: float, width: float) -> Array:
-    """Soft ellipses, one in each cell of a grid whose rows are staggered; 1 in their middles."""
+    """Return soft ellipses, one in each cell of a grid with staggered rows; 1 in their middles."""
     row = np.floor(y)
     x = x + 0.5 * (row % 2) + 0.23 * np.sin(row * 12.9)
     dx = (x - np.floor(x) - 0.5) / np.float32(length)

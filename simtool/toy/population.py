@@ -1,7 +1,7 @@
-"""Who there is: families of toy birds, species, individuals.
+"""The population of toy birds: families, species and individuals.
 
-A family has a build (finch-like, wader-like, ...) and a palette; a species is drawn around its family, an individual
-around its species. These vectors are the known structure of the toy data: the drawing shows them, the simulated
+A family has a build (finch-like, wader-like, ...) and colors. A species is drawn around its family, an individual
+around its species. These vectors are the known structure of the toy data: the images show them, and the simulated
 observers judge by them.
 """
 
@@ -35,22 +35,22 @@ BUILDS: Mapping[str, tuple[float, ...]] = MappingProxyType(
 
 #: Mean lightness of each part: most birds are darker above than below.
 _LIGHTNESS = (0.44, 0.48, 0.36, 0.76, 0.40, 0.42)
-#: Mean of the two hue axes: warm, away from pinks and violets.
+#: Mean of the two hue axes: warm colors, few pinks and violets.
 _HUE = (0.01, 0.05)
-#: How much the color of each part varies; beaks are duller than plumage.
+#: The variability of the color of each part; beaks vary less than plumage.
 _LIVELINESS = np.array([1.1, 1.0, 0.9, 1.0, 1.1, 0.6])
 
 
 @dataclass(frozen=True)
 class Population:
-    """All individuals, and what is known about them.
+    """All individuals and their known structure.
 
     Attributes:
-        traits: (n, P) one vector per individual, in the blocks of BLOCKS.
+        traits: (n, P) a vector of traits for each individual, in the blocks of BLOCKS.
         family: (n,) index into ``family_names``.
         species: (n,) index into ``species_names``.
         family_names: the families.
-        species_names: the species, family by family.
+        species_names: the species, sorted by family.
         image_id: (n,) the path of each individual's photograph, ``Family/Species/Species_01.jpg``.
     """
 
@@ -65,26 +65,26 @@ class Population:
         return len(self.traits)
 
     def bird(self, index: int) -> Bird:
-        """One individual."""
+        """Return an individual by its index."""
         return Bird(self.traits[index])
 
 
 def draw_population(
     seed: int, families: int = 4, species_per_family: int = 4, images_per_species: int = 12
 ) -> Population:
-    """Draw families, the species around them, and the individuals around those.
+    """Draw families, species around the families, and individuals around the species.
 
     Args:
-        seed: of the random draws; the same seed gives the same birds.
-        families: how many, at most one for each of BUILDS.
-        species_per_family: how many species each family has.
-        images_per_species: how many individuals each species has; each is photographed once.
+        seed: the random seed; the same seed gives the same birds.
+        families: the number of families, at most the number of BUILDS.
+        species_per_family: the number of species in each family.
+        images_per_species: the number of individuals in each species; each has one photograph.
 
     Returns:
         The individuals, ordered by family, species, individual.
 
     Raises:
-        ValueError: if a count is below 1, or there are more families than builds.
+        ValueError: a count is below 1, or there are more families than builds.
     """
     if min(families, species_per_family, images_per_species) < 1 or families > len(BUILDS):
         raise ValueError(f"counts must be at least 1, and families at most {len(BUILDS)}")
@@ -105,7 +105,7 @@ def draw_population(
 
 
 def _choose_builds(rng: np.random.Generator, count: int) -> tuple[str, ...]:
-    """One build at random, then always the one that is least like those already chosen."""
+    """Choose a random build, then repeatedly the build that differs most from the chosen builds."""
     names, builds = list(BUILDS), np.array(list(BUILDS.values()))
     chosen = [int(rng.integers(len(names)))]
     while len(chosen) < count:
@@ -124,10 +124,10 @@ class _Spread:
     marking: float
 
     def around(self, rng: np.random.Generator, mean: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        """Draw ``count`` vectors around a mean, markings as logits; shape (count, P)."""
+        """Draw ``count`` vectors around a mean, with markings as logits; shape (count, P)."""
         shape = self.shape * rng.standard_normal((count, len(SHAPES)))
         marking = self.marking * rng.standard_normal((count, len(PATTERNS)))
-        # A bird's colors agree with each other: half of their variance is common to all parts.
+        # The colors of a bird are correlated: half of their variance is common to all parts.
         free, common = rng.standard_normal((count, len(COLORS), 3)), rng.standard_normal((count, 1, 3))
         color = (self.lightness, self.hue, self.hue) * (free + common) / np.sqrt(2.0) * _LIVELINESS[:, None]
         return np.asarray(mean + np.concatenate([shape, color.reshape(count, -1), marking], axis=1))
@@ -139,18 +139,18 @@ _INDIVIDUAL = _Spread(shape=0.02, lightness=0.02, hue=0.008, marking=0.25)
 
 
 def _prototype(build: tuple[float, ...]) -> NDArray[np.float64]:
-    """Where a family's vector is drawn: its build, a warm palette that is darker above, few markings."""
+    """Return the mean vector of a family: its build, warm colors that are darker above, few markings."""
     color = np.array([(lightness, *_HUE) for lightness in _LIGHTNESS]).ravel()
     return np.concatenate([build, color, np.full(len(PATTERNS), -1.2)])
 
 
 def _visible(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bring drawn vectors into the range that can be shown; markings become clear-cut."""
+    """Clip drawn vectors to the visible range; markings become clearly present or absent."""
     seen = vectors.copy()
     seen[:, BLOCKS["shape"]] = np.clip(seen[:, BLOCKS["shape"]], 0.0, 1.0)
     color = seen[:, BLOCKS["color"]].reshape(len(seen), len(COLORS), 3)
     color[..., 0] = np.clip(color[..., 0], 0.13, 0.93)
-    # Plumage is seldom pink or violet: red pigments come with yellow ones.
+    # Plumage is rarely pink or violet: red pigments occur with yellow pigments.
     red, yellow = color[..., 1], color[..., 2]
     red[red > 0.0] *= 0.3 + 0.7 * np.clip((yellow[red > 0.0] + 0.04) / 0.10, 0.0, 1.0)
     color[..., 1:] = np.clip(color[..., 1:], -0.17, 0.17)

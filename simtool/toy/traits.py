@@ -1,4 +1,4 @@
-"""What a toy bird looks like, as numbers: a vector of traits in three blocks, shape, color and pattern."""
+"""Traits of a toy bird: a vector in three blocks, shape, color and pattern."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHAPES = (
     "leg_length",
     "wing_length",
 )
-#: Parts with a color of their own, each in OKLab (Ottosson 2020), where distances are those that people see.
+#: Parts with an individual color in OKLab (Ottosson 2020), a space with perceptual distances.
 COLORS = ("crown", "back", "wing", "breast", "bib", "beak")
 #: Markings, each from 0 (absent) to 1 (bold).
 PATTERNS = ("streaks", "spots", "wing_bars", "mask", "cap", "bib", "eyebrow", "tail_band")
@@ -49,23 +49,23 @@ BLOCKS: Mapping[str, slice] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Bird:
-    """One individual, as its vector of traits."""
+    """An individual with its vector of traits."""
 
     traits: NDArray[np.float64]
 
     def shape(self, name: str) -> float:
-        """A proportion, from 0 to 1."""
+        """Return a proportion, from 0 to 1."""
         return float(self.traits[_COLUMN[name]])
 
     def pattern(self, name: str) -> float:
-        """How bold a marking is, from 0 to 1."""
+        """Return the strength of a marking, from 0 to 1."""
         return float(self.traits[_COLUMN[f"pattern_{name}"]])
 
     def lab(self, part: str) -> NDArray[np.float64]:
-        """The color of a part in OKLab, shape (3,)."""
+        """Return the color of a part in OKLab, shape (3,)."""
         start = _COLUMN[f"{part}_L"]
         return self.traits[start : start + 3]
 
     def color(self, part: str) -> NDArray[np.float32]:
-        """The color of a part in sRGB from 0 to 1, shape (3,)."""
+        """Return the color of a part in sRGB from 0 to 1, shape (3,)."""
         return srgb_of_oklab(self.lab(part))

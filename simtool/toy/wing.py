@@ -14,7 +14,7 @@ __all__ = ["paint_folded_wing", "paint_spread_wing"]
 
 
 def paint_folded_wing(frame: Frame, anatomy: Anatomy, bird: Bird, plumage: Plumage) -> None:
-    """A wing at rest along the body, over its own shadow."""
+    """Paint a folded wing along the body, over its shadow."""
     length = 0.62 + 0.42 * bird.shape("wing_length")
     angle = np.arctan2(0.30, -1.0) + 0.25 * anatomy.pose.wing
     axis = np.array([np.cos(angle), np.sin(angle)])
@@ -66,7 +66,7 @@ def _wing_color(bird: Bird, a: Array, b: Array) -> Array:
         layer(color, 0.35 * line, wing * 0.45)
         bar = smoothstep(0.045, 0.025, np.abs(scallop - edge - 0.035))
         layer(color, bird.pattern("wing_bars") * bar, PALE)
-    # Flight feathers lie in a fan: their edges run together towards the tip.
+    # Flight feathers form a fan: their edges meet at the tip.
     fan = b / np.maximum(1.06 - a, 0.1)
     rows = fan * 3.2 + a * 1.5
     seam = np.abs(rows - np.round(rows))
@@ -78,7 +78,7 @@ def _wing_color(bird: Bird, a: Array, b: Array) -> Array:
 
 
 def paint_spread_wing(frame: Frame, anatomy: Anatomy, bird: Bird, dim: float, ahead: float) -> None:
-    """A wing opened upwards as a fan: flight feathers, then two rows of coverts, each from the tip to the body."""
+    """Paint a wing that is spread upwards: flight feathers, then two rows of coverts, from the tip to the body."""
     length = 0.55 + 0.40 * bird.shape("wing_length")
     wing, back = bird.color("wing"), bird.color("back")
     root = moved(anatomy.shoulder, ahead, 0.02)

@@ -240,7 +240,7 @@ def test_a_limit_of_memory_changes_no_outcome(simtool: Simtool, folder: Path, mo
     ("amount", "code", "complaint"),
     [
         ("1M", 1, "--memory is too little with 1 MB"),
-        ("lots", 2, "--memory: 'lots' is no amount of memory; write 500M or 2G"),
+        ("lots", 2, "--memory: 'lots' is not an amount of memory; write for example 500M or 2G"),
     ],
 )
 def test_memory_that_does_not_do_is_answered_with_what_would(

@@ -24,5 +24,5 @@ def test_amounts_are_written_as_for_slurm(text: str, amount: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "G", "-2G", "2 apples", "0", "1e9", "2GG", "inf"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(AmountError, match="is no amount of memory; write 500M or 2G"):
+    with pytest.raises(AmountError, match="is not an amount of memory; write for example 500M or 2G"):
         bytes_of(text)
