@@ -59,7 +59,7 @@ class Attributes:
     blocks: tuple[tuple[str, int], ...]
 
     def weighted(self, attention: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return (n, D) coordinates whose squared distance is the sum of attention times squared distance of the blocks."""
+        """Return (n, D) coordinates; their squared distance is the attention-weighted sum of squared block distances."""
         scale = [math.sqrt(attention[name]) for name, length in self.blocks for _ in range(length)]
         return self.values * scale
 
