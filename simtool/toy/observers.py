@@ -59,7 +59,7 @@ class Attributes:
     blocks: tuple[tuple[str, int], ...]
 
     def weighted(self, attention: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return (n, D) coordinates; their squared distance is the attention-weighted sum of squared block distances."""
+        """Return (n, D) coordinates; their squared distance is the attention-weighted sum over blocks."""
         scale = [math.sqrt(attention[name]) for name, length in self.blocks for _ in range(length)]
         return self.values * scale
 
