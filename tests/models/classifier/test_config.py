@@ -34,7 +34,7 @@ def test_another_architecture_brings_its_own_preprocessing() -> None:
     assert PRESETS["study"].config.changed(architecture="VGG16").recipe == "study-resnet"
 
 
-def test_photographs_are_decoded_larger_for_crops() -> None:
+def test_images_are_decoded_larger_for_crops() -> None:
     config = ClassifierConfig(size=100, decode_scale=1.2)
     assert config.preprocessing.shape == (100, 100, 3)
     assert config.decoded.shape == (120, 120, 3)
@@ -52,7 +52,7 @@ def test_photographs_are_decoded_larger_for_crops() -> None:
         ({"layerwise_lr_decay": 0.0}, "layerwise_lr_decay is from 0.001 to 1"),
     ],
 )
-def test_what_cannot_be_is_refused(values: dict[str, object], complaint: str) -> None:
+def test_an_impossible_configuration_is_refused(values: dict[str, object], complaint: str) -> None:
     with pytest.raises(SimtoolError, match=complaint):
         ClassifierConfig(**values)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""How much memory the training of a classifier takes."""
+"""The estimate of the memory that training a classifier needs."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def needed(network: Any, batch_size: int = 64) -> int:
     return training_bytes(network, SETTINGS.changed(batch_size=batch_size), 0)
 
 
-def test_memory_grows_by_what_an_image_keeps_for_its_gradient(network: Any) -> None:
+def test_memory_grows_with_the_activations_of_each_image(network: Any) -> None:
     outputs = 4 * sum(math.prod(layer.output.shape[1:]) for layer in network.layers)
     assert outputs / 2 < needed(network, 65) - needed(network) < outputs
     assert training_bytes(network, SETTINGS, 1000) == needed(network) + 1000
 
 
-def test_what_fits_is_begun(network: Any) -> None:
+def test_a_training_that_fits_is_accepted(network: Any) -> None:
     check_room(network, SETTINGS, 0, needed(network))
     check_room(network, SETTINGS, 0, None)
 
 
-def test_what_does_not_fit_is_refused_and_what_would_is_said(network: Any) -> None:
+def test_a_training_that_does_not_fit_is_refused_with_settings_that_fit(network: Any) -> None:
     saying = rf"needs about {needed(network) / 1e9:.1f} GB of memory, .* free; "
     with pytest.raises(TrainingError, match=saying + "--batch-size 16 would fit"):
         check_room(network, SETTINGS, 0, needed(network, 16))

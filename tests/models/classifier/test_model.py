@@ -35,7 +35,7 @@ def test_final_is_the_softmax_of_the_logits(classifier: Classifier, images: NDAr
     np.testing.assert_allclose(logits, classifier.network(images).numpy(), atol=1e-5)
 
 
-def test_penultimate_is_what_the_last_layer_sees(classifier: Classifier, images: NDArray[np.float32]) -> None:
+def test_penultimate_is_the_input_of_the_last_layer(classifier: Classifier, images: NDArray[np.float32]) -> None:
     kernel, bias = (weight.numpy() for weight in classifier.network.get_layer("predictions").weights)
     penultimate, logits = classifier.embed_layers(images, [None, "logits"])
     np.testing.assert_allclose(penultimate @ kernel + bias, logits, atol=1e-5)

@@ -39,7 +39,7 @@ def test_the_studys_network_is_keras_resnet50_with_200_classes() -> None:
     assert count_parameters(network) == 23_944_392
 
 
-def test_the_output_are_logits(network: Any) -> None:
+def test_the_output_is_logits(network: Any) -> None:
     logits = network(np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype(np.float32)).numpy()
     assert logits.shape == (4, 3)
     assert not np.allclose(logits.sum(axis=1), 1)
@@ -134,7 +134,7 @@ def test_a_download_that_fails_says_what_to_do(
 ) -> None:
     import keras
 
-    # A folder of downloads that cannot be made stands for a network that cannot be reached.
+    # A folder that cannot be created has the same effect as a network that cannot be reached.
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
     monkeypatch.setattr(keras.src.applications.mobilenet, "BASE_WEIGHT_PATH", "http://127.0.0.1:9/")
@@ -142,11 +142,11 @@ def test_a_download_that_fails_says_what_to_do(
         load_backbone(network, small, None)
 
 
-def test_weights_have_the_same_names_whenever_and_whatever_else_was_built() -> None:
+def test_the_names_of_weights_do_not_depend_on_networks_built_before() -> None:
     import keras
 
     def names() -> list[str]:
-        # Keras counts the layers and variables that it names itself over the whole program.
+        # Keras numbers the layers and variables that it names itself over the whole process.
         image = keras.Input((8, 8, 3))
         seen = keras.layers.Conv2D(2, 1)(keras.layers.Conv2D(2, 1)(keras.layers.Normalization()(image)))
         network = keras.Model(image, keras.layers.Dense(3, name=HEAD)(keras.layers.BatchNormalization(name="bn")(seen)))

@@ -11,7 +11,7 @@ from simtool.models.flows.drawing import great_circle, write_grid
 
 
 @given(st.integers(2, 6), st.integers(0, 10_000))
-def test_the_way_between_two_points_turns_evenly_and_keeps_its_length(steps: int, seed: int) -> None:
+def test_an_interpolation_turns_evenly_and_keeps_its_length(steps: int, seed: int) -> None:
     start, end = np.random.default_rng(seed).standard_normal((2, 3, 7)).astype(np.float32)
     points = np.stack(great_circle(start, end, steps)).astype(np.float64)
     np.testing.assert_allclose(points[0], start, atol=1e-5)
@@ -23,13 +23,13 @@ def test_the_way_between_two_points_turns_evenly_and_keeps_its_length(steps: int
     np.testing.assert_allclose(turns, np.broadcast_to(turns.mean(0), turns.shape), atol=1e-3)
 
 
-def test_the_way_between_equal_points_stays_there() -> None:
+def test_an_interpolation_between_equal_points_stays_there() -> None:
     start = np.array([[1, 2, 2]], np.float32)
     np.testing.assert_allclose(np.concatenate(great_circle(start, start, 3)), np.repeat(start, 3, 0), rtol=1e-6)
     np.testing.assert_allclose(great_circle(start, 3 * start, 3)[1], 2 * start, rtol=1e-6)
 
 
-def test_a_grid_shows_bytes_as_they_were_and_cuts_the_rest(tmp_path: Path) -> None:
+def test_a_grid_shows_bytes_unchanged_and_clips_other_values(tmp_path: Path) -> None:
     bytes_ = np.arange(256, dtype=np.float32).reshape(1, 16, 16, 1).repeat(3, -1)
     beyond = np.full((1, 16, 16, 3), 7.0, np.float32)
     broken = np.full((1, 16, 16, 3), np.nan, np.float32)

@@ -21,32 +21,32 @@ OF_CLASSES = GlowConfig(size=8, levels=2, steps=1, width=3, classes=3)
 Array = NDArray[np.float32]
 
 
-def pictures(count: int, config: GlowConfig = CONFIG, seed: int = 0) -> Array:
+def pixels(count: int, config: GlowConfig = CONFIG, seed: int = 0) -> Array:
     return np.random.default_rng(seed).uniform(-0.5, 0.5, (count, *config.shape)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def view() -> View:
-    return View(Passes(trained(CONFIG)), pictures(5))
+    return View(Passes(trained(CONFIG)), pixels(5))
 
 
 @pytest.fixture(scope="module")
 def view_of_classes() -> View:
-    return View(Passes(trained(OF_CLASSES)), pictures(5))
+    return View(Passes(trained(OF_CLASSES)), pixels(5))
 
 
 def vectors(text: str | None, view: Any) -> Array:
     return find_layer(text, view.config).vectors(view)
 
 
-def test_a_flow_offers_layers_by_what_it_has() -> None:
+def test_only_flows_with_classes_have_layers_of_classes() -> None:
     plain = ("latent", "posterior", "scale-1", "scale-2", "pooled", "activations")
     assert layer_names(CONFIG) == plain
     assert layer_names(OF_CLASSES) == (*plain, "class-latent", "class-posterior")
 
 
 @pytest.mark.parametrize("name", layer_names(OF_CLASSES))
-def test_vectors_have_the_shape_and_the_segments_that_are_announced(name: str, view_of_classes: View) -> None:
+def test_vectors_have_the_shape_and_the_segments_of_their_layer(name: str, view_of_classes: View) -> None:
     layer = find_layer(name, OF_CLASSES)
     found = layer.vectors(view_of_classes)
     length = sum(segment.length * segment.count for segment in layer.segments(OF_CLASSES))
@@ -84,7 +84,7 @@ def test_latents_are_those_of_the_middle_of_a_bin() -> None:
         np.testing.assert_allclose(found, scale, atol=1e-5)
 
 
-def test_the_study_saw_no_noise_at_all() -> None:
+def test_the_variant_study_sees_images_without_noise() -> None:
     config = GlowConfig(size=8, levels=2, steps=1, width=3, variant="study")
     flow = trained(config)
     bytes_ = np.random.default_rng(0).integers(0, 256, (2, *config.shape))
@@ -100,14 +100,14 @@ def test_the_posterior_of_the_study_only_rescales(view: View) -> None:
 
 @dataclass
 class Noisy:
-    """A view whose observations are known numbers."""
+    """A view with known observations."""
 
     config = CONFIG
 
     def observation(self, draw: int, shift: int, brightness: float) -> tuple[Array, ...]:
         assert (shift, brightness) == (1, 0.02)
         generator = np.random.default_rng(draw)
-        noise = np.array([0.0, 0.5, 2.0])  # of three channels: sure, somewhat, not at all
+        noise = np.array([0.0, 0.5, 2.0])  # of three channels: certain, uncertain, only noise
         return tuple(
             (1 + np.sqrt(noise) * generator.standard_normal((2, side, side, 3))).astype(np.float32) for side in (4, 2)
         )
@@ -125,8 +125,8 @@ def test_in_the_measured_posterior_reliable_dimensions_weigh_more() -> None:
     assert np.abs(found[..., 2]).mean() < 0.1 < np.abs(found[..., 1]).mean()
 
 
-def test_observations_do_not_depend_on_the_company_of_an_image(view: View) -> None:
-    alone = View(Passes(view._passes.flow), pictures(5)[3:4])
+def test_observations_do_not_depend_on_other_images(view: View) -> None:
+    alone = View(Passes(view._passes.flow), pixels(5)[3:4])
     for together, single in zip(view.observation(2, 1, 0.02), alone.observation(2, 1, 0.02), strict=True):
         np.testing.assert_allclose(together[3:4], single, atol=1e-5)
 
@@ -175,6 +175,6 @@ def test_class_latents_are_in_units_of_the_deviation_within_classes(view_of_clas
         ("posterior:noise=-1", "a noise and a shift of at least 0"),
     ],
 )
-def test_what_is_not_offered_is_refused(text: str, complaint: str) -> None:
+def test_unknown_layers_and_options_are_refused(text: str, complaint: str) -> None:
     with pytest.raises(ModelError, match=complaint):
         find_layer(text, CONFIG)

@@ -20,19 +20,19 @@ def test_moments_one_at_a_time_are_those_of_all_at_once() -> None:
 
 
 def test_reliability_is_that_of_spearman_and_brown() -> None:
-    # Of one observation r1 = 1 - S; of the mean of n it is n r1 / (1 + (n - 1) r1).
+    # The reliability of one observation is r1 = 1 - S, that of the mean of n is n r1 / (1 + (n - 1) r1).
     noise = np.linspace(0, 1, 11, dtype=np.float32)
     single = reliability(noise, 1)
     np.testing.assert_allclose(single, 1 - noise, atol=1e-6)
     np.testing.assert_allclose(reliability(noise, 8), 8 * single / (1 + 7 * single), atol=1e-6)
 
 
-def test_what_is_all_noise_vanishes_and_what_has_none_stays() -> None:
+def test_dimensions_of_noise_vanish_and_dimensions_without_noise_stay() -> None:
     assert reliability(np.array([0, 1, 2.5], np.float32), 4).tolist() == [1, 0, 0]
 
 
-def test_the_estimate_is_the_posterior_mean_of_what_made_the_observations() -> None:
-    # Own part N(0, 1 - S) and noise N(0, S): the best linear guess of the first from the mean of n is r times it.
+def test_the_estimate_is_the_posterior_mean_of_the_value_behind_the_observations() -> None:
+    # A value N(0, 1 - S) with noise N(0, S): the best linear estimate of it is r times the mean of n observations.
     generator = np.random.default_rng(1)
     for noise, count in ((0.2, 3), (0.7, 8)):
         own = np.sqrt(1 - noise) * generator.standard_normal(40_000)

@@ -30,7 +30,7 @@ def draws(count: int, seed: int = 1) -> Draws:
     return Draws(tf.constant([seed, 2]), count, tf.range(count))
 
 
-def test_the_metric_is_the_density_of_dequantised_bytes_in_bits() -> None:
+def test_the_metric_is_the_density_of_dequantized_bytes_in_bits() -> None:
     flow, given = trained(CONFIG), draws(3)
     found = FlowTask(flow, RECIPE).evaluate(batch(3), given)
     noise = given.uniform(CONFIG.shape).numpy()
@@ -40,7 +40,7 @@ def test_the_metric_is_the_density_of_dequantised_bytes_in_bits() -> None:
     np.testing.assert_allclose(found["bits_per_dim"], 6 - nats / math.log(2), rtol=1e-4)
 
 
-def test_training_mirrors_half_of_the_photographs() -> None:
+def test_training_mirrors_half_of_the_images() -> None:
     flow, count = trained(CONFIG), 200
     given, images = draws(count), batch(count)
     mirrored = given.fold(1).uniform(()).numpy() < 0.5
@@ -53,7 +53,7 @@ def test_training_mirrors_half_of_the_photographs() -> None:
     np.testing.assert_allclose(plain, FlowTask(flow, RECIPE).evaluate(images, given)["bits_per_dim"], rtol=1e-4)
 
 
-def test_initialisation_takes_as_many_photographs_as_it_is_told() -> None:
+def test_initialisation_uses_the_given_number_of_images() -> None:
     taken = []
 
     def batches() -> Any:
@@ -80,7 +80,7 @@ def test_a_flow_that_cannot_be_inverted_is_unhealthy() -> None:
     task = FlowTask(flow, RECIPE)
     assert task.health(batch(4))["round_trip"] < 1e-4
     bias = flow.variables["level-1/actnorm/bias"]
-    bias.assign(np.full(bias.shape, 1e7))  # float32 has no digits left for a photograph
+    bias.assign(np.full(bias.shape, 1e7))  # float32 has no digits left for an image
     with pytest.raises(Unhealthy, match="the flow is no longer invertible: reconstructed images have"):
         task.health(batch(4))
     bias.assign(np.full(bias.shape, np.nan))
@@ -88,14 +88,14 @@ def test_a_flow_that_cannot_be_inverted_is_unhealthy() -> None:
         task.health(batch(4))
 
 
-def test_backpropagation_by_inversion_watches_the_float32_that_it_relies_on() -> None:
+def test_backpropagation_by_inversion_checks_the_inverse_in_float32() -> None:
     flow = GlowFlow(replace(CONFIG, steps=2))
     bias = np.zeros(flow.variables["level-1/actnorm/bias"].shape, np.float32)
     flow.variables["level-1/actnorm/bias"].assign(bias)
     assert FlowTask(flow, RECIPE, "reversible").health(batch(4)) == pytest.approx(
         {"round_trip": 0, "drift": 0}, abs=1e-5
     )
-    # Far away and back: float32 has no digits left for a photograph in between, float64 has.
+    # Far away and back: float32 has no digits left for an image in between, float64 has.
     bias[0] = 1e7
     flow.variables["level-1/actnorm/bias"].assign(bias)
     away, _ = step.forward(*one_step(flow, 1, 0), np.zeros((1, 4, 4, 12), np.float32), flow.config)

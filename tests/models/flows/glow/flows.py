@@ -1,4 +1,4 @@
-"""Flows as they are after training, images to put through them, and Jacobians to hold their log-determinants to."""
+"""Flows with weights as after training, images, and Jacobians to compare log-determinants with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402 - Keras after 
 
 
 def images(config: GlowConfig, count: int, seed: int = 0) -> NDArray[np.float64]:
-    """(count, *config.shape): like photographs, neighbors and colors are alike; mostly within -1/2 and 1/2."""
+    """(count, *config.shape): as in photographs, neighbors and colors are similar; mostly within -1/2 and 1/2."""
     random = np.random.default_rng(seed)
     found = np.zeros((count, *config.shape))
     for block in (size for size in (1, 2, 4, 8, 16) if size <= config.size):
@@ -52,7 +52,7 @@ def perturb(flow: GlowFlow, amount: float = 1.0, seed: int = 0) -> GlowFlow:
 def trained(
     config: GlowConfig, seed: int = 0, dtype: str = "float32", amount: float = 1.0, batch: int = 64
 ) -> GlowFlow:
-    """A flow with all weights off their start, its activations in the range that training keeps them in.
+    """A flow with all weights away from their initial values, and activations in the range of training.
 
     The batch should give more pixels at the deepest level than that has channels.
     """
@@ -81,7 +81,7 @@ def one_step(flow: GlowFlow, number: int, k: int) -> tuple[dict[str, Any], dict[
 
 
 def jacobian_log_det(function: Callable[[Any], Any], x: NDArray[Any]) -> float:
-    """log|det| of the Jacobian of a function of images at one of them, (1, h, w, c), by automatic differentiation.
+    """log|det| of the Jacobian of a function of images at one image, (1, h, w, c), by automatic differentiation.
 
     A batch of as many copies as the image has values gives one row of the Jacobian each.
     """

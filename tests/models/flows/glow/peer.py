@@ -48,7 +48,7 @@ def build(size: int, levels: int, steps: int, width: int, coupling: str) -> Any:
 
 
 def scramble(glow: Any, images: NDArray[np.float32], random: np.random.Generator) -> None:
-    """Let actnorm see the images, then move every weight; the scales of the exits, exp(h + 2), to about 1."""
+    """Initialise actnorm from images, then move every weight; scales of the split priors, exp(h + 2), to about 1."""
     glow.inverse(tf.constant(images))
     for exit_layer in (part.bijector.exit_layer for part in glow.bijectors if hasattr(part, "bijector")):
         if exit_layer is not None:
@@ -61,7 +61,7 @@ def scramble(glow: Any, images: NDArray[np.float32], random: np.random.Generator
 
 
 def step_weights(actnorm: Any, convolution: Any, coupling: Any) -> dict[str, NDArray[Any]]:
-    """Of one step, under our names."""
+    """The weights of one step, by the names of simtool."""
     linear, layers = convolution.bijector._bijector, coupling.coupling_bijector_layer.layers
     factors, order = linear.lower_upper.numpy(), linear.permutation.numpy()
     diagonal = np.diag(factors)

@@ -89,7 +89,7 @@ def test_a_foreign_configuration_is_refused_with_its_reason(content: object, mes
 
 
 @pytest.mark.parametrize(("steps", "least"), [(3, 6), (24, 6), (48, 12)])
-def test_too_few_images_for_the_depth_are_refused_and_what_is_enough_is_said(steps: int, least: int) -> None:
+def test_too_few_images_for_the_depth_are_refused_with_a_number_that_is_enough(steps: int, least: int) -> None:
     # 24 channels of 2 x 2 pixels at the deepest level.
     config = GlowConfig(size=8, levels=2, steps=steps, width=4)
     config.check_initial_images(least)
@@ -98,7 +98,7 @@ def test_too_few_images_for_the_depth_are_refused_and_what_is_enough_is_said(ste
         config.check_initial_images(least - 1)
 
 
-def test_every_preset_takes_enough_images_for_its_depth() -> None:
+def test_every_preset_uses_enough_images_for_its_depth() -> None:
     assert PRESETS["study"].flow.least_initial_images == 192
     for preset in PRESETS.values():
         preset.flow.check_initial_images(preset.initial_images)

@@ -14,7 +14,7 @@ tf = load_tensorflow()
 
 
 def _tensors(channels: int, seed: int, moved: float, dtype: str = "float64") -> tuple[dict[str, Any], dict[str, Any]]:
-    """The weights, off the rotation that they start as by so much, and the constants."""
+    """The weights, ``moved`` away from the initial rotation, and the constants."""
     random = np.random.default_rng(seed)
     weights, constants = convolution.initial(channels, random)
     weights["convolution/factors"] += moved * random.standard_normal((channels, channels))

@@ -1,4 +1,4 @@
-"""One half of the channels is transformed, given the other."""
+"""A coupling transforms one half of the channels, given the other half."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _config(kind: Any, variant: Any) -> GlowConfig:
 
 
 def _halves(config: GlowConfig, dtype: str, count: int = 1) -> tuple[Any, Any]:
-    """Both halves of an image's channels, and h of the right shape beside the second."""
+    """The half of the channels of an image that is transformed, and h of the right shape."""
     random = np.random.default_rng(0)
     outputs = coupling.outputs(8, config)[1]
     x_b, h = (random.normal(size=(count, 3, 3, channels)) for channels in (4, outputs))
@@ -65,7 +65,7 @@ def test_untrained_an_affine_one_scales_by_sigmoid_2(variant: str, floor: float)
 
 
 @pytest.mark.parametrize("h_s", [-1e4, -30.0, 0.0, 30.0, 1e4])
-def test_no_network_can_make_the_scale_of_our_variant_uninvertible(h_s: float) -> None:
+def test_no_network_can_make_the_scale_of_the_variant_glow_uninvertible(h_s: float) -> None:
     config = _config("affine", "glow")
     x_b, h = _halves(config, "float32")
     h = tf.concat([tf.fill(x_b.shape, np.float32(h_s)), h[..., 4:]], axis=-1)

@@ -31,7 +31,7 @@ def _config(
 
 
 def _integral(flow: GlowFlow, labels: Any = None) -> float:
-    """Of the density over all images, by quasi-random points of a heavy-tailed distribution around the flow's own."""
+    """The integral of the density over all images, by quasi-random points of a heavy-tailed distribution."""
     drawn = sample(flow, 2000, 1.0, seed=1).numpy().reshape(-1, DIMENSION)
     proposal = scipy.stats.multivariate_t(drawn.mean(0), 2 * np.cov(drawn.T), df=4, seed=0)
     uniform = scipy.stats.qmc.Sobol(DIMENSION + 1, seed=0).random(2**15)
@@ -58,7 +58,7 @@ def test_the_density_of_each_class_and_of_all_integrates_to_1(labels: int | None
 
 
 class Mixture:
-    """Two correlated normal distributions, of images of one channel; each as likely as the other."""
+    """A mixture of two correlated normal distributions of images with one channel, with equal weights."""
 
     def __init__(self, size: int) -> None:
         random, dimension = np.random.default_rng(0), size * size

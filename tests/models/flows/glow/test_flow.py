@@ -1,4 +1,4 @@
-"""The flow: exact both ways, its log-determinant the Jacobian's, whatever its shape and its weights."""
+"""A flow of any shape and any weights is exact in both directions, and gives the log-determinant of its Jacobian."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_all_values_are_of_the_type_of_the_weights(dtype: str) -> None:
     assert {z.dtype.name for z in (*encoding.latents, encoding.log_prob, sample(flow, 1, 1.0, 0))} == {dtype}
 
 
-def test_a_flow_is_made_again_from_its_arrays() -> None:
+def test_a_flow_is_restored_from_its_arrays() -> None:
     flow, x = trained(CONFIG, batch=16), images(CONFIG, 2)
     arrays = list(flow.to_arrays())
     again = GlowFlow.from_arrays(CONFIG, reversed(arrays))

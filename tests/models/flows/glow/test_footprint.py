@@ -43,7 +43,7 @@ def test_the_estimate_is_a_little_above_the_peaks_that_were_measured(
     assert peak < needed(mode, batch_size, preset) < 1.11 * peak
 
 
-def test_what_fits_is_begun() -> None:
+def test_a_training_that_fits_is_accepted() -> None:
     check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, needed("plain"))
     check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, None)
 
@@ -57,7 +57,7 @@ def test_what_fits_is_begun() -> None:
         (1 << 30, "only a smaller flow would fit"),
     ],
 )
-def test_what_does_not_fit_is_refused_and_what_would_is_said(room: int, fits: str) -> None:
+def test_a_training_that_does_not_fit_is_refused_with_settings_that_fit(room: int, fits: str) -> None:
     with pytest.raises(TrainingError, match=rf"needs about {needed('plain') / 1e9:.1f} GB of memory, .* free; {fits}"):
         check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, room)
 

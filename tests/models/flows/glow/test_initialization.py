@@ -1,4 +1,4 @@
-"""Actnorm is set from a first batch."""
+"""Actnorm is initialised from a first batch."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_channel_behind_every_actnorm_has_mean_0_and_variance_1(variant: A
 
 
 @pytest.mark.parametrize("cuts", [[16], [1, 2, 30]])
-def test_pieces_give_what_the_whole_batch_gives(cuts: list[int]) -> None:
+def test_pieces_give_the_same_as_the_whole_batch(cuts: list[int]) -> None:
     x = images(CONFIG, 32)
     whole, piecewise = _flow(), _flow()
     whole.initialize([x])

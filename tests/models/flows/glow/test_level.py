@@ -1,4 +1,4 @@
-"""A level: many steps as one loop, and three ways back that agree."""
+"""A level: many steps as one loop, and three modes of backpropagation that agree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def config_of(variant: Any = "glow", coupling: Any = "affine", steps: int = 4) -
 
 
 def stacked(config: GlowConfig, dtype: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Weights as they may be after some training: nothing is zero, and no step is the identity."""
+    """Weights as after some training: no weight is zero, and no step is the identity."""
     generator = np.random.default_rng(0)
     steps = [step.initial(CHANNELS, config, generator) for _ in range(config.steps)]
     weights, constants = (

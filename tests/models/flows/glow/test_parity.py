@@ -1,4 +1,4 @@
-"""With the same weights, the study's variant is the Glow of TensorFlow Probability."""
+"""With the same weights, the variant study is the Glow of TensorFlow Probability."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def _flat(scales: tuple[Any, ...]) -> NDArray[np.float32]:
-    """Latents in the other implementation's order: by place in the deepest scale, there by scale, the deepest first."""
+    """Latents in the order of the other implementation: by pixel of the deepest scale, then by scale, deepest first."""
     squeezed = []
     for number, scale in enumerate(scales, start=1):
         for _ in range(LEVELS - number):

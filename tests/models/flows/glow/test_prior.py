@@ -59,7 +59,7 @@ def test_the_studys_deepest_is_standard_normal_and_has_no_weights() -> None:
     assert prior.deepest({}, z, None, STUDY).log_prob(z).numpy() == pytest.approx(expected)
 
 
-def test_what_stays_decides_what_is_expected_of_what_leaves() -> None:
+def test_the_half_that_stays_decides_the_prior_of_the_half_that_leaves() -> None:
     weights = _weights(1, CONFIG)
     means = [prior.split(weights, factor * _latents(1), CONFIG).mean.numpy() for factor in (1, 2)]
     assert np.abs(means[0] - means[1]).max() > 0.1

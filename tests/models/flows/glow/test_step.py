@@ -23,7 +23,7 @@ def _config(kind: Any, variant: Any) -> GlowConfig:
 
 
 def _step(config: GlowConfig, dtype: str, moved: float = 0.1) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Weights off their start by so much, and constants."""
+    """Weights, ``moved`` away from their initial values, and constants."""
     random = np.random.default_rng(0)
     weights, constants = step.initial(CHANNELS, config, random)
     return (
