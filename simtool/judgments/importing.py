@@ -52,7 +52,7 @@ def detect(source: Path) -> JudgmentFormat:
     """Return the format of a source, by its content.
 
     Raises:
-        JudgmentsError: the source is in no known format; the message says what it is.
+        JudgmentsError: the source is in no known format; the message names its kind.
         KindError: the source cannot be read.
     """
     return _recognised(source, _readable_kind(source))

@@ -53,7 +53,7 @@ def _walk(content: BinaryIO) -> None:
         list(islice(file.attrs.items(), _MOST))
         for name in islice(file, _MOST):
             held = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
-            # Heaps of variable-length texts have a check of their own: see has_sound_texts.
+            # Heaps of variable-length texts have a separate check, has_sound_texts.
             if isinstance(held, h5py.Dataset) and not held.dtype.hasobject and held.nbytes <= left:
                 left -= held.nbytes
                 _ = held[()]

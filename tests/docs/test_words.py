@@ -7,7 +7,7 @@ import pytest
 from tests.docs.words import finds, refused
 
 #: Not rewritten yet.
-UNCLEAN = ("simtool/", "tests/", "docs/", "jobscripts/")
+UNCLEAN = ("docs/images.md", "simtool/tables/embeddings.py")
 
 
 def test_the_project_is_written_in_plain_words() -> None:

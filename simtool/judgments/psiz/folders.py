@@ -36,7 +36,7 @@ def judgments_in(path: Path) -> tuple[Path, Path | None] | None:
 
     Returns:
         The source and its catalog: the folder or zip itself, whose ``stimuli.txt`` is the catalog (None), or an HDF5
-        file of the folder and the catalog beside it. None without judgments.
+        file of the folder and the catalog in the same folder. None without judgments.
 
     Raises:
         JudgmentsError: the zip is damaged.
