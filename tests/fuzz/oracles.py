@@ -41,7 +41,7 @@ def difference(found: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, 
 
 def same(name: str, found: Any, said: Any) -> bool:
     """Whether the value that a reader returns equals the value in the table."""
-    if name in _LISTS:
+    if name in _LISTS or name.startswith("credit: "):
         if said is None or found is None:
             return not found and not said
         said = _flat(said)
@@ -57,7 +57,7 @@ def _flat(values: Sequence[Any]) -> list[Any]:
 
 
 def _same_value(name: str, found: Any, said: Any) -> bool:
-    if name in _NUMBERS or name == "credits" or name == "embedding":
+    if name in _NUMBERS or name == "embedding" or name.startswith("credit"):
         return _same_number(found, said)
     if name in _POSITIVE:
         return bool(found == (-1 if said is None else said))

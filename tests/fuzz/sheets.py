@@ -20,6 +20,7 @@ __all__ = [
     "VECTOR",
     "Column",
     "Sheet",
+    "credit",
     "embeddings",
     "images",
     "mutate",
@@ -185,6 +186,16 @@ def outcomes(chance: Random) -> Sheet:
         ),
         _metadata("outcomes"),
     )
+
+
+def credit(chance: Random) -> Sheet:
+    """A table of outcomes of one or two models: a row for each trial, a column of credit for each model."""
+    judged = trials(chance)
+    counts = [_comparisons(kind) for kind in judged.columns[1].values]
+    names = ["credit: a, mse", "credit: b, 2, cosine"][: chance.choice((1, 2))]
+    lists = pa.list_(pa.float32())
+    columns = (Column(name, lists, [[chance.choice((0.0, 0.5, 1.0))] * count for count in counts]) for name in names)
+    return Sheet((*judged.columns, *columns), _metadata("outcomes"))
 
 
 def _comparisons(kind: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,8 +33,13 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "trials": frozenset(
         ("trial_id", "trial_type", "query", "references", "selected", "participant", "weight", "response_ms")
     ),
+    "credit": frozenset(("trial_id", "trial_type", "query", "references", "selected", "credit: a, mse")),
     "outcomes": frozenset(("model", "distance", "trial_type", "query", "references", "selected", "credits")),
 }
+
+
+#: Kinds whose rows are found in any order.
+_UNORDERED = ("credit", "outcomes")
 
 
 def _rows_of_images(images: Images) -> _Rows:
@@ -77,6 +82,16 @@ def _rows_of_outcomes(outcomes: Sequence[Outcomes]) -> _Rows:
     return rows
 
 
+def _rows_of_credit(outcomes: Sequence[Outcomes]) -> _Rows:
+    """A row for each trial that a model was scored on, with a column of credit for each model."""
+    rows: dict[int, dict[str, Any]] = {}
+    for entry in outcomes:
+        for at, trial in enumerate(rows_of_trials(entry.trials)):
+            credit = entry.credit[entry.start[at] : entry.start[at + 1]].tolist()
+            rows.setdefault(trial.pop("trial_id"), trial)[f"credit: {entry.model}, {entry.distance}"] = credit
+    return list(rows.values())
+
+
 def _transposed(columns: Mapping[str, Sequence[Any]]) -> _Rows:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
@@ -90,24 +105,25 @@ def _judge(kind: str, table: Table, ordered: bool = True) -> Judge:
         names = [[column.name for column in part.columns] for part in table.parts if len(part)]
         if any(own.count(name) > 1 for own in names for name in _KNOWN[kind]):
             return "read although a column is there twice"
-        plain = [row for part in table.parts for row in part.plain()]
+        plain = [row for part in table.parts for row in part.plain() if kind != "credit" or _scored(row)]
         if not ordered:
-            found, plain = _sorted(found), _sorted(plain)
+            known = found[0] if found else ()
+            found, plain = _sorted(found, known), _sorted(plain, known)
         return difference(found, plain) or _impossible(kind, found)
 
     return judge
 
 
-def _sorted(rows: _Rows) -> _Rows:
-    def key(row: Mapping[str, Any]) -> str:
-        return repr(
-            [
-                str(row.get(name))
-                for name in ("model", "distance", "query", "references", "selected", "participant", "weight")
-            ]
-        )
+def _scored(row: Mapping[str, Any]) -> bool:
+    """Whether a table has credit for a trial."""
+    return any(value is not None for name, value in row.items() if name.startswith("credit: "))
 
-    return sorted(rows, key=key)
+
+def _sorted(rows: _Rows, known: Collection[str]) -> _Rows:
+    """Rows in an order that known columns decide."""
+    judgment = ("model", "distance", "query", "references", "selected", "participant", "weight", "response_ms")
+    names = [name for name in (*judgment, *sorted(known)) if name in known and (name in judgment or ":" in name)]
+    return sorted(rows, key=lambda row: repr([str(row.get(name)) for name in names]))
 
 
 def _impossible(kind: str, rows: _Rows) -> str | None:
@@ -118,7 +134,7 @@ def _impossible(kind: str, rows: _Rows) -> str | None:
         return "a vector that is not finite"
     if kind == "trials" and repeated([row["trial_id"] for row in rows]):
         return "a trial id twice"
-    if kind in ("trials", "outcomes"):
+    if kind in ("trials", "credit", "outcomes"):
         return next((f"impossible trial: {why}" for row in rows if (why := sound_trial(row))), None)
     return None
 
@@ -127,7 +143,7 @@ def _structured(kind: str, make: Callable[[Random], Sheet]) -> Callable[[Random,
     def structured(chance: Random, folder: Path) -> Made:
         neutral = chance.random() < 0.3
         table = (parts.faithful if neutral else parts.faulty)(make(chance), chance, folder)
-        return Made(table.path, table.words, _judge(kind, table, kind != "outcomes"), neutral)
+        return Made(table.path, table.words, _judge(kind, table, kind not in _UNORDERED), neutral)
 
     return structured
 
@@ -140,7 +156,7 @@ def _valid(kind: str, make: Callable[[Random], Sheet]) -> Callable[[Random, Path
         sheet = make(chance)
         sheets.write(folder / "plain.parquet", sheet)
         _rewrite(kind, folder / "plain.parquet", path)
-        return Made(path, judge=_judge(kind, Table(path, [sheet], ""), kind != "outcomes"), files=(path,))
+        return Made(path, judge=_judge(kind, Table(path, [sheet], ""), kind not in _UNORDERED), files=(path,))
 
     return valid
 
@@ -177,15 +193,23 @@ _MAKERS: Mapping[str, Callable[[Random], Sheet]] = {
     "images": sheets.images,
     "embeddings": sheets.embeddings,
     "trials": sheets.trials,
+    "credit": sheets.credit,
     "outcomes": sheets.outcomes,
 }
 _READERS: Mapping[str, Callable[[Made], Any]] = {
     "images": lambda made: _rows_of_images(read_images(made.path)),
     "embeddings": lambda made: _rows_of_embeddings(open_embeddings(made.path)),
     "trials": lambda made: rows_of_trials(read_trials(made.path)),
+    "credit": lambda made: _rows_of_credit(read_outcomes([made.path])),
     "outcomes": lambda made: _rows_of_outcomes(read_outcomes([made.path])),
 }
-_COUNTS = {"images": (2000, 500), "embeddings": (3500, 700), "trials": (3500, 500), "outcomes": (2500, 500)}
+_COUNTS = {
+    "images": (2000, 500),
+    "embeddings": (3500, 700),
+    "trials": (3500, 500),
+    "credit": (2500, 500),
+    "outcomes": (2500, 500),
+}
 
 DOORS = (
     *(
