@@ -47,10 +47,6 @@ class Metric:
     def __reduce__(self) -> tuple[Callable[[str], Metric], tuple[str]]:
         return _named, (self.name,)  # pickled by name, because pickle takes no lambdas
 
-    def applies_to(self, kind: TrialType) -> bool:
-        """Whether the metric says something about trials of a type that the other metrics do not."""
-        return self.chance(kind) is not None
-
 
 def _score(name: str, label: str) -> Metric:
     """A metric of whole trials that their designs define (:attr:`~simtool.designs.TrialType.scores`)."""

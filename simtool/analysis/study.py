@@ -28,13 +28,7 @@ class Study:
     """
 
     def __init__(self, trials: Trials, weighted: bool = False, sets: int = 1) -> None:
-        """Prepare trials.
-
-        Args:
-            trials: T trials.
-            weighted: whether the weights of trials are used.
-            sets: number of sets of trials that were pooled.
-        """
+        """Prepare trials, with their weights if ``weighted``; ``sets`` is the number of sets that were pooled."""
         self.trials = trials
         self.comparisons = Comparisons.of(trials)
         self.strata = strata_of(trials)

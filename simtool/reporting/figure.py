@@ -70,13 +70,7 @@ _STYLE: Any = {
 
 
 def figure_bytes(report: Report, kind: str, metric: Metric = TRIPLET_ACCURACY) -> bytes:
-    """Draw a report; the same numbers give the same bytes.
-
-    Args:
-        report: the numbers.
-        kind: ``png``, ``svg`` or ``pdf``.
-        metric: the metric to draw.
-    """
+    """Draw a metric as ``png``, ``svg`` or ``pdf``. The same numbers give the same bytes."""
     buffer = BytesIO()
     with styled():
         figure = draw(report, metric)
@@ -106,13 +100,9 @@ def _wrapped(name: str, width: int) -> str:
 
 
 def draw(report: Report, metric: Metric = TRIPLET_ACCURACY) -> Figure:
-    """Draw a report: models from top to bottom, distances as neighboring bars, trial types from left to right.
+    """Draw a metric: models from top to bottom, distances as neighboring bars, trial types from left to right.
 
     Bars start at chance. Draw and save the figure inside :func:`styled`.
-
-    Args:
-        report: the numbers.
-        metric: the metric to draw.
     """
     blocks = list(report.blocks([metric]))
     layout = _Layout.of(blocks)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
-from simtool.analysis.report import Block, Report, Row
+from simtool.analysis.report import Block, Report, Row, Settings
 from simtool.reporting import formatting
 
 __all__ = ["terminal_report"]
@@ -25,17 +25,12 @@ GAP = 2
 
 
 def terminal_report(report: Report, metrics: Sequence[Metric] = (TRIPLET_ACCURACY,)) -> RenderableType:
-    """Lay a report out for a terminal of 80 columns or more.
-
-    Args:
-        report: the numbers.
-        metrics: the metrics to show.
-    """
+    """Lay some metrics of a report out for a terminal of 80 columns or more."""
     parts: list[RenderableType] = [Text(report.title, style="bold")]
     for block in report.blocks(metrics):
         parts += ["", _BlockTable(block, report.settings.level)]
         if any(row.difference for row in block.rows):
-            parts += ["", _DifferenceTable(block, report)]
+            parts += ["", _DifferenceTable(block, report.settings)]
     parts += ["", *(Text(line, style="dim") for line in formatting.method(report))]
     parts += [Text(line, style="yellow") for line in formatting.notes(report)]
     return Group(*parts)
@@ -129,31 +124,31 @@ def _draw(cells: list[str], row: Row, axis: _Axis, glyphs: _Glyphs) -> None:
             cells[cell] = glyphs.from_right
 
 
+@dataclass(frozen=True)
 class _BlockTable:
     """The table of a block, fitted to the width of the terminal. Bars shrink first, then the names of models."""
 
-    def __init__(self, block: Block, level: float) -> None:
-        self._block = block
-        self._level = level
+    block: Block
+    level: float
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = _ASCII if options.ascii_only else _UNICODE
         header, lines = self._cells(glyphs)
         table, used = _table(header, lines, options.max_width - BAR_WIDTH[0] - GAP, glyphs)
-        axis = _Axis.of(self._block, min(BAR_WIDTH[1], max(1, options.max_width - used - GAP)))
+        axis = _Axis.of(self.block, min(BAR_WIDTH[1], max(1, options.max_width - used - GAP)))
         table.add_column(_scale(axis), no_wrap=True)
-        for row, line in zip([*self._block.rows, None], lines, strict=False):
+        for row, line in zip([*self.block.rows, None], lines, strict=False):
             table.add_row(*map(Text, line), _bar(row, axis, glyphs), style=None if row else "italic")
-        yield Text(formatting.headline(self._block), style="bold")
+        yield Text(formatting.headline(self.block), style="bold")
         yield table
-        caption = formatting.block_caption(self._block)
+        caption = formatting.block_caption(self.block)
         if caption is not None:
             yield Text(caption, style="dim")
 
     def _cells(self, glyphs: _Glyphs) -> tuple[list[str], list[list[str]]]:
         """The header, and a line for each row and for the noise ceiling."""
-        block = self._block
-        header = ["model", "distance", "accuracy", f"{formatting.percent(self._level)} CI"]
+        block = self.block
+        header = ["model", "distance", "accuracy", f"{formatting.percent(self.level)} CI"]
         header += [] if block.same_trials else ["comparisons"]
         header += ["ties"]
         lines = []
@@ -167,16 +162,16 @@ class _BlockTable:
         return header, lines
 
 
+@dataclass(frozen=True)
 class _DifferenceTable:
     """The differences between the models of a block and the baseline."""
 
-    def __init__(self, block: Block, report: Report) -> None:
-        self._block = block
-        self._settings = report.settings
+    block: Block
+    settings: Settings
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = _ASCII if options.ascii_only else _UNICODE
-        header = ["model", "distance", "difference", f"{formatting.percent(self._settings.level)} CI", "p", "p Holm"]
+        header = ["model", "distance", "difference", f"{formatting.percent(self.settings.level)} CI", "p", "p Holm"]
         lines = [
             [
                 glyphs.spelled(row.model),
@@ -186,13 +181,13 @@ class _DifferenceTable:
                 formatting.p_value(gain.p_value),
                 formatting.p_value(gain.p_holm),
             ]
-            for row in self._block.rows
+            for row in self.block.rows
             if (gain := row.difference) is not None
         ]
         table, _ = _table(header, lines, options.max_width, glyphs)
         for line in lines:
             table.add_row(*map(Text, line))
-        baseline = glyphs.spelled(self._settings.baseline or "")
+        baseline = glyphs.spelled(self.settings.baseline or "")
         yield Text(f"Difference from {baseline} with the same distance, on the same comparisons")
         yield table
 

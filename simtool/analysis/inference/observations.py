@@ -34,13 +34,10 @@ class Clusters:
 
 
 def clusters_of(trials: Trials) -> Clusters:
-    """Group the trials that one person judged, according to the table.
+    """Group the T trials of a table by the person who judged, according to the table.
 
     A column with a single name cannot be resampled and is skipped. A trial without a name in the column that is used
     belongs to no cluster. Any person can have judged it, so it does not show how people differ.
-
-    Args:
-        trials: T trials.
     """
     participants, who = _names(trials.participant)
     sessions, when = _names(trials.session)
