@@ -19,7 +19,7 @@ from simtool.judgments.assembly import Judgments, in_images, summary
 from simtool.judgments.importing import import_judgments
 from simtool.stages.copies import Copy, inspect_copy
 from simtool.stages.remarks import note_judgments, note_matches, warn_of_altered
-from simtool.stages.run import Folder, Run, api, path_of, stage
+from simtool.stages.run import Folder, Run, api, in_memory, path_of, stage
 from simtool.system.lock import alone_in
 from simtool.system.space import require_space
 from simtool.tables.files import TableError
@@ -54,7 +54,7 @@ def fetch_cub(
         keep_archive: keep the downloaded archive (1.15 GB).
 
     Returns:
-        The table of images: class, split, bounding box, size.
+        The table of images: class, split, bounding box, size. Its paths start from the current folder.
 
     Raises:
         UsageError: arguments exclude each other, or have an invalid value.
@@ -87,7 +87,8 @@ def fetch_cub(
                     _check_origin(table, root, archive, accepted)
                 if not damaged:
                     run.read(root, _photographs_of(images), cub.text_files(root))
-                    return _list_unless_listed(run, table, images)
+                    _list_unless_listed(run, table, images)
+                    return in_memory(images, table)
             if root == folder and archive is None:
                 raise cub.CubError(
                     f"{folder} is an unpacked copy of CUB, and photographs are missing or damaged in it: "
@@ -107,7 +108,7 @@ def fetch_cub(
             if not kept:
                 place.unlink()
                 console.note(f"deleted {place} (--keep-archive keeps it)")
-    return images
+    return in_memory(images, table)
 
 
 @api
@@ -135,7 +136,7 @@ def fetch_judgments(
         sha256: the checksums that the zip of the judgments may have, instead of the official one.
 
     Returns:
-        The trials, and the table of their images.
+        The trials, and the table of their images. Its paths start from the current folder.
 
     Raises:
         UsageError: ``folder`` is a file, or two archives hold the same.
@@ -174,7 +175,7 @@ def fetch_judgments(
             trials = replace(trials, observers=Observers.HUMAN)
             write_trials(trials_table, trials, provenance)
             run.wrote(trials_table, summary(trials))
-    return trials, rows
+    return trials, in_memory(rows, table)
 
 
 def _folder(folder: str | Path) -> Path:
@@ -267,20 +268,19 @@ def _downloaded_cub(folder: Path, source: Source, whole: bool) -> Path:
     return _download(source, folder)
 
 
-def _list_unless_listed(run: Run, table: Path, images: Images) -> Images:
+def _list_unless_listed(run: Run, table: Path, images: Images) -> None:
     with suppress(TableError):
         if cub.equal(read_images(table), images):
             console.note(f"{table} is up to date")
-            return images
-    return _list(run, table, images)
+            return
+    _list(run, table, images)
 
 
-def _list(run: Run, table: Path, images: Images) -> Images:
+def _list(run: Run, table: Path, images: Images) -> None:
     write_images(table, images, run.provenance())
     splits = ", ".join(f"{sum(images.split == split):,} {split}" for split in ("train", "test"))
     classes = counted(len(set(images.class_id)), "classes", "class")
     run.wrote(table, f"{counted(len(images), 'images')} of {classes}: {splits}")
-    return images
 
 
 def _photographs_of(images: Images) -> str:

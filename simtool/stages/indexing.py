@@ -8,7 +8,7 @@ from pathlib import Path
 from simtool import console
 from simtool.collections.folder import grouped, index_folder
 from simtool.errors import listed
-from simtool.stages.run import Folder, api, stage, table_file
+from simtool.stages.run import Folder, api, in_memory, stage, table_file
 from simtool.tables.images import Images, write_images
 from simtool.text import counted, plural
 
@@ -29,7 +29,7 @@ def index_images(
             ``class/other``; ``flat`` for no meaning; ``auto`` finds out.
 
     Returns:
-        The table. Its paths are relative to the folder of ``out``; without ``out``, to the current folder.
+        The table. Its paths start from the current folder; those in the file, from the folder of ``out``.
 
     Raises:
         SimtoolError: the folder has no images, a file cannot be read as an image, the layout is unknown, or ``out``
@@ -56,7 +56,7 @@ def index_images(
             write_images(Path(out), index.images, run.provenance())
             classes = len({number for number in index.images.class_id.tolist() if number >= 0})
             run.wrote(Path(out), f"{count} of {counted(classes, 'classes', 'class')}" if classes else count)
-    return index.images
+    return index.images if out is None else in_memory(index.images, Path(out))
 
 
 def _ignored(others: Mapping[str, int]) -> str:

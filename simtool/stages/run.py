@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +27,7 @@ __all__ = [
     "TableFile",
     "api",
     "chosen",
+    "in_memory",
     "path_of",
     "stage",
     "table_file",
@@ -42,6 +44,19 @@ def path_of(source: object) -> Path | None:
 def table_file(out: str | Path | None) -> TableFile | None:
     """The output of a stage that writes a table; None where it writes nothing."""
     return None if out is None else TableFile(Path(out))
+
+
+def in_memory(images: Images, table: Path) -> Images:
+    """A table of images with paths from the current folder, as stages expect them of a table in memory.
+
+    Args:
+        images: the table, with paths relative to its folder.
+        table: where it was written.
+    """
+    from simtool.tables.files import objects
+    from simtool.tables.images import image_paths
+
+    return replace(images, path=objects([path.as_posix() for path in image_paths(table, images)]))
 
 
 def chosen(names: Iterable[str], option: str, value: str) -> str:

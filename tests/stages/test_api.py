@@ -179,8 +179,15 @@ def test_a_folder_of_images_is_indexed_without_a_file(home: Path) -> None:
     images = stages.index_images("photographs")
     assert files(home) == before
     assert all(path.is_file() for path in image_paths(Path("images.parquet"), images))
-    stages.index_images(home / "photographs", "images.parquet")
-    assert read_images(Path("images.parquet")).image_id.tolist() == images.image_id.tolist()
+
+
+@pytest.mark.parametrize("out", ["images.parquet", "below/images.parquet"])
+def test_the_paths_of_a_table_in_memory_start_from_the_current_folder(home: Path, out: str) -> None:
+    write_photographs(home / "photographs")
+    (home / "below").mkdir()
+    images = stages.index_images("photographs", out)
+    assert all(Path(path).is_file() for path in images.path)
+    assert read_images(Path(out)).image_id.tolist() == images.image_id.tolist()
 
 
 def test_judgments_are_imported_with_images_in_memory(home: Path) -> None:
