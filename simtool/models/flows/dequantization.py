@@ -40,7 +40,7 @@ def bits_per_dim(log_prob: Any, dimension: int, bits: int) -> Any:
     Args:
         log_prob: in nats, of values in an interval of length 1.
         dimension: D, the number of values.
-        bits: of the dequantisation.
+        bits: of the dequantization.
 
     Returns:
         -log2 p / D + bits, of the shape of ``log_prob``.

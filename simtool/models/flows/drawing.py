@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.tables.atomic import atomic_path
 from simtool.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -133,8 +134,6 @@ def write_grid(path: Path, rows: Sequence[Array]) -> None:
         OSError: the file cannot be written.
     """
     from PIL import Image
-
-    from simtool.tables.atomic import atomic_path
 
     with atomic_path(path) as temporary:
         Image.fromarray(_grid(rows)).save(temporary, format="PNG")

@@ -43,12 +43,7 @@ class Flow(ABC):
 
     @classmethod
     def from_arrays(cls, config: Any, arrays: Arrays, dtype: str = "float32") -> Self:
-        """Make a flow from the arrays of :meth:`to_arrays`.
-
-        Args:
-            config: the shape of the flow.
-            arrays: all weights and constants, in any order.
-            dtype: of the weights.
+        """Make a flow from the arrays of :meth:`to_arrays`, in any order.
 
         Raises:
             TrainingError: the names or the shapes are those of another configuration.
