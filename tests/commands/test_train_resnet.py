@@ -108,7 +108,7 @@ def test_a_model_whose_training_is_not_complete_is_refused(
     embed = ("embed", home / "images.parquet", "--model", tmp_path / "half", "--out", tmp_path / "x.parquet")
     ran = simtool(*(embed if command == "embed" else ("show", tmp_path / "half")))
     assert ran.code == 1
-    assert "half: its training is not complete; run the training again, without --restart" in ran.err
+    assert "half: its training is not complete; run the same training again, without --restart" in ran.err
     again = simtool("train-resnet", home / "images.parquet", "--out", tmp_path / "half", *SMALL)
     assert again.code == 0
     assert load_model(tmp_path / "half").weights == load_model(resnet).weights
