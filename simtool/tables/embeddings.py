@@ -61,14 +61,14 @@ _FIRST_ROWS = 64
 
 
 class EmbeddingTable:
-    """An opened table of embeddings: its ids are checked, its vectors are read on demand.
+    """An open table of embeddings: its ids are checked, its vectors are read on demand.
 
     Attributes:
         path: the file or folder.
-        info: what the metadata says.
-        image_id: (n,) the ids in the table's order.
+        info: the metadata.
+        image_id: (n,) the ids in the order of the table.
         dtype: the floating type of the file.
-        provenance: where the table comes from, None where it does not say.
+        provenance: of the table; None if it is not stated.
     """
 
     def __init__(
@@ -109,10 +109,10 @@ class EmbeddingTable:
         return len(self.image_id)
 
     def match(self, image_ids: Sequence[str] | NDArray[np.object_]) -> Matches:
-        """Where the given images stand in the table, by id or by a folded spelling of it.
+        """The rows of the given images, matched by id or by a normalised spelling of it.
 
         Raises:
-            TableError: some are missing, or not told apart; says how many, and names the first few.
+            TableError: images are missing or ambiguous; says how many, and names the first few.
         """
         matches = match_ids(image_ids, self.image_id)
         if matches.complaint:
@@ -131,7 +131,7 @@ class EmbeddingTable:
         """Read vectors into one array, without a second copy of the whole.
 
         Args:
-            rows: positions in the table, in any order and with repeats; None for all.
+            rows: positions in the table, in any order, possibly repeated; None for all.
             dtype: of the result.
 
         Returns:
@@ -171,7 +171,11 @@ class EmbeddingTable:
             offset += part.rows
 
     def _fitted(self, block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Vectors of a type that may hold less: refused where they would become infinite, or all zero."""
+        """Vectors as another type.
+
+        Raises:
+            TableError: they would become infinite, or all zero.
+        """
         if block.dtype == np.float64 and dtype == np.float32:
             largest = np.abs(block).max(initial=0)
             if largest > np.finfo(dtype).max or 0 < largest < _SMALLEST:
@@ -182,12 +186,12 @@ class EmbeddingTable:
         return np.asarray(block, dtype)
 
     def _row(self, row: int) -> str:
-        """What a row is called in complaints."""
+        """The name of a row in messages."""
         return f"row {row} ({self.image_id[row]})"
 
     def _check_finite(self, start: int, block: NDArray[Any]) -> None:
         with np.errstate(all="ignore"):
-            # Any NaN or infinity makes the sum one; a sum that merely overflows is looked at closely.
+            # NaN and infinity make the sum NaN or infinite. So can an overflow, which the lines below tell apart.
             if np.isfinite(block.sum(dtype=np.float64)):
                 return
         bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
@@ -200,9 +204,9 @@ class _Part:
     """One Parquet file of a table of embeddings, open only while it is read.
 
     Attributes:
-        name: where it lies in the table.
-        keys: what the folders that it lies in state.
-        shape: of its vectors; empty where it has none that holds values.
+        name: its path in the table.
+        keys: the values that the names of its folders state.
+        shape: of its vectors; empty without vectors that hold values.
     """
 
     def __init__(self, path: Path, table: Path) -> None:
@@ -238,7 +242,7 @@ class _Part:
         """(rows,) the ids.
 
         Raises:
-            TableError: they are no text, or cannot be read.
+            TableError: they are not text, or cannot be read.
         """
         if "image_id" not in self._schema.names:
             return objects([self.keys["image_id"]] * self.rows)
@@ -302,7 +306,7 @@ class _HeldPart:
 
 
 def _shifted(name: Callable[[int], str], start: int, row: int) -> str:
-    """What row ``row`` of a block that begins at ``start`` is called."""
+    """The name of row ``row`` of a block that begins at row ``start``."""
     return name(start + row)
 
 
@@ -313,7 +317,7 @@ def open_embeddings(path: Path) -> EmbeddingTable:
         path: a Parquet file, or a folder of parts.
 
     Raises:
-        TableError: not such a table; ids missing or repeated; parts that disagree, or are missing.
+        TableError: it is not such a table, ids are missing or repeated, or parts disagree or are missing.
     """
     parts = [_Part(file, path) for file in part_files(path, Expected.EMBEDDINGS)]
     filled = [part for part in parts if part.rows]
@@ -343,7 +347,7 @@ def _refuse_several_tables(path: Path, parts: Sequence[_Part], ids: Sequence[NDA
     """Refuse a folder that holds the embeddings of several models, each of the same images.
 
     Raises:
-        TableError: naming what should be given one by one.
+        TableError: names the tables that should be given one by one.
     """
     models = [part for part in parts if len({other.keys.get("model") for other in parts}) > 1]
     if not models and (twin := _twin(ids)) is not None:
@@ -356,7 +360,7 @@ def _refuse_several_tables(path: Path, parts: Sequence[_Part], ids: Sequence[NDA
 
 
 def _twin(ids: Sequence[NDArray[np.object_]]) -> tuple[int, int] | None:
-    """Two parts of which one has most of the other's images; the first such part with the first of all."""
+    """The first part, and the next part that shares most images with it; None without such a part."""
     known = set(ids[0])
     for at, names in enumerate(ids[1:], 1):
         if 2 * len(known.intersection(names)) > min(len(known), len(names)):
@@ -365,7 +369,7 @@ def _twin(ids: Sequence[NDArray[np.object_]]) -> tuple[int, int] | None:
 
 
 def _info_of(path: Path, part: _Part) -> EmbeddingInfo:
-    """What a part says of itself; without a name it is called as its file, a folder of parts as the folder."""
+    """The metadata of a part. The name of the file, or of the folder of parts, replaces a missing name."""
     info = EmbeddingInfo.from_json(part.metadata, part.path, part.dimension)
     if len(part.shape) > 1 and not info.shape:
         info = replace(info, shape=part.shape)
@@ -389,7 +393,7 @@ def _check_agreement(info: EmbeddingInfo, first: _Part, part: _Part, path: Path)
 
 
 class EmbeddingWriter:
-    """Writes a table of embeddings block by block; it appears whole when the ``with`` block ends, or not at all.
+    """Writes a table of embeddings block by block; it appears complete when the ``with`` block ends, or not at all.
 
     Example:
         >>> with EmbeddingWriter(path, info, provenance) as writer:  # doctest: +SKIP
@@ -442,11 +446,11 @@ class EmbeddingWriter:
         return open_embeddings(self._path)
 
     def skip(self, image_id: Iterable[str]) -> None:
-        """Record images that are left out; the metadata name them."""
+        """Record images that are left out in the metadata."""
         self._info = replace(self._info, skipped=(*self._info.skipped, *image_id))
 
     def _write_groups(self, flush: bool) -> None:
-        """Write full row groups; keep the rest pending, unless this is the end."""
+        """Write full row groups, and the rest if ``flush``."""
         if not self._pending:
             return
         ids = np.concatenate([ids for ids, _ in self._pending])
@@ -498,7 +502,7 @@ class EmbeddingWriter:
             self._write_groups(flush=True)
             writer = self._parquet()
             if self._info.skipped:
-                # Known only now, while the schema was written first; what stands in the footer is read before it.
+                # The skipped images were not known when the schema was written; readers prefer the metadata in the footer.
                 writer.add_key_value_metadata(self._schema().metadata)
             writer.close()
         except BaseException as failure:
@@ -508,7 +512,7 @@ class EmbeddingWriter:
         return self._atomic.__exit__(None, None, None)
 
     def _close_quietly(self) -> None:
-        """Let go of the file that is about to be thrown away; why it fails was said already."""
+        """Close the file that is about to be deleted; the cause of the failure is known already."""
         if self._writer is not None:
             try:
                 self._writer.close()
@@ -559,13 +563,13 @@ def write_embeddings(
     segments: tuple[Segment, ...] = (),
     shape: tuple[int, ...] = (),
 ) -> None:
-    """Write a table of embeddings that is at hand in one array.
+    """Write a table of embeddings from one array.
 
     Args:
         path: the file.
         image_id: (n,) ids.
         embedding: (n, D).
-        provenance: where it comes from.
+        provenance: of the table.
         name: the label in reports.
         segments: of the vectors.
         shape: of one vector before it was flattened.
