@@ -502,7 +502,7 @@ class EmbeddingWriter:
             self._write_groups(flush=True)
             writer = self._parquet()
             if self._info.skipped:
-                # The skipped images were not known when the schema was written; readers prefer the metadata in the footer.
+                # The schema was written without the skipped images. Readers prefer the metadata in the footer.
                 writer.add_key_value_metadata(self._schema().metadata)
             writer.close()
         except BaseException as failure:
