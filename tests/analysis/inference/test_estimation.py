@@ -41,6 +41,7 @@ def test_a_weight_of_zero_removes_an_observation() -> None:
     everything = np.ones(len(values), bool)
     (found,) = estimate(observations, values, [everything], 50, 0, weight)
     (alone,) = estimate(observations.take(some), values[some], [everything[some]], 50, 0, weight[some])
+    assert found.mean == pytest.approx(np.average(values, axis=0, weights=weight))
     assert found.mean == pytest.approx(alone.mean)
     assert np.array_equal(found.replicates, alone.replicates)
 
