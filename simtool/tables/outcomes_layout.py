@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -122,13 +121,17 @@ def _columns(path: Path, columns: list[CreditColumn]) -> Iterator[Slice]:
         place = judgments.column_names.index("trial_id")
         judgments = judgments.set_column(place, "trial_id", pa.array(np.arange(len(judgments))))
     judgments = _with_carried(path, judgments, [name for each in columns for name in (each.column, each.likelihood)])
+    scored = False
     for each in columns:
         table = read_columns(path, KIND, {}, {each.column: _CREDIT_TYPE, each.likelihood: pa.float32()})
         credit, likelihood = (column.combine_chunks() for column in table.columns)
+        scored |= credit.null_count < len(credit)
         if not credit.null_count:
             yield Slice(each.model, each.distance, judgments, credit, likelihood)
         elif rows := np.flatnonzero(credit.is_valid()).tolist():
             yield Slice(each.model, each.distance, judgments.take(rows), credit.take(rows), likelihood.take(rows))
+    if not scored:
+        raise TableError(f"{path}: no model has credit on any trial; all columns of credit are empty")
 
 
 def _rows(path: Path) -> Iterator[Slice]:
@@ -136,9 +139,12 @@ def _rows(path: Path) -> Iterator[Slice]:
     required = {"model": _DICTIONARY, "distance": _DICTIONARY, **TRIALS_REQUIRED, "credits": _CREDIT_TYPE}
     table = read_columns(path, KIND, required, {**TRIALS_OPTIONAL, "log_likelihood": pa.float32()})
     judgments = _with_carried(path, table.select([*TRIALS_REQUIRED, *TRIALS_OPTIONAL]), _VERSION_1)
-    for model, distance, rows in _groups(table):
-        own = (_part(judgments, rows), *(_part(table.column(name), rows) for name in ("credits", "log_likelihood")))
-        yield Slice(model, distance, own[0], *(column.combine_chunks() for column in own[1:]))
+    models, distances = (table.column(name).combine_chunks() for name in ("model", "distance"))
+    codes = models.indices.to_numpy().astype(np.int64) * len(table) + distances.indices.to_numpy()
+    for first in np.sort(np.unique(codes, return_index=True)[1]).tolist():
+        rows = np.flatnonzero(codes == codes[first])
+        credit, likelihood = (table.column(name).take(rows).combine_chunks() for name in ("credits", "log_likelihood"))
+        yield Slice(models[first].as_py(), distances[first].as_py(), judgments.take(rows), credit, likelihood)
 
 
 def _with_carried(path: Path, judgments: pa.Table, others: Iterable[str]) -> pa.Table:
@@ -153,21 +159,3 @@ def _with_carried(path: Path, judgments: pa.Table, others: Iterable[str]) -> pa.
     for name in carried.column_names:
         judgments = judgments.append_column(name, carried.column(name))
     return judgments
-
-
-def _part(data: Any, rows: Any) -> Any:
-    """Rows of a table or column: at positions, or from an offset."""
-    return data.take(rows) if isinstance(rows, pa.Array) else data.slice(*rows)
-
-
-def _groups(table: pa.Table) -> Iterator[tuple[str, str, Any]]:
-    """Each model and distance with its rows: as (offset, length) where they stand together, else as positions."""
-    columns = [table.column(name).combine_chunks() for name in ("model", "distance")]
-    models, distances = (column.dictionary.to_pylist() for column in columns)
-    codes = columns[0].indices.to_numpy().astype(np.int64) * len(distances) + columns[1].indices.to_numpy()
-    present, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    for at in np.argsort(first):
-        code, start, count = int(present[at]), int(first[at]), int(counts[at])
-        together = bool((codes[start : start + count] == code).all())
-        rows = (start, count) if together else pa.array(np.flatnonzero(codes == code))
-        yield models[code // len(distances)], distances[code % len(distances)], rows

@@ -168,6 +168,17 @@ def test_a_table_without_credit_is_refused(tmp_path: Path, trials: Trials, prove
         read_outcomes([tmp_path / "o.parquet"])
 
 
+def test_a_table_whose_credit_is_null_everywhere_is_refused(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    table = pq.read_table(write(tmp_path / "o.parquet", provenance, outcomes_of(trials)))
+    nothing = pa.nulls(3, pa.list_(pa.float32()))
+    table = table.drop_columns("credit: pixels, mse").append_column("credit: pixels, mse", nothing)
+    pq.write_table(table, tmp_path / "o.parquet")
+    with pytest.raises(TableError, match=r"o\.parquet: no model has credit on any trial"):
+        read_outcomes([tmp_path / "o.parquet"])
+
+
 def test_parts_that_lack_a_column_of_credit_were_not_scored(
     tmp_path: Path, trials: Trials, provenance: Provenance
 ) -> None:
