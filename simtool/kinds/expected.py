@@ -15,6 +15,7 @@ __all__ = ["Expected", "advice", "explain", "wrong_table"]
 #: Kinds whose advice does not change with damage.
 _TOLD_WHEN_DAMAGED = frozenset((What.IMAGE, What.FOREIGN_IMAGE, What.PICKLE, What.NPY))
 _TABLES = frozenset((What.PARQUET, What.PARQUET_FOLDER))
+_SHEETS = frozenset((What.XLSX, What.XLS, What.OFFICE))
 
 
 class Expected(Enum):
@@ -71,38 +72,22 @@ _ALWAYS: Mapping[What, str] = {
 
 #: Advice about a kind: the command that takes it, or a conversion.
 _USES: Mapping[What, str] = {
-    What.PARQUET: "simtool show says which table it is",
-    What.PARQUET_FOLDER: "simtool show says which table it is",
+    **dict.fromkeys(_TABLES, "simtool show says which table it is"),
     What.ARROW: "write it as Parquet (pyarrow.parquet.write_table)",
     What.ARROW_FOLDER: "write it as Parquet (Dataset.to_parquet)",
-    What.NPY: f"{_VECTORS}",
-    What.NPZ: f"{_VECTORS}",
+    **dict.fromkeys((What.NPY, What.NPZ, What.RSATOOLBOX, What.MATLAB, What.HDF5), _VECTORS),
     What.FEATURES_HDF5: f"write them {_AS_TABLE}",
-    What.RSATOOLBOX: f"{_VECTORS}",
-    What.MATLAB: f"{_VECTORS}",
-    What.HDF5: f"{_VECTORS}",
     What.PICKLE: "simtool does not load pickles: write the content as CSV or Parquet",
-    What.R_DATA: "write the content as CSV or Parquet",
-    What.SQLITE: "write the content as CSV or Parquet",
+    **dict.fromkeys((What.R_DATA, What.SQLITE), "write the content as CSV or Parquet"),
     What.CSV: "simtool import-trials takes it if it holds judgments",
-    What.NUMBERS: _AS_CSV,
+    **dict.fromkeys((What.NUMBERS, What.JSON, What.JSON_LINES, What.PSIZ_TRIALS, What.TFDS_FOLDER), _AS_CSV),
     What.PSIZ_DOCKET: "import the observations that belong to it",
     What.PSIZ_RATINGS: "simtool reads choices among references, not ratings",
-    What.JSON: _AS_CSV,
-    What.JSON_LINES: _AS_CSV,
-    What.PSIZ_JSON: "simtool import-trials takes it",
-    What.PSIZ_FOLDER: "simtool import-trials takes it",
-    What.PSIZ_ZIP: "simtool import-trials takes it",
+    **dict.fromkeys((What.PSIZ_JSON, What.PSIZ_FOLDER, What.PSIZ_ZIP), "simtool import-trials takes it"),
     What.PSIZ_OBSERVATIONS: "simtool import-trials takes it, with --catalog",
     What.PSIZ_CATALOG: "simtool import-trials takes it as --catalog",
-    What.PSIZ_TRIALS: _AS_CSV,
-    What.TFDS_FOLDER: _AS_CSV,
-    What.XLSX: "save the sheet as CSV UTF-8",
-    What.XLS: "save the sheet as CSV UTF-8",
-    What.OFFICE: "save the sheet as CSV UTF-8",
-    What.ZIP: "unpack it, and give the file or folder in it",
-    What.TAR: "unpack it, and give the file or folder in it",
-    What.TAR_GZ: "unpack it, and give the file or folder in it",
+    **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8"),
+    **dict.fromkeys((What.ZIP, What.TAR, What.TAR_GZ), "unpack it, and give the file or folder in it"),
     What.GZIP: "unpack it with gunzip",
     What.FOREIGN_IMAGE: "save it as JPEG or PNG",
     What.IMAGE: "simtool index-images takes its folder",
@@ -115,11 +100,7 @@ _USES: Mapping[What, str] = {
     What.KERAS_WEIGHTS: 'make the model in Keras, load_weights, then save("model.keras"); simtool embed takes that',
     What.KERAS_FOLDER: "zip its files into one .keras file; simtool embed takes that",
     What.SAVED_MODEL: f'save the model from Keras with save("model.keras"), or {_NETWORK}',
-    What.TORCH: _NETWORK,
-    What.ONNX: _NETWORK,
-    What.TFLITE: _NETWORK,
-    What.SAFETENSORS: _NETWORK,
-    What.TRANSFORMERS_FOLDER: _NETWORK,
+    **dict.fromkeys((What.TORCH, What.ONNX, What.TFLITE, What.SAFETENSORS, What.TRANSFORMERS_FOLDER), _NETWORK),
     What.CHECKPOINT_FOLDER: 'make the model in Keras, load the checkpoint, then save("model.keras")',
 }
 
@@ -136,29 +117,17 @@ _SHEET = "save the sheet as CSV UTF-8; simtool import-trials makes a table of tr
 _INDEX = "simtool index-images makes a table of images from it"
 
 #: Text tables, which can be judgments or vectors, but not images, outcomes or models.
-_CELLS = frozenset((What.CSV, What.NUMBERS, What.TEXT, What.JSON, What.JSON_LINES, What.XLSX, What.XLS, What.OFFICE))
+_CELLS = _SHEETS | {What.CSV, What.NUMBERS, What.TEXT, What.JSON, What.JSON_LINES}
 
 #: Advice about a kind for one expectation.
 _AT: Mapping[Expected, Mapping[What, str]] = {
     Expected.TRIALS: {
-        What.CSV: _IMPORT,
-        What.PSIZ_JSON: _IMPORT,
-        What.PSIZ_FOLDER: _IMPORT,
-        What.PSIZ_ZIP: _IMPORT,
+        **dict.fromkeys((What.CSV, What.PSIZ_JSON, What.PSIZ_FOLDER, What.PSIZ_ZIP), _IMPORT),
         What.PSIZ_OBSERVATIONS: f"{_IMPORT}, with --catalog",
-        What.XLSX: _SHEET,
-        What.XLS: _SHEET,
-        What.OFFICE: _SHEET,
+        **dict.fromkeys(_SHEETS, _SHEET),
     },
     Expected.EMBEDDINGS: {
-        What.CSV: _VECTORS,
-        What.NUMBERS: _VECTORS,
-        What.TEXT: _VECTORS,
-        What.XLSX: _VECTORS,
-        What.XLS: _VECTORS,
-        What.OFFICE: _VECTORS,
-        What.JSON: _VECTORS,
-        What.JSON_LINES: _VECTORS,
+        **dict.fromkeys(_CELLS, _VECTORS),
         What.MODEL_FOLDER: "simtool embed makes a table of embeddings with it (--model)",
         What.KERAS: "simtool embed makes a table of embeddings with it (--model, and a --recipe)",
         What.IMAGE_FOLDER: "simtool index-images makes a table of images from it, and simtool embed embeds that",
@@ -170,18 +139,13 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
         What.IMAGE: "simtool index-images makes a table of images from its folder",
     },
     Expected.JUDGMENTS: {
-        What.PARQUET: "if it is a table of trials, simtool score takes it as --trials",
-        What.PARQUET_FOLDER: "if it is a table of trials, simtool score takes it as --trials",
-        What.XLSX: "save the sheet as CSV UTF-8, and import that",
-        What.XLS: "save the sheet as CSV UTF-8, and import that",
-        What.OFFICE: "save the sheet as CSV UTF-8, and import that",
+        **dict.fromkeys(_TABLES, "if it is a table of trials, simtool score takes it as --trials"),
+        **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, and import that"),
         What.ARROW: f"if it holds judgments, write them as a CSV with the header {_HEADER}",
-        What.NPY: f"{_VECTORS}, which simtool score takes",
-        What.NPZ: f"{_VECTORS}, which simtool score takes",
+        **dict.fromkeys((What.NPY, What.NPZ), f"{_VECTORS}, which simtool score takes"),
     },
     Expected.MODEL: {
-        What.PARQUET: "if it is a table of embeddings, simtool score takes it",
-        What.PARQUET_FOLDER: "if it is a table of embeddings, simtool score takes it",
+        **dict.fromkeys(_TABLES, "if it is a table of embeddings, simtool score takes it"),
     },
     Expected.ARCHIVE: {What.GZIP: "get the archive again", What.PACKED: "pack it as a tar.gz or a zip"},
 }

@@ -119,11 +119,6 @@ class Kind:
     text: Text | None = None
 
     @property
-    def truncated(self) -> bool:
-        """Whether the file is truncated."""
-        return self.damage.startswith(TRUNCATED)
-
-    @property
     def description(self) -> str:
         """A phrase for messages: ``a CSV with tabs in UTF-16``."""
         if self.damage:
