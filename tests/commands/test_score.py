@@ -16,8 +16,8 @@ from simtool.tables.images import Images, write_images
 from simtool.tables.outcomes import read_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, write_trials
-from tests.analysis.judged import some_trials, some_vectors
 from tests.commands.conftest import Outcome
+from tests.scoring.judged import some_trials, some_vectors
 
 PROVENANCE = Provenance.of(["test"], [])
 TRIALS = some_trials(40)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from simtool.judgments import comparisons
 from simtool.judgments.comparisons import Comparisons
 from simtool.tables.trials import Trials
-from tests.analysis.judged import some_trials
+from tests.scoring.judged import some_trials
 
 TRIALS = Trials.build(
     images=["a", "b", "c", "d", "e"],

@@ -13,7 +13,7 @@ from simtool.scoring.credit import credit_of
 from simtool.scoring.distances import Measured
 from simtool.scoring.pairs import ComparedPairs
 from simtool.tables.trials import Trials
-from tests.analysis.judged import some_trials
+from tests.scoring.judged import some_trials
 
 
 def judge(

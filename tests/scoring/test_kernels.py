@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simtool.scoring import kernels
 from simtool.scoring.kernels import Kernel
-from tests.analysis.judged import all_pairs
+from tests.scoring.judged import all_pairs
 
 #: Runs of every length share their first image.
 PAIRS = all_pairs(30)

@@ -16,7 +16,7 @@ from simtool.scoring.distances import DISTANCES, SimilarityError, distance_named
 from simtool.scoring.measuring import measure
 from simtool.scoring.pairs import Pairs
 from simtool.tables.embeddings import Segment
-from tests.analysis.judged import KINDS, all_pairs, sixty_digits, some_vectors, wild_vectors
+from tests.scoring.judged import KINDS, all_pairs, sixty_digits, some_vectors, wild_vectors
 
 PLANS = pytest.mark.parametrize("gram", [False, True], ids=["loop", "product"])
 

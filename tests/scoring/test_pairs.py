@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from simtool.judgments.comparisons import Comparisons
 from simtool.scoring.pairs import TILE, ComparedPairs, Pairs
 from simtool.tables.trials import Trials
-from tests.analysis.judged import some_trials
+from tests.scoring.judged import some_trials
 
 
 def random_pairs(images: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

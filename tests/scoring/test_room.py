@@ -10,7 +10,7 @@ from simtool.scoring.columns import least_memory
 from simtool.scoring.distances import SimilarityError
 from simtool.scoring.pairs import ComparedPairs
 from simtool.scoring.room import room_for_vectors
-from tests.analysis.judged import some_trials
+from tests.scoring.judged import some_trials
 
 PAIRS = ComparedPairs.of(some_trials(40))
 

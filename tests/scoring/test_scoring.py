@@ -20,7 +20,7 @@ from simtool.scoring.scoring import score_table, score_vectors
 from simtool.tables.embeddings import Segment, open_embeddings
 from simtool.tables.files import TableError
 from simtool.tables.trials import Trials
-from tests.analysis.judged import (
+from tests.scoring.judged import (
     KINDS,
     WILD,
     exact_credit,

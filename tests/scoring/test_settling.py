@@ -8,7 +8,7 @@ from simtool.scoring.columns import HeldColumns
 from simtool.scoring.distances import DISTANCES
 from simtool.scoring.settling import Settler
 from simtool.tables.embeddings import Segment
-from tests.analysis.judged import WILD, all_pairs, exact_distance, wild_vectors
+from tests.scoring.judged import WILD, all_pairs, exact_distance, wild_vectors
 
 SEGMENTS = (Segment("long", 6), Segment("short", 2, 2))
 

@@ -25,7 +25,7 @@ from simtool.tables.outcomes import read_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, write_trials
 from simtool.training.settings import Settings
-from tests.analysis.judged import some_trials, some_vectors
+from tests.scoring.judged import some_trials, some_vectors
 from tests.studies import write_photographs
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
