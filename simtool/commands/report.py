@@ -51,7 +51,7 @@ def report(
         bool,
         typer.Option("--weighted", help="Weigh each trial by its weight. [all trials count the same]"),
     ] = False,
-    sort: Annotated[Order, typer.Option("--sort", help="Order of rows.")] = Order.ACCURACY,
+    sort: Annotated[str, typer.Option("--sort", metavar="|".join(Order), help="Order of rows.")] = Order.ACCURACY.value,
     level: Annotated[float, typer.Option("--level", help="Level of the intervals.")] = 0.95,
     replicates: Annotated[
         int, typer.Option("--replicates", min=100, help="Number of resamples of participants and images.")

@@ -157,6 +157,14 @@ def test_options_decide_order_level_and_baseline(simtool: Run, outcomes: Path) -
     assert "(seed 3)" in table
 
 
+@pytest.mark.parametrize("option", ["--sort", "--metric"])
+def test_an_unknown_name_is_refused_with_the_names_to_choose_from(simtool: Run, outcomes: Path, option: str) -> None:
+    done = simtool("report", outcomes, option, "size")
+    assert done.code == 2
+    assert done.err.startswith(f"error: {option} is one of ")
+    assert done.err.endswith(", not size\n")
+
+
 def test_the_seed_makes_reports_repeatable(simtool: Run, outcomes: Path) -> None:
     first, again, other = (
         simtool("report", outcomes, "--json", "-", "--seed", seed, *FEW).out for seed in ("1", "1", "2")
