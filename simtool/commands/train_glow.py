@@ -8,23 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
-from simtool.commands.options import (
-    AsJson,
-    BatchSize,
-    Changes,
-    DryRun,
-    Epochs,
-    LearningRate,
-    MaxMinutes,
-    Out,
-    Restart,
-    Scratch,
-    Size,
-    SkipBad,
-    Validation,
-    assigned,
-    describe,
-)
+from simtool.commands import options
 
 __all__ = ["train_glow"]
 
@@ -34,11 +18,11 @@ _OPTIONS = ("size", "levels", "steps", "width", "coupling", "variant", "bits", "
 
 def train_glow(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images.")],
-    out: Out,
+    out: options.Out,
     preset: Annotated[
         str, typer.Option(help="study, openai, small or tiny; the options below change its values.")
     ] = "study",
-    size: Size = None,
+    size: options.Size = None,
     levels: Annotated[int | None, typer.Option(min=1, help="Number of scales of the latents. [the preset's]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Number of steps at each scale. [the preset's]")] = None,
     width: Annotated[
@@ -66,21 +50,21 @@ def train_glow(
         str | None, typer.Option(metavar="MODE", help="plain, recompute or reversible. [the preset's]")
     ] = None,
     split: Annotated[str, typer.Option(help="Use only this split of the table: train or test.")] = "all",
-    validation: Validation = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
+    validation: options.Validation = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
     precision: Annotated[
         str | None, typer.Option(help="Precision of the networks: float32, bfloat16 or float16. [the preset's]")
     ] = None,
-    change: Changes = None,
+    change: options.Changes = None,
     seed: Annotated[int, typer.Option(help="Seed of the weights, the order and the noise.")] = 0,
-    max_minutes: MaxMinutes = None,
-    restart: Restart = False,
-    skip_bad: SkipBad = False,
-    scratch: Scratch = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
+    max_minutes: options.MaxMinutes = None,
+    restart: options.Restart = False,
+    skip_bad: options.SkipBad = False,
+    scratch: options.Scratch = None,
+    dry_run: options.DryRun = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train Glow, a normalizing flow. The command embed turns its latents into vectors.
 
@@ -119,9 +103,9 @@ def train_glow(
         "precision": precision,
         "seed": seed,
         "max_minutes": max_minutes,
-        **assigned(change, options=_OPTIONS),
+        **options.assigned(change, options=_OPTIONS),
     }
     if dry_run:
-        describe(stages.plan_glow(images, out, **choices).facts(), as_json)
+        options.describe(stages.plan_glow(images, out, **choices).facts(), as_json)
     else:
         stages.train_glow(images, out, restart=restart, skip_bad=skip_bad, scratch=scratch, **choices)

@@ -8,23 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
-from simtool.commands.options import (
-    AsJson,
-    BatchSize,
-    Changes,
-    DryRun,
-    Epochs,
-    LearningRate,
-    MaxMinutes,
-    Out,
-    Restart,
-    Scratch,
-    Size,
-    SkipBad,
-    Validation,
-    assigned,
-    describe,
-)
+from simtool.commands import options
 
 __all__ = ["train_resnet"]
 
@@ -36,14 +20,14 @@ _NUMBERS = ("decode_scale", "label_smoothing", "layerwise_lr_decay", "batch_norm
 
 def train_resnet(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images, each with a class.")],
-    out: Out,
+    out: options.Out,
     preset: Annotated[
         str, typer.Option(help="study, fine-tune or tiny; the options below change its values.")
     ] = "study",
     architecture: Annotated[
         str | None, typer.Option(metavar="NAME", help="A network of keras.applications, or ResNet20. [the preset's]")
     ] = None,
-    size: Size = None,
+    size: options.Size = None,
     recipe: Annotated[str | None, typer.Option(help="Preprocessing. [the preset's, or the architecture's]")] = None,
     augmentation: Annotated[str | None, typer.Option(help="study, field, flip or none. [the preset's]")] = None,
     decode_scale: Annotated[
@@ -67,19 +51,19 @@ def train_resnet(
         ),
     ] = None,
     rate_decay: Annotated[float | None, typer.Option(hidden=True)] = None,
-    validation: Validation = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
+    validation: options.Validation = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
     precision: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [the preset's]")] = None,
-    change: Changes = None,
+    change: options.Changes = None,
     seed: Annotated[int, typer.Option(help="Seed of the weights, the order and the augmentation.")] = 0,
-    max_minutes: MaxMinutes = None,
-    restart: Restart = False,
-    skip_bad: SkipBad = False,
-    scratch: Scratch = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
+    max_minutes: options.MaxMinutes = None,
+    restart: options.Restart = False,
+    skip_bad: options.SkipBad = False,
+    scratch: options.Scratch = None,
+    dry_run: options.DryRun = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train a classifier. The command embed turns its layers into vectors.
 
@@ -112,9 +96,9 @@ def train_resnet(
         "precision": precision,
         "seed": seed,
         "max_minutes": max_minutes,
-        **assigned(change, numbers=_NUMBERS, options=_OPTIONS),
+        **options.assigned(change, numbers=_NUMBERS, options=_OPTIONS),
     }
     if dry_run:
-        describe(stages.plan_resnet(images, out, **choices).facts(), as_json)
+        options.describe(stages.plan_resnet(images, out, **choices).facts(), as_json)
     else:
         stages.train_resnet(images, out, restart=restart, skip_bad=skip_bad, scratch=scratch, **choices)

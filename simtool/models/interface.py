@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
-from simtool.models.folder import Manifest
+from simtool.models.folder import Manifest, write_manifest
 from simtool.tables.embeddings import Segment
 from simtool.tables.provenance import Provenance
 
@@ -121,6 +121,15 @@ class TrainedModel(Model):
         Raises:
             OSError: the folder cannot be written.
         """
+
+    def describe(
+        self, folder: Path, provenance: Provenance, name: str, weights: Sequence[str], settings: Mapping[str, Any]
+    ) -> None:
+        """Write ``model.json``, and take the hash of the weights from it; see :func:`write_manifest`."""
+        manifest = write_manifest(
+            folder, self.kind, name, self.preprocessing, weights, provenance, self.layers, settings
+        )
+        self.weights = manifest.digest
 
     @classmethod
     @abstractmethod

@@ -16,7 +16,7 @@ from simtool.images.preprocessing import Preprocessing
 from simtool.images.shards import Shard
 from simtool.models.interface import Model
 from simtool.models.sources import ModelOptions, source_of
-from simtool.stages.run import Folder, Place, Run, TableFile, api, path_of, stage
+from simtool.stages.run import Folder, Place, Run, TableFile, api, files_of, path_of, stage
 from simtool.tables.digest import files_digest, images_digest, images_sample
 from simtool.tables.embeddings import (
     EmbeddingCollector,
@@ -27,7 +27,7 @@ from simtool.tables.embeddings import (
 )
 from simtool.tables.files import part_name, require_set_of
 from simtool.tables.freshness import is_fresh
-from simtool.tables.images import Images, image_paths
+from simtool.tables.images import Images
 from simtool.text import counted
 
 __all__ = ["embed"]
@@ -182,8 +182,8 @@ def _select(run: Run, images: str | Path | Images, split: str, shard: Shard | No
         TableError: the table cannot be read.
     """
     place = path_of(images)
-    table = run.read_images(images, note=False).where_split(split)
-    paths = image_paths(place or Path("images"), table)
+    table = run.read_images(images, split, note=False)
+    paths = files_of(images, table)
     digests: dict[str, Any] = {"images_digest": images_digest(table), "images_sample": images_sample(paths)}
     if shard is not None:
         rows = shard.rows(len(table))

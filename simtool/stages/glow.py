@@ -204,9 +204,7 @@ def _plan(
     if derived := changes.keys() & {"classes", "compute_dtype"}:
         raise UsageError(f"{min(derived)} cannot be changed; it follows from class_conditional or precision")
     of_flow, of_preset = changed_preset(chosen, "flow", changes)
-    table, path = run.read_images(images, note=False).where_split(split), path_of(images)
-    if path is not None:
-        run.read(path, counted(len(table), "images") + ("" if split == "all" else f" of split {split}"))
+    table = run.read_images(images, split)
     classes = Classes(table) if class_conditional else None
     of_flow |= {"classes": len(classes.names) if classes else 0, "compute_dtype": of_preset["settings"].precision}
     chosen = with_given(chosen, **of_preset, flow=with_given(chosen.flow, **of_flow))
@@ -216,4 +214,4 @@ def _plan(
     rows = split_images(table, chosen.validation, chosen.settings.seed)
     if classes:
         check_classes(classes, rows)
-    return GlowPlan(table, path or Path("images"), rows, classes, chosen, preprocessing)
+    return GlowPlan(table, path_of(images) or Path("images"), rows, classes, chosen, preprocessing)

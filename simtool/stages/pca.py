@@ -15,8 +15,8 @@ from simtool.images.preprocessing import Preprocessing, chosen_preprocessing
 from simtool.models.folder import model_folder
 from simtool.models.pca.fit import check_request, fit_components
 from simtool.models.pca.model import Pca, write_log
-from simtool.stages.run import Folder, api, path_of, stage
-from simtool.tables.images import Images, image_paths
+from simtool.stages.run import Folder, api, files_of, path_of, stage
+from simtool.tables.images import Images
 from simtool.text import counted
 
 __all__ = ["fit_pca"]
@@ -71,11 +71,8 @@ def fit_pca(
     steps = chosen_preprocessing(preprocessing, size, crop)
     target = None if out is None else Path(out)
     with stage("fit-pca", reads=[path_of(images)], writes=[target and Folder(target)]) as run:
-        table = run.read_images(images, note=False).where_split(split)
-        place = path_of(images)
-        if place is not None:
-            run.read(place, counted(len(table), "images") + ("" if split == "all" else f" of split {split}"))
-        paths = image_paths(place or Path("images"), table)
+        table = run.read_images(images, split)
+        paths = files_of(images, table)
         wanted = components or MOST
         found = check_request(len(table), steps.dimension, wanted, fewer=components is None)
         if found < wanted:
@@ -84,14 +81,8 @@ def fit_pca(
         bad: list[BadImage] = []
         with nullcontext() if target is None else model_folder(target, run.name) as folder:
             batches = stream(table.image_id, paths, steps, _BATCH, bad.append if skip_bad else None)
-            fit = fit_components(
-                _pixels(batches, len(table)),
-                len(table),
-                steps.dimension,
-                wanted,
-                path_of(scratch),
-                fewer=components is None,
-            )
+            pixels = _pixels(batches, len(table))
+            fit = fit_components(pixels, len(table), steps.dimension, found, path_of(scratch), fewer=components is None)
             pca = Pca.of(steps, fit)
             if folder is not None:
                 pca.save(folder, run.provenance())

@@ -27,6 +27,7 @@ __all__ = [
     "TableFile",
     "api",
     "chosen",
+    "files_of",
     "in_memory",
     "path_of",
     "stage",
@@ -39,6 +40,13 @@ _T = TypeVar("_T")
 def path_of(source: object) -> Path | None:
     """The path of an argument; None for None and for an object in memory."""
     return Path(source) if isinstance(source, str | Path) else None
+
+
+def files_of(source: object, images: Images) -> list[Path]:
+    """The image files of a table that was read from ``source``; those of a table in memory, from the current folder."""
+    from simtool.tables.images import image_paths
+
+    return image_paths(path_of(source) or Path("images"), images)
 
 
 def table_file(out: str | Path | None) -> TableFile | None:
@@ -111,25 +119,26 @@ class Run:
         self.read(Path(source), describe(content))
         return content
 
-    def read_images(self, source: str | Path | Images, note: bool = True) -> Images:
+    def read_images(self, source: str | Path | Images, split: str = "all", note: bool = True) -> Images:
         """Read an argument that is a table of images, and note it. No output may be one of its image files.
 
         Args:
             source: a path, or a table in memory.
+            split: keep the images of this split only.
             note: False where the caller notes it, after it has chosen rows.
 
         Raises:
             PlaceError: an output is one of its image files.
             TableError: the table cannot be read.
         """
-        from simtool.tables.images import Images, image_paths, read_images
+        from simtool.tables.images import Images, read_images
 
         images = source if isinstance(source, Images) else read_images(Path(source))
         place = path_of(source)
-        files = ImageFiles(place or Path("the table of images"), image_paths(place or Path("images"), images))
-        check_places([files], self._writes)
+        check_places([ImageFiles(place or Path("the table of images"), files_of(source, images))], self._writes)
+        images = images.where_split(split)
         if note and place is not None:
-            self.read(place, counted(len(images), "images"))
+            self.read(place, counted(len(images), "images") + ("" if split == "all" else f" of split {split}"))
         return images
 
     def read_embeddings(self, source: str | Path | EmbeddingTable) -> EmbeddingTable:

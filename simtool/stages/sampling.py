@@ -18,8 +18,8 @@ from simtool.models.flows.drawing import TEMPERATURES, Painter, write_grid
 from simtool.models.flows.model import FlowModel
 from simtool.models.interface import TrainedModel
 from simtool.models.registry import load_model
-from simtool.stages.run import Folder, Run, api, path_of, stage
-from simtool.tables.images import Images, image_paths
+from simtool.stages.run import Folder, Run, api, files_of, path_of, stage
+from simtool.tables.images import Images
 from simtool.text import counted
 
 __all__ = ["sample"]
@@ -149,7 +149,7 @@ def _images(
     else:
         rows = np.random.default_rng(seed).permutation(len(images))[:count]
     chosen = images.take(rows)
-    paths = image_paths(table, chosen)
+    paths = files_of(source, chosen)
     check_files(chosen.image_id, paths)
     (batch,) = stream(chosen.image_id, paths, model.preprocessing, len(chosen))
     return model.dequantized(batch.pixels)

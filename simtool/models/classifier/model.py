@@ -13,7 +13,7 @@ from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Ac
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.network import HEAD, build, load_arrays, named_weights
 from simtool.models.errors import ModelError
-from simtool.models.folder import Manifest, write_manifest
+from simtool.models.folder import Manifest
 from simtool.models.interface import TrainedModel
 from simtool.tables.provenance import Provenance
 from simtool.training.arrays import read_arrays, to_arrays, write_arrays
@@ -60,21 +60,10 @@ class Classifier(Activations, TrainedModel):
     def save(self, folder: Path, provenance: Provenance) -> None:
         """Write the weights and ``model.json``. See :meth:`TrainedModel.save`."""
         write_arrays(folder / _WEIGHTS, {}, to_arrays(named_weights(self.network)))
-        manifest = write_manifest(
-            folder,
-            kind=self.kind,
-            name=self.config.architecture,
-            preprocessing=self.preprocessing,
-            weights=(_WEIGHTS,),
-            provenance=provenance,
-            layers=self.layers,
-            settings={
-                "config": self.config.to_json(),
-                "classes": list(self.classes),
-                **({_SCALED: True} if self.config.scaled else {}),
-            },
-        )
-        self.weights = manifest.digest
+        settings: dict[str, Any] = {"config": self.config.to_json(), "classes": list(self.classes)}
+        if self.config.scaled:
+            settings[_SCALED] = True
+        self.describe(folder, provenance, self.name, [_WEIGHTS], settings)
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> Self:

@@ -15,7 +15,7 @@ from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.flows.layers import find_layer, layer_names
 from simtool.models.flows.view import Passes, View
-from simtool.models.folder import Manifest, write_manifest
+from simtool.models.folder import Manifest
 from simtool.models.interface import Output, TrainedModel
 from simtool.tables.provenance import Provenance
 from simtool.tensorflow import load_tensorflow
@@ -109,21 +109,8 @@ class FlowModel(TrainedModel):
         """Write the weights, then ``model.json``. See :meth:`TrainedModel.save`."""
         write_arrays(folder / _WEIGHTS, {}, self.flow.to_arrays())
         config = self.flow.config
-        manifest = write_manifest(
-            folder,
-            kind=self.kind,
-            name=self.title,
-            preprocessing=self.preprocessing,
-            weights=(_WEIGHTS,),
-            provenance=provenance,
-            layers=self.layers,
-            settings={
-                **config.to_json(),
-                _PARAMETERS: self.flow.count_parameters(config),
-                _CLASS_NAMES: list(self.classes),
-            },
-        )
-        self.weights = manifest.digest
+        counts = {_PARAMETERS: self.flow.count_parameters(config), _CLASS_NAMES: list(self.classes)}
+        self.describe(folder, provenance, self.title, [_WEIGHTS], {**config.to_json(), **counts})
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> Self:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.batches import whole_batches
 from simtool.models.errors import ModelError
-from simtool.models.folder import Manifest, write_manifest
+from simtool.models.folder import Manifest
 from simtool.models.interface import Output, TrainedModel
 from simtool.models.pca.fit import PcaFit
 from simtool.models.pca.matrices import NpyMatrix, read_vector
@@ -122,16 +122,8 @@ class Pca(TrainedModel):
         self._stored.copy_to(folder / _COMPONENTS, self.count)
         np.save(folder / _MEAN, self._mean, allow_pickle=False)
         np.save(folder / _VARIANCE, self.variance, allow_pickle=False)
-        manifest = write_manifest(
-            folder,
-            kind=self.kind,
-            name=self.output().name,
-            preprocessing=self.preprocessing,
-            weights=(_COMPONENTS, _MEAN, _VARIANCE),
-            provenance=provenance,
-            settings={"components": self.count},
-        )
-        self.weights = manifest.digest
+        files = (_COMPONENTS, _MEAN, _VARIANCE)
+        self.describe(folder, provenance, self.output().name, files, {"components": self.count})
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> Self:

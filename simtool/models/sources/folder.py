@@ -10,7 +10,6 @@ from simtool.errors import UsageError
 from simtool.models.sources.source import ModelOptions, Source
 
 if TYPE_CHECKING:
-    from simtool.kinds import What
     from simtool.models.interface import Model
 
 __all__ = ["FolderSource"]
@@ -30,13 +29,7 @@ class FolderSource(Source):
         "components": "keep only the first components of a PCA [all]",
     }
     limits = "a model folder has its own preprocessing and holds no code"
-
-    @classmethod
-    def reads(cls, what: What) -> bool:
-        """See :meth:`Source.reads`."""
-        from simtool.kinds import What
-
-        return what is What.MODEL_FOLDER
+    kind = "MODEL_FOLDER"
 
     @property
     def inputs(self) -> list[Path]:

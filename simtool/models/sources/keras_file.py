@@ -10,7 +10,6 @@ from simtool.errors import UsageError
 from simtool.models.sources.source import ModelOptions, Source
 
 if TYPE_CHECKING:
-    from simtool.kinds import What
     from simtool.models.classifier.keras_file import KerasFile
 
 __all__ = ["KerasFileSource"]
@@ -29,13 +28,7 @@ class KerasFileSource(Source):
         "layer": "final, penultimate, logits, or a layer by its name [penultimate, else final]",
     }
     limits = "a .keras file has no components and no noise"
-
-    @classmethod
-    def reads(cls, what: What) -> bool:
-        """See :meth:`Source.reads`."""
-        from simtool.kinds import What
-
-        return what is What.KERAS
+    kind = "KERAS"
 
     def open(self, options: ModelOptions) -> KerasFile:
         """See :meth:`Source.open`."""

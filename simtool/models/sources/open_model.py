@@ -27,10 +27,6 @@ class OpenModel(Source):
         super().__init__(model.output().name)
         self._model = model
 
-    @property
-    def path(self) -> None:
-        """A model object is read from no file."""
-
     def open(self, options: ModelOptions) -> Model:
         """See :meth:`Source.open`."""
         return self._model if options.components is None else self._model.cut(options.components)

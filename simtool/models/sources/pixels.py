@@ -25,10 +25,6 @@ class PixelsSource(Source):
     }
     limits = "pixels have no layers, no components and no code"
 
-    @property
-    def path(self) -> None:
-        """Pixels are read from no file."""
-
     @classmethod
     def is_named(cls, argument: str) -> bool:
         """See :meth:`Source.is_named`."""

@@ -58,6 +58,7 @@ class Source(ABC):
         label: what messages call such a model: ``a model folder``.
         options: the names of :class:`ModelOptions` that apply, each with its help.
         limits: one clause for the message about an option that does not apply.
+        kind: the name of the :class:`~simtool.kinds.What` of the files that it reads; empty if it reads no file.
 
     Args:
         argument: what ``--model`` was given.
@@ -67,6 +68,7 @@ class Source(ABC):
     label: ClassVar[str]
     options: ClassVar[Mapping[str, str]]
     limits: ClassVar[str]
+    kind: ClassVar[str] = ""
 
     def __init__(self, argument: str) -> None:
         self.argument = argument
@@ -77,14 +79,14 @@ class Source(ABC):
         return False
 
     @classmethod
-    def reads(cls, what: What) -> bool:  # noqa: ARG003 - for sources that are recognised by name
+    def reads(cls, what: What) -> bool:
         """Whether a file or folder of this kind is a model of this source."""
-        return False
+        return what.name == cls.kind
 
     @property
     def path(self) -> Path | None:
         """The file or folder that the model is read from, which no output may replace; None without a file."""
-        return Path(self.argument)
+        return Path(self.argument) if self.kind else None
 
     @property
     def inputs(self) -> list[Path]:
