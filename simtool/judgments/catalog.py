@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, first_line, listed
 from simtool.kinds import Expected, KindError, What, explain, kind_of
+from simtool.tables.files import objects
 from simtool.text import counted
 
 __all__ = ["Catalog", "CatalogError", "catalogs_in", "image_id_of", "is_catalog", "parse_catalog", "read_catalog"]
@@ -144,13 +146,16 @@ def parse_catalog(content: bytes, name: str) -> Catalog:
     records = _records(text, _separator(text), name)
     _, names = next(records, (0, []))
     numbering, number, path = _columns(names, name)
-    width = max(number, path) + 1
-    lines = [(line, *_pair([*cells, *[""] * width], number, path)) for line, cells in records]
-    return _from_text(name, lines, numbering)
-
-
-def _pair(cells: Sequence[str], number: int, path: int) -> tuple[str, str]:
-    return cells[number], cells[path]
+    numbers: list[int] = []
+    paths: list[str] = []
+    for line, cells in records:
+        padded = [*cells, *[""] * len(names)]
+        try:
+            numbers.append(_NUMBERINGS[numbering](padded[number].strip()))
+            paths.append(image_id_of(padded[path]))
+        except ValueError as failure:
+            raise CatalogError(f"{name}: line {line}: {failure}") from failure
+    return _catalog(name, numbers, paths, either_base=numbering in _EITHER_BASE)
 
 
 def _encoding(content: bytes) -> str:
@@ -199,10 +204,6 @@ def _number_from_1(text: str) -> int:
     return int(text)
 
 
-def _number_from_0(text: str) -> int:
-    return _number_from_1(text) + 1
-
-
 def _number_from_local_id(text: str) -> int:
     if not re.fullmatch(r"[0-9A-Za-z]{1,12}", text):
         raise ValueError(f"{text[:40]!r} is not the number of a stimulus in base 36")
@@ -212,25 +213,13 @@ def _number_from_local_id(text: str) -> int:
 #: Columns of stimulus numbers, the most specific first; ``stimulus_id`` and ``id`` count from 0 in old catalogs.
 _NUMBERINGS: Mapping[str, Callable[[str], int]] = {
     "id_1based": _number_from_1,
-    "id_0based": _number_from_0,
+    "id_0based": lambda text: _number_from_1(text) + 1,
     "local_id": _number_from_local_id,
     "local_id_base36": _number_from_local_id,
     "stimulus_id": _number_from_1,
     "id": _number_from_1,
 }
 _EITHER_BASE = ("stimulus_id", "id")
-
-
-def _from_text(name: str, lines: Sequence[tuple[int, str, str]], numbering: str) -> Catalog:
-    numbers: list[int] = []
-    paths: list[str] = []
-    for line, number, path in lines:
-        try:
-            numbers.append(_NUMBERINGS[numbering](number.strip()))
-            paths.append(image_id_of(path))
-        except ValueError as failure:
-            raise CatalogError(f"{name}: line {line}: {failure}") from failure
-    return _catalog(name, numbers, paths, either_base=numbering in _EITHER_BASE)
 
 
 def _from_hdf5(path: Path) -> Catalog:
@@ -266,10 +255,7 @@ def _catalog(name: str, numbers: Sequence[int], ids: Sequence[str], either_base:
         raise CatalogError(f"{name}: stimulus numbers out of range: {min(numbers)} to {max(numbers)}")
     number = np.array(numbers, np.int64) + (1 if either_base and min(numbers) == 0 else 0)
     for what, values in (("number", number.tolist()), ("path", ids)):
-        seen: set[object] = set()
-        if repeated := [value for value in values if value in seen or seen.add(value)]:  # type: ignore[func-returns-value]
+        if repeated := [value for value, count in Counter(values).items() if count > 1]:
             raise CatalogError(f"{name}: several stimuli have the same {what}: {listed(repeated)}")
     order = np.argsort(number)
-    image_id = np.empty(len(ids), object)
-    image_id[:] = ids
-    return Catalog(name, number[order], image_id[order])
+    return Catalog(name, number[order], objects(ids)[order])

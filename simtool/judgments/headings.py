@@ -18,19 +18,10 @@ _NUMBERED = ("reference", "selected")
 _NUMBER = re.compile(r"(reference|selected)_([1-9][0-9]{0,5})")
 _FROM_ZERO = re.compile(r"(reference|selected)_?0+")
 #: Names of other programs for the participant and the response time.
+_PARTICIPANT = ("subject", "subj", "subject_id", "worker_id", "observer", "rater", "user", "user_id", "prolific_pid")
 _SYNONYMS = {
-    "subject": "participant",
-    "subj": "participant",
-    "subject_id": "participant",
-    "worker_id": "participant",
-    "observer": "participant",
-    "rater": "participant",
-    "user": "participant",
-    "user_id": "participant",
-    "prolific_pid": "participant",
-    "rt": "response_ms",
-    "response_time": "response_ms",
-    "reaction_time": "response_ms",
+    **dict.fromkeys(_PARTICIPANT, "participant"),
+    **dict.fromkeys(("rt", "response_time", "reaction_time"), "response_ms"),
 }
 #: Names for the odd image and the three images in tables of odd-one-out judgments.
 _ODD = re.compile(r"odd(_\w+)?|oddity\w*|ooo")
@@ -65,10 +56,9 @@ def recognize(names: Sequence[str]) -> Headings:
         ValueError: the header is not a header of judgments, or is ambiguous.
     """
     known = [_plain(name) for name in names]
-    if repeated := sorted({name for name in known if name and known.count(name) > 1 and _is_known(name)}):
-        raise ValueError(f"the header has {listed(repeated)} twice")
-    if repeated := sorted({name for name in names if name and names.count(name) > 1}):
-        raise ValueError(f"the header has {listed(repeated)} twice")
+    for given, counts in ((known, _is_known), (names, bool)):
+        if repeated := sorted({name for name in given if name and given.count(name) > 1 and counts(name)}):
+            raise ValueError(f"the header has {listed(repeated)} twice")
     if zeros := [name for name, plain in zip(names, known, strict=True) if _FROM_ZERO.fullmatch(plain)]:
         raise ValueError(f"the header counts its columns from 0 ({listed(zeros)}); count them from 1")
     numbered = {stem: _numbered(known, stem) for stem in _NUMBERED}

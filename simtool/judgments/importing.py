@@ -11,7 +11,7 @@ from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.formats import AUTO, JudgmentFormat, Reading, format_names
 from simtool.kinds import Expected, Kind, explain, kind_of
 
-__all__ = ["Import", "detect", "import_judgments"]
+__all__ = ["Import", "import_judgments"]
 
 
 @dataclass(frozen=True)
@@ -41,29 +41,13 @@ def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None
     """
     if format_name not in format_names():
         raise JudgmentsError(f"{source}: unknown format {format_name}: choose one of {listed(format_names(), 99)}")
-    kind = _readable_kind(source)
+    kind = kind_of(source)
+    if kind.damage or not any(kind.what in entry.kinds for entry in formats.FORMATS):
+        raise JudgmentsError(explain(source, Expected.JUDGMENTS))
     named = next((entry for entry in formats.FORMATS if entry.name == format_name), None)
     found = named or _recognised(source, kind)
     reading = found.reader.read(source, catalog)
     return Import(reading.judgments, reading.files, reading.catalog, found.name)
-
-
-def detect(source: Path) -> JudgmentFormat:
-    """Return the format of a source, by its content.
-
-    Raises:
-        JudgmentsError: the source is in no known format; the message names its kind.
-        KindError: the source cannot be read.
-    """
-    return _recognised(source, _readable_kind(source))
-
-
-def _readable_kind(source: Path) -> Kind:
-    """Return the kind of a source that can hold judgments."""
-    kind = kind_of(source)
-    if kind.damage or not any(kind.what in entry.kinds for entry in formats.FORMATS):
-        raise JudgmentsError(explain(source, Expected.JUDGMENTS))
-    return kind
 
 
 def _recognised(source: Path, kind: Kind) -> JudgmentFormat:

@@ -9,7 +9,7 @@ from simtool.judgments import formats
 from simtool.judgments.assembly import Judgments, JudgmentsError
 from simtool.judgments.catalog import catalogs_in
 from simtool.judgments.formats import FORMATS, JudgmentFormat, Reading
-from simtool.judgments.importing import detect, import_judgments
+from simtool.judgments.importing import import_judgments
 from simtool.judgments.psiz.folders import observations_in
 from simtool.kinds import Kind, KindError, What
 from simtool.tables.trials import Trials
@@ -40,9 +40,10 @@ def every_format(tmp_path: Path) -> dict[str, list[Path]]:
     }
 
 
-def test_a_format_is_told_by_content(every_format: dict[str, list[Path]]) -> None:
+def test_a_format_is_told_by_content(every_format: dict[str, list[Path]], tmp_path: Path) -> None:
+    catalog = write_hdf5_catalog(tmp_path / "catalog")
     for kind, sources in every_format.items():
-        assert [detect(source).name for source in sources] == [kind] * len(sources)
+        assert [import_judgments(source, catalog=catalog).format for source in sources] == [kind] * len(sources)
 
 
 def test_every_format_gives_the_same_judgments(every_format: dict[str, list[Path]], tmp_path: Path) -> None:

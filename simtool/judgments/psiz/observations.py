@@ -135,27 +135,17 @@ def layout_of(path: Path) -> Layout:
     Raises:
         JudgmentsError: the file has no ranked observations, or its numbering is ambiguous.
     """
-    return _detect(path, _read(path))
+    return _layout(path, _read(path), None)
 
 
 def _layout(path: Path, columns: _Columns, asked: Layout | None) -> Layout:
     """Return the given layout if ``mask_zero`` agrees, else the detected layout."""
-    stated = _stated(columns)
-    if asked is not None and stated not in (None, asked):
+    stated = None if columns.mask_zero is None else Layout(int(columns.mask_zero))
+    if asked and stated not in (None, asked):
         first = 1 if columns.mask_zero else 0
         raise JudgmentsError(f"{path}: its mask_zero states that stimuli count from {first}: omit --format")
-    return asked or _detect(path, columns)
-
-
-def _stated(columns: _Columns) -> Layout | None:
-    if columns.mask_zero is None:
-        return None
-    return Layout.PSIZ_06 if columns.mask_zero else Layout.PSIZ_2018
-
-
-def _detect(path: Path, columns: _Columns) -> Layout:
-    if stated := _stated(columns):
-        return stated
+    if found := asked or stated:
+        return found
     zero = columns.stimulus_set == 0
     # Padding is at the end of a row: a 0 before another number is a stimulus.
     if (columns.stimulus_set == -1).any() or (zero[:, :-1] & ~zero[:, 1:]).any():
