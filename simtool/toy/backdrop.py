@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,15 +15,7 @@ Shape = tuple[int, int]
 
 
 def paint_backdrop(rng: np.random.Generator, shape: Shape) -> Array:
-    """Draw a random, blurred background of BACKDROPS.
-
-    Args:
-        rng: the random generator.
-        shape: height and width in pixels.
-
-    Returns:
-        (height, width, 3) sRGB from 0 to 1.
-    """
+    """Draw a random background of BACKDROPS: (height, width, 3) sRGB from 0 to 1, of a shape in pixels."""
     return BACKDROPS[rng.integers(len(BACKDROPS))](rng, shape)
 
 
@@ -126,24 +116,15 @@ def _woods(rng: np.random.Generator, shape: Shape) -> Array:
 def _plain(rng: np.random.Generator, shape: Shape) -> Array:
     hue = rng.uniform(0, 360)
     chroma = 0.02 if hue > 150 else 0.06
-    image = _gradient(
-        shape, color_near(rng, rng.uniform(0.35, 0.8), chroma, hue), color_near(rng, 0.5, chroma, hue + 25)
-    )
+    top, bottom = color_near(rng, rng.uniform(0.35, 0.8), chroma, hue), color_near(rng, 0.5, chroma, hue + 25)
+    image = _gradient(shape, top, bottom)
     glow = smoothstep(-1.0, 2.0, cloud(rng, shape, 0.8 * shape[1], octaves=2))
     layer(image, np.float32(0.5) * glow, color_near(rng, 0.75, chroma, hue + 15))
     return image
 
 
 #: The kinds of background; all species have the same backgrounds.
-BACKDROPS: tuple[Callable[[np.random.Generator, Shape], Array], ...] = (
-    _sky,
-    _foliage,
-    _foliage,
-    _water,
-    _meadow,
-    _woods,
-    _plain,
-)
+BACKDROPS = (_sky, _foliage, _foliage, _water, _meadow, _woods, _plain)
 
 
 def paint_foreground(rng: np.random.Generator, image: Array) -> None:
@@ -156,9 +137,6 @@ def paint_foreground(rng: np.random.Generator, image: Array) -> None:
     mask = np.zeros((height, width), np.float32)
     for _ in range(3):
         at = corner + 0.06 * width * rng.standard_normal(2)
-        np.maximum(
-            mask,
-            stroke((height, width), np.stack([at, at + 0.1 * width * rng.standard_normal(2)]), 0.14 * width),
-            out=mask,
-        )
+        leaf = stroke(mask.shape, np.stack([at, at + 0.1 * width * rng.standard_normal(2)]), 0.14 * width)
+        np.maximum(mask, leaf, out=mask)
     layer(image, np.float32(0.75) * blurred(mask, 0.03 * width), color)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from simtool.toy.anatomy import SPREAD, Anatomy, Pose, moved
+from simtool.toy.anatomy import SPREAD, Anatomy, moved
 from simtool.toy.canvas import Array, layer, smooth_curve, smoothstep
 from simtool.toy.frame import DARK, PALE, Frame, Light, feather
+from simtool.toy.perch import Perch
 from simtool.toy.plumage import Plumage, paint_body
 from simtool.toy.traits import Bird
 from simtool.toy.wing import paint_folded_wing, paint_spread_wing
@@ -15,30 +16,22 @@ __all__ = ["paint_bird"]
 
 
 def paint_bird(
-    image: Array,
-    bird: Bird,
-    pose: Pose,
-    light: Light,
-    at: tuple[float, float],
-    scale: float,
-    rng: np.random.Generator,
+    image: Array, bird: Bird, anatomy: Anatomy, light: Light, perch: Perch, rng: np.random.Generator
 ) -> None:
-    """Paint a bird into an image, in place.
+    """Paint a bird on its perch into an image, in place.
 
     Args:
         image: (height, width, 3) sRGB from 0 to 1.
         bird: the traits of the bird.
-        pose: its pose.
+        anatomy: the positions of its parts.
         light: the light.
-        at: the position of its feet in pixels from the left and from the top.
-        scale: pixels of a body length.
+        perch: the position of its feet, and its size.
         rng: the random generator for the texture of the plumage.
     """
-    anatomy = Anatomy(bird, pose)
-    frame = Frame(image, anatomy, light, at, scale)
+    frame = Frame(image, anatomy, light, perch.at, perch.scale)
     if min(frame.shape) < 2:
         return
-    spread = pose.wing > SPREAD
+    spread = anatomy.pose.wing > SPREAD
     if spread:
         paint_spread_wing(frame, anatomy, bird, dim=0.7, ahead=0.10)
     _paint_legs(frame, anatomy, bird)
@@ -72,9 +65,7 @@ def _paint_legs(frame: Frame, anatomy: Anatomy, bird: Bird) -> None:
 def _paint_tail(frame: Frame, anatomy: Anatomy, bird: Bird) -> None:
     angle, length = anatomy.tail_angle, anatomy.tail_length
     fork = bird.shape("tail_fork") - 0.25
-    quills = 6
-    base = anatomy.tail_base
-    wing = bird.color("wing")
+    quills, base, wing = 6, anatomy.tail_base, bird.color("wing")
     tone = frame.filled(wing * (0.74 + 0.26 * frame.light.ambient))
     distance = np.hypot(frame.u - base[0], frame.v - base[1])
     band = smoothstep(0.10, 0.08, np.abs(distance - 0.86 * length) / (0.55 + length))
@@ -106,8 +97,7 @@ def _paint_crest(frame: Frame, anatomy: Anatomy, bird: Bird) -> None:
 
 
 def _paint_beak(frame: Frame, anatomy: Anatomy, bird: Bird) -> None:
-    radius = anatomy.head_radius
-    length = anatomy.beak_length
+    radius, length = anatomy.head_radius, anatomy.beak_length
     depth = (0.030 + 0.085 * bird.shape("beak_depth")) * (radius / 0.17)
     curve = (bird.shape("beak_curve") - 0.45) * (0.16 * length + 0.55 * depth)
     root = anatomy.head + radius * np.array([0.86, 0.14])
@@ -118,14 +108,9 @@ def _paint_beak(frame: Frame, anatomy: Anatomy, bird: Bird) -> None:
     upper = smooth_curve(
         [moved(root, -0.04, -depth), moved(middle, 0.0, -0.72 * depth), tip, moved(middle, 0.0, 0.1 * depth), gape]
     )
-    lower = smooth_curve([gape, moved(middle, 0.0, 0.05 * depth), moved(tip, -0.18 * length, -0.25 * curve)])
-    jaw = smooth_curve(
-        [
-            moved(tip, -0.18 * length, -0.25 * curve),
-            moved(middle, -0.05, 0.62 * depth),
-            moved(root, -0.04, 0.75 * depth),
-        ]
-    )
+    end = moved(tip, -0.18 * length, -0.25 * curve)
+    lower = smooth_curve([gape, moved(middle, 0.0, 0.05 * depth), end])
+    jaw = smooth_curve([end, moved(middle, -0.05, 0.62 * depth), moved(root, -0.04, 0.75 * depth)])
     frame.paint(frame.polygon(np.concatenate([lower, jaw])), color * 0.62)
     frame.paint(frame.polygon(upper), color * 0.95)
     ridge = smooth_curve([moved(root, 0.0, -0.62 * depth), moved(middle, 0.0, -0.42 * depth)])

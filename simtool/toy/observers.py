@@ -12,7 +12,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +37,7 @@ __all__ = [
 PREFIX = "simulated-"
 
 #: The attention weights of the average observer; they sum to 1.
-ATTENTION: Mapping[str, float] = MappingProxyType(
-    {"family": 0.25, "species": 0.20, "shape": 0.10, "color": 0.30, "pattern": 0.15}
-)
+ATTENTION: Mapping[str, float] = {"family": 0.25, "species": 0.20, "shape": 0.10, "color": 0.30, "pattern": 0.15}
 
 #: Maximum references and selections of a trial, as in birds-16: 8-rank-2 and 2-choose-1.
 _REFERENCES, _SELECTIONS = 8, 2
@@ -216,13 +213,9 @@ def simulate_judgments(
     for observer in people:
         place = attributes.weighted(observer.attention)
         for session in range(1, design.sessions + 1):
-            displays = np.concatenate(
-                [
-                    _rank_displays(rng, len(population), design.rank_trials),
-                    pool[rng.permutation(len(pool))[: design.choose_trials]],
-                ]
-            )
-            displays = displays[rng.permutation(len(displays))]
+            rank = _rank_displays(rng, len(population), design.rank_trials)
+            choose = pool[rng.permutation(len(pool))[: design.choose_trials]]
+            displays = rng.permutation(np.concatenate([rank, choose]))
             selected = _judge(rng, observer, place, displays)
             blocks.append((displays, selected, observer.name, f"{observer.name}-session-{session}"))
     displays = np.concatenate([block[0] for block in blocks])
@@ -281,20 +274,14 @@ def write_judgments(path: Path, judgments: SimulatedJudgments, image_id: Sequenc
         judgments: judgments over indices of birds.
         image_id: the id of each bird.
     """
-    header = [
-        "query",
-        *(f"reference_{place}" for place in range(1, _REFERENCES + 1)),
-        *(f"selected_{rank}" for rank in range(1, _SELECTIONS + 1)),
-        "participant",
-        "session",
-    ]
+    references = [f"reference_{place}" for place in range(1, _REFERENCES + 1)]
+    selections = [f"selected_{rank}" for rank in range(1, _SELECTIONS + 1)]
     names = [*image_id, ""]  # the last name is for the padding, -1
-    chosen = np.where(
-        judgments.selected >= 0, np.take_along_axis(judgments.references, np.maximum(judgments.selected, 0), axis=1), -1
-    )
+    chosen = np.take_along_axis(judgments.references, np.maximum(judgments.selected, 0), axis=1)
+    chosen[judgments.selected < 0] = -1
     images = np.concatenate([judgments.query[:, None], judgments.references, chosen], axis=1)
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
+        writer.writerow(["query", *references, *selections, "participant", "session"])
         for row, participant, session in zip(images, judgments.participant, judgments.session, strict=True):
             writer.writerow([*(names[index] for index in row), participant, session])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +30,7 @@ class Perch:
 
 
 def paint_perch(rng: np.random.Generator, image: Array, perch: Perch) -> None:
-    """Paint a random perch of PERCHES under a bird's feet, in place.
-
-    Args:
-        rng: the random generator.
-        image: (height, width, 3) sRGB from 0 to 1.
-        perch: the position of the feet.
-    """
+    """Paint a random perch of PERCHES under a bird's feet, in place; the image is sRGB from 0 to 1."""
     PERCHES[rng.integers(len(PERCHES))](rng, image, perch)
 
 
@@ -79,12 +72,8 @@ def _twig(rng: np.random.Generator, image: Array, spine: NDArray[np.float64], th
     angle = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 1.2) + rng.choice([0.0, np.pi])
     length = shape[1] * rng.uniform(0.15, 0.4)
     bend = 0.3 * rng.standard_normal()
-    curve = smooth_curve(
-        [
-            tuple(start + share * length * np.array([np.cos(angle + bend * share), np.sin(angle + bend * share)]))
-            for share in (0.0, 0.33, 0.66, 1.0)
-        ]
-    )
+    turns = [(share, angle + bend * share) for share in (0.0, 0.33, 0.66, 1.0)]
+    curve = smooth_curve([start + share * length * np.array([np.cos(turn), np.sin(turn)]) for share, turn in turns])
     layer(image, stroke(shape, curve, max(1.0, 0.28 * thick)), bark * 0.8)
     if rng.random() < 0.7:
         hue = rng.choice([125.0, 110.0, 70.0])
@@ -145,4 +134,4 @@ def _post(rng: np.random.Generator, image: Array, perch: Perch) -> None:
 
 
 #: All perches; branches are the most frequent.
-PERCHES: tuple[Callable[[np.random.Generator, Array, Perch], None], ...] = (_branch, _branch, _branch, _rock, _post)
+PERCHES = (_branch, _branch, _branch, _rock, _post)

@@ -35,10 +35,11 @@ def photograph(bird: Bird, rng: np.random.Generator) -> Image.Image:
     """
     width, height = _FORMATS[rng.integers(len(_FORMATS))]
     pose, light = _draw_pose(rng), _draw_light(rng)
-    perch = _find_perch(rng, Anatomy(bird, pose), width, height)
+    anatomy = Anatomy(bird, pose)
+    perch = _find_perch(rng, anatomy, width, height)
     image = paint_backdrop(rng, (height, width))
     paint_perch(rng, image, perch)
-    paint_bird(image, bird, pose, light, perch.at, perch.scale, rng)
+    paint_bird(image, bird, anatomy, light, perch, rng)
     paint_foreground(rng, image)
     return Image.fromarray(np.uint8(_expose(rng, image) * 255.0 + 0.5))
 

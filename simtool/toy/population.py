@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +19,16 @@ from simtool.toy.traits import BLOCKS, COLORS, PATTERNS, SHAPES, Bird
 __all__ = ["BUILDS", "Population", "draw_population"]
 
 #: The build of each family, in the order of SHAPES.
-BUILDS: Mapping[str, tuple[float, ...]] = MappingProxyType(
-    {
-        "Gladefinch": (0.60, 0.60, 0.15, 0.22, 0.90, 0.45, 0.40, 0.70, 0.05, 0.25, 0.40),
-        "Mossthrush": (0.50, 0.42, 0.35, 0.50, 0.35, 0.40, 0.55, 0.15, 0.05, 0.65, 0.50),
-        "Quilljay": (0.42, 0.50, 0.40, 0.50, 0.55, 0.50, 0.85, 0.05, 0.90, 0.45, 0.50),
-        "Puffwren": (0.95, 0.75, 0.00, 0.40, 0.12, 0.65, 0.20, 0.05, 0.05, 0.40, 0.15),
-        "Stiltpiper": (0.45, 0.30, 0.90, 0.95, 0.15, 0.65, 0.15, 0.10, 0.05, 1.00, 0.60),
-        "Forkswallow": (0.25, 0.42, 0.10, 0.15, 0.25, 0.45, 0.90, 1.00, 0.05, 0.05, 1.00),
-        "Fenwarbler": (0.28, 0.42, 0.30, 0.35, 0.15, 0.40, 0.50, 0.30, 0.15, 0.50, 0.40),
-        "Dellparrot": (0.60, 0.70, 0.10, 0.40, 1.00, 1.00, 0.75, 0.00, 0.45, 0.10, 0.65),
-    }
-)
+BUILDS: Mapping[str, tuple[float, ...]] = {
+    "Gladefinch": (0.60, 0.60, 0.15, 0.22, 0.90, 0.45, 0.40, 0.70, 0.05, 0.25, 0.40),
+    "Mossthrush": (0.50, 0.42, 0.35, 0.50, 0.35, 0.40, 0.55, 0.15, 0.05, 0.65, 0.50),
+    "Quilljay": (0.42, 0.50, 0.40, 0.50, 0.55, 0.50, 0.85, 0.05, 0.90, 0.45, 0.50),
+    "Puffwren": (0.95, 0.75, 0.00, 0.40, 0.12, 0.65, 0.20, 0.05, 0.05, 0.40, 0.15),
+    "Stiltpiper": (0.45, 0.30, 0.90, 0.95, 0.15, 0.65, 0.15, 0.10, 0.05, 1.00, 0.60),
+    "Forkswallow": (0.25, 0.42, 0.10, 0.15, 0.25, 0.45, 0.90, 1.00, 0.05, 0.05, 1.00),
+    "Fenwarbler": (0.28, 0.42, 0.30, 0.35, 0.15, 0.40, 0.50, 0.30, 0.15, 0.50, 0.40),
+    "Dellparrot": (0.60, 0.70, 0.10, 0.40, 1.00, 1.00, 0.75, 0.00, 0.45, 0.10, 0.65),
+}
 
 #: Mean lightness of each part: most birds are darker above than below.
 _LIGHTNESS = (0.44, 0.48, 0.36, 0.76, 0.40, 0.42)

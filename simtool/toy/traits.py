@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +37,11 @@ _NAMES = (*SHAPES, *_LAB, *(f"pattern_{name}" for name in PATTERNS))
 _COLUMN = {name: column for column, name in enumerate(_NAMES)}
 
 #: The columns of each block of traits.
-BLOCKS: Mapping[str, slice] = MappingProxyType(
-    {
-        "shape": slice(0, len(SHAPES)),
-        "color": slice(len(SHAPES), len(SHAPES) + len(_LAB)),
-        "pattern": slice(len(SHAPES) + len(_LAB), len(_NAMES)),
-    }
-)
+BLOCKS: Mapping[str, slice] = {
+    "shape": slice(0, len(SHAPES)),
+    "color": slice(len(SHAPES), len(SHAPES) + len(_LAB)),
+    "pattern": slice(len(SHAPES) + len(_LAB), len(_NAMES)),
+}
 
 
 @dataclass(frozen=True)

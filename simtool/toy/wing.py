@@ -12,6 +12,10 @@ from simtool.toy.traits import Bird
 
 __all__ = ["paint_folded_wing", "paint_spread_wing"]
 
+#: The outline of a folded wing: from 0 (shoulder) to 1 (tip), and from -1 (lower edge) to 1 (upper edge).
+_ALONG = np.array([-0.04, 0.06, 0.30, 0.60, 0.85, 1.0, 0.82, 0.60, 0.30, 0.06])
+_ACROSS = np.array([0.0, 0.80, 1.00, 0.78, 0.32, 0.0, -0.36, -0.80, -0.98, -0.62])
+
 
 def paint_folded_wing(frame: Frame, anatomy: Anatomy, bird: Bird, plumage: Plumage) -> None:
     """Paint a folded wing along the body, over its shadow."""
@@ -20,25 +24,8 @@ def paint_folded_wing(frame: Frame, anatomy: Anatomy, bird: Bird, plumage: Pluma
     axis = np.array([np.cos(angle), np.sin(angle)])
     side = np.array([axis[1], -axis[0]])
     half = 0.155 + 0.03 * bird.shape("plumpness")
-    outline = smooth_curve(
-        [
-            tuple(anatomy.shoulder + a * length * axis + b * half * side)
-            for a, b in (
-                (-0.04, 0.0),
-                (0.06, 0.80),
-                (0.30, 1.00),
-                (0.60, 0.78),
-                (0.85, 0.32),
-                (1.0, 0.0),
-                (0.82, -0.36),
-                (0.60, -0.80),
-                (0.30, -0.98),
-                (0.06, -0.62),
-            )
-        ],
-        steps=6,
-        closed=True,
-    )
+    corners = anatomy.shoulder + _ALONG[:, None] * length * axis + _ACROSS[:, None] * half * side
+    outline = smooth_curve(corners, steps=6, closed=True)
     mask = frame.polygon(outline)
     shadow = blurred(frame.polygon(moved(outline, 0.0, 0.03)), 0.03 * frame.scale) * plumage.mask
     frame.paint(0.38 * shadow * (1.0 - mask), DARK)
@@ -55,8 +42,7 @@ def paint_folded_wing(frame: Frame, anatomy: Anatomy, bird: Bird, plumage: Pluma
 def _wing_color(bird: Bird, a: Array, b: Array) -> Array:
     """Color a folded wing; ``a`` runs from 0 at the shoulder to 1 at the tip, ``b`` from -1 (lower) to 1 (upper)."""
     wing, back = bird.color("wing"), bird.color("back")
-    color = np.empty((*a.shape, 3), np.float32)
-    color[:] = wing
+    color = np.full((*a.shape, 3), wing, np.float32)
     scallop = a - 0.022 * np.abs(np.sin(b * 7.0)) + 0.05 * b * b
     coverts = smoothstep(0.40, 0.36, scallop)
     layer(color, coverts, 0.6 * wing + 0.4 * back)
@@ -93,11 +79,10 @@ def paint_spread_wing(frame: Frame, anatomy: Anatomy, bird: Bird, dim: float, ah
             share = 1.0 - index / (quills - 1)
             angle = np.pi + 0.12 + 1.15 * anatomy.pose.wing * share
             base = moved(root, -0.16 * (1.0 - share), 0.0)
-            quill = feather(base, angle, reach * length * (0.72 + 0.28 * share), width)
-            tip = feather(base, angle, reach * length * (0.72 + 0.28 * share) * 0.9, width)
+            size = reach * length * (0.72 + 0.28 * share)
+            whole, tip = (frame.polygon(feather(base, angle, part, width)) for part in (size, size * 0.9))
             tone = dim * (0.78 + 0.12 * (index % 2) + 0.12 * (1.0 - share))
-            whole = frame.polygon(quill)
             frame.paint(whole, color * 0.55 * dim)
             if reach < 1.0:
                 frame.paint(pale * whole, PALE * dim)
-            frame.paint(frame.polygon(tip), color * tone)
+            frame.paint(tip, color * tone)
