@@ -14,7 +14,7 @@ __all__ = ["compress"]
 
 def compress(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of embeddings.")],
-    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The Parquet table of embeddings to write.")],
+    out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of embeddings to write.")],
     components: Annotated[int | None, typer.Option(min=1, help="Number of components. [all, at most 100]")] = None,
     fit: Annotated[
         Path | None,

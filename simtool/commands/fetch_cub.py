@@ -17,7 +17,6 @@ def fetch_cub(
     archive: Annotated[
         Path | None,
         typer.Option(
-            "--archive",
             metavar="COPY",
             help="Use this copy of the archive, or this folder of an unpacked one, instead of a download.",
         ),
@@ -25,12 +24,11 @@ def fetch_cub(
     url: Annotated[
         list[str] | None,
         typer.Option(
-            "--url", metavar="URL", help="Download from this address; may be given several times, for several mirrors."
+            metavar="URL", help="Download from this address; may be given several times, for several mirrors."
         ),
     ] = None,
     sha256: Annotated[
-        str | None,
-        typer.Option("--sha256", metavar="HEX", help="Checksum that the archive must have. [the official one]"),
+        str | None, typer.Option(metavar="HEX", help="Checksum that the archive must have. [the official one]")
     ] = None,
     keep_archive: Annotated[
         bool, typer.Option("--keep-archive", help="Keep the downloaded archive (1.15 GB) after unpacking it.")

@@ -19,7 +19,6 @@ def fetch_judgments(
     archive: Annotated[
         list[Path] | None,
         typer.Option(
-            "--archive",
             metavar="FILE",
             help="Use this copy instead of a download: a zip or folder of the judgments, the photographs or both; "
             "may be given twice.",
@@ -28,7 +27,6 @@ def fetch_judgments(
     images: Annotated[
         Path | None,
         typer.Option(
-            "--images",
             metavar="IMAGES",
             help="Join the judgments to this table of images (for example CUB's) by file name, instead of "
             "downloading the photographs.",
@@ -36,19 +34,15 @@ def fetch_judgments(
     ] = None,
     url: Annotated[
         list[str] | None,
-        typer.Option("--url", metavar="URL", help="Mirror of the zip of judgments; may be given several times."),
+        typer.Option(metavar="URL", help="Mirror of the zip of judgments; may be given several times."),
     ] = None,
     photographs_url: Annotated[
         list[str] | None,
-        typer.Option(
-            "--photographs-url", metavar="URL", help="Mirror of the zip of photographs; may be given several times."
-        ),
+        typer.Option(metavar="URL", help="Mirror of the zip of photographs; may be given several times."),
     ] = None,
     sha256: Annotated[
         list[str] | None,
-        typer.Option(
-            "--sha256", metavar="HEX", help="Checksum that the zip of judgments must have. [the official one]"
-        ),
+        typer.Option(metavar="HEX", help="Checksum that the zip of judgments must have. [the official one]"),
     ] = None,
 ) -> None:
     """Download the birds-16 judgments: similarity judgments of 208 photographs of 16 species.

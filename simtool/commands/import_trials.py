@@ -17,21 +17,17 @@ def import_trials(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", help="A psiz HDF5 file, a folder or zip of psiz JSON, or a CSV.")
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The Parquet table of trials to write.")],
+    out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of trials to write.")],
     catalog: Annotated[
         Path | None,
         typer.Option(
-            "--catalog",
-            metavar="FILE",
-            help="File that maps psiz's numbers to images: an HDF5 catalog, stimuli.txt or CSV.",
+            metavar="FILE", help="File that maps psiz's numbers to images: an HDF5 catalog, stimuli.txt or CSV."
         ),
     ] = None,
     images: Annotated[
         Path | None,
         typer.Option(
-            "--images",
-            metavar="IMAGES",
-            help="Table of images whose ids to use; names match by id, else by the closest spelling.",
+            metavar="IMAGES", help="Table of images whose ids to use; names match by id, else by the closest spelling."
         ),
     ] = None,
     kind: Annotated[
@@ -43,8 +39,7 @@ def import_trials(
         ),
     ] = "auto",
     observers: Annotated[
-        Observers | None,
-        typer.Option("--observers", help="Who judged. The table and reports state it.", show_choices=True),
+        Observers | None, typer.Option(help="Who judged. The table and reports state it.", show_choices=True)
     ] = None,
 ) -> None:
     """Convert similarity judgments to a table of trials.

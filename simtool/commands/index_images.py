@@ -14,7 +14,7 @@ __all__ = ["index_images"]
 
 def index_images(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder; images in folders below it count too.")],
-    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="The Parquet table of images to write.")],
+    out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of images to write.")],
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out files that cannot be read as images, and name them.")
     ] = False,

@@ -18,45 +18,31 @@ STDOUT = Path("-")
 
 def report(
     outcomes: Annotated[list[Path], typer.Argument(metavar="OUTCOMES", help="Tables of outcomes.")],
-    figure: Annotated[
-        Path | None, typer.Option("--figure", metavar="FILE", help="Write a figure: .png, .svg or .pdf.")
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained HTML page.")
-    ] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write all numbers as CSV.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers as JSON.")] = None,
-    markdown: Annotated[
-        Path | None, typer.Option("--markdown", metavar="FILE", help="Write tables to paste into Markdown.")
-    ] = None,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a figure: .png, .svg or .pdf.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all numbers as CSV.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all numbers as JSON.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write tables to paste into Markdown.")] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            "--metric",
             metavar="|".join(METRICS),
             help="Metric to show; may be given several times. Files of numbers hold all metrics.",
         ),
     ] = None,
     trial_type: Annotated[
-        str | None,
-        typer.Option(
-            "--trial-type", metavar="TYPE", help="Report only this type, for example 8-rank-2, or all (pooled)."
-        ),
+        str | None, typer.Option(metavar="TYPE", help="Report only this type, for example 8-rank-2, or all (pooled).")
     ] = None,
     baseline: Annotated[
-        str | None,
-        typer.Option("--baseline", metavar="MODEL", help="Model to compare the other models with, for each distance."),
+        str | None, typer.Option(metavar="MODEL", help="Model to compare the other models with, for each distance.")
     ] = None,
     weighted: Annotated[
-        bool,
-        typer.Option("--weighted", help="Weigh each trial by its weight. [all trials count the same]"),
+        bool, typer.Option("--weighted", help="Weigh each trial by its weight. [all trials count the same]")
     ] = False,
-    sort: Annotated[str, typer.Option("--sort", metavar="|".join(Order), help="Order of rows.")] = Order.ACCURACY.value,
-    level: Annotated[float, typer.Option("--level", help="Level of the intervals.")] = 0.95,
-    replicates: Annotated[
-        int, typer.Option("--replicates", min=100, help="Number of resamples of participants and images.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the resampling.")] = 0,
+    sort: Annotated[str, typer.Option(metavar="|".join(Order), help="Order of rows.")] = Order.ACCURACY.value,
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    replicates: Annotated[int, typer.Option(min=100, help="Number of resamples of participants and images.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
 ) -> None:
     """Report how well each model predicts the judgments, with intervals, chance and noise ceiling.
 

@@ -21,12 +21,11 @@ __all__ = ["score"]
 
 def score(
     tables: Annotated[list[Path], typer.Argument(metavar="TABLE", help="Tables of embeddings.")],
-    trials: Annotated[Path, typer.Option("--trials", metavar="TRIALS", help="Table of trials.")],
-    out: Annotated[Path, typer.Option("--out", metavar="OUTCOMES", help="The Parquet table of outcomes to write.")],
+    trials: Annotated[Path, typer.Option(metavar="TRIALS", help="Table of trials.")],
+    out: Annotated[Path, typer.Option(metavar="OUTCOMES", help="The Parquet table of outcomes to write.")],
     distance: Annotated[
         list[str] | None,
         typer.Option(
-            "--distance",
             metavar="D",
             help="mse, cosine, mse/segments, cosine/segments, euclidean, manhattan, dot or correlation; "
             "may be given several times. [mse and cosine]",
@@ -34,24 +33,18 @@ def score(
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(
-            "--name", metavar="NAME", help="Label of the model of each TABLE, in their order. [the name in the table]"
-        ),
+        typer.Option(metavar="NAME", help="Label of the model of each TABLE, in their order. [the name in the table]"),
     ] = None,
     memory: Annotated[
         str | None,
         typer.Option(
-            "--memory",
-            metavar="SIZE",
-            help="Memory to use, such as 2G; larger tables go through TMPDIR. [half of the free memory]",
+            metavar="SIZE", help="Memory to use, such as 2G; larger tables go through TMPDIR. [half of the free memory]"
         ),
     ] = None,
     images: Annotated[
         Path | None,
         typer.Option(
-            "--images",
-            metavar="IMAGES",
-            help="Copy the classes and groups of the images of each trial from this table of images.",
+            metavar="IMAGES", help="Copy the classes and groups of the images of each trial from this table of images."
         ),
     ] = None,
 ) -> None:
