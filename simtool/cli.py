@@ -44,22 +44,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-app.command("fetch-cub", short_help="Download the photographs of CUB-200-2011")(fetch_cub.fetch_cub)
-app.command("fetch-judgments", short_help="Download the birds-16 judgments and photographs")(
-    fetch_judgments.fetch_judgments
-)
-app.command("import-trials", short_help="Convert judgments to a table of trials")(import_trials.import_trials)
-app.command("index-images", short_help="List the images of a folder in a table")(index_images.index_images)
-app.command("fit-pca", short_help="Fit principal components to images")(fit_pca.fit_pca)
-app.command("train-resnet", short_help="Train a classifier of images")(train_resnet.train_resnet)
-app.command("train-glow", short_help="Train Glow, a normalizing flow, on images")(train_glow.train_glow)
-app.command("embed", short_help="Convert images to vectors with a model")(embed.embed)
-app.command("compress", short_help="Project vectors on their principal components")(compress.compress)
-app.command("sample", short_help="Draw samples from a trained Glow")(sample.sample)
-app.command("score", short_help="Predict judgments from distances between vectors")(score.score)
-app.command("report", short_help="Report how well each model predicts the judgments")(report.report)
-app.command("demo", short_help="Run the whole chain on generated toy birds")(demo.demo)
-app.command("show", short_help="Describe and check a table or a model")(show.show)
+app.command(short_help="Download the photographs of CUB-200-2011")(fetch_cub.fetch_cub)
+app.command(short_help="Download the birds-16 judgments and photographs")(fetch_judgments.fetch_judgments)
+app.command(short_help="Convert judgments to a table of trials")(import_trials.import_trials)
+app.command(short_help="List the images of a folder in a table")(index_images.index_images)
+app.command(short_help="Fit principal components to images")(fit_pca.fit_pca)
+app.command(short_help="Train a classifier of images")(train_resnet.train_resnet)
+app.command(short_help="Train Glow, a normalizing flow, on images")(train_glow.train_glow)
+app.command(short_help="Convert images to vectors with a model")(embed.embed)
+app.command(short_help="Project vectors on their principal components")(compress.compress)
+app.command(short_help="Draw samples from a trained Glow")(sample.sample)
+app.command(short_help="Predict judgments from distances between vectors")(score.score)
+app.command(short_help="Report how well each model predicts the judgments")(report.report)
+app.command(short_help="Run the whole chain on generated toy birds")(demo.demo)
+app.command(short_help="Describe and check a table or a model")(show.show)
 
 
 def _print_version(wanted: bool) -> None:

@@ -28,6 +28,41 @@ KNOWN = "true attributes (known)"
 
 _SCRIPT = "demo.sh"
 _TITLE = "# simtool demo: simulated observers judge generated toy birds"
+#: The commands of the demo, each below its purpose. ``@NAME`` is a file or folder of the demo.
+_CHAIN = """\
+# List the photographs. Their folders give class and group.
+index-images @images --out @images.parquet
+# Import the judgments of the simulated observers.
+import-trials @judgments.csv --out @trials.parquet --images @images.parquet --observers simulated
+# Embed each photograph as its pixels.
+embed @images.parquet --model pixels --out @pixels.parquet
+# Fit {components} principal components, once.
+fit-pca @images.parquet --out @pca --components {components}
+# Embed each photograph as its first {few} components.
+embed @images.parquet --model @pca --components {few} --out @pca-{few}.parquet
+# Embed each photograph as its first {components} components.
+embed @images.parquet --model @pca --components {components} --out @pca-{components}.parquet
+# Train a small residual network to tell the species apart.
+train-resnet @images.parquet --out @resnet --preset tiny {validation} --restart
+# Embed each photograph in two layers of the network.
+embed @images.parquet --model @resnet --layer final --out @resnet-final.parquet
+  --layer penultimate --out @resnet-penultimate.parquet
+# Train a small Glow, which does not know the species.
+train-glow @images.parquet --out @glow --preset tiny {validation} --restart
+# Embed each photograph in three layers of Glow.
+embed @images.parquet --model @glow --layer latent --out @glow-latent.parquet
+  --layer posterior --out @glow-posterior.parquet --layer pooled --out @glow-pooled.parquet
+# Predict every judgment from every table, by two distances.
+score @pixels.parquet @pca-{few}.parquet @pca-{components}.parquet @resnet-final.parquet @resnet-penultimate.parquet
+  @glow-latent.parquet @glow-posterior.parquet @glow-pooled.parquet @true-attributes.parquet
+  --trials @trials.parquet --images @images.parquet --distance mse --distance cosine --out @outcomes.parquet
+# Predict every judgment from the cosine of the color of each pixel, averaged over pixels.
+score @pixels.parquet --trials @trials.parquet --images @images.parquet
+  --distance cosine/segments --out @outcomes-by-pixel.parquet
+# Report how often each model predicts the choice of the observers.
+report @outcomes.parquet @outcomes-by-pixel.parquet --figure @report.png --html @report.html
+  --csv @report.csv --json @report.json
+"""
 
 
 class DemoError(SimtoolError):
@@ -75,84 +110,15 @@ def chain(folder: Path, images: int) -> list[Step]:
         images: number of photographs. A PCA has at most one component fewer.
     """
     components = min(100, images - 1)
-    few = min(10, components)
-
-    def at(name: str) -> str:
-        return str(folder / name)
-
-    resnet = {layer: at(f"resnet-{layer}.parquet") for layer in ("final", "penultimate")}
-    glow = {layer: at(f"glow-{layer}.parquet") for layer in ("latent", "posterior", "pooled")}
-    embeddings = [at("pixels.parquet"), at(f"pca-{few}.parquet"), at(f"pca-{components}.parquet")]
-    tables = [*embeddings, *resnet.values(), *glow.values()]
-
     # The validation split is a fifth of each species, which needs five photographs.
-    holdout = () if images >= 16 * 5 else ("--validation", "none")
-
-    def layers_of(model: str, tables: dict[str, str]) -> tuple[str, ...]:
-        pairs = (word for layer, table in tables.items() for word in ("--layer", layer, "--out", table))
-        return ("embed", at("images.parquet"), "--model", at(model), *pairs)
-
-    return [
-        Step(
-            "List the photographs. Their folders give class and group.",
-            ("index-images", at("images"), "--out", at("images.parquet")),
-        ),
-        Step(
-            "Import the judgments of the simulated observers.",
-            (
-                *("import-trials", at("judgments.csv"), "--out", at("trials.parquet")),
-                *("--images", at("images.parquet"), "--observers", "simulated"),
-            ),
-        ),
-        Step(
-            "Embed each photograph as its pixels.",
-            ("embed", at("images.parquet"), "--model", "pixels", "--out", embeddings[0]),
-        ),
-        Step(
-            f"Fit {components} principal components, once.",
-            ("fit-pca", at("images.parquet"), "--out", at("pca"), "--components", str(components)),
-        ),
-        *(
-            Step(
-                f"Embed each photograph as its first {count} components.",
-                ("embed", at("images.parquet"), "--model", at("pca"), "--components", str(count), "--out", out),
-            )
-            for count, out in zip((few, components), embeddings[1:], strict=True)
-        ),
-        Step(
-            "Train a small residual network to tell the species apart.",
-            ("train-resnet", at("images.parquet"), "--out", at("resnet"), "--preset", "tiny", *holdout, "--restart"),
-        ),
-        Step("Embed each photograph in two layers of the network.", layers_of("resnet", resnet)),
-        Step(
-            "Train a small Glow, which does not know the species.",
-            ("train-glow", at("images.parquet"), "--out", at("glow"), "--preset", "tiny", *holdout, "--restart"),
-        ),
-        Step("Embed each photograph in three layers of Glow.", layers_of("glow", glow)),
-        Step(
-            "Predict every judgment from every table, by two distances.",
-            (
-                *("score", *tables, at("true-attributes.parquet"), "--trials", at("trials.parquet")),
-                *("--images", at("images.parquet"), "--distance", "mse", "--distance", "cosine"),
-                *("--out", at("outcomes.parquet")),
-            ),
-        ),
-        Step(
-            "Predict every judgment from the cosine of the color of each pixel, averaged over pixels.",
-            (
-                *("score", embeddings[0], "--trials", at("trials.parquet"), "--images", at("images.parquet")),
-                *("--distance", "cosine/segments", "--out", at("outcomes-by-pixel.parquet")),
-            ),
-        ),
-        Step(
-            "Report how often each model predicts the choice of the observers.",
-            (
-                *("report", at("outcomes.parquet"), at("outcomes-by-pixel.parquet")),
-                *("--figure", at("report.png"), "--html", at("report.html")),
-                *("--csv", at("report.csv"), "--json", at("report.json")),
-            ),
-        ),
-    ]
+    validation = "" if images >= 16 * 5 else "--validation none"
+    text = _CHAIN.format(components=components, few=min(10, components), validation=validation)
+    steps = []
+    for block in text.removeprefix("# ").split("\n# "):
+        purpose, _, command = block.partition("\n")
+        words = (str(folder / word[1:]) if word.startswith("@") else word for word in command.split())
+        steps.append(Step(purpose, tuple(words)))
+    return steps
 
 
 def prepare_folder(folder: Path, size: Size) -> None:
