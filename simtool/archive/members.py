@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, BinaryIO, Literal, Self
+from typing import IO, BinaryIO, Self
 
 from simtool.archive.source import ArchiveError
 from simtool.errors import SimtoolError
@@ -38,8 +38,7 @@ _LONG_HEADERS = {
 _PADDING = 64
 _BLOCK = 1 << 20
 
-_Format = Literal["tar", "tar.gz", "zip"]
-_FORMATS: dict[What, _Format] = {What.TAR: "tar", What.TAR_GZ: "tar.gz", What.ZIP: "zip", What.PSIZ_ZIP: "zip"}
+_ZIPS = frozenset((What.ZIP, What.PSIZ_ZIP))
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,9 @@ def open_archive(path: Path) -> Iterator[Iterator[Member]]:
     if path.is_dir():
         yield _folder_members(path)
         return
-    readers: dict[_Format, Callable[[BinaryIO, Path], Iterator[Member]]]
-    readers = {"tar": _tar_members, "tar.gz": _gzip_members, "zip": _zip_members}
-    reader = readers[_format_of(path)]
+    readers: dict[What, Callable[[BinaryIO, Path], Iterator[Member]]]
+    readers = {What.TAR: _tar_members, What.TAR_GZ: _gzip_members}
+    reader = readers.get(_format_of(path), _zip_members)
     with path.open("rb") as file:
         yield _guarded(reader(file, path), path)
 
@@ -140,26 +139,23 @@ def unpacked_size(path: Path) -> int:
     if path.is_dir():
         return sum((path / name).stat().st_size for name in files_below(path) if (path / name).exists())
     found = _format_of(path)
+    if found in _ZIPS:
+        with _naming_damage(path), zipfile.ZipFile(path) as archive:
+            return sum(info.file_size for info in archive.infolist())
     size = path.stat().st_size
-    match found:
-        case "zip":
-            with _naming_damage(path), zipfile.ZipFile(path) as archive:
-                return sum(info.file_size for info in archive.infolist())
-        case "tar.gz":
-            with path.open("rb") as file:
-                file.seek(-4, 2)
-                # The unpacked size modulo 4 GiB (RFC 1952); images hardly compress.
-                return max(size, int.from_bytes(file.read(4), "little"))
-        case "tar":
-            return size
+    if found is What.TAR:
+        return size
+    with path.open("rb") as file:
+        file.seek(-4, 2)
+        # The unpacked size modulo 4 GiB (RFC 1952); images hardly compress.
+        return max(size, int.from_bytes(file.read(4), "little"))
 
 
-def _format_of(path: Path) -> _Format:
+def _format_of(path: Path) -> What:
     kind = kind_of(path)
-    found = _FORMATS.get(kind.what)
-    if found is None or (found == "zip" and kind.damage):
+    if kind.what not in Expected.ARCHIVE.kinds or (kind.what in _ZIPS and kind.damage):
         raise ArchiveError(explain(path, Expected.ARCHIVE))
-    return found
+    return kind.what
 
 
 class _Header(tarfile.TarInfo):

@@ -15,6 +15,7 @@ from simtool.collections.folder import index_folder
 from simtool.errors import SimtoolError, listed
 from simtool.pillow import SUFFIXES
 from simtool.tables.atomic import atomic_path
+from simtool.tables.files import objects
 from simtool.tables.images import Images, image_paths, read_images, relative_path
 from simtool.tables.provenance import sha256_of
 from simtool.text import counted
@@ -74,12 +75,7 @@ def holds_photographs(path: Path) -> bool:
 
 
 def _names(path: Path) -> list[PurePosixPath]:
-    """Return the files of a folder or an archive.
-
-    Raises:
-        ArchiveError: the path is neither, or the archive is damaged.
-        OSError: the path cannot be read.
-    """
+    """Return the files of a folder or an archive."""
     with open_archive(path) as members:
         return [PurePosixPath(member.name) for member in members if member.kind != "folder"]
 
@@ -186,11 +182,8 @@ def subset(
     family = {name: PurePosixPath(path).parent.parent.name or None for name, path in zip(matched, names, strict=True)}
     rows = images.take(np.isin(images.image_id, matched))
     groups = [group or family[name] for name, group in zip(rows.image_id, rows.group_name, strict=True)]
-    group_name = np.empty(len(rows), object)
-    group_name[:] = groups
-    paths = np.empty(len(rows), object)
-    paths[:] = [relative_path(path, table) for path in image_paths(source, rows)]
-    return replace(rows, path=paths, group_name=group_name)
+    paths = [relative_path(path, table) for path in image_paths(source, rows)]
+    return replace(rows, path=objects(paths), group_name=objects(groups))
 
 
 def altered(images: Images, table: Path, mentioned: NDArray[np.object_]) -> list[str]:

@@ -9,8 +9,10 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,20 +67,15 @@ _LINES = {
     "train_test_split.txt": ("<image id> <1 for training, 0 for test>", r"(\d{1,9}) ([01])"),
     "bounding_boxes.txt": ("<image id> <x> <y> <width> <height>", r"(\d{1,9})" + 4 * r" (-?\d+(?:\.\d*)?)"),
 }
+_NO_TEXTS = "no copy of CUB-200-2011: images.txt, classes.txt and other text files are missing"
 
 
 class CubError(SimtoolError):
     """A copy of CUB is incomplete or inconsistent; the message names file and line."""
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A line of a text file.
-
-    Attributes:
-        number: the line number, from 1.
-        values: the values after the id.
-    """
+class _Line(NamedTuple):
+    """The number of a line in its text file, from 1, and the values after its id."""
 
     number: int
     values: tuple[str, ...]
@@ -232,13 +229,11 @@ def unpack_cub(archive: Path, folder: Path) -> Images:
         OSError: the archive cannot be read, or the folder cannot be written.
     """
     found: list[Images] = []
-    unpack(
-        archive,
-        folder,
-        keep=lambda path: path,
-        arrange=lambda unpacked: _arranged(archive, unpacked),
-        check=lambda arranged: found.append(_whole(archive, arranged)),
-    )
+
+    def check(arranged: Path) -> None:
+        found.append(_whole(archive, arranged))
+
+    unpack(archive, folder, keep=lambda path: path, arrange=partial(_arranged, archive), check=check)
     return found[0]
 
 
@@ -266,13 +261,10 @@ def repair_cub(archive: Path, folder: Path, root: Path, names: Collection[str]) 
         ends = (PurePosixPath(*path.parts[place + 1 :]) for place, part in enumerate(path.parts) if part == "images")
         return next((PurePosixPath("images", end) for end in ends if str(end) in wanted), None)
 
-    unpack(
-        archive,
-        root,
-        keep=keep,
-        check=lambda unpacked: _require_photographs(archive, unpacked, names),
-        needed=0,  # only a few files are written
-    )
+    def check(unpacked: Path) -> None:
+        _require_photographs(archive, unpacked, names)
+
+    unpack(archive, root, keep=keep, check=check, needed=0)  # only a few files are written
     return read_cub(folder, root)
 
 
@@ -299,7 +291,7 @@ def _arranged(archive: Path, unpacked: Path) -> Path:
 def _no_copy(archive: Path, unpacked: Path) -> str:
     held = [file for file in unpacked.rglob("*") if file.suffix.lower() in SUFFIXES]
     if not held:
-        return f"{archive}: no copy of CUB-200-2011: images.txt, classes.txt and other text files are missing"
+        return f"{archive}: {_NO_TEXTS}"
     return (
         f"{archive}: it has {counted(len(held), 'images')}, but no text files of CUB-200-2011 (images.txt, "
         f"classes.txt and others): get {ARCHIVE.name}; for a table of the images alone unpack it and use "
@@ -331,7 +323,7 @@ def require_same_copy(archive: Path, root: Path) -> None:
     """
     other = root_in(archive)
     if other is None:
-        raise CubError(f"{archive}: no copy of CUB-200-2011: images.txt, classes.txt and other text files are missing")
+        raise CubError(f"{archive}: {_NO_TEXTS}")
     for mine, theirs in zip(text_files(root), text_files(other), strict=True):
         if not theirs.is_file() or mine.read_bytes() != theirs.read_bytes():
             raise CubError(f"{archive}: {theirs.name} differs from {mine}: it is a copy of another archive")

@@ -53,25 +53,24 @@ def folder_kind(path: Path) -> Kind:
 def _by_names(path: Path, files: list[str], folders: list[str]) -> What | None:
     """Return the kind by characteristic files; None without such files."""
     held = set(files)
-    if "model.json" in held and _is_manifest(path / "model.json"):
-        return What.MODEL_FOLDER
-    if "checkpoints" in folders and any(name.endswith(".npz") for name in _listing(path / "checkpoints")[0]):
-        return What.TRAINING_FOLDER
-    if {"saved_model.pb", "saved_model.pbtxt"} & held:
-        return What.SAVED_MODEL
-    if {"config.json", "metadata.json", "model.weights.h5"} <= held:
-        return What.KERAS_FOLDER
-    if "config.json" in held and any(name.endswith((".safetensors", ".bin")) for name in held):
-        return What.TRANSFORMERS_FOLDER
-    if "dataset_info.json" in held and any(name.endswith(".arrow") for name in held):
-        return What.ARROW_FOLDER
-    if "features.json" in held or ("dataset_info.json" in held and any(".tfrecord" in name for name in held)):
-        return What.TFDS_FOLDER
-    if {"images.txt", "classes.txt"} <= held and "images" in folders:
-        return What.CUB_FOLDER
-    if "checkpoint" in held and any(name.endswith(".index") for name in held):
-        return What.CHECKPOINT_FOLDER
-    return None
+
+    def has(*endings: str) -> bool:
+        return any(name.endswith(endings) for name in held)
+
+    rules = {
+        What.MODEL_FOLDER: "model.json" in held and _is_manifest(path / "model.json"),
+        What.TRAINING_FOLDER: "checkpoints" in folders
+        and any(name.endswith(".npz") for name in _listing(path / "checkpoints")[0]),
+        What.SAVED_MODEL: {"saved_model.pb", "saved_model.pbtxt"} & held,
+        What.KERAS_FOLDER: {"config.json", "metadata.json", "model.weights.h5"} <= held,
+        What.TRANSFORMERS_FOLDER: "config.json" in held and has(".safetensors", ".bin"),
+        What.ARROW_FOLDER: "dataset_info.json" in held and has(".arrow"),
+        What.TFDS_FOLDER: "features.json" in held
+        or ("dataset_info.json" in held and any(".tfrecord" in name for name in held)),
+        What.CUB_FOLDER: {"images.txt", "classes.txt"} <= held and "images" in folders,
+        What.CHECKPOINT_FOLDER: "checkpoint" in held and has(".index"),
+    }
+    return next((what for what, applies in rules.items() if applies), None)
 
 
 def _holds_sequences(path: Path, files: list[str], folders: list[str]) -> bool:

@@ -32,7 +32,8 @@ def hdf5_kind(content: BinaryIO) -> Kind:
         with h5py.File(content, "r") as file:
             names = tuple(str(name) for name in islice(file, _MOST))
             attributes = tuple(str(name) for name in islice(file.attrs, _MOST))
-            if broken := [name for name in names if _has_broken_texts(file, name, checked)]:
+            datasets = {name: held for name in names if (held := _dataset(file, name)) is not None}
+            if broken := [name for name, held in datasets.items() if not has_sound_texts(held, checked)]:
                 return Kind(What.HDF5, f"damaged: the texts of {listed(broken)} cannot be found")
             stored = next((_word(file[name]) for name in ("class_name", "trial_type") if name in names), "")
     except Exception as failure:  # damaged files raise many types
@@ -51,18 +52,19 @@ def _walk(content: BinaryIO) -> None:
     with h5py.File(content, "r") as file:
         list(islice(file.attrs.items(), _MOST))
         for name in islice(file, _MOST):
-            held = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+            held = _dataset(file, name)
             # Heaps of variable-length texts have a separate check, has_sound_texts.
-            if isinstance(held, h5py.Dataset) and not held.dtype.hasobject and held.nbytes <= left:
+            if held is not None and not held.dtype.hasobject and held.nbytes <= left:
                 left -= held.nbytes
                 _ = held[()]
 
 
-def _has_broken_texts(file: Any, name: str, content: bytes) -> bool:
+def _dataset(file: Any, name: str) -> Any:
+    """Return a dataset at the root; None for a group, a soft link and an external link."""
     import h5py
 
     held = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
-    return isinstance(held, h5py.Dataset) and not has_sound_texts(held, content)
+    return held if isinstance(held, h5py.Dataset) else None
 
 
 def _word(stored: Any) -> str:
@@ -75,22 +77,16 @@ def _word(stored: Any) -> str:
 
 def _what(names: set[str], attributes: set[str], stored: str) -> What:
     """Return the kind by the names and attributes of the root, and the class name of psiz."""
-    if "trial_components" in names or stored == "TrialDataset":
-        return What.PSIZ_TRIALS
-    if "Docket" in stored:
-        return What.PSIZ_DOCKET
-    if "Rate" in stored:
-        return What.PSIZ_RATINGS
-    if "stimulus_set" in names:
-        return What.PSIZ_OBSERVATIONS
-    if {"stimulus_id", "stimulus_filepath"} <= names:
-        return What.PSIZ_CATALOG
-    if "model_config" in attributes:
-        return What.KERAS_H5
-    if "layer_names" in attributes or "_layer_checkpoint_dependencies" in names or names & {"layers", "vars"}:
-        return What.KERAS_WEIGHTS
-    if "rsatoolbox_version" in attributes or "dissimilarities" in names or "measurements" in names:
-        return What.RSATOOLBOX
-    if names == {"features"}:
-        return What.FEATURES_HDF5
-    return What.HDF5
+    weights = names & {"layers", "vars", "_layer_checkpoint_dependencies"}
+    rules = {
+        What.PSIZ_TRIALS: "trial_components" in names or stored == "TrialDataset",
+        What.PSIZ_DOCKET: "Docket" in stored,
+        What.PSIZ_RATINGS: "Rate" in stored,
+        What.PSIZ_OBSERVATIONS: "stimulus_set" in names,
+        What.PSIZ_CATALOG: {"stimulus_id", "stimulus_filepath"} <= names,
+        What.KERAS_H5: "model_config" in attributes,
+        What.KERAS_WEIGHTS: "layer_names" in attributes or weights,
+        What.RSATOOLBOX: "rsatoolbox_version" in attributes or names & {"dissimilarities", "measurements"},
+        What.FEATURES_HDF5: names == {"features"},
+    }
+    return next((what for what, applies in rules.items() if applies), What.HDF5)
