@@ -99,11 +99,7 @@ def _in_place(source: Source, target: Path) -> bool:
 
 
 def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) -> None:
-    """Complete and verify the partial file from one mirror.
-
-    Raises:
-        RefusalError: the mirror did not send the published file.
-    """
+    """Complete and verify the partial file from one mirror."""
     if continued := _may_continue(url, source, partial):
         console.note(f"resuming {source.name} from {host_of(url)} after {scaled(partial.size, 'B')}")
     else:
@@ -132,11 +128,7 @@ def _may_continue(url: str, source: Source, partial: Partial) -> bool:
 
 
 def _complete(url: str, source: Source, partial: Partial, patience: Patience) -> None:
-    """Request the file until it is complete; give up after several attempts without new bytes.
-
-    Raises:
-        RefusalError: the mirror refused or sent nothing new.
-    """
+    """Request the file until it is complete; give up after several attempts without new bytes."""
     fruitless = 0
     while True:
         before = partial.size
@@ -152,12 +144,7 @@ def _complete(url: str, source: Source, partial: Partial, patience: Patience) ->
 
 
 def _attempt(url: str, source: Source, partial: Partial, silence: float) -> None:
-    """Request the missing bytes once.
-
-    Raises:
-        BreakError: a later attempt can succeed.
-        RefusalError: no later attempt can succeed.
-    """
+    """Request the missing bytes once."""
     origin = partial.origin
     total = source.size or (origin.total if origin else None)
     if total is not None and partial.size >= total:
@@ -182,12 +169,7 @@ def _continues(answer: Answer, size: int, total: int | None, validator: str | No
 
 
 def _receive(answer: Answer, origin: Origin, partial: Partial, name: str) -> None:
-    """Write the received bytes.
-
-    Raises:
-        BreakError: the connection broke before the end.
-        SpaceError: the disk is full.
-    """
+    """Write the received bytes."""
     missing = origin.total - answer.start if origin.total is not None else 0
     require_space(partial.path.parent, missing, f"downloading {name}")
     with (

@@ -96,11 +96,7 @@ class _Unpacking:
     """One pass over an archive, writing below an empty folder."""
 
     def __init__(
-        self,
-        archive: Path,
-        folder: Path,
-        keep: Callable[[PurePosixPath], PurePosixPath | None] | None,
-        limits: Limits,
+        self, archive: Path, folder: Path, keep: Callable[[PurePosixPath], PurePosixPath | None] | None, limits: Limits
     ) -> None:
         self._archive, self._folder, self._keep, self._limits = archive, folder, keep, limits
         self._files: list[PurePosixPath] = []

@@ -194,11 +194,7 @@ def _slow(header: Header) -> list[pa.DictionaryArray]:
 
 
 def _records(header: Header, text: TextIO) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the records below the header, each with its first line; empty lines are skipped.
-
-    Raises:
-        JudgmentsError: a line is not in the file's encoding, or a cell is too long.
-    """
+    """Yield the records below the header, each with its first line; empty lines are skipped."""
     reader = csv.reader(text, delimiter=header.separator)
     begins = 1
     try:

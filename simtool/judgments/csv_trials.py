@@ -117,11 +117,7 @@ def _extra(cells: Cells, headings: Headings) -> dict[str, pa.Array]:
 
 
 def _image_codes(cells: Cells, places: Sequence[int]) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
-    """Encode several columns with one vocabulary.
-
-    Returns:
-        The ids, and (rows, columns) positions in the ids; -1 for an empty cell.
-    """
+    """Encode several columns by one vocabulary of ids: (rows, columns) positions in it; -1 for an empty cell."""
     columns = [cells.columns[place] for place in places]
     vocabulary = pa.concat_arrays([column.dictionary for column in columns]).dictionary_encode()
     meaning = vocabulary.indices.to_numpy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simtool.kinds.expected import Expected, advice, explain, wrong_table
 from simtool.kinds.kind import Kind, KindError, Text, What
-from simtool.kinds.sniffing import kind_of, kind_of_content
+from simtool.kinds.sniffing import kind_of, kind_of_content, special
 
 __all__ = [
     "Expected",
@@ -16,5 +16,6 @@ __all__ = [
     "explain",
     "kind_of",
     "kind_of_content",
+    "special",
     "wrong_table",
 ]

@@ -144,9 +144,7 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
         What.ARROW: f"if it holds judgments, write them as a CSV with the header {_HEADER}",
         **dict.fromkeys((What.NPY, What.NPZ), f"{_VECTORS}, which simtool score takes"),
     },
-    Expected.MODEL: {
-        **dict.fromkeys(_TABLES, "if it is a table of embeddings, simtool score takes it"),
-    },
+    Expected.MODEL: {**dict.fromkeys(_TABLES, "if it is a table of embeddings, simtool score takes it")},
     Expected.ARCHIVE: {What.GZIP: "get the archive again", What.PACKED: "pack it as a tar.gz or a zip"},
 }
 

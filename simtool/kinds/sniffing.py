@@ -18,7 +18,7 @@ from simtool.kinds.kind import Kind, KindError, What
 from simtool.kinds.messages import message_kind
 from simtool.kinds.texts import text_kind
 
-__all__ = ["kind_of", "kind_of_content"]
+__all__ = ["kind_of", "kind_of_content", "special"]
 
 #: Bytes at the beginning and at the end of a file that are read for most kinds.
 _START = 1 << 16
@@ -42,7 +42,7 @@ def kind_of(path: Path) -> Kind:
         if stat.S_ISDIR(mode):
             return folder_kind(path)
         if not stat.S_ISREG(mode):
-            raise KindError(f"{path}: {_special(mode)}, not a file; write its content to a file, and give that file")
+            raise KindError(f"{path}: {special(mode)}, not a file; write its content to a file, and give that file")
         with _open(path) as file:
             return _kind(file, os.fstat(file.fileno()).st_size)
     except OSError as failure:
@@ -56,7 +56,8 @@ def kind_of_content(content: bytes) -> Kind:
     return _kind(io.BytesIO(content), len(content))
 
 
-def _special(mode: int) -> str:
+def special(mode: int) -> str:
+    """Return a phrase for a path that is no file and no folder, by its mode: ``a pipe``."""
     names = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
     return names.get(stat.S_IFMT(mode), "a special file")
 

@@ -84,7 +84,10 @@ def fetch_cub(
             damaged = [] if images is None else cub.broken(images)
             if root is not None and images is not None:
                 if damaged or archive or sha256:
-                    _check_origin(table, root, archive, accepted)
+                    if isinstance(copy, Folder):
+                        cub.require_same_copy(copy.path, root)
+                    else:
+                        cub.require_origin(table, accepted)
                 if not damaged:
                     run.read(root, _photographs_of(images), cub.text_files(root))
                     _list_unless_listed(run, table, images)
@@ -179,11 +182,7 @@ def fetch_judgments(
 
 
 def _folder(folder: str | Path) -> Path:
-    """The folder to fetch to.
-
-    Raises:
-        UsageError: it is a file.
-    """
+    """The folder to fetch to; a file is refused."""
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise UsageError(f"FOLDER: {path} is a file, not a folder")
@@ -191,11 +190,7 @@ def _folder(folder: str | Path) -> Path:
 
 
 def _source(official: Source, urls: Sequence[str], sha256: Sequence[str] = ()) -> Source:
-    """The official source, with other addresses or checksums where they are given.
-
-    Raises:
-        UsageError: an address is not http or https, or a checksum is not of SHA-256.
-    """
+    """The official source, with other addresses or checksums where they are given."""
     for url in urls:
         if not re.match(r"https?://[^/]", url):
             raise UsageError(f"--url: {url} is not an http or https address")
@@ -214,11 +209,7 @@ def _download(source: Source, folder: Path) -> Path:
 
 
 def _checked(archive: Path, source: Source, strict: bool) -> str:
-    """The checksum of a local copy.
-
-    Raises:
-        ArchiveError: it is a damaged copy of the official archive; or, where ``strict``, any other file.
-    """
+    """The checksum of a local copy; a damaged copy is refused, and with ``strict`` any file without the checksum."""
     found = sha256_of(archive)
     if found not in source.sha256 and (strict or archive.stat().st_size == source.size):
         raise ArchiveError(f"{archive}: wrong checksum: expected SHA-256 {listed(source.sha256)}, got {found}")
@@ -226,24 +217,13 @@ def _checked(archive: Path, source: Source, strict: bool) -> str:
 
 
 def _check_apart(archive: Path, folder: Path, sha256: str | None) -> None:
-    """Refuse to copy a folder into itself, and to check it by a checksum.
-
-    Raises:
-        UsageError: as said.
-    """
+    """Refuse to copy a folder into itself, and to check it by a checksum."""
     if sha256:
         raise UsageError(f"{archive} is a folder, which has no checksum: leave --sha256 out")
     if folder.resolve() == archive.resolve():
         raise UsageError(f"{folder} is the copy itself: leave --archive out to list it")
     if archive.resolve() in folder.resolve().parents:
         raise UsageError(f"{folder} lies in {archive}, which is to be copied: choose another folder")
-
-
-def _check_origin(table: Path, root: Path, archive: Path | None, accepted: tuple[str, ...]) -> None:
-    if archive is not None and archive.is_dir():
-        cub.require_same_copy(archive, root)
-    else:
-        cub.require_origin(table, accepted)
 
 
 def _in_place(folder: Path, root: Path) -> Images | None:
@@ -289,11 +269,7 @@ def _photographs_of(images: Images) -> str:
 
 
 def _holding(copies: Sequence[Copy], content: str) -> Copy | None:
-    """The copy that holds the ``judgments``, or the ``photographs``; None where no copy does.
-
-    Raises:
-        UsageError: two copies do.
-    """
+    """The copy that holds the ``judgments``, or the ``photographs``; None where no copy does. Two are refused."""
     holding = [copy for copy in copies if getattr(copy, content)]
     if len(holding) > 1:
         both = listed(copy.path for copy in holding)

@@ -52,12 +52,7 @@ class Shown:
 
     def to_json(self) -> dict[str, Any]:
         """The same as one JSON object."""
-        content = {
-            "path": str(self.path),
-            "kind": self.description.kind,
-            "valid": True,
-            **dict(self.description.facts),
-        }
+        content = {"path": str(self.path), "kind": self.description.kind, "valid": True, **dict(self.description.facts)}
         if (origin := self.description.provenance) is not None:
             content |= origin.to_json()
             content["inputs"] = [

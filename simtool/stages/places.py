@@ -13,16 +13,10 @@ from itertools import combinations
 from pathlib import Path
 
 from simtool.errors import SimtoolError
+from simtool.kinds import special
 
 __all__ = ["Folder", "ImageFiles", "Place", "PlaceError", "TableFile", "check_places"]
 
-#: Kinds of place that are not a file and not a folder, with the test for each.
-_OTHER_KINDS = {
-    "a device": stat.S_ISCHR,
-    "a disk": stat.S_ISBLK,
-    "a pipe": stat.S_ISFIFO,
-    "a socket": stat.S_ISSOCK,
-}
 _TABLE = ".parquet"
 #: Suffixes of files that are not Parquet tables.
 _PROMISES = frozenset((".csv", ".tsv", ".txt", ".json", ".npy", ".npz", ".h5", ".hdf5", ".xlsx", ".feather", ".arrow"))
@@ -132,8 +126,8 @@ def _check_kind(output: Place) -> None:
         mode = path.stat().st_mode
     except OSError:  # it does not exist yet, or the stage itself reports why it cannot be written
         return
-    if kind := next((name for name, test in _OTHER_KINDS.items() if test(mode)), None):
-        raise PlaceError(f"{path}: this is {kind}, not a file; name a file to write")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise PlaceError(f"{path}: this is {special(mode)}, not a file; name a file to write")
     if stat.S_ISREG(mode) and _is_standard_output(path):
         raise PlaceError(f"{path}: standard output goes to this file too; give the output another name")
     if stat.S_ISDIR(mode) and not isinstance(output, Folder):

@@ -112,11 +112,7 @@ def report(
 
 
 def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:
-    """Refuse options that are not valid, before anything is read.
-
-    Raises:
-        UsageError: naming the option.
-    """
+    """Refuse options that are not valid, before anything is read."""
     if figure is not None and figure.suffix.lower().removeprefix(".") not in FORMATS:
         known = ", ".join(f".{suffix}" for suffix in FORMATS)
         raise UsageError(f"--figure {figure}: the name of a figure ends in {known}")

@@ -136,12 +136,7 @@ def _with_classes(run: Run, trials: Trials, images: str | Path | Images) -> Tria
 
 
 def _check_sources(sources: Sequence[str | Path | EmbeddingTable], names: Sequence[str]) -> None:
-    """Check the tables and the names of their models.
-
-    Raises:
-        SimtoolError: a table is given twice.
-        UsageError: there is not one name for each table, or two tables get one name.
-    """
+    """Refuse a table that is given twice, names that are not one for each table, and a name that is given twice."""
     paths = [path for source in sources if (path := path_of(source)) is not None]
     places = Counter(path.resolve() for path in paths)
     if twice := [path for path in dict.fromkeys(paths) if places[path.resolve()] > 1]:
@@ -163,11 +158,7 @@ def _bytes(memory: str | int | None) -> int | None:
 
 
 def _labels(tables: Sequence[EmbeddingTable]) -> list[str]:
-    """The label of each model: the table's name, with the file's name where several tables have the same.
-
-    Raises:
-        SimtoolError: two tables have the same name and the same file name.
-    """
+    """The label of each model: the table's name, with the file's name where several tables have the same."""
     names = Counter(table.info.name for table in tables)
     labels = [
         table.info.name if names[table.info.name] == 1 else f"{table.info.name} ({table.path.stem})" for table in tables

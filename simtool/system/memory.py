@@ -10,6 +10,12 @@ __all__ = ["available_memory", "used_memory"]
 
 _ROOT = Path("/")
 _STATISTICS = Path("/proc/self/statm")
+#: The controller of memory in control groups of version 2 and 1: its name, its folder, and its files for the limit,
+#: the usage and the statistics of pages that the kernel can drop.
+_CONTROLLERS = (
+    ("", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 def used_memory(statistics: Path = _STATISTICS) -> int:
@@ -36,7 +42,7 @@ def available_memory(root: Path = _ROOT) -> int | None:
     Returns:
         Bytes; None if the system does not report them.
     """
-    rooms = [room for room in (_machine(root), *_version_2(root), *_version_1(root)) if room is not None]
+    rooms = [room for room in (_machine(root), *_groups(root)) if room is not None]
     return max(min(rooms), 0) if rooms else None
 
 
@@ -48,24 +54,15 @@ def _machine(root: Path) -> int | None:
     return None
 
 
-def _version_2(root: Path) -> Iterator[int | None]:
-    """Yield the remaining memory of each group of version 2, from the group of this process up to the root."""
-    for folder in _groups(root, "", root / "sys/fs/cgroup"):
-        yield _room(folder, "memory.max", "memory.current", "inactive_file")
-
-
-def _version_1(root: Path) -> Iterator[int | None]:
-    for folder in _groups(root, "memory", root / "sys/fs/cgroup/memory"):
-        yield _room(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-
-
-def _groups(root: Path, controller: str, mount: Path) -> Iterator[Path]:
-    """Yield the folders of the control groups of this process for a controller; inside a container, the mount."""
+def _groups(root: Path) -> Iterator[int | None]:
+    """Yield the remaining memory of each control group above this process; inside a container, of the mount."""
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
-        if controller in controllers.split(","):
-            group = mount / path.strip("/")
-            yield from (folder for folder in (group, *group.parents) if folder.is_relative_to(mount))
+        for controller, mount, *files in _CONTROLLERS:
+            if controller in controllers.split(","):
+                top = root / mount
+                group = top / path.strip("/")
+                yield from (_room(folder, *files) for folder in (group, *group.parents) if folder.is_relative_to(top))
 
 
 def _room(folder: Path, limit: str, usage: str, droppable: str) -> int | None:

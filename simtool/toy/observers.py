@@ -209,24 +209,18 @@ def simulate_judgments(
     attributes = known_attributes(population)
     pool = _choose_displays(rng, population, design, observers)
     people = tuple(draw_observer(rng, number) for number in range(1, observers + 1))
-    blocks = []
+    judged, names = [], []
     for observer in people:
         place = attributes.weighted(observer.attention)
         for session in range(1, design.sessions + 1):
             rank = _rank_displays(rng, len(population), design.rank_trials)
             choose = pool[rng.permutation(len(pool))[: design.choose_trials]]
             displays = rng.permutation(np.concatenate([rank, choose]))
-            selected = _judge(rng, observer, place, displays)
-            blocks.append((displays, selected, observer.name, f"{observer.name}-session-{session}"))
-    displays = np.concatenate([block[0] for block in blocks])
-    return SimulatedJudgments(
-        query=displays[:, 0],
-        references=displays[:, 1:],
-        selected=np.concatenate([block[1] for block in blocks]),
-        participant=tuple(block[2] for block in blocks for _ in block[0]),
-        session=tuple(block[3] for block in blocks for _ in block[0]),
-        observers=people,
-    )
+            judged.append((displays, _judge(rng, observer, place, displays)))
+            names += [(observer.name, f"{observer.name}-session-{session}")] * len(displays)
+    displays, selected = map(np.concatenate, zip(*judged, strict=True))
+    participant, session_name = zip(*names, strict=True)
+    return SimulatedJudgments(displays[:, 0], displays[:, 1:], selected, participant, session_name, people)
 
 
 def _rank_displays(rng: np.random.Generator, birds: int, count: int) -> NDArray[np.intp]:
