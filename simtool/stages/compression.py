@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simtool.errors import SimtoolError
+from simtool.stages.arguments import at_least
 from simtool.stages.run import api, path_of, stage, table_file
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.text import counted
@@ -45,6 +46,7 @@ def compress(
         >>> stages.compress("latents.parquet", components=10).info.name  # doctest: +SKIP
         'glow, PCA 10'
     """
+    at_least(1, components=components)
     with stage("compress", reads=[path_of(table), path_of(fit)], writes=[table_file(out)]) as run:
         source = run.read_embeddings(table)
         known = source if fit is None or fit == table else run.read_embeddings(fit)

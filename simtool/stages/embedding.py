@@ -16,6 +16,7 @@ from simtool.images.preprocessing import Preprocessing
 from simtool.images.shards import Shard
 from simtool.models.interface import Model
 from simtool.models.sources import ModelOptions, source_of
+from simtool.stages.arguments import at_least
 from simtool.stages.run import Folder, Place, Run, TableFile, api, files_of, path_of, stage
 from simtool.tables.digest import files_digest, images_digest, images_sample
 from simtool.tables.embeddings import (
@@ -122,6 +123,8 @@ def embed(
         >>> layers = ["latent", "posterior"]
         >>> latent, posterior = stages.embed("cub/images.parquet", "glow", layers=layers)  # doctest: +SKIP
     """
+    at_least(1, batch_size=batch_size, components=components)
+    at_least(0, noise=noise)
     options = ModelOptions(preprocessing, size, crop, trust_code, tuple(layers), noise, components)
     source = source_of(model, options)
     places = [Path(path) for path in ([out] if isinstance(out, str | Path) else out or ())]

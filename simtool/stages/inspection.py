@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simtool.images.preprocessing import readable
-from simtool.stages.invocation import CALLED
+from simtool.stages.invocation import CALLED, api
 from simtool.tables.description import Description, describe_table, input_state
 
 __all__ = ["Shown", "show"]
@@ -62,6 +62,7 @@ class Shown:
         return content
 
 
+@api
 def show(file: str | Path) -> Shown:
     """Read a table or a model folder in full, check it, and describe it.
 

@@ -40,7 +40,7 @@ def command() -> tuple[str, ...]:
 
 
 def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Record the call of a stage as provenance, unless a command line is recorded already.
+    """Check the types of a call's arguments and record it as provenance, unless a command line is recorded already.
 
     The record is a list of texts: ``["stages.score", "tables=['a.parquet']", "trials='t.parquet'"]``. An object in
     memory is recorded by its type.
@@ -52,7 +52,10 @@ def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
             return function(*args, **kwargs)
         from inspect import signature
 
+        from simtool.stages.arguments import check_arguments
+
         given = {**signature(function).bind_partial(*args).arguments, **kwargs}
+        check_arguments(function, given)
         words = [f"{name}={_spelled(value)}" for name, value in given.items()]
         with invocation([f"{CALLED}{function.__name__}", *words]):
             return function(*args, **kwargs)

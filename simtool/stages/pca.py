@@ -15,6 +15,7 @@ from simtool.images.preprocessing import Preprocessing, chosen_preprocessing
 from simtool.models.folder import model_folder
 from simtool.models.pca.fit import check_request, fit_components
 from simtool.models.pca.model import Pca, write_log
+from simtool.stages.arguments import at_least
 from simtool.stages.run import Folder, api, files_of, path_of, stage
 from simtool.tables.images import Images
 from simtool.text import counted
@@ -70,6 +71,7 @@ def fit_pca(
     """
     steps = chosen_preprocessing(preprocessing, size, crop)
     target = None if out is None else Path(out)
+    at_least(1, components=components)
     with stage("fit-pca", reads=[path_of(images)], writes=[target and Folder(target)]) as run:
         table = run.read_images(images, split)
         paths = files_of(images, table)

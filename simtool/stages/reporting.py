@@ -11,6 +11,7 @@ from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric, Order
 from simtool.analysis.report import Report, ReportError, Settings
 from simtool.errors import UsageError
 from simtool.reporting.exports import to_csv, to_json, to_markdown
+from simtool.stages.arguments import at_least
 from simtool.stages.run import Run, api, chosen, path_of, stage
 from simtool.tables.atomic import atomic_path
 from simtool.tables.outcomes import Outcomes, read_outcomes
@@ -22,6 +23,7 @@ __all__ = ["report"]
 FORMATS = ("png", "svg", "pdf")
 #: The lowest and the highest level of an interval.
 LEVELS = (0.01, 0.999999)
+LEAST_REPLICATES = 100
 #: The path that means standard output.
 STDOUT = Path("-")
 
@@ -84,12 +86,16 @@ def report(
     written = [path for path in texts.values() if path is not None]
     drawn = path_of(figure)
     _check(drawn, written, level)
+    at_least(LEAST_REPLICATES, replicates=replicates)
+    at_least(0, seed=seed)
     wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics or (TRIPLET_ACCURACY.name,)]
     settings = Settings(level, replicates, seed, baseline, Order(chosen(Order, "--sort", sort)), weighted)
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
+    if not sources:
+        raise UsageError("there are no outcomes to report; give a table of outcomes")
     paths = [path for source in sources if (path := path_of(source)) is not None]
     with stage("report", reads=paths, writes=[drawn, *(path for path in written if path != STDOUT)]) as run:
-        tables = [*(source for source in sources if isinstance(source, Outcomes)), *read_outcomes(paths)]
+        tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
             held = counted(len(tables), "models and distances", "model and distance")
             run.read(path, "outcomes" if len(sources) > 1 else held)

@@ -18,6 +18,7 @@ from simtool.models.flows.drawing import TEMPERATURES, Painter, write_grid
 from simtool.models.flows.model import FlowModel
 from simtool.models.interface import TrainedModel
 from simtool.models.registry import load_model
+from simtool.stages.arguments import at_least
 from simtool.stages.run import Folder, Run, api, files_of, path_of, stage
 from simtool.tables.images import Images
 from simtool.text import counted
@@ -69,6 +70,8 @@ def sample(
         >>> rows[0].shape  # doctest: +SKIP
         (4, 64, 64, 3)
     """
+    at_least(1, columns=columns)
+    at_least(0, seed=seed)
     _check(temperatures, columns, reconstruct, interpolate, image_ids, of_class)
     source = reconstruct if interpolate is None else interpolate
     place = path_of(model)

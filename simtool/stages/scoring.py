@@ -89,6 +89,8 @@ def score(
     """
     sources = [tables] if isinstance(tables, str | Path | EmbeddingTable) else list(tables)
     distances = list(dict.fromkeys(distances or DEFAULT_DISTANCES))
+    if not sources:
+        raise UsageError("there are no embeddings to score; give a table of embeddings")
     if unknown := [name for name in distances if name not in DISTANCES]:
         raise UsageError(f"no distance is called {listed(unknown)}; there are {', '.join(DISTANCES)}")
     _check_sources(sources, names)

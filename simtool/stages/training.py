@@ -158,11 +158,11 @@ def named_preset(presets: Mapping[str, _P], preset: str | _P) -> _P:
     """The preset of a name; a preset object is returned as it is.
 
     Raises:
-        UsageError: there is no preset of this name.
+        UsageError: there is no preset of this name, or the object is no preset.
     """
-    if not isinstance(preset, str):
+    if isinstance(preset, type(next(iter(presets.values())))):
         return preset
-    if preset not in presets:
+    if not isinstance(preset, str) or preset not in presets:
         raise UsageError(f"the presets are {', '.join(presets)}, not {preset}")
     return presets[preset]
 

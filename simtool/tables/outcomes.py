@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +19,14 @@ from simtool.tables.outcomes_layout import Slice, slices
 from simtool.tables.parquet import TableError
 from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
 from simtool.tables.trials import REQUIRED as TRIALS_REQUIRED
-from simtool.tables.trials import Trials, observers_of, trials_from_columns
+from simtool.tables.trials import Trials, judgment_columns, observers_of, trials_from_columns
 
 __all__ = ["Outcomes", "read_outcomes"]
 
 _JUDGMENT = ("trial_id", "trial_type", "query", "references", "selected", "participant", "session", "weight")
 _KNOWN = frozenset((*TRIALS_REQUIRED, *TRIALS_OPTIONAL))
+#: The name of outcomes in memory, for messages.
+_MEMORY = Path("outcomes in memory")
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,14 @@ class Outcomes:
         return replace(self, trials=self.trials.take(rows), credit=credit, log_likelihood=likelihood)
 
 
-def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:
+def read_outcomes(sources: Sequence[Path | Outcomes]) -> list[Outcomes]:
     """Read the outcomes of every model and distance in some tables.
 
     Entries on the same judgments share one :class:`Trials` object, also if their tables list them in different orders.
     A model and distance that was scored on several experiments has an entry for each experiment.
 
     Args:
-        paths: files, or folders of parts.
+        sources: files, folders of parts, and outcomes in memory.
 
     Returns:
         One element for each model, distance and table, in the order of first appearance.
@@ -88,13 +90,30 @@ def read_outcomes(paths: Sequence[Path]) -> list[Outcomes]:
     """
     found: list[Outcomes] = []
     samples: list[_Sample] = []
-    for path in paths:
-        for part in slices(path):
-            sample, order = _sample_of(path, part.judgments, samples)
-            outcomes = _outcomes(path, part, order, sample.trials)
+    for source in sources:
+        path = _MEMORY if isinstance(source, Outcomes) else source
+        entries = [_held(source, samples)] if isinstance(source, Outcomes) else _read(source, samples)
+        for outcomes, sample in entries:
             _refuse_repeats(path, outcomes, found, sample, samples)
             found.append(outcomes)
     return found
+
+
+def _read(path: Path, samples: list[_Sample]) -> Iterator[tuple[Outcomes, _Sample]]:
+    """The outcomes of a table, and the sample that each belongs to."""
+    for part in slices(path):
+        sample, order = _sample_of(path, part.judgments, samples)
+        yield _outcomes(path, part, order, sample.trials), sample
+
+
+def _held(outcomes: Outcomes, samples: list[_Sample]) -> tuple[Outcomes, _Sample]:
+    """Outcomes in memory on the trials of a known sample with the same judgments, and this sample."""
+    rows = pa.table(judgment_columns(replace(outcomes.trials, extra={})))
+    sample, order = _sample_of(_MEMORY, rows, samples, outcomes.trials)
+    if sample.trials is outcomes.trials:
+        return outcomes, sample
+    ordered = outcomes if order is None else outcomes.take(order.to_numpy())
+    return replace(ordered, trials=sample.trials), sample
 
 
 @dataclass(frozen=True)
@@ -139,8 +158,16 @@ def _texts(table: pa.Table) -> pa.Array:
     return joined.combine_chunks()
 
 
-def _sample_of(path: Path, rows: pa.Table, samples: list[_Sample]) -> tuple[_Sample, pa.Array | None]:
-    """Find the judgments of a slice of outcomes among known samples; add a sample where there is none.
+def _sample_of(
+    path: Path, rows: pa.Table, samples: list[_Sample], trials: Trials | None = None
+) -> tuple[_Sample, pa.Array | None]:
+    """Find judgments among known samples; add a sample where there is none.
+
+    Args:
+        path: the table, for messages.
+        rows: the columns of the judgments.
+        samples: the known samples.
+        trials: the judgments, if they are in memory already.
 
     Returns:
         The sample, and the order of the slice's rows that matches it; None if the order is the same.
@@ -149,7 +176,8 @@ def _sample_of(path: Path, rows: pa.Table, samples: list[_Sample]) -> tuple[_Sam
         if known.source is rows or known.judgments.equals(rows.select(list(_JUDGMENT))):
             return known, None
     extra = rows.select([name for name in rows.column_names if name not in _KNOWN])
-    sample = _Sample(rows, trials_from_columns(path, rows, extra, observers_of(path)))
+    own = trials_from_columns(path, rows, extra, observers_of(path)) if trials is None else trials
+    sample = _Sample(rows, own)
     for known in samples:
         if (order := _order_like(known, sample)) is not None:
             return known, order

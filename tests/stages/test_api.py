@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -159,6 +160,28 @@ def test_outcomes_in_memory_are_reported_as_their_file_is(home: Path) -> None:
     assert scores.outcomes[0].model == "gaussian"
 
 
+def test_outcomes_of_several_calls_on_the_same_judgments_are_one_sample(home: Path) -> None:
+    first = stages.score("gaussian.parquet", "trials.parquet", "outcomes.parquet", distances=["mse"])
+    backwards = TRIALS.take(np.arange(len(TRIALS))[::-1])
+    second = stages.score("one-hot.parquet", backwards, distances=["mse"])
+    both = [*second.outcomes, "outcomes.parquet"]
+    pooled = stages.report(both, replicates=100, sort="given")
+    assert len(pooled.samples) == 1
+    assert [row.model for row in pooled.rows[:2]] == ["one-hot", "gaussian"]
+    together = stages.score(["one-hot.parquet", "gaussian.parquet"], TRIALS, distances=["mse"])
+    expected = stages.report(together.outcomes, replicates=100, sort="given")
+    assert [row.estimate for row in pooled.rows] == [row.estimate for row in expected.rows]
+    assert first.outcomes[0].trials is not second.outcomes[0].trials
+
+
+@pytest.mark.parametrize("first", ["outcomes.parquet", None])
+def test_outcomes_in_memory_that_are_given_twice_are_refused(first: str | None, home: Path) -> None:
+    outcomes = stages.score("gaussian.parquet", TRIALS, distances=["mse"]).outcomes
+    stages.score("gaussian.parquet", TRIALS, "outcomes.parquet", distances=["mse"])
+    with pytest.raises(SimtoolError, match="outcomes in memory: gaussian with mse is there twice"):
+        stages.report([first or outcomes[0], *outcomes])
+
+
 def test_a_report_writes_the_files_that_are_named(home: Path) -> None:
     outcomes = stages.score("gaussian.parquet", TRIALS).outcomes
     stages.report(outcomes, csv="numbers.csv", html=home / "report.html", replicates=100)
@@ -227,12 +250,46 @@ def test_an_output_does_not_replace_an_input(home: Path) -> None:
         (lambda: stages.report("o.parquet", sort="size"), "--sort is one of accuracy, given, name, not size"),
         (lambda: stages.import_trials("t.csv", format="xml"), "--format is one of auto, .*, not xml"),
         (lambda: stages.import_trials("t.csv", observers="birds"), "--observers is one of human, simulated, not birds"),
+        (lambda: stages.report([]), "there are no outcomes to report"),
+        (lambda: stages.report("o.parquet", replicates=99), "--replicates is at least 100, not 99"),
+        (lambda: stages.report("o.parquet", seed=-1), "--seed is at least 0, not -1"),
+        (lambda: stages.score([], TRIALS), "there are no embeddings to score"),
+        (lambda: stages.embed("i.parquet", "pixels", batch_size=0), "--batch-size is at least 1, not 0"),
+        (lambda: stages.compress("gaussian.parquet", components=0), "--components is at least 1, not 0"),
+        (lambda: stages.fit_pca("i.parquet", components=0), "--components is at least 1, not 0"),
+        (lambda: stages.sample("glow", columns=0), "--columns is at least 1, not 0"),
     ],
 )
 def test_wrong_arguments_are_told_before_anything_is_read(call: object, reason: str, home: Path) -> None:
     assert callable(call)
     with pytest.raises(UsageError, match=reason):
         call()
+
+
+WRONG: list[tuple[str, dict[str, object], str]] = [
+    (
+        "report",
+        {"outcomes": None},
+        "outcomes takes str | Path | Outcomes | Sequence[str | Path | Outcomes], not NoneType",
+    ),
+    ("report", {"outcomes": "o.parquet", "metrics": "top_1"}, "metrics takes Sequence[str], not str"),
+    ("report", {"outcomes": "o.parquet", "level": "0.9"}, "level takes float, not str"),
+    (
+        "score",
+        {"tables": held("gaussian"), "trials": held("one-hot")},
+        "trials takes str | Path | Trials, not EmbeddingT",
+    ),
+    ("score", {"tables": [TRIALS], "trials": TRIALS}, "Sequence[str | Path | EmbeddingTable], not list of Trials"),
+    ("embed", {"images": "i.parquet", "model": 5}, "model takes str | Path | Model, not int"),
+    ("show", {"file": None}, "show: file takes str | Path, not NoneType"),
+    ("train_glow", {"images": "i.parquet", "out": None}, "train_glow: out takes str | Path, not NoneType"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "reason"), WRONG)
+def test_an_argument_of_a_wrong_type_is_named(name: str, arguments: dict[str, object], reason: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(reason)):
+        getattr(stages, name)(**arguments)
 
 
 def test_notes_go_to_standard_error_unless_they_are_silenced(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
