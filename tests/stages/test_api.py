@@ -22,7 +22,7 @@ from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.glow.presets import Preset as GlowPreset
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, open_embeddings, write_embeddings
 from simtool.tables.images import Images, image_paths, read_images
-from simtool.tables.outcomes import read_outcomes
+from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, write_trials
 from simtool.training.settings import Settings
@@ -164,7 +164,7 @@ def test_outcomes_of_several_calls_on_the_same_judgments_are_one_sample(home: Pa
     first = stages.score("gaussian.parquet", "trials.parquet", "outcomes.parquet", distances=["mse"])
     backwards = TRIALS.take(np.arange(len(TRIALS))[::-1])
     second = stages.score("one-hot.parquet", backwards, distances=["mse"])
-    both = [*second.outcomes, "outcomes.parquet"]
+    both: list[Outcomes | str | Path] = [*second.outcomes, "outcomes.parquet"]
     pooled = stages.report(both, replicates=100, sort="given")
     assert len(pooled.samples) == 1
     assert [row.model for row in pooled.rows[:2]] == ["one-hot", "gaussian"]
