@@ -43,29 +43,18 @@ def gram_tiles(pairs: Pairs) -> list[GramTile]:
     side, across = TILE[0], -(-pairs.images // TILE[0])
     tile = pairs.first // side * across + pairs.second // side
     starts = [0, *(np.flatnonzero(tile[1:] != tile[:-1]) + 1).tolist()]
-    return [
-        _tile(int(tile[start]) // across, int(tile[start]) % across, pairs.images, slice(start, stop))
-        for start, stop in pairwise([*starts, len(pairs)])
-    ]
-
-
-def _tile(row: int, column: int, images: int, pairs: slice) -> GramTile:
-    return GramTile(_extent(row, images), _extent(column, images), pairs)
-
-
-def _extent(number: int, images: int) -> slice:
-    return slice(number * TILE[0], min((number + 1) * TILE[0], images))
+    found = []
+    for start, stop in pairwise([*starts, len(pairs)]):
+        row, column = (number * side for number in divmod(int(tile[start]), across))
+        rows, columns = (slice(first, min(first + side, pairs.images)) for first in (row, column))
+        found.append(GramTile(rows, columns, slice(start, stop)))
+    return found
 
 
 def gram_is_cheaper(pairs: Pairs, tiles: Sequence[GramTile]) -> bool:
     """Whether the pairs are dense enough for the matrix product, which computes whole tiles."""
-    cells = sum(_length(tile.rows) * _length(tile.columns) for tile in tiles)
-    return _CELL_COST * cells < len(pairs)
-
-
-def _length(extent: slice) -> int:
-    length: int = extent.stop - extent.start
-    return length
+    cells = sum((tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start) for tile in tiles)
+    return bool(_CELL_COST * cells < len(pairs))
 
 
 def add_gram_squares(

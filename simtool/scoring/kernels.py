@@ -1,13 +1,11 @@
 """Sums over the coordinates of pairs of vectors, in float64 for vectors of any type.
 
-Each kernel adds the sums over the columns of a block to ``out``, for the pairs ``start`` to ``stop``. Differences of
-float32 numbers are exact in float64 (except for extreme ratios), so a common mean costs no digits.
+Differences of float32 numbers are exact in float64 (except for extreme ratios), so a common mean costs no digits.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,21 +16,14 @@ from simtool.system.compiled import compiled, compiled_sum
 from simtool.system.threads import in_threads
 
 __all__ = [
-    "SHORT",
-    "Kernel",
-    "absolutes",
-    "add_over_pairs",
-    "add_over_rows",
-    "angles_of",
-    "finest_unit",
-    "products",
-    "squares",
-    "whole_cosines",
+    *("ABSOLUTES", "PRODUCTS", "SHORT", "SQUARES"),
+    *("add_over_pairs", "add_over_rows", "angles_of", "finest_unit", "whole_cosines"),
 ]
 
 Block: TypeAlias = NDArray[Any]
-Kernel: TypeAlias = Callable[[Block, NDArray[np.int32], NDArray[np.int32], int, int, NDArray[np.float64]], None]
 
+#: Sums over the coordinates of two vectors x and y: of (x - y)², x y and \|x - y\|.
+SQUARES, PRODUCTS, ABSOLUTES = range(3)
 #: The difference of two terms keeps enough digits if their sum is less than this many times the difference.
 _CONDITION = 20.0
 #: Shorter vectors have no angle in double precision: the squares of their values vanish.
@@ -41,8 +32,22 @@ SHORT = 2.0**-200
 _LEAST = 256
 
 
+def add_over_pairs(term: int, block: Block, pairs: Pairs, out: NDArray[np.float64]) -> None:
+    """Add a sum over the columns of a block for all pairs, in threads.
+
+    Args:
+        term: ``SQUARES``, ``PRODUCTS`` or ``ABSOLUTES``.
+        block: (n, w) C-contiguous float32 or float64; some columns of each vector.
+        pairs: of n images.
+        out: (P,) the sums so far.
+    """
+    first, second = pairs.first, pairs.second
+    in_threads(lambda start, stop: _add(term, block, first, second, start, stop, out), len(pairs), least=_LEAST)
+
+
 @compiled_sum
-def squares(
+def _add(
+    term: int,
     block: Block,
     first: NDArray[np.int32],
     second: NDArray[np.int32],
@@ -50,21 +55,38 @@ def squares(
     stop: int,
     out: NDArray[np.float64],
 ) -> None:
-    """Add the squared differences (x - y)² of each pair."""
     pair = start
     while pair < stop:
-        x = block[first[pair]]
-        if pair + 3 < stop and first[pair + 3] == first[pair]:
+        x, y = block[first[pair]], block[second[pair]]
+        if term == PRODUCTS:
+            out[pair] += _product(x, y)
+        elif term == ABSOLUTES:
+            out[pair] += _absolute(x, y)
+        elif pair + 3 < stop and first[pair + 3] == first[pair]:
             # Four partners of one vector at a time, so that it is loaded once.
-            sums = _four_squares(
-                x, block[second[pair]], block[second[pair + 1]], block[second[pair + 2]], block[second[pair + 3]]
-            )
+            sums = _four_squares(x, y, block[second[pair + 1]], block[second[pair + 2]], block[second[pair + 3]])
             for offset in range(4):
                 out[pair + offset] += sums[offset]
-            pair += 4
+            pair += 3
         else:
-            out[pair] += _square(x, block[second[pair]])
-            pair += 1
+            out[pair] += _square(x, y)
+        pair += 1
+
+
+@compiled_sum
+def _product(x: Block, y: Block) -> float:
+    total = 0.0
+    for column in range(x.size):
+        total += np.float64(x[column]) * np.float64(y[column])
+    return total
+
+
+@compiled_sum
+def _absolute(x: Block, y: Block) -> float:
+    total = 0.0
+    for column in range(x.size):
+        total += abs(np.float64(x[column]) - np.float64(y[column]))
+    return total
 
 
 @compiled_sum
@@ -90,54 +112,6 @@ def _four_squares(x: Block, y0: Block, y1: Block, y2: Block, y3: Block) -> tuple
         total2 += difference2 * difference2
         total3 += difference3 * difference3
     return total0, total1, total2, total3
-
-
-@compiled_sum
-def products(
-    block: Block,
-    first: NDArray[np.int32],
-    second: NDArray[np.int32],
-    start: int,
-    stop: int,
-    out: NDArray[np.float64],
-) -> None:
-    """Add the products x y of each pair."""
-    for pair in range(start, stop):
-        x, y = block[first[pair]], block[second[pair]]
-        total = 0.0
-        for column in range(x.size):
-            total += np.float64(x[column]) * np.float64(y[column])
-        out[pair] += total
-
-
-@compiled_sum
-def absolutes(
-    block: Block,
-    first: NDArray[np.int32],
-    second: NDArray[np.int32],
-    start: int,
-    stop: int,
-    out: NDArray[np.float64],
-) -> None:
-    """Add the absolute differences \\|x - y\\| of each pair."""
-    for pair in range(start, stop):
-        x, y = block[first[pair]], block[second[pair]]
-        total = 0.0
-        for column in range(x.size):
-            total += abs(np.float64(x[column]) - np.float64(y[column]))
-        out[pair] += total
-
-
-def add_over_pairs(kernel: Kernel, block: Block, pairs: Pairs, out: NDArray[np.float64]) -> None:
-    """Run a kernel for all pairs, in threads.
-
-    Args:
-        kernel: computes the sums.
-        block: (n, w) C-contiguous float32 or float64; some columns of each vector.
-        pairs: of n images.
-        out: (P,) the sums so far.
-    """
-    in_threads(lambda start, stop: kernel(block, pairs.first, pairs.second, start, stop, out), len(pairs), least=_LEAST)
 
 
 def add_over_rows(block: Block, origin: NDArray[np.float64], out: NDArray[np.float64]) -> None:
@@ -249,32 +223,15 @@ def whole_cosines(
         unit: all coordinates are whole multiples of it.
     """
     cosines = np.empty(len(pairs))
-    in_threads(
-        lambda start, stop: _whole_cosines(
-            squares, pairs.first, pairs.second, norms, 1 / unit**2, start, stop, cosines
-        ),
-        len(pairs),
-        least=_LEAST,
-    )
-    return cosines
 
-
-@compiled
-def _whole_cosines(
-    squares: NDArray[np.float64],
-    first: NDArray[np.int32],
-    second: NDArray[np.int32],
-    norms: NDArray[np.float64],
-    scale: float,
-    start: int,
-    stop: int,
-    cosines: NDArray[np.float64],
-) -> None:
-    for pair in range(start, stop):
-        x, y = norms[first[pair]], norms[second[pair]]
-        product = (x + y - squares[pair] * scale) / 2
+    def work(start: int, stop: int) -> None:
+        x, y = norms[pairs.first[start:stop]], norms[pairs.second[start:stop]]
+        product = (x + y - squares[start:stop] / unit**2) / 2
         cosine = np.sqrt(product * product / (x * y))
-        cosines[pair] = 1 - cosine if product > 0 else 1 + cosine
+        cosines[start:stop] = np.where(product > 0, 1 - cosine, 1 + cosine)
+
+    in_threads(work, len(pairs), least=_LEAST)
+    return cosines
 
 
 @compiled

@@ -198,21 +198,20 @@ class _Measurement:
             add_gram_squares(block, self._pairs, self._tiles, terms[Term.SQUARES], norms, unit)
         elif Term.SEGMENT_SQUARES in terms:
             squares = np.zeros(len(self._pairs))
-            kernels.add_over_pairs(kernels.squares, block, self._pairs, squares)
+            kernels.add_over_pairs(kernels.SQUARES, block, self._pairs, squares)
             terms[Term.SEGMENT_SQUARES] += squares * ((self._segment_scale or 1.0) / span.length)
             if Term.SQUARES in terms:
                 terms[Term.SQUARES] += squares
         elif Term.SQUARES in terms:
-            kernels.add_over_pairs(kernels.squares, block, self._pairs, terms[Term.SQUARES])
-        if Term.PRODUCTS in terms:
-            kernels.add_over_pairs(kernels.products, block, self._pairs, terms[Term.PRODUCTS])
-        if Term.ABSOLUTES in terms:
-            kernels.add_over_pairs(kernels.absolutes, block, self._pairs, terms[Term.ABSOLUTES])
+            kernels.add_over_pairs(kernels.SQUARES, block, self._pairs, terms[Term.SQUARES])
+        for term, kernel in ((Term.PRODUCTS, kernels.PRODUCTS), (Term.ABSOLUTES, kernels.ABSOLUTES)):
+            if term in terms:
+                kernels.add_over_pairs(kernel, block, self._pairs, terms[term])
         if Term.SEGMENT_ANGLES in terms:
             # The scale of the vectors could make a small segment vanish, so each segment has a scale.
             unscaled = block if self._scale == 1 else self._columns.read(span.start, span.stop)
             directions = self._segment_directions(span, unscaled)
-            kernels.add_over_pairs(kernels.squares, directions, self._pairs, terms[Term.SEGMENT_ANGLES])
+            kernels.add_over_pairs(kernels.SQUARES, directions, self._pairs, terms[Term.SEGMENT_ANGLES])
 
     def _segment_directions(self, span: Span, block: NDArray[Any]) -> NDArray[np.float64]:
         """The block with each segment scaled to length 1. Zero segments stay zero and are counted."""
@@ -298,7 +297,7 @@ class _Measurement:
         first, second = local.astype(np.int32).reshape(2, -1)
         pairs, squares = Pairs(rows.size, first, second), np.zeros(positions.size)
         for _, block in self._blocks():
-            kernels.add_over_pairs(kernels.squares, transform(block[rows], rows), pairs, squares)
+            kernels.add_over_pairs(kernels.SQUARES, transform(block[rows], rows), pairs, squares)
         return squares
 
     def guarded(self, measured: Measured) -> Measured:

@@ -37,7 +37,7 @@ def test_a_matrix_product_gives_the_squares_of_the_loop(mean: float) -> None:
     block = (np.random.default_rng(1).standard_normal((700, 40)) + mean).astype(np.float32)
     pairs = random_pairs(700, 5000)
     loop, product, norms = np.zeros(len(pairs)), np.zeros(len(pairs)), np.zeros(700)
-    kernels.add_over_pairs(kernels.squares, block, pairs, loop)
+    kernels.add_over_pairs(kernels.SQUARES, block, pairs, loop)
     add_gram_squares(block, pairs, gram_tiles(pairs), product, norms)
     np.testing.assert_allclose(product, loop, rtol=1e-13)
 

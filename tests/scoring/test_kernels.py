@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from simtool.scoring import kernels
-from simtool.scoring.kernels import Kernel
 from tests.scoring.judged import all_pairs
 
 #: Runs of every length share their first image.
@@ -19,12 +18,12 @@ PAIRS = all_pairs(30)
 @pytest.mark.parametrize(
     ("kernel", "term"),
     [
-        (kernels.squares, lambda x, y: (x - y) ** 2),
-        (kernels.products, lambda x, y: x * y),
-        (kernels.absolutes, lambda x, y: abs(x - y)),
+        (kernels.SQUARES, lambda x, y: (x - y) ** 2),
+        (kernels.PRODUCTS, lambda x, y: x * y),
+        (kernels.ABSOLUTES, lambda x, y: abs(x - y)),
     ],
 )
-def test_kernels_add_to_the_sums_so_far(kernel: Kernel, term: np.ufunc, dtype: type[np.floating]) -> None:
+def test_kernels_add_to_the_sums_so_far(kernel: int, term: np.ufunc, dtype: type[np.floating]) -> None:
     block = np.random.default_rng(0).standard_normal((30, 37)).astype(dtype)
     out = np.arange(len(PAIRS), dtype=np.float64)
     kernels.add_over_pairs(kernel, block, PAIRS, out)
@@ -36,7 +35,7 @@ def test_squares_of_single_precision_lose_nothing_to_a_common_mean() -> None:
     block = np.full((30, 1000), 1e6, np.float32)
     block[:, 0] += np.arange(30) / 16
     out = np.zeros(len(PAIRS))
-    kernels.add_over_pairs(kernels.squares, block, PAIRS, out)
+    kernels.add_over_pairs(kernels.SQUARES, block, PAIRS, out)
     np.testing.assert_array_equal(out, ((PAIRS.first - PAIRS.second) / 16) ** 2)
 
 
@@ -50,7 +49,7 @@ def test_moments_of_constant_vectors_are_exact() -> None:
 
 def angles(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     squares = np.zeros(len(PAIRS))
-    kernels.add_over_pairs(kernels.squares, vectors, PAIRS, squares)
+    kernels.add_over_pairs(kernels.SQUARES, vectors, PAIRS, squares)
     norm = np.sqrt((vectors**2).sum(axis=1))
     return kernels.angles_of(squares, PAIRS, norm, np.zeros_like(norm), np.ones_like(norm), 1e-15)[0]
 
@@ -79,7 +78,7 @@ def test_cosines_of_whole_numbers_are_equal_where_and_only_where_the_fractions_a
     vectors = np.random.default_rng(0).integers(-2, 3, (30, 12)).astype(np.float64)
     vectors[:, 0] = 1
     squares, norms = np.zeros(len(PAIRS)), (vectors**2).sum(axis=1)
-    kernels.add_over_pairs(kernels.squares, vectors / 8, PAIRS, squares)
+    kernels.add_over_pairs(kernels.SQUARES, vectors / 8, PAIRS, squares)
     found = kernels.whole_cosines(squares, PAIRS, norms, 1 / 8)
     product = (vectors[PAIRS.first] * vectors[PAIRS.second]).sum(axis=1)
     fractions = [
