@@ -177,7 +177,7 @@ def _ways(ids: list[str], roots: tuple[int, int]) -> Iterator[_Finder]:
     """Yield the searches for the ids of a name, the smallest fold first; paths are cut after all spellings failed."""
     below, above = roots
     for steps in _SPELLINGS:
-        yield _whole(ids, steps)
+        yield _cut(ids, steps, str, str)
     for steps in _SPELLINGS:
         yield _below(ids, steps)
     for steps in _SPELLINGS:
@@ -197,11 +197,6 @@ def _index(keys: Iterable[str], ids: list[str]) -> dict[str, list[str]]:
     for key, one in zip(keys, ids, strict=True):
         index.setdefault(key, []).append(one)
     return index
-
-
-def _whole(ids: list[str], steps: Sequence[_Fold]) -> _Finder:
-    index = _index((_key(one, steps) for one in ids), ids)
-    return lambda name: index.get(_key(name, steps), ())
 
 
 def _below(ids: list[str], steps: Sequence[_Fold]) -> _Finder:

@@ -21,7 +21,6 @@ from simtool.text import plural
 __all__ = ["Images", "image_paths", "read_images", "relative_path", "write_images"]
 
 KIND = "images"
-_NUMBERS = ("class_id", "width", "height", "source_id")
 _BBOX = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
 _REQUIRED = {"image_id": pa.string(), "path": pa.string()}
 _OPTIONAL = {
@@ -34,6 +33,8 @@ _OPTIONAL = {
     **dict.fromkeys(_BBOX, pa.float32()),
     "source_id": pa.int32(),
 }
+_TEXTS = ("class_name", "group_name", "split")
+_NUMBERS = ("class_id", "width", "height", "source_id")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Images:
         rest: dict[str, Any] = {
             "bbox": np.asarray(columns.pop("bbox", np.full((n, 4), np.nan)), np.float32).reshape(n, 4),
             **{name: np.asarray(columns.pop(name, np.full(n, -1)), np.int32) for name in _NUMBERS},
-            **{name: objects(columns.pop(name, [None] * n)) for name in ("class_name", "group_name", "split")},
+            **{name: objects(columns.pop(name, [None] * n)) for name in _TEXTS},
         }
         return cls(image_id=objects(image_id), path=objects(path), **rest, **columns)
 
@@ -104,30 +105,18 @@ def read_images(path: Path) -> Images:
         TableError: a column is missing or has another type, an id is repeated, or a path is empty.
     """
     table = read_columns(path, KIND, _REQUIRED, _OPTIONAL)
-    column = {name: table.column(name) for name in table.column_names}
-    images = Images(
-        image_id=strings(column["image_id"]),
-        path=strings(column["path"]),
-        class_id=_integers(column["class_id"]),
-        class_name=strings(column["class_name"]),
-        group_name=strings(column["group_name"]),
-        split=strings(column["split"]),
-        width=_integers(column["width"]),
-        height=_integers(column["height"]),
-        bbox=np.stack([column[name].to_numpy().astype(np.float32) for name in _BBOX], axis=1),
-        source_id=_integers(column["source_id"]),
-    )
+    columns: dict[str, NDArray[Any]] = {
+        "bbox": np.stack([table.column(name).to_numpy().astype(np.float32) for name in _BBOX], axis=1),
+        **{name: strings(table.column(name)) for name in (*_REQUIRED, *_TEXTS)},
+        **{name: pc.fill_null(table.column(name), -1).to_numpy() for name in _NUMBERS},
+    }
+    images = Images(**columns)
     if not len(images):
         raise TableError(f"{path}: the table has no rows")
     check_unique(path, "image_id", images.image_id)
     if empty := [row for row, name in enumerate(images.path) if not name]:
         raise TableError(f"{path}: column path is empty at {plural(len(empty), 'rows')} {listed(empty)}")
     return images
-
-
-def _integers(column: pa.ChunkedArray) -> NDArray[np.int32]:
-    values: NDArray[np.int32] = pc.fill_null(column, -1).to_numpy()
-    return values
 
 
 def write_images(path: Path, images: Images, provenance: Provenance) -> None:
@@ -138,28 +127,13 @@ def write_images(path: Path, images: Images, provenance: Provenance) -> None:
         OSError: the file cannot be written.
     """
     check_unique(path, "image_id", images.image_id)
-    columns: dict[str, pa.Array] = {
-        "image_id": pa.array(images.image_id, pa.string()),
-        "path": pa.array(images.path, pa.string()),
-        "class_id": pa.array(images.class_id, _class_id_type(images), mask=images.class_id < 0),
-        "class_name": pa.array(images.class_name, pa.string()),
-        "group_name": pa.array(images.group_name, pa.string()),
-        "split": pa.array(images.split, pa.string()),
-        "width": pa.array(images.width, pa.int32(), mask=images.width < 0),
-        "height": pa.array(images.height, pa.int32(), mask=images.height < 0),
-        **{
-            name: pa.array(images.bbox[:, side], pa.float32(), mask=np.isnan(images.bbox[:, side]))
-            for side, name in enumerate(_BBOX)
-        },
-        "source_id": pa.array(images.source_id, pa.int32(), mask=images.source_id < 0),
-    }
-    schema = pa.schema([pa.field(name, array.type, nullable=name not in _REQUIRED) for name, array in columns.items()])
+    wide = images.class_id.max(initial=0) > np.iinfo(np.int16).max
+    types = {**_REQUIRED, **_OPTIONAL, "class_id": pa.int32() if wide else pa.int16()}
+    values: dict[str, NDArray[Any]] = {**vars(images), **dict(zip(_BBOX, images.bbox.T, strict=True))}
+    absent = {name: values[name] < 0 for name in _NUMBERS} | {name: np.isnan(values[name]) for name in _BBOX}
+    schema = pa.schema([pa.field(name, kind, nullable=name not in _REQUIRED) for name, kind in types.items()])
+    columns = {name: pa.array(values[name], kind, mask=absent.get(name)) for name, kind in types.items()}
     write_table(path, pa.table(columns, schema=schema), KIND, provenance)
-
-
-def _class_id_type(images: Images) -> pa.DataType:
-    """Return the contract's type, or a wider type for large numbers."""
-    return pa.int16() if images.class_id.max(initial=0) <= np.iinfo(np.int16).max else pa.int32()
 
 
 def image_paths(table: Path, images: Images) -> list[Path]:

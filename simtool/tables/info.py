@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +70,7 @@ class EmbeddingInfo:
             "name": self.name,
             "dimension": self.dimension,
             "shape": list(self.shape or (self.dimension,)),
-            "segments": [
-                {"name": segment.name, "length": segment.length, "count": segment.count} for segment in self.segments
-            ],
+            "segments": [asdict(segment) for segment in self.segments],
             "preprocessing": self.preprocessing,
             "model": self.model,
             **({"skipped": list(self.skipped)} if self.skipped else {}),
@@ -103,7 +101,7 @@ class EmbeddingInfo:
             "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
             "model": stated.text("model"),
             "skipped": skipped_of(path, content),
-            "images_sample": tuple(stated.number("images_sample", one) for one in stated.items("images_sample")),
+            "images_sample": tuple(stated.items("images_sample", int, "whole numbers")),
             **{name: stated.text(name) for name in _DIGESTS},
         }
         name = stated.text("name") or path.stem
@@ -119,8 +117,7 @@ def skipped_of(path: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         TableError: it is not a list of ids.
     """
-    stated = _Metadata(path, content)
-    return tuple(stated.id_of("skipped", name) for name in stated.items("skipped"))
+    return tuple(_Metadata(path, content).items("skipped", str, "ids"))
 
 
 class _Metadata:
@@ -145,22 +142,13 @@ class _Metadata:
             raise self._wrong(key, "a whole number of at least 1", value)
         return value
 
-    def number(self, key: str, value: Any) -> int:
-        """Return a checksum."""
-        if type(value) is not int:
-            raise self._wrong(key, "a list of whole numbers", value)
-        return value
-
-    def id_of(self, key: str, value: Any) -> str:
-        if not isinstance(value, str):
-            raise self._wrong(key, "a list of ids", value)
-        return value
-
-    def items(self, key: str) -> list[Any]:
-        """Return a list; empty if missing."""
+    def items(self, key: str, kind: type | None = None, things: str = "") -> list[Any]:
+        """Return a list, of things of one type if it is given; empty if missing."""
         value = self._content.get(key)
         if value is not None and not isinstance(value, list):
             raise self._wrong(key, "a list", value)
+        if wrong := [item for item in value or [] if kind and type(item) is not kind]:
+            raise self._wrong(key, f"a list of {things}", wrong[0])
         return value or []
 
     def segment(self, entry: Any) -> Segment:

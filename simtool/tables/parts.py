@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -27,7 +27,13 @@ def part_name(index: int, count: int) -> str:
 
 def is_numbered(part: Path) -> bool:
     """Return whether a file has the name of a part of a numbered set."""
-    return _PART.fullmatch(part.name) is not None
+    return bool(_numbers(part))
+
+
+def _numbers(file: Path) -> tuple[int, ...]:
+    """Return the index of a numbered part, and the number of parts; empty for other files."""
+    match = _PART.fullmatch(file.name)
+    return (int(match[1]), int(match[2])) if match else ()
 
 
 def hive_keys(part: Path, table: Path) -> dict[str, str | None]:
@@ -112,12 +118,16 @@ def _what_is_there(path: Path) -> str:
 
 def _complete_set(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Check that numbered parts form one complete set, counted from 0 (other programs count from 1)."""
-    numbers = {file: _number(file) for file in files}
-    counts = {count for _, count in numbers.values()}
+    counts = {_numbers(file)[1] for file in files}
     if len(counts) > 1:
         raise TableError(f"{folder}: it has parts of different sets (of {listed(sorted(counts))} parts)")
     (count,) = counts
-    by_index = _by_index(folder, {file: index for file, (index, _) in numbers.items()})
+    by_index: dict[int, Path] = {}
+    for file in files:
+        if (
+            other := by_index.setdefault(_numbers(file)[0], file)
+        ) is not file:  # such as part-0-of-2 and part-00000-of-00002
+            raise TableError(f"{folder}: {other.name} and {file.name} are the same part; delete the outdated file")
     expected = range(1, count + 1) if set(by_index) == set(range(1, count + 1)) else range(count)
     if surplus := sorted(set(by_index) - set(expected)):
         raise TableError(f"{folder}: {by_index[surplus[0]].name} is outside a set of {count} parts counted from 0")
@@ -129,22 +139,6 @@ def _complete_set(folder: Path, files: Sequence[Path]) -> list[Path]:
             f"run embed --shard I/{count} for I = {parts} (as a SLURM array: --array={parts})"
         )
     return [by_index[index] for index in expected]
-
-
-def _number(file: Path) -> tuple[int, int]:
-    """Return the index of a part, and the number of parts."""
-    match = _PART.fullmatch(file.name)
-    assert match is not None  # noqa: S101
-    return int(match[1]), int(match[2])
-
-
-def _by_index(folder: Path, indices: Mapping[Path, int]) -> dict[int, Path]:
-    """Map indices to parts; refuse two names of one part, such as ``part-0-of-2`` and ``part-00000-of-00002``."""
-    by_index: dict[int, Path] = {}
-    for file, index in indices.items():
-        if (other := by_index.setdefault(index, file)) is not file:
-            raise TableError(f"{folder}: {other.name} and {file.name} are the same part; delete the outdated file")
-    return by_index
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -165,8 +159,9 @@ def require_set_of(folder: Path, count: int) -> None:
         TableError: the folder has a part of another set.
     """
     for file in sorted(folder.glob("*.parquet")):
-        if is_numbered(file) and _number(file)[1] != count:
-            raise TableError(
-                f"{folder}: it has {file.name}, a part of a set of {_number(file)[1]} parts, not of {count}; "
-                "give the right --shard I/N, delete the file, or give another folder"
-            )
+        for other in _numbers(file)[1:]:
+            if other != count:
+                raise TableError(
+                    f"{folder}: it has {file.name}, a part of a set of {other} parts, not of {count}; "
+                    "give the right --shard I/N, delete the file, or give another folder"
+                )

@@ -20,19 +20,6 @@ from simtool.text import counted, plural
 
 __all__ = ["are_ragged", "as_matrix", "common_shape", "value_dtype"]
 
-_DTYPES: dict[pa.DataType, type[np.number[Any]]] = {
-    pa.int8(): np.int8,
-    pa.int16(): np.int16,
-    pa.int32(): np.int32,
-    pa.int64(): np.int64,
-    pa.uint8(): np.uint8,
-    pa.uint16(): np.uint16,
-    pa.uint32(): np.uint32,
-    pa.uint64(): np.uint64,
-    pa.float16(): np.float16,
-    pa.float32(): np.float32,
-    pa.float64(): np.float64,
-}
 #: Codes instead of a length: a missing list, and lists of unequal shape in one vector.
 _MISSING, _RAGGED = -1, -2
 
@@ -55,9 +42,10 @@ def value_dtype(path: Path, kind: pa.DataType) -> np.dtype[Any]:
         return np.dtype(np.float32)
     if depth and pa.types.is_decimal(value):
         return np.dtype(np.float64)
-    if not depth or value not in _DTYPES:
+    if not depth or not (pa.types.is_integer(value) or pa.types.is_floating(value)):
         raise TableError(f"{path}: column embedding must have lists of numbers, but is {kind}")
-    return np.dtype(_DTYPES[value])
+    numbers: np.dtype[Any] = np.dtype(value.to_pandas_dtype())
+    return numbers
 
 
 def common_shape(column: pa.Array) -> tuple[int, ...]:
