@@ -127,6 +127,11 @@ class Block:
         return None if self.noise_ceiling is None else self.noise_ceiling.upper
 
     @property
+    def ends(self) -> list[float]:
+        """The values that an axis must show: chance, and the ends of the intervals."""
+        return [self.chance, *(end for row in self.rows for end in (row.low, row.high))]
+
+    @property
     def same_trials(self) -> bool:
         """Whether all rows count the same number of trials and comparisons."""
         return len({(row.trials, row.comparisons) for row in self.rows}) == 1

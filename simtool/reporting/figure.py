@@ -213,7 +213,7 @@ def _draw_bar(panel: Axes, row: Row, layout: _Layout) -> None:
 
 def _limits(block: Block) -> tuple[float, float]:
     """The ends of the axis of a panel, with space for the numbers after the bars."""
-    ends = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
+    ends = block.ends
     ceiling = max(ends) if block.ceiling_upper is None else block.ceiling_upper
     span = max(*ends, ceiling) - min(ends)
     return min(ends) - 0.03 * span, max(max(ends) + 0.16 * span, ceiling + 0.03 * span)

@@ -133,11 +133,7 @@ class _Scale:
 
     def __init__(self, block: Block) -> None:
         self._ceiling = block.ceiling_upper
-        ends = [
-            block.chance,
-            *(end for row in block.rows for end in (row.low, row.high)),
-            self._ceiling or block.chance,
-        ]
+        ends = [*block.ends, self._ceiling or block.chance]
         self._left, self._width = min(ends), max(max(ends) - min(ends), 1e-9)
 
     def bar(self, row: Row) -> str:

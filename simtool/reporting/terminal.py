@@ -28,9 +28,7 @@ def terminal_report(report: Report, metrics: Sequence[Metric] = (TRIPLET_ACCURAC
     """Lay some metrics of a report out for a terminal of 80 columns or more."""
     parts: list[RenderableType] = [Text(report.title, style="bold")]
     for block in report.blocks(metrics):
-        parts += ["", _BlockTable(block, report.settings.level)]
-        if any(row.difference for row in block.rows):
-            parts += ["", _DifferenceTable(block, report.settings)]
+        parts += ["", _BlockTables(block, report.settings)]
     parts += ["", *(Text(line, style="dim") for line in formatting.method(report))]
     parts += [Text(line, style="yellow") for line in formatting.notes(report)]
     return Group(*parts)
@@ -57,8 +55,7 @@ class _Axis:
     @classmethod
     def of(cls, block: Block, width: int) -> _Axis:
         ceiling = block.ceiling_upper
-        values = [block.chance, *(end for row in block.rows for end in (row.low, row.high))]
-        values += [] if ceiling is None else [ceiling]
+        values = block.ends if ceiling is None else [*block.ends, ceiling]
         margin = 0.02 * max(max(values) - min(values), 0.01)
         return cls(max(min(values) - margin, 0), min(max(values) + margin, 1), block.chance, ceiling, width)
 
@@ -87,6 +84,10 @@ class _Glyphs:
     def spelled(self, name: str) -> str:
         """A name with escapes for characters that the terminal cannot show."""
         return formatting.name(name).encode(self.encoding, "backslashreplace").decode(self.encoding)
+
+    def names(self, row: Row) -> list[str]:
+        """The model and the distance of a row."""
+        return [self.spelled(row.model), self.spelled(row.distance)]
 
 
 _UNICODE = _Glyphs("█", " ▏▎▍▌▋▊▉", "▐", "─", "│", "┊", "–", "utf-8")
@@ -125,71 +126,57 @@ def _draw(cells: list[str], row: Row, axis: _Axis, glyphs: _Glyphs) -> None:
 
 
 @dataclass(frozen=True)
-class _BlockTable:
-    """The table of a block, fitted to the width of the terminal. Bars shrink first, then the names of models."""
+class _BlockTables:
+    """The table of a block, and the differences from the baseline, fitted to the width of the terminal.
 
-    block: Block
-    level: float
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        glyphs = _ASCII if options.ascii_only else _UNICODE
-        header, lines = self._cells(glyphs)
-        table, used = _table(header, lines, options.max_width - BAR_WIDTH[0] - GAP, glyphs)
-        axis = _Axis.of(self.block, min(BAR_WIDTH[1], max(1, options.max_width - used - GAP)))
-        table.add_column(_scale(axis), no_wrap=True)
-        for row, line in zip([*self.block.rows, None], lines, strict=False):
-            table.add_row(*map(Text, line), _bar(row, axis, glyphs), style=None if row else "italic")
-        yield Text(formatting.headline(self.block), style="bold")
-        yield table
-        caption = formatting.block_caption(self.block)
-        if caption is not None:
-            yield Text(caption, style="dim")
-
-    def _cells(self, glyphs: _Glyphs) -> tuple[list[str], list[list[str]]]:
-        """The header, and a line for each row and for the noise ceiling."""
-        block = self.block
-        header = ["model", "distance", "accuracy", f"{formatting.percent(self.level)} CI"]
-        header += [] if block.same_trials else ["comparisons"]
-        header += ["ties"]
-        lines = []
-        for row in block.rows:
-            names = [glyphs.spelled(row.model), glyphs.spelled(row.distance)]
-            line = [*names, formatting.accuracy(row.estimate), formatting.interval(row, glyphs.dash)]
-            line += [] if block.same_trials else [f"{row.comparisons:,}"]
-            lines.append([*line, f"{row.ties:,}"])
-        if block.ceiling_upper is not None:
-            lines.append(["noise ceiling", "", formatting.accuracy(block.ceiling_upper), *[""] * (len(header) - 3)])
-        return header, lines
-
-
-@dataclass(frozen=True)
-class _DifferenceTable:
-    """The differences between the models of a block and the baseline."""
+    Bars shrink first, then the names of models.
+    """
 
     block: Block
     settings: Settings
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = _ASCII if options.ascii_only else _UNICODE
+        yield Text(formatting.headline(self.block), style="bold")
+        yield self._accuracies(options.max_width, glyphs)
+        if caption := formatting.block_caption(self.block):
+            yield Text(caption, style="dim")
+        if any(row.difference for row in self.block.rows):
+            baseline = glyphs.spelled(self.settings.baseline or "")
+            yield Text(f"\nDifference from {baseline} with the same distance, on the same comparisons")
+            yield self._differences(options.max_width, glyphs)
+
+    def _accuracies(self, width: int, glyphs: _Glyphs) -> Table:
+        """A line for each row and for the noise ceiling, with bars."""
+        block = self.block
+        header = ["model", "distance", "accuracy", f"{formatting.percent(self.settings.level)} CI"]
+        header += ["ties"] if block.same_trials else ["comparisons", "ties"]
+        lines = []
+        for row in block.rows:
+            numbers = [formatting.accuracy(row.estimate), formatting.interval(row, glyphs.dash)]
+            numbers += [] if block.same_trials else [f"{row.comparisons:,}"]
+            lines.append([*glyphs.names(row), *numbers, f"{row.ties:,}"])
+        if block.ceiling_upper is not None:
+            lines.append(["noise ceiling", "", formatting.accuracy(block.ceiling_upper), *[""] * (len(header) - 3)])
+        table, used = _table(header, lines, width - BAR_WIDTH[0] - GAP, glyphs)
+        axis = _Axis.of(block, min(BAR_WIDTH[1], max(1, width - used - GAP)))
+        table.add_column(_scale(axis), no_wrap=True)
+        for drawn, line in zip([*block.rows, None], lines, strict=False):
+            table.add_row(*map(Text, line), _bar(drawn, axis, glyphs), style=None if drawn else "italic")
+        return table
+
+    def _differences(self, width: int, glyphs: _Glyphs) -> Table:
+        """A line for each row that is compared with the baseline."""
         header = ["model", "distance", "difference", f"{formatting.percent(self.settings.level)} CI", "p", "p Holm"]
-        lines = [
-            [
-                glyphs.spelled(row.model),
-                glyphs.spelled(row.distance),
-                formatting.signed(gain.estimate),
-                formatting.difference_interval(gain),
-                formatting.p_value(gain.p_value),
-                formatting.p_value(gain.p_holm),
-            ]
-            for row in self.block.rows
-            if (gain := row.difference) is not None
-        ]
-        table, _ = _table(header, lines, options.max_width, glyphs)
+        lines = []
+        for row in self.block.rows:
+            if gain := row.difference:
+                numbers = [formatting.signed(gain.estimate), formatting.difference_interval(gain)]
+                lines.append([*glyphs.names(row), *numbers, *map(formatting.p_value, (gain.p_value, gain.p_holm))])
+        table, _ = _table(header, lines, width, glyphs)
         for line in lines:
             table.add_row(*map(Text, line))
-        baseline = glyphs.spelled(self.settings.baseline or "")
-        yield Text(f"Difference from {baseline} with the same distance, on the same comparisons")
-        yield table
+        return table
 
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int, glyphs: _Glyphs) -> tuple[Table, int]:
