@@ -131,8 +131,10 @@ def match_ids(names: Iterable[str], ids: Iterable[str]) -> Matches:
     wanted = {_base_name(_key(name, _SPELLINGS[-1])) for name in left}
     near = [one for one in ids if _base_name(_key(one, _SPELLINGS[-1])) in wanted]
     found, unclear = _by_spelling(left, near, (_root(names), _root(ids)))
-    taken: dict[str, tuple[str, ...]] = {ids[row]: (ids[row],) for row in rows if row >= 0}
-    shared = _shared(found, taken)
+    names_of: dict[str, tuple[str, ...]] = {ids[row]: (ids[row],) for row in rows if row >= 0}
+    for name, one in found.items():
+        names_of[one] = (*names_of.get(one, ()), name)
+    shared = {one: several for one, several in names_of.items() if len(several) > 1}
     found = {name: one for name, one in found.items() if one not in shared}
     folds = {fold for name, one in found.items() for fold in _needed(name, one)}
     return Matches(
@@ -165,14 +167,6 @@ def _by_spelling(
     return found, unclear
 
 
-def _shared(found: dict[str, str], taken: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return the ids that fit several names, with the names."""
-    names_of = dict(taken)
-    for name, one in found.items():
-        names_of[one] = (*names_of.get(one, ()), name)
-    return {one: several for one, several in names_of.items() if len(several) > 1}
-
-
 def _ways(ids: list[str], roots: tuple[int, int]) -> Iterator[_Finder]:
     """Yield the searches for the ids of a name, the smallest fold first; paths are cut after all spellings failed."""
     below, above = roots
@@ -181,7 +175,7 @@ def _ways(ids: list[str], roots: tuple[int, int]) -> Iterator[_Finder]:
     for steps in _SPELLINGS:
         yield _below(ids, steps)
     for steps in _SPELLINGS:
-        yield _cut(ids, steps, lambda name: _rooted(name)[below:], lambda one: _rooted(one)[above:])
+        yield _cut(ids, steps, lambda name: _key(name, _SAFE)[below:], lambda one: _key(one, _SAFE)[above:])
     for steps in _SPELLINGS:
         yield _cut(ids, steps, _file_name, _file_name)
 
@@ -228,16 +222,11 @@ def _cut(ids: list[str], steps: Sequence[_Fold], cut_name: _Cut, cut_id: _Cut) -
     return lambda name: index.get(_key(cut_name(name), steps), ())
 
 
-def _rooted(path: str) -> str:
-    """Normalize a path before common folders are cut."""
-    return _composed(_plain_separators(path))
-
-
 def _root(paths: list[str]) -> int:
     """Return the length of the folders that all paths share."""
-    rooted = [_rooted(path) for path in paths]
+    plain = [_key(path, _SAFE) for path in paths]
     # The common beginning of the first and last path in sorted order is common to all.
-    first, last = min(rooted), max(rooted)
+    first, last = min(plain), max(plain)
     differ = next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), None)
     return first[:differ].rfind("/") + 1
 

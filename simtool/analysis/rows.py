@@ -94,7 +94,7 @@ class Rows:
         """The rows of one metric in one stratum: (N, M) values of its N observations for M models and distances."""
         study, level = self._study, self._settings.level
         sample = study.sample(observations)
-        implied = study.comparisons.counts[np.unique(observations.trial)].sum()
+        implied = study.trials.implied[np.unique(observations.trial)].sum()
         comparisons = len(observations) if metric.of_trials is None else int(implied)
         ties = np.count_nonzero((values > 0) & (values < 1), axis=0)
         gains = _differences(estimates, self._outcomes, self._settings.baseline, level)

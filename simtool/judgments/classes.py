@@ -60,9 +60,7 @@ def _columns(
 ) -> dict[str, pa.Array]:
     """The names of queries and of references, in two columns."""
     known = pa.array(names, pa.string())
-    asked, shown = trials.query >= 0, trials.references >= 0
-    places = lists_of(rows[trials.references], shown, pa.int64())
     return {
-        query: known.take(pa.array(rows[trials.query], mask=~asked)),
-        references: pa.ListArray.from_arrays(places.offsets, known.take(places.values)),
+        query: known.take(pa.array(rows[trials.query], mask=trials.query < 0)),
+        references: lists_of(rows[trials.references], trials.references >= 0, pa.int64(), known),
     }

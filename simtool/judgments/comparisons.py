@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,44 +29,32 @@ class Comparisons:
         anchor: (C,) positions in ``Trials.images``.
         near: (C,) the same.
         far: (C,) the same.
-        trials: T, the number of trials.
     """
 
     trial: NDArray[np.int32]
     anchor: NDArray[np.int32]
     near: NDArray[np.int32]
     far: NDArray[np.int32]
-    trials: int
 
     @classmethod
     def of(cls, trials: Trials) -> Comparisons:
         """List the comparisons that trials imply by their designs."""
         counts = trials.implied
-        start = _starts(counts)
-        anchor, near, far = (np.empty(start[-1], np.int32) for _ in range(3))
+        start = np.cumsum(counts) - counts
+        anchor, near, far = (np.empty(counts.sum(), np.int32) for _ in range(3))
         for kind, rows in _pieces(trials):
             found = kind.compare(*_displays(trials, kind, rows))
             places = start[rows, None] + np.arange(kind.comparisons)
             for array, values in zip((anchor, near, far), found, strict=True):
                 array[places] = values
-        return cls(np.repeat(np.arange(len(trials), dtype=np.int32), counts), anchor, near, far, len(trials))
+        return cls(np.repeat(np.arange(len(trials), dtype=np.int32), counts), anchor, near, far)
 
     def __len__(self) -> int:
         return len(self.trial)
 
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> Comparisons:
         """Some of the comparisons: at ascending positions, where a mask is true, or in a slice; of the same trials."""
-        return Comparisons(self.trial[rows], self.anchor[rows], self.near[rows], self.far[rows], self.trials)
-
-    @cached_property
-    def counts(self) -> NDArray[np.int64]:
-        """(T,) the number of comparisons of each trial."""
-        return np.bincount(self.trial, minlength=self.trials)
-
-    @cached_property
-    def start(self) -> NDArray[np.int64]:
-        """(T + 1,) the position of the first comparison of each trial; the last entry is C."""
-        return _starts(self.counts)
+        return Comparisons(self.trial[rows], self.anchor[rows], self.near[rows], self.far[rows])
 
 
 def key_images(trials: Trials) -> NDArray[np.int32]:
@@ -76,12 +63,6 @@ def key_images(trials: Trials) -> NDArray[np.int32]:
     for kind, rows in _pieces(trials):
         images[rows] = kind.key_images(*_displays(trials, kind, rows))
     return images
-
-
-def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    start = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=start[1:])
-    return start
 
 
 def _pieces(trials: Trials) -> Iterator[tuple[TrialType, NDArray[np.intp]]]:

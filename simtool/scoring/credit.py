@@ -41,22 +41,10 @@ def credit_of(compared: ComparedPairs, measured: Measured, settle: Settle) -> ND
     credit = np.empty(len(compared.near), np.float32)
     unsettled = np.zeros(len(compared.pairs), np.bool_)
 
-    def judge(ranks: NDArray[np.int64]) -> None:
-        def work(start: int, stop: int) -> None:
-            _judge(
-                measured.value,
-                measured.size,
-                measured.tolerance,
-                ranks,
-                compared.near,
-                compared.far,
-                start,
-                stop,
-                unsettled,
-                credit,
-            )
+    arrays = (measured.value, measured.size, measured.tolerance, compared.near, compared.far, unsettled, credit)
 
-        in_threads(work, credit.size, least=_LEAST)
+    def judge(ranks: NDArray[np.int64]) -> None:
+        in_threads(lambda start, stop: _judge(*arrays, ranks, start, stop), credit.size, least=_LEAST)
 
     judge(np.empty(0, np.int64))
     if unsettled.any():
@@ -69,13 +57,13 @@ def _judge(
     value: NDArray[np.float64],
     size: NDArray[np.float64],
     tolerance: float,
-    ranks: NDArray[np.int64],
     near: NDArray[np.int32],
     far: NDArray[np.int32],
-    start: int,
-    stop: int,
     unsettled: NDArray[np.bool_],
     credit: NDArray[np.float32],
+    ranks: NDArray[np.int64],
+    start: int,
+    stop: int,
 ) -> None:
     """Judge the comparisons ``start`` to ``stop``.
 

@@ -16,16 +16,7 @@ from numpy.typing import NDArray
 from simtool.errors import SimtoolError, listed
 from simtool.scoring.pairs import Pairs
 
-__all__ = [
-    "DISTANCES",
-    "Direction",
-    "Distance",
-    "Measured",
-    "SimilarityError",
-    "Sums",
-    "Term",
-    "distance_named",
-]
+__all__ = ["DISTANCES", "Direction", "Distance", "Measured", "SimilarityError", "Sums", "Term", "distance_named"]
 
 
 class SimilarityError(SimtoolError):

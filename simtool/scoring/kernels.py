@@ -16,8 +16,15 @@ from simtool.system.compiled import compiled, compiled_sum
 from simtool.system.threads import in_threads
 
 __all__ = [
-    *("ABSOLUTES", "PRODUCTS", "SHORT", "SQUARES"),
-    *("add_over_pairs", "add_over_rows", "angles_of", "finest_unit", "whole_cosines"),
+    "ABSOLUTES",
+    "PRODUCTS",
+    "SHORT",
+    "SQUARES",
+    "add_over_pairs",
+    "add_over_rows",
+    "angles_of",
+    "finest_unit",
+    "whole_cosines",
 ]
 
 Block: TypeAlias = NDArray[Any]

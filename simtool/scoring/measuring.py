@@ -77,7 +77,7 @@ def measure(
 def _check_finite(sums: Sums, columns: Columns, names: Names | None) -> None:
     suspects = np.flatnonzero(~np.isfinite(sums.norm))
     # One vector that is not finite prevents the scaling of all vectors, so finite vectors may have overflowed.
-    finite = np.array([np.isfinite(columns.take(suspects[[place]])).all() for place in range(suspects.size)], np.bool_)
+    finite = np.array([np.isfinite(vector).all() for vector in _whole(columns, suspects)], np.bool_)
     if (bad := suspects[~finite]).size:
         raise SimilarityError(f"NaN or infinity in {counted(bad.size, 'vectors')}: {_called(bad, names)}")
 
@@ -85,19 +85,20 @@ def _check_finite(sums: Sums, columns: Columns, names: Names | None) -> None:
 def _check_lengths(distance: Distance, length: NDArray[np.float64], columns: Columns, names: Names | None) -> None:
     """Refuse vectors without a direction."""
     short = np.flatnonzero(length < kernels.SHORT)
-    same = np.array([_is_constant(columns, int(row), distance.name != "correlation") for row in short], np.bool_)
+    centered = distance.name == "correlation"
+    same = np.array([(vector == (vector[0] if centered else 0)).all() for vector in _whole(columns, short)], np.bool_)
     if (bad := short[same]).size:
-        what = "all values equal" if distance.name == "correlation" else "only zeros"
+        what = "all values equal" if centered else "only zeros"
         raise SimilarityError(
             f"no {distance.name} for {counted(bad.size, 'images')} whose vectors hold {what}: {_called(bad, names)}; "
             "mse, euclidean, manhattan and dot take them"
         )
 
 
-def _is_constant(columns: Columns, row: int, zero: bool) -> bool:
-    """Whether all values of a vector are equal (and zero)."""
-    vector = columns.take(np.array([row]))[0]
-    return bool((vector == (0 if zero else vector[0])).all())
+def _whole(columns: Columns, rows: NDArray[np.intp]) -> Iterator[NDArray[np.float64]]:
+    """Some vectors, one at a time."""
+    for place in range(rows.size):
+        yield columns.take(rows[[place]])[0]
 
 
 def _called(rows: NDArray[np.intp], names: Names | None) -> str:
@@ -282,8 +283,7 @@ class _Measurement:
         some = self._pairs.take(positions)
         with np.errstate(all="ignore"):
             squares = self._resummed(
-                positions,
-                lambda block, rows: (block - direction.origin[rows, None]) / direction.length[rows, None],
+                positions, lambda block, rows: (block - direction.origin[rows, None]) / direction.length[rows, None]
             )
             growth = direction.growth[some.first] + direction.growth[some.second]
             return squares / 2, squares / 2 + np.sqrt(squares) * growth + tolerance * growth**2
@@ -316,9 +316,5 @@ def _scale_to_one(largest: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _common_multiple(segments: Sequence[Segment]) -> float:
     """The least common multiple of the lengths; 0 if it is too large for exact weights."""
-    multiple = 1
-    for segment in segments:
-        multiple = math.lcm(multiple, segment.length)
-        if multiple > _WEIGHTS:
-            return 0.0
-    return float(multiple)
+    multiple = math.lcm(*(segment.length for segment in segments))
+    return float(multiple) if multiple <= _WEIGHTS else 0.0

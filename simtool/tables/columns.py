@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from simtool.errors import first_line
 from simtool.tables.parquet import ARROW_FAILURES, TableError
 
-__all__ = ["as_type", "converted", "is_list", "nearest"]
+__all__ = ["as_type", "converted", "is_list", "nearest", "stored"]
 
 _LISTS = (
     pa.types.is_list,
@@ -60,7 +60,7 @@ def converted(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     Raises:
         pa.ArrowException: the chunk cannot be converted.
     """
-    array = _stored(array)
+    array = stored(array)
     if pa.types.is_null(array.type):
         return array.cast(wanted)
     if pa.types.is_list(wanted):
@@ -70,10 +70,10 @@ def converted(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     return _text(array) if pa.types.is_string(wanted) else _number(array, wanted)
 
 
-def _stored(array: pa.Array) -> pa.Array:
+def stored(array: pa.Array) -> pa.Array:
     """Return the plain array of an extension, a dictionary or a view."""
     if isinstance(array, pa.DictionaryArray):
-        return _stored(array.dictionary).take(array.indices)
+        return stored(array.dictionary).take(array.indices)
     if pa.types.is_string_view(array.type):
         return array.cast(pa.large_string())
     if pa.types.is_binary_view(array.type):
@@ -81,7 +81,7 @@ def _stored(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         if array.type.extension_name == "arrow.uuid":
             return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
-        return _stored(array.storage)
+        return stored(array.storage)
     return array
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ __all__ = [
     "part_name",
     "read_columns",
     "require_set_of",
+    "schema_of",
     "schema_with_metadata",
     "strings",
     "write_table",
@@ -130,17 +131,27 @@ def schema_with_metadata(schema: pa.Schema, kind: str, provenance: Provenance, e
     return schema.with_metadata({_KEY: json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")})
 
 
+def schema_of(columns: Mapping[str, pa.Array], required: Container[str]) -> pa.Schema:
+    """Return the schema of columns; only the required columns may have no nulls."""
+    return pa.schema([pa.field(name, array.type, nullable=name not in required) for name, array in columns.items()])
+
+
 def write_table(
-    path: Path, table: pa.Table, kind: str, provenance: Provenance, extra: Mapping[str, Any] | None = None
+    path: Path,
+    columns: Mapping[str, pa.Array],
+    required: Container[str],
+    kind: str,
+    provenance: Provenance,
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a small table atomically; ``extra`` is added to its metadata.
 
     Raises:
         OSError: the file cannot be written.
     """
-    schema = schema_with_metadata(table.schema, kind, provenance, extra or {})
+    schema = schema_with_metadata(schema_of(columns, required), kind, provenance, extra or {})
     with atomic_path(path) as temporary:
-        pq.write_table(table.cast(schema), temporary, **WRITING)
+        pq.write_table(pa.table(columns, schema=schema), temporary, **WRITING)
 
 
 def read_columns(
@@ -221,9 +232,7 @@ def check_columns(part: Path, names: Sequence[str], wanted: Iterable[str]) -> No
 
 def strings(column: pa.ChunkedArray | pa.Array) -> NDArray[np.object_]:
     """Convert a column of text to a numpy array of ``str`` (None for null)."""
-    values: NDArray[np.object_] = (
-        column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
-    )
+    values: NDArray[np.object_] = column.to_numpy(zero_copy_only=False)
     return values.astype(object, copy=False)
 
 

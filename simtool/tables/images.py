@@ -131,9 +131,8 @@ def write_images(path: Path, images: Images, provenance: Provenance) -> None:
     types = {**_REQUIRED, **_OPTIONAL, "class_id": pa.int32() if wide else pa.int16()}
     values: dict[str, NDArray[Any]] = {**vars(images), **dict(zip(_BBOX, images.bbox.T, strict=True))}
     absent = {name: values[name] < 0 for name in _NUMBERS} | {name: np.isnan(values[name]) for name in _BBOX}
-    schema = pa.schema([pa.field(name, kind, nullable=name not in _REQUIRED) for name, kind in types.items()])
     columns = {name: pa.array(values[name], kind, mask=absent.get(name)) for name, kind in types.items()}
-    write_table(path, pa.table(columns, schema=schema), KIND, provenance)
+    write_table(path, columns, _REQUIRED, KIND, provenance)
 
 
 def image_paths(table: Path, images: Images) -> list[Path]:

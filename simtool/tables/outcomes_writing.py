@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from simtool.tables.atomic import atomic_path
-from simtool.tables.files import CREDIT, schema_with_metadata
+from simtool.tables.files import CREDIT, schema_of, schema_with_metadata
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.outcomes_layout import KIND, CreditColumn
 from simtool.tables.parquet import WRITING
@@ -71,11 +71,9 @@ class OutcomesWriter:
         return arrays
 
     def _schema(self, provenance: Provenance) -> pa.Schema:
-        required = {"trial_id", *REQUIRED}
-        none = self._arrays(slice(0, 0))
-        fields = [pa.field(name, array.type, nullable=name not in required) for name, array in none.items()]
+        schema = schema_of(self._arrays(slice(0, 0)), {"trial_id", *REQUIRED})
         stated = {**stated_observers(self._trials), "credit": [asdict(column) for column in self._entries]}
-        return schema_with_metadata(pa.schema(fields), KIND, provenance, stated)
+        return schema_with_metadata(schema, KIND, provenance, stated)
 
 
 class _Entry:

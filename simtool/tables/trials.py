@@ -44,11 +44,7 @@ __all__ = [
 ]
 
 KIND = "trials"
-REQUIRED = {
-    "trial_type": pa.string(),
-    "references": pa.list_(pa.string()),
-    "selected": pa.list_(pa.int8()),
-}
+REQUIRED = {"trial_type": pa.string(), "references": pa.list_(pa.string()), "selected": pa.list_(pa.int8())}
 OPTIONAL = {
     "trial_id": pa.int64(),
     "query": pa.string(),
@@ -277,9 +273,8 @@ def trials_from_columns(
     """
     if not table.num_rows:
         raise TableError(f"{path}: the table has no rows")
-    references = table.column("references").combine_chunks()
-    names = references.flatten()
-    vocabulary, query, codes = _encode(table.column("query").combine_chunks(), names)
+    references = table.column("references")
+    vocabulary, query, codes = _encode(table.column("query").combine_chunks(), references.combine_chunks().flatten())
     trial_id = table.column("trial_id")
     if 0 < trial_id.null_count < table.num_rows:
         raise TableError(f"{path}: column trial_id has {counted(trial_id.null_count, 'missing values')}")
@@ -288,7 +283,7 @@ def trials_from_columns(
             images=strings(vocabulary),
             trial_type=table.column("trial_type").to_pylist(),
             query=pc.fill_null(query, -1).to_numpy(),
-            references=padded("references", _with_values(references, codes), -1),
+            references=padded("references", references, -1, codes),
             selected=padded("selected", table.column("selected"), -1),
             trial_id=None if trial_id.null_count else trial_id.to_numpy(),
             participant=strings(table.column("participant")),
@@ -311,23 +306,15 @@ def _encode(query: pa.Array, references: pa.Array) -> tuple[pa.Array, pa.Array, 
     return vocabulary, both[: len(query)], both[len(query) :]
 
 
-def _with_values(lists: pa.ListArray, values: pa.Array) -> pa.ListArray:
-    """Lists of the same lengths with other values, one for each value of ``lists.flatten()``."""
-    offsets = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values)
-
-
 def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
     """The columns of trials in a table of trials or outcomes."""
     vocabulary = pa.array(trials.images, pa.string())
     names = pa.array([str(kind) for kind in trials.types], pa.string())
-    filled = trials.references >= 0
-    references = lists_of(trials.references, filled, pa.int32())
     return {
         "trial_id": pa.array(trials.trial_id, pa.int64()),
         "trial_type": names.take(pa.array(trials.type_index)),
         "query": vocabulary.take(pa.array(trials.query, mask=trials.query < 0)),
-        "references": pa.ListArray.from_arrays(references.offsets, vocabulary.take(references.values)),
+        "references": lists_of(trials.references, trials.references >= 0, pa.int32(), vocabulary),
         "selected": lists_of(trials.selected, trials.selected >= 0, pa.int8()),
         "participant": pa.array(trials.participant, pa.string()),
         "session": pa.array(trials.session, pa.string()),
@@ -346,9 +333,7 @@ def write_trials(path: Path, trials: Trials, provenance: Provenance) -> None:
     """
     trials.validate()
     columns = judgment_columns(trials)
-    required = {"trial_id", *REQUIRED}
-    schema = pa.schema([pa.field(name, array.type, nullable=name not in required) for name, array in columns.items()])
-    write_table(path, pa.table(columns, schema=schema), KIND, provenance, stated_observers(trials))
+    write_table(path, columns, {"trial_id", *REQUIRED}, KIND, provenance, stated_observers(trials))
 
 
 def stated_observers(trials: Trials) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.errors import listed
-from simtool.tables.columns import is_list, nearest
+from simtool.tables.columns import is_list, nearest, stored
 from simtool.tables.parquet import TableError
 from simtool.text import counted, plural
 
@@ -115,11 +115,8 @@ def _is_group(kind: pa.DataType) -> bool:
 
 def _stored(array: pa.Array) -> pa.Array:
     """Return the storage of an array: see :func:`_storage`."""
-    if isinstance(array, pa.ExtensionArray):
-        return _stored(array.storage)
-    if _is_group(array.type):
-        return _stored(pc.struct_field(array, 0))
-    return array
+    array = stored(array)
+    return _stored(pc.struct_field(array, 0)) if _is_group(array.type) else array
 
 
 def _shapes(column: pa.Array) -> NDArray[np.int64]:

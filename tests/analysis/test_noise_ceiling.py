@@ -19,7 +19,7 @@ from simtool.judgments.importing import import_judgments
 def _ceiling(judged: ArrayLike, weight: NDArray[np.float64] | None = None, enough: int = 1) -> NoiseCeiling:
     """The noise ceiling of comparisons, which are rows of anchor, near and far."""
     anchor, near, far = np.asarray(judged, np.int32).reshape(-1, 3).T
-    comparisons = Comparisons(np.arange(len(anchor), dtype=np.int32), anchor, near, far, len(anchor))
+    comparisons = Comparisons(np.arange(len(anchor), dtype=np.int32), anchor, near, far)
     return noise_ceiling(comparisons, weight, enough)
 
 

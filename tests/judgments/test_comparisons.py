@@ -28,15 +28,13 @@ def test_trials_of_mixed_types_follow_each_other() -> None:
     found = Comparisons.of(TRIALS)
     assert triples(found, TRIALS) == ["abc", "abd", "adc", "bca", "ecd", "eca", "eda"]
     assert found.trial.tolist() == [0, 0, 0, 1, 2, 2, 2]
-    assert found.counts.tolist() == [3, 1, 3]
-    assert found.start.tolist() == [0, 3, 4, 7]
     assert {array.dtype for array in (found.trial, found.anchor, found.near, found.far)} == {np.dtype(np.int32)}
 
 
 def test_some_comparisons_keep_the_numbers_of_their_trials() -> None:
     some = Comparisons.of(TRIALS).take(np.array([1, 4, 6]))
     assert triples(some, TRIALS) == ["abd", "ecd", "eda"]
-    assert (some.counts.tolist(), some.start.tolist()) == ([1, 0, 2], [0, 1, 1, 3])
+    assert some.trial.tolist() == [0, 2, 2]
     assert len(some.take(some.trial == 2)) == 2
 
 

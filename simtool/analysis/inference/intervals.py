@@ -70,10 +70,7 @@ class Estimates:
     def take(self, columns: slice) -> Estimates:
         """The estimates of some of the columns."""
         return replace(
-            self,
-            mean=self.mean[columns],
-            covariance=self.covariance.take(columns),
-            replicates=self.replicates[columns],
+            self, mean=self.mean[columns], covariance=self.covariance.take(columns), replicates=self.replicates[columns]
         )
 
     def interval(self, column: int, level: float) -> Interval:
