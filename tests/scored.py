@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simtool.designs import parse_type
 from simtool.judgments.comparisons import Comparisons
 from simtool.tables.outcomes import Outcomes
-from simtool.tables.outcomes_writing import outcomes_writer
+from simtool.tables.outcomes_writing import write_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials
 
@@ -84,7 +84,5 @@ def outcomes_of(name: str, distance: str, trials: Trials, distances: NDArray[np.
 
 def write(path: Path, *outcomes: Outcomes) -> Path:
     """Write a table of outcomes."""
-    with outcomes_writer(path, Provenance.of(("simtool", "score"), []), outcomes[0].trials) as writer:
-        for each in outcomes:
-            writer.write(each)
+    write_outcomes(path, outcomes[0].trials, outcomes, Provenance.of(("simtool", "score"), []))
     return path

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,7 @@ from simtool.system.amounts import AmountError, bytes_of
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
-from simtool.tables.outcomes_writing import outcomes_writer
+from simtool.tables.outcomes_writing import write_outcomes
 from simtool.tables.trials import Trials, read_trials
 from simtool.text import counted
 
@@ -107,22 +106,22 @@ def score(
         for table in opened:
             note_matches(table.path, table.match(judgments.images[pairs.used]))
         tallies: list[Tally] = []
-        held: list[Outcomes] = []
-        with ExitStack() as stack:
-            keep = held.append
-            if out is not None:
-                keep = stack.enter_context(outcomes_writer(Path(out), run.provenance(), judgments)).write
+
+        def scored() -> Iterator[Outcomes]:
             for label, table in zip(labels, opened, strict=True):
                 with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
                     for outcomes in score_table(table, pairs, distances, label, allowed, bar.advance):
-                        keep(outcomes)
                         tallies.extend(tally(outcomes))
+                        yield outcomes
+
+        held = tuple(scored()) if out is None else ()
         if out is not None:
+            write_outcomes(Path(out), judgments, scored(), run.provenance())
             columns = f"{listed(labels, 4)} by {listed(distances, len(DISTANCES))}"
             run.wrote(Path(out), f"{counted(len(judgments), 'trials')}: {columns}")
     if odd := below_chance(tallies):
         console.warn(_doubt(odd))
-    return Scores(tuple(tallies), path_of(out), tuple(held))
+    return Scores(tuple(tallies), path_of(out), held)
 
 
 def _trials_detail(trials: Trials) -> str:

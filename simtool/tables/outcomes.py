@@ -235,40 +235,23 @@ def _outcomes(path: Path, part: Slice, order: pa.Array | None, trials: Trials) -
     Raises:
         TableError: a value is missing, not a number or impossible; the message names the trials.
     """
-    credit, likelihood = (
-        column if order is None else column.take(order) for column in (part.credit, part.log_likelihood)
-    )
-    check = _Check(f"{path}: {part.model} with {part.distance}", trials)
-    return Outcomes(part.model, part.distance, trials, check.credit(credit), check.log_likelihood(likelihood))
+    credit, likelihood = (each if order is None else each.take(order) for each in (part.credit, part.log_likelihood))
 
-
-@dataclass(frozen=True)
-class _Check:
-    """Checks the numbers of one model and distance; messages name the wrong trials."""
-
-    label: str
-    trials: Trials
-
-    def credit(self, column: pa.ListArray) -> NDArray[np.float32]:
-        """(C,) the credit of all comparisons."""
-        implied = self.trials.implied
-        counts = pc.list_value_length(column).to_numpy()
-        self._refuse(counts != implied, "the number of credits is not that of the comparisons")
-        values: NDArray[np.float32] = pc.fill_null(column.flatten(), -1).to_numpy()
-        fault = ~((values >= 0) & (values <= 1))
+    def refuse(fault: NDArray[np.bool_], complaint: str) -> None:
         if fault.any():
-            trial = np.repeat(np.arange(len(implied)), implied)
-            self._refuse(np.bincount(trial[fault], minlength=len(implied)) > 0, "credit is not a number from 0 to 1")
-        return values
+            place = f"{path}: {part.model} with {part.distance}"
+            raise TableError(f"{place}: {complaint} at trial_id {listed(trials.trial_id[fault])}")
 
-    def log_likelihood(self, column: pa.Array) -> NDArray[np.float32] | None:
-        """(T,) the log-likelihoods; None where there are none."""
-        if column.null_count == len(column):
-            return None
-        values: NDArray[np.float32] = column.to_numpy(zero_copy_only=False)
-        self._refuse(~np.isfinite(values), "log_likelihood is missing or not finite")
-        return values
-
-    def _refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
-        if fault.any():
-            raise TableError(f"{self.label}: {complaint} at trial_id {listed(self.trials.trial_id[fault])}")
+    implied = trials.implied
+    counts = pc.list_value_length(credit).to_numpy()
+    refuse(counts != implied, "the number of credits is not that of the comparisons")
+    values: NDArray[np.float32] = pc.fill_null(credit.flatten(), -1).to_numpy()
+    fault = ~((values >= 0) & (values <= 1))
+    if fault.any():
+        trial = np.repeat(np.arange(len(implied)), implied)
+        refuse(np.bincount(trial[fault], minlength=len(implied)) > 0, "credit is not a number from 0 to 1")
+    if likelihood.null_count == len(likelihood):
+        return Outcomes(part.model, part.distance, trials, values)
+    nats: NDArray[np.float32] = likelihood.to_numpy(zero_copy_only=False)
+    refuse(~np.isfinite(nats), "log_likelihood is missing or not finite")
+    return Outcomes(part.model, part.distance, trials, values, nats)

@@ -44,15 +44,15 @@ class CreditColumn:
     distance: str
 
     @classmethod
-    def named(cls, name: str) -> CreditColumn:
-        """The column of a table that does not state its columns of credit: told by its name.
+    def named(cls, part: Path, name: str) -> CreditColumn:
+        """A column of credit that the metadata of a file do not state, told by its name.
 
         Raises:
             TableError: the name lacks a model or a distance.
         """
         model, _, distance = name.removeprefix(CREDIT).rpartition(", ")
         if not model.strip() or not distance.strip():
-            raise TableError(f"column {name!r} should be called {CREDIT}MODEL, DISTANCE")
+            raise TableError(f"{part}: column {name!r} should be called {CREDIT}MODEL, DISTANCE")
         return cls(name, model, distance)
 
     @property
@@ -103,14 +103,12 @@ def _credit_columns(part: Path, schema: pa.Schema) -> dict[str, CreditColumn]:
     known = {str(entry.get("column")): entry for entry in entries}
     found = {}
     for name in schema.names:
-        if not name.startswith(CREDIT):
-            continue
-        entry = known.get(name, {})
-        try:
-            told = all(isinstance(entry.get(key), str) for key in ("model", "distance"))
-            found[name] = CreditColumn(name, entry["model"], entry["distance"]) if told else CreditColumn.named(name)
-        except TableError as failure:
-            raise TableError(f"{part}: {failure}") from failure
+        if name.startswith(CREDIT):
+            model, distance = (known.get(name, {}).get(key) for key in ("model", "distance"))
+            if isinstance(model, str) and isinstance(distance, str):
+                found[name] = CreditColumn(name, model, distance)
+            else:
+                found[name] = CreditColumn.named(part, name)
     return found
 
 

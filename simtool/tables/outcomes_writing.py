@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -22,7 +21,7 @@ from simtool.tables.parquet import WRITING
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import REQUIRED, Trials, judgment_columns, stated_observers
 
-__all__ = ["OutcomesWriter", "outcomes_writer"]
+__all__ = ["write_outcomes"]
 
 #: Trials in a row group: no column of a group comes near 2 GiB, beyond which Arrow splits or refuses it.
 _GROUP_ROWS = 1 << 17
@@ -30,50 +29,48 @@ _GROUP_ROWS = 1 << 17
 _DICTIONARY_BYTES = 64 << 20
 
 
-class OutcomesWriter:
-    """Collects outcomes on the same trials, and writes them as one table.
+def write_outcomes(path: Path, trials: Trials, outcomes: Iterable[Outcomes], provenance: Provenance) -> None:
+    """Write outcomes as one table; the file appears complete at the end, or not at all.
 
     Args:
-        trials: the trials of the table. Outcomes are on all of them, or on some.
+        path: of the table.
+        trials: the trials of the table.
+        outcomes: on all of the trials, or on some of them.
+        provenance: of the table.
+
+    Raises:
+        OSError: the place cannot be written, or the disk is full.
     """
+    with atomic_path(path) as temporary:
+        entries: dict[CreditColumn, _Entry] = {}
+        for each in outcomes:
+            entries[_column_of(each, [*(column.column for column in entries), *trials.extra])] = _Entry(trials, each)
+        schema = schema_of(_arrays(trials, entries, slice(0, 0)), {"trial_id", *REQUIRED})
+        stated = {**stated_observers(trials), "credit": [asdict(column) for column in entries]}
+        schema = schema_with_metadata(schema, KIND, provenance, stated)
+        with pq.ParquetWriter(temporary, schema, dictionary_pagesize_limit=_DICTIONARY_BYTES, **WRITING) as writer:
+            for start in range(0, len(trials), _GROUP_ROWS):
+                rows = slice(start, min(start + _GROUP_ROWS, len(trials)))
+                writer.write_table(pa.table(_arrays(trials, entries, rows), schema=schema))
 
-    def __init__(self, trials: Trials) -> None:
-        self._trials = trials
-        self._entries: dict[CreditColumn, _Entry] = {}
 
-    def write(self, outcomes: Outcomes) -> None:
-        """Add the outcomes of one model and distance."""
-        used = [*(column.column for column in self._entries), *self._trials.extra]
-        taken = {name.casefold() for name in used}
-        name = f"{CREDIT}{outcomes.model}, {outcomes.distance}".encode("utf-8", "replace").decode()
-        names = (name if number == 1 else f"{name} ({number})" for number in count(1))
-        column = next(name for name in names if name.casefold() not in taken)
-        self._entries[CreditColumn(column, outcomes.model, outcomes.distance)] = _Entry(self._trials, outcomes)
+def _column_of(outcomes: Outcomes, used: Iterable[str]) -> CreditColumn:
+    """The column of credit of a model and distance, under a name that is not used."""
+    taken = {name.casefold() for name in used}
+    name = f"{CREDIT}{outcomes.model}, {outcomes.distance}".encode("utf-8", "replace").decode()
+    names = (name if number == 1 else f"{name} ({number})" for number in count(1))
+    column = next(name for name in names if name.casefold() not in taken)
+    return CreditColumn(column, outcomes.model, outcomes.distance)
 
-    def save(self, path: Path, provenance: Provenance) -> None:
-        """Write the table, some trials at a time.
 
-        Raises:
-            OSError: the disk is full.
-        """
-        schema = self._schema(provenance)
-        with pq.ParquetWriter(path, schema, dictionary_pagesize_limit=_DICTIONARY_BYTES, **WRITING) as writer:
-            for start in range(0, len(self._trials), _GROUP_ROWS):
-                rows = slice(start, min(start + _GROUP_ROWS, len(self._trials)))
-                writer.write_table(pa.table(self._arrays(rows), schema=schema))
-
-    def _arrays(self, rows: slice) -> dict[str, pa.Array]:
-        arrays = judgment_columns(self._trials.take(rows))
-        for column, entry in self._entries.items():
-            arrays[column.column] = entry.credit(rows)
-            if entry.log_likelihood is not None:
-                arrays[column.likelihood] = pa.array(entry.log_likelihood[rows], mask=~entry.scored[rows])
-        return arrays
-
-    def _schema(self, provenance: Provenance) -> pa.Schema:
-        schema = schema_of(self._arrays(slice(0, 0)), {"trial_id", *REQUIRED})
-        stated = {**stated_observers(self._trials), "credit": [asdict(column) for column in self._entries]}
-        return schema_with_metadata(schema, KIND, provenance, stated)
+def _arrays(trials: Trials, entries: Mapping[CreditColumn, _Entry], rows: slice) -> dict[str, pa.Array]:
+    """Some rows of all columns."""
+    arrays = judgment_columns(trials.take(rows))
+    for column, entry in entries.items():
+        arrays[column.column] = entry.credit(rows)
+        if entry.log_likelihood is not None:
+            arrays[column.likelihood] = pa.array(entry.log_likelihood[rows], mask=~entry.scored[rows])
+    return arrays
 
 
 class _Entry:
@@ -120,16 +117,3 @@ def _compact(credit: NDArray[np.float32]) -> NDArray[Any]:
     with np.errstate(invalid="ignore"):
         halves = (2 * credit).astype(np.uint8)
     return halves if (halves == 2 * credit).all() else credit
-
-
-@contextmanager
-def outcomes_writer(path: Path, provenance: Provenance, trials: Trials) -> Iterator[OutcomesWriter]:
-    """Write a table of outcomes on some trials; the file appears whole at the end, or not at all.
-
-    Raises:
-        OSError: the place cannot be written, or the disk is full.
-    """
-    with atomic_path(path) as temporary:
-        writer = OutcomesWriter(trials)
-        yield writer
-        writer.save(temporary, provenance)

@@ -13,7 +13,7 @@ from simtool.tables.description import Description, describe_table
 from simtool.tables.embeddings import EmbeddingTable, open_embeddings, write_embeddings
 from simtool.tables.images import Images, read_images, write_images
 from simtool.tables.outcomes import Outcomes, read_outcomes
-from simtool.tables.outcomes_writing import outcomes_writer
+from simtool.tables.outcomes_writing import write_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, read_trials, write_trials
 from tests.fuzz import parts, sheets
@@ -172,9 +172,7 @@ def _rewrite(kind: str, source: Path, target: Path) -> None:
         write_embeddings(target, table.image_id, table.read(), _ORIGIN, table.info.name, table.info.segments)
     else:
         outcomes = read_outcomes([source])
-        with outcomes_writer(target, _ORIGIN, outcomes[0].trials) as writer:
-            for entry in outcomes:
-                writer.write(entry)
+        write_outcomes(target, outcomes[0].trials, outcomes, _ORIGIN)
 
 
 def _described(description: Description) -> str | None:

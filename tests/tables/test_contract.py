@@ -14,7 +14,7 @@ import pytest
 from simtool.designs import DESIGNS
 from simtool.tables.files import VERSIONS, metadata_of
 from simtool.tables.outcomes import Outcomes
-from simtool.tables.outcomes_writing import outcomes_writer
+from simtool.tables.outcomes_writing import write_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, write_trials
 
@@ -36,8 +36,8 @@ def test_credit_is_averaged_and_joined_by_the_lines_of_the_page(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_trials(tmp_path / "trials.parquet", trials, provenance)
-    with outcomes_writer(tmp_path / "outcomes.parquet", provenance, trials) as writer:
-        writer.write(Outcomes("pixels", "mse", trials, np.array([1, 0.5, 0, 1, 0, 0, 1], np.float32)))
+    outcomes = Outcomes("pixels", "mse", trials, np.array([1, 0.5, 0, 1, 0, 0, 1], np.float32))
+    write_outcomes(tmp_path / "outcomes.parquet", trials, [outcomes], provenance)
     exec(code("python", "credit"), {"pd": pd})  # noqa: S102
     assert re.findall(r"(p\d) +([0-9.]+)", capsys.readouterr().out) == [("p1", "0.500000"), ("p2", "0.333333")]
     joined = duckdb.connect().execute(code("sql", "credit")).fetchall()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,7 @@ from simtool.tables.description import describe_table
 from simtool.tables.files import TableError, metadata_of
 from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes, read_outcomes
-from simtool.tables.outcomes_writing import outcomes_writer
+from simtool.tables.outcomes_writing import write_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, judgment_columns
 
@@ -35,9 +35,7 @@ def outcomes_of(trials: Trials, model: str = "pixels", distance: str = "mse", **
 
 
 def write(path: Path, provenance: Provenance, *entries: Outcomes) -> Path:
-    with outcomes_writer(path, provenance, entries[0].trials) as writer:
-        for entry in entries:
-            writer.write(entry)
+    write_outcomes(path, entries[0].trials, entries, provenance)
     return path
 
 
@@ -378,9 +376,12 @@ def test_version_1_needs_all_of_its_columns(tmp_path: Path, trials: Trials, name
 
 
 def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    with pytest.raises(RuntimeError), outcomes_writer(tmp_path / "o.parquet", provenance, trials) as writer:
-        writer.write(outcomes_of(trials))
+    def failing() -> Iterator[Outcomes]:
+        yield outcomes_of(trials)
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_outcomes(tmp_path / "o.parquet", trials, failing(), provenance)
     assert not list(tmp_path.iterdir())
 
 
