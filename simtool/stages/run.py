@@ -38,8 +38,8 @@ _T = TypeVar("_T")
 
 
 def path_of(source: object) -> Path | None:
-    """The path of an argument; None for None and for an object in memory."""
-    return Path(source) if isinstance(source, str | Path) else None
+    """The path of an argument, or of the table that it reads from; None for None and for an object in memory."""
+    return Path(source) if isinstance(source, str | Path) else getattr(source, "source", None)
 
 
 def files_of(source: object, images: Images) -> list[Path]:
@@ -147,11 +147,13 @@ class Run:
         Raises:
             TableError: the table cannot be read.
         """
-        from simtool.tables.embeddings import open_embeddings
+        from simtool.tables.embeddings import EmbeddingTable, open_embeddings
 
         def detail(table: EmbeddingTable) -> str:
             return f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values ({table.info.name})"
 
+        if isinstance(source, EmbeddingTable) and source.source is not None:
+            self._inputs.append(source.source)
         return self.load(source, open_embeddings, detail)
 
     def embeddings(

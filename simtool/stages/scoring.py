@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -41,11 +41,12 @@ class Scores:
     tallies: tuple[Tally, ...]
     path: Path | None
     _held: tuple[Outcomes, ...] = ()
+    _home: Path = field(default_factory=Path.cwd, repr=False, compare=False)
 
     @cached_property
     def outcomes(self) -> list[Outcomes]:
         """The outcomes of each model and distance; a table that was written is read when this is first used."""
-        return list(self._held) if self.path is None else read_outcomes([self.path])
+        return list(self._held) if self.path is None else read_outcomes([self._home / self.path])
 
 
 @api

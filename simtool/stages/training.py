@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -52,13 +52,14 @@ class Trained:
 
     path: Path
     result: Result
+    _home: Path = field(default_factory=Path.cwd, repr=False, compare=False)
 
     @cached_property
     def model(self) -> TrainedModel:
         """The trained model; its folder is read when this is first used."""
         from simtool.models.registry import load_model
 
-        return load_model(self.path)
+        return load_model(self._home / self.path)
 
 
 @dataclass

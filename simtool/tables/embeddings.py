@@ -65,6 +65,7 @@ class EmbeddingTable:
 
     Attributes:
         path: the file or folder.
+        source: the same, from the root; None for a table in memory.
         info: the metadata.
         image_id: (n,) the ids in the order of the table.
         dtype: the floating type of the file.
@@ -80,6 +81,7 @@ class EmbeddingTable:
         provenance: Provenance | None,
     ) -> None:
         self.path, self.info, self.image_id, self.provenance = path, info, image_id, provenance
+        self.source = path.absolute() if isinstance(parts[0], _Part) else None
         self.dtype = np.result_type(*(part.dtype for part in parts))
         self._parts = parts
 
@@ -210,7 +212,7 @@ class _Part:
     """
 
     def __init__(self, path: Path, table: Path) -> None:
-        self.path = path
+        self.path, self._place = path, path.absolute()
         self.name = path.relative_to(table) if path != table else Path(path.name)
         self.keys = hive_keys(path, table)
         file = open_parquet(path, Expected.EMBEDDINGS)
@@ -284,7 +286,7 @@ class _Part:
 
     def _open(self) -> pq.ParquetFile:
         with reading(self.path):
-            return pq.ParquetFile(self.path.absolute(), metadata=self._footer, **READING)
+            return pq.ParquetFile(self._place, metadata=self._footer, **READING)
 
 
 class _HeldPart:

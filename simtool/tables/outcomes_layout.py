@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from simtool.errors import listed
 from simtool.kinds import Expected
 from simtool.tables.carried import read_carried
 from simtool.tables.files import CREDIT, LIKELIHOOD, lacking, metadata_of, open_parquet, part_files, read_columns
@@ -55,6 +56,21 @@ class CreditColumn:
             raise TableError(f"{part}: column {name!r} should be called {CREDIT}MODEL, DISTANCE")
         return cls(name, model, distance)
 
+    @classmethod
+    def stated(cls, part: Path, name: str, model: object, distance: object) -> CreditColumn:
+        """The column as the metadata of its table state it; told by its name if they do not.
+
+        Raises:
+            TableError: the metadata state another model or distance than the name.
+        """
+        if not isinstance(model, str) or not isinstance(distance, str):
+            return cls.named(part, name)
+        if not name.startswith(f"{CREDIT}{model}, {distance}"):
+            raise TableError(
+                f"{part}: column {name!r} is of {model!r} with {distance!r} by the metadata: damaged; score again"
+            )
+        return cls(name, model, distance)
+
     @property
     def likelihood(self) -> str:
         """The name of the column of log-likelihoods that belongs to it."""
@@ -87,12 +103,16 @@ def slices(path: Path) -> Iterator[Slice]:
         TableError: the table has neither layout, or has no rows.
     """
     columns: dict[str, CreditColumn] = {}
+    older = []
     for part in part_files(path, Expected.OUTCOMES):
         file = open_parquet(part, Expected.OUTCOMES)
         own, names = _credit_columns(part, file.schema_arrow), file.schema_arrow.names
         if file.metadata.num_rows and not own and "credits" not in names:
             raise TableError(lacking(part, KIND, [f"{CREDIT}MODEL, DISTANCE"], names))
         columns |= own
+        older += [part] if "credits" in names and not own else []
+    if columns and older:
+        raise TableError(f"{path}: {listed(older)} is of version 1 of outcomes and others are not; name each file")
     yield from _columns(path, list(columns.values())) if columns else _rows(path)
 
 
@@ -104,11 +124,8 @@ def _credit_columns(part: Path, schema: pa.Schema) -> dict[str, CreditColumn]:
     found = {}
     for name in schema.names:
         if name.startswith(CREDIT):
-            model, distance = (known.get(name, {}).get(key) for key in ("model", "distance"))
-            if isinstance(model, str) and isinstance(distance, str):
-                found[name] = CreditColumn(name, model, distance)
-            else:
-                found[name] = CreditColumn.named(part, name)
+            entry = known.get(name, {})
+            found[name] = CreditColumn.stated(part, name, entry.get("model"), entry.get("distance"))
     return found
 
 

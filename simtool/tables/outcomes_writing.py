@@ -44,7 +44,7 @@ def write_outcomes(path: Path, trials: Trials, outcomes: Iterable[Outcomes], pro
     with atomic_path(path) as temporary:
         entries: dict[CreditColumn, _Entry] = {}
         for each in outcomes:
-            entries[_column_of(each, [*(column.column for column in entries), *trials.extra])] = _Entry(trials, each)
+            entries[_column_of(each, [column.column for column in entries])] = _Entry(trials, each)
         schema = schema_of(_arrays(trials, entries, slice(0, 0)), {"trial_id", *REQUIRED})
         stated = {**stated_observers(trials), "credit": [asdict(column) for column in entries]}
         schema = schema_with_metadata(schema, KIND, provenance, stated)

@@ -310,6 +310,7 @@ def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
     """The columns of trials in a table of trials or outcomes."""
     vocabulary = pa.array(trials.images, pa.string())
     names = pa.array([str(kind) for kind in trials.types], pa.string())
+    extra = {name: trials.extra[old] for old, name in carried_names(trials.extra).items()}
     return {
         "trial_id": pa.array(trials.trial_id, pa.int64()),
         "trial_type": names.take(pa.array(trials.type_index)),
@@ -320,7 +321,7 @@ def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
         "session": pa.array(trials.session, pa.string()),
         "weight": pa.array(trials.weight, pa.float32(), mask=np.isnan(trials.weight)),
         "response_ms": pa.array(trials.response_ms, pa.float32(), mask=np.isnan(trials.response_ms)),
-        **trials.extra,
+        **extra,
     }
 
 

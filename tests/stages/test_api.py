@@ -302,6 +302,26 @@ def test_notes_go_to_standard_error_unless_they_are_silenced(home: Path, capfd: 
     assert capfd.readouterr() == ("", "")
 
 
+def test_results_are_found_again_from_another_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = stages.compress("gaussian.parquet", "pca.parquet", components=3)
+    scores = stages.score([table], TRIALS, "outcomes.parquet", distances=["mse"])
+    monkeypatch.chdir(home.parent)
+    assert table.read().shape == (len(table), 3)
+    assert scores.outcomes[0].model == table.info.name
+    assert scores.path == Path("outcomes.parquet")
+
+
+def test_an_open_table_is_an_input_like_its_file(home: Path) -> None:
+    table = stages.compress("gaussian.parquet", "pca.parquet", components=3)
+    with pytest.raises(SimtoolError, match="this is an input, which the output would replace"):
+        stages.score([table], TRIALS, "pca.parquet")
+    stages.score([table], TRIALS, "outcomes.parquet")
+    shown = stages.show("outcomes.parquet")
+    assert shown.description.provenance is not None
+    assert [Path(entry.name).name for entry in shown.description.provenance.inputs] == ["pca.parquet"]
+    assert shown.states == ("unchanged",)
+
+
 def test_the_outcomes_of_a_written_table_are_read_when_they_are_used(home: Path) -> None:
     scores = stages.score("gaussian.parquet", TRIALS, "outcomes.parquet", distances=["mse"])
     Path("outcomes.parquet").rename("moved.parquet")

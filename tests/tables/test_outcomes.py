@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -123,12 +124,6 @@ def test_models_and_distances_of_any_name_are_told_apart(
     assert len({name.casefold() for name in columns}) == len(names)
 
 
-def test_a_column_of_the_trials_keeps_its_name(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    trials = replace(trials, extra={"credit: pixels, mse (2)": pa.array(["x", "y", "z"])})
-    path = write(tmp_path / "o.parquet", provenance, outcomes_of(trials), outcomes_of(trials, "PIXELS"))
-    assert "credit: PIXELS, mse (3)" in pq.read_schema(path).names
-
-
 @pytest.mark.parametrize("writer", ["pandas", "polars", "duckdb"])
 def test_tables_that_other_programs_wrote_again_are_told_by_their_columns(
     tmp_path: Path, trials: Trials, provenance: Provenance, writer: str
@@ -157,6 +152,36 @@ def test_a_column_of_credit_without_a_distance_is_refused(
         TableError, match=r"o.parquet: column 'credit: pixels' should be called credit: MODEL, DISTANCE"
     ):
         read_outcomes([tmp_path / "o.parquet"])
+
+
+@pytest.mark.parametrize(("name", "value"), [("model", "pixelz"), ("distance", "msd")])
+def test_metadata_that_contradict_a_column_of_credit_are_refused(
+    tmp_path: Path, trials: Trials, provenance: Provenance, name: str, value: str
+) -> None:
+    path = write(tmp_path / "o.parquet", provenance, outcomes_of(trials))
+    table = pq.read_table(path)
+    stated = metadata_of(table.schema)
+    stated["credit"][0][name] = value
+    pq.write_table(table.replace_schema_metadata({"simtool": json.dumps(stated)}), path)
+    with pytest.raises(TableError, match=f"o.parquet: column 'credit: pixels, mse' is of .*{value}.* by the metadata"):
+        read_outcomes([path])
+
+
+def test_a_folder_of_both_versions_is_refused(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    write(tmp_path / "new.parquet", provenance, outcomes_of(trials))
+    version_1(outcomes_of(trials, "old")).to_parquet(tmp_path / "old.parquet")
+    with pytest.raises(TableError, match=r"old.parquet is of version 1 of outcomes and others are not"):
+        read_outcomes([tmp_path])
+
+
+def test_a_column_of_trials_in_memory_never_takes_the_name_of_an_own_column(
+    tmp_path: Path, trials: Trials, provenance: Provenance
+) -> None:
+    names = ["query", "credit: pixels, mse", "log_likelihood: pixels, mse"]
+    kept = replace(trials, extra={name: pa.array(range(len(trials))) for name in names})
+    (read,) = read_outcomes([write(tmp_path / "o.parquet", provenance, outcomes_of(kept))])
+    assert list(read.trials.extra) == [f"source_{name}" for name in names]
+    np.testing.assert_array_equal(read.trials.query, trials.query)
 
 
 def test_a_table_without_credit_is_refused(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
