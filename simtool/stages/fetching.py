@@ -15,10 +15,9 @@ from simtool import console
 from simtool.archive import ArchiveError, Source, arrived, fetch
 from simtool.collections import birds16, cub
 from simtool.errors import SimtoolError, UsageError, listed
-from simtool.judgments.assembly import Judgments, in_images, summary
-from simtool.judgments.importing import import_judgments
+from simtool.judgments.assembly import Judgments, summary
 from simtool.stages.copies import Copy, inspect_copy
-from simtool.stages.remarks import note_judgments, note_matches, warn_of_altered
+from simtool.stages.remarks import named_as_in, read_judgments
 from simtool.stages.run import Folder, Run, api, in_memory, path_of, stage
 from simtool.system.lock import alone_in
 from simtool.system.space import require_space
@@ -286,13 +285,7 @@ def _judgments(run: Run, folder: Path, copies: Sequence[Copy], source: Source, s
         place, catalog = copy.judgments
         if place.is_file() and place.suffix.lower() == ".zip" and _checked(place, source, strict) not in source.sha256:
             console.warn(f"{place} is not the zip that is published now; it is used as it is")
-    imported = import_judgments(place, catalog=catalog)
-    judgments = imported.judgments
-    run.read(place, f"{counted(judgments.total, 'trials')} ({imported.format})", imported.files)
-    if imported.catalog is not None and place.is_file() and Path(imported.catalog.name).is_file():
-        run.read(Path(imported.catalog.name), imported.catalog.extent)
-    note_judgments(judgments)
-    return judgments
+    return read_judgments(run, place, catalog)
 
 
 def _place_photographs(run: Run, folder: Path, names: NDArray[object_], copies: Sequence[Copy], source: Source) -> None:
@@ -314,8 +307,5 @@ def _place_photographs(run: Run, folder: Path, names: NDArray[object_], copies: 
 def _joined(run: Run, images: Path, table: Path, judgments: Judgments) -> tuple[Images, Trials]:
     """The judgments with their images named as another table names them, and its rows of these images."""
     everything = run.load(images, read_images, lambda found: counted(len(found), "images"))
-    joined, matches = in_images(judgments, everything.image_id, str(images))
-    trials = joined.trials
-    note_matches(images, matches)
-    warn_of_altered(everything, images, trials.images)
+    trials = named_as_in(everything, images, judgments).trials
     return birds16.subset(everything, images, table, judgments.trials.images, trials.images), trials

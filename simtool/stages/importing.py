@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from simtool import console
-from simtool.judgments.assembly import in_images, summary
+from simtool.judgments.assembly import summary
 from simtool.judgments.formats import AUTO, format_names
-from simtool.judgments.importing import import_judgments
-from simtool.stages.remarks import note_judgments, note_matches, warn_of_altered
+from simtool.stages.remarks import named_as_in, read_judgments
 from simtool.stages.run import Folder, Place, api, chosen, path_of, stage, table_file
 from simtool.tables.images import Images
 from simtool.tables.observers import Observers
 from simtool.tables.trials import Trials, write_trials
-from simtool.text import counted
 
 __all__ = ["import_trials"]
 
@@ -58,19 +55,10 @@ def import_trials(
     place: Place = Folder(source) if source.is_dir() else source
     stated = None if observers is None else Observers(chosen(Observers, "--observers", observers))
     with stage("import-trials", reads=[place, catalog, path_of(images)], writes=[table_file(out)]) as run:
-        imported = import_judgments(source, format, catalog)
-        judgments = imported.judgments
-        run.read(source, f"{counted(judgments.total, 'trials')} ({imported.format})", imported.files)
-        if catalog is not None and imported.catalog is not None:
-            run.read(catalog, imported.catalog.extent)
-        elif catalog is not None:
-            console.warn(f"{catalog} is not used: a CSV names its images itself")
-        note_judgments(judgments)
+        judgments = read_judgments(run, source, catalog, format)
         if images is not None:
-            table, label = run.read_images(images), path_of(images) or Path("the table of images")
-            judgments, matches = in_images(judgments, table.image_id, str(label))
-            note_matches(label, matches)
-            warn_of_altered(table, label, judgments.trials.images)
+            label = path_of(images) or Path("the table of images")
+            judgments = named_as_in(run.read_images(images), label, judgments)
         trials = replace(judgments.trials, observers=stated)
         if out is not None:
             write_trials(Path(out), trials, run.provenance())

@@ -1,4 +1,4 @@
-"""Remarks on judgments and images that several stages make on standard error."""
+"""Reading of judgments for several stages, and remarks on judgments and images on standard error."""
 
 from __future__ import annotations
 
@@ -12,15 +12,39 @@ from simtool import console
 from simtool.collections.birds16 import altered
 from simtool.errors import listed
 from simtool.ids import Matches
-from simtool.judgments.assembly import Judgments
+from simtool.judgments.assembly import Judgments, in_images
+from simtool.judgments.formats import AUTO
 from simtool.judgments.headings import nearest
+from simtool.judgments.importing import import_judgments
+from simtool.stages.run import Run
 from simtool.tables.images import Images
 from simtool.text import counted, plural
 
-__all__ = ["note_judgments", "note_matches", "warn_of_altered", "warn_of_unused"]
+__all__ = ["named_as_in", "note_matches", "read_judgments", "warn_of_unused"]
 
 
-def note_judgments(judgments: Judgments) -> None:
+def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUTO) -> Judgments:
+    """Read a source of judgments and its catalog, and note both and the dropped trials."""
+    imported = import_judgments(source, kind, catalog)
+    judgments = imported.judgments
+    run.read(source, f"{counted(judgments.total, 'trials')} ({imported.format})", imported.files)
+    if catalog is not None and imported.catalog is not None:
+        run.read(catalog, imported.catalog.extent)
+    elif catalog is not None:
+        console.warn(f"{catalog} is not used: a CSV names its images itself")
+    _note_judgments(judgments)
+    return judgments
+
+
+def named_as_in(images: Images, table: Path, judgments: Judgments) -> Judgments:
+    """Name the images of judgments as a table does, with remarks on spelling and on photographs that differ."""
+    judgments, matches = in_images(judgments, images.image_id, str(table))
+    note_matches(table, matches)
+    _warn_of_altered(images, table, judgments.trials.images)
+    return judgments
+
+
+def _note_judgments(judgments: Judgments) -> None:
     """Say what was left out of a source of judgments."""
     if judgments.catch:
         dropped = counted(judgments.catch, "catch trials")
@@ -67,7 +91,7 @@ def note_matches(table: Path, matches: Matches) -> None:
         console.note(f"       {table}: {matches.note}")
 
 
-def warn_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:
+def _warn_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:
     """Warn of CUB's photographs that differ from the images that people saw."""
     if names := altered(images, table, mentioned):
         one, many = "1 photograph of CUB differs from the one", f"{len(names):,} photographs of CUB differ from those"

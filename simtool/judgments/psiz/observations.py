@@ -19,13 +19,15 @@ from simtool.errors import first_line, listed
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
 from simtool.judgments.catalog import Catalog, catalogs_in, read_catalog
 from simtool.judgments.formats import Reading
-from simtool.kinds import Kind, kind_of
+from simtool.kinds import Expected, Kind, What, explain, kind_of
 
 __all__ = ["Layout", "layout_of", "read_observations"]
 
 #: Maximum entries of a dataset; a larger number is a sign of damage or of an attack.
 MOST_ENTRIES = 100_000_000
 
+#: Other files of psiz.
+_OTHERS = frozenset((What.PSIZ_TRIALS, What.PSIZ_DOCKET, What.PSIZ_RATINGS, What.PSIZ_CATALOG))
 _REQUIRED = ("stimulus_set", "n_select", "is_ranked")
 
 
@@ -157,11 +159,13 @@ def _layout(path: Path, columns: _Columns, asked: Layout | None) -> Layout:
 
 
 def _read(path: Path) -> _Columns:
-    if damage := kind_of(path).damage:
-        raise JudgmentsError(f"{path}: damaged or not HDF5 ({damage}); get it again")
+    kind = kind_of(path)
+    if kind.damage:
+        raise JudgmentsError(f"{path}: damaged or not HDF5 ({kind.damage}); get it again")
+    if kind.what in _OTHERS:
+        raise JudgmentsError(explain(path, Expected.JUDGMENTS))
     try:
         with h5py.File(path, "r") as file:
-            _refuse_other_kinds(path, file)
             if missing := [name for name in _REQUIRED if not isinstance(file.get(name), h5py.Dataset)]:
                 held = listed(file, 9) or "nothing"
                 raise JudgmentsError(
@@ -183,24 +187,6 @@ def _read(path: Path) -> _Columns:
         if isinstance(failure, FileNotFoundError | PermissionError | IsADirectoryError):
             raise
         raise JudgmentsError(f"{path}: damaged or not HDF5 ({first_line(failure)}); get it again") from failure
-
-
-def _refuse_other_kinds(path: Path, file: h5py.File) -> None:
-    """Refuse other files of psiz; their class is stored as ``trial_type``, in later versions as ``class_name``."""
-    stored = next((file[key] for key in ("class_name", "trial_type") if isinstance(file.get(key), h5py.Dataset)), None)
-    value = stored[()] if stored is not None and stored.shape == () else b""
-    kind = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    if kind == "TrialDataset" or "trial_components" in file:
-        raise JudgmentsError(
-            f"{path}: a TrialDataset of psiz, which simtool cannot read; write its trials to a CSV "
-            "(query,reference_1,...,selected_1,...) and import it"
-        )
-    if "Rate" in kind:
-        raise JudgmentsError(f"{path}: {kind} of psiz: ratings of pairs are not choices among references")
-    if "Docket" in kind:
-        raise JudgmentsError(f"{path}: {kind} of psiz: trials without answers")
-    if "stimulus_filepath" in file and "stimulus_set" not in file:
-        raise JudgmentsError(f"{path}: a catalog of stimuli, not judgments: give it as --catalog")
 
 
 def _integers(path: Path, file: h5py.File, name: str, ndim: int = 1, count: int | None = None) -> NDArray[np.int64]:

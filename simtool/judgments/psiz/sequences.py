@@ -90,11 +90,11 @@ class _Trial:
     references: list[int]
     selected: list[int]
     response_ms: float
-    trial_id: int = -1
-    participant: str | None = None
-    session: str | None = None
-    weight: float = math.nan
-    place: str = ""
+    trial_id: int
+    participant: str | None
+    session: str | None
+    weight: float
+    place: str
 
 
 @dataclass
@@ -127,22 +127,13 @@ class _Reader:
         timesteps = _list(sequence, "sequence")
         weight = _number(sequence, "grade") / 100
         for position, timestep in enumerate(timesteps):
-            place = f"{name}: timestep {position}"
             try:
-                trial = self._trial(timestep)
+                answer = self._answer(timestep)
             except _MalformedError as failure:
                 raise _MalformedError(f"timestep {position}: {failure}") from failure
-            if trial is not None:
-                self.trials.append(
-                    replace(
-                        trial,
-                        trial_id=self.timesteps + position,
-                        participant=participant,
-                        session=session,
-                        weight=weight,
-                        place=place,
-                    )
-                )
+            if answer is not None:
+                trial_id, place = self.timesteps + position, f"{name}: timestep {position}"
+                self.trials.append(_Trial(*answer, trial_id, participant, session, weight, place))
         self.timesteps += len(timesteps)
 
     def _refuse_copy(self, name: str, participant: str | None, session: str | None) -> None:
@@ -154,8 +145,8 @@ class _Reader:
                 f"sequence {session} of participant {participant} is also in {other}: remove one of them"
             )
 
-    def _trial(self, timestep: Any) -> _Trial | None:
-        """Convert a timestep to a trial; None for other kinds of timestep."""
+    def _answer(self, timestep: Any) -> tuple[int, list[int], list[int], float] | None:
+        """Return the first four values of a trial; None for other kinds of timestep."""
         kind = _text(timestep, "kind")
         counts = _TRIAL.fullmatch(kind)
         if counts is None:
@@ -168,11 +159,11 @@ class _Reader:
         for interaction in _list(timestep, "interactions"):
             action = _text(interaction, "kind")
             if action == "content:query":
-                query = self._number_of(_text(interaction, "detail"))
+                query = self._number_of(interaction)
             elif match := _SHOWN.fullmatch(action):
-                shown[int(match[1])] = self._number_of(_text(interaction, "detail"))
+                shown[int(match[1])] = self._number_of(interaction)
             elif match := _CHOSEN.fullmatch(action):
-                chosen[int(match[1])] = self._number_of(_text(interaction, "detail"))
+                chosen[int(match[1])] = self._number_of(interaction)
         if query is None:
             raise _MalformedError("no content:query")
         references = _in_order(shown, int(counts[1]), f"{kind} needs references")
@@ -181,10 +172,11 @@ class _Reader:
         if not set(choices) <= set(references):
             raise _MalformedError("a selection is not among the references")
         positions = [references.index(choice) for choice in choices]
-        return _Trial(query, references, positions, _number(timestep, "response_time_ms"))
+        return query, references, positions, _number(timestep, "response_time_ms")
 
-    def _number_of(self, stimulus: str) -> int:
-        """Return the number of a stimulus; each stimulus is parsed once."""
+    def _number_of(self, interaction: Any) -> int:
+        """Return the number of the stimulus of an interaction; each stimulus is parsed once."""
+        stimulus = _text(interaction, "detail")
         if (known := self._stimuli.get(stimulus)) is not None:
             return known
         match = _STIMULUS.fullmatch(stimulus)
@@ -231,15 +223,19 @@ def _assemble(trials: list[_Trial], source: str, catalog: Catalog) -> Judgments:
     )
 
 
+def _value(owner: Any, key: str) -> Any:
+    return owner.get(key) if isinstance(owner, dict) else None
+
+
 def _list(owner: Any, key: str) -> list[Any]:
-    value = owner.get(key) if isinstance(owner, dict) else None
+    value = _value(owner, key)
     if not isinstance(value, list):
         raise _MalformedError(f"no list {key!r}: not a sequence of psiz-datasets")
     return value
 
 
 def _text(owner: Any, key: str) -> str:
-    value = owner.get(key) if isinstance(owner, dict) else None
+    value = _value(owner, key)
     if not isinstance(value, str):
         found = f"an object with {listed(owner, 4) or 'no keys'}" if isinstance(owner, dict) else type(owner).__name__
         raise _MalformedError(f"no text {key!r} in {found}")
@@ -247,12 +243,8 @@ def _text(owner: Any, key: str) -> str:
 
 
 def _label(owner: Any, key: str) -> str | None:
-    """Return an id as text; None if it is missing.
-
-    Raises:
-        _MalformedError: the id has half of a surrogate pair, which a table cannot hold.
-    """
-    value = owner.get(key) if isinstance(owner, dict) else None
+    """Return an id as text; None if it is missing. A table cannot hold half of a surrogate pair."""
+    value = _value(owner, key)
     if value is None or value == "" or isinstance(value, dict | list) or value != value:
         return None
     text = str(value)
@@ -263,7 +255,7 @@ def _label(owner: Any, key: str) -> str | None:
 
 def _number(owner: Any, key: str) -> float:
     """Return a number from 0, else NaN: psiz writes -1 for an unknown number."""
-    value = owner.get(key) if isinstance(owner, dict) else None
+    value = _value(owner, key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     return float(value) if 0 <= value < 1e30 else math.nan

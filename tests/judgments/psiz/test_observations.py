@@ -137,9 +137,18 @@ def _with(array: list[list[int]]) -> dict[str, Any]:
         ({"weight": np.array([1.0, 1.0, -1.0])}, "row 2 has a negative weight"),
         ({"rt_ms": np.array([np.inf, 1.0, 1.0])}, "row 0 has no finite rt_ms"),
         ({"session_id": np.array([1, 2])}, "session_id must have integers"),
-        ({"class_name": "TrialDataset"}, "TrialDataset of psiz, which simtool cannot read"),
-        ({"class_name": "RateObservations"}, "ratings of pairs"),
-        ({"class_name": "RankDocket"}, "trials without answers"),
+        (
+            {"class_name": "TrialDataset"},
+            "TrialDataset of psiz .*, not judgments .*, write them as a CSV",
+        ),
+        (
+            {"class_name": "RateObservations"},
+            "simtool reads choices among references, not ratings",
+        ),
+        (
+            {"class_name": "RankDocket"},
+            "trials without answers, .*; import the observations that belong to it",
+        ),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, replaced: dict[str, Any], complaint: str) -> None:
@@ -175,7 +184,7 @@ def test_a_catalog_in_place_of_judgments_is_recognized(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("stimulus_id", data=[1])
         file.create_dataset("stimulus_filepath", data=np.array([b"a.jpg"]))
-    with pytest.raises(JudgmentsError, match="a catalog of stimuli, not judgments: give it as --catalog"):
+    with pytest.raises(JudgmentsError, match=r"a catalog of stimuli .*, not judgments .*; .* takes it as --catalog"):
         read_observations(path, CATALOG)
 
 
