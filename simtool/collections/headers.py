@@ -11,6 +11,7 @@ from simtool.pillow import ImageError, upright_size
 
 __all__ = ["image_sizes"]
 
+#: Files that a task reads: a task for each file would cost more than reading it.
 _BATCH = 32
 
 
@@ -26,17 +27,13 @@ def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | st
     Returns:
         (width, height) in pixels for each file, or a short reason why it cannot be read.
     """
+    sizes: list[tuple[int, int] | str] = []
     with console.progress("reading headers", len(names), "images") as bar, ThreadPoolExecutor() as pool:
-        sizes: list[tuple[int, int] | str] = []
-        for batch in pool.map(lambda batch: [_size(folder / name) for name in batch], _batches(names)):
+        batches = (names[start : start + _BATCH] for start in range(0, len(names), _BATCH))
+        for batch in pool.map(lambda batch: [_size(folder / name) for name in batch], batches):
             sizes += batch
             bar.advance(len(batch))
     return sizes
-
-
-def _batches(names: Sequence[str]) -> list[Sequence[str]]:
-    """Split names into batches: a task for each file would cost more than reading it."""
-    return [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
 
 
 def _size(path: Path) -> tuple[int, int] | str:

@@ -31,11 +31,13 @@ class Reading:
         judgments: the judgments.
         files: the files that were read.
         catalog: the catalog that maps stimulus numbers to images; None for formats that name their images.
+        format: the name of the format; the reader leaves it out.
     """
 
     judgments: Judgments
     files: list[Path]
     catalog: Catalog | None = None
+    format: str = AUTO
 
 
 class Reader(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from simtool.errors import listed
@@ -11,21 +11,10 @@ from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.formats import AUTO, JudgmentFormat, Reading, format_names
 from simtool.kinds import Expected, Kind, explain, kind_of
 
-__all__ = ["Import", "import_judgments"]
+__all__ = ["import_judgments"]
 
 
-@dataclass(frozen=True)
-class Import(Reading):
-    """Imported judgments.
-
-    Attributes:
-        format: the name of the format.
-    """
-
-    format: str = AUTO
-
-
-def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None = None) -> Import:
+def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None = None) -> Reading:
     """Read judgments in any of the formats.
 
     Args:
@@ -46,8 +35,7 @@ def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None
         raise JudgmentsError(explain(source, Expected.JUDGMENTS))
     named = next((entry for entry in formats.FORMATS if entry.name == format_name), None)
     found = named or _recognised(source, kind)
-    reading = found.reader.read(source, catalog)
-    return Import(reading.judgments, reading.files, reading.catalog, found.name)
+    return replace(found.reader.read(source, catalog), format=found.name)
 
 
 def _recognised(source: Path, kind: Kind) -> JudgmentFormat:

@@ -62,19 +62,16 @@ def numpy_kind(start: bytes, size: int) -> Kind | None:
     if not start.startswith(b"\x93NUMPY"):
         return None
     place, wide = (10, "<H") if start[6:7] == b"\1" else (12, "<I")
-    if len(start) < place:
-        return Kind(What.NPY, f"{TRUNCATED}: it ends within its header")
-    place += struct.unpack_from(wide, start, 8)[0]
-    if place > size:
+    whole = len(start) >= place and (place := place + struct.unpack_from(wide, start, 8)[0]) <= size
+    if not whole:
         return Kind(What.NPY, f"{TRUNCATED}: it ends within its header")
     header = start[:place].decode("latin-1")
     shape = re.search(r"'shape': *\(([\d, ]{0,999})\)", header)
     if shape is None or "'descr':" not in header:
         return Kind(What.NPY, "damaged: its header cannot be read")
     sides = [int(side) for side in re.findall(r"\d{1,18}", shape[1])]
-    if (plain := re.search(r"'descr': *'[<>|=]?[fiucb](\d{1,3})'", header)) and place + prod(sides) * int(
-        plain[1]
-    ) > size:
+    plain = re.search(r"'descr': *'[<>|=]?[fiucb](\d{1,3})'", header)
+    if plain and place + prod(sides) * int(plain[1]) > size:
         return Kind(What.NPY, f"{TRUNCATED}: it ends before its last value")
     objects = " of Python objects" if "'|O'" in header else ""
     return Kind(What.NPY, detail=f"of shape ({', '.join(map(str, sides))}){objects}")

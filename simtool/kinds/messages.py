@@ -22,10 +22,10 @@ def message_kind(start: bytes, size: int) -> Kind | None:
     """
     if len(start) < 4 or start[0] != 0x08 or start[1] > 0x20:
         return None
-    if start[1] == 1 and start[2] == 0x12:
-        return _meta_graph(start, size)
     place = 0
     try:
+        if start[1] == 1 and start[2] == 0x12:
+            return _meta_graph(start, size)
         while place < min(size, len(start)):
             tag, place = _varint(start, place)
             field, wire = tag >> 3, tag & 7
@@ -43,21 +43,14 @@ def message_kind(start: bytes, size: int) -> Kind | None:
 
 def _meta_graph(start: bytes, size: int) -> Kind | None:
     """Detect ``saved_model.pb``: version 1, then a graph that begins with its description."""
-    try:
-        length, place = _varint(start, 3)
-    except IndexError:
-        return None
+    length, place = _varint(start, 3)
     if start[place : place + 1] != b"\x0a":
         return None
     return Kind(What.SAVED_MODEL, f"{TRUNCATED}: it ends within its graph" if place + length > size else "")
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """Return a number and the position of the next field.
-
-    Raises:
-        IndexError: the data end before the number.
-    """
+    """Return a number and the position of the next field; an IndexError if the data end before the number."""
     value = shift = 0
     while shift < 64:
         byte = data[place]

@@ -158,24 +158,19 @@ def _value(line: str) -> Any:
 
 
 def _document(document: Any, written: Text) -> Kind:
-    """Return the kind of a JSON document by its top-level keys."""
-    if isinstance(document, dict):
-        keys = tuple(map(str, document))
-        data = document.get("data")
-        if isinstance(data, list) and data and all(_is_sequence(entry) for entry in data[:9]):
-            return Kind(What.PSIZ_JSON, keys=keys, text=written)
-        detail = f"with the keys {listed(keys, 8)}" if keys else "without keys"
-        return Kind(What.JSON, detail=detail, keys=keys, text=written)
+    """Return the kind of a JSON document by its top-level keys, or by the keys of the first object of a list."""
+    first = document[0] if isinstance(document, list) and document else document
+    keys = tuple(map(str, first)) if isinstance(first, dict) else ()
+    named = f"with the keys {listed(keys, 8)}" if keys else ""
     if isinstance(document, list):
-        first = document[0] if document else None
-        keys = tuple(map(str, first)) if isinstance(first, dict) else ()
-        detail = f"that lists {len(document):,} " + (f"objects with the keys {listed(keys, 8)}" if keys else "values")
+        detail = f"that lists {len(document):,} {f'objects {named}' if keys else 'values'}"
         return Kind(What.JSON, detail=detail, keys=keys, text=written)
-    return Kind(What.JSON, detail="of one value", text=written)
-
-
-def _is_sequence(entry: Any) -> bool:
-    return isinstance(entry, dict) and "sequence" in entry
+    if not isinstance(document, dict):
+        return Kind(What.JSON, detail="of one value", text=written)
+    data = document.get("data")
+    if isinstance(data, list) and data and all(isinstance(entry, dict) and "sequence" in entry for entry in data[:9]):
+        return Kind(What.PSIZ_JSON, keys=keys, text=written)
+    return Kind(What.JSON, detail=named or "without keys", keys=keys, text=written)
 
 
 def _large_json(text: str, written: Text) -> Kind:
