@@ -91,24 +91,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the chain.
-
-    Attributes:
-        purpose: of the command, in one line.
-        arguments: of ``simtool``.
-    """
+    """One command of the chain: its purpose in one line, and the arguments of ``simtool``."""
 
     purpose: str
     arguments: tuple[str, ...]
 
 
 def chain(folder: Path, images: int) -> list[Step]:
-    """The commands of the demo, in order.
-
-    Args:
-        folder: of the demo.
-        images: number of photographs. A PCA has at most one component fewer.
-    """
+    """Return the commands of the demo, in order. A PCA has at most one component fewer than there are images."""
     components = min(100, images - 1)
     # The validation split is a fifth of each species, which needs five photographs.
     validation = "" if images >= 16 * 5 else "--validation none"
@@ -123,10 +113,6 @@ def chain(folder: Path, images: int) -> list[Step]:
 
 def prepare_folder(folder: Path, size: Size) -> None:
     """Make the folder of the demo, or clear the folder of an earlier demo.
-
-    Args:
-        folder: the folder. Only files of the demo are replaced.
-        size: goes into the script of the folder.
 
     Raises:
         DemoError: the folder holds other files.
@@ -184,16 +170,7 @@ def script(size: Size) -> str:
 
 
 def run(folder: Path, size: Size, command: Callable[[Sequence[str]], None]) -> None:
-    """Run the demo.
-
-    Args:
-        folder: for all files of the demo.
-        size: of the demo.
-        command: runs ``simtool`` with arguments.
-
-    Raises:
-        DemoError: the folder holds other files.
-    """
+    """Run the demo; ``command`` runs ``simtool`` with arguments. A folder with other files is refused."""
     started = time.perf_counter()
     prepare_folder(folder, size)
     console.note(f"Toy birds and simulated observers, in {folder}/")
@@ -204,12 +181,7 @@ def run(folder: Path, size: Size, command: Callable[[Sequence[str]], None]) -> N
 
 
 def draw(folder: Path, size: Size) -> None:
-    """Draw birds, and simulate judgments of them.
-
-    Args:
-        folder: for ``images/``, ``judgments.csv`` and ``true-attributes.parquet``.
-        size: of the demo.
-    """
+    """Draw birds and simulate judgments of them: ``images/``, ``judgments.csv`` and ``true-attributes.parquet``."""
     from simtool.stages.run import stage
     from simtool.toy.observers import simulate_judgments, write_judgments
     from simtool.toy.population import draw_population
@@ -259,13 +231,7 @@ def _take_photographs(folder: Path, population: Population, seed: int) -> None:
 
 
 def run_chain(folder: Path, images: int, run: Callable[[Sequence[str]], None]) -> None:
-    """Print each command as a person would type it, and run it.
-
-    Args:
-        folder: of the demo, after :func:`draw`.
-        images: number of photographs.
-        run: runs ``simtool`` with arguments.
-    """
+    """Print each command as a person would type it, and run it; :func:`draw` has filled the folder."""
     program = _program()
     for step in chain(folder, images):
         for line in ("", f"# {step.purpose}", f"$ {program} {shlex.join(step.arguments)}"):

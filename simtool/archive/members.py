@@ -60,12 +60,7 @@ class Member:
 
 @contextmanager
 def _naming_damage(path: Path) -> Iterator[None]:
-    """Replace the exceptions of archive readers in the body by one line about the archive.
-
-    Raises:
-        ArchiveError: the archive is truncated, damaged, or uses an unsupported compression.
-        OSError: the system could not read the file.
-    """
+    """Replace the exceptions of archive readers by one line about the archive; errors of the system stay."""
     try:
         yield
     except (SimtoolError, MemoryError):
@@ -86,13 +81,7 @@ def _naming_damage(path: Path) -> Iterator[None]:
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Iterator[Member]]:
-    """Open a tar, gzipped tar or zip archive (detected by content), or a folder of its unpacked files.
-
-    Args:
-        path: the archive or folder.
-
-    Yields:
-        Its members, in order.
+    """Open a tar, gzipped tar or zip archive (detected by content), or a folder; yield its members in order.
 
     Raises:
         ArchiveError: the path is no archive, or the archive is truncated or damaged (also while members are read).

@@ -38,11 +38,7 @@ class Source:
 
 
 def verify(path: Path, sha256: Sequence[str]) -> None:
-    """Check a file against its published checksums; without checksums every file is accepted.
-
-    Args:
-        path: the file.
-        sha256: the accepted checksums in hexadecimal.
+    """Check a file against the accepted checksums in hexadecimal; without checksums every file is accepted.
 
     Raises:
         ArchiveError: the file has another checksum.

@@ -110,10 +110,7 @@ def are_placed(names: NDArray[np.object_], folder: Path) -> bool:
 def place_photographs(source: Path, names: NDArray[np.object_], folder: Path) -> None:
     """Copy the photographs of an archive or a folder to ``folder/images/Bird/<family>/<species>/``.
 
-    Args:
-        source: an archive or a folder; the photographs are found by file name, in any of its folders.
-        names: the wanted photographs: paths that end in family/species/file.
-        folder: the folder of the data set.
+    The photographs are found by file name, in any folder of ``source``. Their names end in family/species/file.
 
     Raises:
         Birds16Error: photographs are missing, or a file name occurs twice.
@@ -187,13 +184,7 @@ def subset(
 
 
 def altered(images: Images, table: Path, mentioned: NDArray[np.object_]) -> list[str]:
-    """Return the mentioned images whose files are CUB's originals, although people saw altered photographs.
-
-    Args:
-        images: the table of images.
-        table: its path.
-        mentioned: ids of images in the table.
-    """
+    """Return the mentioned images of a table whose files are CUB's originals, although people saw altered ones."""
     rows = images.take(np.isin(images.image_id, mentioned))
     return [
         name

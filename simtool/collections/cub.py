@@ -213,19 +213,14 @@ def broken(images: Images) -> list[str]:
 
 
 def unpack_cub(archive: Path, folder: Path) -> Images:
-    """Unpack an archive or copy an unpacked folder, and read the photographs.
+    """Unpack an archive or copy an unpacked folder; return the rows of all photographs, of which none is broken.
 
-    Args:
-        archive: the official archive, or another archive with the same text files and photographs in any folder.
-        folder: the destination of ``CUB_200_2011`` and ``attributes.txt``.
-
-    Returns:
-        The rows of all photographs; none of them is broken.
+    The text files and photographs may be in any folder of the archive. A failure changes nothing in ``folder``.
 
     Raises:
-        CubError: the archive is not of CUB, is inconsistent or lacks photographs. Nothing in the folder has changed.
-        ArchiveError: the archive is damaged or unsafe. Nothing in the folder has changed.
-        SpaceError: the disk is full. Nothing in the folder has changed.
+        CubError: the archive is not of CUB, is inconsistent or lacks photographs.
+        ArchiveError: the archive is damaged or unsafe.
+        SpaceError: the disk is full.
         OSError: the archive cannot be read, or the folder cannot be written.
     """
     found: list[Images] = []
@@ -238,21 +233,14 @@ def unpack_cub(archive: Path, folder: Path) -> Images:
 
 
 def repair_cub(archive: Path, folder: Path, root: Path, names: Collection[str]) -> Images:
-    """Unpack some photographs of an archive or copy them from a folder, and read all photographs.
+    """Unpack or copy the photographs with the given ids from an archive or folder; return the rows of all photographs.
 
-    Args:
-        archive: the archive of the other photographs.
-        folder: the folder of the table.
-        root: the folder with ``images``: see :func:`root_in`.
-        names: the ids of the photographs.
-
-    Returns:
-        The rows of all photographs.
+    The table is in ``folder``, the folder ``images`` in ``root`` (see :func:`root_in`). A failure changes nothing.
 
     Raises:
         CubError: the archive lacks photographs.
-        ArchiveError: the archive is damaged or unsafe. Nothing has changed.
-        SpaceError: the disk is full. Nothing has changed.
+        ArchiveError: the archive is damaged or unsafe.
+        SpaceError: the disk is full.
         OSError: the archive cannot be read, or the folder cannot be written.
     """
     wanted = frozenset(names)
@@ -330,14 +318,10 @@ def require_same_copy(archive: Path, root: Path) -> None:
 
 
 def require_origin(table: Path, accepted: Collection[str]) -> None:
-    """Refuse to mix the photographs of two archives in one folder.
-
-    Args:
-        table: the existing table of images, whose provenance names the archive of its photographs.
-        accepted: the accepted checksums of the archive.
+    """Refuse to mix the photographs of two archives in one folder; the provenance of its table names the archive.
 
     Raises:
-        CubError: the photographs are from another archive.
+        CubError: the photographs are from an archive with another checksum.
     """
     try:
         origin = Provenance.from_json(metadata_of(open_parquet(table).schema_arrow))

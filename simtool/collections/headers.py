@@ -16,16 +16,9 @@ _BATCH = 32
 
 
 def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | str]:
-    """Read the width and height of upright images.
+    """Read the width and height in pixels of upright images, or a short reason why a file cannot be read.
 
     Several files are read in parallel, because opening a file on a network file system is slow.
-
-    Args:
-        folder: the folder of the files.
-        names: their paths below the folder.
-
-    Returns:
-        (width, height) in pixels for each file, or a short reason why it cannot be read.
     """
     sizes: list[tuple[int, int] | str] = []
     with console.progress("reading headers", len(names), "images") as bar, ThreadPoolExecutor() as pool:

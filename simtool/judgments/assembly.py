@@ -42,11 +42,7 @@ class Places:
     of_row: Callable[[int], str]
 
     def refuse(self, fault: NDArray[np.bool_], complaint: str) -> None:
-        """Refuse the source if a row is at fault.
-
-        Args:
-            fault: (T,) true for the rows at fault.
-            complaint: the fault, as a phrase after the name of the row.
+        """Refuse the source if a row is at fault; the complaint follows the name of the row.
 
         Raises:
             JudgmentsError: a row is at fault; the message names the first row and the number of rows.
@@ -212,11 +208,6 @@ def _singles(values: NDArray[np.floating[Any]] | None, rows: NDArray[np.intp]) -
 
 def in_images(judgments: Judgments, image_id: NDArray[np.object_], table: str) -> tuple[Judgments, Matches]:
     """Rename the images of judgments to the ids of a table of images; return the judgments and the matches.
-
-    Args:
-        judgments: judgments whose images have the paths of a catalog, or ids.
-        image_id: the ids of the table.
-        table: the name of the table for messages.
 
     Raises:
         JudgmentsError: images are missing in the table, or match several of its images.

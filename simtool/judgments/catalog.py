@@ -130,11 +130,7 @@ def read_catalog(path: Path) -> Catalog:
 
 
 def parse_catalog(content: bytes, name: str) -> Catalog:
-    """Read a catalog from the bytes of a text file.
-
-    Args:
-        content: the file.
-        name: the name of the file for messages.
+    """Read a catalog from the bytes of a text file; the name is for messages.
 
     Raises:
         CatalogError: as :func:`read_catalog`.

@@ -90,7 +90,6 @@ def read_header(path: Path) -> Header:
 
     Raises:
         JudgmentsError: the file is not text, or cannot be read.
-        OSError: the file cannot be read.
     """
     kind = kind_of(path)
     if kind.text is None:

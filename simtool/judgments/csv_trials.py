@@ -47,13 +47,7 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - a CSV
 
 
 def read_csv_trials(path: Path) -> Judgments:
-    """Read a CSV of judgments; commas, tabs or semicolons separate its cells.
-
-    Args:
-        path: the file, in UTF-8 or UTF-16.
-
-    Returns:
-        The judgments, over the ids of the file.
+    """Read a CSV of judgments in UTF-8 or UTF-16; commas, tabs or semicolons separate its cells.
 
     Raises:
         JudgmentsError: the file is malformed; the message names the line.

@@ -30,11 +30,9 @@ _ENDS = {"JPEG": (b"\xff\xd9", 1 << 16), "PNG": (b"IEND\xaeB`\x82", 1 << 16), "G
 
 
 def image_kind(start: bytes, tail: bytes) -> Kind | None:
-    """Return the kind of an image file; None for other files.
+    """Return the kind of an image file by its first and last bytes; None for other files.
 
-    Args:
-        start: the first bytes of the file.
-        tail: the last bytes of the file; other bytes can follow the end of the image.
+    Other bytes can follow the end of the image.
     """
     for what, formats in ((What.IMAGE, _READ), (What.FOREIGN_IMAGE, _FOREIGN)):
         for pattern, name in formats:

@@ -14,12 +14,7 @@ _GRAPH = 7
 
 
 def message_kind(start: bytes, size: int) -> Kind | None:
-    """Return the kind of a protocol buffer that begins with a version; None for other files.
-
-    Args:
-        start: the first bytes of the file.
-        size: the size of the file in bytes.
-    """
+    """Return the kind of a protocol buffer of ``size`` bytes that begins with a version; None for other files."""
     if len(start) < 4 or start[0] != 0x08 or start[1] > 0x20:
         return None
     place = 0

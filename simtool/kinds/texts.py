@@ -45,10 +45,7 @@ _NEWLINES = ("\r\n", "\n", "\r")
 def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
     """Return the kind of a text file; None for other files.
 
-    Args:
-        start: the first bytes of the file.
-        whole: whether these are all bytes of the file.
-        rest: reads up to a number of bytes from the beginning of the file.
+    The text begins with ``start``, which is the whole file or not; ``rest`` reads more bytes from its beginning.
     """
     encoding = _encoding_of(start)
     try:

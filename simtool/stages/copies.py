@@ -13,12 +13,11 @@ __all__ = ["Copy", "inspect_copy"]
 
 @dataclass(frozen=True)
 class Copy:
-    """A local copy of birds-16.
+    """A local copy of birds-16: an archive or a folder.
 
     Attributes:
-        path: a zip or tar archive, or a folder.
-        judgments: the source of judgments in it and its catalog (see
-            :func:`simtool.judgments.psiz.folders.judgments_in`); None without judgments.
+        path: the archive or folder.
+        judgments: their source and catalog, as from ``judgments_in``; None without judgments.
         photographs: whether it holds photographs.
     """
 
@@ -28,14 +27,10 @@ class Copy:
 
 
 def inspect_copy(path: Path) -> Copy:
-    """Find out what a local copy holds, by its content.
-
-    Args:
-        path: a zip of judgments, of photographs or of both, or a folder with such content. A folder may hold the
-            judgments as psiz's HDF5 with a catalog instead of JSON.
+    """Find out what a local copy holds, by its content. A folder may hold psiz's HDF5 with a catalog instead of JSON.
 
     Raises:
-        Birds16Error: it holds none of them.
+        Birds16Error: it holds neither judgments nor photographs.
         JudgmentsError: the zip is damaged.
         OSError: it cannot be read.
     """

@@ -55,12 +55,7 @@ def table_file(out: str | Path | None) -> TableFile | None:
 
 
 def in_memory(images: Images, table: Path) -> Images:
-    """A table of images with paths from the current folder, as stages expect them of a table in memory.
-
-    Args:
-        images: the table, with paths relative to its folder.
-        table: where it was written.
-    """
+    """A table that was written to ``table``, with paths from the current folder, as for a table in memory."""
     from simtool.tables.files import objects
     from simtool.tables.images import image_paths
 
@@ -68,11 +63,7 @@ def in_memory(images: Images, table: Path) -> Images:
 
 
 def chosen(names: Iterable[str], option: str, value: str) -> str:
-    """The value of an option that takes one of some names.
-
-    Raises:
-        UsageError: it is none of them; lists them.
-    """
+    """The value of an option that takes one of some names; a UsageError lists them."""
     known = list(names)
     if value not in known:
         raise UsageError(f"{option} is one of {', '.join(known)}, not {clipped(value)}")

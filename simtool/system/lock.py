@@ -45,15 +45,7 @@ class LockedError(SimtoolError):
 
 @dataclass(frozen=True)
 class _Holder:
-    """The process that holds a lock.
-
-    Attributes:
-        pid: its process id.
-        host: its machine.
-        purpose: its command.
-        since: its start time, UTC.
-        job: its SLURM job; None outside of SLURM.
-    """
+    """The process that holds a lock: its id, machine, command, start time (UTC) and SLURM job (None without SLURM)."""
 
     pid: int
     host: str

@@ -18,16 +18,7 @@ __all__ = ["paint_bird"]
 def paint_bird(
     image: Array, bird: Bird, anatomy: Anatomy, light: Light, perch: Perch, rng: np.random.Generator
 ) -> None:
-    """Paint a bird on its perch into an image, in place.
-
-    Args:
-        image: (height, width, 3) sRGB from 0 to 1.
-        bird: the traits of the bird.
-        anatomy: the positions of its parts.
-        light: the light.
-        perch: the position of its feet, and its size.
-        rng: the random generator for the texture of the plumage.
-    """
+    """Paint a bird on its perch into an image (sRGB from 0 to 1), in place; its plumage has a random texture."""
     frame = Frame(image, anatomy, light, perch.at, perch.scale)
     if min(frame.shape) < 2:
         return

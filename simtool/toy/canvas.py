@@ -16,15 +16,7 @@ _OVERSAMPLING = 4
 
 
 def polygon(shape: tuple[int, int], points: NDArray[np.floating]) -> Array:
-    """Return the coverage of a polygon.
-
-    Args:
-        shape: height and width of the mask in pixels.
-        points: (k, 2) corners, x and y in pixels.
-
-    Returns:
-        (height, width) coverage from 0 to 1.
-    """
+    """Return the coverage, (height, width) from 0 to 1, of a polygon with (k, 2) corners, x and y in pixels."""
     return _drawn(shape, points, 0.0)
 
 
@@ -59,13 +51,7 @@ def _drawn(shape: tuple[int, int], points: NDArray[np.floating], width: float) -
 
 
 def layer(image: Array, mask: Array, color: NDArray[np.floating]) -> None:
-    """Paint over an image in place.
-
-    Args:
-        image: (height, width, 3).
-        mask: (height, width) opacity from 0 to 1.
-        color: (3,) or (height, width, 3).
-    """
+    """Paint one color (3,) or colors (height, width, 3) over an image in place; the mask is the opacity."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if rows.size == 0:
         return

@@ -47,14 +47,7 @@ _NAMED = {
 
 
 def srgb_of_oklab(lab: ArrayLike) -> NDArray[np.float32]:
-    """Convert OKLab colors to sRGB, clipped to its range.
-
-    Args:
-        lab: (..., 3) lightness from 0 to 1 and the two hue axes.
-
-    Returns:
-        (..., 3) red, green, blue from 0 to 1, gamma encoded.
-    """
+    """Convert OKLab colors (..., 3) to gamma-encoded sRGB (..., 3), clipped to its range from 0 to 1."""
     linear = np.clip((np.asarray(lab, np.float64) @ _LMS_OF_LAB.T) ** 3 @ _RGB_OF_LMS.T, 0.0, 1.0)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.asarray(encoded, np.float32)

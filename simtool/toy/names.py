@@ -13,14 +13,9 @@ __all__ = ["name_species"]
 
 
 def name_species(families: Sequence[str], birds: Sequence[Bird]) -> tuple[str, ...]:
-    """Give each species a unique name after its most conspicuous trait.
+    """Give each species a unique name after its most conspicuous trait: ``Amber-breasted_Gladefinch``.
 
-    Args:
-        families: the name of each family.
-        birds: the typical bird of each species, sorted by family, with equal numbers for each family.
-
-    Returns:
-        A name for each bird that is valid for a folder: ``Amber-breasted_Gladefinch``.
+    The typical birds of the species are sorted by family, with equal numbers for each family.
     """
     taken: list[str] = []
     for index, bird in enumerate(birds):

@@ -62,14 +62,7 @@ class Attributes:
 
 
 def known_attributes(population: Population) -> Attributes:
-    """Return the known attributes of each bird: its family, its species and its traits.
-
-    Args:
-        population: n birds.
-
-    Returns:
-        Blocks ``family``, ``species`` (one column for each family or species), ``shape``, ``color``, ``pattern``.
-    """
+    """Return the known attributes of n birds in blocks: family and species (one column each), and the traits."""
     parts = {
         "family": np.eye(len(population.family_names))[population.family],
         "species": np.eye(len(population.species_names))[population.species],
@@ -109,13 +102,8 @@ class Observer:
     def choose(self, rng: np.random.Generator, distance: NDArray[np.float64], n_select: int) -> NDArray[np.int8]:
         """Choose references in sequence by Luce's choice rule, each without the references already chosen.
 
-        Args:
-            rng: the random generator.
-            distance: (T, N) distances from the query of each trial to its references.
-            n_select: the number of choices.
-
         Returns:
-            (T, n_select) positions among the references.
+            (T, n_select) positions among the references, for (T, N) distances from the query of each trial.
         """
         lapses = rng.random(len(distance)) < self.lapse
         # The maximum of log s + Gumbel noise is a draw by Luce's choice rule, and each next largest value is a draw
@@ -127,12 +115,7 @@ class Observer:
 
 
 def draw_observer(rng: np.random.Generator, number: int) -> Observer:
-    """Draw an observer around the average observer: people differ in attention and care.
-
-    Args:
-        rng: the random generator.
-        number: the number of the observer, from 1, for its name.
-    """
+    """Draw an observer around the average observer: people differ in attention and care. The number names it."""
     shares = rng.dirichlet(40.0 * np.array(list(ATTENTION.values())))
     return Observer(
         name=f"{PREFIX}{number:03}",
@@ -261,13 +244,7 @@ def _judge(
 
 
 def write_judgments(path: Path, judgments: SimulatedJudgments, image_id: Sequence[str]) -> None:
-    """Write judgments as the CSV that ``simtool import-trials`` reads.
-
-    Args:
-        path: the file; replaced if it exists.
-        judgments: judgments over indices of birds.
-        image_id: the id of each bird.
-    """
+    """Write judgments as the CSV that ``simtool import-trials`` reads; ``image_id`` has the id of each bird."""
     references = [f"reference_{place}" for place in range(1, _REFERENCES + 1)]
     selections = [f"selected_{rank}" for rank in range(1, _SELECTIONS + 1)]
     names = [*image_id, ""]  # the last name is for the padding, -1

@@ -23,15 +23,9 @@ _JPEG_QUALITY = 90
 
 
 def photograph(bird: Bird, rng: np.random.Generator) -> Image.Image:
-    """Draw a photograph of a bird with a random pose, place and light.
+    """Draw a photograph of a bird with a random pose, place and light; at most 320 pixels on each side.
 
-    Args:
-        bird: the traits of the bird.
-        rng: the random generator of everything else. If it is independent of the bird, only the bird itself shows
-            its species.
-
-    Returns:
-        An RGB image, at most 320 pixels on each side.
+    If the random generator is independent of the bird, only the bird itself shows its species.
     """
     width, height = _FORMATS[rng.integers(len(_FORMATS))]
     pose, light = _draw_pose(rng), _draw_light(rng)

@@ -32,14 +32,10 @@ def _observation_keys(file: Path) -> tuple[str, ...]:
 
 
 def judgments_in(path: Path) -> tuple[Path, Path | None] | None:
-    """Find the judgments in a folder or zip.
+    """Find the judgments in a folder or zip: the source and its catalog; None without judgments.
 
-    Returns:
-        The source and its catalog: the folder or zip itself, whose ``stimuli.txt`` is the catalog (None), or an HDF5
-        file of the folder and the catalog in the same folder. None without judgments.
-
-    Raises:
-        JudgmentsError: the zip is damaged.
+    The source is the folder or zip itself, whose ``stimuli.txt`` is the catalog (None), or an HDF5 file of the folder,
+    whose catalog is in the same folder.
     """
     if not path.is_dir() and not zipfile.is_zipfile(path):
         return None
