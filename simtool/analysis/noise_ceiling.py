@@ -78,12 +78,7 @@ def noise_ceiling(
 
 
 def _majority(same: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The credit of a prediction that follows the majority of some judgments; 1/2 if the majority is divided.
-
-    Args:
-        same: the weight of the judgments that equal the predicted judgment.
-        total: the weight of all these judgments.
-    """
+    """The credit of a prediction that follows the majority of judgments, of which ``same`` equal the predicted one."""
     lead = 2 * same - total
     credit: NDArray[np.float64] = (np.where(np.abs(lead) <= 1e-9 * total, 0, np.sign(lead)) + 1) / 2
     return credit

@@ -19,12 +19,12 @@ def pooled_trials(sets: Sequence[Trials]) -> Trials:
         return sets[0]
     images = list(dict.fromkeys(name for trials in sets for name in trials.images))
     place = {name: at for at, name in enumerate(images)}
-    codes = [np.append(np.fromiter((place[name] for name in each.images), np.intp), -1) for each in sets]
+    coded = [(np.append(np.fromiter((place[name] for name in each.images), np.intp), -1), each) for each in sets]
     return Trials.build(
         images=images,
         trial_type=[each.types[at] for each in sets for at in each.type_index],
-        query=np.concatenate([code[each.query] for code, each in zip(codes, sets, strict=True)]),
-        references=_stacked([code[each.references] for code, each in zip(codes, sets, strict=True)]),
+        query=np.concatenate([code[each.query] for code, each in coded]),
+        references=_stacked([code[each.references] for code, each in coded]),
         selected=_stacked([each.selected for each in sets]),
         participant=np.concatenate([each.participant for each in sets]),
         session=np.concatenate([each.session for each in sets]),

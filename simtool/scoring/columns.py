@@ -139,13 +139,7 @@ def _largest(vectors: NDArray[Any]) -> float:
 
 
 def block_width(count: int, dtype: np.dtype[Any], most: int = _BLOCK) -> int:
-    """How many columns of ``count`` vectors to read at a time.
-
-    Args:
-        count: n.
-        dtype: of the vectors.
-        most: bytes of a block, unless it would be too narrow.
-    """
+    """How many columns of ``count`` vectors to read at a time; ``most`` bytes, unless the block is too narrow."""
     return max(_NARROWEST, min(_PIECE, most // count) // dtype.itemsize)
 
 

@@ -174,13 +174,8 @@ def angles_of(
         most; infinite if a vector is too short.
     """
     angles, sizes = np.empty(len(pairs)), np.empty(len(pairs))
-    in_threads(
-        lambda start, stop: _angles(
-            squares, pairs.first, pairs.second, length, shift, growth, tolerance, start, stop, angles, sizes
-        ),
-        len(pairs),
-        least=_LEAST,
-    )
+    arrays = squares, pairs.first, pairs.second, length, shift, growth, tolerance, angles, sizes
+    in_threads(lambda start, stop: _angles(*arrays, start, stop), len(pairs), least=_LEAST)
     return angles, sizes
 
 
@@ -193,10 +188,10 @@ def _angles(
     shift: NDArray[np.float64],
     growth: NDArray[np.float64],
     tolerance: float,
-    start: int,
-    stop: int,
     angles: NDArray[np.float64],
     sizes: NDArray[np.float64],
+    start: int,
+    stop: int,
 ) -> None:
     for pair in range(start, stop):
         x, y = first[pair], second[pair]

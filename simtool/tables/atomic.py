@@ -19,17 +19,11 @@ _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Write a file under a temporary name in the same folder, and rename it when it is complete and on disk.
+    """Yield a temporary path in the same folder to write to, and rename the file when it is complete and on disk.
 
     Readers never see an incomplete file. If the writer fails or is killed, an older file stays intact. The next writer
     of the same file removes the remains of killed writers. Missing parent folders are created. A symbolic link is
     followed.
-
-    Args:
-        path: the path of the file.
-
-    Yields:
-        The temporary path to write to.
 
     Raises:
         OSError: the folder cannot be created or written.
@@ -54,13 +48,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Fill a temporary folder in the same parent folder, then move it to its place.
-
-    Args:
-        path: the path of the folder; an older folder is replaced.
-
-    Yields:
-        The temporary folder to fill.
+    """Yield a temporary folder in the same parent folder to fill, then move it to its place, also of an older folder.
 
     Raises:
         OSError: the folder cannot be created or written, or the path is a file.

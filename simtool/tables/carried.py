@@ -17,18 +17,16 @@ from simtool.tables.files import CREDIT, LIKELIHOOD, check_columns, open_parquet
 from simtool.tables.parquet import ARROW_FAILURES, TableError, reading
 from simtool.tables.parts import hive_keys, part_files
 
-__all__ = ["Carried", "carried_names", "described", "read_carried", "rows_of"]
+__all__ = ["VERSION_1", "Carried", "carried_names", "described", "read_carried", "rows_of"]
 
 #: Columns by name, one value for each row.
 Carried = Mapping[str, pa.Array]
 
+#: Columns that only version 1 of the outcomes has.
+VERSION_1 = frozenset(("model", "distance", "credits", "relations", "top_1", "ordered", "unordered", "log_likelihood"))
 #: The columns that trials and outcomes have themselves.
-_OWN = frozenset(
-    (
-        *("trial_id", "trial_type", "query", "references", "selected", "participant", "session", "weight"),
-        *("response_ms", "model", "distance", "credits", "relations", "top_1", "ordered", "unordered"),
-        "log_likelihood",
-    )
+_OWN = VERSION_1.union(
+    ("trial_id", "trial_type", "query", "references", "selected", "participant", "session", "weight", "response_ms")
 )
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
@@ -50,11 +48,7 @@ def _is_own(name: str) -> bool:
 
 
 def read_carried(path: Path, known: Collection[str]) -> pa.Table:
-    """Read all columns of a table except the known columns.
-
-    Args:
-        path: a Parquet file, or a folder of parts; a part that lacks a column has nulls in it.
-        known: names of columns to leave out.
+    """Read all columns of a table except the known columns. A part that lacks a column has nulls in it.
 
     Raises:
         TableError: a column occurs twice, or its types in the parts do not fit together.

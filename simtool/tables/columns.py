@@ -33,16 +33,10 @@ _TEXT = (
 
 
 def as_type(part: Path, name: str, column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    """Convert a column to a type of the contract.
+    """Convert a column of a file to a type of the contract: numbers, text, or lists of them.
 
     Text can be of any text type, bytes in UTF-8, dictionary-encoded, an integer or a date. Lists can have any layout.
     Numbers can have any type that holds the value; NaN in a column of integers becomes null.
-
-    Args:
-        part: the file, for messages.
-        name: the name of the column.
-        column: the column of the file.
-        wanted: a number type, text, or a list of one of them.
 
     Raises:
         TableError: the column cannot be converted.

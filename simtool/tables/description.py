@@ -39,9 +39,6 @@ class Description:
 def describe_table(path: Path) -> Description:
     """Read and check a whole table, and summarize it.
 
-    Args:
-        path: a Parquet file, or a folder of parts.
-
     Raises:
         TableError: it is not a table of simtool, or not a valid table.
     """

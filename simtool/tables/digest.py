@@ -27,11 +27,7 @@ def images_digest(images: Images) -> str:
 
 
 def images_sample(paths: Sequence[Path]) -> tuple[int, ...]:
-    """Return a checksum of size and beginning for each of up to 32 files; most of them differ between folders.
-
-    Args:
-        paths: (n,) all image files of a table.
-    """
+    """Return a checksum of size and beginning for each of up to 32 files of a table; most differ between folders."""
     step = -(-len(paths) // _SAMPLE) or 1
     return tuple(_glimpse(path) for path in paths[::step])
 
@@ -43,12 +39,7 @@ def files_digest(paths: Sequence[Path]) -> str:
 
 
 def labelled_digest(images: Images, paths: Sequence[Path]) -> str:
-    """Return a digest of all inputs of a training: ids, classes, groups, splits, and all bytes of the files.
-
-    Args:
-        images: the rows.
-        paths: (n,) their files.
-    """
+    """Return a digest of all inputs of a training: ids, classes, groups, splits, and all bytes of the files."""
     columns = [images.image_id, images.class_id, images.class_name, images.group_name, images.split]
     return _sha256_of([*(column.tolist() for column in columns), files_digest(paths)])
 

@@ -64,11 +64,7 @@ _KEY = b"simtool"
 
 
 def open_parquet(path: Path, expected: Expected = Expected.TABLE) -> pq.ParquetFile:
-    """Open a Parquet file and read its footer.
-
-    Args:
-        path: the file.
-        expected: the expected table, for advice about other files.
+    """Open a Parquet file and read its footer; messages about other files name the ``expected`` table.
 
     Raises:
         TableError: the file is missing, truncated or not Parquet.
@@ -157,16 +153,9 @@ def write_table(
 def read_columns(
     path: Path, kind: str, required: Mapping[str, pa.DataType], optional: Mapping[str, pa.DataType]
 ) -> pa.Table:
-    """Read columns of a table and convert them to the contract's types.
+    """Read the required columns of a table, then the optional columns; in the contract's types, in one chunk each.
 
-    Args:
-        path: a Parquet file or a folder of parts.
-        kind: ``images``, ``trials`` or ``outcomes``, for messages.
-        required: columns that must exist and have no nulls.
-        optional: columns that are filled with nulls if missing.
-
-    Returns:
-        The required columns, then the optional columns; one chunk each.
+    Required columns must exist and have no nulls. Optional columns that are missing are filled with nulls.
 
     Raises:
         TableError: a column is missing, has another type, or has nulls; the message names it.

@@ -20,12 +20,7 @@ def is_fresh(
 ) -> bool:
     """Return whether the same command wrote this table from the same content, and the table is intact.
 
-    Args:
-        path: the path of the table.
-        image_id: (n,) the ids of the images.
-        info: the metadata of a new table, with the digests of its images.
-        provenance: the provenance of a new table.
-        float16: whether a new table has half-precision numbers.
+    ``info``, ``provenance`` and ``float16`` (half-precision numbers) are those of a new table of the images.
     """
     try:
         table = open_embeddings(path)

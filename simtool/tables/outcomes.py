@@ -24,7 +24,6 @@ from simtool.tables.trials import Trials, judgment_columns, observers_of, trials
 __all__ = ["Outcomes", "read_outcomes"]
 
 _JUDGMENT = ("trial_id", "trial_type", "query", "references", "selected", "participant", "session", "weight")
-_KNOWN = frozenset((*TRIALS_REQUIRED, *TRIALS_OPTIONAL))
 #: The name of outcomes in memory, for messages.
 _MEMORY = Path("outcomes in memory")
 
@@ -175,7 +174,7 @@ def _sample_of(
     for known in samples:
         if known.source is rows or known.judgments.equals(rows.select(list(_JUDGMENT))):
             return known, None
-    extra = rows.select([name for name in rows.column_names if name not in _KNOWN])
+    extra = rows.drop_columns([*TRIALS_REQUIRED, *TRIALS_OPTIONAL])
     own = trials_from_columns(path, rows, extra, observers_of(path)) if trials is None else trials
     sample = _Sample(rows, own)
     for known in samples:

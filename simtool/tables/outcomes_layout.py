@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from simtool.errors import listed
 from simtool.kinds import Expected
-from simtool.tables.carried import read_carried
+from simtool.tables.carried import VERSION_1, read_carried
 from simtool.tables.files import CREDIT, LIKELIHOOD, lacking, metadata_of, open_parquet, part_files, read_columns
 from simtool.tables.parquet import TableError
 from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
@@ -26,8 +26,6 @@ __all__ = ["KIND", "CreditColumn", "Slice", "slices"]
 KIND = "outcomes"
 _CREDIT_TYPE = pa.list_(pa.float32())
 _DICTIONARY = pa.dictionary(pa.int32(), pa.string())
-#: Columns that only version 1 has.
-_VERSION_1 = frozenset(("model", "distance", "credits", "relations", "top_1", "ordered", "unordered", "log_likelihood"))
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def _rows(path: Path) -> Iterator[Slice]:
     """The slices of version 1."""
     required = {"model": _DICTIONARY, "distance": _DICTIONARY, **TRIALS_REQUIRED, "credits": _CREDIT_TYPE}
     table = read_columns(path, KIND, required, {**TRIALS_OPTIONAL, "log_likelihood": pa.float32()})
-    judgments = _with_carried(path, table.select([*TRIALS_REQUIRED, *TRIALS_OPTIONAL]), _VERSION_1)
+    judgments = _with_carried(path, table.select([*TRIALS_REQUIRED, *TRIALS_OPTIONAL]), VERSION_1)
     models, distances = (table.column(name).combine_chunks() for name in ("model", "distance"))
     codes = models.indices.to_numpy().astype(np.int64) * len(table) + distances.indices.to_numpy()
     for first in np.sort(np.unique(codes, return_index=True)[1]).tolist():

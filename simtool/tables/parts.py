@@ -50,10 +50,6 @@ def hive_keys(part: Path, table: Path) -> dict[str, str | None]:
 def part_files(path: Path, expected: Expected = Expected.TABLE) -> list[Path]:
     """Return the Parquet files of a table: the file itself, or all files in and below a folder, in order.
 
-    Args:
-        path: a Parquet file, or a folder of part files.
-        expected: the expected table, for messages.
-
     Raises:
         TableError: the path does not exist, the folder has no Parquet file, or its numbered set is incomplete.
         OSError: a folder cannot be read.

@@ -260,13 +260,7 @@ def observers_of(path: Path) -> Observers | None:
 def trials_from_columns(
     path: Path, table: pa.Table, extra: pa.Table | None = None, observers: Observers | None = None
 ) -> Trials:
-    """Build trials from the columns of a table of trials or outcomes.
-
-    Args:
-        path: the table, for error messages.
-        table: the known columns.
-        extra: the other columns.
-        observers: who judged.
+    """Build trials from the known and the extra columns of a table of trials or outcomes.
 
     Raises:
         TableError: a trial is impossible.

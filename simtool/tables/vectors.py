@@ -27,10 +27,6 @@ _MISSING, _RAGGED = -1, -2
 def value_dtype(path: Path, kind: pa.DataType) -> np.dtype[Any]:
     """Return the numpy type of the numbers in a column of vectors.
 
-    Args:
-        path: the file, for messages.
-        kind: the type of the column.
-
     Raises:
         TableError: the column has no lists of numbers.
     """

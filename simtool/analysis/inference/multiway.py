@@ -153,16 +153,7 @@ def _compact(code: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int
 
 
 def _products(code: NDArray[np.int64], size: int, influence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum the influences within each group, and sum the products of these sums over the groups.
-
-    Args:
-        code: (roles, n) the groups of each observation.
-        size: the number of groups.
-        influence: (M, n).
-
-    Returns:
-        (M, M).
-    """
+    """Sum the influences, (M, n), within each group, and sum the products of these sums over the groups, (M, M)."""
     flat, roles = code.ravel(), len(code)
     sums = np.array([np.bincount(flat, np.tile(row, roles), size) for row in influence], np.float64)
     products: NDArray[np.float64] = sums @ sums.T
