@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -188,9 +189,9 @@ def progress(
         yield _Bar(bar)
 
 
+@dataclass
 class _Bar:
-    def __init__(self, bar: tqdm[NoReturn]) -> None:
-        self._bar = bar
+    _bar: tqdm[NoReturn]
 
     def advance(self, amount: int = 1) -> None:
         self._bar.update(amount)

@@ -40,7 +40,7 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
         for trials in sets:
             _check_weights(trials)
     pooled = pools(outcomes)
-    studies = [Study(pool.trials, settings.weighted, len(pool.sets)) for pool in pooled]
+    studies = [Study(pool.outcomes[0].trials, settings.weighted, len(pool.sets)) for pool in pooled]
     wanted = tuple(METRICS.values()) if metrics is None else metrics
     rows = [
         row

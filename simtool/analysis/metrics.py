@@ -54,7 +54,7 @@ def _score(name: str, label: str) -> Metric:
         name,
         label,
         chance=lambda kind: kind.scores[name].chance if name in kind.scores else None,
-        of_trials=lambda kind, credit, selected: kind.scores[name].of(credit, selected),
+        of_trials=lambda kind, credit, selected: kind.scores[name].of(credit, selected).astype("float32"),
     )
 
 

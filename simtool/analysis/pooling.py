@@ -20,12 +20,10 @@ class Pool:
 
     Attributes:
         sets: the sets of trials.
-        trials: all their trials.
-        outcomes: the outcomes of each model and distance on these trials.
+        outcomes: the outcomes of each model and distance on all their trials.
     """
 
     sets: tuple[Trials, ...]
-    trials: Trials
     outcomes: tuple[Outcomes, ...]
 
 
@@ -51,7 +49,5 @@ def _pool(models: Sequence[Sequence[Outcomes]]) -> Pool:
     sets = tuple(part.trials for part in models[0])
     trials = pooled_trials(sets)
     credit = (np.concatenate([part.credit for part in parts]) for parts in models)
-    joined = [
-        Outcomes(parts[0].model, parts[0].distance, trials, own) for parts, own in zip(models, credit, strict=True)
-    ]
-    return Pool(sets, trials, tuple(joined))
+    pairs = zip(models, credit, strict=True)
+    return Pool(sets, tuple(Outcomes(parts[0].model, parts[0].distance, trials, own) for parts, own in pairs))

@@ -35,23 +35,12 @@ class TrialScore:
 
     Attributes:
         chance: the expected score of a guess.
-        compute: the score, from the arguments of :meth:`of`.
+        of: the scores of t trials of one type, (t,), from 0 to 1; from the credit of their comparisons, (t, C), and the
+            selected positions among the references, (t, K).
     """
 
     chance: float
-    compute: Callable[[NDArray[np.float32], Positions], NDArray[np.float64]]
-
-    def of(self, credit: NDArray[np.float32], selected: Positions) -> NDArray[np.float32]:
-        """Score t trials of one type.
-
-        Args:
-            credit: (t, C) of their comparisons.
-            selected: (t, K) the selected positions among the references.
-
-        Returns:
-            (t,), from 0 to 1.
-        """
-        return self.compute(credit, selected).astype(np.float32)
+    of: Callable[[NDArray[np.float32], Positions], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)

@@ -77,10 +77,8 @@ class HeldColumns:
 
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
         """See :class:`Columns`."""
-        vectors: NDArray[np.float64] = self._vectors[rows if self._rows is None else self._rows[rows]].astype(
-            np.float64
-        )
-        return vectors
+        places = rows if self._rows is None else self._rows[rows]
+        return np.asarray(self._vectors[places], np.float64)
 
 
 class SpooledColumns:

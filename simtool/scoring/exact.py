@@ -6,7 +6,8 @@ limbs of 28 bits and becomes a Python integer at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +59,8 @@ class Parts:
             second: (P,) rows.
             bounds: columns at which the groups begin and end.
         """
-        limbs = np.zeros((len(first), len(bounds) - 1, self._width(2)), np.int64)
         columns = np.asarray(bounds, np.int64)
-        mantissa, shift = self._mantissa, self._shift
-        in_threads(
-            lambda start, stop: _add_products(mantissa, shift, first, second, columns, start, stop, limbs), len(first)
-        )
-        return _whole(limbs)
+        return self._sums(_add_products, (len(first), len(bounds) - 1), 2, first, second, columns)
 
     def norms(self, bounds: Sequence[int]) -> NDArray[np.object_]:
         """The sums of x² of every vector, (n, groups); see :meth:`products`."""
@@ -73,23 +69,21 @@ class Parts:
 
     def absolutes(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.object_]:
         """The sums of \\|x - y\\|, (P, 1), in units of 2^lowest."""
-        limbs = np.zeros((len(first), 1, self._width(1)), np.int64)
-        vectors, mantissa, shift = self._vectors, self._mantissa, self._shift
-        in_threads(
-            lambda start, stop: _add_absolutes(vectors, mantissa, shift, first, second, start, stop, limbs), len(first)
-        )
-        return _whole(limbs)
+        return self._sums(_add_absolutes, (len(first), 1), 1, first, second, self._vectors)
 
     def totals(self) -> NDArray[np.object_]:
         """The sum of each vector, (n, 1), in units of 2^lowest."""
-        limbs = np.zeros((len(self._mantissa), 1, self._width(1)), np.int64)
-        _add_totals(self._mantissa, self._shift, limbs)
-        return _whole(limbs)
+        return self._sums(_add_totals, (len(self._mantissa), 1), 1)
 
-    def _width(self, factors: int) -> int:
-        """The number of limbs for a sum of D products of ``factors`` numbers, with a sign."""
+    def _sums(
+        self, add: Callable[..., None], shape: tuple[int, int], factors: int, *arrays: NDArray[Any]
+    ) -> NDArray[np.object_]:
+        """Run a loop that adds products of ``factors`` numbers, in threads; the sums have room for D products."""
         bits = factors * (self._highest + 53) + self._mantissa.shape[1].bit_length() + 2
-        return int(bits // _BITS + 4)
+        limbs = np.zeros((*shape, bits // _BITS + 4), np.int64)
+        numbers = self._mantissa, self._shift
+        in_threads(lambda start, stop: add(*numbers, *arrays, limbs, start, stop), shape[0])
+        return _whole(limbs)
 
 
 def _decoded(vectors: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -133,9 +127,9 @@ def _add_products(
     first: NDArray[np.intp],
     second: NDArray[np.intp],
     bounds: NDArray[np.int64],
+    limbs: NDArray[np.int64],
     start: int,
     stop: int,
-    limbs: NDArray[np.int64],
 ) -> None:
     low = (1 << _HALF) - 1
     for pair in range(start, stop):
@@ -156,14 +150,14 @@ def _add_products(
 
 @compiled
 def _add_absolutes(
-    vectors: NDArray[np.float64],
     mantissa: NDArray[np.int64],
     exponent: NDArray[np.int64],
     first: NDArray[np.intp],
     second: NDArray[np.intp],
+    vectors: NDArray[np.float64],
+    limbs: NDArray[np.int64],
     start: int,
     stop: int,
-    limbs: NDArray[np.int64],
 ) -> None:
     for pair in range(start, stop):
         x, y, out = first[pair], second[pair], limbs[pair, 0]
@@ -175,7 +169,9 @@ def _add_absolutes(
 
 
 @compiled
-def _add_totals(mantissa: NDArray[np.int64], exponent: NDArray[np.int64], limbs: NDArray[np.int64]) -> None:
-    for row in range(mantissa.shape[0]):
+def _add_totals(
+    mantissa: NDArray[np.int64], exponent: NDArray[np.int64], limbs: NDArray[np.int64], start: int, stop: int
+) -> None:
+    for row in range(start, stop):
         for column in range(mantissa.shape[1]):
             _deposit(limbs[row, 0], mantissa[row, column], exponent[row, column])
