@@ -56,7 +56,7 @@ app.command(short_help="Project vectors on their principal components")(compress
 app.command(short_help="Draw samples from a trained Glow")(sample.sample)
 app.command(short_help="Predict judgments from distances between vectors")(score.score)
 app.command(short_help="Report how well each model predicts the judgments")(report.report)
-app.command(short_help="Run the whole chain on generated toy birds")(demo.demo)
+app.command(short_help="Run all stages on generated toy birds")(demo.demo)
 app.command(short_help="Describe and check a table or a model")(show.show)
 
 
@@ -82,7 +82,7 @@ def simtool(
     \b
     Example:
       simtool demo                 run all stages on generated toy birds, in about a minute
-      simtool SUBCOMMAND --help    inputs, outputs and an example of one stage
+      simtool COMMAND --help       inputs, outputs and an example of one stage
     """
 
 

@@ -30,26 +30,26 @@ _SCRIPT = "demo.sh"
 _TITLE = "# simtool demo: simulated observers judge generated toy birds"
 #: The commands of the demo, each below its purpose. ``@NAME`` is a file or folder of the demo.
 _CHAIN = """\
-# List the photographs. Their folders give class and group.
+# List the images. Their folders give class and group.
 index-images @images --out @images.parquet
 # Import the judgments of the simulated observers.
 import-trials @judgments.csv --out @trials.parquet --images @images.parquet --observers simulated
-# Embed each photograph as its pixels.
+# Embed each image as its pixels.
 embed @images.parquet --model pixels --out @pixels.parquet
 # Fit {components} principal components, once.
 fit-pca @images.parquet --out @pca --components {components}
-# Embed each photograph as its first {few} components.
+# Embed each image as its first {few} components.
 embed @images.parquet --model @pca --components {few} --out @pca-{few}.parquet
-# Embed each photograph as its first {components} components.
+# Embed each image as its first {components} components.
 embed @images.parquet --model @pca --components {components} --out @pca-{components}.parquet
 # Train a small residual network to tell the species apart.
 train-resnet @images.parquet --out @resnet --preset tiny {validation} --restart
-# Embed each photograph in two layers of the network.
+# Embed each image in two layers of the network.
 embed @images.parquet --model @resnet --layer final --out @resnet-final.parquet
   --layer penultimate --out @resnet-penultimate.parquet
 # Train a small Glow, which does not know the species.
 train-glow @images.parquet --out @glow --preset tiny {validation} --restart
-# Embed each photograph in three layers of Glow.
+# Embed each image in three layers of Glow.
 embed @images.parquet --model @glow --layer latent --out @glow-latent.parquet
   --layer posterior --out @glow-posterior.parquet --layer pooled --out @glow-pooled.parquet
 # Predict every judgment from every table, by two distances.
@@ -158,7 +158,7 @@ def script(size: Size) -> str:
     lines = [
         "#!/bin/sh",
         _TITLE,
-        f"# ({size.images} photographs, {size.observers} observers, seed {size.seed}).",
+        f"# ({size.images} images, {size.observers} observers, seed {size.seed}).",
         "# These are the commands of the demo. Run them again, or adapt them to other data.",
         "set -e",
         'cd "$(dirname "$0")"',
@@ -194,7 +194,7 @@ def draw(folder: Path, size: Size) -> None:
         run.wrote(known, f"the known attributes of {len(population)} birds, as embeddings")
         _take_photographs(images, population, size.seed)
         families = ", ".join(population.family_names)
-        run.wrote(images, f"{len(population)} photographs of {len(population.species_names)} species ({families})")
+        run.wrote(images, f"{len(population)} images of {len(population.species_names)} species ({families})")
         judgments = simulate_judgments(population, size.observers, size.seed)
         write_judgments(table, judgments, population.image_id)
         run.wrote(table, f"{len(judgments):,} judgments of {size.observers} simulated observers")
@@ -223,7 +223,7 @@ def _take_photographs(folder: Path, population: Population, seed: int) -> None:
 
     # Two threads take two thirds of the time of one thread. More threads wait for each other.
     with (
-        console.progress("Drawing birds", len(population), unit="photographs") as bar,
+        console.progress("Drawing birds", len(population), unit="images") as bar,
         ThreadPoolExecutor(max_workers=2) as threads,
     ):
         for _ in threads.map(take, range(len(population))):
@@ -267,7 +267,7 @@ def closing(folder: Path, seconds: float) -> str:
             "",
             f"  {at('report.html')}    the report as an HTML page",
             f"  {at('report.png')}     the figure",
-            f"  {at('images')}         the photographs",
+            f"  {at('images')}         the images",
             f"  {at(_SCRIPT)}        the commands, to run again or to adapt",
             f"  {program} show {at('pca')}",
             f"  {program} show {at('outcomes.parquet')}",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
+from simtool.commands.options import whole
 
 __all__ = ["compress"]
 
@@ -15,7 +16,7 @@ __all__ = ["compress"]
 def compress(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of embeddings.")],
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of embeddings to write.")],
-    components: Annotated[int | None, typer.Option(min=1, help="Number of components. [all, at most 100]")] = None,
+    components: Annotated[int | None, whole(min=1, help="Number of components. [all, at most 100]")] = None,
     fit: Annotated[
         Path | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from simtool.commands.options import whole
 from simtool.stages.invocation import invocation
 
 __all__ = ["demo"]
@@ -18,17 +19,15 @@ def demo(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder to write; an earlier demo in it is replaced.")
     ] = Path("simtool-demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of birds, photographs and judgments.")] = 0,
-    images_per_species: Annotated[
-        int, typer.Option(min=1, max=999, help="Number of photographs of each of the 16 species.")
-    ] = 12,
+    seed: Annotated[int, whole(min=0, help="Seed of birds, images and judgments.")] = 0,
+    images_per_species: Annotated[int, whole(min=1, max=999, help="Number of images of each of the 16 species.")] = 12,
     observers: Annotated[
-        int, typer.Option(min=1, max=999, help="Number of simulated observers; each gives 78 judgments.")
+        int, whole(min=1, max=999, help="Number of simulated observers; each gives 78 judgments.")
     ] = 60,
 ) -> None:
     """Run all stages on generated toy birds, from images to the report.
 
-    Draws photographs of 16 invented species in 4 families, simulates observers who judge them by
+    Draws images of 16 invented species in 4 families, simulates observers who judge them by
     a known rule, and runs every stage on them. Prints each command before it runs. Downloads
     nothing. FOLDER holds all files, and the commands as the script FOLDER/demo.sh.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
+from simtool.commands.options import number, whole, word
 from simtool.models.sources import labels, option_help, usages
 
 __all__ = ["embed"]
@@ -24,21 +25,24 @@ def embed(
     ],
     layer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help=f"Repeat it for several layers, each with its --out. {option_help('layer')}"),
+        typer.Option(
+            metavar="NAME",
+            help=f"Layer of the network; repeat --layer and --out for several layers. {option_help('layer')}",
+        ),
     ] = None,
     noise: Annotated[
         float | None,
-        typer.Option(min=0, help=option_help("noise")),
+        number(min=0, help=option_help("noise")),
     ] = None,
-    components: Annotated[int | None, typer.Option(min=1, help=option_help("components"))] = None,
-    size: Annotated[int | None, typer.Option(min=1, help=option_help("size"))] = None,
-    crop: Annotated[float | None, typer.Option(help=option_help("crop"))] = None,
+    components: Annotated[int | None, whole(min=1, help=option_help("components"))] = None,
+    size: Annotated[int | None, whole(min=1, help=option_help("size"))] = None,
+    crop: Annotated[float | None, number(help=option_help("crop"))] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help=f"Preprocessing. {option_help('preprocessing')}"),
+        word(help=f"Preprocessing. {option_help('preprocessing')}"),
     ] = None,
     trust_code: Annotated[bool, typer.Option("--trust-code", help=option_help("trust_code"))] = False,
-    split: Annotated[str, typer.Option(help="Embed this split of the table only: train or test.")] = "all",
+    split: Annotated[str, word(help="Embed this split of the table only: train or test.")] = "all",
     shard: Annotated[
         str | None,
         typer.Option(
@@ -51,12 +55,12 @@ def embed(
         typer.Option(metavar="NAME", help="The label in reports, one for each --out. [the model's name]"),
     ] = None,
     float16: Annotated[
-        bool, typer.Option("--float16", help="Write half the bytes, with 3 significant digits.")
+        bool, typer.Option("--float16", help="Store 16-bit numbers: half the size, 3 significant digits.")
     ] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded, and record which.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Number of images that are embedded together.")] = 64,
+    batch_size: Annotated[int, whole(min=1, help="Number of images that are embedded together.")] = 64,
 ) -> None:
     """Turn images into vectors: a table with one row per image, in the order of IMAGES.
 

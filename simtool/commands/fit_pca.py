@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console, stages
+from simtool.commands.options import number, whole, word
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,19 +23,17 @@ def fit_pca(
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")],
     components: Annotated[
         int | None,
-        typer.Option(
+        whole(
             min=1,
             help="How many to keep; embed --components can take fewer later. [as many as exist, at most 1,000]",
         ),
     ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=1, help="Height and width in pixels. [the preprocessing's: 128]")
-    ] = None,
+    size: Annotated[int | None, whole(min=1, help="Height and width in pixels. [the preprocessing's: 128]")] = None,
     crop: Annotated[
-        float | None, typer.Option(help="Central part of each side that is kept. [the preprocessing's: 0.8]")
+        float | None, number(help="Central part of each side that is kept. [the preprocessing's: 0.8]")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="Preprocessing: study, or square (keeps the aspect).")] = "study",
-    split: Annotated[str, typer.Option(help="Fit to this split of the table only: train or test.")] = "all",
+    recipe: Annotated[str, word(help="Preprocessing: study, or square (keeps the aspect ratio).")] = "study",
+    split: Annotated[str, word(help="Fit to this split of the table only: train or test.")] = "all",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded, and record which.")
     ] = False,

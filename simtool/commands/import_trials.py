@@ -51,13 +51,14 @@ def import_trials(
       query,reference_1,...,reference_N,selected_1,...,selected_K
 
     Cells are image ids. The columns participant, session, weight, response_ms, ranked (true or
-    false, for K > 1) and count (of identical judgments) are optional; further columns are kept.
-    An empty reference makes a trial shorter. The id of a trial is its row in SOURCE, from 0.
-    Catch trials (the query is among its references) and trials without an answer are dropped; a
-    note tells how many.
+    false, for K > 1) and count (of identical judgments) are optional; other columns are kept. A
+    row with empty reference cells has fewer references. The id of a trial is its row in SOURCE,
+    from 0. Catch trials (the query is among its references) and trials without an answer are
+    dropped; a note tells how many.
 
     \b
     Example:
+      simtool import-trials judgments.csv --images images.parquet --out trials.parquet
       simtool import-trials obs.hdf5 --catalog catalog.hdf5 --images images.parquet --out trials.parquet
     """
     stages.import_trials(source, out, catalog=catalog, images=images, format=kind, observers=observers)

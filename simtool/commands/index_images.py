@@ -22,7 +22,7 @@ def index_images(
         str,
         typer.Option(
             metavar="LAYOUT",
-            help="Meaning of folders, an image's own last: class, group/class, split/class, class/other; flat: none.",
+            help="Meaning of the folders, from the outermost: class, group/class, split/class, ...; flat: none.",
         ),
     ] = "auto",
 ) -> None:

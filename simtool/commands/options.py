@@ -1,8 +1,9 @@
-"""The options that train-glow and train-resnet share, and the output of their dry run."""
+"""Kinds of options, the options that train-glow and train-resnet share, and the output of their dry run."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,24 +28,34 @@ __all__ = [
     "Validation",
     "assigned",
     "describe",
+    "number",
+    "whole",
+    "word",
 ]
 
+#: Options for whole numbers, numbers and names. Help texts show ``--size N``, not the type of the value.
+whole = partial(typer.Option, metavar="N")
+number = partial(typer.Option, metavar="X")
+word = partial(typer.Option, metavar="NAME")
+
 Out = Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")]
-Size = Annotated[int | None, typer.Option(min=1, help="Height and width in pixels. [the preset's]")]
+Size = Annotated[int | None, whole(min=1, help="Height and width in pixels. [the preset's]")]
 Validation = Annotated[
     str | None,
-    typer.Option(help="Validation images: split, study, a fraction of each class, or none. [the preset's]"),
+    word(help="Validation images: split, study, a fraction of each class, or none. [the preset's]"),
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Number of passes over the images. [the preset's]")]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Number of images in one step, over all devices. [the preset's]")
-]
-LearningRate = Annotated[float | None, typer.Option(help="Learning rate after the warm-up. [the preset's]")]
+Epochs = Annotated[int | None, whole(min=1, help="Number of passes over the images. [the preset's]")]
+BatchSize = Annotated[int | None, whole(min=1, help="Number of images in one step, over all devices. [the preset's]")]
+LearningRate = Annotated[float | None, number(help="Learning rate after the warm-up. [the preset's]")]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of --dry-run; may be given several times."),
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Any other setting that --dry-run lists; may be given several times."
+    ),
 ]
-MaxMinutes = Annotated[float | None, typer.Option(help="Complete the training after so many minutes. [no limit]")]
+MaxMinutes = Annotated[
+    float | None, number(help="End the training after this number of minutes, and write the model. [no limit]")
+]
 Restart = Annotated[bool, typer.Option("--restart", help="Remove an earlier training in MODEL, and train again.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded.")]
 Scratch = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for decoded images. [TMPDIR]")]

@@ -9,6 +9,7 @@ import typer
 
 from simtool import console, stages
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Order
+from simtool.commands.options import number, whole
 
 __all__ = ["report"]
 
@@ -37,12 +38,12 @@ def report(
         str | None, typer.Option(metavar="MODEL", help="Model to compare the other models with, for each distance.")
     ] = None,
     weighted: Annotated[
-        bool, typer.Option("--weighted", help="Weigh each trial by its weight. [all trials count the same]")
+        bool, typer.Option("--weighted", help="Use the weights of the trials. [all trials count the same]")
     ] = False,
     sort: Annotated[str, typer.Option(metavar="|".join(Order), help="Order of rows.")] = Order.ACCURACY.value,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    replicates: Annotated[int, typer.Option(min=100, help="Number of resamples of participants and images.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
+    level: Annotated[float, number(help="Level of the intervals.")] = 0.95,
+    replicates: Annotated[int, whole(min=100, help="Number of resamples of participants and images.")] = 1000,
+    seed: Annotated[int, whole(min=0, help="Seed of the resampling.")] = 0,
 ) -> None:
     """Report how well each model predicts the judgments, with intervals, chance and noise ceiling.
 
@@ -51,7 +52,7 @@ def report(
     of a trial are not independent. All models are scored on the same resamples. The noise ceiling
     needs 1,000 repeated judgments.
 
-    A FILE of - is standard output; the tables are then not printed. Several OUTCOMES are pooled: a
+    If FILE is -, the command writes to standard output and does not print the tables. Several OUTCOMES are pooled: a
     model that was scored on several experiments gets one row for all their trials.
 
     \b

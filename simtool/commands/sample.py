@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
+from simtool.commands.options import whole
 
 __all__ = ["sample"]
 
@@ -23,7 +24,7 @@ def sample(
             help="Temperature of one row of samples; may be given several times. [0, 0.25, 0.5, 0.7, 0.85, 1]",
         ),
     ] = None,
-    columns: Annotated[int, typer.Option(min=1, help="Number of images in a row.")] = 8,
+    columns: Annotated[int, whole(min=1, help="Number of images in a row.")] = 8,
     reconstruct: Annotated[
         Path | None,
         typer.Option(metavar="IMAGES", help="Reconstruct images of this table, from fewer and fewer latents."),
@@ -38,7 +39,7 @@ def sample(
     of_class: Annotated[
         str | None, typer.Option("--class", metavar="NAME", help="Class of the samples, for a Glow that has classes.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the latents and of the choice of images.")] = 0,
+    seed: Annotated[int, whole(min=0, help="Seed of the latents and of the choice of images.")] = 0,
 ) -> None:
     """Generate samples of a trained Glow, reconstructions of images, or interpolations between images.
 

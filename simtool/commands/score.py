@@ -33,7 +33,10 @@ def score(
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Label of the model of each TABLE, in their order. [the name in the table]"),
+        typer.Option(
+            metavar="NAME",
+            help="Label of a model in reports; give one --name for each TABLE, in order. [the name in the table]",
+        ),
     ] = None,
     memory: Annotated[
         str | None,

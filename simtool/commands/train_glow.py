@@ -20,45 +20,45 @@ def train_glow(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images.")],
     out: options.Out,
     preset: Annotated[
-        str, typer.Option(help="study, openai, small or tiny; the options below change its values.")
+        str, options.word(help="study, openai, small or tiny; the options below change its values.")
     ] = "study",
     size: options.Size = None,
-    levels: Annotated[int | None, typer.Option(min=1, help="Number of scales of the latents. [the preset's]")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Number of steps at each scale. [the preset's]")] = None,
+    levels: Annotated[int | None, options.whole(min=1, help="Number of scales of the latents. [the preset's]")] = None,
+    steps: Annotated[int | None, options.whole(min=1, help="Number of steps at each scale. [the preset's]")] = None,
     width: Annotated[
-        int | None, typer.Option(min=1, help="Hidden channels of the coupling networks. [the preset's]")
+        int | None, options.whole(min=1, help="Hidden channels of the coupling networks. [the preset's]")
     ] = None,
-    coupling: Annotated[str | None, typer.Option(help="affine or additive. [the preset's]")] = None,
-    variant: Annotated[str | None, typer.Option(help="glow or study. [the preset's]")] = None,
+    coupling: Annotated[str | None, options.word(help="affine or additive. [the preset's]")] = None,
+    variant: Annotated[str | None, options.word(help="glow or study. [the preset's]")] = None,
     arrangement: Annotated[str | None, typer.Option(hidden=True)] = None,
-    bits: Annotated[int | None, typer.Option(min=1, max=8, help="Bits of each color value. [the preset's]")] = None,
+    bits: Annotated[int | None, options.whole(min=1, max=8, help="Bits of each color value. [the preset's]")] = None,
     class_conditional: Annotated[
         bool, typer.Option("--class-conditional", help="Learn a prior of the deepest scale for each class.")
     ] = False,
-    recipe: Annotated[str | None, typer.Option(help="Preprocessing: study or square. [the preset's]")] = None,
+    recipe: Annotated[str | None, options.word(help="Preprocessing: study or square. [the preset's]")] = None,
     crop: Annotated[
-        float | None, typer.Option(help="Central part of each side that is kept. [the preprocessing's]")
+        float | None, options.number(help="Central part of each side that is kept. [the preprocessing's]")
     ] = None,
     flips: Annotated[
         bool | None, typer.Option("--flips/--no-flips", help="Mirror half of the images. [the preset's]")
     ] = None,
     initial_images: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of images for data-dependent initialisation (actnorm). [the preset's]"),
+        options.whole(min=1, help="Number of images for data-dependent initialisation (actnorm). [the preset's]"),
     ] = None,
     backprop: Annotated[
         str | None, typer.Option(metavar="MODE", help="plain, recompute or reversible. [the preset's]")
     ] = None,
-    split: Annotated[str, typer.Option(help="Use only this split of the table: train or test.")] = "all",
+    split: Annotated[str, options.word(help="Use only this split of the table: train or test.")] = "all",
     validation: options.Validation = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
     precision: Annotated[
-        str | None, typer.Option(help="Precision of the networks: float32, bfloat16 or float16. [the preset's]")
+        str | None, options.word(help="Precision of the networks: float32, bfloat16 or float16. [the preset's]")
     ] = None,
     change: options.Changes = None,
-    seed: Annotated[int, typer.Option(help="Seed of the weights, the order and the noise.")] = 0,
+    seed: Annotated[int, options.whole(help="Seed of the weights, the order and the noise.")] = 0,
     max_minutes: options.MaxMinutes = None,
     restart: options.Restart = False,
     skip_bad: options.SkipBad = False,

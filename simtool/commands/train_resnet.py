@@ -22,16 +22,21 @@ def train_resnet(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images, each with a class.")],
     out: options.Out,
     preset: Annotated[
-        str, typer.Option(help="study, fine-tune or tiny; the options below change its values.")
+        str, options.word(help="study, fine-tune or tiny; the options below change its values.")
     ] = "study",
     architecture: Annotated[
         str | None, typer.Option(metavar="NAME", help="A network of keras.applications, or ResNet20. [the preset's]")
     ] = None,
     size: options.Size = None,
-    recipe: Annotated[str | None, typer.Option(help="Preprocessing. [the preset's, or the architecture's]")] = None,
-    augmentation: Annotated[str | None, typer.Option(help="study, field, flip or none. [the preset's]")] = None,
+    recipe: Annotated[
+        str | None,
+        options.word(
+            help="study-resnet, square, caffe, symmetric, torch or bytes. [the preset's, or the architecture's]"
+        ),
+    ] = None,
+    augmentation: Annotated[str | None, options.word(help="study, field, flip or none. [the preset's]")] = None,
     decode_scale: Annotated[
-        float | None, typer.Option(help="Decode images larger by this factor, for crops. [the preset's]")
+        float | None, options.number(help="Decode images larger by this factor, for crops. [the preset's]")
     ] = None,
     margin: Annotated[float | None, typer.Option(hidden=True)] = None,
     pretrained: Annotated[
@@ -42,12 +47,12 @@ def train_resnet(
         typer.Option(metavar="FILE", help="A file of ImageNet weights (…_notop.h5), if they cannot be downloaded."),
     ] = None,
     label_smoothing: Annotated[
-        float | None, typer.Option(help="Share of each label that is spread over all classes. [the preset's]")
+        float | None, options.number(help="Share of each label that is spread over all classes. [the preset's]")
     ] = None,
     layerwise_lr_decay: Annotated[
         float | None,
-        typer.Option(
-            help="Factor of the learning rate from one fifth of the network to the fifth before it. [the preset's]"
+        options.number(
+            help="Learning rate of each fifth of the network, divided by that of the next fifth. [the preset's]"
         ),
     ] = None,
     rate_decay: Annotated[float | None, typer.Option(hidden=True)] = None,
@@ -55,9 +60,9 @@ def train_resnet(
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
-    precision: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [the preset's]")] = None,
+    precision: Annotated[str | None, options.word(help="float32, bfloat16 or float16. [the preset's]")] = None,
     change: options.Changes = None,
-    seed: Annotated[int, typer.Option(help="Seed of the weights, the order and the augmentation.")] = 0,
+    seed: Annotated[int, options.whole(help="Seed of the weights, the order and the augmentation.")] = 0,
     max_minutes: options.MaxMinutes = None,
     restart: options.Restart = False,
     skip_bad: options.SkipBad = False,

@@ -24,7 +24,7 @@ class FolderSource(Source):
     usage = "FOLDER"
     label = "a model folder"
     options: ClassVar[Mapping[str, str]] = {
-        "layer": "see its model.json [the first there]",
+        "layer": "a layer that simtool show lists [the first]",
         "noise": "the variance that Glow's posterior assumes for all dimensions [measured for each dimension]",
         "components": "keep only the first components of a PCA [all]",
     }

@@ -21,7 +21,7 @@ class KerasFileSource(Source):
     usage = "FILE.keras"
     label = "a .keras file"
     options: ClassVar[Mapping[str, str]] = {
-        "preprocessing": "the preprocessing that the network expects [required]",
+        "preprocessing": "caffe, symmetric, torch, bytes, square or study, as the network expects [required]",
         "size": "height and width, if the network takes any [the preprocessing's]",
         "crop": "central part of each side that is kept [the preprocessing's]",
         "trust_code": "run code that the file holds (Lambda layers)",
