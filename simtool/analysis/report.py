@@ -197,5 +197,5 @@ class Report:
             ReportError: no trial is of that type.
         """
         if trial_type not in self.trial_types:
-            raise ReportError(f"no trial is of type {trial_type}; there are {listed(self.trial_types, most=8)}")
+            raise ReportError(f"no trial is of type {trial_type}; the types are {listed(self.trial_types, most=8)}")
         return replace(self, rows=tuple(row for row in self.rows if row.trial_type == trial_type))

@@ -79,8 +79,8 @@ def check_layout(layout: str) -> None:
     named = [word for word in words if word != _OTHER]
     if layout != AUTO and (any(word not in _WORDS for word in words) or len(set(named)) < len(named)):
         raise LayoutError(
-            f"a layout is {AUTO}, {FLAT}, or folders such as class, group/class, split/class or class/other: "
-            f"{listed(_WORDS, 9)}, the image's own folder last; not {layout}"
+            f"no layout is called {layout}; choose {AUTO}, {FLAT}, or a path such as group/class, made of "
+            f"{listed(_WORDS, 9)}, with the folder of the image last"
         )
 
 

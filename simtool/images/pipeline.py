@@ -64,7 +64,10 @@ def check_files(image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[
     """
     missing = [f"{name} ({path})" for name, path in zip(image_ids, paths, strict=True) if not path.is_file()]
     if missing:
-        raise ImageError(f"{len(missing):,} of {len(paths):,} images have no file: {listed(missing)}")
+        raise ImageError(
+            f"{len(missing):,} of {len(paths):,} images have no file: {listed(missing)}; restore the files, or "
+            "list the files that exist with index-images"
+        )
 
 
 def described(skipped: Sequence[BadImage]) -> str:

@@ -344,7 +344,7 @@ def named_preprocessing(name: str) -> Preprocessing:
     """
     base, _, option = name.partition(":")
     if base not in PREPROCESSINGS:
-        raise PreprocessingError(f"no preprocessing is called {base}; there are {listed(PREPROCESSINGS, 9)}")
+        raise PreprocessingError(f"no preprocessing is called {base}; choose from {listed(PREPROCESSINGS, 9)}")
     if not option:
         return PREPROCESSINGS[base]
     key, _, color = option.partition("=")

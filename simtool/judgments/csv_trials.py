@@ -37,7 +37,7 @@ def recognises(source: Path, kind: Kind) -> bool:
         JudgmentsError: it is a catalog of stimuli.
     """
     if "query" not in kind.keys and is_catalog(source):
-        raise JudgmentsError(f"{source}: a catalog of stimuli, not judgments: give it as --catalog")
+        raise JudgmentsError(f"{source}: this is a catalog of stimuli, not judgments; give it as --catalog")
     return True
 
 
@@ -157,7 +157,9 @@ def _positions(
         if unknown.any():
             row = int(unknown.argmax())
             named, shown = clipped(images[chosen[row, rank]]), listed(images[references[row][references[row] >= 0]])
-            places.refuse(unknown, f"selects {named}, which is not among its references {shown}")
+            places.refuse(
+                unknown, f"selects {named}, which is not among its references {shown}; write the id of a reference"
+            )
         positions[given, rank] = found.argmax(axis=1)[given]
     return positions
 

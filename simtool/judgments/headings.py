@@ -137,5 +137,5 @@ def _refusal(names: Sequence[str]) -> str:
             f"choices need the header {_HEADER}, above rows of image ids"
         )
     if meant := _meant(names):
-        return f"the header should be {_HEADER} (N at least 2); it has {listed(meant)}"
+        return f"the header should be {_HEADER} (N at least 2); it is {shown}: {listed(meant)}"
     return f"the header should be {_HEADER} (N at least 2), above rows of image ids; it is {shown}"

@@ -292,7 +292,7 @@ def describe_model(folder: Path) -> Description:
     check_weights(folder, manifest)
     facts = (
         ("name", manifest.name),
-        ("layers", listed(manifest.layers, 99) or "no choice of layers"),
+        ("layers", listed(manifest.layers, 99) or "none"),
         *((name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in manifest.settings.items()),
         ("preprocessing", manifest.preprocessing.to_text()),
         ("weights", f"{listed(manifest.weights, 9)}, SHA-256 {manifest.digest}"),

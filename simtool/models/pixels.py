@@ -26,7 +26,7 @@ class Pixels(Model):
     def output(self, layer: str | None = None) -> Output:
         """Height x width segments of three values. See :meth:`Model.output`."""
         if layer is not None:
-            raise ModelError(f"pixels have no layers, and no layer {layer}")
+            raise ModelError(f"pixels have no layers; leave out --layer {layer}")
         height, width, channels = self.preprocessing.shape
         return Output("pixels", self.preprocessing.shape, (Segment("pixels", channels, height * width),))
 

@@ -182,5 +182,5 @@ def distance_named(name: str) -> Distance:
         SimilarityError: no distance has this name; the message lists all distances.
     """
     if name not in DISTANCES:
-        raise SimilarityError(f"no distance is called {name}; there are {listed(DISTANCES, len(DISTANCES))}")
+        raise SimilarityError(f"no distance is called {name}; choose from {listed(DISTANCES, len(DISTANCES))}")
     return DISTANCES[name]

@@ -171,9 +171,9 @@ def _one_each(option: str, given: Sequence[str], tables: int) -> list[str | None
         UsageError: there are more or fewer values than tables.
     """
     if given and len(given) != tables:
-        raise UsageError(f"{len(given)} times {option} for {tables} tables: each --out needs its own")
+        raise UsageError(f"give one {option} for each --out, not {len(given)} for {tables}")
     if not given and tables > 1 and option == "--layer":
-        raise UsageError(f"{tables} tables of the same layer: each --out needs its own --layer")
+        raise UsageError(f"{tables} tables of the same layer; give one --layer for each --out")
     return list(given) or [None] * tables
 
 

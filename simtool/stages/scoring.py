@@ -92,7 +92,7 @@ def score(
     if not sources:
         raise UsageError("there are no embeddings to score; give a table of embeddings")
     if unknown := [name for name in distances if name not in DISTANCES]:
-        raise UsageError(f"no distance is called {listed(unknown)}; there are {', '.join(DISTANCES)}")
+        raise UsageError(f"no distance is called {listed(unknown)}; choose from {', '.join(DISTANCES)}")
     _check_sources(sources, names)
     allowed = _bytes(memory)
     reads = [path_of(source) for source in (*sources, trials, images)]
@@ -144,7 +144,7 @@ def _check_sources(sources: Sequence[str | Path | EmbeddingTable], names: Sequen
     if twice := [path for path in dict.fromkeys(paths) if places[path.resolve()] > 1]:
         raise SimtoolError(f"{listed(twice)}: the same table is given more than once; give it once")
     if names and len(names) != len(sources):
-        raise UsageError(f"{len(names)} times --name for {len(sources)} tables: give one for each TABLE")
+        raise UsageError(f"give one --name for each TABLE, not {len(names)} for {len(sources)}")
     for label, count in Counter(names).items():
         if count > 1 or not label.strip():
             raise UsageError(f"--name {label!r}: give each model a different name")

@@ -122,7 +122,7 @@ def _trials(path: Path) -> list[tuple[str, str]]:
         ("participants", _count_of(trials.participant)),
         ("sessions", _count_of(trials.session)),
         ("observers", str(trials.observers or "not stated")),
-        ("further columns", described(trials.extra)),
+        ("other columns", described(trials.extra)),
     ]
 
 
@@ -133,7 +133,7 @@ def _outcomes(path: Path) -> list[tuple[str, str]]:
         ("distances", listed(dict.fromkeys(entry.distance for entry in outcomes), 12)),
         ("trials", f"{max(len(entry.trials) for entry in outcomes):,}"),
         ("observers", str(outcomes[0].trials.observers or "not stated")),
-        ("further columns", described(outcomes[0].trials.extra)),
+        ("other columns", described(outcomes[0].trials.extra)),
     ]
 
 

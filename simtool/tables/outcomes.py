@@ -214,17 +214,16 @@ def _refuse_repeats(
             continue
         if earlier.trials is outcomes.trials:
             if np.array_equal(earlier.credit, outcomes.credit):
-                raise TableError(f"{path}: {label} is there twice, on the same judgments; leave one out")
+                raise TableError(f"{path}: {label} occurs twice, on the same judgments; leave one out")
             raise TableError(
-                f"{path}: {label} is there twice, on the same judgments but with other credits: if these are two "
+                f"{path}: {label} occurs twice, on the same judgments but with other credits: if these are two "
                 "models, give one of them another name with embed --name and score it again, else leave one out"
             )
         other = next(one for one in samples if one.trials is earlier.trials)
         few, many = sorted((sample.numbered, other.numbered), key=len)
         if pc.all(pc.is_in(few, value_set=many)).as_py():
             raise TableError(
-                f"{path}: {label} is there twice: one table holds all {len(few):,} judgments of the other; "
-                "leave one out"
+                f"{path}: {label} occurs twice: one table holds all {len(few):,} judgments of the other; leave one out"
             )
 
 

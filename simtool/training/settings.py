@@ -159,7 +159,7 @@ class Settings:
         given = {name for name, value in values.items() if value is not None}
         if unknown := given - _names():
             raise TrainingError(
-                f"there is no setting {listed(sorted(unknown))}; there are {', '.join(sorted(_names()))}"
+                f"no setting is called {listed(sorted(unknown))}; choose from {', '.join(sorted(_names()))}"
             )
         return with_given(self, **values)
 

@@ -95,10 +95,10 @@ def _test(images: Images) -> NDArray[np.bool_]:
 
 
 def _require_splits(images: Images, rule: str, known: Sequence[str]) -> None:
-    if unknown := sorted({str(split) for split in images.split if split not in known}):
+    if unknown := sorted({split or "no split" for split in images.split if split not in known}):
         raise ImageError(
             f"--validation {rule} needs the split {', '.join(known[:-1])} or {known[-1]} for each image, "
-            f"not {', '.join(unknown[:3])}; use a fraction instead, for example --validation 0.1"
+            f"but some have {', '.join(unknown[:3])}; use a fraction instead, for example --validation 0.1"
         )
 
 

@@ -220,7 +220,7 @@ def test_a_metric_that_repeats_triplet_accuracy_is_shown_alone_only() -> None:
 
 def test_a_type_that_no_trial_has_is_refused() -> None:
     report = build_report(_study(**{"8_rank_2": 5})[1], FEW)
-    with pytest.raises(ReportError, match="no trial is of type 2-choose-1; there are all, 8-rank-2"):
+    with pytest.raises(ReportError, match="no trial is of type 2-choose-1; the types are all, 8-rank-2"):
         report.of_type("2-choose-1")
 
 

@@ -112,5 +112,5 @@ def test_a_layout_applies_to_the_folders_that_exist() -> None:
 
 @pytest.mark.parametrize("layout", ["species", "class/class", "", "class/", "flat/class"])
 def test_what_is_no_layout_is_refused(layout: str) -> None:
-    with pytest.raises(LayoutError, match="a layout is auto, flat, or folders such as"):
+    with pytest.raises(LayoutError, match=r"no layout is called .*; choose auto, flat, or a path such as group/class"):
         labelled("a", layout=layout)

@@ -409,7 +409,7 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
         (("--model", "pixels", "--recipe", "coffee"), "no preprocessing is called coffee"),
         (
             ("--model", "PCA", "--layer", "final"),
-            "a PCA has no layers, and no layer final; --components keeps fewer",
+            "a PCA has no layers; leave out --layer final",
         ),
         (("--model", "PCA", "--components", "7"), "keep 1 to 6, not 7"),
         (("--model", "pixels", "--split", "dev"), "no image has split dev"),
@@ -446,7 +446,7 @@ def test_a_wrong_choice_is_one_line(
         (("--model", "pixels", "--shard", "4/4"), "I from 0 to N-1"),
         (("--model", "pixels", "--shard", "1"), "I from 0 to N-1"),
         (("--model", "pixels", "--batch-size", "0"), "--batch-size"),
-        (("--model", "PCA", "--layer", "a", "--layer", "b"), "2 times --layer for 1 tables"),
+        (("--model", "PCA", "--layer", "a", "--layer", "b"), "give one --layer for each --out, not 2 for 1"),
         (("--model", "pixels", "--out", "other.parquet"), "2 tables of the same layer"),
         ((), "--model"),
     ],

@@ -77,7 +77,7 @@ def test_a_corrupt_photograph_is_named_or_skipped_and_recorded(simtool: Simtool,
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--components", "12"), "12 images of 192 values have 1 to 11 components, not 12"),
+        (("--components", "12"), "12 images of 192 values allow 1 to 11 components, not 12"),
         (("--crop", "1.5"), "crop keeps a fraction above 0"),
         (("--recipe", "stdy"), "no preprocessing is called stdy"),
         (("--split", "dev"), "no image has split dev; the table has test, train"),
@@ -117,7 +117,7 @@ def test_as_many_components_are_kept_as_there_are_unless_a_number_is_asked_for(
     assert load_model(tmp_path / "pca").output().dimension == 11
     ran = simtool("fit-pca", images, "--out", tmp_path / "pca", "--size", "8", "--components", "1000")
     assert ran.code == 1
-    assert "have 1 to 11 components, not 1,000" in ran.err
+    assert "allow 1 to 11 components, not 1,000" in ran.err
 
 
 def test_an_image_that_is_left_out_takes_a_component_with_it(simtool: Simtool, images: Path, tmp_path: Path) -> None:

@@ -199,4 +199,4 @@ def test_what_was_left_out_or_kept_without_use_is_said_in_a_line_each(
     ):
         assert line in ran.err.splitlines()
     assert list(read_trials(out).extra) == ["particpants", "condition"]
-    assert "further columns  particpants (string), condition (string)" in simtool("show", out).out
+    assert "other columns  particpants (string), condition (string)" in simtool("show", out).out

@@ -79,7 +79,7 @@ def test_images_that_are_not_read_are_named_and_unknown_layouts_refused(simtool:
     assert "IMG_0001.HEIC; save them as JPEG or PNG" in ran.err
     ran = simtool("index-images", folder, "--out", out, "--layout", "species")
     assert ran.code == 1
-    assert ran.err.startswith("error: a layout is auto, flat, or folders such as class, group/class")
+    assert ran.err.startswith("error: no layout is called species; choose auto, flat, or a path such as group/class")
 
 
 @pytest.mark.parametrize("folder", ["absent", "empty", "file"])

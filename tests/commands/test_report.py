@@ -86,7 +86,7 @@ def test_tables_are_pooled(simtool: Run, outcomes: Path) -> None:
 def test_the_same_model_and_distance_twice_is_refused(simtool: Run, outcomes: Path, tmp_path: Path) -> None:
     done = simtool("report", outcomes, outcomes, "--json", tmp_path / "r.json")
     assert done.code == 1
-    assert "good with mse is there twice" in done.err
+    assert "good with mse occurs twice" in done.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,7 +106,7 @@ def test_impossible_options_are_wrong_usage(simtool: Run, outcomes: Path, option
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--trial-type", "4-rank-2"), "no trial is of type 4-rank-2; there are all, 8-rank-2, 2-choose-1"),
+        (("--trial-type", "4-rank-2"), "no trial is of type 4-rank-2; the types are all, 8-rank-2, 2-choose-1"),
         (("--baseline", "pixels"), "the baseline pixels is not among the models: good, poor"),
         (("--trial-type", "2-choose-1", "--metric", "ordered"), "no trial has ordered"),
     ],

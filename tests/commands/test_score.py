@@ -159,7 +159,7 @@ def test_tables_that_cannot_be_told_apart_ask_for_a_name(simtool: Simtool, folde
 @pytest.mark.parametrize(
     ("names", "complaint"),
     [
-        (["one"], "1 times --name for 2 tables: give one for each TABLE"),
+        (["one"], "give one --name for each TABLE, not 1 for 2"),
         (["one", "one"], "--name 'one': give each model a different name"),
         (["one", " "], "give each model a different name"),
     ],

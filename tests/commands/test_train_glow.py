@@ -190,7 +190,7 @@ def test_a_class_conditional_flow_learns_a_prior_for_each_class(simtool: Simtool
         (("--preset", "tiny", "--recipe", "caffe"), 2, "Glow needs colors from -0.5 to 0.5"),
         (("--preset", "tiny", "--size", "20"), 1, "20 pixels cannot be halved 3 times; choose a size of 16 or 24"),
         (("--preset", "study", "--validation", "0.5"), 1, "6 images are too few to initialise the 384 channels"),
-        (("--preset", "tiny", "--set", "rate=1"), 1, "there is no setting rate"),
+        (("--preset", "tiny", "--set", "rate=1"), 1, "no setting is called rate"),
         (("--preset", "tiny", "--validation", "most"), 1, "--validation must be split, study, none, or a fraction"),
     ],
 )

@@ -181,7 +181,7 @@ def test_a_dry_run_describes_the_training(simtool: Simtool, home: Path) -> None:
         (("--preset", "huge"), 2, "the presets are study, fine-tune, tiny, not huge"),
         (("--set", "batch-norm-momentum=much"), 2, "batch-norm-momentum must be a number, not much"),
         (("--set", "size=9"), 2, "size has its own option, --size"),
-        (("--set", "speed=9"), 1, "there is no setting speed"),
+        (("--set", "speed=9"), 1, "no setting is called speed"),
         (("--size", "7"), 1, "ResNet20 sees images of at least 8 pixels, not 7"),
         (("--validation", "split"), 1, "1 of 2 classes have no training image, for example robin"),
         (("--pretrained",), 1, "ResNet20 has no ImageNet weights"),

@@ -156,7 +156,7 @@ HEADER = "query,reference_1,reference_2,selected_1"
         ([f"{HEADER},age,age"], "the header has age twice"),
         (
             ["query,refrence_1,reference 2,selected"],
-            r"it has refrence_1 \(did you mean reference_1\?\), selected \(did you",
+            r"selected: refrence_1 \(did you mean reference_1\?\), selected \(did you",
         ),
         (["image_1,image_2,image_3,odd_one", "a,b,c,a"], "odd-one-out judgments .* which simtool cannot read"),
         (["image1\timage2\timage3\tchoice\tRT", "1\t2\t3\t1\t900"], "odd-one-out judgments .* cannot read"),

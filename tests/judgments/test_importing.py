@@ -147,7 +147,7 @@ def test_the_document_of_a_folder_that_is_no_sequence_is_named(tmp_path: Path, c
         (b"PAR1\0\0\0\0PAR1", "if it is a table of trials, simtool score takes it"),
         (b"PK\x03\x04 cut off", "this is a zip archive, but truncated"),
         (b"\x89PNG\r\n\x1a\n\0\xff", "an image \\(PNG\\), not judgments"),
-        (b"id_1based,filepath\n1,a.jpg\n", "a catalog of stimuli, not judgments: give it as --catalog"),
+        (b"id_1based,filepath\n1,a.jpg\n", "this is a catalog of stimuli, not judgments; give it as --catalog"),
         (b"some text\n", "the header should be query,reference_1"),
     ],
 )

@@ -24,7 +24,7 @@ def test_each_pixel_is_a_segment() -> None:
 def test_there_are_no_layers_and_no_components() -> None:
     pixels = Pixels(named_preprocessing("study"))
     assert pixels.layers == ()
-    with pytest.raises(ModelError, match="pixels have no layers, and no layer final"):
+    with pytest.raises(ModelError, match="pixels have no layers; leave out --layer final"):
         pixels.output("final")
     with pytest.raises(ModelError, match="pixels: it has no components to keep 10 of"):
         pixels.cut(10)

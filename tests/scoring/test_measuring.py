@@ -134,7 +134,7 @@ def test_segments_are_asked_for_where_a_table_names_none() -> None:
 
 
 def test_an_unknown_distance_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(SimilarityError, match=r"no distance is called l2; there are mse, cosine, .*correlation"):
+    with pytest.raises(SimilarityError, match=r"no distance is called l2; choose from mse, cosine, .*correlation"):
         distance_named("l2")
 
 

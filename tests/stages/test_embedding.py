@@ -100,7 +100,7 @@ def test_every_table_needs_its_layer_and_its_label(images: Path, tmp_path: Path)
     outs = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     with pytest.raises(UsageError, match="2 tables of the same layer"):
         stages.embed(images, "pixels", outs)
-    with pytest.raises(UsageError, match="2 times --name for 1 tables"):
+    with pytest.raises(UsageError, match="give one --name for each --out, not 2 for 1"):
         stages.embed(images, "pixels", names=["a", "b"])
     with pytest.raises(TableError, match="no image has split dev"):
         stages.embed(images, "pixels", split="dev")

@@ -88,7 +88,7 @@ def test_a_flow_is_trained_from_a_preset_object(images: Path, tmp_path: Path) ->
     ("choices", "complaint"),
     [
         ({"preset": "huge"}, "the presets are study, openai, small, tiny, not huge"),
-        ({"levls": 2}, "there is no setting levls"),
+        ({"levls": 2}, "no setting is called levls"),
         ({"classes": 2}, "classes cannot be changed; it follows from class_conditional or precision"),
     ],
 )

@@ -330,9 +330,9 @@ def half(trials: Trials) -> Outcomes:
 @pytest.mark.parametrize(
     ("second", "complaint"),
     [
-        (outcomes_of, r"2\.parquet: pixels with mse is there twice, on the same judgments; leave one out"),
+        (outcomes_of, r"2\.parquet: pixels with mse occurs twice, on the same judgments; leave one out"),
         (lambda trials: reordered(outcomes_of(trials), [1, 2, 0]), "twice, on the same judgments; leave one out"),
-        (half, "there twice: one table holds all 2 judgments of the other; leave one out"),
+        (half, "occurs twice: one table holds all 2 judgments of the other; leave one out"),
         (
             lambda trials: outcomes_of(trials, credit=np.array([0, 0, 0, 1, 0, 0, 1], np.float32)),
             "other credits: if these are two models, give one of them another name with embed --name",

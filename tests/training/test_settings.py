@@ -53,7 +53,7 @@ def test_a_wrong_value_is_refused(assignment: str, message: str) -> None:
 
 
 def test_an_unknown_setting_is_refused_with_the_list_of_settings() -> None:
-    with pytest.raises(TrainingError, match=r"there is no setting rate; there are .*learning_rate"):
+    with pytest.raises(TrainingError, match=r"no setting is called rate; choose from .*learning_rate"):
         Settings().changed(**assignments(["rate=1"]))
 
 

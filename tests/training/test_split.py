@@ -36,7 +36,9 @@ def test_a_split_for_validation_is_preferred_and_test_stays_out() -> None:
     divided = split_images(images, "split", seed=0)
     assert divided.train.tolist() == list(range(0, 30, 3))
     assert divided.validation.tolist() == list(range(1, 30, 3))
-    with pytest.raises(ImageError, match="--validation study needs the split train or test for each image, not valid"):
+    with pytest.raises(
+        ImageError, match="--validation study needs the split train or test for each image, but some have valid"
+    ):
         split_images(images, "study", seed=0)
 
 

@@ -43,7 +43,7 @@ def test_small_differences_of_large_float64_values_are_found(rows: int) -> None:
 def test_as_many_components_are_kept_as_there_are() -> None:
     assert PrincipalComponents.fit(table()).dimension == 7
     assert PrincipalComponents.fit(table(VECTORS[:4])).name == "PCA 3"
-    with pytest.raises(ModelError, match="have 1 to 7 components, not 8"):
+    with pytest.raises(ModelError, match="allow 1 to 7 components, not 8"):
         PrincipalComponents.fit(table(), 8)
 
 

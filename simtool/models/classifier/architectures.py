@@ -62,4 +62,4 @@ def named_architecture(name: str) -> Architecture:
     for known, architecture in ARCHITECTURES.items():
         if known.lower() == name.lower():
             return architecture
-    raise ModelError(f"no architecture is called {name}; there are {listed(sorted(ARCHITECTURES), 99)}")
+    raise ModelError(f"no architecture is called {name}; choose from {listed(sorted(ARCHITECTURES), 99)}")

@@ -98,8 +98,8 @@ def check_request(images: int, dimension: int, components: int, fewer: bool = Fa
         components = min(components, most)
     if not 1 <= components <= most:
         raise ModelError(
-            f"{images:,} {what} of {dimension:,} values have 1 to {most:,} components, not {components:,}; "
-            "choose with --components"
+            f"{images:,} {what} of {dimension:,} values allow 1 to {most:,} components, not {components:,}; "
+            "choose --components from this range"
         )
     side = min(images, dimension)
     needed = 4 * side * side + 8 * side * min(side, 4 * components + 256)

@@ -93,7 +93,7 @@ class Pca(TrainedModel):
     def output(self, layer: str | None = None) -> Output:
         """One value per component. See :meth:`Model.output`."""
         if layer is not None:
-            raise ModelError(f"a PCA has no layers, and no layer {layer}; --components keeps fewer than {self.count:,}")
+            raise ModelError(f"a PCA has no layers; leave out --layer {layer}, or use --components")
         return Output(f"PCA {self.count}", (self.count,))
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:

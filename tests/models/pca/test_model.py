@@ -104,7 +104,7 @@ def test_more_components_than_were_fitted_are_an_error(folder: Path) -> None:
 def test_a_layer_is_an_error_that_says_what_there_is(folder: Path) -> None:
     model = load_model(folder)
     assert model.layers == ()
-    with pytest.raises(ModelError, match="a PCA has no layers, and no layer final; --components keeps fewer than 20"):
+    with pytest.raises(ModelError, match="a PCA has no layers; leave out --layer final"):
         model.embed(IMAGES, "final")
 
 
