@@ -178,7 +178,7 @@ def test_outcomes_of_several_calls_on_the_same_judgments_are_one_sample(home: Pa
 def test_outcomes_in_memory_that_are_given_twice_are_refused(first: str | None, home: Path) -> None:
     outcomes = stages.score("gaussian.parquet", TRIALS, distances=["mse"]).outcomes
     stages.score("gaussian.parquet", TRIALS, "outcomes.parquet", distances=["mse"])
-    with pytest.raises(SimtoolError, match="outcomes in memory: gaussian with mse is there twice"):
+    with pytest.raises(SimtoolError, match="outcomes in memory: gaussian with mse occurs twice"):
         stages.report([first or outcomes[0], *outcomes])
 
 
