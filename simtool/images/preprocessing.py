@@ -208,11 +208,9 @@ class Preprocessing:
         return tuple(step for step in self.steps if not isinstance(step, CentralCrop | Resize))
 
     def adjusted(self, size: int | None = None, crop: float | None = None) -> Preprocessing:
-        """The same preprocessing with another size, another central crop, or both.
+        """The same preprocessing with another size, another central crop, or both; None keeps a value.
 
-        Args:
-            size: height and width in pixels; None keeps them.
-            crop: fraction of each side that the central crop keeps; None keeps it.
+        ``size`` is the height and width in pixels; ``crop`` is the fraction of each side that the central crop keeps.
 
         Raises:
             PreprocessingError: a value is out of range.
@@ -260,11 +258,7 @@ class Preprocessing:
 
 
 def readable(text: str) -> str:
-    """A preprocessing in words; its JSON text as it is where this version cannot read it.
-
-    Args:
-        text: as :meth:`Preprocessing.to_text` writes it.
-    """
+    """A preprocessing, from :meth:`Preprocessing.to_text`, in words; the text itself if this version cannot read it."""
     try:
         return str(Preprocessing.from_json(json.loads(text)))
     except (ValueError, RecursionError, PreprocessingError):

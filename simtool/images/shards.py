@@ -52,9 +52,6 @@ class Shard:
 
         Arrays may start at any number and have a step: ``--array=1-4`` and ``--array=0-6:2`` are four parts each.
 
-        Args:
-            environ: the environment, with SLURM's variables.
-
         Returns:
             None without SLURM, or for a single task.
 
@@ -83,10 +80,6 @@ class Shard:
 def chosen_shard(text: str | None, environ: Mapping[str, str]) -> Shard | None:
     """The part that ``--shard`` asks for; without the option, the part of a SLURM task.
 
-    Args:
-        text: ``I/N``, ``none``, or None if the option is not given.
-        environ: the environment, with SLURM's variables.
-
     Returns:
         None for all images.
 
@@ -111,12 +104,7 @@ def _array_task(environ: Mapping[str, str]) -> tuple[int, int]:
 
 
 def _variable(environ: Mapping[str, str], name: str, because: str | None = None) -> int:
-    """A variable of SLURM that holds a number, not below 0.
-
-    Args:
-        environ: the environment.
-        name: of the variable.
-        because: a variable that is set and needs this one.
+    """A variable of SLURM that holds a number, not below 0; ``because`` names the variable that needs it.
 
     Raises:
         ShardError: it is missing, or not such a number.

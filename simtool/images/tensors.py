@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import singledispatch
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from simtool.images.preprocessing import (
-    CentralCrop,
-    Divide,
-    DivideChannels,
-    Preprocessing,
-    Resize,
-    ReverseChannels,
-    Step,
-    Subtract,
-)
+from simtool.images.preprocessing import CentralCrop, Divide, Preprocessing, Resize, ReverseChannels, Step, Subtract
 from simtool.pillow import MOST_PIXELS
 from simtool.tensorflow import load_tensorflow
 
@@ -35,53 +26,47 @@ def transform(preprocessing: Preprocessing) -> Transform:
     tensor. A constant inside the graph would be folded: a division by 255 would become a multiplication by 1/255,
     whose last bit differs.
 
-    Args:
-        preprocessing: the steps.
-
     Returns:
         From (height, width, 3) uint8 to ``preprocessing.shape`` float32.
     """
     tf = load_tensorflow()
-    with tf.init_scope():
-        operations = [_operation(step, tf) for step in preprocessing.steps]
-
-    def apply(image: Any) -> Any:
-        for operation in operations:
-            image = operation(image)
-        return tf.ensure_shape(tf.cast(image, tf.float32), preprocessing.shape)
-
-    return apply
+    carried_out = _in_order(preprocessing.steps)
+    return lambda image: tf.ensure_shape(tf.cast(carried_out(image), tf.float32), preprocessing.shape)
 
 
 def transform_colors(preprocessing: Preprocessing) -> Transform:
     """The steps that do the same to each pixel, for batches of images that are cropped and resized already.
 
-    Args:
-        preprocessing: the steps.
-
     Returns:
         From (b, height, width, 3) of any type to float32 of the same shape.
     """
     tf = load_tensorflow()
+    carried_out = _in_order(preprocessing.colors)
+    return lambda images: carried_out(tf.cast(images, tf.float32))
+
+
+def _in_order(steps: Sequence[Step]) -> Transform:
+    """The operations of some steps, one after the other."""
+    tf = load_tensorflow()
     with tf.init_scope():
-        operations = [_operation(step, tf) for step in preprocessing.colors]
-
-    def apply(images: Any) -> Any:
-        images = tf.cast(images, tf.float32)
-        for operation in operations:
-            images = operation(images)
-        return images
-
-    return apply
+        operations = [_operation(step, tf) for step in steps]
+    return lambda image: reduce(lambda changed, operation: operation(changed), operations, image)
 
 
-@singledispatch
-def _operation(step: Step, tf: Any) -> Transform:  # noqa: ARG001 - the signature of those below
-    raise TypeError(f"no operation does {step}")
+def _operation(step: Step, tf: Any) -> Transform:
+    if isinstance(step, CentralCrop):
+        return _crop(step, tf)
+    if isinstance(step, Resize):
+        return _resize(step, tf)
+    if isinstance(step, ReverseChannels):
+        return lambda image: image[..., ::-1]
+    numbers = tf.constant(np.array(step.by if isinstance(step, Divide) else step.values, np.float32))
+    if isinstance(step, Subtract):
+        return lambda image: tf.cast(image, tf.float32) - numbers
+    return lambda image: tf.cast(image, tf.float32) / numbers
 
 
-@_operation.register
-def _(step: CentralCrop, tf: Any) -> Transform:
+def _crop(step: CentralCrop, tf: Any) -> Transform:
     # In float64, as tf.image.central_crop computes on a known shape. On an unknown shape, as in a graph, it rounds the
     # fraction to float32 first, and the crop of many images is one pixel larger.
     fraction = tf.constant(step.fraction, tf.float64)
@@ -95,8 +80,7 @@ def _(step: CentralCrop, tf: Any) -> Transform:
     return crop
 
 
-@_operation.register
-def _(step: Resize, tf: Any) -> Transform:
+def _resize(step: Resize, tf: Any) -> Transform:
     target = tf.constant([step.height, step.width])
 
     def stretch(image: Any) -> Any:
@@ -115,26 +99,3 @@ def _(step: Resize, tf: Any) -> Transform:
         return resized[top : top + target[0], left : left + target[1]]
 
     return stretch if step.aspect == "stretch" else cover
-
-
-@_operation.register
-def _(step: ReverseChannels, tf: Any) -> Transform:  # noqa: ARG001
-    return lambda image: image[..., ::-1]
-
-
-@_operation.register
-def _(step: Divide, tf: Any) -> Transform:
-    divisor = tf.constant(np.float32(step.by))
-    return lambda image: tf.cast(image, tf.float32) / divisor
-
-
-@_operation.register
-def _(step: Subtract, tf: Any) -> Transform:
-    values = tf.constant(np.array(step.values, np.float32))
-    return lambda image: tf.cast(image, tf.float32) - values
-
-
-@_operation.register
-def _(step: DivideChannels, tf: Any) -> Transform:
-    divisors = tf.constant(np.array(step.values, np.float32))
-    return lambda image: tf.cast(image, tf.float32) / divisors

@@ -100,11 +100,8 @@ class Manifest:
 def occupied(path: Path, purpose: str) -> Iterator[None]:
     """Lock a model folder against other processes that fit or train a model there, while the body runs.
 
-    Temporary files of killed processes are removed first.
-
-    Args:
-        path: of the model folder; it is made if missing, and removed again if it is empty at the end.
-        purpose: the name of the command, for the message to other processes.
+    Temporary files of killed processes are removed first. A missing folder is made; it is removed again if it is empty
+    at the end.
 
     Raises:
         LockedError: another process uses the folder; a job of a cluster waits for it first.
@@ -126,10 +123,6 @@ def occupied(path: Path, purpose: str) -> Iterator[None]:
 def model_folder(path: Path, purpose: str) -> Iterator[Path]:
     """Write a model folder that appears complete or not at all; it replaces an older model of that path.
 
-    Args:
-        path: of the model folder.
-        purpose: the name of the command; see :func:`occupied`.
-
     Yields:
         The temporary folder to fill.
 
@@ -146,10 +139,7 @@ def model_folder(path: Path, purpose: str) -> Iterator[Path]:
 
 @contextmanager
 def completed_folder(path: Path) -> Iterator[Path]:
-    """Add a model to the folder of its training; ``model.json`` appears last.
-
-    Args:
-        path: the model folder; an older model in it is replaced.
+    """Add a model to the folder of its training; ``model.json`` appears last. An older model in it is replaced.
 
     Yields:
         A temporary folder in it, to save the model to.
@@ -196,17 +186,9 @@ def write_manifest(
     layers: tuple[str, ...] = (),
     settings: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """Hash the weights in a folder, and write ``model.json`` there.
+    """Hash the weights in a folder, and write ``model.json`` there; see :class:`Manifest` for the arguments.
 
-    Args:
-        folder: of the weights.
-        kind: of model.
-        name: the label in reports.
-        preprocessing: of images, before the model.
-        weights: the names of the files of weights.
-        provenance: of the model.
-        layers: the names of layers that can be embedded, the default first.
-        settings: that the kind needs to load the model, for JSON.
+    ``weights`` names the files of weights.
 
     Raises:
         OSError: a file cannot be read or written.

@@ -248,14 +248,7 @@ def _write(
 ) -> list[BadImage]:
     """Embed the images batch by batch, and give the vectors of each layer to its writer.
 
-    Args:
-        writers: one for each layer.
-        layers: of the model; None for the default.
-        embedder: the model.
-        selection: the images.
-        batch_size: images that are embedded together.
-        skip_bad: whether to leave out images that cannot be decoded.
-        whole: whether the images are all images of a table, of which at least one must be decoded.
+    ``whole`` tells whether these are all images of a table, of which at least one must be decoded.
 
     Returns:
         The images that were left out.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +60,9 @@ _BLOCK_BYTES = 32 << 20
 _FIRST_ROWS = 64
 
 
+Ids = Sequence[str] | NDArray[np.object_]
+
+
 class EmbeddingTable:
     """An open table of embeddings: its ids are checked, its vectors are read on demand.
 
@@ -86,9 +89,7 @@ class EmbeddingTable:
         self._parts = parts
 
     @classmethod
-    def of(
-        cls, image_id: Sequence[str] | NDArray[np.object_], vectors: NDArray[np.floating[Any]], info: EmbeddingInfo
-    ) -> Self:
+    def of(cls, image_id: Ids, vectors: NDArray[np.floating[Any]], info: EmbeddingInfo) -> Self:
         """A table in memory; its ``path`` is its name.
 
         Args:
@@ -110,7 +111,7 @@ class EmbeddingTable:
     def __len__(self) -> int:
         return len(self.image_id)
 
-    def match(self, image_ids: Sequence[str] | NDArray[np.object_]) -> Matches:
+    def match(self, image_ids: Ids) -> Matches:
         """The rows of the given images, matched by id or by a normalised spelling of it.
 
         Raises:
@@ -121,12 +122,8 @@ class EmbeddingTable:
             raise TableError(f"{self.path}: {matches.complaint}")
         return matches
 
-    def rows_of(self, image_ids: Sequence[str] | NDArray[np.object_]) -> NDArray[np.intp]:
-        """The rows of the given images.
-
-        Raises:
-            TableError: as for :meth:`match`.
-        """
+    def rows_of(self, image_ids: Ids) -> NDArray[np.intp]:
+        """The rows of the given images; see :meth:`match`."""
         return np.array(self.match(image_ids).rows, np.intp)
 
     def read(self, rows: NDArray[np.integer[Any]] | None = None, dtype: DTypeLike = np.float32) -> NDArray[Any]:
@@ -265,13 +262,11 @@ class _Part:
             if ranked is None or np.diff(np.searchsorted(ranked, [start, start + rows]))[0]:
                 at = start
                 for batch in self._batches(size, [group]):
-                    yield at, self._matrix(batch.column(0), partial(_shifted, name, at))
+                    with reading(self.path):
+                        block = as_matrix(self.path, batch.column(0), self.shape, self.dtype, _from(at, name))
+                    yield at, block
                     at += batch.num_rows
             start += rows
-
-    def _matrix(self, column: pa.Array, name: Callable[[int], str]) -> NDArray[Any]:
-        with reading(self.path):
-            return as_matrix(self.path, column, self.shape, self.dtype, name)
 
     def _batches(self, rows: int, groups: list[int] | None) -> Iterator[pa.RecordBatch]:
         with self._open() as file:
@@ -307,9 +302,9 @@ class _HeldPart:
         yield offset, self._vectors
 
 
-def _shifted(name: Callable[[int], str], start: int, row: int) -> str:
-    """The name of row ``row`` of a block that begins at row ``start``."""
-    return name(start + row)
+def _from(start: int, name: Callable[[int], str]) -> Callable[[int], str]:
+    """The names of the rows of a block that begins at row ``start``."""
+    return lambda row: name(start + row)
 
 
 def open_embeddings(path: Path) -> EmbeddingTable:
@@ -394,7 +389,22 @@ def _check_agreement(info: EmbeddingInfo, first: _Part, part: _Part, path: Path)
         )
 
 
-class EmbeddingWriter:
+class _Writing:
+    """The part that writers to a file and to memory share."""
+
+    def __init__(self, info: EmbeddingInfo, float16: bool) -> None:
+        self._info, self._dtype = info, np.dtype(np.float16 if float16 else np.float32)
+        self._ids: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def skip(self, image_id: Iterable[str]) -> None:
+        """Record images that are left out in the metadata."""
+        self._info = replace(self._info, skipped=(*self._info.skipped, *image_id))
+
+
+class EmbeddingWriter(_Writing):
     """Writes a table of embeddings block by block; it appears complete when the ``with`` block ends, or not at all.
 
     Example:
@@ -403,10 +413,8 @@ class EmbeddingWriter:
     """
 
     def __init__(self, path: Path, info: EmbeddingInfo, provenance: Provenance, float16: bool = False) -> None:
-        self._path, self._info, self._provenance = path, info, provenance
-        self._dtype = np.dtype(np.float16 if float16 else np.float32)
-        self._atomic = atomic_path(path)
-        self._ids: list[str] = []
+        super().__init__(info, float16)
+        self._path, self._provenance, self._atomic = path, provenance, atomic_path(path)
         self._pending: list[tuple[NDArray[np.object_], NDArray[Any]]] = []
         self._group_rows = max(1, ROW_GROUP_BYTES // (self._dtype.itemsize * info.dimension))
         self._writer: pq.ParquetWriter | None = None
@@ -415,7 +423,7 @@ class EmbeddingWriter:
         self._temporary = self._atomic.__enter__()
         return self
 
-    def write(self, image_id: Sequence[str] | NDArray[np.object_], embedding: NDArray[np.floating[Any]]) -> None:
+    def write(self, image_id: Ids, embedding: NDArray[np.floating[Any]]) -> None:
         """Append vectors.
 
         Args:
@@ -434,8 +442,7 @@ class EmbeddingWriter:
         with np.errstate(over="ignore"):
             values = np.ascontiguousarray(embedding, self._dtype)
         if (bad := np.flatnonzero(~np.isfinite(values).all(axis=1))).size:
-            names = listed(np.asarray(image_id, object)[bad])
-            vectors = counted(bad.size, "vectors")
+            vectors, names = counted(bad.size, "vectors"), listed(np.asarray(image_id, object)[bad])
             raise TableError(f"{self._path}: NaN or infinity in {vectors}: {names}")
         self._ids.extend(image_id)
         self._pending.append((np.asarray(image_id, object), values))
@@ -446,10 +453,6 @@ class EmbeddingWriter:
     def table(self) -> EmbeddingTable:
         """The table that was written, opened."""
         return open_embeddings(self._path)
-
-    def skip(self, image_id: Iterable[str]) -> None:
-        """Record images that are left out in the metadata."""
-        self._info = replace(self._info, skipped=(*self._info.skipped, *image_id))
 
     def _write_groups(self, flush: bool) -> None:
         """Write full row groups, and the rest if ``flush``."""
@@ -480,17 +483,10 @@ class EmbeddingWriter:
 
     def _parquet(self) -> pq.ParquetWriter:
         if self._writer is None:
-            self._writer = pq.ParquetWriter(
-                self._temporary,
-                self._schema(),
-                **WRITING,
-                use_dictionary=False,
-                # DuckDB cannot read half floats whose bytes are split.
-                column_encoding={
-                    "embedding.list.element": "PLAIN" if self._dtype == np.float16 else "BYTE_STREAM_SPLIT"
-                },
-                write_statistics=False,
-            )
+            # DuckDB cannot read half floats whose bytes are split.
+            encoding = {"embedding.list.element": "PLAIN" if self._dtype == np.float16 else "BYTE_STREAM_SPLIT"}
+            options = {**WRITING, "use_dictionary": False, "column_encoding": encoding, "write_statistics": False}
+            self._writer = pq.ParquetWriter(self._temporary, self._schema(), **options)
         return self._writer
 
     def __exit__(
@@ -499,7 +495,9 @@ class EmbeddingWriter:
         if kind is not None:
             self._close_quietly()
             return self._atomic.__exit__(kind, value, trace)
-        try:
+        with ExitStack() as stack:
+            stack.push(self._atomic.__exit__)
+            stack.callback(self._close_quietly)
             check_unique(self._path, "image_id", self._ids)
             self._write_groups(flush=True)
             writer = self._parquet()
@@ -507,22 +505,16 @@ class EmbeddingWriter:
                 # The schema was written without the skipped images. Readers prefer the metadata in the footer.
                 writer.add_key_value_metadata(self._schema().metadata)
             writer.close()
-        except BaseException as failure:
-            self._close_quietly()
-            if not self._atomic.__exit__(type(failure), failure, failure.__traceback__):
-                raise
-        return self._atomic.__exit__(None, None, None)
+        return None
 
     def _close_quietly(self) -> None:
-        """Close the file that is about to be deleted; the cause of the failure is known already."""
+        """Close a file that is about to be deleted; the cause of the failure is known already."""
         if self._writer is not None:
-            try:
+            with suppress(OSError, pa.ArrowException):
                 self._writer.close()
-            except (OSError, pa.ArrowException):
-                return
 
 
-class EmbeddingCollector:
+class EmbeddingCollector(_Writing):
     """Collects in memory what :class:`EmbeddingWriter` writes to a file.
 
     Attributes:
@@ -532,21 +524,13 @@ class EmbeddingCollector:
     table: EmbeddingTable
 
     def __init__(self, info: EmbeddingInfo, float16: bool = False) -> None:
-        self._info, self._dtype = info, np.dtype(np.float16 if float16 else np.float32)
-        self._ids: list[str] = []
+        super().__init__(info, float16)
         self._blocks: list[NDArray[Any]] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def write(self, image_id: Sequence[str] | NDArray[np.object_], embedding: NDArray[np.floating[Any]]) -> None:
+    def write(self, image_id: Ids, embedding: NDArray[np.floating[Any]]) -> None:
         """Append vectors; arguments as in :meth:`EmbeddingWriter.write`."""
         self._ids.extend(image_id)
         self._blocks.append(np.array(embedding, self._dtype))
-
-    def skip(self, image_id: Iterable[str]) -> None:
-        """Record images that are left out."""
-        self._info = replace(self._info, skipped=(*self._info.skipped, *image_id))
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -558,7 +542,7 @@ class EmbeddingCollector:
 
 def write_embeddings(
     path: Path,
-    image_id: Sequence[str] | NDArray[np.object_],
+    image_id: Ids,
     embedding: NDArray[np.floating[Any]],
     provenance: Provenance,
     name: str,

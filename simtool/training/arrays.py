@@ -56,11 +56,6 @@ class ArraysError(TrainingError):
 def write_arrays(path: Path, header: dict[str, Any], arrays: Arrays) -> None:
     """Write a file of arrays. It replaces an older file only when it is complete and on disk.
 
-    Args:
-        path: the file.
-        header: an object for JSON.
-        arrays: name and content of each array.
-
     Raises:
         OSError: the file cannot be written, for example because the disk is full.
     """

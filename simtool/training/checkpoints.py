@@ -42,11 +42,7 @@ class Checkpoints:
     def save(self, step: int, header: Mapping[str, Any], arrays: Arrays, best: str = "") -> None:
         """Write a checkpoint. When it is on disk, remove the files that no checkpoint needs any more.
 
-        Args:
-            step: of the training.
-            header: an object for JSON.
-            arrays: name and content of each array.
-            best: the file of best weights to which the checkpoint refers; empty if there is none yet.
+        ``best`` names the file of best weights to which the checkpoint refers; empty if there is none yet.
 
         Raises:
             OSError: the checkpoint cannot be written; the earlier checkpoints are complete.
@@ -54,29 +50,11 @@ class Checkpoints:
         write_arrays(self.folder / f"step-{step:09}.npz", {**header, "best": best}, arrays)
         kept = self.files()[:_KEPT]
         needed = {path.name for path in kept} | {_best_of(path) for path in kept}
-        self._remove(path for path in self.folder.glob("*.npz") if path.name not in needed)
+        _remove(path for path in self.folder.glob("*.npz") if path.name not in needed)
 
-    @staticmethod
-    def best_name(step: int) -> str:
-        """The name of the file of the weights that were the best at a step."""
-        return f"best-{step:09}.npz"
-
-    def save_best(self, step: int, arrays: Arrays) -> None:
-        """Write the best weights so far; a later checkpoint refers to them by :meth:`best_name`.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
-        write_arrays(self.folder / self.best_name(step), {}, arrays)
-
-    def read_best(self, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
-        """The arrays of :meth:`save_best`.
-
-        Raises:
-            ArraysError: the file is damaged.
-            OSError: the file cannot be read.
-        """
-        return read_arrays(self.folder / name)
+    def best(self, step: int) -> Path:
+        """The file of the weights that were the best at a step; a later checkpoint refers to it by its name."""
+        return self.folder / f"best-{step:09}.npz"
 
     def restore(self, use: Callable[[dict[str, Any], Iterator[tuple[str, NDArray[Any]]]], T]) -> T | None:
         """Pass the newest undamaged checkpoint to a function.
@@ -103,12 +81,12 @@ class Checkpoints:
 
     def clean(self) -> None:
         """Remove the temporary files of a killed process."""
-        self._remove(path for path in self.folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
+        _remove(path for path in self.folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
 
-    @staticmethod
-    def _remove(paths: Iterable[Path]) -> None:
-        for path in list(paths):
-            path.unlink(missing_ok=True)
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        path.unlink(missing_ok=True)
 
 
 def _best_of(path: Path) -> str:
@@ -122,9 +100,7 @@ def _best_of(path: Path) -> str:
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The entries in which two configurations differ, for example ``learning_rate was 0.001, is 0.01``.
 
-    Args:
-        then: a nested object of JSON; it may have names of version 0.1.
-        now: another object.
+    ``then`` may have names of version 0.1.
     """
     old, new = dict(_leaves(current_names(then))), dict(_leaves(now))
     return [

@@ -34,23 +34,14 @@ class TrainingData(Protocol):
     steps_per_epoch: int
 
     def batches(self, epoch: int, start: int, worker: Worker) -> Iterator[Batch]:
-        """A worker's rows of the global batches ``start``, …, ``steps_per_epoch`` - 1 of an epoch.
+        """A worker's rows of the global batches ``start``, …, ``steps_per_epoch`` - 1 of an epoch (from 0).
 
         The batches depend only on the data's seed, the epoch and the step, so a later start skips batches and changes
         none. Only the last global batch of an epoch may be shorter than the others.
-
-        Args:
-            epoch: from 0.
-            start: the first step within the epoch.
-            worker: whose rows.
         """
 
     def validation(self, worker: Worker) -> Iterator[Batch]:
-        """A worker's rows of the global batches of the validation set, the same at every call; none without such a set.
-
-        Args:
-            worker: whose rows.
-        """
+        """A worker's rows of the global validation batches, the same at every call; none without a validation set."""
 
 
 def step_seed(seed: int, stream: Literal["training", "validation"], step: int) -> NDArray[np.int32]:
@@ -90,20 +81,12 @@ class Draws:
         return replace(self, seed=tf.random.experimental.stateless_fold_in(self.seed, number))
 
     def uniform(self, shape: Sequence[int] = ()) -> Any:
-        """(b, *shape) float32, uniform in [0, 1).
-
-        Args:
-            shape: of the numbers of one example.
-        """
+        """(b, *shape) float32, uniform in [0, 1); ``shape`` is that of one example."""
         tf = load_tensorflow()
         return tf.gather(tf.random.stateless_uniform([self.total, *shape], self.seed), self.rows)
 
     def normal(self, shape: Sequence[int] = ()) -> Any:
-        """(b, *shape) float32, of the standard normal distribution.
-
-        Args:
-            shape: of the numbers of one example.
-        """
+        """(b, *shape) float32, of the standard normal distribution; ``shape`` is that of one example."""
         tf = load_tensorflow()
         return tf.gather(tf.random.stateless_normal([self.total, *shape], self.seed), self.rows)
 
@@ -122,21 +105,12 @@ class ReplicaBatch(NamedTuple):
     rows: Any
 
     def draws(self, seed: Any, batch_size: int) -> Draws:
-        """Random numbers for these examples.
-
-        Args:
-            seed: int32 (2,), of the step.
-            batch_size: of the global batch.
-        """
+        """Random numbers for these examples, from the seed of the step, int32 (2,)."""
         return Draws(seed, batch_size, self.rows)
 
 
 def check_even(batch_size: int, devices: Devices) -> None:
     """Refuse batches that need padding. With batch normalization, the examples of a batch affect each other.
-
-    Args:
-        batch_size: of a global batch.
-        devices: of all workers.
 
     Raises:
         TrainingError: the devices cannot have the same number of examples each.

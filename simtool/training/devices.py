@@ -68,10 +68,7 @@ class Devices:
         return scope
 
     def gathered(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The values of all workers, on every worker. Every worker must call this.
-
-        Args:
-            values: (k,), with the same k on every worker.
+        """The values of all workers, on every worker. Every worker must call this, with the same number of values.
 
         Returns:
             (workers, k).

@@ -36,8 +36,7 @@ class Evaluation:
     def means(self, after_batch: Callable[[], None]) -> dict[str, float]:
         """The mean of each metric over all examples of the validation set.
 
-        Args:
-            after_batch: called after each batch; an exception that it raises ends the evaluation.
+        ``after_batch`` is called after each batch; an exception that it raises ends the evaluation.
 
         Returns:
             means by name; empty if there is no validation set.

@@ -18,9 +18,6 @@ ASIDE = "model-before.json"
 def set_aside(path: Path) -> None:
     """Rename the manifest of a model before a training replaces the model, so that it is not taken for the new model.
 
-    Args:
-        path: the model folder.
-
     Raises:
         OSError: the folder cannot be written.
     """

@@ -98,12 +98,7 @@ def decode_all(
 
 
 def decoded_bytes(count: int, preprocessing: Preprocessing) -> int:
-    """The memory of the images of :func:`decode_all`; 0 for a scratch file, whose memory the system can reuse.
-
-    Args:
-        count: of images.
-        preprocessing: of the images.
-    """
+    """The memory of the images of :func:`decode_all`; 0 for a scratch file, whose memory the system can reuse."""
     size = count * preprocessing.dimension
     return size if size <= _IN_MEMORY else 0
 
@@ -165,12 +160,7 @@ class TrainingImages:
 
 
 def check_classes(classes: Classes, split: Split, least: int = 1) -> None:
-    """Refuse classes that cannot be learned: too few classes, or a class without a training image.
-
-    Args:
-        classes: of the images.
-        split: the training images.
-        least: the smallest number of classes.
+    """Refuse classes that cannot be learned: fewer than ``least``, or a class without a training image.
 
     Raises:
         ImageError: there are too few classes or images.

@@ -64,13 +64,6 @@ class TrainingLogger(NullLogger):
     ) -> Iterator[TrainingLogger]:
         """Write the logs from the history in the checkpoint, and show a progress bar while the logger is open.
 
-        Args:
-            folder: of the training.
-            settings: of the training.
-            configuration: the model and the data, as an object for JSON.
-            state: the state at which the training starts.
-            steps_per_epoch: for the remaining time.
-
         Raises:
             OSError: the folder cannot be written.
         """
@@ -176,10 +169,6 @@ class Events:
 
 def write_curves(path: Path, history: Sequence[Row]) -> None:
     """Draw each quantity over epochs; the training and the validation curve of a quantity share a panel.
-
-    Args:
-        path: the PNG file.
-        history: one row for each epoch, as in ``log.csv``; at least one row.
 
     Raises:
         OSError: the file cannot be written.

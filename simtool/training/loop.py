@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from simtool import console
 from simtool.errors import listed
 from simtool.tensorflow import load_tensorflow
-from simtool.training.arrays import ArraysError, assign_arrays, named, to_arrays
+from simtool.training.arrays import ArraysError, assign_arrays, named, read_arrays, to_arrays, write_arrays
 from simtool.training.checkpoints import Checkpoints, check_same
 from simtool.training.data import Batch, TrainingData, replica_batches, step_seed
 from simtool.training.devices import ALONE, Devices
@@ -306,9 +306,10 @@ class _Training:
         state = self._state
         if not state.improved(self._evaluation.criterion(metrics), self._task.criterion.better):
             return
+        best = self._checkpoints.best(state.step)
         if self._devices.chief:
-            self._checkpoints.save_best(state.step, to_arrays(self._model))
-        state.best_file = self._checkpoints.best_name(state.step)
+            write_arrays(best, {}, to_arrays(self._model))
+        state.best_file = best.name
 
     def _interrupt(self) -> None:
         # Several workers must agree first; they stop at their next step.
@@ -331,7 +332,7 @@ class _Training:
         """Assign the weights to keep: those of the best epoch, or the moving average of the last weights."""
         if self._state.best_file:
             self._devices.barrier()
-            assign_arrays(self._model, self._checkpoints.read_best(self._state.best_file))
+            assign_arrays(self._model, read_arrays(self._checkpoints.folder / self._state.best_file))
         else:
             self._optimizer.average()
 

@@ -16,17 +16,11 @@ __all__ = ["Optimizer", "clipped", "layer_precision"]
 
 T = TypeVar("T")
 _POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
-#: Updates a weight in place: takes the weight's handle, its slots' handles, gradient, learning rate, update number.
-Rule = Callable[[Any, Sequence[Any], Any, Any, Any], None]
 
 
 @contextmanager
 def layer_precision(precision: Precision) -> Iterator[None]:
-    """Create Keras layers that compute in a precision, on float32 variables (Micikevicius et al. 2018).
-
-    Args:
-        precision: of the layers that are created inside; other layers keep theirs.
-    """
+    """Create Keras layers that compute in a precision, on float32 variables (Micikevicius et al. 2018)."""
     load_tensorflow()
     import keras
 
@@ -85,7 +79,7 @@ class Optimizer:
         decayed = self._one_each(task.decayed, matrices, "decayed")
         self._decays = [settings.weight_decay if some else 0.0 for some in decayed]
         self._multipliers = self._one_each(task.multipliers, [1.0] * len(matrices), "multipliers")
-        self._rule, slots = (_momentum(settings), 1) if settings.optimizer == "sgd" else (_adam(settings), 2)
+        self._settings, slots = settings, 1 if settings.optimizer == "sgd" else 2
         with devices.scope():
             self._count = _zeros((), "int64")
             self._slots = [[_zeros(weight.shape) for _ in range(slots)] for weight in self._weights]
@@ -122,12 +116,28 @@ class Optimizer:
             own = rate * multiplier
             if decay:
                 weight.assign_sub(weight * (own * decay))
-            self._rule(weight.handle, [slot.value.handle for slot in slots], gradient * factor, own, number)
+            self._move(weight.handle, [slot.value.handle for slot in slots], gradient * factor, own, number)
             if self._averages:
                 average = self._averages[index].value
                 average.assign_sub((average - weight) * (1.0 - ema_decay))
 
         return update
+
+    def _move(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, number: Any) -> None:
+        """Update a weight in place, by its handle and the handles of its slots.
+
+        Momentum (Sutskever et al. 2013): velocity = momentum * velocity - rate * gradient, weight += velocity. Adam:
+        Kingma & Ba 2015, algorithm 1 in the order of section 2's last paragraph.
+        """
+        operations, settings = load_tensorflow().raw_ops, self._settings
+        applied: dict[str, Any] = {"var": weight, "grad": gradient, "lr": rate}
+        if settings.optimizer == "sgd":
+            rule = {"momentum": settings.momentum, "use_nesterov": settings.nesterov}
+            operations.ResourceApplyKerasMomentum(**applied, **rule, accum=slots[0])
+            return
+        powers = {"beta1_power": settings.beta_1**number, "beta2_power": settings.beta_2**number}
+        rule = {"beta1": settings.beta_1, "beta2": settings.beta_2, "epsilon": settings.epsilon}
+        operations.ResourceApplyAdam(**applied, **powers, **rule, m=slots[0], v=slots[1])
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -157,46 +167,6 @@ class Optimizer:
         if len(values) != len(self._weights):
             raise TrainingError(f"the task has {len(self._weights)} variables and {len(values)} {name}")
         return values
-
-
-def _adam(settings: Settings) -> Rule:
-    """Kingma & Ba 2015, algorithm 1 in the order of section 2's last paragraph; AdamW with decay."""
-    tf = load_tensorflow()
-
-    def rule(weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, number: Any) -> None:
-        mean, square = slots
-        tf.raw_ops.ResourceApplyAdam(
-            var=weight,
-            m=mean,
-            v=square,
-            beta1_power=tf.pow(settings.beta_1, number),
-            beta2_power=tf.pow(settings.beta_2, number),
-            lr=rate,
-            beta1=settings.beta_1,
-            beta2=settings.beta_2,
-            epsilon=settings.epsilon,
-            grad=gradient,
-        )
-
-    return rule
-
-
-def _momentum(settings: Settings) -> Rule:
-    """Momentum (Sutskever et al. 2013): velocity = momentum * velocity - rate * gradient, weight += velocity."""
-    tf = load_tensorflow()
-
-    def rule(weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, number: Any) -> None:
-        del number
-        tf.raw_ops.ResourceApplyKerasMomentum(
-            var=weight,
-            accum=slots[0],
-            lr=rate,
-            grad=gradient,
-            momentum=settings.momentum,
-            use_nesterov=settings.nesterov,
-        )
-
-    return rule
 
 
 def _zeros(shape: Sequence[int], dtype: str = "float32") -> Any:

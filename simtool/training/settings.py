@@ -48,10 +48,9 @@ def current_names(content: Any) -> Any:
 
 
 def assignments(texts: Iterable[str]) -> dict[str, str]:
-    """Values by name, from texts as on a command line; names of version 0.1 are replaced.
+    """Values by name, from texts ``name=value`` as on a command line.
 
-    Args:
-        texts: ``name=value``, where the name may have hyphens.
+    Names may have hyphens; names of version 0.1 are replaced.
 
     Raises:
         TrainingError: a text has no ``=``.
@@ -256,10 +255,6 @@ def learning_rates(settings: Settings, steps_per_epoch: int) -> Callable[[int], 
 
     The rate grows linearly over ``warmup_steps``, then follows the schedule. ``cosine`` ends with the last epoch;
     ``cosine-restarts`` starts again after each period.
-
-    Args:
-        settings: the schedule and its numbers.
-        steps_per_epoch: optimizer steps.
     """
     highest, warmup = settings.learning_rate, settings.warmup_steps
     duration = max(settings.epochs * steps_per_epoch - warmup, 1)

@@ -98,12 +98,7 @@ def cluster_from_slurm(
 
 
 def _places(counts: Sequence[int], distribution: str) -> list[int]:
-    """The node of each rank, as an index into the list of nodes.
-
-    Args:
-        counts: tasks of each node.
-        distribution: how SLURM assigns ranks, ``block`` (node by node) or ``cyclic`` (in turns).
-    """
+    """The node of each rank, as an index into the list of nodes: ``block`` (node by node) or ``cyclic`` (in turns)."""
     if sum(counts) > _MOST_TASKS:
         raise ValueError(f"{sum(counts):,} tasks")
     places = [node for node, count in enumerate(counts) for _ in range(count)]
@@ -123,8 +118,7 @@ def _with_ports(hosts: Sequence[str], job: int, step: int) -> list[str]:
 def expand_hosts(text: str) -> list[str]:
     """The nodes of a host list in SLURM's order: ``gpu[09-10,12],login1`` gives gpu09, gpu10, gpu12 and login1.
 
-    Args:
-        text: as in ``SLURM_JOB_NODELIST``; a name may hold several brackets.
+    A name may hold several brackets.
 
     Raises:
         ValueError: the text is not a host list.
@@ -135,9 +129,6 @@ def expand_hosts(text: str) -> list[str]:
 
 def expand_counts(text: str) -> list[int]:
     """The number of tasks of each node: ``2(x3),1`` gives 2, 2, 2 and 1.
-
-    Args:
-        text: as in ``SLURM_STEP_TASKS_PER_NODE``.
 
     Raises:
         ValueError: the text has another form.

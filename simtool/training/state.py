@@ -40,11 +40,7 @@ class LossScale:
         return cls(cls.START, 0, True) if precision == "float16" else cls()
 
     def after(self, finite: bool) -> Self:
-        """The scale of the next step.
-
-        Args:
-            finite: whether the gradients of this step were finite.
-        """
+        """The scale of the next step; ``finite`` tells whether the gradients of this step were finite."""
         if not self.dynamic:
             return self
         if not finite:

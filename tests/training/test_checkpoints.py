@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.training.arrays import ArraysError
+from simtool.training.arrays import ArraysError, read_arrays, write_arrays
 from simtool.training.checkpoints import Checkpoints, check_same, differences
 from simtool.training.outcome import TrainingError
 
@@ -71,12 +71,12 @@ def test_a_new_checkpoint_clears_away_a_damaged_one(checkpoints: Checkpoints) ->
 
 
 def test_best_weights_are_kept_as_long_as_a_checkpoint_refers_to_them(checkpoints: Checkpoints) -> None:
-    checkpoints.save_best(5, [("x", np.arange(5))])
-    save(checkpoints, 5, checkpoints.best_name(5))
-    checkpoints.save_best(10, [("x", np.arange(10))])
-    save(checkpoints, 10, checkpoints.best_name(10))
-    assert [len(array) for _, array in checkpoints.read_best(checkpoints.best_name(5))] == [5]
-    save(checkpoints, 15, checkpoints.best_name(10))
+    write_arrays(checkpoints.best(5), {}, [("x", np.arange(5))])
+    save(checkpoints, 5, checkpoints.best(5).name)
+    write_arrays(checkpoints.best(10), {}, [("x", np.arange(10))])
+    save(checkpoints, 10, checkpoints.best(10).name)
+    assert [len(array) for _, array in read_arrays(checkpoints.best(5))] == [5]
+    save(checkpoints, 15, checkpoints.best(10).name)
     assert sorted(path.name for path in checkpoints.folder.glob("best-*")) == ["best-000000010.npz"]
 
 

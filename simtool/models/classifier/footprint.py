@@ -22,12 +22,8 @@ _COPIES = 5
 def training_bytes(network: Any, settings: Settings, decoded: int) -> int:
     """Estimate the peak memory of a training from the outputs of the layers, which a backward pass keeps.
 
-    Outputs count as float32 at every precision, since batch normalization computes in float32.
-
-    Args:
-        network: a functional Keras model.
-        settings: of the training.
-        decoded: bytes of the decoded images.
+    Outputs count as float32 at every precision, since batch normalization computes in float32. ``decoded`` counts the
+    bytes of the decoded images.
     """
     values = sum(math.prod(weight.shape) for weight in network.weights)
     outputs = sum(math.prod(layer.output.shape[1:]) for layer in network.layers)

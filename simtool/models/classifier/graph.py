@@ -64,9 +64,6 @@ def calls(network: Any) -> dict[str, Call]:
     """The calls that lead to the outputs of a network, from its inputs on, by the name of their layer.
 
     If a layer is called several times, the call nearest to the outputs counts.
-
-    Args:
-        network: a functional or sequential Keras model.
     """
     return {call.name: call for call in _calls(network, ())}
 
@@ -103,9 +100,6 @@ def _made_by(tensor: Any) -> Any:
 
 def dense_head(network: Any) -> Call | None:
     """The call of the dense layer whose values are the output of the network, up to activation and dropout.
-
-    Args:
-        network: with one output.
 
     Returns:
         None if the output does not come from a dense layer: the network has no head.

@@ -35,10 +35,6 @@ _DEVIATIONS = (0.229, 0.224, 0.225)
 def build(config: ClassifierConfig, classes: int) -> Any:
     """An untrained network.
 
-    Args:
-        config: of the classifier.
-        classes: number of classes.
-
     Returns:
         A functional Keras model from (b, size, size, 3) to (b, classes) logits.
     """
@@ -58,10 +54,7 @@ def build(config: ClassifierConfig, classes: int) -> Any:
 def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) -> None:
     """Copy the weights of a network that was trained on ImageNet, except for the last layer.
 
-    Args:
-        network: of :func:`build`; its weights change.
-        config: of the classifier.
-        weights: a published file of weights without the top; None to download it.
+    ``weights`` is a published file of weights without the top; None downloads it.
 
     Raises:
         ModelError: the download fails, or the file belongs to another architecture.
@@ -110,12 +103,7 @@ def _settle(network: Any) -> None:
 
 
 def _backbone(config: ClassifierConfig, published: bool = False) -> Any:
-    """A network without its last layer.
-
-    Args:
-        config: of the classifier.
-        published: with ImageNet weights, which are downloaded once.
-    """
+    """A network without its last layer; ``published``: with ImageNet weights, which are downloaded once."""
     import keras
 
     if published and config.architecture == _SMALL:
@@ -178,9 +166,7 @@ def load_arrays(network: Any, arrays: Arrays) -> None:
 def rate_multipliers(network: Any, decay: float) -> list[float]:
     """Factors of the learning rate, one per trained variable: 1 for the last layer, smaller towards the beginning.
 
-    Args:
-        network: of :func:`build`.
-        decay: factor from each fifth of the layers to the fifth before it.
+    ``decay`` is the factor from each fifth of the layers to the fifth before it.
     """
     layers = [layer for layer in network.layers if layer.trainable_variables]
     rates = {}

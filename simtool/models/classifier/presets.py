@@ -25,6 +25,8 @@ class Preset:
     validation: str
 
 
+_ADAMW = Settings(optimizer="adamw", weight_decay=0.01, schedule="cosine", clip_norm=1.0)
+
 #: ``study``: the training of the original study. ``fine-tune``: from ImageNet weights, which gives the best features.
 #: ``tiny``: trains on 200 images in half a minute on two cores.
 PRESETS: dict[str, Preset] = {
@@ -37,31 +39,12 @@ PRESETS: dict[str, Preset] = {
         ClassifierConfig(
             "ResNet50", "caffe", 224, pretrained=True, decode_scale=1.15, label_smoothing=0.1, layerwise_lr_decay=0.5
         ),
-        Settings(
-            epochs=30,
-            batch_size=32,
-            optimizer="adamw",
-            learning_rate=3e-4,
-            weight_decay=0.01,
-            schedule="cosine",
-            warmup_steps=200,
-            clip_norm=1.0,
-            ema=0.999,
-        ),
+        _ADAMW.changed(epochs=30, batch_size=32, learning_rate=3e-4, warmup_steps=200, ema=0.999),
         "split",
     ),
     "tiny": Preset(
         ClassifierConfig("ResNet20", size=48, augmentation="flip", batch_norm_momentum=0.9),
-        Settings(
-            epochs=16,
-            batch_size=16,
-            optimizer="adamw",
-            learning_rate=2e-3,
-            weight_decay=0.01,
-            schedule="cosine",
-            warmup_steps=20,
-            clip_norm=1.0,
-        ),
+        _ADAMW.changed(epochs=16, batch_size=16, learning_rate=2e-3, warmup_steps=20),
         "0.2",
     ),
 }

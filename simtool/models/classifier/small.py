@@ -17,11 +17,8 @@ def resnet20(input_shape: tuple[int, int, int], **_: Any) -> Any:
     """ResNet-20 without its last layer: 0.27 million parameters. Its layers have the names of ResNet50.
 
     He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, https://arxiv.org/abs/1512.03385; a
-    shortcut to more channels is a convolution (their option B).
-
-    Args:
-        input_shape: height, width and channels.
-        _: further arguments of the networks in ``keras.applications``, which this network ignores.
+    shortcut to more channels is a convolution (their option B). Further arguments of ``keras.applications`` are
+    ignored.
 
     Returns:
         A functional Keras model to (b, 64) activations.

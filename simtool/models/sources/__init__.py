@@ -42,11 +42,7 @@ def option_help(name: str) -> str:
 
 
 def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
-    """The source of a model: told by its name, else by the content of the file.
-
-    Args:
-        model: an argument of ``--model``, or an open model. A ``Path`` is never a name.
-        options: that are given with it.
+    """The source of a model: told by its name, else by the content of the file. A ``Path`` is never a name.
 
     Raises:
         ModelError: no source takes the argument; the message says what the file is.

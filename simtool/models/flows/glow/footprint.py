@@ -28,12 +28,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 def training_bytes(config: GlowConfig, settings: Settings, mode: Mode, shapes: Shapes, decoded: int) -> int:
     """Estimate the peak memory of a training; the estimate is a little above the peak.
 
-    Args:
-        config: of the flow.
-        settings: of the training.
-        mode: of backpropagation.
-        shapes: of its weights.
-        decoded: bytes of the decoded images.
+    ``shapes`` are those of the weights; ``decoded`` counts the bytes of the decoded images.
     """
     sizes = {name: 4 * math.prod(shape) for name, shape in shapes.items()}
     copies = _COPIES + (1 if settings.ema else 0)

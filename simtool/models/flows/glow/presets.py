@@ -34,6 +34,8 @@ class Preset:
     flips: bool = True
 
 
+_COSINE = Settings(schedule="cosine", clip_norm=1, ema=0.999)
+
 #: ``study``: the flow that the original study trained with TensorFlow Probability. ``openai``: the size of the
 #: reference implementation's model of CIFAR-10 (Kingma & Dhariwal, 2018, table 2). ``small``: trains on two cores in
 #: hours. ``tiny``: for a first try.
@@ -65,23 +67,12 @@ PRESETS: dict[str, Preset] = {
     ),
     "small": Preset(
         GlowConfig(size=64, levels=4, steps=8, width=128, bits=5),
-        Settings(
-            epochs=100,
-            batch_size=32,
-            learning_rate=1e-3,
-            schedule="cosine",
-            warmup_steps=200,
-            clip_norm=1,
-            ema=0.999,
-            illustrate_every=10,
-        ),
+        _COSINE.changed(epochs=100, batch_size=32, learning_rate=1e-3, warmup_steps=200, illustrate_every=10),
         "split",
     ),
     "tiny": Preset(
         GlowConfig(size=32, levels=3, steps=4, width=32, bits=5),
-        Settings(
-            epochs=30, batch_size=16, learning_rate=2e-3, schedule="cosine", warmup_steps=20, clip_norm=1, ema=0.98
-        ),
+        _COSINE.changed(epochs=30, batch_size=16, learning_rate=2e-3, warmup_steps=20, ema=0.98),
         "0.1",
     ),
 }

@@ -52,13 +52,7 @@ def initial(level: int, config: GlowConfig) -> dict[str, NDArray[np.float64]]:
 
 
 def split(weights: Mapping[str, Any], staying: Any, config: GlowConfig) -> Normal:
-    """The split prior: the distribution of the half that leaves the flow.
-
-    Args:
-        weights: of the prior of the level.
-        staying: (b, h, w, c), the half that stays in the flow.
-        config: of the flow.
-    """
+    """The split prior: the distribution of the half that leaves the flow."""
     kernel, channels = weights["prior/kernel"], staying.shape[-1]
     h = ops.conv(ops.cast(staying, kernel.dtype), kernel, padding="same", data_format="channels_last")
     h = h + weights["prior/bias"]
