@@ -116,14 +116,13 @@ class Divide:
 
 
 @dataclass(frozen=True)
-class Subtract:
-    """Subtract one value from each channel.
-
-    Attributes:
-        values: in the order that the channels have at this step.
-    """
-
+class _PerChannel:
     values: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Subtract(_PerChannel):
+    """Subtract one value from each channel; ``values`` are in the order that the channels have at this step."""
 
     def __post_init__(self) -> None:
         _one_per_channel(self.values, "value to subtract")
@@ -133,14 +132,8 @@ class Subtract:
 
 
 @dataclass(frozen=True)
-class DivideChannels:
-    """Divide each channel by another value, for example by its standard deviation.
-
-    Attributes:
-        values: in the order that the channels have at this step.
-    """
-
-    values: tuple[float, float, float]
+class DivideChannels(_PerChannel):
+    """Divide each channel by another value, for example by its standard deviation; ``values`` as in `Subtract`."""
 
     def __post_init__(self) -> None:
         if 0 in _one_per_channel(self.values, "divisor"):

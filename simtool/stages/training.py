@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -222,7 +222,8 @@ def run_plan(
     plan.open(devices)
     if not load_tensorflow().config.list_physical_devices("GPU"):
         plan.check_memory(available)
-    with _alone(folder, run.name, devices):
+    # Keep other trainings out of the folder. Of several workers, only the first locks it.
+    with occupied(folder, run.name) if devices.chief else nullcontext():
         pixels, split = _decoded(plan, skip_bad, None if scratch is None else Path(scratch))
         plan.check(split)
         labels = plan.classes.labels if plan.classes else None
@@ -286,14 +287,3 @@ def identity_of(path: Path, table: Images, out: Path) -> str:
         if path.is_file() and known == sha256_of(path):
             return str(known)
     return labelled_digest(table, image_paths(path, table))
-
-
-@contextmanager
-def _alone(out: Path, name: str, devices: Devices) -> Iterator[None]:
-    """Keep other trainings out of a model folder. Of several workers, only the first locks the folder.
-
-    Raises:
-        LockedError: another process uses the folder; a job of a cluster waits for it first.
-    """
-    with occupied(out, name) if devices.chief else nullcontext():
-        yield

@@ -94,7 +94,7 @@ def part(header: str) -> bytes:
         (
             "x.npy",
             part("{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000,), }\n"),
-            "the header says 40,",
+            "the header states 40,",
         ),
         ("x.npy", part("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n"), "an array of object"),
         ("x.npy", part("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }\n"), "an array of <U1"),

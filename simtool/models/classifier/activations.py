@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simtool import console
 from simtool.errors import listed
-from simtool.models.batches import whole_batches
+from simtool.models.batches import in_whole_batches
 from simtool.models.classifier.graph import SEPARATOR, Call, calls
 from simtool.models.errors import ModelError
 from simtool.models.interface import Model, Output
@@ -30,7 +30,7 @@ _FLAT = ":flat"
 _BATCH = 32
 
 #: From a whole batch of preprocessed images to the vectors of some layers.
-_Graph = Callable[[NDArray[np.float32]], Sequence[Any]]
+_Graph = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
 
 
 class Activations(Model):
@@ -68,12 +68,8 @@ class Activations(Model):
     def embed_layers(self, images: NDArray[np.float32], layers: Sequence[str | None]) -> list[NDArray[np.float32]]:
         """The vectors of several layers, in one pass through the network. See :meth:`Model.embed_layers`."""
         names = tuple(map(self._named, layers))
-        results = [np.empty((len(images), self.output(name).dimension), np.float32) for name in names]
-        graph = self._graph(names)
-        for where, batch in whole_batches(images, _BATCH):
-            for result, vectors in zip(results, graph(batch), strict=True):
-                result[where] = vectors.numpy()[: where.stop - where.start]
-        return results
+        dimensions = [self.output(name).dimension for name in names]
+        return in_whole_batches(self._graph(names), images, _BATCH, dimensions)
 
     @cached_property
     def _calls(self) -> Mapping[str, Call]:
@@ -128,9 +124,8 @@ class Activations(Model):
         signature = [tf.TensorSpec((_BATCH, *self.preprocessing.shape), tf.float32)]
         traced = tf.function(vectors, input_signature=signature, autograph=False).get_concrete_function()
 
-        def graph(images: NDArray[np.float32]) -> Sequence[Any]:
-            found: Sequence[Any] = traced(tf.constant(images))
-            return found
+        def graph(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            return [found.numpy() for found in traced(tf.constant(images))]
 
         self._last = (names, graph)
         return graph

@@ -214,7 +214,7 @@ class ClassLatent(Layer):
 
     def vectors(self, view: View) -> Array:
         """See :meth:`Layer.vectors`."""
-        mean, deviation = view.within_classes
+        mean, deviation = (part.numpy() for part in view.flow.within_classes())
         found: Array = (view.deepest.mean(axis=(1, 2)) - mean) / deviation
         return found
 
@@ -245,7 +245,7 @@ class ClassPosterior(Layer):
 
     def vectors(self, view: View) -> Array:
         """See :meth:`Layer.vectors`."""
-        logs = view.class_log_probs.astype(np.float64) / self.temperature
+        logs = view.flow.class_log_probs(view.deepest).numpy().astype(np.float64) / self.temperature
         # The square root of a softmax: exp(l / 2) / sqrt(sum of exp l), after the largest l is subtracted.
         logs -= logs.max(axis=1, keepdims=True)
         found: Array = (np.exp(logs / 2) / np.sqrt(np.exp(logs).sum(axis=1, keepdims=True))).astype(np.float32)

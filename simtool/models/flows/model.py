@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.images.preprocessing import Preprocessing
-from simtool.models.batches import whole_batches
+from simtool.models.batches import in_whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.flows.layers import find_layer, layer_names
 from simtool.models.flows.view import Passes, View
@@ -86,12 +86,12 @@ class FlowModel(TrainedModel):
     def embed_layers(self, images: NDArray[np.float32], layers: Sequence[str | None]) -> list[NDArray[np.float32]]:
         """Vectors of several layers, which share passes through the flow. See :meth:`Model.embed_layers`."""
         wanted = [find_layer(layer, self.flow.config) for layer in layers]
-        found = [np.empty((len(images), self.output(layer).dimension), np.float32) for layer in layers]
-        for where, batch in whole_batches(images, _ROWS):
+
+        def compute(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
             view = View(self._passes, batch)
-            for layer, vectors in zip(wanted, found, strict=True):
-                vectors[where] = layer.vectors(view)[: where.stop - where.start]
-        return found
+            return [layer.vectors(view) for layer in wanted]
+
+        return in_whole_batches(compute, images, _ROWS, [self.output(layer).dimension for layer in layers])
 
     def dequantized(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Images as the flow sees them, without random noise.

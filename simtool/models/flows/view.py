@@ -12,7 +12,6 @@ from simtool.models.flows.posterior import changed
 from simtool.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
-    from simtool.models.flows.config import FlowConfig
     from simtool.models.flows.flow import Flow
 
 __all__ = ["Passes", "View"]
@@ -60,9 +59,9 @@ class View:
         self._passes, self._images = passes, images
 
     @property
-    def config(self) -> FlowConfig:
-        """The shape of the flow."""
-        return self._passes.flow.config
+    def flow(self) -> Flow:
+        """The flow through which the images are seen."""
+        return self._passes.flow
 
     @property
     def latents(self) -> tuple[Array, ...]:
@@ -79,28 +78,11 @@ class View:
         """See :meth:`simtool.models.flows.flow.Flow.activations`."""
         return self._passes.activations(self.middle)
 
-    @cached_property
-    def class_log_probs(self) -> Array:
-        """See :meth:`simtool.models.flows.flow.Flow.class_log_probs`."""
-        found: Array = self._passes.flow.class_log_probs(self.deepest).numpy()
-        return found
-
-    @cached_property
-    def within_classes(self) -> tuple[Array, Array]:
-        """See :meth:`simtool.models.flows.flow.Flow.within_classes`."""
-        mean, deviation = self._passes.flow.within_classes()
-        return mean.numpy(), deviation.numpy()
-
     def observation(self, draw: int, shift: int, brightness: float) -> tuple[Array, ...]:
         """The standardized latents of the images after a small change, with random dequantization noise.
 
-        The draw decides the change and the noise. They are the same for all images, so that they hardly add to
-        distances.
-
-        Args:
-            draw: number of the draw, from 0.
-            shift: see :func:`simtool.models.flows.posterior.changed`.
-            brightness: see :func:`simtool.models.flows.posterior.changed`.
+        The draw decides the change (see :func:`simtool.models.flows.posterior.changed`) and the noise. They are the
+        same for all images, so that they hardly add to distances.
         """
         images = changed(self._images, draw, shift, brightness)
         noise = np.random.default_rng([draw, 2]).random(images.shape[1:], np.float32)
@@ -113,12 +95,12 @@ class View:
     @cached_property
     def middle(self) -> Any:
         """The images, dequantized with fixed noise. See :attr:`simtool.models.flows.config.FlowConfig.fixed_noise`."""
-        return self._dequantized(self._images, self.config.fixed_noise)
+        return self._dequantized(self._images, self.flow.config.fixed_noise)
 
     def _dequantized(self, images: Array, noise: Any) -> Any:
         from simtool.models.flows.dequantization import dequantize
 
-        return dequantize(load_tensorflow().constant(images), self.config.bits, noise)
+        return dequantize(load_tensorflow().constant(images), self.flow.config.bits, noise)
 
 
 def _array(tensor: Any) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.images.preprocessing import Preprocessing
-from simtool.models.batches import whole_batches
+from simtool.models.batches import in_whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest
 from simtool.models.interface import Output, TrainedModel
@@ -99,10 +99,7 @@ class Pca(TrainedModel):
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
         """The projections of the centered images on the components. See :meth:`Model.embed`."""
         flat = images.reshape(len(images), -1)
-        result = np.empty((len(flat), self.output(layer).dimension), np.float32)
-        for where, batch in whole_batches(flat, _ROWS):
-            result[where] = self._projected(batch)[: where.stop - where.start]
-        return result
+        return in_whole_batches(lambda batch: [self._projected(batch)], flat, _ROWS, [self.output(layer).dimension])[0]
 
     def _projected(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """(b, count) of (b, D), in float64.

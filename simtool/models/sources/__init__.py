@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from simtool.errors import UsageError
 from simtool.models.sources.folder import FolderSource
 from simtool.models.sources.keras_file import KerasFileSource
-from simtool.models.sources.open_model import OpenModel
 from simtool.models.sources.pixels import PixelsSource
-from simtool.models.sources.source import ModelOptions, Source, option_of
+from simtool.models.sources.source import ModelOptions, OpenModel, Source, option_of
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simtool.kinds import What
     from simtool.models.interface import Model
 
-__all__ = ["ModelOptions", "Source", "option_of"]
+__all__ = ["ModelOptions", "OpenModel", "Source", "option_of"]
 
 
 @dataclass(frozen=True)
@@ -109,3 +109,22 @@ class Source(ABC):
             UsageError: options do not fit together.
         """
         return list(options.layer)
+
+
+class OpenModel(Source):
+    """A model object. It is not in the table of sources, since no argument names it."""
+
+    usage = label = "a model"
+    options: ClassVar[Mapping[str, str]] = {
+        "layer": "one of its layers [the first]",
+        "components": "keep only the first components [all]",
+    }
+    limits = "a model object has its preprocessing already"
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model.output().name)
+        self._model = model
+
+    def open(self, options: ModelOptions) -> Model:
+        """See :meth:`Source.open`."""
+        return self._model if options.components is None else self._model.cut(options.components)

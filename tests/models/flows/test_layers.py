@@ -36,7 +36,7 @@ def view_of_classes() -> View:
 
 
 def vectors(text: str | None, view: Any) -> Array:
-    return find_layer(text, view.config).vectors(view)
+    return find_layer(text, view.flow.config).vectors(view)
 
 
 def test_only_flows_with_classes_have_layers_of_classes() -> None:
@@ -126,7 +126,7 @@ def test_in_the_measured_posterior_reliable_dimensions_weigh_more() -> None:
 
 
 def test_observations_do_not_depend_on_other_images(view: View) -> None:
-    alone = View(Passes(view._passes.flow), pixels(5)[3:4])
+    alone = View(Passes(view.flow), pixels(5)[3:4])
     for together, single in zip(view.observation(2, 1, 0.02), alone.observation(2, 1, 0.02), strict=True):
         np.testing.assert_allclose(together[3:4], single, atol=1e-5)
 
@@ -141,7 +141,7 @@ def test_pooled_latents_are_means_and_mean_squares_of_channels(view: View) -> No
 
 def class_densities(view: View) -> NDArray[np.float64]:
     """log p(z | y) by scipy, (b, classes)."""
-    weights = view._passes.flow.variables
+    weights = view.flow.variables
     mean, log_scale = (tf.convert_to_tensor(weights[f"level-2/prior/{name}"]).numpy() for name in ("mean", "log_scale"))
     z = view.deepest.astype(np.float64)
     return np.stack([norm.logpdf(z, m, np.exp(s)).sum(axis=(1, 2, 3)) for m, s in zip(mean, log_scale, strict=True)], 1)
