@@ -68,10 +68,7 @@ def assigned(
 ) -> dict[str, Any]:
     """The values of ``--set NAME=VALUE`` by name; names of version 0.1 are replaced.
 
-    Args:
-        changes: as on the command line.
-        numbers: names whose values become numbers.
-        options: names that have their own option.
+    ``numbers`` are names whose values become numbers; ``options`` are names that have their own option.
 
     Raises:
         TrainingError: an assignment has no ``=``.

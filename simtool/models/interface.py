@@ -84,10 +84,6 @@ class Model(ABC):
     def embed_layers(self, images: NDArray[np.float32], layers: Sequence[str | None]) -> list[NDArray[np.float32]]:
         """The vectors of several layers of a batch of images, in one pass of a network.
 
-        Args:
-            images: (b, height, width, 3), after the preprocessing.
-            layers: names as in :meth:`embed`.
-
         Returns:
             The result of :meth:`embed` for each layer.
 

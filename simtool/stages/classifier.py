@@ -21,7 +21,6 @@ from simtool.training.devices import Devices
 from simtool.training.images import Classes, Rounding, check_classes
 from simtool.training.optimizer import layer_precision
 from simtool.training.outcome import Result
-from simtool.training.settings import with_given
 from simtool.training.split import Split, split_images
 from simtool.training.task import Task
 
@@ -194,7 +193,7 @@ def _plan(
             raise UsageError("--weights starts from ImageNet weights and --from-scratch does not: use one of them")
         changes["pretrained"] = True
     of_network, of_preset = changed_preset(chosen, "config", changes)
-    chosen = with_given(chosen, **of_preset, config=chosen.config.changed(**of_network))
+    chosen = chosen.changed(**of_preset, config=chosen.config.changed(**of_network))
     table = run.read_images(images)
     classes = Classes(table)
     rows = split_images(table, chosen.validation, chosen.settings.seed)

@@ -21,7 +21,6 @@ from simtool.tensorflow import load_tensorflow
 from simtool.text import counted
 from simtool.training.images import Classes, Rounding, check_classes
 from simtool.training.outcome import Result
-from simtool.training.settings import with_given
 from simtool.training.split import Split, split_images
 from simtool.training.task import Task
 
@@ -207,7 +206,7 @@ def _plan(
     table = run.read_images(images, split)
     classes = Classes(table) if class_conditional else None
     of_flow |= {"classes": len(classes.names) if classes else 0, "compute_dtype": of_preset["settings"].precision}
-    chosen = with_given(chosen, **of_preset, flow=with_given(chosen.flow, **of_flow))
+    chosen = chosen.changed(**of_preset, flow=chosen.flow.changed(**of_flow))
     preprocessing = named_preprocessing(chosen.recipe).adjusted(chosen.flow.size, crop)
     if preprocessing.colors != named_preprocessing("study").colors:
         raise UsageError(f"Glow needs colors from -0.5 to 0.5, which the preprocessing {chosen.recipe} does not give")

@@ -169,12 +169,7 @@ def named_preset(presets: Mapping[str, _P], preset: str | _P) -> _P:
 
 
 def changed_preset(preset: Any, part: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Distribute changes among the parts of a preset.
-
-    Args:
-        preset: with ``settings``, a network and other values.
-        part: the attribute that describes the network.
-        values: by name; None keeps the value of the preset.
+    """Distribute changes among the parts of a preset: ``part`` describes the network. None keeps a value.
 
     Returns:
         the changed values of the network, and of the preset with its settings.
@@ -197,13 +192,7 @@ def run_plan(
 ) -> Trained:
     """Train, and write the model folder; also the best epoch of a training that diverged.
 
-    Args:
-        plan: the training.
-        run: of the stage; it has read the table of images and nothing else.
-        out: the model folder.
-        restart: remove an earlier training in the folder.
-        skip_bad: leave out images that cannot be decoded, with a warning.
-        scratch: a folder for decoded images that do not fit in memory.
+    The run has read the table of images and nothing else. The other arguments are those of the stages.
 
     Raises:
         Diverged: after the model of the best epoch is written.

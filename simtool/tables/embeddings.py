@@ -549,16 +549,7 @@ def write_embeddings(
     segments: tuple[Segment, ...] = (),
     shape: tuple[int, ...] = (),
 ) -> None:
-    """Write a table of embeddings from one array.
-
-    Args:
-        path: the file.
-        image_id: (n,) ids.
-        embedding: (n, D).
-        provenance: of the table.
-        name: the label in reports.
-        segments: of the vectors.
-        shape: of one vector before it was flattened.
+    """Write a table of embeddings from one array (n, D); see :class:`EmbeddingInfo` for the other arguments.
 
     Raises:
         TableError: as for :class:`EmbeddingWriter`.

@@ -103,12 +103,7 @@ def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
 def matched(
     arrays: Arrays, shapes: Mapping[str, tuple[int, ...]], advice: str = ""
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Pass on arrays after a check of their names and shapes.
-
-    Args:
-        arrays: name and content of each, in any order.
-        shapes: the expected shapes by name.
-        advice: what to do about arrays of another network, after a semicolon.
+    """Pass on arrays after a check of their names and shapes; ``advice`` ends the message about another network.
 
     Raises:
         TrainingError: the arrays belong to another network.

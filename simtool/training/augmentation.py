@@ -7,7 +7,7 @@ affine map, so that an image is resampled only once.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from simtool.images.preprocessing import PreprocessingError
@@ -58,10 +58,6 @@ class Augmentation:
     def moves(self) -> bool:
         """Whether any pixel moves."""
         return self.flip or any((self.rotation, self.translation, self.zoom, 1 - self.area, self.stretch - 1))
-
-    def to_json(self) -> dict[str, Any]:
-        """An object for JSON."""
-        return asdict(self)
 
 
 #: ``study``: the list of the original study (flip, contrast, rotation, translation, zoom, noise); the study does not

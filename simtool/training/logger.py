@@ -127,9 +127,7 @@ def write_csv(path: Path, history: Sequence[Row]) -> None:
 class Events:
     """A file of events for TensorBoard; it is written without the package ``tensorboard``.
 
-    Args:
-        folder: of the events of one training; older event files in it are replaced.
-        history: the rows so far, each with ``step`` and ``time`` (seconds since 1970).
+    Older event files in the folder are replaced.
 
     Raises:
         OSError: the folder cannot be written.

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Self, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from simtool.errors import listed
 from simtool.training.outcome import TrainingError
@@ -14,15 +14,13 @@ from simtool.training.outcome import TrainingError
 __all__ = [
     "Optimizer",
     "Precision",
+    "Record",
     "Schedule",
     "Settings",
     "assignments",
     "current_names",
     "learning_rates",
-    "with_given",
 ]
-
-T = TypeVar("T")
 
 Optimizer = Literal["adam", "adamw", "sgd"]
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -65,13 +63,21 @@ def assignments(texts: Iterable[str]) -> dict[str, str]:
     return renamed
 
 
-def with_given(data: T, **values: Any) -> T:
-    """Copy a frozen dataclass with other values; a value of None keeps the value that is there."""
-    return replace(data, **{name: value for name, value in values.items() if value is not None})  # type: ignore[type-var]
+@dataclass(frozen=True)
+class Record:
+    """Values with names, which are copied with changes, and written as JSON."""
+
+    def changed(self, **values: Any) -> Self:
+        """Copy with other values; a value of None keeps the value that is there."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def to_json(self) -> dict[str, Any]:
+        """An object for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Record):
     """The settings of a training.
 
     Attributes:
@@ -160,11 +166,7 @@ class Settings:
             raise TrainingError(
                 f"no setting is called {listed(sorted(unknown))}; choose from {', '.join(sorted(_names()))}"
             )
-        return with_given(self, **values)
-
-    def to_json(self) -> dict[str, Any]:
-        """An object for JSON."""
-        return asdict(self)
+        return super().changed(**values)
 
     @classmethod
     def from_json(cls, content: object) -> Self:

@@ -14,6 +14,8 @@ from simtool.tables.images import Images
 
 __all__ = ["Split", "split_images"]
 
+#: The splits that rules can use.
+_SPLITS = {"split": ("train", "validation", "test"), "study": ("train", "test")}
 #: The share of the test images that the original study used for training, in addition to the training images.
 _STUDY_SHARE = 0.8
 
@@ -60,38 +62,24 @@ def split_images(images: Images, rule: str, seed: int) -> Split:
     Raises:
         ImageError: the rule is unknown, or leaves no image for training or for validation.
     """
-    everything = np.arange(len(images))
-    held = np.zeros(len(images), bool)
+    if rule in _SPLITS:
+        _require_splits(images, rule, _SPLITS[rule])
+    kept, held = np.ones(len(images), bool), np.zeros(len(images), bool)
     if rule == "split":
-        return _checked(images, rule, *_by_split(images))
-    if rule == "study":
-        held = _test(images)
+        kept = np.array(images.split == "train", bool)
+        held = np.array(images.split == ("validation" if "validation" in images.split else "test"), bool)
+    elif rule == "study":
+        held = np.array(images.split == "test", bool)
         held[_drawn(images, np.flatnonzero(held), _STUDY_SHARE, seed)] = False
     elif rule != "none":
-        held[_drawn(images, everything, _fraction(rule), seed)] = True
-    return _checked(images, rule, everything[~held], everything[held])
-
-
-def _checked(images: Images, rule: str, train: NDArray[np.intp], validation: NDArray[np.intp]) -> Split:
-    if not len(train) or (rule != "none" and not len(validation)):
+        held[_drawn(images, np.arange(len(images)), _fraction(rule), seed)] = True
+    split = Split(np.flatnonzero(kept & ~held), np.flatnonzero(held))
+    if not len(split.train) or (rule != "none" and not len(split.validation)):
         raise ImageError(
-            f"of {len(images):,} images, --validation {rule} leaves {len(train):,} for training and "
-            f"{len(validation):,} for validation; --validation none uses all of them for training"
+            f"of {len(images):,} images, --validation {rule} leaves {len(split.train):,} for training and "
+            f"{len(split.validation):,} for validation; --validation none uses all of them for training"
         )
-    return Split(train, validation)
-
-
-def _by_split(images: Images) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The images of the split train, and the images of the split validation, or of test if there is no validation."""
-    _require_splits(images, "split", ("train", "validation", "test"))
-    found = "validation" if "validation" in images.split else "test"
-    return np.flatnonzero(images.split == "train"), np.flatnonzero(images.split == found)
-
-
-def _test(images: Images) -> NDArray[np.bool_]:
-    """Whether each image is in the split test; the other images are in train."""
-    _require_splits(images, "study", ("train", "test"))
-    return np.array(images.split == "test", bool)
+    return split
 
 
 def _require_splits(images: Images, rule: str, known: Sequence[str]) -> None:

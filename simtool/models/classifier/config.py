@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Self, get_type_hints
 
 from simtool.images.preprocessing import Preprocessing, named_preprocessing
 from simtool.models.classifier.architectures import named_architecture
 from simtool.models.errors import ModelError
 from simtool.training.augmentation import AUGMENTATIONS
-from simtool.training.settings import current_names, with_given
+from simtool.training.settings import Record, current_names
 
 __all__ = ["ClassifierConfig"]
 
@@ -17,7 +17,7 @@ _WORDS: dict[type, str] = {str: "name", int: "whole number", float: "number", bo
 
 
 @dataclass(frozen=True)
-class ClassifierConfig:
+class ClassifierConfig(Record):
     """A classifier and its training data.
 
     Attributes:
@@ -94,11 +94,7 @@ class ClassifierConfig:
         other = values.get("architecture") is not None
         if other and values.get("recipe") is None and not self.recipe.startswith("study"):
             values["recipe"] = ""
-        return with_given(self, **values)
-
-    def to_json(self) -> dict[str, Any]:
-        """As a JSON object that :meth:`from_json` reads back."""
-        return asdict(self)
+        return super().changed(**values)
 
     @classmethod
     def from_json(cls, content: object) -> Self:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simtool.models.classifier.config import ClassifierConfig
-from simtool.training.settings import Settings
+from simtool.training.settings import Record, Settings
 
 __all__ = ["PRESETS", "Preset"]
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Record):
     """A classifier and its training.
 
     Attributes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal, Self, get_args, get_type_hints
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Literal, Self, get_args, get_type_hints
 
 from simtool.models.errors import ModelError
-from simtool.training.settings import current_names
+from simtool.training.settings import Record, current_names
 
 __all__ = ["MODES", "FlowConfig", "Mode"]
 
@@ -21,7 +21,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True)
-class FlowConfig(ABC):
+class FlowConfig(Record, ABC):
     """The shape of a multi-scale flow (Dinh et al., 2017, section 3.6). Each kind of flow adds its own fields.
 
     Each level squeezes its input to half the height and width and four times the channels. After each level but the
@@ -96,10 +96,6 @@ class FlowConfig(ABC):
         """The shape of the latents that leave at a level: half of its channels, at the deepest level all of them."""
         height, width, channels = self.level_shape(level)
         return height, width, channels if level == self.levels else channels // 2
-
-    def to_json(self) -> dict[str, Any]:
-        """As a JSON object that :meth:`from_json` reads back."""
-        return asdict(self)
 
     @classmethod
     def from_json(cls, content: object) -> Self:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.models.flows.view import Passes
 from simtool.tables.atomic import atomic_path
 from simtool.tensorflow import load_tensorflow
 
@@ -34,15 +35,11 @@ class Painter:
 
     def __init__(self, flow: Flow) -> None:
         tf = load_tensorflow()
-        self.flow = flow
-
-        def encode(images: Any) -> Any:
-            return flow.encode(images, weights=flow.precise_weights()).standardized
+        self.flow, self._passes = flow, Passes(flow)
 
         def decode(latents: Sequence[Any], classes: Any | None) -> Any:
             return flow.decode(latents, classes, flow.precise_weights())
 
-        self._encode = tf.function(encode, autograph=False, reduce_retracing=True)
         self._decode = tf.function(decode, autograph=False, reduce_retracing=True)
 
     def samples(
@@ -80,12 +77,9 @@ class Painter:
     def interpolations(self, first: Array, second: Array, steps: int) -> list[Array]:
         """Interpolate between pairs of images through latents that are as likely as theirs: a row for each pair.
 
-        The latents follow a great circle, since standard normal latents of many dimensions lie close to a sphere.
+        A row has ``steps`` images, both ends included.
 
-        Args:
-            first: dequantized.
-            second: dequantized, as many.
-            steps: number of images in a row, both ends included.
+        The latents follow a great circle, since standard normal latents of many dimensions lie close to a sphere.
         """
         ends = [self._latents(images) for images in (first, second)]
         start, end = (np.concatenate([scale.reshape(len(scale), -1) for scale in latents], axis=1) for latents in ends)
@@ -93,7 +87,7 @@ class Painter:
         return list(np.stack(columns, axis=1))
 
     def _latents(self, images: Array) -> list[Array]:
-        return [scale.numpy().astype(np.float32) for scale in self._encode(load_tensorflow().constant(images))]
+        return list(self._passes.encode(load_tensorflow().constant(images))[0])
 
     def _images(self, latents: Sequence[Array], labels: Sequence[int] | None = None) -> Array:
         tf = load_tensorflow()

@@ -58,10 +58,7 @@ class Layer(ABC):
         """The vectors of the images in view, (b, D)."""
 
     def with_options(self, text: str) -> Self:
-        """Copy the layer with options.
-
-        Args:
-            text: ``name=value``, separated by commas.
+        """Copy the layer with options ``name=value``, separated by commas.
 
         Raises:
             ModelError: there is no such option, or it has no such value.
@@ -266,11 +263,7 @@ def layer_names(config: FlowConfig) -> tuple[str, ...]:
 
 
 def find_layer(text: str | None, config: FlowConfig) -> Layer:
-    """Find a layer.
-
-    Args:
-        text: its name, with options after a colon; None for the default.
-        config: of the flow.
+    """Find a layer by its name, with options after a colon; None for the default.
 
     Raises:
         ModelError: there is no such layer.

@@ -20,11 +20,7 @@ Array = NDArray[np.float32]
 
 
 class Passes:
-    """Compiled passes through a flow, with its precise weights.
-
-    Args:
-        flow: its weights do not change any more.
-    """
+    """Compiled passes through a flow, with its precise weights, which do not change any more."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -48,12 +44,7 @@ class Passes:
 
 
 class View:
-    """A few images, seen through a flow.
-
-    Args:
-        passes: through the flow.
-        images: (b, size, size, channels), preprocessed.
-    """
+    """A few images, seen through a flow."""
 
     def __init__(self, passes: Passes, images: Array) -> None:
         self._passes, self._images = passes, images

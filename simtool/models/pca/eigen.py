@@ -125,12 +125,6 @@ class _KrylovSpace:
     After each step::
 
         matrix @ basis = basis @ inner + block @ coupling   (the last term in the columns of the newest block only)
-
-    Args:
-        matrix: symmetric.
-        limit: the number of directions that the basis may have.
-        workers: the threads that share the work.
-        rng: for the first block, and for directions that replace lost ones.
     """
 
     def __init__(self, matrix: SymmetricMatrix, limit: int, workers: Workers, rng: np.random.Generator) -> None:

@@ -78,12 +78,7 @@ class PcaFit:
 def check_request(images: int, dimension: int, components: int, fewer: bool = False, what: str = "images") -> int:
     """Refuse a request that cannot be met, before the work starts.
 
-    Args:
-        images: their number.
-        dimension: the number of values of an image.
-        components: the number of components to keep.
-        fewer: keep fewer components if fewer exist.
-        what: the noun for the images, for messages.
+    ``fewer`` keeps fewer components if fewer exist. ``what`` is the noun for the images in messages.
 
     Returns:
         The number of components of the fit.

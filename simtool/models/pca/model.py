@@ -144,10 +144,7 @@ class Pca(TrainedModel):
 def write_log(folder: Path, fit: PcaFit, skipped: dict[str, str]) -> None:
     """Write ``fit.json``: the accuracy of a fit, and the variance that it explains.
 
-    Args:
-        folder: the model folder.
-        fit: the fit.
-        skipped: ids of images that were left out, and the reason.
+    ``skipped`` holds the ids of images that were left out, and the reasons.
 
     Raises:
         OSError: the folder cannot be written.

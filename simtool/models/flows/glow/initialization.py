@@ -25,11 +25,7 @@ def initialize_level(
 ) -> tuple[dict[str, NDArray[np.float64]], list[Any]]:
     """Find the weights of the actnorms of a level, one step after the other.
 
-    Args:
-        stacked: the weights of the steps.
-        constants: of their convolutions, stacked.
-        x: pieces of the batch, (b, h, w, c) each. One piece at a time is computed.
-        config: of the flow.
+    ``x`` are pieces of the batch, (b, h, w, c) each. One piece at a time is computed.
 
     Returns:
         The new weights by name, stacked, and the output of the last step for each piece.

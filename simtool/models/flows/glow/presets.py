@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from simtool.models.flows.config import Mode
 from simtool.models.flows.glow.config import GlowConfig
-from simtool.training.settings import Settings
+from simtool.training.settings import Record, Settings
 
 __all__ = ["PRESETS", "Preset"]
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Record):
     """A flow and its training.
 
     Attributes:
