@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_the_posterior_of_the_study_only_rescales(view: View) -> None:
 class Noisy:
     """A view with known observations."""
 
-    config = CONFIG
+    flow = SimpleNamespace(config=CONFIG)
 
     def observation(self, draw: int, shift: int, brightness: float) -> tuple[Array, ...]:
         assert (shift, brightness) == (1, 0.02)
