@@ -57,10 +57,7 @@ class Model(ABC):
 
     @abstractmethod
     def output(self, layer: str | None = None) -> Output:
-        """Describe the vectors of a layer, without computing them.
-
-        Args:
-            layer: one of ``layers``; None for the default.
+        """Describe the vectors of a layer, without computing them; None for the default layer.
 
         Raises:
             ModelError: the model has no such layer.

@@ -124,10 +124,7 @@ class TrainingPlan(ABC):
 
     @abstractmethod
     def check_memory(self, available: int | None) -> None:
-        """Refuse a training that does not fit in memory.
-
-        Args:
-            available: bytes; None if unknown.
+        """Refuse a training that does not fit in the available bytes of memory; None if unknown.
 
         Raises:
             TrainingError: the training does not fit; the message says which options fit.
@@ -137,9 +134,7 @@ class TrainingPlan(ABC):
     def task(self, pixels: NDArray[np.uint8], split: Split) -> Task:
         """Create the task for the training loop, within the scope of the devices.
 
-        Args:
-            pixels: (n, height, width, 3), the decoded images.
-            split: of the images.
+        ``pixels`` are the decoded images, (n, height, width, 3).
         """
 
     @abstractmethod

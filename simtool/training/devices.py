@@ -121,8 +121,7 @@ def open_devices(deterministic: bool = False) -> Devices:
     Call this before TensorFlow does anything else. With several workers it waits until all of them are there.
     ``TF_CONFIG`` names workers that a program other than ``srun`` has started.
 
-    Args:
-        deterministic: on GPUs, use slower operations that give the same bits in every run; a CPU always does.
+    ``deterministic`` uses slower operations of GPUs that give the same bits in every run; a CPU always does.
 
     Raises:
         TrainingError: ``TF_CONFIG`` does not follow TensorFlow's definition, or SLURM's variables are inconsistent.

@@ -19,14 +19,7 @@ __all__ = ["Evaluation"]
 
 
 class Evaluation:
-    """The evaluation of a task on the validation set. Each worker evaluates its part.
-
-    Args:
-        task: the network and its metrics.
-        data: with the validation set.
-        devices: of all workers.
-        settings: of the training.
-    """
+    """The evaluation of a task on the validation set. Each worker evaluates its part."""
 
     def __init__(self, task: Task, data: TrainingData, devices: Devices, settings: Settings) -> None:
         self._task, self._data, self._devices, self._settings = task, data, devices, settings

@@ -60,14 +60,7 @@ class StepResult:
 
 
 class Step:
-    """A training step as one graph, over all devices.
-
-    Args:
-        task: the network and its loss.
-        optimizer: of the task's variables.
-        devices: over which the batch is split.
-        settings: of the training.
-    """
+    """A training step as one graph, over all devices."""
 
     def __init__(self, task: Task, optimizer: Optimizer, devices: Devices, settings: Settings) -> None:
         self._task, self._optimizer, self._devices, self._settings = task, optimizer, devices, settings
@@ -77,10 +70,7 @@ class Step:
     def start(self, share: Any, seed: NDArray[np.int32], inputs: StepInputs) -> Any:
         """Start a step; a GPU may still be computing when this returns.
 
-        Args:
-            share: a :class:`ReplicaBatch`, or one for each replica.
-            seed: int32 (2,), of the step.
-            inputs: of the step.
+        ``share`` is a :class:`ReplicaBatch`, or one for each replica; the seed of the step is int32 (2,).
 
         Returns:
             a tensor for :meth:`finish`.

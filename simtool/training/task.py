@@ -54,8 +54,7 @@ class Task(ABC):
     def initialize(self, batches: Iterator[Batch]) -> None:  # noqa: B027 - most have nothing to do
         """Initialise variables from data, once before the first step.
 
-        Args:
-            batches: whole global batches of the first epoch, the same on each worker.
+        The batches are whole global batches of the first epoch, the same on each worker.
         """
 
     @abstractmethod
@@ -83,10 +82,7 @@ class Task(ABC):
         """
 
     def health(self, batch: Batch) -> dict[str, float]:
-        """Check the model on a validation batch after an epoch.
-
-        Args:
-            batch: arrays of b rows each.
+        """Check the model on a validation batch after an epoch (arrays of b rows each).
 
         Returns:
             values to log, by name.
@@ -98,9 +94,4 @@ class Task(ABC):
         return {}
 
     def illustrate(self, folder: Path, step: int) -> None:  # noqa: B027 - not everything can be drawn
-        """Draw sample images.
-
-        Args:
-            folder: for the images; it exists.
-            step: of the training, for the file names.
-        """
+        """Draw sample images into a folder that exists; the step is for the file names."""

@@ -22,12 +22,7 @@ _DROPOUT = 100
 
 
 class Classification(Task):
-    """A classifier and its loss.
-
-    Args:
-        network: from preprocessed images to logits.
-        config: of the classifier.
-    """
+    """A classifier and its loss."""
 
     criterion: ClassVar[Criterion] = Criterion("top_1", "high")
 

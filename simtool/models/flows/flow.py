@@ -93,8 +93,7 @@ class Flow(ABC):
     def initialize(self, pieces: Sequence[Any]) -> None:
         """Set weights from images before training (data-dependent initialisation).
 
-        Args:
-            pieces: (b, size, size, channels) dequantized images each. All pieces together are the batch.
+        All pieces, (b, size, size, channels) dequantized images each, are one batch.
 
         Raises:
             ModelError: images hold values that are not finite.

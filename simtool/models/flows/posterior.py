@@ -69,12 +69,7 @@ def moments(observations: Iterable[Array]) -> tuple[Array, Array]:
 
 
 def moderated(variance: Array, observations: int) -> Array:
-    """Average variances (b, h, w, c) with the mean of their channel, in proportion to degrees of freedom.
-
-    Args:
-        variance: estimated from n observations.
-        observations: n.
-    """
+    """Average variances (b, h, w, c) with the mean of their channel, in proportion to degrees of freedom."""
     freedom = observations - 1
     channel = variance.mean(axis=(1, 2), keepdims=True)
     found: Array = (freedom * variance + _PRIOR_FREEDOM * channel) / np.float32(freedom + _PRIOR_FREEDOM)
@@ -84,9 +79,7 @@ def moderated(variance: Array, observations: int) -> Array:
 def reliability(variance: Array, observations: int) -> Array:
     """The share of the variance of a mean of n observations that is not noise.
 
-    Args:
-        variance: S, the variance of the noise, where an observation has variance 1.
-        observations: n.
+    ``variance`` is that of the noise, where an observation has variance 1.
     """
     own = np.maximum(1 - variance, 0)
     found: Array = own / np.maximum(own + variance / np.float32(observations), np.finfo(np.float32).tiny)

@@ -41,14 +41,7 @@ Gradient = Callable[[Any, Any], tuple[Any, ...]]
 def forward(
     weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: GlowConfig, mode: Mode = "plain"
 ) -> tuple[Any, Any]:
-    """All steps of a level, towards the latents.
-
-    Args:
-        weights: of its steps, stacked (see :func:`simtool.models.flows.glow.step.shapes`).
-        constants: of their convolutions, stacked.
-        x: (b, h, w, c).
-        config: of the flow.
-        mode: of backpropagation.
+    """All steps of a level, towards the latents, from x (b, h, w, c) and the stacked weights of the steps.
 
     Returns:
         y (b, h, w, c), and the log-determinant of each image (b,).
