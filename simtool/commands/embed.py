@@ -30,17 +30,11 @@ def embed(
             help=f"Layer of the network; repeat --layer and --out for several layers. {option_help('layer')}",
         ),
     ] = None,
-    noise: Annotated[
-        float | None,
-        number(min=0, help=option_help("noise")),
-    ] = None,
+    noise: Annotated[float | None, number(min=0, help=option_help("noise"))] = None,
     components: Annotated[int | None, whole(min=1, help=option_help("components"))] = None,
     size: Annotated[int | None, whole(min=1, help=option_help("size"))] = None,
     crop: Annotated[float | None, number(help=option_help("crop"))] = None,
-    recipe: Annotated[
-        str | None,
-        word(help=f"Preprocessing. {option_help('preprocessing')}"),
-    ] = None,
+    recipe: Annotated[str | None, word(help=f"Preprocessing. {option_help('preprocessing')}")] = None,
     trust_code: Annotated[bool, typer.Option("--trust-code", help=option_help("trust_code"))] = False,
     split: Annotated[str, word(help="Embed this split of the table only: train or test.")] = "all",
     shard: Annotated[

@@ -24,8 +24,7 @@ def fit_pca(
     components: Annotated[
         int | None,
         whole(
-            min=1,
-            help="How many to keep; embed --components can take fewer later. [as many as exist, at most 1,000]",
+            min=1, help="How many to keep; embed --components can take fewer later. [as many as exist, at most 1,000]"
         ),
     ] = None,
     size: Annotated[int | None, whole(min=1, help="Height and width in pixels. [the preprocessing's: 128]")] = None,
@@ -38,8 +37,7 @@ def fit_pca(
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded, and record which.")
     ] = False,
     scratch: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Folder for scratch files: 4 bytes per pixel value. [TMPDIR]"),
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for scratch files: 4 bytes per pixel value. [TMPDIR]")
     ] = None,
 ) -> None:
     """Fit principal components to images, exactly and in bounded memory.

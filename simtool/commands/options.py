@@ -41,8 +41,7 @@ word = partial(typer.Option, metavar="NAME")
 Out = Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")]
 Size = Annotated[int | None, whole(min=1, help="Height and width in pixels. [the preset's]")]
 Validation = Annotated[
-    str | None,
-    word(help="Validation images: split, study, a fraction of each class, or none. [the preset's]"),
+    str | None, word(help="Validation images: split, study, a fraction of each class, or none. [the preset's]")
 ]
 Epochs = Annotated[int | None, whole(min=1, help="Number of passes over the images. [the preset's]")]
 BatchSize = Annotated[int | None, whole(min=1, help="Number of images in one step, over all devices. [the preset's]")]

@@ -324,8 +324,7 @@ class _Training:
         self._devices.shutdown_barrier()
         kept = f"the weights of epoch {best}, the best epoch, are kept" if best else "no epoch was complete before"
         raise Diverged(
-            f"the training was stopped: {cause}; {kept}; {self._task.advice}",
-            self._result() if best else None,
+            f"the training was stopped: {cause}; {kept}; {self._task.advice}", self._result() if best else None
         )
 
     def _keep_best(self) -> None:

@@ -11,16 +11,7 @@ from typing import Any, Literal, Self, get_args, get_type_hints
 from simtool.errors import listed
 from simtool.training.outcome import TrainingError
 
-__all__ = [
-    "Optimizer",
-    "Precision",
-    "Record",
-    "Schedule",
-    "Settings",
-    "assignments",
-    "current_names",
-    "learning_rates",
-]
+__all__ = ["Optimizer", "Precision", "Record", "Schedule", "Settings", "assignments", "current_names", "learning_rates"]
 
 Optimizer = Literal["adam", "adamw", "sgd"]
 Precision = Literal["float32", "bfloat16", "float16"]

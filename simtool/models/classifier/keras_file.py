@@ -31,10 +31,7 @@ _METADATA, _CONFIG = "metadata.json", "config.json"
 #: The largest size of the text in such a file, in bytes, and the largest factor by which a part grows when unpacked.
 _LARGEST_TEXT, _MOST_GROWTH = 64 << 20, 100
 #: Exceptions of damaged files. RuntimeError: a part is encrypted, or nested too deeply.
-_DAMAGES = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
-    *(KeyError, RuntimeError, ValueError),
-)
+_DAMAGES = (*(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError), *(KeyError, RuntimeError, ValueError))
 #: The largest length of a message of Keras.
 _LONGEST = 200
 
