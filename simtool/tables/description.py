@@ -93,16 +93,12 @@ def _embeddings(path: Path) -> list[tuple[str, str]]:
         pass  # reading finds NaN, infinities and damage
     info = table.info
     segments = ", ".join(f"{segment.name} {segment.count:,} x {segment.length:,}" for segment in info.segments)
+    skipped = f" ({len(info.skipped)} skipped: {listed(info.skipped)})" if info.skipped else ""
+    shape = f" = {' x '.join(map(str, info.shape))}" if len(info.shape) > 1 else ""
     return [
         ("name", info.name),
-        (
-            "images",
-            f"{len(table):,}" + (f" ({len(info.skipped)} skipped: {listed(info.skipped)})" if info.skipped else ""),
-        ),
-        (
-            "dimension",
-            f"{info.dimension:,}" + (f" = {' x '.join(map(str, info.shape))}" if len(info.shape) > 1 else ""),
-        ),
+        ("images", f"{len(table):,}{skipped}"),
+        ("dimension", f"{info.dimension:,}{shape}"),
         ("values", str(table.dtype)),
         ("segments", segments or "none"),
         ("preprocessing", info.preprocessing or "not stated"),
