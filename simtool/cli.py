@@ -27,7 +27,7 @@ from simtool.commands import (
     train_glow,
     train_resnet,
 )
-from simtool.errors import SimtoolError, first_line
+from simtool.errors import SimtoolError, first_line, system_reason
 from simtool.stages.invocation import Terminated, invocation
 
 __all__ = ["app", "main"]
@@ -149,7 +149,7 @@ def _describe(failure: Exception) -> str:
     if isinstance(failure, MemoryError):
         return f"not enough memory: {failure}" if str(failure) else "not enough memory"
     if isinstance(failure, OSError) and failure.strerror:
-        return failure.strerror if failure.filename is None else f"{failure.filename}: {failure.strerror}"
+        return system_reason(failure)
     return _unexpected(failure)
 
 

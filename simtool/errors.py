@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-__all__ = ["LONGEST", "SimtoolError", "UsageError", "clipped", "first_line", "listed"]
+__all__ = ["LONGEST", "FileError", "SimtoolError", "UsageError", "clipped", "first_line", "listed", "system_reason"]
 
 #: Characters of a message.
 LONGEST = 1000
@@ -33,6 +33,15 @@ class UsageError(SimtoolError):
     """Options or arguments that are wrong together, or a value that an option does not take."""
 
     exit_code = 2
+
+
+class FileError(SimtoolError, OSError):
+    """The system refuses to read or write a file: the disk is full, a permission is missing."""
+
+
+def system_reason(failure: OSError) -> str:
+    """The file and the reason of a failure of the system."""
+    return f"{failure.strerror}" if failure.filename is None else f"{failure.filename}: {failure.strerror}"
 
 
 def first_line(failure: BaseException, most: int = 200) -> str:

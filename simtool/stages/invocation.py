@@ -9,6 +9,8 @@ from functools import wraps
 from os import PathLike
 from typing import ParamSpec, TypeVar
 
+from simtool.errors import FileError, SimtoolError, system_reason
+
 __all__ = ["CALLED", "Terminated", "api", "command", "invocation"]
 
 _P = ParamSpec("_P")
@@ -43,7 +45,7 @@ def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Check the types of a call's arguments and record it as provenance, unless a command line is recorded already.
 
     The record is a list of texts: ``["stages.score", "tables=['a.parquet']", "trials='t.parquet'"]``. An object in
-    memory is recorded by its type.
+    memory is recorded by its type. A failure of the system becomes a :class:`~simtool.errors.FileError`.
     """
 
     @wraps(function)
@@ -58,7 +60,12 @@ def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
         check_arguments(function, given)
         words = [f"{name}={_spelled(value)}" for name, value in given.items()]
         with invocation([f"{CALLED}{function.__name__}", *words]):
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except OSError as failure:
+                if isinstance(failure, SimtoolError) or not failure.strerror:
+                    raise
+                raise FileError(system_reason(failure)) from failure
 
     return recorded
 

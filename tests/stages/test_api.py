@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import inspect
 import re
 from collections.abc import Iterator
@@ -300,6 +301,19 @@ def test_notes_go_to_standard_error_unless_they_are_silenced(home: Path, capfd: 
     with console.quiet():
         stages.score("gaussian.parquet", "trials.parquet")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_failure_of_the_system_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "the disk is full", "o.parquet")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", refuse)
+    before = files(home)
+    with pytest.raises(SimtoolError, match="the disk is full") as caught:
+        stages.score("gaussian.parquet", TRIALS, "o.parquet")
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, OSError)
+    assert files(home) == before
 
 
 def test_results_are_found_again_from_another_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
