@@ -232,7 +232,7 @@ def _draw_legend(
     ]
     if any(block.ceiling_upper is not None for block in blocks):
         handles.append(Patch(facecolor="none", edgecolor=BAND, hatch="///", label="noise ceiling"))
-        handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="its upper end"))
+        handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="upper end of the noise ceiling"))
     legend = figure.legend(
         handles=handles,
         title="\n".join(method),

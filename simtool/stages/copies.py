@@ -30,7 +30,7 @@ def inspect_copy(path: Path) -> Copy:
     """Find out what a local copy holds, by its content. A folder may hold psiz's HDF5 with a catalog instead of JSON.
 
     Raises:
-        Birds16Error: it holds neither judgments nor photographs.
+        Birds16Error: it holds no judgments and no photographs.
         JudgmentsError: the zip is damaged.
         OSError: it cannot be read.
     """

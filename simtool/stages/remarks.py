@@ -37,7 +37,7 @@ def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUT
 
 
 def named_as_in(images: Images, table: Path, judgments: Judgments) -> Judgments:
-    """Name the images of judgments as a table does, with remarks on spelling and on photographs that differ."""
+    """Name the images of judgments as a table does, with remarks on spelling and on altered photographs of CUB."""
     judgments, matches = in_images(judgments, images.image_id, str(table))
     note_matches(table, matches)
     _warn_of_altered(images, table, judgments.trials.images)

@@ -97,7 +97,7 @@ def report(
     with stage("report", reads=paths, writes=[drawn, *(path for path in written if path != STDOUT)]) as run:
         tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
-            held = counted(len(tables), "models and distances", "model and distance")
+            held = counted(len(tables), "pairs of model and distance", "pair of model and distance")
             run.read(path, "outcomes" if len(sources) > 1 else held)
         content = build_report(tables, settings, list(METRICS.values()) if written else wanted)
         content = content if trial_type is None else content.of_type(trial_type)
