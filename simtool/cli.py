@@ -11,22 +11,20 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from simtool import __version__, console
-from simtool.commands import (
-    compress,
-    demo,
-    embed,
-    fetch_cub,
-    fetch_judgments,
-    fit_pca,
-    import_trials,
-    index_images,
-    report,
-    sample,
-    score,
-    show,
-    train_glow,
-    train_resnet,
-)
+from simtool.commands.compress import compress
+from simtool.commands.demo import demo
+from simtool.commands.embed import embed
+from simtool.commands.fetch_cub import fetch_cub
+from simtool.commands.fetch_judgments import fetch_judgments
+from simtool.commands.fit_pca import fit_pca
+from simtool.commands.import_trials import import_trials
+from simtool.commands.index_images import index_images
+from simtool.commands.report import report
+from simtool.commands.sample import sample
+from simtool.commands.score import score
+from simtool.commands.show import show
+from simtool.commands.train_glow import train_glow
+from simtool.commands.train_resnet import train_resnet
 from simtool.errors import SimtoolError, first_line, system_reason
 from simtool.stages.invocation import Terminated, invocation
 
@@ -44,20 +42,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-app.command(short_help="Download the photographs of CUB-200-2011")(fetch_cub.fetch_cub)
-app.command(short_help="Download the birds-16 judgments and photographs")(fetch_judgments.fetch_judgments)
-app.command(short_help="Convert judgments to a table of trials")(import_trials.import_trials)
-app.command(short_help="List the images of a folder in a table")(index_images.index_images)
-app.command(short_help="Fit principal components to images")(fit_pca.fit_pca)
-app.command(short_help="Train a classifier of images")(train_resnet.train_resnet)
-app.command(short_help="Train Glow, a normalizing flow, on images")(train_glow.train_glow)
-app.command(short_help="Convert images to vectors with a model")(embed.embed)
-app.command(short_help="Project vectors on their principal components")(compress.compress)
-app.command(short_help="Draw samples from a trained Glow")(sample.sample)
-app.command(short_help="Predict judgments from distances between vectors")(score.score)
-app.command(short_help="Report how well each model predicts the judgments")(report.report)
-app.command(short_help="Run all stages on generated toy birds")(demo.demo)
-app.command(short_help="Describe and check a table or a model")(show.show)
+app.command(short_help="Download the photographs of CUB-200-2011")(fetch_cub)
+app.command(short_help="Download the birds-16 judgments and photographs")(fetch_judgments)
+app.command(short_help="Convert judgments to a table of trials")(import_trials)
+app.command(short_help="List the images of a folder in a table")(index_images)
+app.command(short_help="Fit principal components to images")(fit_pca)
+app.command(short_help="Train a classifier of images")(train_resnet)
+app.command(short_help="Train Glow, a normalizing flow, on images")(train_glow)
+app.command(short_help="Convert images to vectors with a model")(embed)
+app.command(short_help="Project vectors on their principal components")(compress)
+app.command(short_help="Draw samples from a trained Glow")(sample)
+app.command(short_help="Predict judgments from distances between vectors")(score)
+app.command(short_help="Report how well each model predicts the judgments")(report)
+app.command(short_help="Run all stages on generated toy birds")(demo)
+app.command(short_help="Describe and check a table or a model")(show)
 
 
 def _print_version(wanted: bool) -> None:

@@ -81,13 +81,9 @@ def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str 
     passed_over = [name for name in files if _suffix(name) not in SUFFIXES]
     foreign = tuple(name for name in passed_over if _is_foreign(folder / name))
     _refuse_unwritable(folder, names)
-    known: dict[str, tuple[int, int]] = {}
-    bad: dict[str, str] = {}
-    for name, size in zip(names, image_sizes(folder, names), strict=True):
-        if isinstance(size, str):
-            bad[name] = size
-        else:
-            known[name] = size
+    sizes = dict(zip(names, image_sizes(folder, names), strict=True))
+    known = {name: size for name, size in sizes.items() if not isinstance(size, str)}
+    bad = {name: reason for name, reason in sizes.items() if isinstance(reason, str)}
     if bad and not skip_bad:
         raise FolderError(
             f"{folder}: {len(bad):,} of {len(names):,} image files cannot be read as images: {grouped(bad)}; "

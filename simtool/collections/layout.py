@@ -143,9 +143,8 @@ def _note(classes: Sequence[PurePosixPath | None], groups: Sequence[str | None],
         "groups": sorted({group for group in groups if group}),
         "splits": [f"{split} ({counted(count, 'images')})" for split, count in sorted(counts.items())],
     }
-    counts_of = {
-        kind: counted(len(found), kind, "class" if kind == "classes" else None) for kind, found in kinds.items()
-    }
-    return "; ".join(
-        f"{counts_of[kind]}: {listed(found)}" if found else counts_of[kind] for kind, found in kinds.items()
-    )
+    notes = []
+    for kind, found in kinds.items():
+        count = counted(len(found), kind, "class" if kind == "classes" else None)
+        notes.append(f"{count}: {listed(found)}" if found else count)
+    return "; ".join(notes)

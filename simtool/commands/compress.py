@@ -18,10 +18,7 @@ def compress(
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of embeddings to write.")],
     components: Annotated[int | None, whole(min=1, help="Number of components. [all, at most 100]")] = None,
     fit: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="TABLE", help="Fit to these vectors of the same model, for example of more images. [TABLE]"
-        ),
+        Path | None, typer.Option(metavar="TABLE", help="Fit to these vectors of the same model. [TABLE]")
     ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Label in reports. [the name of TABLE, PCA K]")

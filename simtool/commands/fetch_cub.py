@@ -16,22 +16,16 @@ def fetch_cub(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the photographs; made if missing.")],
     archive: Annotated[
         Path | None,
-        typer.Option(
-            metavar="COPY",
-            help="Use this copy of the archive, or this folder of an unpacked one, instead of a download.",
-        ),
+        typer.Option(metavar="COPY", help="Use this copy (archive or unpacked folder) instead of a download."),
     ] = None,
     url: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="URL", help="Download from this address; may be given several times, for several mirrors."
-        ),
+        list[str] | None, typer.Option(metavar="URL", help="Mirror of the archive; may be given several times.")
     ] = None,
     sha256: Annotated[
         str | None, typer.Option(metavar="HEX", help="Checksum that the archive must have. [the official one]")
     ] = None,
     keep_archive: Annotated[
-        bool, typer.Option("--keep-archive", help="Keep the downloaded archive (1.15 GB) after unpacking it.")
+        bool, typer.Option("--keep-archive", help="Keep the downloaded archive (1.15 GB).")
     ] = False,
 ) -> None:
     """Download the 11,788 photographs of CUB-200-2011 and list them in a table of images.

@@ -19,17 +19,13 @@ def fetch_judgments(
     archive: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE",
-            help="Use this copy instead of a download: a zip or folder of the judgments, the photographs or both; "
-            "may be given twice.",
+            metavar="FILE", help="Use this copy (zip or folder) of judgments, photographs or both; may be given twice."
         ),
     ] = None,
     images: Annotated[
         Path | None,
         typer.Option(
-            metavar="IMAGES",
-            help="Join the judgments to this table of images (for example CUB's) by file name, instead of "
-            "downloading the photographs.",
+            metavar="IMAGES", help="Use the photographs of this table of images (for example CUB's), by file name."
         ),
     ] = None,
     url: Annotated[

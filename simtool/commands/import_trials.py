@@ -19,16 +19,11 @@ def import_trials(
     ],
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of trials to write.")],
     catalog: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="File that maps psiz's numbers to images: an HDF5 catalog, stimuli.txt or CSV."
-        ),
+        Path | None, typer.Option(metavar="FILE", help="Catalog of psiz's stimuli: HDF5, stimuli.txt or CSV.")
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(
-            metavar="IMAGES", help="Table of images whose ids to use; names match by id, else by the closest spelling."
-        ),
+        typer.Option(metavar="IMAGES", help="Use the ids of this table of images; other spellings match too."),
     ] = None,
     kind: Annotated[
         str,

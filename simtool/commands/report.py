@@ -27,8 +27,7 @@ def report(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="|".join(METRICS),
-            help="Metric to show; may be given several times. Files of numbers hold all metrics.",
+            metavar="|".join(METRICS), help="Metric to show; may be given several times. Files hold all metrics."
         ),
     ] = None,
     trial_type: Annotated[

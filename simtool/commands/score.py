@@ -41,14 +41,11 @@ def score(
     memory: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="Memory to use, such as 2G; larger tables go through TMPDIR. [half of the free memory]"
+            metavar="SIZE", help="Memory to use, such as 2G; larger tables use TMPDIR. [half of the free memory]"
         ),
     ] = None,
     images: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="IMAGES", help="Copy the classes and groups of the images of each trial from this table of images."
-        ),
+        Path | None, typer.Option(metavar="IMAGES", help="Copy the classes and groups of images from this table.")
     ] = None,
 ) -> None:
     """Predict each judgment from the distances between the embeddings of its images.

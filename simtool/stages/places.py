@@ -28,34 +28,21 @@ class PlaceError(SimtoolError):
 
 @dataclass(frozen=True)
 class Folder:
-    """An output that is a folder, or an input whose folder is more than the parts of a table.
-
-    Attributes:
-        path: of the folder.
-    """
+    """An output that is a folder, or an input whose folder is more than the parts of a table."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """An output that is a table, a Parquet file.
-
-    Attributes:
-        path: of the file.
-    """
+    """An output that is a table, a Parquet file."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """An input that is the image files of a table.
-
-    Attributes:
-        table: the table of images.
-        files: its image files.
-    """
+    """An input that is the image files of a table."""
 
     table: Path
     files: Sequence[Path]

@@ -73,10 +73,8 @@ class _Holder:
             return False
         try:
             os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except (OSError, OverflowError):
-            pass
+        except (OSError, OverflowError) as failure:
+            return isinstance(failure, ProcessLookupError)
         return False
 
     def __str__(self) -> str:
