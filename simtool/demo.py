@@ -260,20 +260,16 @@ def closing(folder: Path, seconds: float) -> str:
     def at(name: str) -> str:
         return shlex.quote(str(folder / name))
 
-    return "\n".join(
-        (
-            "",
-            f"The demo took {seconds:.0f} s. The judgments are simulated; the birds are drawn.",
-            "",
-            f"  {at('report.html')}    the report as an HTML page",
-            f"  {at('report.png')}     the figure",
-            f"  {at('images')}         the images",
-            f"  {at(_SCRIPT)}        the commands, to run again or to adapt",
-            f"  {program} show {at('pca')}",
-            f"  {program} show {at('outcomes.parquet')}",
-            "",
-            "With real photographs and judgments (1.2 GB to download):",
-            f"  {program} fetch-cub cub",
-            f"  {program} fetch-judgments birds16",
-        )
-    )
+    return f"""
+The demo took {seconds:.0f} s. The judgments are simulated; the birds are drawn.
+
+  {at("report.html")}    the report as an HTML page
+  {at("report.png")}     the figure
+  {at("images")}         the images
+  {at(_SCRIPT)}        the commands, to run again or to adapt
+  {program} show {at("pca")}
+  {program} show {at("outcomes.parquet")}
+
+With real photographs and judgments (1.2 GB to download):
+  {program} fetch-cub cub
+  {program} fetch-judgments birds16"""
