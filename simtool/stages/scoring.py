@@ -20,6 +20,7 @@ from simtool.stages.remarks import note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
 from simtool.system.amounts import AmountError, bytes_of
 from simtool.tables.embeddings import EmbeddingTable
+from simtool.tables.files import check_unchanged, file_state
 from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.tables.outcomes_writing import write_outcomes
@@ -41,12 +42,17 @@ class Scores:
     tallies: tuple[Tally, ...]
     path: Path | None
     _held: tuple[Outcomes, ...] = ()
+    _state: tuple[int, int, int] | None = field(default=None, repr=False, compare=False)
     _home: Path = field(default_factory=Path.cwd, repr=False, compare=False)
 
     @cached_property
     def outcomes(self) -> list[Outcomes]:
         """The outcomes of each model and distance; a table that was written is read when this is first used."""
-        return list(self._held) if self.path is None else read_outcomes([self._home / self.path])
+        if self.path is None or self._state is None:
+            return list(self._held)
+        found = read_outcomes([self._home / self.path])
+        check_unchanged(self._home / self.path, self._state)
+        return found
 
 
 @api
@@ -122,7 +128,7 @@ def score(
             run.wrote(Path(out), f"{counted(len(judgments), 'trials')}: {columns}")
     if odd := below_chance(tallies):
         console.warn(_doubt(odd))
-    return Scores(tuple(tallies), path_of(out), held)
+    return Scores(tuple(tallies), path_of(out), held, None if out is None else file_state(Path(out)))
 
 
 def _trials_detail(trials: Trials) -> str:

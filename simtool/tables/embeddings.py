@@ -24,7 +24,9 @@ from simtool.tables.columns import as_type
 from simtool.tables.files import (
     check_columns,
     check_kind,
+    check_unchanged,
     check_unique,
+    file_state,
     lacking,
     metadata_of,
     objects,
@@ -213,7 +215,7 @@ class _Part:
         self.name = path.relative_to(table) if path != table else Path(path.name)
         self.keys = hive_keys(path, table)
         file = open_parquet(path, Expected.EMBEDDINGS)
-        self._footer = file.metadata
+        self._footer, self._state = file.metadata, file_state(self._place)
         self._schema = file.schema_arrow
         self.metadata = metadata_of(self._footer)
         check_kind(path, self.metadata, KIND)
@@ -281,6 +283,7 @@ class _Part:
 
     def _open(self) -> pq.ParquetFile:
         with reading(self.path):
+            check_unchanged(self._place, self._state)
             return pq.ParquetFile(self._place, metadata=self._footer, **READING)
 
 

@@ -30,7 +30,9 @@ __all__ = [
     "atomic_path",
     "check_columns",
     "check_kind",
+    "check_unchanged",
     "check_unique",
+    "file_state",
     "kind_by_columns",
     "lacking",
     "metadata_of",
@@ -230,6 +232,27 @@ def objects(values: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
     array = np.empty(len(values), object)
     array[:] = values
     return array
+
+
+def file_state(path: Path) -> tuple[int, int, int]:
+    """Numbers that change if a file is written again: its number, its size and its time.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def check_unchanged(path: Path, state: tuple[int, int, int]) -> None:
+    """Refuse a file that was written again since it was opened.
+
+    Raises:
+        TableError: it was.
+        OSError: there is no such file.
+    """
+    if file_state(path) != state:
+        raise TableError(f"{path}: the file was written again since it was opened; open the table again")
 
 
 def check_unique(path: Path, name: str, values: NDArray[Any] | Sequence[Any]) -> None:

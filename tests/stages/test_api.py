@@ -325,6 +325,17 @@ def test_results_are_found_again_from_another_folder(home: Path, monkeypatch: py
     assert scores.path == Path("outcomes.parquet")
 
 
+def test_results_whose_file_was_written_again_are_refused(home: Path) -> None:
+    table = stages.compress("gaussian.parquet", "pca.parquet", components=3)
+    scores = stages.score([table], TRIALS, "outcomes.parquet")
+    stages.compress("one-hot.parquet", "pca.parquet", components=3)
+    stages.score("one-hot.parquet", TRIALS, "outcomes.parquet")
+    with pytest.raises(SimtoolError, match=r"pca\.parquet: the file was written again since it was opened"):
+        table.read()
+    with pytest.raises(SimtoolError, match=r"outcomes\.parquet: the file was written again since it was opened"):
+        _ = scores.outcomes
+
+
 def test_an_open_table_is_an_input_like_its_file(home: Path) -> None:
     table = stages.compress("gaussian.parquet", "pca.parquet", components=3)
     with pytest.raises(SimtoolError, match="this is an input, which the output would replace"):
