@@ -114,18 +114,21 @@ def _run(arguments: list[str]) -> NoReturn:
     except Exception as failure:
         if not hasattr(failure, "format_message"):
             raise
-        _refuse(failure)
+        _refuse(failure, arguments)
     sys.stdout.flush()
     sys.exit(code)
 
 
-def _refuse(failure: Any) -> NoReturn:
+def _refuse(failure: Any, arguments: list[str]) -> NoReturn:
     """Report wrong usage, which Typer found, in one line; ``simtool`` alone prints its help."""
     message, context = failure.format_message(), getattr(failure, "ctx", None)
     if "\n" in message:
         failure.show()
     else:
-        console.error(f"{message.rstrip('.')}; see {context.command_path if context else 'simtool'} --help")
+        # Typer gives no context where an option lacks its value.
+        words = [word for word in arguments[:1] if not word.startswith("-")]
+        where = context.command_path if context else " ".join(["simtool", *words])
+        console.error(f"{message.rstrip('.')}; see {where} --help")
     sys.exit(failure.exit_code)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from errno import ENOENT
 from typing import ClassVar
 
 __all__ = ["LONGEST", "FileError", "SimtoolError", "UsageError", "clipped", "first_line", "listed", "system_reason"]
@@ -41,7 +42,8 @@ class FileError(SimtoolError, OSError):
 
 def system_reason(failure: OSError) -> str:
     """The file and the reason of a failure of the system."""
-    return f"{failure.strerror}" if failure.filename is None else f"{failure.filename}: {failure.strerror}"
+    reason = "no such file or folder" if failure.errno == ENOENT else f"{failure.strerror}"
+    return reason if failure.filename is None else f"{failure.filename}: {reason}"
 
 
 def first_line(failure: BaseException, most: int = 200) -> str:

@@ -82,6 +82,7 @@ def test_debug_shows_the_traceback_at_any_position(place: int) -> None:
     [
         (("fly",), "No such command 'fly'; see simtool --help"),
         (("show",), "Missing argument 'FILE'; see simtool show --help"),
+        (("report", "o.parquet", "--html"), "Option '--html' requires an argument; see simtool report --help"),
         (("show", "--colour", "x"), "No such option: --colour; see simtool show --help"),
         (("demo", "--seed", "-1"), "Invalid value for '--seed': *; see simtool demo --help"),  # Typer's words
         (("report", "none.parquet", "--level", "2"), "--level 2.0 is not between 0.01 and 0.999999 (0.95 means 95 %)"),

@@ -11,6 +11,7 @@ from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.strata import ALL
 from simtool.errors import SimtoolError, listed
 from simtool.tables.observers import Observers
+from simtool.text import counted
 
 __all__ = ["Block", "Report", "ReportError", "Row", "Sample", "Settings"]
 
@@ -164,6 +165,9 @@ class Report:
     trial_types: tuple[str, ...]
     unequal: bool = False
     shared: int = 0
+
+    def __repr__(self) -> str:
+        return f"Report({counted(len(self.rows), 'rows')}, {', '.join(self.trial_types)})"
 
     @property
     def title(self) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simtool import console, stages
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Order
 from simtool.commands.options import number, whole
+
+if TYPE_CHECKING:
+    from simtool.analysis.report import Report
 
 __all__ = ["report"]
 
@@ -59,7 +62,14 @@ def report(
       simtool report outcomes.parquet
       simtool report outcomes.parquet --figure accuracy.pdf --html report.html --json - | jq .
     """
-    content = stages.report(
+
+    def show(content: Report) -> None:
+        if STDOUT not in (html, csv, json, markdown):
+            from simtool.reporting.terminal import terminal_report
+
+            console.result(terminal_report(content, [METRICS[name] for name in metric or [TRIPLET_ACCURACY.name]]))
+
+    stages.report(
         outcomes,
         figure=figure,
         html=html,
@@ -74,8 +84,5 @@ def report(
         level=level,
         replicates=replicates,
         seed=seed,
+        show=show,
     )
-    if STDOUT not in (html, csv, json, markdown):
-        from simtool.reporting.terminal import terminal_report
-
-        console.result(terminal_report(content, [METRICS[name] for name in metric or [TRIPLET_ACCURACY.name]]))

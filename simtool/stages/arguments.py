@@ -54,6 +54,8 @@ def _is_a(value: object, kind: str) -> bool:
         if isinstance(value, list | tuple):
             return all(_fits(each, kind[len("Sequence[") : -1]) for each in value)
         return isinstance(value, Iterable) and not isinstance(value, str | bytes | PathLike)
+    if kind.startswith("Callable["):
+        return callable(value)
     if kind in _WIDER:
         return isinstance(value, _WIDER[kind])
     return any(each.__name__ == kind for each in type(value).__mro__)

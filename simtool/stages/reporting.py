@@ -13,6 +13,7 @@ from simtool.errors import UsageError
 from simtool.reporting.exports import to_csv, to_json, to_markdown
 from simtool.stages.arguments import at_least
 from simtool.stages.run import Run, api, chosen, path_of, stage
+from simtool.stages.scoring import Scores
 from simtool.tables.atomic import atomic_path
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.text import counted
@@ -30,7 +31,7 @@ STDOUT = Path("-")
 
 @api
 def report(
-    outcomes: str | Path | Outcomes | Sequence[str | Path | Outcomes],
+    outcomes: str | Path | Outcomes | Scores | Sequence[str | Path | Outcomes],
     *,
     figure: str | Path | None = None,
     html: str | Path | None = None,
@@ -45,6 +46,7 @@ def report(
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
+    show: Callable[[Report], object] | None = None,
 ) -> Report:
     """Compute how well each model predicts the judgments, with intervals and chance.
 
@@ -52,7 +54,7 @@ def report(
     the comparisons of a trial are not independent. All models are scored on the same resamples.
 
     Args:
-        outcomes: tables of outcomes, or outcomes in memory. Several are pooled: a model that was scored on several
+        outcomes: tables of outcomes, outcomes in memory, or the result of :func:`~simtool.stages.score`. Several are pooled: a model that was scored on several
             experiments gets one row for all their trials.
         figure: a file to draw: ``.png``, ``.svg`` or ``.pdf``.
         html: a file for a self-contained page; as for the next three, ``-`` is standard output.
@@ -68,6 +70,7 @@ def report(
         level: of the intervals.
         replicates: number of resamples.
         seed: of the resampling.
+        show: a function that receives the report before any file is written, so that no failure to write loses it.
 
     Returns:
         The report. ``report.rows`` holds all numbers, ``report.blocks()`` groups them by trial type and metric.
@@ -90,6 +93,7 @@ def report(
     at_least(0, seed=seed)
     wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics or (TRIPLET_ACCURACY.name,)]
     settings = Settings(level, replicates, seed, baseline, Order(chosen(Order, "--sort", sort)), weighted)
+    outcomes = outcomes.sources if isinstance(outcomes, Scores) else outcomes
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
     if not sources:
         raise UsageError("there are no outcomes to report; give a table of outcomes")
@@ -103,6 +107,8 @@ def report(
         content = content if trial_type is None else content.of_type(trial_type)
         if not any(True for _ in content.blocks(wanted)):
             raise ReportError(f"no trial has {' or '.join(map(str, wanted))}: it takes several choices in a trial")
+        if show is not None:
+            show(content)
         if drawn is not None:
             _draw(run, drawn, content, wanted[0])
         formats: dict[str, Callable[[], str]] = {

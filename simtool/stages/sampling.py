@@ -72,6 +72,8 @@ def sample(
     """
     at_least(1, columns=columns)
     at_least(0, seed=seed)
+    if out is not None and Path(out).suffix.lower() not in ("", ".png"):
+        raise UsageError(f"--out {out}: the name of a PNG file ends in .png")
     _check(temperatures, columns, reconstruct, interpolate, image_ids, of_class)
     source = reconstruct if interpolate is None else interpolate
     place = path_of(model)

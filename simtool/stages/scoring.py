@@ -41,9 +41,17 @@ class Scores:
 
     tallies: tuple[Tally, ...]
     path: Path | None
-    _held: tuple[Outcomes, ...] = ()
+    _held: tuple[Outcomes, ...] = field(default=(), repr=False)
     _state: tuple[int, int, int] | None = field(default=None, repr=False, compare=False)
     _home: Path = field(default_factory=Path.cwd, repr=False, compare=False)
+
+    @property
+    def sources(self) -> list[Path | Outcomes]:
+        """The table that was written, or else the outcomes in memory."""
+        if self.path is None or self._state is None:
+            return [*self._held]
+        check_unchanged(self._home / self.path, self._state)
+        return [self._home / self.path]
 
     @cached_property
     def outcomes(self) -> list[Outcomes]:

@@ -113,6 +113,9 @@ class EmbeddingTable:
     def __len__(self) -> int:
         return len(self.image_id)
 
+    def __repr__(self) -> str:
+        return f"EmbeddingTable({self.info.name}, {counted(len(self), 'images')}, {self.info.dimension:,} values)"
+
     def match(self, image_ids: Ids) -> Matches:
         """The rows of the given images, matched by id or by a normalised spelling of it.
 

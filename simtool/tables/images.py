@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.tables.files import TableError, check_unique, objects, read_columns, strings, write_table
 from simtool.tables.provenance import Provenance
-from simtool.text import plural
+from simtool.text import counted, plural
 
 __all__ = ["Images", "image_paths", "read_images", "relative_path", "write_images"]
 
@@ -78,6 +78,9 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.image_id)
+
+    def __repr__(self) -> str:
+        return f"Images({counted(len(self), 'images')})"
 
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Images:
         """Select rows by positions, in this order, or by a mask."""

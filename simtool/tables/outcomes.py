@@ -20,6 +20,7 @@ from simtool.tables.parquet import TableError
 from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
 from simtool.tables.trials import REQUIRED as TRIALS_REQUIRED
 from simtool.tables.trials import Trials, judgment_columns, observers_of, trials_from_columns
+from simtool.text import counted
 
 __all__ = ["Outcomes", "read_outcomes"]
 
@@ -45,6 +46,9 @@ class Outcomes:
     trials: Trials
     credit: NDArray[np.float32]
     log_likelihood: NDArray[np.float32] | None = None
+
+    def __repr__(self) -> str:
+        return f"Outcomes({self.model}, {self.distance}, {counted(len(self.trials), 'trials')})"
 
     def __post_init__(self) -> None:
         if len(self.credit) != self.trials.implied.sum():

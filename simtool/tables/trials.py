@@ -141,6 +141,10 @@ class Trials:
     def __len__(self) -> int:
         return len(self.query)
 
+    def __repr__(self) -> str:
+        counts = f"{counted(len(self), 'trials')}, {counted(len(self.images), 'images')}"
+        return f"Trials({counts}, {', '.join(map(str, self.types))})"
+
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> Trials:
         """Some of the trials, by positions, mask or slice, with the same ``images``."""
         columns = (column.name for column in fields(self) if column.name not in _OTHERS)

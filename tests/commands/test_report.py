@@ -78,6 +78,16 @@ def test_all_files_are_written_beside_the_table(simtool: Run, outcomes: Path, tm
     assert str(outcomes) in (tmp_path / "new" / "r.html").read_text()
 
 
+def test_the_table_is_printed_even_where_a_file_cannot_be_written(
+    simtool: Run, outcomes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = simtool("report", outcomes, "--csv", tmp_path / "file" / "r.csv", *FEW)
+    assert done.code == 1
+    assert str(tmp_path / "file") in done.err
+    assert "Triplet accuracy, all trials: 80 trials" in done.out
+
+
 def test_tables_are_pooled(simtool: Run, outcomes: Path) -> None:
     done = simtool("report", outcomes, outcomes.with_name("more.parquet"), "--json", "-", *FEW)
     assert {row["model"] for row in json.loads(done.out)} == {"good", "poor", "more"}

@@ -53,6 +53,8 @@ RENAMED = {
     ("train-glow", "change"): "changes",
     ("train-resnet", "change"): "changes",
 }
+#: Parameters without an option: the command prints the report through it.
+UNNAMED = {"report": {"show"}}
 #: Options that choose how the command prints a result, which the function returns.
 PRINTED = {("show", "json"), ("train-glow", "as_json"), ("train-resnet", "as_json")}
 #: The function of a command with the option --dry-run.
@@ -82,7 +84,7 @@ def test_every_option_is_a_parameter_and_every_parameter_an_option(command: str)
     wanted = {RENAMED.get((command, name), name) for name in options if (command, name) not in PRINTED}
     if command in PLANS:
         wanted = wanted - {"dry_run"} - (CHANGES[command] - {"preset"})
-    assert set(inspect.signature(getattr(stages, function_of(command))).parameters) == wanted
+    assert set(inspect.signature(getattr(stages, function_of(command))).parameters) == wanted | UNNAMED.get(command, set())
 
 
 def _hidden(param: object) -> bool:
@@ -159,6 +161,37 @@ def test_outcomes_in_memory_are_reported_as_their_file_is(home: Path) -> None:
     assert files(home) == before
     assert from_file.rows == from_objects.rows
     assert scores.outcomes[0].model == "gaussian"
+
+
+@pytest.mark.parametrize("out", ["outcomes.parquet", None])
+def test_the_result_of_score_is_reported_as_its_outcomes_are(home: Path, out: str | None) -> None:
+    scores = stages.score("gaussian.parquet", TRIALS, out, distances=["mse"])
+    assert stages.report(scores, replicates=100).rows == stages.report(scores.outcomes, replicates=100).rows
+
+
+def test_objects_in_memory_are_displayed_in_one_short_line(home: Path) -> None:
+    scores = stages.score(held("gaussian"), TRIALS, distances=["mse"])
+    shown = [
+        repr(each)
+        for each in (
+            TRIALS,
+            Images.build(list(TRIALS.images), list(TRIALS.images)),
+            held("gaussian"),
+            scores.outcomes[0],
+            stages.report(scores, replicates=100),
+        )
+    ]
+    count = f"{len(TRIALS.images)} images"
+    assert shown == [
+        f"Trials(40 trials, {count}, {', '.join(map(str, TRIALS.types))})",
+        f"Images({count})",
+        f"EmbeddingTable(gaussian, {count}, {held('gaussian').info.dimension} values)",
+        "Outcomes(gaussian, mse, 40 trials)",
+        shown[-1],
+    ]
+    assert re.fullmatch(r"Report\(\d+ rows, [\w, -]+\)", shown[-1])
+    assert "\n" not in repr(scores)
+    assert "array" not in repr(scores)
 
 
 def test_outcomes_of_several_calls_on_the_same_judgments_are_one_sample(home: Path) -> None:
@@ -258,6 +291,7 @@ def test_an_output_does_not_replace_an_input(home: Path) -> None:
         (lambda: stages.embed("i.parquet", "pixels", batch_size=0), "--batch-size is at least 1, not 0"),
         (lambda: stages.compress("gaussian.parquet", components=0), "--components is at least 1, not 0"),
         (lambda: stages.fit_pca("i.parquet", components=0), "--components is at least 1, not 0"),
+        (lambda: stages.sample("glow", "s.pdf"), "--out s.pdf: the name of a PNG file ends in .png"),
         (lambda: stages.sample("glow", columns=0), "--columns is at least 1, not 0"),
     ],
 )
@@ -271,7 +305,7 @@ WRONG: list[tuple[str, dict[str, object], str]] = [
     (
         "report",
         {"outcomes": None},
-        "outcomes takes str | Path | Outcomes | Sequence[str | Path | Outcomes], not NoneType",
+        "outcomes takes str | Path | Outcomes | Scores | Sequence[str | Path | Outcomes], not NoneType",
     ),
     ("report", {"outcomes": "o.parquet", "metrics": "top_1"}, "metrics takes Sequence[str], not str"),
     ("report", {"outcomes": "o.parquet", "level": "0.9"}, "level takes float, not str"),
