@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from simtool.errors import LONGEST, SimtoolError, clipped, first_line, listed
+import errno
+import os
+
+from simtool.errors import LONGEST, SimtoolError, clipped, first_line, listed, system_reason
 
 
 def test_the_first_few_of_many_are_named() -> None:
@@ -26,3 +29,12 @@ def test_the_first_line_of_a_failure_is_short_and_never_empty() -> None:
     assert first_line(OSError("\n truncated file \nat line 7")) == "truncated file"
     assert first_line(OSError("x" * 300)) == "x" * 200
     assert first_line(EOFError()) == "EOFError"
+
+
+def test_a_missing_file_is_reported_in_the_same_words_everywhere() -> None:
+    def reason(number: int, *name: str) -> str:
+        return system_reason(OSError(number, os.strerror(number), *name))
+
+    assert reason(errno.ENOENT, "a.tgz") == "a.tgz: no such file or folder"
+    assert reason(errno.ENOSPC, "a.tgz") == "a.tgz: No space left on device"
+    assert reason(errno.ENOENT) == "no such file or folder"

@@ -54,8 +54,8 @@ def report(
     the comparisons of a trial are not independent. All models are scored on the same resamples.
 
     Args:
-        outcomes: tables of outcomes, outcomes in memory, or the result of :func:`~simtool.stages.score`. Several are pooled: a model that was scored on several
-            experiments gets one row for all their trials.
+        outcomes: tables of outcomes, outcomes in memory, or the result of :func:`~simtool.stages.score`. Several are
+            pooled: a model that was scored on several experiments gets one row for all their trials.
         figure: a file to draw: ``.png``, ``.svg`` or ``.pdf``.
         html: a file for a self-contained page; as for the next three, ``-`` is standard output.
         csv: a file for all numbers.

@@ -44,17 +44,20 @@ def describe_table(path: Path) -> Description:
     """
     parts = part_files(path)
     # An empty part can have columns of any type, or no columns.
-    opened = (open_parquet(part) for part in parts)
-    file = next((file for file in opened if file.metadata.num_rows), None) or open_parquet(parts[0])
-    metadata, names = metadata_of(file.schema_arrow), file.schema_arrow.names
-    stated = metadata.get("table", kind_by_columns(names))
+    schemas = {part: file.schema_arrow for part in parts if (file := open_parquet(part)).metadata.num_rows}
+    kinds = {part: metadata_of(schema).get("table", kind_by_columns(schema.names)) for part, schema in schemas.items()}
+    if len(set(map(str, kinds.values()))) > 1:
+        held = listed((f"{part.relative_to(path)} ({kind or 'unknown'})" for part, kind in kinds.items()), 12)
+        raise TableError(f"{path}: this folder is not one table; give one of its tables: {held}")
+    schema = next(iter(schemas.values()), None) or open_parquet(parts[0]).schema_arrow
+    stated = metadata_of(schema).get("table", kind_by_columns(schema.names))
     kind = stated if isinstance(stated, str) else None
     if kind not in _SUMMARIES:
-        raise TableError(f"{path}: not a table of simtool; its columns are {listed(names, 12)}")
+        raise TableError(f"{path}: not a table of simtool; its columns are {listed(schema.names, 12)}")
     facts = _SUMMARIES[kind](path)
     if len(parts) > 1:
         facts.append(("parts", f"{len(parts):,}"))
-    return Description(kind, tuple(facts), Provenance.from_json(metadata))
+    return Description(kind, tuple(facts), Provenance.from_json(metadata_of(schema)))
 
 
 def input_state(file: InputFile, table: Path) -> str:

@@ -116,6 +116,9 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) ->
     Raises:
         TrainingError: the configurations differ; the message names the entries.
     """
+    old, new = (current_names(each.get("model")) for each in (then, now))
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() - new and new.keys() - old:
+        raise TrainingError(f"{folder}: this folder holds another kind of model; name another folder")
     if found := differences(then, now):
         raise TrainingError(
             f"{folder}: cannot resume: settings differ from the checkpoint: {listed(found, 4)}; "

@@ -78,9 +78,7 @@ def test_all_files_are_written_beside_the_table(simtool: Run, outcomes: Path, tm
     assert str(outcomes) in (tmp_path / "new" / "r.html").read_text()
 
 
-def test_the_table_is_printed_even_where_a_file_cannot_be_written(
-    simtool: Run, outcomes: Path, tmp_path: Path
-) -> None:
+def test_the_table_is_printed_even_where_a_file_cannot_be_written(simtool: Run, outcomes: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = simtool("report", outcomes, "--csv", tmp_path / "file" / "r.csv", *FEW)
     assert done.code == 1

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from simtool.scoring.columns import SpooledColumns, least_memory
+from simtool.scoring.distances import DISTANCES
 from simtool.scoring.pairs import ComparedPairs
 from simtool.tables.embeddings import Segment, write_embeddings
 from simtool.tables.images import Images, write_images
@@ -52,6 +53,11 @@ def test_outcomes_hold_every_table_by_both_distances(simtool: Simtool, folder: P
     assert all(one.trials is found[0].trials for one in found)
     assert all(one.log_likelihood is None for one in found)
     np.testing.assert_array_equal(found[0].trials.trial_id, TRIALS.trial_id)
+
+
+def test_the_help_lists_every_distance(simtool: Simtool) -> None:
+    *names, last = DISTANCES
+    assert f"{', '.join(names)} or {last};" in " ".join(simtool("score", "--help").out.split())
 
 
 def test_the_table_at_the_end_counts_comparisons_and_ties(simtool: Simtool, folder: Path) -> None:

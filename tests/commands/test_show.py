@@ -95,6 +95,12 @@ def test_what_is_no_table_or_not_valid_is_refused(tmp_path: Path) -> None:
         show(tmp_path / "nan.parquet")
 
 
+def test_a_folder_of_several_tables_is_not_one_table(table: Path) -> None:
+    write_images(table.with_name("images.parquet"), Images.build(["a"], ["a.png"]), Provenance.of(["test"], []))
+    with pytest.raises(TableError, match=r"not one table; .*: e.parquet \(embeddings\), images.parquet \(images\)"):
+        show(table.parent)
+
+
 def test_what_a_table_holds_cannot_act_on_the_terminal(tmp_path: Path) -> None:
     name = "\x1b]0;title\x07 two\nlines \u202e"
     provenance = Provenance.of(["embed", name], [])

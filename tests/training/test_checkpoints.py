@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simtool.models.classifier.config import ClassifierConfig
+from simtool.models.flows.glow.presets import PRESETS
 from simtool.training.arrays import ArraysError, read_arrays, write_arrays
 from simtool.training.checkpoints import Checkpoints, check_same, differences
 from simtool.training.outcome import TrainingError
@@ -120,3 +122,10 @@ def test_another_configuration_is_refused_with_what_differs(tmp_path: Path) -> N
         TrainingError, match=r"cannot resume: settings differ from the checkpoint: width was 3, is 4; .* --restart"
     ):
         check_same({"width": 3}, {"width": 4}, tmp_path)
+
+
+def test_a_training_of_another_kind_of_model_is_refused_as_such(tmp_path: Path) -> None:
+    models = [config.to_json() for config in (PRESETS["tiny"].flow, ClassifierConfig())]
+    for then, now in (models, models[::-1]):
+        with pytest.raises(TrainingError, match="another kind of model; name another folder"):
+            check_same({"model": then}, {"model": now}, tmp_path)
