@@ -77,14 +77,13 @@ def assigned(
 
     values: dict[str, Any] = dict(assignments(changes or ()))
     for name, value in values.items():
-        spelled = name.replace("_", "-")
         if name in options:
-            raise typer.BadParameter(f"{spelled} has its own option, --{spelled}", param_hint="--set")
+            raise typer.BadParameter(f"{name} has its own option, --{name.replace('_', '-')}", param_hint="--set")
         if name in numbers:
             try:
                 values[name] = float(value)
             except ValueError:
-                raise typer.BadParameter(f"{spelled} must be a number, not {value}", param_hint="--set") from None
+                raise typer.BadParameter(f"{name} must be a number, not {value}", param_hint="--set") from None
     return values
 
 
@@ -106,7 +105,7 @@ def describe(facts: Mapping[str, Any], as_json: bool) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in {**facts, **facts["model"], **facts["training"]}.items():
         if (shown := _shown(name, value)) is not None:
-            table.add_row(name.replace("_", "-"), printable(shown))
+            table.add_row(name, printable(shown))
     console.result(table)
 
 

@@ -172,14 +172,15 @@ def test_a_dry_run_describes_the_training(simtool: Simtool, home: Path) -> None:
     assert found["peak_bytes"] > 1 << 20
     assert not (home / "no").exists()
     table = simtool("train-resnet", home / "images.parquet", "--out", home / "no", *options, "--dry-run")
-    assert "trainable-parameters" in table.out
+    assert {"trainable_parameters", "learning_rate"} <= set(table.out.split())
 
 
 @pytest.mark.parametrize(
     ("options", "code", "complaint"),
     [
         (("--preset", "huge"), 2, "the presets are study, fine-tune, tiny, not huge"),
-        (("--set", "batch-norm-momentum=much"), 2, "batch-norm-momentum must be a number, not much"),
+        (("--set", "batch-norm-momentum=much"), 2, "batch_norm_momentum must be a number, not much"),
+        (("--set", "initial-rate=9"), 1, "no setting is called initial_rate; choose from batch_size, beta_1,"),
         (("--set", "size=9"), 2, "size has its own option, --size"),
         (("--set", "speed=9"), 1, "no setting is called speed"),
         (("--size", "7"), 1, "ResNet20 sees images of at least 8 pixels, not 7"),
