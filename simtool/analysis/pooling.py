@@ -35,11 +35,11 @@ def pools(outcomes: Sequence[Outcomes]) -> list[Pool]:
     """
     place = {id(each.trials): at for at, each in reversed(list(enumerate(outcomes)))}
     models: dict[tuple[str, str], list[Outcomes]] = {}
-    for each in sorted(outcomes, key=lambda each: place[id(each.trials)]):
+    for each in outcomes:
         models.setdefault((each.model, each.distance), []).append(each)
     found: dict[tuple[int, ...], list[list[Outcomes]]] = {}
-    for model in dict.fromkeys((each.model, each.distance) for each in outcomes):
-        parts = models[model]
+    for parts in models.values():
+        parts.sort(key=lambda part: place[id(part.trials)])
         found.setdefault(tuple(id(part.trials) for part in parts), []).append(parts)
     return [_pool(members) for members in found.values()]
 

@@ -88,16 +88,8 @@ def _markdown_table(block: Block, report: Report) -> str:
     escaped = [[_escaped(cell) for cell in line] for line in [header, *lines]]
     widths = [max(len(line[column]) for line in escaped) for column in range(len(header))]
     rule = ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
-    return "\n".join(_markdown_line(line, widths) for line in [escaped[0], rule, *escaped[1:]])
-
-
-def _markdown_line(cells: list[str], widths: list[int]) -> str:
-    """A line with names on the left and numbers on the right of their columns."""
-    padded = [
-        cell.ljust(width) if column < 2 else cell.rjust(width)
-        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return f"| {' | '.join(padded)} |"
+    form = " | ".join(f"{{:{'<' if column < 2 else '>'}{width}}}" for column, width in enumerate(widths))
+    return "\n".join(f"| {form.format(*line)} |" for line in [escaped[0], rule, *escaped[1:]])
 
 
 def _escaped(cell: str) -> str:

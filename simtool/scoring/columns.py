@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,32 +28,6 @@ _ROWS = 16 << 20
 _READING = 96 << 20
 
 
-class Columns(Protocol):
-    """n vectors of one dimension, which are read in blocks of columns.
-
-    Attributes:
-        count: n.
-        dimension: D.
-        dtype: float32 or float64.
-        width: how many columns to read at a time.
-        largest: the largest absolute value, of float64; NaN where a value is.
-    """
-
-    count: int
-    dimension: int
-    dtype: np.dtype[Any]
-    width: int
-    largest: float
-
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """The columns ``start`` to ``stop`` of all vectors, (n, stop - start), C-contiguous."""
-        ...
-
-    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-        """Some vectors whole, (rows, D), in double precision."""
-        ...
-
-
 class HeldColumns:
     """Vectors in memory.
 
@@ -61,6 +35,13 @@ class HeldColumns:
         vectors: (N, D).
         rows: (n,) the rows to use, in order; None for all.
         width: columns to read at a time.
+
+    Attributes:
+        count: n.
+        dimension: D.
+        dtype: float32 or float64.
+        width: how many columns to read at a time.
+        largest: the largest absolute value, of float64; NaN where a value is.
     """
 
     def __init__(self, vectors: NDArray[Any], rows: NDArray[np.intp] | None = None, width: int | None = None) -> None:
@@ -71,18 +52,20 @@ class HeldColumns:
         self.largest = _largest(vectors if rows is None else vectors[rows]) if self.dtype == np.float64 else 0.0
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """See :class:`Columns`."""
+        """The columns ``start`` to ``stop`` of all vectors, (n, stop - start), C-contiguous."""
         block = self._vectors[:, start:stop]
         return np.ascontiguousarray(block if self._rows is None else block[self._rows], self.dtype)
 
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-        """See :class:`Columns`."""
+        """Some vectors whole, (rows, D), in double precision."""
         places = rows if self._rows is None else self._rows[rows]
         return np.asarray(self._vectors[places], np.float64)
 
 
 class SpooledColumns:
     """Vectors too large to be held: a nameless scratch file keeps each block of columns in one piece.
+
+    The attributes are those of :class:`HeldColumns`.
 
     Args:
         table: where they come from.
@@ -106,7 +89,7 @@ class SpooledColumns:
                 self._file.write(place, vector[np.newaxis])
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """See :class:`Columns`."""
+        """See :class:`HeldColumns`."""
         values = np.empty((self.count, stop - start), self.dtype)
         for block in self._file.blocks[start // self.width : -(-stop // self.width)]:
             low, high = max(start, block.start), min(stop, block.stop)
@@ -115,7 +98,7 @@ class SpooledColumns:
         return values
 
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-        """See :class:`Columns`."""
+        """See :class:`HeldColumns`."""
         vectors = np.empty((len(rows), self.dimension))
         for block in self._file.blocks:
             for place, row in enumerate(rows.tolist()):
@@ -125,6 +108,10 @@ class SpooledColumns:
     def close(self) -> None:
         """Free the space on disk."""
         self._file.close()
+
+
+#: n vectors of one dimension, which are read in blocks of columns.
+Columns: TypeAlias = HeldColumns | SpooledColumns
 
 
 def _exact_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

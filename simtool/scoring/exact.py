@@ -93,21 +93,11 @@ def _decoded(vectors: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[n
 
 
 def _whole(limbs: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Python integers from limbs along the last axis."""
-    _carry(limbs.reshape(-1, limbs.shape[-1]))
+    """Python integers from limbs along the last axis, which may be negative or longer than 28 bits."""
     total = np.zeros(limbs.shape[:-1], object)
     for place in range(limbs.shape[-1] - 1, -1, -1):
         total = (total << _BITS) + limbs[..., place].astype(object)
     return total
-
-
-@compiled
-def _carry(limbs: NDArray[np.int64]) -> None:
-    """Bring all limbs to between 0 and 2^28 - 1, except the last limb, which keeps the sign."""
-    for number in range(limbs.shape[0]):
-        for place in range(limbs.shape[1] - 1):
-            limbs[number, place + 1] += limbs[number, place] >> _BITS
-            limbs[number, place] &= _MASK
 
 
 @compiled

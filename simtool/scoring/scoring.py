@@ -8,20 +8,24 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from simtool.scoring.columns import Columns, HeldColumns, columns_of
+from simtool.scoring.columns import Columns, HeldColumns, columns_of, least_memory
 from simtool.scoring.credit import credit_of
 from simtool.scoring.distances import SimilarityError, distance_named
 from simtool.scoring.measuring import measure
 from simtool.scoring.pairs import ComparedPairs
-from simtool.scoring.room import room_for_vectors
 from simtool.scoring.settling import Settler
+from simtool.system.memory import available_memory, used_memory
 from simtool.tables.embeddings import EmbeddingTable, Segment
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
 
-__all__ = ["DEFAULT_DISTANCES", "score_table", "score_vectors"]
+__all__ = ["DEFAULT_DISTANCES", "room_for_vectors", "score_table", "score_vectors"]
 
 DEFAULT_DISTANCES = ("mse", "cosine")
+#: The share of the free memory that is used by default.
+_SHARE = 0.5
+#: The free memory that is assumed if the system does not report it.
+_UNKNOWN = 8 << 30
 
 
 def score_table(
@@ -100,3 +104,36 @@ def _outcomes(
     for distance, values in zip(wanted, measured, strict=True):
         credit = credit_of(trials, values, partial(settler.ranks, distance.name))
         yield Outcomes(model, distance.name, trials.trials, credit)
+
+
+def room_for_vectors(trials: ComparedPairs, distances: int, memory: int | None = None) -> int:
+    """The bytes that vectors and the work on them may take, next to the memory of the trials.
+
+    Args:
+        trials: the trials, with their pairs.
+        distances: the number of distances.
+        memory: the most bytes of this process; None for half of the free memory, or more if the trials need it.
+
+    Raises:
+        SimilarityError: the memory is too small; the message says how much is enough.
+    """
+    footprint = trials.footprint(distances)
+    least = footprint + least_memory(trials.used.size)
+    if memory is None:
+        free = available_memory()
+        free = _UNKNOWN if free is None else free
+        if least > free:
+            raise SimilarityError(
+                f"these trials need {least / 1e6:,.0f} MB of memory, {free / 1e6:,.0f} MB are free; "
+                "fewer trials or distances at a time need less"
+            )
+        return max(least, int(_SHARE * free)) - footprint
+    taken = used_memory()
+    if taken + least > memory:
+        # With a reserve for other uses of memory by the process.
+        enough = -(-(taken + least) * 11 // 10 >> 20)
+        raise SimilarityError(
+            f"--memory is too little with {memory / 1e6:,.0f} MB: {taken / 1e6:,.0f} MB are in use already, and these "
+            f"trials need {least / 1e6:,.0f} MB; --memory {enough}M would do"
+        )
+    return memory - taken - footprint

@@ -10,11 +10,14 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 __all__ = ["atomic_folder", "atomic_path", "remove_leftovers"]
 
 _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+#: The temporary names of a path, and of an older folder during its replacement.
+_HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{8}\.(tmp|old)", re.DOTALL)
 
 
 @contextmanager
@@ -34,7 +37,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         # The file is created now, so that an unwritable folder is an error before the work.
-        with _temporary_beside(path, _new_file) as temporary:
+        with _temporary_beside(path, partial(Path.touch, exist_ok=False)) as temporary:
             try:
                 yield temporary
                 _flush(temporary)
@@ -100,17 +103,8 @@ def _temporary_beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path
         os.close(descriptor)
 
 
-def _new_file(path: Path) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-
-
 def _name_beside(path: Path, suffix: str) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{suffix}")
-
-
-def _hidden(path: Path) -> re.Pattern[str]:
-    """Return a pattern of the temporary names of a path, and of an older folder during its replacement."""
-    return re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{8}\.(tmp|old)")
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -119,9 +113,8 @@ def remove_leftovers(folder: Path) -> None:
     Args:
         folder: a folder whose files are not all written again, such as the folder of a training.
     """
-    any_name = re.compile(r"\.(.+)\.[0-9a-f]{8}\.(tmp|old)")
     for hidden in list(folder.rglob(".*")):
-        if match := any_name.fullmatch(hidden.name):
+        if match := _HIDDEN.fullmatch(hidden.name):
             _remove_leftovers(hidden.with_name(match[1]))
 
 
@@ -130,12 +123,12 @@ def _remove_leftovers(path: Path) -> None:
 
     An older folder is restored if its place is empty: its writer was killed between two renames.
     """
-    pattern = _hidden(path)
     for leftover in path.parent.iterdir():
-        if not (match := pattern.fullmatch(leftover.name)):
+        match = _HIDDEN.fullmatch(leftover.name)
+        if not match or match[1] != path.name:
             continue
         with suppress(OSError), _locked(leftover) as locked:
-            if locked and match[1] == "old" and not path.exists():
+            if locked and match[2] == "old" and not path.exists():
                 leftover.rename(path)
             elif locked:
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
@@ -176,7 +169,8 @@ def _named(failure: OSError, path: Path) -> OSError:
     if number in (errno.ENOSPC, errno.EDQUOT):
         return OSError(number, "the disk is full: free some space and try again; nothing was changed", str(path))
     file = Path(str(failure.filename))
-    if any(place.parent == path.parent and _hidden(path).fullmatch(place.name) for place in (file, *file.parents)):
+    hidden = ((place.parent, _HIDDEN.fullmatch(place.name)) for place in (file, *file.parents))
+    if any(folder == path.parent and match and match[1] == path.name for folder, match in hidden):
         return OSError(number, os.strerror(number), str(path))
     return failure
 

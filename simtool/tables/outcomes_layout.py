@@ -43,27 +43,17 @@ class CreditColumn:
     distance: str
 
     @classmethod
-    def named(cls, part: Path, name: str) -> CreditColumn:
-        """A column of credit that the metadata of a file do not state, told by its name.
-
-        Raises:
-            TableError: the name lacks a model or a distance.
-        """
-        model, _, distance = name.removeprefix(CREDIT).rpartition(", ")
-        if not model.strip() or not distance.strip():
-            raise TableError(f"{part}: column {name!r} should be called {CREDIT}MODEL, DISTANCE")
-        return cls(name, model, distance)
-
-    @classmethod
     def stated(cls, part: Path, name: str, model: object, distance: object) -> CreditColumn:
         """The column as the metadata of its table state it; told by its name if they do not.
 
         Raises:
-            TableError: the metadata state another model or distance than the name.
+            TableError: the metadata state another model or distance than the name, or the name lacks one.
         """
         if not isinstance(model, str) or not isinstance(distance, str):
-            return cls.named(part, name)
-        if not name.startswith(f"{CREDIT}{model}, {distance}"):
+            model, _, distance = name.removeprefix(CREDIT).rpartition(", ")
+            if not model.strip() or not distance.strip():
+                raise TableError(f"{part}: column {name!r} should be called {CREDIT}MODEL, DISTANCE")
+        elif not name.startswith(f"{CREDIT}{model}, {distance}"):
             raise TableError(
                 f"{part}: column {name!r} is of {model!r} with {distance!r} by the metadata: damaged; score again"
             )

@@ -225,7 +225,7 @@ def test_a_limit_of_memory_changes_no_outcome(simtool: Simtool, folder: Path, mo
     assert score(simtool, folder, folder / "pixels.parquet").code == 0
     held = read_outcomes([folder / "outcomes.parquet"])
     monkeypatch.setattr("simtool.scoring.columns._READING", 0)
-    monkeypatch.setattr("simtool.scoring.room.used_memory", lambda: 0)
+    monkeypatch.setattr("simtool.scoring.scoring.used_memory", lambda: 0)
     spooled: list[int] = []
     close = SpooledColumns.close
 
