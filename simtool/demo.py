@@ -214,12 +214,14 @@ def _take_photographs(folder: Path, population: Population, seed: int) -> None:
 
     import numpy as np
 
-    from simtool.toy.photograph import photograph, save_photograph
+    from simtool.toy.photograph import photograph
 
     def take(index: int) -> None:
         # Each photograph has its own random generator, so that its nuisance tells nothing about the species.
         image = photograph(population.bird(index), np.random.default_rng([seed, 2, index]))
-        save_photograph(image, folder / population.image_id[index])
+        path = folder / population.image_id[index]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path, "JPEG", quality=90)
 
     # Two threads take two thirds of the time of one thread. More threads wait for each other.
     with (

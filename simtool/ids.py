@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from simtool.errors import listed
 
@@ -30,23 +31,16 @@ def _plain_separators(name: str) -> str:
     return name
 
 
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
 def _plain_extension(name: str) -> str:
     """Normalize the extension: ``a.JPEG`` becomes ``a.jpg``."""
     return _IMAGE_SUFFIX.sub(lambda match: _ONE_SPELLING.get(match[0].lower(), match[0].lower()), name)
 
 
-def _without_extension(name: str) -> str:
-    return _IMAGE_SUFFIX.sub("", name)
-
-
 _Fold = tuple[str, Callable[[str], str]]
 _Cut = Callable[[str], str]
 _Finder = Callable[[str], Sequence[str]]
-_SAFE: tuple[_Fold, ...] = ((_SEPARATORS, _plain_separators), (_COMPOSITION, _composed))
+_SAFE: tuple[_Fold, ...] = ((_SEPARATORS, _plain_separators), (_COMPOSITION, partial(unicodedata.normalize, "NFC")))
+_without_extension = partial(_IMAGE_SUFFIX.sub, "")
 #: The folds of a spelling, from the smallest to the largest change; each fold is a list of steps.
 _SPELLINGS: tuple[tuple[_Fold, ...], ...] = (
     (),

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from simtool.archive.download import Patience, arrived, fetch
+from simtool.archive.download import arrived, fetch
 from simtool.archive.members import open_archive
 from simtool.archive.source import ArchiveError, DownloadError, Source, verify
-from simtool.archive.unpacking import Limits, unpack
+from simtool.archive.unpacking import unpack
 
-__all__ = [
-    "ArchiveError",
-    "DownloadError",
-    "Limits",
-    "Patience",
-    "Source",
-    "arrived",
-    "fetch",
-    "open_archive",
-    "unpack",
-    "verify",
-]
+__all__ = ["ArchiveError", "DownloadError", "Source", "arrived", "fetch", "open_archive", "unpack", "verify"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from simtool import console
@@ -18,27 +17,17 @@ from simtool.archive.source import ArchiveError, DownloadError, Source, verify
 from simtool.system.space import require_space, running_out_of_space
 from simtool.text import scaled
 
-__all__ = ["Patience", "arrived", "fetch"]
+__all__ = ["arrived", "fetch"]
+
+#: Consecutive attempts without new bytes before the next mirror is tried.
+ATTEMPTS = 4
+#: Seconds before the second attempt, doubled each time, and their maximum, also if the server asks for more.
+WAIT, LONGEST_WAIT = 1.0, 60.0
+#: Seconds without a byte after which a connection counts as broken.
+SILENCE = 30.0
 
 
-@dataclass(frozen=True)
-class Patience:
-    """Limits for retries.
-
-    Attributes:
-        attempts: consecutive attempts without new bytes before the next mirror is tried.
-        wait: seconds before the second attempt; doubled each time.
-        longest_wait: the maximum wait in seconds, also if the server asks for more.
-        silence: seconds without a byte after which a connection counts as broken.
-    """
-
-    attempts: int = 4
-    wait: float = 1.0
-    longest_wait: float = 60.0
-    silence: float = 30.0
-
-
-def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> Path:
+def fetch(source: Source, folder: Path) -> Path:
     """Download a published file, unless a verified copy exists.
 
     A download that breaks off, is interrupted or killed leaves ``NAME.part``. The next call resumes it.
@@ -46,7 +35,6 @@ def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> 
     Args:
         source: the file, its mirrors and checksums.
         folder: the destination; created if missing.
-        patience: limits for retries on each mirror.
 
     Returns:
         ``folder / source.name``, complete and verified.
@@ -64,7 +52,7 @@ def fetch(source: Source, folder: Path, *, patience: Patience | None = None) -> 
     failures = []
     for url in source.urls:
         try:
-            _fetch_from(url, source, partial, patience or Patience())
+            _fetch_from(url, source, partial)
         except RefusalError as failure:
             failures.append(f"{host_of(url)}: {failure}")
         except (KeyboardInterrupt, SystemExit):
@@ -98,14 +86,14 @@ def _in_place(source: Source, target: Path) -> bool:
     return True
 
 
-def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) -> None:
+def _fetch_from(url: str, source: Source, partial: Partial) -> None:
     """Complete and verify the partial file from one mirror."""
     if continued := _may_continue(url, source, partial):
         console.note(f"resuming {source.name} from {host_of(url)} after {scaled(partial.size, 'B')}")
     else:
         console.note(f"downloading {source.name} from {host_of(url)}")
         partial.discard()
-    _complete(url, source, partial, patience)
+    _complete(url, source, partial)
     try:
         verify(partial.path, source.sha256)
     except ArchiveError as failure:
@@ -115,7 +103,7 @@ def _fetch_from(url: str, source: Source, partial: Partial, patience: Patience) 
         if not continued:
             raise RefusalError(wrong) from failure
         console.note(f"{source.name}: {wrong}; downloading it from the beginning")
-        _fetch_from(url, source, partial, patience)
+        _fetch_from(url, source, partial)
 
 
 def _may_continue(url: str, source: Source, partial: Partial) -> bool:
@@ -127,23 +115,23 @@ def _may_continue(url: str, source: Source, partial: Partial) -> bool:
     return partial.size > 0 and (bool(source.sha256) or (origin is not None and origin.url == url))
 
 
-def _complete(url: str, source: Source, partial: Partial, patience: Patience) -> None:
+def _complete(url: str, source: Source, partial: Partial) -> None:
     """Request the file until it is complete; give up after several attempts without new bytes."""
     fruitless = 0
     while True:
         before = partial.size
         try:
-            return _attempt(url, source, partial, patience.silence)
+            return _attempt(url, source, partial)
         except BreakError as failure:
             fruitless = 1 if partial.size > before else fruitless + 1
-            if fruitless >= patience.attempts:
+            if fruitless >= ATTEMPTS:
                 raise RefusalError(str(failure)) from failure
-            pause = min(max(patience.wait * 2 ** (fruitless - 1), failure.wait), patience.longest_wait)
+            pause = min(max(WAIT * 2 ** (fruitless - 1), failure.wait), LONGEST_WAIT)
             console.note(f"{host_of(url)}: {failure}; trying again in {pause:.3g} s")
             time.sleep(pause)
 
 
-def _attempt(url: str, source: Source, partial: Partial, silence: float) -> None:
+def _attempt(url: str, source: Source, partial: Partial) -> None:
     """Request the missing bytes once."""
     origin = partial.origin
     total = source.size or (origin.total if origin else None)
@@ -152,7 +140,7 @@ def _attempt(url: str, source: Source, partial: Partial, silence: float) -> None
             return
         partial.discard()
     validator = origin.validator if origin and origin.url == url else None
-    with closing(ask(url, partial.size, validator, silence)) as answer:
+    with closing(ask(url, partial.size, validator, SILENCE)) as answer:
         if source.size is not None and answer.total not in (None, source.size):
             raise RefusalError(f"its file has {answer.total:,} bytes instead of {source.size:,}")
         if answer.rest and not _continues(answer, partial.size, total, validator):

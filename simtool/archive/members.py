@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import FileIO
 from pathlib import Path
-from typing import IO, BinaryIO, Self
+from typing import IO, BinaryIO, Self, TypeVar
 
 from simtool.archive.source import ArchiveError
 from simtool.errors import SimtoolError
@@ -39,6 +40,7 @@ _PADDING = 64
 _BLOCK = 1 << 20
 
 _ZIPS = frozenset((What.ZIP, What.PSIZ_ZIP))
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -97,25 +99,20 @@ def open_archive(path: Path) -> Iterator[Iterator[Member]]:
         yield _guarded(reader(file, path), path)
 
 
-def _guarded(members: Iterator[Member], path: Path) -> Iterator[Member]:
+def _guarded(items: Iterator[_Item], path: Path) -> Iterator[_Item]:
     while True:
         with _naming_damage(path):
-            member = next(members, None)
-        if member is None:
+            item = next(items, None)
+        if item is None:
             return
-        yield member
+        yield item
 
 
 def _blocks(path: Path, opener: Callable[[], IO[bytes]]) -> Iterator[bytes]:
     with _naming_damage(path):
         content = opener()
     with content:
-        while True:
-            with _naming_damage(path):
-                block = content.read(_BLOCK)
-            if not block:
-                return
-            yield block
+        yield from _guarded(iter(partial(content.read, _BLOCK), b""), path)
 
 
 def unpacked_size(path: Path) -> int:
@@ -169,12 +166,8 @@ def _folder_members(folder: Path) -> Iterator[Member]:
     offset = 0
     for name in sorted(files_below(folder)):
         path = folder / name
-        yield Member(str(name), "file", offset, partial(_blocks, path, partial(_opened, path)))
+        yield Member(str(name), "file", offset, partial(_blocks, path, partial(FileIO, path)))
         offset += path.stat().st_size
-
-
-def _opened(path: Path) -> BinaryIO:
-    return path.open("rb")
 
 
 def _gzip_members(file: BinaryIO, path: Path) -> Iterator[Member]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from simtool import console
@@ -17,33 +16,23 @@ from simtool.archive.source import ArchiveError
 from simtool.system.space import require_space, running_out_of_space
 from simtool.text import printable, scaled
 
-__all__ = ["Limits", "unpack"]
+__all__ = ["unpack"]
 
+#: Limits against zip bombs: entries of any kind, and unpacked bytes of all files.
+MOST_MEMBERS, MOST_BYTES = 200_000, 16 << 30
 _STAGING = ".unpacking"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits against zip bombs.
-
-    Attributes:
-        members: the maximum number of entries of any kind.
-        size: the maximum unpacked size of all files in bytes.
-    """
-
-    members: int = 200_000
-    size: int = 16 << 30
+#: Maps the path of a file to its path in the destination; None skips the file.
+_Keep = Callable[[PurePosixPath], PurePosixPath | None]
 
 
 def unpack(
     archive: Path,
     folder: Path,
     *,
-    keep: Callable[[PurePosixPath], PurePosixPath | None] | None = None,
+    keep: _Keep | None = None,
     arrange: Callable[[Path], Path] | None = None,
     check: Callable[[Path], None] | None = None,
     needed: int | None = None,
-    limits: Limits | None = None,
 ) -> list[Path]:
     """Unpack a tar, gzipped tar or zip archive, or copy a folder like an archive.
 
@@ -59,7 +48,6 @@ def unpack(
         arrange: rearranges the unpacked files within their folder; returns the subfolder to move.
         check: inspects the folder of unpacked files before they are moved; its exceptions are passed on.
         needed: required free bytes; the default is the size of all files of the archive.
-        limits: limits against zip bombs.
 
     Returns:
         The files, in the order of the archive unless they were rearranged.
@@ -78,7 +66,7 @@ def unpack(
     staging.mkdir()
     try:
         with running_out_of_space(folder, needed, purpose):
-            files = _Unpacking(archive, staging, keep, limits or Limits()).run()
+            files = _Unpacking(archive, staging, keep).run()
         unpacked = staging
         if arrange is not None:
             unpacked = arrange(staging)
@@ -95,10 +83,8 @@ def unpack(
 class _Unpacking:
     """One pass over an archive, writing below an empty folder."""
 
-    def __init__(
-        self, archive: Path, folder: Path, keep: Callable[[PurePosixPath], PurePosixPath | None] | None, limits: Limits
-    ) -> None:
-        self._archive, self._folder, self._keep, self._limits = archive, folder, keep, limits
+    def __init__(self, archive: Path, folder: Path, keep: _Keep | None) -> None:
+        self._archive, self._folder, self._keep = archive, folder, keep
         self._files: list[PurePosixPath] = []
         self._size = 0
 
@@ -110,8 +96,8 @@ class _Unpacking:
             console.progress(f"unpacking {self._archive.name}", size, "B", scale=True) as bar,
         ):
             for count, member in enumerate(members, start=1):
-                if count > self._limits.members:
-                    raise self._refused(f"it has more than {self._limits.members:,} members")
+                if count > MOST_MEMBERS:
+                    raise self._refused(f"it has more than {MOST_MEMBERS:,} members")
                 bar.advance(member.offset - read)
                 read = member.offset
                 self._take(member)
@@ -157,8 +143,8 @@ class _Unpacking:
         with file:
             for block in member.blocks():
                 self._size += len(block)
-                if self._size > self._limits.size:
-                    raise self._refused(f"its unpacked size exceeds {scaled(self._limits.size, 'B')}")
+                if self._size > MOST_BYTES:
+                    raise self._refused(f"its unpacked size exceeds {scaled(MOST_BYTES, 'B')}")
                 file.write(block)
         self._files.append(path)
 

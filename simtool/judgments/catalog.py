@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,7 +26,16 @@ __all__ = ["Catalog", "CatalogError", "catalogs_in", "image_id_of", "is_catalog"
 #: psiz-datasets writes stimulus numbers with the digits 0-9 and A-Z.
 LOCAL_ID_BASE = 36
 
+_EITHER_BASE = ("stimulus_id", "id")
 _PATH_COLUMNS = ("filepath", "stimulus_filepath", "path")
+#: Columns of stimulus numbers, the most specific first, with the base of their digits and the number of the first
+#: stimulus; ``stimulus_id`` and ``id`` count from 0 in old catalogs.
+_NUMBERINGS = {
+    "id_1based": (10, 1),
+    "id_0based": (10, 0),
+    **dict.fromkeys(("local_id", "local_id_base36"), (LOCAL_ID_BASE, 1)),
+    **dict.fromkeys(_EITHER_BASE, (10, 1)),
+}
 _SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".hdf5", ".h5"))
 _HDF5_KEYS = ("stimulus_id", "stimulus_filepath")
 #: Upper limit for the number of stimuli; a larger number is a sign of damage.
@@ -142,12 +151,13 @@ def parse_catalog(content: bytes, name: str) -> Catalog:
     records = _records(text, _separator(text), name)
     _, names = next(records, (0, []))
     numbering, number, path = _columns(names, name)
+    base, first = _NUMBERINGS[numbering]
     numbers: list[int] = []
     paths: list[str] = []
     for line, cells in records:
         padded = [*cells, *[""] * len(names)]
         try:
-            numbers.append(_NUMBERINGS[numbering](padded[number].strip()))
+            numbers.append(_number(padded[number].strip(), base) + 1 - first)
             paths.append(image_id_of(padded[path]))
         except ValueError as failure:
             raise CatalogError(f"{name}: line {line}: {failure}") from failure
@@ -194,28 +204,10 @@ def _columns(names: Sequence[str], name: str) -> tuple[str, int, int]:
     return number, columns.index(number), columns.index(path)
 
 
-def _number_from_1(text: str) -> int:
-    if not re.fullmatch(r"-?\d{1,12}", text, re.ASCII):
-        raise ValueError(f"{text[:40]!r} is not the number of a stimulus")
-    return int(text)
-
-
-def _number_from_local_id(text: str) -> int:
-    if not re.fullmatch(r"[0-9A-Za-z]{1,12}", text):
-        raise ValueError(f"{text[:40]!r} is not the number of a stimulus in base 36")
-    return int(text, LOCAL_ID_BASE)
-
-
-#: Columns of stimulus numbers, the most specific first; ``stimulus_id`` and ``id`` count from 0 in old catalogs.
-_NUMBERINGS: Mapping[str, Callable[[str], int]] = {
-    "id_1based": _number_from_1,
-    "id_0based": lambda text: _number_from_1(text) + 1,
-    "local_id": _number_from_local_id,
-    "local_id_base36": _number_from_local_id,
-    "stimulus_id": _number_from_1,
-    "id": _number_from_1,
-}
-_EITHER_BASE = ("stimulus_id", "id")
+def _number(text: str, base: int) -> int:
+    if not re.fullmatch(r"-?\d{1,12}" if base == 10 else r"[0-9A-Za-z]{1,12}", text, re.ASCII):
+        raise ValueError(f"{text[:40]!r} is not the number of a stimulus{'' if base == 10 else f' in base {base}'}")
+    return int(text, base)
 
 
 def _from_hdf5(path: Path) -> Catalog:

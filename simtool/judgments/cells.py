@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
 from simtool.judgments.assembly import JudgmentsError
-from simtool.kinds import Expected, Text, advice, kind_of
+from simtool.kinds import Expected, advice, kind_of
 
 __all__ = ["Cells", "Header", "read_cells", "read_header"]
 
@@ -94,7 +95,9 @@ def read_header(path: Path) -> Header:
     kind = kind_of(path)
     if kind.text is None:
         raise JudgmentsError(f"{path}: this is {kind.description}, not a CSV; {advice(kind, Expected.JUDGMENTS)}")
-    encoding = _encoding(path, kind.text)
+    if kind.text.encoding in ("latin-1", "cp1252"):
+        raise JudgmentsError(_undecodable(path, "utf-8"))
+    encoding = "utf-8-sig" if kind.text.encoding in _UTF8 else kind.text.encoding
     with path.open(encoding=encoding, newline="") as text:
         try:
             return _header(path, encoding, text)
@@ -102,12 +105,6 @@ def read_header(path: Path) -> Header:
             raise JudgmentsError(_undecodable(path, encoding)) from failure
         except csv.Error as failure:
             raise JudgmentsError(f"{path}: the first line cannot be read: {failure}") from failure
-
-
-def _encoding(path: Path, written: Text) -> str:
-    if written.encoding in ("latin-1", "cp1252"):
-        raise JudgmentsError(_undecodable(path, "utf-8"))
-    return "utf-8-sig" if written.encoding in _UTF8 else written.encoding
 
 
 def _header(path: Path, encoding: str, text: TextIO) -> Header:
@@ -118,18 +115,10 @@ def _header(path: Path, encoding: str, text: TextIO) -> Header:
                 raise JudgmentsError(f"{path}: unsupported separator {declared!r}: save it with commas")
         elif line.strip(f"{declared or _SEPARATORS} \r\n\ufeff"):
             separator = declared or max(_SEPARATORS, key=line.count)
-            return _split_header(path, encoding, separator, lines, line, text)
+            reader = csv.reader(chain([line.lstrip("\ufeff")], text), delimiter=separator)
+            names = tuple(cell.strip() for cell in next(reader))
+            return Header(path, encoding, separator, lines - 1 + reader.line_num, names)
     raise JudgmentsError(f"{path}: no line has cells")
-
-
-def _split_header(path: Path, encoding: str, separator: str, lines: int, line: str, text: TextIO) -> Header:
-    def from_here() -> Iterator[str]:
-        yield line.lstrip("\ufeff")
-        yield from text
-
-    reader = csv.reader(from_here(), delimiter=separator)
-    names = tuple(cell.strip() for cell in next(reader))
-    return Header(path, encoding, separator, lines - 1 + reader.line_num, names)
 
 
 def read_cells(header: Header) -> Cells:
@@ -160,8 +149,11 @@ def read_cells(header: Header) -> Cells:
 
 def _fast(header: Header) -> list[pa.DictionaryArray]:
     names = [str(position) for position in range(len(header.names))]
+    source: str | io.BytesIO = str(header.path)
+    if header.encoding != "utf-8-sig":
+        source = io.BytesIO(header.path.read_bytes().decode(header.encoding).encode())
     table = arrow_csv.read_csv(
-        str(header.path) if header.encoding == "utf-8-sig" else io.BytesIO(_transcoded(header)),
+        source,
         read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=header.lines),
         parse_options=arrow_csv.ParseOptions(delimiter=header.separator, newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
@@ -170,11 +162,6 @@ def _fast(header: Header) -> list[pa.DictionaryArray]:
     )
     columns = table.unify_dictionaries().combine_chunks().columns
     return [column.chunk(0) if column.num_chunks else pa.array([], _CATEGORY) for column in columns]
-
-
-def _transcoded(header: Header) -> bytes:
-    with header.open() as text:
-        return text.read().encode()
 
 
 def _slow(header: Header) -> list[pa.DictionaryArray]:

@@ -125,10 +125,8 @@ def _by_members(names: tuple[str, ...], whole: bool = True) -> Kind:
 
 def _contents(names: tuple[str, ...]) -> str:
     """Count files by suffix: ``12 .jpg, 1 .csv``."""
-    if not names:
-        return "nothing"
     suffixes = Counter(PurePosixPath(name).suffix.lower() or "other" for name in names)
-    return listed((f"{count:,} {suffix}" for suffix, count in suffixes.most_common()), 4)
+    return listed((f"{count:,} {suffix}" for suffix, count in suffixes.most_common()), 4) or "nothing"
 
 
 def tar_kind(read: Reader, size: int) -> Kind | None:

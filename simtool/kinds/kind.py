@@ -91,12 +91,10 @@ class Text:
 
     Attributes:
         encoding: Python's name of the encoding; ``utf-8-sig`` for UTF-8 with a byte order mark.
-        newline: the line end; empty for a single line.
         delimiter: the separator of cells; empty without cells.
     """
 
     encoding: str = "utf-8"
-    newline: str = "\n"
     delimiter: str = ""
 
 

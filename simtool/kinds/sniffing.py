@@ -43,7 +43,8 @@ def kind_of(path: Path) -> Kind:
             return folder_kind(path)
         if not stat.S_ISREG(mode):
             raise KindError(f"{path}: {special(mode)}, not a file; write its content to a file, and give that file")
-        with _open(path) as file:
+        # Without blocking, in case a pipe has replaced the file.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             return _kind(file, os.fstat(file.fileno()).st_size)
     except OSError as failure:
         raise KindError(f"{path}: {_unreadable(path, failure)}") from failure
@@ -70,11 +71,6 @@ def _unreadable(path: Path, failure: OSError) -> str:
     target = str(path.readlink())
     hint = "; git annex get fetches it" if "annex/objects" in target else ""
     return f"a link to {target[:_LONGEST_NAME]}, which does not exist{hint}"
-
-
-def _open(path: Path) -> BinaryIO:
-    """Open a file without blocking, in case a pipe has replaced it."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
 def _kind(file: BinaryIO, size: int) -> Kind:

@@ -38,8 +38,6 @@ _WINDOWS = re.compile(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]")
 _HTML = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(r"<\?xml\b|<[A-Za-z][\w:.-]*(\s[^<>]*)?>")
 _KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:')
-#: Line ends, the longest first.
-_NEWLINES = ("\r\n", "\n", "\r")
 
 
 def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
@@ -63,7 +61,7 @@ def text_kind(start: bytes, whole: bool, rest: Rest) -> Kind | None:
         return Kind(What.ANNEX_POINTER)
     if _HTML.search(stripped[:2000]) and stripped.startswith("<"):
         return Kind(What.HTML)
-    written = Text(encoding, next((end for end in _NEWLINES if end in text), ""))
+    written = Text(encoding)
     if _XML.match(stripped):
         return Kind(What.XML, text=written)
     if stripped[0] in "{[" and (kind := _json_kind(stripped, whole, encoding, rest, written)):
@@ -194,7 +192,7 @@ def _table_kind(text: str, whole: bool, written: Text) -> Kind:
         rows = _rows(lines, delimiter)
         if rows and (declared or _is_even(rows, delimiter)):
             cells = tuple(cell.strip() for cell in rows[0])
-            divided = Text(written.encoding, written.newline, delimiter)
+            divided = Text(written.encoding, delimiter)
             if delimiter == " ":
                 return Kind(What.NUMBERS, keys=cells, text=divided)
             return Kind(What.CSV, detail=f"(first line: {listed(cells, 5)})", keys=cells, text=divided)

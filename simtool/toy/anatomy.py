@@ -20,8 +20,7 @@ Points = NDArray[np.float64]
 
 def moved(points: Points, dx: float, dy: float) -> Points:
     """Move points (or one point) by ``dx`` to the right and ``dy`` downwards."""
-    there: Points = points + np.array([dx, dy])
-    return there
+    return np.asarray(points + np.array([dx, dy]))
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,7 @@ class Anatomy:
 
     def placed(self, points: Points) -> Points:
         """Apply the pose to points, relative to the feet; (k, 2) to (k, 2)."""
-        placed: Points = (points - self.feet) @ self.turn.T
-        return placed
+        return np.asarray((points - self.feet) @ self.turn.T)
 
     @property
     def turn(self) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.toy.canvas import Array, blurred, cloud, layer, smoothstep, stroke
+from simtool.toy.canvas import Array, blurred, cloud, coverage, layer, smoothstep
 from simtool.toy.colors import color_near
 
 __all__ = ["BACKDROPS", "paint_backdrop", "paint_foreground"]
@@ -95,7 +95,7 @@ def _meadow(rng: np.random.Generator, shape: Shape) -> Array:
     layer(image, 0.5 * fade * smoothstep(0.2, 1.8, -blades), color_near(rng, 0.36, 0.08, hue))
     for _ in range(int(rng.integers(0, 14))):
         at = np.array([rng.uniform(0, width), rng.uniform(0.45 * height, height)])
-        bloom = stroke(shape, np.stack([at, at]), width * rng.uniform(0.015, 0.04))
+        bloom = coverage(shape, np.stack([at, at]), width * rng.uniform(0.015, 0.04))
         layer(image, np.float32(0.8) * bloom, color_near(rng, 0.82, 0.12, rng.choice([95.0, 20.0, 300.0, 60.0])))
     return blurred(image, 0.012 * width)
 
@@ -108,7 +108,7 @@ def _woods(rng: np.random.Generator, shape: Shape) -> Array:
     layer(image, np.float32(0.6) * glow, color_near(rng, 0.85, 0.06, hue))
     for _ in range(int(rng.integers(4, 10))):
         x, lean, thick = rng.uniform(0, width), 0.08 * width * rng.standard_normal(), width * rng.uniform(0.01, 0.06)
-        trunk = stroke(shape, np.array([[x, -9.0], [x + lean, height + 9.0]]), thick)
+        trunk = coverage(shape, np.array([[x, -9.0], [x + lean, height + 9.0]]), thick)
         layer(image, np.float32(rng.uniform(0.4, 0.9)) * trunk, color_near(rng, 0.32, 0.03, 60))
     return blurred(image, width * rng.uniform(0.012, 0.03))
 
@@ -137,6 +137,6 @@ def paint_foreground(rng: np.random.Generator, image: Array) -> None:
     mask = np.zeros((height, width), np.float32)
     for _ in range(3):
         at = corner + 0.06 * width * rng.standard_normal(2)
-        leaf = stroke(mask.shape, np.stack([at, at + 0.1 * width * rng.standard_normal(2)]), 0.14 * width)
+        leaf = coverage(mask.shape, np.stack([at, at + 0.1 * width * rng.standard_normal(2)]), 0.14 * width)
         np.maximum(mask, leaf, out=mask)
     layer(image, np.float32(0.75) * blurred(mask, 0.03 * width), color)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-__all__ = ["Array", "blurred", "cloud", "layer", "polygon", "smooth_curve", "smoothstep", "stroke"]
+__all__ = ["Array", "blurred", "cloud", "coverage", "layer", "smooth_curve", "smoothstep"]
 
 #: Images (height, width, 3) and masks (height, width), from 0 to 1; float32, or float64 after some formulas.
 Array = NDArray[np.floating]
@@ -15,17 +15,11 @@ Array = NDArray[np.floating]
 _OVERSAMPLING = 4
 
 
-def polygon(shape: tuple[int, int], points: NDArray[np.floating]) -> Array:
-    """Return the coverage, (height, width) from 0 to 1, of a polygon with (k, 2) corners, x and y in pixels."""
-    return _drawn(shape, points, 0.0)
+def coverage(shape: tuple[int, int], points: NDArray[np.floating], width: float = 0.0) -> Array:
+    """Return the coverage, (height, width) from 0 to 1, of a polygon with (k, 2) corners, x and y in pixels.
 
-
-def stroke(shape: tuple[int, int], points: NDArray[np.floating], width: float) -> Array:
-    """Return the coverage of a line of ``width`` pixels with round joints; see :func:`polygon`."""
-    return _drawn(shape, points, width)
-
-
-def _drawn(shape: tuple[int, int], points: NDArray[np.floating], width: float) -> Array:
+    With a width in pixels, the points are the joints of a line, which are round.
+    """
     # Only the box around the drawing is drawn larger.
     height, length = shape
     margin = width / 2 + 1

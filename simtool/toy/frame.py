@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.toy.anatomy import Anatomy, Points
-from simtool.toy.canvas import Array, layer, polygon, smooth_curve, stroke
+from simtool.toy.canvas import Array, coverage, layer, smooth_curve
 
 __all__ = ["DARK", "PALE", "Frame", "Light", "feather"]
 
@@ -48,16 +48,15 @@ class Frame:
 
     def pixels(self, points: Points) -> Points:
         """Convert the bird's coordinates to pixels of this region; both (k, 2)."""
-        pixels: Points = self._anatomy.placed(points) * self.scale + self._at
-        return pixels
+        return np.asarray(self._anatomy.placed(points) * self.scale + self._at)
 
     def polygon(self, points: Points) -> Array:
         """Return the coverage of a polygon in the bird's coordinates."""
-        return polygon(self.shape, self.pixels(points))
+        return coverage(self.shape, self.pixels(points))
 
     def stroke(self, points: Points, width: float) -> Array:
         """Return the coverage of a line in the bird's coordinates."""
-        return stroke(self.shape, self.pixels(points), max(0.8, width * self.scale))
+        return coverage(self.shape, self.pixels(points), max(0.8, width * self.scale))
 
     def dot(self, center: Points, width: float) -> Array:
         """Return the coverage of a disc with a center and a diameter in the bird's coordinates."""
@@ -79,8 +78,7 @@ class Frame:
         sun = np.maximum(0.0, (z - x * slope_x - y * slope_y) / steep)
         # The sky lights upper surfaces a little more than lower surfaces.
         sky = 0.82 + 0.18 * slope_y / steep
-        shade: Array = self.light.ambient * sky + (1.0 - self.light.ambient) * 1.25 * sun
-        return shade
+        return np.asarray(self.light.ambient * sky + (1.0 - self.light.ambient) * 1.25 * sun)
 
 
 def feather(base: Points, angle: float, length: float, width: float) -> Points:
@@ -89,5 +87,4 @@ def feather(base: Points, angle: float, length: float, width: float) -> Points:
     across = np.array([0.4, 0.75, 1.0, 0.72, 0.0, -0.72, -1.0, -0.75]) * width
     outline = smooth_curve(np.stack([along, across], axis=1), steps=5, closed=True)
     cos, sin = np.cos(angle), np.sin(angle)
-    placed: Points = base + outline @ np.array([[cos, sin], [-sin, cos]])
-    return placed
+    return np.asarray(base + outline @ np.array([[cos, sin], [-sin, cos]]))

@@ -196,7 +196,7 @@ def simulate_judgments(
     for observer in people:
         place = attributes.weighted(observer.attention)
         for session in range(1, design.sessions + 1):
-            rank = _rank_displays(rng, len(population), design.rank_trials)
+            rank = _draw_distinct(rng, design.rank_trials, len(population), 1 + _REFERENCES)
             choose = pool[rng.permutation(len(pool))[: design.choose_trials]]
             displays = rng.permutation(np.concatenate([rank, choose]))
             judged.append((displays, _judge(rng, observer, place, displays)))
@@ -206,9 +206,9 @@ def simulate_judgments(
     return SimulatedJudgments(displays[:, 0], displays[:, 1:], selected, participant, session_name, people)
 
 
-def _rank_displays(rng: np.random.Generator, birds: int, count: int) -> NDArray[np.intp]:
-    """Draw (count, 9): a query and eight references, all distinct."""
-    return np.argsort(rng.random((count, birds)), axis=1)[:, : 1 + _REFERENCES]
+def _draw_distinct(rng: np.random.Generator, count: int, birds: int, shown: int) -> NDArray[np.intp]:
+    """Draw (count, shown) birds, all distinct in each display."""
+    return np.argsort(rng.random((count, birds)), axis=1)[:, :shown]
 
 
 def _choose_displays(
@@ -218,7 +218,7 @@ def _choose_displays(
     shown = observers * design.sessions * design.choose_trials
     count = max(design.choose_trials, round(shown / design.repeats))
     displays = np.full((count, 1 + _REFERENCES), -1, np.intp)
-    displays[:, :3] = np.argsort(rng.random((count, len(population))), axis=1)[:, :3]
+    displays[:, :3] = _draw_distinct(rng, count, len(population), 3)
     for display in displays[rng.random(count) < design.related]:
         kin = np.flatnonzero(population.species == population.species[display[0]])
         kin = kin[(kin != display[0]) & (kin != display[2])]

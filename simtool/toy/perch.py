@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.toy.canvas import Array, cloud, layer, polygon, smooth_curve, smoothstep, stroke
+from simtool.toy.canvas import Array, cloud, coverage, layer, smooth_curve, smoothstep
 from simtool.toy.colors import color_near
 
 __all__ = ["PERCHES", "Perch", "paint_perch"]
@@ -57,7 +57,7 @@ def _limb(rng: np.random.Generator, image: Array, spine: NDArray[np.float64], th
     taper = np.linspace(1.15, 0.8, len(spine)) * rough * thick / 2
     up, down = spine - np.stack([0 * taper, taper], axis=1), spine + np.stack([0 * taper, taper], axis=1)
     outline = np.concatenate([up, down[::-1]])
-    mask = polygon(shape, outline)
+    mask = coverage(shape, outline)
     middle = np.interp(np.arange(shape[1]), spine[:, 0], spine[:, 1])
     across = (np.arange(shape[0])[:, None] - middle).astype(np.float32) / np.float32(thick / 2)
     grain = cloud(rng, (24, shape[1]), 0.05 * shape[1], octaves=3)
@@ -74,7 +74,7 @@ def _twig(rng: np.random.Generator, image: Array, spine: NDArray[np.float64], th
     bend = 0.3 * rng.standard_normal()
     turns = [(share, angle + bend * share) for share in (0.0, 0.33, 0.66, 1.0)]
     curve = smooth_curve([start + share * length * np.array([np.cos(turn), np.sin(turn)]) for share, turn in turns])
-    layer(image, stroke(shape, curve, max(1.0, 0.28 * thick)), bark * 0.8)
+    layer(image, coverage(shape, curve, max(1.0, 0.28 * thick)), bark * 0.8)
     if rng.random() < 0.7:
         hue = rng.choice([125.0, 110.0, 70.0])
         for point in curve[6::3]:
@@ -88,9 +88,9 @@ def _leaf(rng: np.random.Generator, image: Array, base: NDArray[np.float64], siz
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[cos, sin], [-sin, cos]]) * size
     outline = smooth_curve([(0, 0), (0.5, 0.36), (1.2, 0.36), (2.0, 0), (1.2, -0.36), (0.5, -0.36)], 4, closed=True)
-    layer(image, polygon(shape, base + outline @ turn), color)
+    layer(image, coverage(shape, base + outline @ turn), color)
     half = smooth_curve([(0, 0), (0.5, 0.36), (1.2, 0.36), (2.0, 0)], 4)
-    layer(image, 0.25 * polygon(shape, base + half @ turn), np.ones(3, np.float32))
+    layer(image, 0.25 * coverage(shape, base + half @ turn), np.ones(3, np.float32))
 
 
 def _rock(rng: np.random.Generator, image: Array, perch: Perch) -> None:
@@ -102,7 +102,7 @@ def _rock(rng: np.random.Generator, image: Array, perch: Perch) -> None:
         [(x + dx * half, y + (dy + 0.06 * rng.standard_normal() * (dx != 0)) * 0.35 * height) for dx, dy in knots]
     )
     outline = np.concatenate([top, [[x + half, height + 30.0], [x - half, height + 30.0]]])
-    mask = polygon((height, width), outline)
+    mask = coverage((height, width), outline)
     stone = color_near(rng, rng.uniform(0.40, 0.65), 0.02, rng.choice([60.0, 90.0, 250.0]))
     surface = np.interp(np.arange(width), top[:, 0], top[:, 1])
     depth = (np.arange(height)[:, None] - surface).astype(np.float32) / np.float32(0.4 * height)
@@ -120,7 +120,7 @@ def _post(rng: np.random.Generator, image: Array, perch: Perch) -> None:
     lid = 0.28 * half
     wood = color_near(rng, rng.uniform(0.38, 0.62), 0.035, 68)
     side = np.array([[x - half, y], [x + half, y], [x + half, height + 9.0], [x - half, height + 9.0]])
-    mask = polygon((height, width), side)
+    mask = coverage((height, width), side)
     grain = cloud(rng, (6, width), 0.03 * width, octaves=3)
     rows = np.linspace(0, 5, height).astype(np.intp)
     across = (np.arange(width, dtype=np.float32) - np.float32(x)) / np.float32(half)
@@ -128,9 +128,9 @@ def _post(rng: np.random.Generator, image: Array, perch: Perch) -> None:
     layer(image, mask, np.asarray(wood * tone[..., None], np.float32))
     angle = np.linspace(0, 2 * np.pi, 40)
     top = np.stack([x + half * np.cos(angle), y + lid * np.sin(angle)], axis=1)
-    layer(image, polygon((height, width), top), np.minimum(wood * 1.25, 1.0))
+    layer(image, coverage((height, width), top), np.minimum(wood * 1.25, 1.0))
     for ring in (0.7, 0.4):
-        layer(image, 0.3 * stroke((height, width), (top - (x, y)) * ring + (x, y), 1.0), wood * 0.6)
+        layer(image, 0.3 * coverage((height, width), (top - (x, y)) * ring + (x, y), 1.0), wood * 0.6)
 
 
 #: All perches; branches are the most frequent.

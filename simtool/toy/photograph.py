@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
@@ -15,11 +13,10 @@ from simtool.toy.frame import Light
 from simtool.toy.perch import Perch, paint_perch
 from simtool.toy.traits import Bird
 
-__all__ = ["photograph", "save_photograph"]
+__all__ = ["photograph"]
 
 #: Width and height in pixels; most photographs are in landscape format.
 _FORMATS = ((320, 240), (320, 240), (320, 240), (320, 214), (300, 240), (280, 280), (240, 320))
-_JPEG_QUALITY = 90
 
 
 def photograph(bird: Bird, rng: np.random.Generator) -> Image.Image:
@@ -36,12 +33,6 @@ def photograph(bird: Bird, rng: np.random.Generator) -> Image.Image:
     paint_bird(image, bird, anatomy, light, perch, rng)
     paint_foreground(rng, image)
     return Image.fromarray(np.uint8(_expose(rng, image) * 255.0 + 0.5))
-
-
-def save_photograph(image: Image.Image, path: Path) -> None:
-    """Write a photograph as a JPEG file of quality 90."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, "JPEG", quality=_JPEG_QUALITY)
 
 
 def _draw_pose(rng: np.random.Generator) -> Pose:

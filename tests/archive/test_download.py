@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simtool.archive import ArchiveError, DownloadError, Patience, Source, fetch, verify
+from simtool.archive import ArchiveError, DownloadError, Source, download, fetch, verify
 from simtool.system.space import SpaceError
 from tests import servers
 from tests.servers import ArchiveServer, breaks_after, ignores_range, sends, status, web_page, without_length
 
 CONTENT = np.random.default_rng(1).bytes(3_000_000)
 OTHER = np.random.default_rng(2).bytes(3_000_000)
-HASTE = Patience(attempts=3, wait=0.001, longest_wait=0.01, silence=2.0)
 
 
 def checksum(content: bytes) -> str:
@@ -29,6 +28,12 @@ def checksum(content: bytes) -> str:
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
+def _haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, value in {"ATTEMPTS": 3, "WAIT": 0.001, "LONGEST_WAIT": 0.01, "SILENCE": 2.0}.items():
+        monkeypatch.setattr(download, limit, value)
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def ranges(server: ArchiveServer) -> list[str | None]:
 
 
 def fetched(source: Source, folder: Path) -> bytes:
-    path = fetch(source, folder, patience=HASTE)
+    path = fetch(source, folder)
     assert path == folder / "birds.tgz"
     assert sorted(folder.iterdir()) == [path], "nothing but the file is left"
     return path.read_bytes()
@@ -78,7 +83,7 @@ def test_a_bad_file_stays_where_no_better_one_can_be_had(server: ArchiveServer, 
     server.always = status(404)
     (tmp_path / "birds.tgz").write_bytes(OTHER)
     with pytest.raises(ArchiveError, match="404"):
-        fetch(source(server.url), tmp_path, patience=HASTE)
+        fetch(source(server.url), tmp_path)
     assert (tmp_path / "birds.tgz").read_bytes() == OTHER
 
 
@@ -98,7 +103,7 @@ def test_any_number_of_breaks_is_borne_while_bytes_arrive(server: ArchiveServer,
 def test_the_next_run_resumes_the_download(server: ArchiveServer, tmp_path: Path) -> None:
     server.turns.extend([breaks_after(1_000_000), *[status(503)] * 3])
     with pytest.raises(ArchiveError, match=r"birds\.tgz could not be downloaded: 127\.0\.0\.1:.*503"):
-        fetch(source(server.url), tmp_path, patience=HASTE)
+        fetch(source(server.url), tmp_path)
     assert (tmp_path / "birds.tgz.part").read_bytes() == CONTENT[:1_000_000]
     assert fetched(source(server.url), tmp_path) == CONTENT
     assert ranges(server)[-1] == "bytes=1000000-"
@@ -142,7 +147,7 @@ def test_a_server_that_always_breaks_at_the_same_place_is_given_up(server: Archi
 
     server.always = starts_over_and_breaks
     with pytest.raises(ArchiveError, match="broke after 1 MB of 3 MB"):
-        fetch(source(server.url), tmp_path, patience=HASTE)
+        fetch(source(server.url), tmp_path)
 
 
 @pytest.mark.parametrize("published", [True, False])
@@ -154,7 +159,7 @@ def test_a_file_that_changed_during_the_break_is_not_spliced(
     server.etags = etags
     server.turns.extend([breaks_after(1_000_000), *[status(503)] * 3])
     with pytest.raises(ArchiveError):
-        fetch(unpublished(server.url), tmp_path, patience=HASTE)
+        fetch(unpublished(server.url), tmp_path)
     server.content = OTHER if published or etags else OTHER[:-1]
     wanted = source(server.url, content=OTHER) if published else unpublished(server.url)
     assert fetched(wanted, tmp_path) == server.content
@@ -178,7 +183,7 @@ def test_the_rest_of_another_file_is_not_joined(server: ArchiveServer, tmp_path:
 def test_a_server_that_does_not_say_which_part_it_sends_is_useless(server: ArchiveServer, tmp_path: Path) -> None:
     server.turns.extend([breaks_after(1_000_000), lambda handler: handler.reply(206, CONTENT[1_000_000:])])
     with pytest.raises(ArchiveError, match="does not state which part"):
-        fetch(source(server.url), tmp_path, patience=HASTE)
+        fetch(source(server.url), tmp_path)
 
 
 def test_without_a_checksum_no_part_is_joined_to_another_mirrors_file(server: ArchiveServer, tmp_path: Path) -> None:
@@ -204,7 +209,7 @@ def test_a_part_with_bad_bytes_is_downloaded_once_more(server: ArchiveServer, tm
 def test_wrong_bytes_are_deleted_and_both_checksums_named(server: ArchiveServer, tmp_path: Path) -> None:
     server.content = OTHER
     with pytest.raises(ArchiveError, match=f"expected SHA-256 {checksum(CONTENT)}, got {checksum(OTHER)}"):
-        fetch(source(server.url), tmp_path, patience=HASTE)
+        fetch(source(server.url), tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert len(server.requests) == 1, "the same bytes would come again"
 
@@ -212,7 +217,7 @@ def test_wrong_bytes_are_deleted_and_both_checksums_named(server: ArchiveServer,
 def test_a_file_of_another_size_is_not_even_downloaded(server: ArchiveServer, tmp_path: Path) -> None:
     server.content = OTHER[:-1]
     with pytest.raises(ArchiveError, match="its file has 2,999,999 bytes instead of 3,000,000"):
-        fetch(source(server.url), tmp_path, patience=HASTE)
+        fetch(source(server.url), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -223,14 +228,14 @@ def test_a_web_page_instead_of_the_archive_is_called_that(
 ) -> None:
     server.always = page
     with pytest.raises(ArchiveError, match="the server sent a web page instead of the archive"):
-        fetch(unpublished(server.url), tmp_path, patience=HASTE)
+        fetch(unpublished(server.url), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_web_page_instead_of_the_rest_does_not_spoil_the_part(server: ArchiveServer, tmp_path: Path) -> None:
     server.turns.extend([breaks_after(1_000_000), web_page])
     with pytest.raises(ArchiveError, match="web page"):
-        fetch(source(server.url), tmp_path, patience=HASTE)
+        fetch(source(server.url), tmp_path)
     assert (tmp_path / "birds.tgz.part").read_bytes() == CONTENT[:1_000_000]
 
 
@@ -245,7 +250,9 @@ def test_the_wait_doubles_and_a_servers_wish_is_granted_within_reason(
     waited: list[float] = []
     monkeypatch.setattr("simtool.archive.download.time.sleep", waited.append)
     server.turns.extend([status(503), status(502), status(429, Retry_After="20"), status(503, Retry_After="86400")])
-    fetch(source(server.url), tmp_path, patience=Patience(attempts=5))
+    for limit, value in {"ATTEMPTS": 5, "WAIT": 1.0, "LONGEST_WAIT": 60.0}.items():
+        monkeypatch.setattr(download, limit, value)
+    fetch(source(server.url), tmp_path)
     assert waited == [1, 2, 20, 60]
 
 
@@ -260,7 +267,7 @@ def test_when_every_mirror_fails_each_reason_is_told(server: ArchiveServer, tmp_
     server.always = status(410)
     urls = (server.url, "http://127.0.0.1:1/refused", "http://nowhere.invalid/", "ftp://127.0.0.1/old")
     with pytest.raises(ArchiveError) as failure:
-        fetch(source(*urls), tmp_path, patience=HASTE)
+        fetch(source(*urls), tmp_path)
     message = str(failure.value)
     for reason in ("410 Gone", "127.0.0.1:1: connection refused", "nowhere.invalid: ", "not an http or https"):
         assert reason in message
@@ -272,7 +279,7 @@ def test_when_every_mirror_fails_each_reason_is_told(server: ArchiveServer, tmp_
 )
 def test_an_address_that_is_none_is_told(tmp_path: Path, url: str) -> None:
     with pytest.raises(DownloadError, match=r"not a valid address|not an http|unknown host"):
-        fetch(unpublished(url), tmp_path, patience=HASTE)
+        fetch(unpublished(url), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -288,20 +295,22 @@ def test_redirects_in_a_circle_or_elsewhere_are_not_followed(
 ) -> None:
     server.always = status(302, Location=place)
     with pytest.raises(DownloadError, match=reason):
-        fetch(unpublished(server.url), tmp_path, patience=HASTE)
+        fetch(unpublished(server.url), tmp_path)
 
 
 def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
     with pytest.raises(DownloadError) as failure:
-        fetch(unpublished("http://me:secret@127.0.0.1:1/"), tmp_path, patience=HASTE)
+        fetch(unpublished("http://me:secret@127.0.0.1:1/"), tmp_path)
     assert "secret" not in str(failure.value)
 
 
-def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
+def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "ATTEMPTS", 2)
+    monkeypatch.setattr(download, "SILENCE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(ArchiveError, match="no answer in time"):
-            fetch(unpublished(url), tmp_path, patience=Patience(attempts=2, wait=0.001, silence=0.05))
+            fetch(unpublished(url), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +320,7 @@ def test_a_server_that_does_not_speak_http_is_given_up(tmp_path: Path, answer: b
     with socket.create_server(("127.0.0.1", 0)) as odd:
 
         def answers() -> None:
-            for _ in range(HASTE.attempts):
+            for _ in range(download.ATTEMPTS):
                 connection, _ = odd.accept()
                 with connection:
                     connection.recv(1000)
@@ -320,7 +329,7 @@ def test_a_server_that_does_not_speak_http_is_given_up(tmp_path: Path, answer: b
         thread = threading.Thread(target=answers)
         thread.start()
         with pytest.raises(DownloadError, match=reason):
-            fetch(unpublished(f"http://127.0.0.1:{odd.getsockname()[1]}/"), tmp_path, patience=HASTE)
+            fetch(unpublished(f"http://127.0.0.1:{odd.getsockname()[1]}/"), tmp_path)
         thread.join()
 
 
@@ -331,7 +340,7 @@ def test_a_server_that_does_not_tell_the_length_is_trusted_only_with_a_checksum(
     assert fetched(source(server.url), tmp_path) == CONTENT
     server.content = CONTENT[:-10]
     with pytest.raises(ArchiveError, match="wrong checksum"):
-        fetch(Source("birds.tgz", (server.url,), None, (checksum(CONTENT),)), tmp_path / "other", patience=HASTE)
+        fetch(Source("birds.tgz", (server.url,), None, (checksum(CONTENT),)), tmp_path / "other")
 
 
 def test_too_little_room_is_said_before_the_first_byte(
@@ -340,7 +349,7 @@ def test_too_little_room_is_said_before_the_first_byte(
     usage = shutil.disk_usage(tmp_path)._replace(free=2_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(SpaceError, match=r"not enough disk space for downloading birds\.tgz: 3 MB needed, 2 MB free"):
-        fetch(source(server.url), tmp_path, patience=HASTE)
+        fetch(source(server.url), tmp_path)
     assert not (tmp_path / "birds.tgz.part").exists()
 
 

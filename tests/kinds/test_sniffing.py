@@ -153,7 +153,7 @@ def test_how_a_table_is_written_is_told(rows: list[list[str]], delimiter: str, n
     if encoding == "latin-1":
         assume(sum(byte > 0x7E for byte in content) < 0.3 * len(content))  # else it can be any encoding
     kind = kind_of_content(content)
-    assert kind == Kind(What.CSV, "", kind.detail, tuple(rows[0]), Text(encoding, newline, delimiter))
+    assert kind == Kind(What.CSV, "", kind.detail, tuple(rows[0]), Text(encoding, delimiter))
 
 
 def test_a_text_with_many_bytes_beyond_ascii_is_of_unknown_encoding() -> None:
