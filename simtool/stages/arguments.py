@@ -2,63 +2,47 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, signature
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from simtool.errors import UsageError
 
 __all__ = ["at_least", "check_arguments"]
 
-#: Annotations that allow more than instances of the class of this name.
-_WIDER: Mapping[str, type | tuple[type, ...]] = {
-    "None": type(None),
-    "Path": PathLike,
-    "int": Integral,
-    "float": Real,
-    "bool": bool,
-    "str": str,
-}
-_ALTERNATIVES = re.compile(r"[^|\[\]]+(?:\[.*\])?")
+#: Annotations that allow more than instances of their class.
+_WIDER: Mapping[Any, type] = {Any: object, Path: PathLike, int: Integral, float: Real}
 
 
 def check_arguments(function: Callable[..., Any], given: Mapping[str, object]) -> None:
     """Refuse an argument of a type that its parameter does not take.
 
     Args:
-        function: a stage; its annotations are texts.
+        function: a stage.
         given: arguments by name. Names without a parameter are not checked.
 
     Raises:
         UsageError: naming the parameter, the types that it takes, and the type of the argument.
     """
-    parameters = signature(function).parameters
+    kinds = get_type_hints(function)
     for name, value in given.items():
-        parameter = parameters.get(name)
-        if parameter is None or parameter.kind is Parameter.VAR_KEYWORD:
-            continue
-        if not _fits(value, str(parameter.annotation)):
-            raise UsageError(f"{function.__name__}: {name} takes {parameter.annotation}, not {_kind(value)}")
+        if not _fits(value, kinds.get(name, Any)):
+            raise UsageError(f"{function.__name__}: {name} takes {function.__annotations__[name]}, not {_kind(value)}")
 
 
-def _fits(value: object, annotation: str) -> bool:
-    """Whether a value is of one of the types of an annotation such as ``str | Path | Sequence[str]``."""
-    return any(_is_a(value, each.strip()) for each in _ALTERNATIVES.findall(annotation))
-
-
-def _is_a(value: object, kind: str) -> bool:
-    if kind.startswith("Sequence["):
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a value is of a type such as ``str | Path | Sequence[str]``."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in get_args(kind))
+    if origin is Sequence:
         if isinstance(value, list | tuple):
-            return all(_fits(each, kind[len("Sequence[") : -1]) for each in value)
+            return all(_fits(each, *get_args(kind)) for each in value)
         return isinstance(value, Iterable) and not isinstance(value, str | bytes | PathLike)
-    if kind.startswith("Callable["):
-        return callable(value)
-    if kind in _WIDER:
-        return isinstance(value, _WIDER[kind])
-    return any(each.__name__ == kind for each in type(value).__mro__)
+    return isinstance(value, _WIDER.get(kind, origin or kind))
 
 
 def _kind(value: object) -> str:
