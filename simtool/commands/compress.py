@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
-from simtool.commands.options import whole
+from simtool.commands.options import whole, word
 
 __all__ = ["compress"]
 
@@ -20,9 +20,7 @@ def compress(
     fit: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="Fit to these vectors of the same model. [TABLE]")
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Label in reports. [the name of TABLE, PCA K]")
-    ] = None,
+    name: Annotated[str | None, word(help="Label in reports. [the name of TABLE, PCA K]")] = None,
     scratch: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for scratch files. [TMPDIR]")] = None,
 ) -> None:
     """Project the vectors of any model on their principal components.

@@ -25,10 +25,7 @@ def embed(
     ],
     layer: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"Layer of the network; repeat --layer and --out for several layers. {option_help('layer')}",
-        ),
+        word(help=f"Layer of the network; repeat --layer and --out for several layers. {option_help('layer')}"),
     ] = None,
     noise: Annotated[float | None, number(min=0, help=option_help("noise"))] = None,
     components: Annotated[int | None, whole(min=1, help=option_help("components"))] = None,
@@ -44,10 +41,7 @@ def embed(
             help="Embed one of N parts, I from 0 to N-1; none: all images. [the part of a SLURM task, else none]",
         ),
     ] = None,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="The label in reports, one for each --out. [the model's name]"),
-    ] = None,
+    name: Annotated[list[str] | None, word(help="The label in reports, one for each --out. [the model's name]")] = None,
     float16: Annotated[
         bool, typer.Option("--float16", help="Store 16-bit numbers: half the size, 3 significant digits.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
+from simtool.commands.options import address
 
 __all__ = ["fetch_cub"]
 
@@ -18,9 +19,7 @@ def fetch_cub(
         Path | None,
         typer.Option(metavar="COPY", help="Use this copy (archive or unpacked folder) instead of a download."),
     ] = None,
-    url: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="Mirror of the archive; may be given several times.")
-    ] = None,
+    url: Annotated[list[str] | None, address(help="Mirror of the archive; may be given several times.")] = None,
     sha256: Annotated[
         str | None, typer.Option(metavar="HEX", help="Checksum that the archive must have. [the official one]")
     ] = None,

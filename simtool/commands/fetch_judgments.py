@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
+from simtool.commands.options import address, file, table
 
 __all__ = ["fetch_judgments"]
 
@@ -18,23 +19,16 @@ def fetch_judgments(
     ],
     archive: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Use this copy (zip or folder) of judgments, photographs or both; may be given twice."
-        ),
+        file(help="Use this copy (zip or folder) of judgments, photographs or both; may be given twice."),
     ] = None,
     images: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="IMAGES", help="Use the photographs of this table of images (for example CUB's), by file name."
-        ),
+        Path | None, table(help="Use the photographs of this table of images (for example CUB's), by file name.")
     ] = None,
     url: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URL", help="Mirror of the zip of judgments; may be given several times."),
+        list[str] | None, address(help="Mirror of the zip of judgments; may be given several times.")
     ] = None,
     photographs_url: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URL", help="Mirror of the zip of photographs; may be given several times."),
+        list[str] | None, address(help="Mirror of the zip of photographs; may be given several times.")
     ] = None,
     sha256: Annotated[
         list[str] | None,

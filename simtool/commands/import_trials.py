@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
+from simtool.commands.options import file, table
 from simtool.tables.observers import Observers
 
 __all__ = ["import_trials"]
@@ -18,12 +19,9 @@ def import_trials(
         Path, typer.Argument(metavar="SOURCE", help="A psiz HDF5 file, a folder or zip of psiz JSON, or a CSV.")
     ],
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of trials to write.")],
-    catalog: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Catalog of psiz's stimuli: HDF5, stimuli.txt or CSV.")
-    ] = None,
+    catalog: Annotated[Path | None, file(help="Catalog of psiz's stimuli: HDF5, stimuli.txt or CSV.")] = None,
     images: Annotated[
-        Path | None,
-        typer.Option(metavar="IMAGES", help="Use the ids of this table of images; other spellings match too."),
+        Path | None, table(help="Use the ids of this table of images; other spellings match too.")
     ] = None,
     kind: Annotated[
         str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,17 +26,23 @@ __all__ = [
     "Size",
     "SkipBad",
     "Validation",
-    "assigned",
+    "address",
+    "choices",
     "describe",
+    "file",
     "number",
+    "table",
     "whole",
     "word",
 ]
 
-#: Options for whole numbers, numbers and names. Help texts show ``--size N``, not the type of the value.
+#: Kinds of options. Help texts show ``--size N``, not the type of the value.
 whole = partial(typer.Option, metavar="N")
 number = partial(typer.Option, metavar="X")
 word = partial(typer.Option, metavar="NAME")
+file = partial(typer.Option, metavar="FILE")
+table = partial(typer.Option, metavar="IMAGES")
+address = partial(typer.Option, metavar="URL")
 
 Out = Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")]
 Size = Annotated[int | None, whole(min=1, help="Height and width in pixels. [the preset's]")]
@@ -61,13 +67,20 @@ Scratch = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the network, its training and its memory; do not train.")]
 AsJson = Annotated[bool, typer.Option("--json", help="With --dry-run: print one JSON object.")]
 
+#: Parameters of the commands that train, except values of a preset.
+_OTHER = frozenset(("images", "out", "change", "restart", "skip_bad", "scratch", "dry_run", "as_json"))
 
-def assigned(
-    changes: Sequence[str] | None, numbers: Collection[str] = (), options: Collection[str] = ()
+
+def choices(
+    given: Mapping[str, Any], options: Collection[str], numbers: Collection[str] = (), **renamed: str
 ) -> dict[str, Any]:
-    """The values of ``--set NAME=VALUE`` by name; names of version 0.1 are replaced.
+    """The preset and the changes of it that a command was given, as keyword arguments of its stage.
 
-    ``numbers`` are names whose values become numbers; ``options`` are names that have their own option.
+    Args:
+        given: all parameters of the command. ``change`` holds the values of ``--set NAME=VALUE``.
+        options: names that ``--set`` refuses, because they have their own option.
+        numbers: names whose values in ``--set`` become numbers.
+        renamed: for parameters with another name in the stage, this name. They do not replace a value that is given.
 
     Raises:
         TrainingError: an assignment has no ``=``.
@@ -75,15 +88,17 @@ def assigned(
     """
     from simtool.training.settings import assignments
 
-    values: dict[str, Any] = dict(assignments(changes or ()))
-    for name, value in values.items():
+    values = {name: value for name, value in given.items() if name not in _OTHER | renamed.keys()}
+    for name, stated in renamed.items():
+        if values.get(stated) is None:
+            values[stated] = given[name]
+    for name, value in assignments(given["change"] or ()).items():
         if name in options:
             raise typer.BadParameter(f"{name} has its own option, --{name.replace('_', '-')}", param_hint="--set")
-        if name in numbers:
-            try:
-                values[name] = float(value)
-            except ValueError:
-                raise typer.BadParameter(f"{name} must be a number, not {value}", param_hint="--set") from None
+        try:
+            values[name] = float(value) if name in numbers else value
+        except ValueError:
+            raise typer.BadParameter(f"{name} must be a number, not {value}", param_hint="--set") from None
     return values
 
 

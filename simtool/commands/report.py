@@ -9,7 +9,7 @@ import typer
 
 from simtool import console, stages
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Order
-from simtool.commands.options import number, whole
+from simtool.commands.options import file, number, whole
 
 if TYPE_CHECKING:
     from simtool.analysis.report import Report
@@ -22,11 +22,11 @@ STDOUT = Path("-")
 
 def report(
     outcomes: Annotated[list[Path], typer.Argument(metavar="OUTCOMES", help="Tables of outcomes.")],
-    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a figure: .png, .svg or .pdf.")] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page.")] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all numbers as CSV.")] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all numbers as JSON.")] = None,
-    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write tables to paste into Markdown.")] = None,
+    figure: Annotated[Path | None, file(help="Write a figure: .png, .svg or .pdf.")] = None,
+    html: Annotated[Path | None, file(help="Write a self-contained HTML page.")] = None,
+    csv: Annotated[Path | None, file(help="Write all numbers as CSV.")] = None,
+    json: Annotated[Path | None, file(help="Write all numbers as JSON.")] = None,
+    markdown: Annotated[Path | None, file(help="Write tables to paste into Markdown.")] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(

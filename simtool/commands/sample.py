@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
-from simtool.commands.options import whole
+from simtool.commands.options import table, whole
 
 __all__ = ["sample"]
 
@@ -26,12 +26,9 @@ def sample(
     ] = None,
     columns: Annotated[int, whole(min=1, help="Number of images in a row.")] = 8,
     reconstruct: Annotated[
-        Path | None,
-        typer.Option(metavar="IMAGES", help="Reconstruct images of this table, from fewer and fewer latents."),
+        Path | None, table(help="Reconstruct images of this table, from fewer and fewer latents.")
     ] = None,
-    interpolate: Annotated[
-        Path | None, typer.Option(metavar="IMAGES", help="Interpolate between images of this table.")
-    ] = None,
+    interpolate: Annotated[Path | None, table(help="Interpolate between images of this table.")] = None,
     image: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Use this image of the table; may be given several times. [random images]"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console, stages
+from simtool.commands.options import table, word
 from simtool.text import printable
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ def score(
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Label of a model in reports; give one --name for each TABLE, in order. [the name in the table]",
-        ),
+        word(help="Label of a model in reports; give one --name for each TABLE, in order. [the name in the table]"),
     ] = None,
     memory: Annotated[
         str | None,
@@ -44,9 +42,7 @@ def score(
             metavar="SIZE", help="Memory to use, such as 2G; larger tables use TMPDIR. [half of the free memory]"
         ),
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option(metavar="IMAGES", help="Copy the classes and groups of images from this table.")
-    ] = None,
+    images: Annotated[Path | None, table(help="Copy the classes and groups of images from this table.")] = None,
 ) -> None:
     """Predict each judgment from the distances between the embeddings of its images.
 

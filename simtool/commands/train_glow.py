@@ -80,31 +80,7 @@ def train_glow(
       simtool train-glow cub/images.parquet --out glow --preset study --dry-run
       simtool embed cub/images.parquet --model glow --layer latent --out latents.parquet
     """
-    choices = {
-        "preset": preset,
-        "split": split,
-        "class_conditional": class_conditional,
-        "crop": crop,
-        "size": size,
-        "levels": levels,
-        "steps": steps,
-        "width": width,
-        "coupling": coupling,
-        "variant": arrangement if variant is None else variant,
-        "bits": bits,
-        "recipe": recipe,
-        "flips": flips,
-        "initial_images": initial_images,
-        "mode": backprop,
-        "validation": validation,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "precision": precision,
-        "seed": seed,
-        "max_minutes": max_minutes,
-        **options.assigned(change, options=_OPTIONS),
-    }
+    choices = options.choices(locals(), _OPTIONS, arrangement="variant", backprop="mode")
     if dry_run:
         options.describe(stages.plan_glow(images, out, **choices).facts(), as_json)
     else:

@@ -25,7 +25,7 @@ def train_resnet(
         str, options.word(help="study, fine-tune or tiny; the options below change its values.")
     ] = "study",
     architecture: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A network of keras.applications, or ResNet20. [the preset's]")
+        str | None, options.word(help="A network of keras.applications, or ResNet20. [the preset's]")
     ] = None,
     size: options.Size = None,
     recipe: Annotated[
@@ -43,8 +43,7 @@ def train_resnet(
         bool | None, typer.Option("--pretrained/--from-scratch", help="Start from ImageNet weights. [the preset's]")
     ] = None,
     weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A file of ImageNet weights (…_notop.h5), if they cannot be downloaded."),
+        Path | None, options.file(help="A file of ImageNet weights (…_notop.h5), if they cannot be downloaded.")
     ] = None,
     label_smoothing: Annotated[
         float | None, options.number(help="Share of each label that is spread over all classes. [the preset's]")
@@ -83,26 +82,7 @@ def train_resnet(
       simtool train-resnet cub/images.parquet --out tuned --preset fine-tune --epochs 10 --set ema=0
       simtool embed cub/images.parquet --model resnet --layer penultimate --out penultimate.parquet
     """
-    choices = {
-        "preset": preset,
-        "weights": weights,
-        "architecture": architecture,
-        "recipe": recipe,
-        "size": size,
-        "augmentation": augmentation,
-        "decode_scale": margin if decode_scale is None else decode_scale,
-        "pretrained": pretrained,
-        "label_smoothing": label_smoothing,
-        "layerwise_lr_decay": rate_decay if layerwise_lr_decay is None else layerwise_lr_decay,
-        "validation": validation,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "precision": precision,
-        "seed": seed,
-        "max_minutes": max_minutes,
-        **options.assigned(change, numbers=_NUMBERS, options=_OPTIONS),
-    }
+    choices = options.choices(locals(), _OPTIONS, _NUMBERS, margin="decode_scale", rate_decay="layerwise_lr_decay")
     if dry_run:
         options.describe(stages.plan_resnet(images, out, **choices).facts(), as_json)
     else:
