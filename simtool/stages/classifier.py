@@ -14,7 +14,7 @@ from simtool.models.classifier.footprint import check_room, training_bytes
 from simtool.models.classifier.presets import PRESETS, Preset
 from simtool.models.interface import TrainedModel
 from simtool.stages.run import Folder, Run, api, path_of, stage
-from simtool.stages.training import Trained, TrainingPlan, changed_preset, named_preset, run_plan
+from simtool.stages.training import Trained, TrainingPlan, changed_preset, run_plan
 from simtool.tables.images import Images
 from simtool.text import counted
 from simtool.training.devices import Devices
@@ -187,13 +187,11 @@ def train_resnet(
 def _plan(
     run: Run, images: str | Path | Images, weights: Path | None, preset: str | Preset = "study", **changes: Any
 ) -> ClassifierPlan:
-    chosen = named_preset(PRESETS, preset)
     if weights is not None:
         if changes.get("pretrained") is False:
             raise UsageError("--weights starts from ImageNet weights and --from-scratch does not: use one of them")
         changes["pretrained"] = True
-    of_network, of_preset = changed_preset(chosen, "config", changes)
-    chosen = chosen.changed(**of_preset, config=chosen.config.changed(**of_network))
+    chosen = changed_preset(PRESETS, preset, "config", changes)
     table = run.read_images(images)
     classes = Classes(table)
     rows = split_images(table, chosen.validation, chosen.settings.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from numpy import object_
@@ -16,7 +16,7 @@ from simtool.archive import ArchiveError, Source, arrived, fetch
 from simtool.collections import birds16, cub
 from simtool.errors import SimtoolError, UsageError, listed
 from simtool.judgments.assembly import Judgments, summary
-from simtool.stages.copies import Copy, inspect_copy
+from simtool.judgments.psiz.folders import judgments_in
 from simtool.stages.remarks import named_as_in, read_judgments
 from simtool.stages.run import Folder, Run, api, in_memory, path_of, stage
 from simtool.system.lock import alone_in
@@ -28,7 +28,32 @@ from simtool.tables.provenance import sha256_of
 from simtool.tables.trials import Trials, write_trials
 from simtool.text import counted
 
-__all__ = ["fetch_cub", "fetch_judgments"]
+__all__ = ["Copy", "fetch_cub", "fetch_judgments", "inspect_copy"]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A local copy of birds-16: an archive or a folder. See ``judgments_in`` for ``judgments``."""
+
+    path: Path
+    judgments: tuple[Path, Path | None] | None
+    photographs: bool
+
+
+def inspect_copy(path: Path) -> Copy:
+    """Find out what a local copy holds, by its content. A folder may hold psiz's HDF5 with a catalog instead of JSON.
+
+    Raises:
+        Birds16Error: it holds no judgments and no photographs.
+        JudgmentsError: the zip is damaged.
+        OSError: it cannot be read.
+    """
+    copy = Copy(path, photographs=birds16.holds_photographs(path), judgments=judgments_in(path))
+    if copy.judgments is None and not copy.photographs:
+        raise birds16.Birds16Error(
+            f"{path}: no judgments (stimuli.txt and *_seqs/*.json, or psiz's HDF5 and its catalog) and no photographs"
+        )
+    return copy
 
 
 @api

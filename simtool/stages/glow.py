@@ -15,7 +15,7 @@ from simtool.models.flows.glow.footprint import check_room, training_bytes
 from simtool.models.flows.glow.presets import PRESETS, Preset
 from simtool.models.interface import TrainedModel
 from simtool.stages.run import Folder, Run, api, path_of, stage
-from simtool.stages.training import Trained, TrainingPlan, changed_preset, named_preset, run_plan
+from simtool.stages.training import Trained, TrainingPlan, changed_preset, run_plan
 from simtool.tables.images import Images
 from simtool.tensorflow import load_tensorflow
 from simtool.text import counted
@@ -197,16 +197,15 @@ def _plan(
     crop: float | None = None,
     **changes: Any,
 ) -> GlowPlan:
-    chosen = named_preset(PRESETS, preset)
     if (mode := changes.get("mode")) is not None and mode not in MODES:
         raise UsageError(f"the modes of backpropagation are {', '.join(MODES)}, not {mode}")
     if derived := changes.keys() & {"classes", "compute_dtype"}:
         raise UsageError(f"{min(derived)} cannot be changed; it follows from class_conditional or precision")
-    of_flow, of_preset = changed_preset(chosen, "flow", changes)
+    chosen = changed_preset(PRESETS, preset, "flow", changes)
     table = run.read_images(images, split)
     classes = Classes(table) if class_conditional else None
-    of_flow |= {"classes": len(classes.names) if classes else 0, "compute_dtype": of_preset["settings"].precision}
-    chosen = chosen.changed(**of_preset, flow=chosen.flow.changed(**of_flow))
+    count = len(classes.names) if classes else 0
+    chosen = chosen.changed(flow=chosen.flow.changed(classes=count, compute_dtype=chosen.settings.precision))
     preprocessing = named_preprocessing(chosen.recipe).adjusted(chosen.flow.size, crop)
     if preprocessing.colors != named_preprocessing("study").colors:
         raise UsageError(f"Glow needs colors from -0.5 to 0.5, which the preprocessing {chosen.recipe} does not give")

@@ -34,7 +34,7 @@ from simtool.training.settings import Settings
 from simtool.training.split import Split
 from simtool.training.task import Task
 
-__all__ = ["Trained", "TrainingPlan", "changed_preset", "identity_of", "named_preset", "run_plan"]
+__all__ = ["Trained", "TrainingPlan", "changed_preset", "identity_of", "run_plan"]
 
 _P = TypeVar("_P")
 #: Options that continue a complete training, by the reason for its end.
@@ -150,36 +150,24 @@ class TrainingPlan(ABC):
         """One line about a complete training."""
 
 
-def named_preset(presets: Mapping[str, _P], preset: str | _P) -> _P:
-    """The preset of a name; a preset object is returned as it is.
+def changed_preset(presets: Mapping[str, _P], preset: str | _P, part: str, changes: Mapping[str, Any]) -> _P:
+    """A preset, or the preset of a name, with changes by name; None keeps a value.
+
+    A change belongs to ``part``, which describes the network, to the preset itself, or to the settings of the training.
 
     Raises:
         UsageError: there is no preset of this name, or the object is no preset.
-    """
-    if isinstance(preset, type(next(iter(presets.values())))):
-        return preset
-    if not isinstance(preset, str) or preset not in presets:
-        raise UsageError(f"the presets are {', '.join(presets)}, not {preset}")
-    return presets[preset]
-
-
-def changed_preset(preset: Any, part: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Distribute changes among the parts of a preset: ``part`` describes the network. None keeps a value.
-
-    Returns:
-        the changed values of the network, and of the preset with its settings.
-
-    Raises:
         TrainingError: a name is unknown, or a setting has a wrong value.
     """
-    of_network = {field.name for field in fields(getattr(preset, part))}
-    of_preset = {field.name for field in fields(preset)} - {part, "settings"}
-    of_settings = {name: value for name, value in values.items() if name not in of_network | of_preset}
-    settings = preset.settings.changed(**of_settings)
-    return (
-        {name: value for name, value in values.items() if name in of_network},
-        {**{name: value for name, value in values.items() if name in of_preset - of_network}, "settings": settings},
-    )
+    chosen: Any = presets.get(preset) if isinstance(preset, str) else preset
+    if not isinstance(chosen, type(next(iter(presets.values())))):
+        raise UsageError(f"the presets are {', '.join(presets)}, not {preset}")
+    of_part = {field.name for field in fields(getattr(chosen, part))} & changes.keys()
+    of_preset = ({field.name for field in fields(chosen)} - {part, "settings"}) & changes.keys() - of_part
+    settings = chosen.settings.changed(**{name: changes[name] for name in changes.keys() - of_part - of_preset})
+    network = getattr(chosen, part).changed(**{name: changes[name] for name in of_part})
+    changed: _P = chosen.changed(**{name: changes[name] for name in of_preset}, **{part: network, "settings": settings})
+    return changed
 
 
 def run_plan(

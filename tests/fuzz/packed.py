@@ -13,7 +13,7 @@ from random import Random
 
 from simtool.archive import unpack
 from simtool.collections.cub import unpack_cub
-from simtool.stages.copies import Copy, inspect_copy
+from simtool.stages.fetching import Copy, inspect_copy
 from simtool.tables.images import Images
 from tests.cub import PHOTOGRAPHS, miniature
 from tests.fuzz import values

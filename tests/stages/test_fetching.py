@@ -7,7 +7,7 @@ import pytest
 from simtool.archive import ArchiveError
 from simtool.collections.birds16 import Birds16Error
 from simtool.kinds import KindError
-from simtool.stages.copies import inspect_copy
+from simtool.stages.fetching import inspect_copy
 from tests.studies import Judgment, write_hdf5, write_hdf5_catalog, write_photographs, write_sequences, zipped
 
 STUDY = [Judgment(0, (4, 9, 2), (0,)), Judgment(7, (5, 6, 8, 10), (0, 1))]
