@@ -11,9 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from simtool.text import printable, scaled
 
@@ -39,19 +38,6 @@ __all__ = [
 LINE_INTERVAL = 10.0
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
-
-
-class Progress(Protocol):
-    """The progress of a long step."""
-
-    def advance(self, amount: int = 1) -> None:
-        """Report that ``amount`` more units are done."""
-
-    def describe(self, description: str) -> None:
-        """Change the description."""
-
-    def note(self, text: str) -> None:
-        """Print one line, apart from the progress."""
 
 
 @cache
@@ -161,6 +147,66 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24:02} h"
 
 
+class Progress:
+    """The progress of a long step: a line every ten seconds."""
+
+    def __init__(self, description: str, total: int | None, unit: str, scale: bool, done: int) -> None:
+        self._description, self._total, self._unit, self._scale = description, total, unit, scale
+        self._before = self._done = done
+        self._started = self._said = time.monotonic()
+
+    def advance(self, amount: int = 1) -> None:
+        """Report that ``amount`` more units are done."""
+        self._done += amount
+        now = time.monotonic()
+        if now - self._said < LINE_INTERVAL:
+            return
+        self._said = now
+        speed = (self._done - self._before) / (now - self._started)
+        at = f"{self._amount(speed)}/s"
+        if self._total is None:
+            note(f"{self._description}: {self._amount(self._done)}, {at}")
+            return
+        share = f"{self._done / max(self._total, 1):.0%}"
+        left = f", {duration((self._total - self._done) / speed)} left" if self._total > self._done and speed else ""
+        note(f"{self._description}: {self._amount(self._done, self._total)}, {share}, {at}{left}")
+
+    def describe(self, description: str) -> None:
+        """Change the description."""
+        self._description = description
+
+    def note(self, text: str) -> None:
+        """Print one line, apart from the progress."""
+        note(text)
+
+    def _amount(self, *amounts: float) -> str:
+        """Amounts with their unit: ``2,947 of 11,788 images``, ``301 MB of 1.15 GB``."""
+        if self._scale:
+            return " of ".join(scaled(amount, self._unit) for amount in amounts)
+        return (
+            " of ".join(f"{amount:,.{1 if amount % 1 and amount < 100 else 0}f}" for amount in amounts)
+            + f" {self._unit}"
+        )
+
+
+class _Bar(Progress):
+    """The progress as a bar on a terminal."""
+
+    def __init__(self, bar: tqdm[NoReturn]) -> None:
+        self._bar = bar
+
+    def advance(self, amount: int = 1) -> None:
+        self._bar.update(amount)
+
+    def describe(self, description: str) -> None:
+        self._bar.set_description(description, refresh=False)
+
+    def note(self, text: str) -> None:
+        self._bar.clear()
+        note(text)
+        self._bar.refresh()
+
+
 @contextmanager
 def progress(
     description: str, total: int | None, unit: str = "it", scale: bool = False, done: int = 0
@@ -179,7 +225,7 @@ def progress(
         left, so that a shorter step prints nothing.
     """
     if _quiet.get() or not sys.stderr.isatty():
-        yield _Lines(description, total, unit, scale, done)
+        yield Progress(description, total, unit, scale, done)
         return
     from tqdm import tqdm
 
@@ -187,56 +233,3 @@ def progress(
         desc=description, total=total, unit=unit, unit_scale=scale, initial=done, leave=False, dynamic_ncols=True
     ) as bar:
         yield _Bar(bar)
-
-
-@dataclass
-class _Bar:
-    _bar: tqdm[NoReturn]
-
-    def advance(self, amount: int = 1) -> None:
-        self._bar.update(amount)
-
-    def describe(self, description: str) -> None:
-        self._bar.set_description(description, refresh=False)
-
-    def note(self, text: str) -> None:
-        self._bar.clear()
-        note(text)
-        self._bar.refresh()
-
-
-class _Lines:
-    def __init__(self, description: str, total: int | None, unit: str, scale: bool, done: int) -> None:
-        self._description, self._total, self._unit, self._scale = description, total, unit, scale
-        self._before = self._done = done
-        self._started = self._said = time.monotonic()
-
-    def advance(self, amount: int = 1) -> None:
-        self._done += amount
-        now = time.monotonic()
-        if now - self._said < LINE_INTERVAL:
-            return
-        self._said = now
-        speed = (self._done - self._before) / (now - self._started)
-        at = f"{self._amount(speed)}/s"
-        if self._total is None:
-            note(f"{self._description}: {self._amount(self._done)}, {at}")
-            return
-        share = f"{self._done / max(self._total, 1):.0%}"
-        left = f", {duration((self._total - self._done) / speed)} left" if self._total > self._done and speed else ""
-        note(f"{self._description}: {self._amount(self._done, self._total)}, {share}, {at}{left}")
-
-    def describe(self, description: str) -> None:
-        self._description = description
-
-    def note(self, text: str) -> None:
-        note(text)
-
-    def _amount(self, *amounts: float) -> str:
-        """Amounts with their unit: ``2,947 of 11,788 images``, ``301 MB of 1.15 GB``."""
-        if self._scale:
-            return " of ".join(scaled(amount, self._unit) for amount in amounts)
-        return (
-            " of ".join(f"{amount:,.{1 if amount % 1 and amount < 100 else 0}f}" for amount in amounts)
-            + f" {self._unit}"
-        )

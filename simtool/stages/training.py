@@ -160,7 +160,8 @@ def changed_preset(presets: Mapping[str, _P], preset: str | _P, part: str, chang
         TrainingError: a name is unknown, or a setting has a wrong value.
     """
     chosen: Any = presets.get(preset) if isinstance(preset, str) else preset
-    if not isinstance(chosen, type(next(iter(presets.values())))):
+    kind: Any = type(next(iter(presets.values())))
+    if not isinstance(chosen, kind):
         raise UsageError(f"the presets are {', '.join(presets)}, not {preset}")
     of_part = {field.name for field in fields(getattr(chosen, part))} & changes.keys()
     of_preset = ({field.name for field in fields(chosen)} - {part, "settings"}) & changes.keys() - of_part
