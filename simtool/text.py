@@ -11,7 +11,6 @@ __all__ = ["counted", "plural", "printable", "scaled"]
 _ACTING = frozenset(("Cc", "Cs", "Zl", "Zp"))
 #: Marks that reorder the text around them, so that a line can be misread (Unicode UAX #9).
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
 
 def counted(number: int, things: str, thing: str | None = None) -> str:
@@ -58,5 +57,4 @@ def printable(text: object, keep: str = "") -> str:
 def _shown(character: str) -> str:
     if unicodedata.category(character) not in _ACTING and character not in _REORDERING:
         return character
-    code = ord(character)
-    return _NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+    return character.encode("unicode_escape").decode()

@@ -31,7 +31,6 @@ def unpack(
     *,
     keep: _Keep | None = None,
     arrange: Callable[[Path], Path] | None = None,
-    check: Callable[[Path], None] | None = None,
     needed: int | None = None,
 ) -> list[Path]:
     """Unpack a tar, gzipped tar or zip archive, or copy a folder like an archive.
@@ -45,12 +44,12 @@ def unpack(
         folder: the destination; created if missing.
         keep: maps the path of a file to its path below ``folder``; None skips the file. Without it every file keeps
             its path, and empty folders are created too.
-        arrange: rearranges the unpacked files within their folder; returns the subfolder to move.
-        check: inspects the folder of unpacked files before they are moved; its exceptions are passed on.
+        arrange: checks and rearranges the unpacked files within their folder; returns the folder to move, which is
+            the same or below it. Its exceptions are passed on.
         needed: required free bytes; the default is the size of all files of the archive.
 
     Returns:
-        The files, in the order of the archive unless they were rearranged.
+        The files, sorted.
 
     Raises:
         ArchiveError: the archive is damaged or unsafe. Nothing in ``folder`` has changed.
@@ -66,13 +65,9 @@ def unpack(
     staging.mkdir()
     try:
         with running_out_of_space(folder, needed, purpose):
-            files = _Unpacking(archive, staging, keep).run()
-        unpacked = staging
-        if arrange is not None:
-            unpacked = arrange(staging)
-            files = [PurePosixPath(file.relative_to(unpacked)) for file in unpacked.rglob("*") if file.is_file()]
-        if check is not None:
-            check(unpacked)
+            _Unpacking(archive, staging, keep).run()
+        unpacked = staging if arrange is None else arrange(staging)
+        files = sorted(file.relative_to(unpacked) for file in unpacked.rglob("*") if file.is_file())
         _require_free_places(archive, folder, files)
         _move_into(folder, unpacked)
     finally:
@@ -85,11 +80,10 @@ class _Unpacking:
 
     def __init__(self, archive: Path, folder: Path, keep: _Keep | None) -> None:
         self._archive, self._folder, self._keep = archive, folder, keep
-        self._files: list[PurePosixPath] = []
         self._size = 0
 
-    def run(self) -> list[PurePosixPath]:
-        """Write every file; return their paths below the folder."""
+    def run(self) -> None:
+        """Write every file."""
         size, read = unpacked_size(self._archive) if self._archive.is_dir() else self._archive.stat().st_size, 0
         with (
             open_archive(self._archive) as members,
@@ -101,7 +95,6 @@ class _Unpacking:
                 bar.advance(member.offset - read)
                 read = member.offset
                 self._take(member)
-        return self._files
 
     def _take(self, member: Member) -> None:
         path = self._inside(member.name)
@@ -146,13 +139,12 @@ class _Unpacking:
                 if self._size > MOST_BYTES:
                     raise self._refused(f"its unpacked size exceeds {scaled(MOST_BYTES, 'B')}")
                 file.write(block)
-        self._files.append(path)
 
     def _refused(self, reason: str) -> ArchiveError:
         return ArchiveError(f"{self._archive}: refused: {reason}")
 
 
-def _require_free_places(archive: Path, folder: Path, files: Collection[PurePosixPath]) -> None:
+def _require_free_places(archive: Path, folder: Path, files: Collection[Path]) -> None:
     """Refuse to write through a link or to replace a folder by a file, before anything is moved."""
     direct = {file.parent for file in files}
     parents = {parent for path in direct for parent in (path, *path.parents) if parent.parts}

@@ -10,7 +10,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import fields
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -225,10 +224,12 @@ def unpack_cub(archive: Path, folder: Path) -> Images:
     """
     found: list[Images] = []
 
-    def check(arranged: Path) -> None:
+    def arrange(unpacked: Path) -> Path:
+        arranged = _arranged(archive, unpacked)
         found.append(_whole(archive, arranged))
+        return arranged
 
-    unpack(archive, folder, keep=lambda path: path, arrange=partial(_arranged, archive), check=check)
+    unpack(archive, folder, keep=lambda path: path, arrange=arrange)
     return found[0]
 
 
@@ -239,9 +240,7 @@ def repair_cub(archive: Path, folder: Path, root: Path, names: Collection[str]) 
 
     Raises:
         CubError: the archive lacks photographs.
-        ArchiveError: the archive is damaged or unsafe.
-        SpaceError: the disk is full.
-        OSError: the archive cannot be read, or the folder cannot be written.
+        ArchiveError, SpaceError, OSError: as :func:`unpack_cub`.
     """
     wanted = frozenset(names)
 
@@ -249,10 +248,11 @@ def repair_cub(archive: Path, folder: Path, root: Path, names: Collection[str]) 
         ends = (PurePosixPath(*path.parts[place + 1 :]) for place, part in enumerate(path.parts) if part == "images")
         return next((PurePosixPath("images", end) for end in ends if str(end) in wanted), None)
 
-    def check(unpacked: Path) -> None:
+    def check(unpacked: Path) -> Path:
         _require_photographs(archive, unpacked, names)
+        return unpacked
 
-    unpack(archive, root, keep=keep, check=check, needed=0)  # only a few files are written
+    unpack(archive, root, keep=keep, arrange=check, needed=0)  # only a few files are written
     return read_cub(folder, root)
 
 

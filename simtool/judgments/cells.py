@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -80,10 +80,8 @@ class Cells:
     def line_of(self, row: int) -> int:
         """Return the line of the file, from 1, on which a row begins."""
         with self.header.open() as text:
-            for record, (line, _) in enumerate(_records(self.header, text)):
-                if record == self.records[row]:
-                    return line
-        raise IndexError(row)
+            line, _ = next(islice(_records(self.header, text), int(self.records[row]), None))
+        return line
 
 
 def read_header(path: Path) -> Header:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -42,13 +43,8 @@ def shared_judgments(sets: Sequence[Trials]) -> int:
     """The number of judgments that several sets contain: the same named participant, session, images and choice."""
     if len(sets) < 2:
         return 0
-    seen: set[tuple[object, ...]] = set()
-    shared: set[tuple[object, ...]] = set()
-    for trials in sets:
-        own = set(_judgments(trials))
-        shared |= own & seen
-        seen |= own
-    return len(shared)
+    counts = Counter(judgment for trials in sets for judgment in set(_judgments(trials)))
+    return sum(count > 1 for count in counts.values())
 
 
 def _judgments(trials: Trials) -> Iterator[tuple[object, ...]]:

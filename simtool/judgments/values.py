@@ -1,4 +1,7 @@
-"""Conversion of text cells to numbers, booleans and counts, and the words for missing values."""
+"""Conversion of text cells to numbers, booleans and counts, and the words for missing values.
+
+A cell that cannot be converted is a :class:`JudgmentsError`, whose message names the first such row.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,7 @@ _NUMBER = r"^-?((0|[1-9][0-9]{0,14})(\.[0-9]{1,17})?|\.[0-9]{1,17})([eE][-+]?[0-
 
 
 def numbers(column: pa.DictionaryArray | None, name: str, places: Places) -> NDArray[np.float64] | None:
-    """Convert a column to numbers; NaN for an empty cell or a word for a missing value; None without a column.
-
-    Raises:
-        JudgmentsError: a cell is not a number; the message names the first row.
-    """
+    """Convert a column to numbers; NaN for an empty cell or a word for a missing value; None without a column."""
     if column is None:
         return None
     values = [_number(text) for text in column.dictionary.to_pylist()]
@@ -42,11 +41,7 @@ def numbers(column: pa.DictionaryArray | None, name: str, places: Places) -> NDA
 
 
 def truths(column: pa.DictionaryArray, name: str, places: Places) -> NDArray[np.bool_]:
-    """Convert a column to booleans; true for an empty cell.
-
-    Raises:
-        JudgmentsError: a cell is not a boolean; the message names the first row.
-    """
+    """Convert a column to booleans; true for an empty cell."""
     values = [
         _TRUTHS.get(text.casefold(), True if _is_missing(text) else None) for text in column.dictionary.to_pylist()
     ]
@@ -54,11 +49,7 @@ def truths(column: pa.DictionaryArray, name: str, places: Places) -> NDArray[np.
 
 
 def counts(column: pa.DictionaryArray | None, places: Places) -> NDArray[np.int64] | None:
-    """Convert a column to integers from 0; None without a column.
-
-    Raises:
-        JudgmentsError: a cell is not such an integer; the message names the first row.
-    """
+    """Convert a column to integers from 0; None without a column."""
     if column is None:
         return None
     places.refuse(column.is_null().to_numpy(zero_copy_only=False), "has no count; write 0 for no judgments")

@@ -21,8 +21,7 @@ from simtool.kinds.texts import text_kind
 __all__ = ["kind_of", "kind_of_content", "special"]
 
 #: Bytes at the beginning and at the end of a file that are read for most kinds.
-_START = 1 << 16
-_TAIL = 1 << 16
+_START = _TAIL = 1 << 16
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 #: Possible positions of HDF5 behind a user block.
 _USER_BLOCKS = tuple(512 << power for power in range(7))

@@ -86,9 +86,9 @@ def test_files_get_their_places_in_the_order_of_the_archive(tmp_path: Path, make
     )
     files = unpack(archive, tmp_path / "made" / "folder")
     assert [file.relative_to(tmp_path / "made" / "folder").as_posix() for file in files] == [
-        "attributes.txt",
-        "CUB/images/b.jpg",
         "CUB/a.txt",
+        "CUB/images/b.jpg",
+        "attributes.txt",
     ]
     assert everything_below(tmp_path / "made" / "folder") == {
         "attributes.txt": b"1 bill",

@@ -41,20 +41,11 @@ class Layout(Enum):
     PSIZ_06 = 1
 
     def recognises(self, source: Path, kind: Kind) -> bool:  # noqa: ARG002 - the kinds fit both layouts
-        """Return whether a file has this layout.
-
-        Raises:
-            JudgmentsError: it holds no ranked observations, or its numbering is ambiguous.
-        """
+        """Return whether a file has this layout; an error if it can have both: see :func:`layout_of`."""
         return layout_of(source) is self
 
     def read(self, source: Path, catalog: Path | None) -> Reading:
-        """Read a file of observations.
-
-        Raises:
-            JudgmentsError: there is no catalog, or the file is malformed.
-            CatalogError: the catalog is malformed.
-        """
+        """Read a file of observations; its catalog is required."""
         if catalog is None:
             found = catalogs_in(source.parent)
             hint = f"for example --catalog {found[0]}" if found else "a catalog of psiz, a stimuli.txt or a CSV"
@@ -190,8 +181,7 @@ def _read(path: Path) -> _Columns:
 
 
 def _integers(path: Path, file: h5py.File, name: str, ndim: int = 1, count: int | None = None) -> NDArray[np.int64]:
-    values = _values(path, file, name, "iub", "integers", ndim, count)
-    return values.astype(np.int64)
+    return _values(path, file, name, "iub", "integers", ndim, count).astype(np.int64)
 
 
 def _floats(path: Path, file: h5py.File, name: str, count: int, nan: bool = False) -> NDArray[np.float64]:

@@ -109,11 +109,7 @@ class _Reader:
     _documents: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def read(self, name: str, content: bytes) -> None:
-        """Add the trials of a document.
-
-        Raises:
-            _MalformedError: the document is malformed.
-        """
+        """Add the trials of a document."""
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as failure:
