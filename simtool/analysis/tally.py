@@ -41,13 +41,11 @@ def tally(outcomes: Outcomes) -> Iterator[Tally]:
     trials = outcomes.trials
     kinds = sorted((kind for kind in trials.types if trials.of_type(kind).size), reverse=True)
     groups = [(str(kind), outcomes.of_type(kind)) for kind in kinds]
-    credit, count, ties = 0.0, 0, 0
-    for name, credits in groups:
-        own, tied = float(credits.sum(dtype=np.float64)), int(np.count_nonzero(credits == 0.5))
-        yield Tally(outcomes.model, outcomes.distance, name, own / credits.size, credits.size, tied)
-        credit, count, ties = credit + own, count + credits.size, ties + tied
     if len(groups) > 1:
-        yield Tally(outcomes.model, outcomes.distance, "all", credit / count, count, ties)
+        groups.append(("all", outcomes.credit))
+    for name, credit in groups:
+        accuracy, ties = float(credit.mean(dtype=np.float64)), int(np.count_nonzero(credit == 0.5))
+        yield Tally(outcomes.model, outcomes.distance, name, accuracy, credit.size, ties)
 
 
 def below_chance(tallies: Iterable[Tally]) -> list[Tally]:

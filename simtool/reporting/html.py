@@ -86,7 +86,8 @@ def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = 
     body += [f'<p class="quiet">{escape(line)}</p>' for line in formatting.method(report)]
     body += [_figure(report, metric) for metric in metrics if any(True for _ in report.blocks([metric]))]
     body += [_table(block, report) for block in report.blocks()]
-    body += ["<h2>How the numbers were computed</h2>", _definitions()]
+    terms = (f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in _EXPLANATION.items())
+    body += ["<h2>How the numbers were computed</h2>", f"<dl>{''.join(terms)}</dl>"]
     body += ["<h2>Where the numbers come from</h2>", _origin(provenance)]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -158,11 +159,6 @@ class _Scale:
 def _line(x1: float, y1: float, x2: float, y2: float, color: str, more: str = "") -> str:
     ends = f'x1="{x1:.2f}" y1="{y1:g}" x2="{x2:.2f}" y2="{y2:g}"'
     return f'<line {ends} stroke="{color}" stroke-width="1.2" vector-effect="non-scaling-stroke"{more}/>'
-
-
-def _definitions() -> str:
-    terms = (f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in _EXPLANATION.items())
-    return f"<dl>{''.join(terms)}</dl>"
 
 
 def _origin(provenance: Provenance) -> str:

@@ -160,7 +160,8 @@ class _BlockTables:
             lines.append(["noise ceiling", "", formatting.accuracy(block.ceiling_upper), *[""] * (len(header) - 3)])
         table, used = _table(header, lines, width - BAR_WIDTH[0] - GAP, glyphs)
         axis = _Axis.of(block, min(BAR_WIDTH[1], max(1, width - used - GAP)))
-        table.add_column(_scale(axis), no_wrap=True)
+        left, right = formatting.accuracy(axis.left, 2), formatting.accuracy(axis.right, 2)
+        table.add_column(f"{left}{right.rjust(axis.width - len(left))}", no_wrap=True)
         for drawn, line in zip([*block.rows, None], lines, strict=False):
             table.add_row(*map(Text, line), _bar(drawn, axis, glyphs), style=None if drawn else "italic")
         return table
@@ -189,9 +190,3 @@ def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int
     for column, (title, width) in enumerate(zip(header, widths, strict=True)):
         table.add_column(title, justify="left" if column < 2 else "right", width=width, no_wrap=True, overflow=cut)
     return table, sum(widths) + GAP * (len(widths) - 1)
-
-
-def _scale(axis: _Axis) -> str:
-    """The values at the ends of the bars."""
-    left, right = formatting.accuracy(axis.left, 2), formatting.accuracy(axis.right, 2)
-    return f"{left}{right.rjust(axis.width - len(left))}"

@@ -34,19 +34,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
     if path.is_dir():
         raise IsADirectoryError(21, "is a folder, not a file", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # The file is created now, so that an unwritable folder is an error before the work.
-        with _temporary_beside(path, partial(Path.touch, exist_ok=False)) as temporary:
-            try:
-                yield temporary
-                _flush(temporary)
-                temporary.replace(path)
-                _flush(path.parent)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except OSError as failure:
-        raise _named(failure, path) from failure
+    # The file is created now, so that an unwritable folder is an error before the work.
+    with _temporary_beside(path, partial(Path.touch, exist_ok=False)) as temporary:
+        try:
+            yield temporary
+            _flush(temporary)
+            temporary.replace(path)
+            _flush(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -59,48 +55,49 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(20, "is a file, not a folder", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
     retired = _name_beside(path, "old")
-    try:
-        with _temporary_beside(path, Path.mkdir) as temporary:
-            try:
-                yield temporary
-                for file in temporary.rglob("*"):
-                    _flush(file)
-                with _locked(path) if path.exists() else nullcontext():
-                    if path.exists():
-                        path.rename(retired)
-                    temporary.rename(path)
-                _flush(path.parent)
-            finally:
-                if retired.exists() and not path.exists():
-                    retired.rename(path)
-                for leftover in (temporary, retired):
-                    shutil.rmtree(leftover, ignore_errors=True)
-    except OSError as failure:
-        raise _named(failure, path) from failure
+    with _temporary_beside(path, Path.mkdir) as temporary:
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                _flush(file)
+            with _locked(path) if path.exists() else nullcontext():
+                if path.exists():
+                    path.rename(retired)
+                temporary.rename(path)
+            _flush(path.parent)
+        finally:
+            if retired.exists() and not path.exists():
+                retired.rename(path)
+            for leftover in (temporary, retired):
+                shutil.rmtree(leftover, ignore_errors=True)
 
 
 @contextmanager
 def _temporary_beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     """Create a hidden file or folder next to a path; its lock shows other processes that it is in use.
 
-    It is in the same folder, so that renaming it stays within one file system.
+    It is in the same folder, so that renaming it stays within one file system. Failures name the path that the user
+    knows.
     """
-    _remove_leftovers(path)
-    while True:
-        temporary = _name_beside(path, "tmp")
-        make(temporary)
-        # Another process can remove it before it is locked.
-        with suppress(FileNotFoundError):
-            descriptor = _open(temporary)
-            if _is_locked(descriptor) is not False and temporary.exists():
-                break
-            os.close(descriptor)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield temporary
-    finally:
-        os.close(descriptor)
+        _remove_leftovers(path)
+        while True:
+            temporary = _name_beside(path, "tmp")
+            make(temporary)
+            # Another process can remove it before it is locked.
+            with suppress(FileNotFoundError):
+                descriptor = _open(temporary)
+                if _is_locked(descriptor) is not False and temporary.exists():
+                    break
+                os.close(descriptor)
+        try:
+            yield temporary
+        finally:
+            os.close(descriptor)
+    except OSError as failure:
+        raise _named(failure, path) from failure
 
 
 def _name_beside(path: Path, suffix: str) -> Path:

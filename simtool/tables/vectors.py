@@ -118,7 +118,7 @@ def _stored(array: pa.Array) -> pa.Array:
 def _shapes(column: pa.Array) -> NDArray[np.int64]:
     """Return (rows, depth), the shape of each vector; codes in the first axis mark missing and ragged vectors."""
     if isinstance(column, pa.FixedShapeTensorArray):
-        logical = np.array(_logical_shape(column.type), np.int64)
+        logical = np.array([column.type.shape[axis] for axis in _axes(column.type)], np.int64)
         shapes: NDArray[np.int64] = np.tile(logical, (len(column), 1))
         shapes[pc.is_null(column).to_numpy(zero_copy_only=False)] = _MISSING
         return shapes
@@ -153,12 +153,8 @@ def _described(shape: tuple[int, ...] | list[int]) -> str:
     return counted(shape[0], "values") if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
 
 
-def _logical_shape(kind: pa.FixedShapeTensorType) -> tuple[int, ...]:
-    """Return the logical shape of a tensor; its axes can be stored in another order."""
-    return tuple(kind.shape[axis] for axis in _axes(kind))
-
-
 def _axes(kind: pa.FixedShapeTensorType) -> list[int]:
+    """Return the stored axis of each logical axis of a tensor."""
     return list(kind.permutation or range(len(kind.shape)))
 
 
