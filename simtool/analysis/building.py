@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from simtool.analysis.metrics import METRICS, Metric, Order
-from simtool.analysis.pooling import pools
 from simtool.analysis.report import Report, ReportError, Row, Settings
 from simtool.analysis.rows import Rows
 from simtool.analysis.strata import Stratum
 from simtool.analysis.study import Study
 from simtool.errors import listed
-from simtool.judgments.pooling import shared_judgments
+from simtool.judgments.pooling import pooled_trials, shared_judgments
 from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
 from simtool.text import counted, plural
 
-__all__ = ["build_report"]
+__all__ = ["Pool", "build_report", "pools"]
 
 
 def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequence[Metric] | None = None) -> Report:
@@ -57,6 +57,45 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
         shared=max(shared_judgments(pool.sets) for pool in pooled),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
     )
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The models that were scored on the same sets of trials.
+
+    Attributes:
+        sets: the sets of trials.
+        outcomes: the outcomes of each model and distance on all their trials.
+    """
+
+    sets: tuple[Trials, ...]
+    outcomes: tuple[Outcomes, ...]
+
+
+def pools(outcomes: Sequence[Outcomes]) -> list[Pool]:
+    """Join the outcomes of each model and distance over the sets of trials that it was scored on.
+
+    Args:
+        outcomes: outcomes on the same trials share the ``Trials`` object.
+    """
+    place = {id(each.trials): at for at, each in reversed(list(enumerate(outcomes)))}
+    models: dict[tuple[str, str], list[Outcomes]] = {}
+    for each in outcomes:
+        models.setdefault((each.model, each.distance), []).append(each)
+    found: dict[tuple[int, ...], list[list[Outcomes]]] = {}
+    for parts in models.values():
+        parts.sort(key=lambda part: place[id(part.trials)])
+        found.setdefault(tuple(id(part.trials) for part in parts), []).append(parts)
+    return [_pool(members) for members in found.values()]
+
+
+def _pool(models: Sequence[Sequence[Outcomes]]) -> Pool:
+    """Join the outcomes of models that were scored on the same sets of trials."""
+    sets = tuple(part.trials for part in models[0])
+    trials = pooled_trials(sets)
+    credit = (np.concatenate([part.credit for part in parts]) for parts in models)
+    pairs = zip(models, credit, strict=True)
+    return Pool(sets, tuple(Outcomes(parts[0].model, parts[0].distance, trials, own) for parts, own in pairs))
 
 
 def _check_baseline(baseline: str | None, outcomes: Iterable[Outcomes]) -> None:

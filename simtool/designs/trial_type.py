@@ -108,15 +108,8 @@ class TrialType(ABC):
     def key_images(self, query: Codes, references: Codes, selected: Positions) -> Codes:
         """Choose the images by which two trials depend on each other: query, first choice, second choice.
 
-        With one selection the first reference that was not selected stands in for the second choice.
-
-        Args:
-            query: (t,).
-            references: (t, N).
-            selected: (t, K).
-
-        Returns:
-            (t, 3).
+        With one selection the first reference that was not selected takes the place of the second choice. The arguments
+        are those of :meth:`compare`, the result is (t, 3).
         """
         first = selected[:, 0]
         second = selected[:, 1] if self.n_select > 1 else (first == 0).astype(first.dtype)

@@ -36,15 +36,7 @@ def terminal_report(report: Report, metrics: Sequence[Metric] = (TRIPLET_ACCURAC
 
 @dataclass(frozen=True)
 class _Axis:
-    """The scale that the bars of a block share.
-
-    Attributes:
-        left: the value at the left end.
-        right: the value at the right end.
-        chance: where bars start.
-        ceiling: the upper noise ceiling, if any.
-        width: width in cells.
-    """
+    """The scale that the bars of a block share: values at its ends, at chance and at the ceiling; width in cells."""
 
     left: float
     right: float

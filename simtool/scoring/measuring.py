@@ -42,7 +42,7 @@ def measure(
     gram: bool | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Measured]:
-    """Measure distances of pairs of vectors.
+    """Measure distances of pairs of vectors; yields one result for each distance, in order.
 
     Args:
         columns: the n vectors.
@@ -52,9 +52,6 @@ def measure(
         names: (n,) the names of the vectors in error messages.
         gram: whether to use a matrix product instead of a loop over the pairs; None chooses the cheaper one.
         advance: called with the number of columns after each block.
-
-    Yields:
-        One result for each distance, in order.
 
     Raises:
         SimilarityError: a distance by segment without segments; a vector without a direction, or with NaN or infinity.

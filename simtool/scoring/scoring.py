@@ -36,7 +36,7 @@ def score_table(
     memory: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Outcomes]:
-    """Score a table of embeddings on trials, with each distance. The table is read once.
+    """Score a table of embeddings on trials; yields the outcomes for each distance, in order. The table is read once.
 
     Args:
         table: embeddings.
@@ -45,9 +45,6 @@ def score_table(
         model: the label of the model; None for the name of the table.
         memory: the most bytes of this process; None for half of the free memory.
         advance: called with the number of columns after each block.
-
-    Yields:
-        Outcomes for each distance, in order.
 
     Raises:
         TableError: the table lacks an image that a trial shows, or a vector is faulty.
@@ -69,7 +66,7 @@ def score_vectors(
     segments: Sequence[Segment] = (),
     model: str = "vectors",
 ) -> Iterator[Outcomes]:
-    """Score vectors in memory on trials, with each distance.
+    """Score vectors in memory on trials; yields the outcomes for each distance, in order.
 
     Args:
         vectors: (n, D), a vector for each of ``trials.images``, in their order.
@@ -77,9 +74,6 @@ def score_vectors(
         distances: names of distances.
         segments: the segments of the vectors, for distances by segment.
         model: the label of the model.
-
-    Yields:
-        Outcomes for each distance, in order.
 
     Raises:
         SimilarityError: a distance cannot be computed.

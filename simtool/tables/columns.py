@@ -13,23 +13,9 @@ from simtool.tables.parquet import ARROW_FAILURES, TableError
 
 __all__ = ["as_type", "converted", "is_list", "nearest", "stored"]
 
-_LISTS = (
-    pa.types.is_list,
-    pa.types.is_large_list,
-    pa.types.is_fixed_size_list,
-    pa.types.is_list_view,
-    pa.types.is_large_list_view,
-)
-#: Types that can be cast to text without loss.
-_TEXT = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_null,
-    pa.types.is_integer,
-    pa.types.is_temporal,
-)
+_LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType, pa.ListViewType, pa.LargeListViewType)
+#: Types that can be cast to text without loss, like integers and dates.
+_TEXT = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.null())
 
 
 def as_type(part: Path, name: str, column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
@@ -91,7 +77,7 @@ def _list(array: pa.Array, wanted: pa.DataType) -> pa.ListArray:
 
 def _text(array: pa.Array) -> pa.Array:
     kind = array.type
-    if any(test(kind) for test in _TEXT):
+    if kind in _TEXT or pa.types.is_integer(kind) or pa.types.is_temporal(kind):
         text = array.cast(pa.string())
         text.validate(full=True)  # Parquet does not guarantee UTF-8 in text columns.
         return text
@@ -123,4 +109,4 @@ def nearest(decimals: pa.Array) -> pa.Array:
 
 def is_list(kind: pa.DataType) -> bool:
     """Return whether a type is a list of any layout."""
-    return any(test(kind) for test in _LISTS)
+    return isinstance(kind, _LISTS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,9 +135,4 @@ def _outcomes(path: Path) -> list[tuple[str, str]]:
     ]
 
 
-_SUMMARIES: dict[str, Callable[[Path], list[tuple[str, str]]]] = {
-    "images": _images,
-    "embeddings": _embeddings,
-    "trials": _trials,
-    "outcomes": _outcomes,
-}
+_SUMMARIES = {"images": _images, "embeddings": _embeddings, "trials": _trials, "outcomes": _outcomes}

@@ -121,12 +121,7 @@ def _held(outcomes: Outcomes, samples: list[_Sample]) -> tuple[Outcomes, _Sample
 
 @dataclass(frozen=True)
 class _Sample:
-    """Judgments as a table holds them, and the trials that they are.
-
-    Attributes:
-        source: the table, with all of its columns of trials.
-        trials: the same judgments.
-    """
+    """Judgments as a table with all of its columns of trials, and as trials."""
 
     source: pa.Table
     trials: Trials
@@ -166,14 +161,7 @@ def _sample_of(
 ) -> tuple[_Sample, pa.Array | None]:
     """Find judgments among known samples; add a sample where there is none.
 
-    Args:
-        path: the table, for messages.
-        rows: the columns of the judgments.
-        samples: the known samples.
-        trials: the judgments, if they are in memory already.
-
-    Returns:
-        The sample, and the order of the slice's rows that matches it; None if the order is the same.
+    Returns the sample, and the order of the rows that matches it; None if the order is the same.
     """
     for known in samples:
         if known.source is rows or known.judgments.equals(rows.select(list(_JUDGMENT))):
@@ -207,11 +195,7 @@ def _ranks(sample: _Sample) -> pa.Array:
 def _refuse_repeats(
     path: Path, outcomes: Outcomes, found: Sequence[Outcomes], sample: _Sample, samples: Sequence[_Sample]
 ) -> None:
-    """Refuse a model and distance if all judgments of it, or of an earlier entry of the same name, are in both.
-
-    Raises:
-        TableError: naming both.
-    """
+    """Refuse a model and distance if all judgments of it, or of an earlier entry of the same name, are in both."""
     label = f"{outcomes.model} with {outcomes.distance}"
     for earlier in found:
         if (earlier.model, earlier.distance) != (outcomes.model, outcomes.distance):
@@ -232,11 +216,7 @@ def _refuse_repeats(
 
 
 def _outcomes(path: Path, part: Slice, order: pa.Array | None, trials: Trials) -> Outcomes:
-    """The entry of one model and distance, its rows in the order of the trials.
-
-    Raises:
-        TableError: a value is missing, not a number or impossible; the message names the trials.
-    """
+    """The entry of one model and distance, its rows in the order of the trials; refuses impossible values."""
     credit, likelihood = (each if order is None else each.take(order) for each in (part.credit, part.log_likelihood))
 
     def refuse(fault: NDArray[np.bool_], complaint: str) -> None:

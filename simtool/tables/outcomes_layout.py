@@ -6,7 +6,7 @@ is still read, has a row for each trial, model and distance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +43,13 @@ class CreditColumn:
     distance: str
 
     @classmethod
-    def stated(cls, part: Path, name: str, model: object, distance: object) -> CreditColumn:
-        """The column as the metadata of its table state it; told by its name if they do not.
+    def stated(cls, part: Path, name: str, entry: Mapping[str, object]) -> CreditColumn:
+        """The column as an entry of the metadata of its table states it; told by its name if the entry does not.
 
         Raises:
             TableError: the metadata state another model or distance than the name, or the name lacks one.
         """
+        model, distance = entry.get("model"), entry.get("distance")
         if not isinstance(model, str) or not isinstance(distance, str):
             model, _, distance = name.removeprefix(CREDIT).rpartition(", ")
             if not model.strip() or not distance.strip():
@@ -109,12 +110,8 @@ def _credit_columns(part: Path, schema: pa.Schema) -> dict[str, CreditColumn]:
     stated = metadata_of(schema).get("credit", [])
     entries = [entry for entry in stated if isinstance(entry, dict)] if isinstance(stated, list) else []
     known = {str(entry.get("column")): entry for entry in entries}
-    found = {}
-    for name in schema.names:
-        if name.startswith(CREDIT):
-            entry = known.get(name, {})
-            found[name] = CreditColumn.stated(part, name, entry.get("model"), entry.get("distance"))
-    return found
+    names = (name for name in schema.names if name.startswith(CREDIT))
+    return {name: CreditColumn.stated(part, name, known.get(name, {})) for name in names}
 
 
 def _columns(path: Path, columns: list[CreditColumn]) -> Iterator[Slice]:
@@ -151,11 +148,7 @@ def _rows(path: Path) -> Iterator[Slice]:
 
 
 def _with_carried(path: Path, judgments: pa.Table, others: Iterable[str]) -> pa.Table:
-    """The columns of trials with the further columns of the table.
-
-    Raises:
-        TableError: there are no rows.
-    """
+    """The columns of trials with the further columns of the table; refuses a table without rows."""
     if not judgments.num_rows:
         raise TableError(f"{path}: the table has no rows")
     carried = read_carried(path, {*judgments.column_names, *others})

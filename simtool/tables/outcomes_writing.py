@@ -30,13 +30,7 @@ _DICTIONARY_BYTES = 64 << 20
 
 
 def write_outcomes(path: Path, trials: Trials, outcomes: Iterable[Outcomes], provenance: Provenance) -> None:
-    """Write outcomes as one table; the file appears complete at the end, or not at all.
-
-    Args:
-        path: of the table.
-        trials: the trials of the table.
-        outcomes: on all of the trials, or on some of them.
-        provenance: of the table.
+    """Write outcomes on all of the trials, or on some of them, as one table; it appears complete, or not at all.
 
     Raises:
         OSError: the place cannot be written, or the disk is full.
@@ -74,11 +68,7 @@ def _arrays(trials: Trials, entries: Mapping[CreditColumn, _Entry], rows: slice)
 
 
 class _Entry:
-    """The outcomes of one model and distance, in the order of the trials of a table.
-
-    Args:
-        trials: T trials.
-        outcomes: on all of the trials, or on some.
+    """The outcomes of one model and distance on some of T trials, in the order of the trials of a table.
 
     Attributes:
         scored: (T,) which trials.

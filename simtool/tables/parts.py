@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -75,11 +76,7 @@ def part_files(path: Path, expected: Expected = Expected.TABLE) -> list[Path]:
 
 
 def _parquet_files(folder: Path) -> Iterator[Path]:
-    """Yield the Parquet files in and below a folder, without hidden files and logs of other programs.
-
-    Raises:
-        TableError: an entry has the name of a Parquet file, but is no file and no folder of Parquet files.
-    """
+    """Yield the Parquet files in and below a folder, without hidden files and logs of other programs."""
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
         real = os.path.realpath(place)
@@ -139,12 +136,8 @@ def _complete_set(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 def _ranges(numbers: Sequence[int]) -> str:
     """Format ascending numbers like the tasks of a SLURM array: ``3,7-9``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
+    grouped = groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
+    runs = ([number for _, number in run] for _, run in grouped)
     return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 

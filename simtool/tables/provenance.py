@@ -25,11 +25,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _content_of(path: Path) -> tuple[str, str | None]:
-    """Return the SHA-256 of a file and, for Parquet, of its columns without the metadata; the file is read once.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Return the SHA-256 of a file and, for Parquet, of its columns without the metadata; the file is read once."""
     with path.open("rb") as file:
         footer = _footer_of(file)
         if footer is None:

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simtool.analysis.building import build_report
+from simtool.analysis.building import build_report, pools
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric
-from simtool.analysis.pooling import pools
 from simtool.analysis.report import Report, Row, Settings
 from simtool.reporting import formatting
 from simtool.tables.outcomes import Outcomes

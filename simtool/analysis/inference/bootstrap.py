@@ -36,14 +36,7 @@ class Replicates:
     weights: NDArray[np.float64]
 
     def means(self, cells: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.float64]:
-        """The replicates of the means over some cells pooled. Replicates that drew no observation are left out.
-
-        Args:
-            cells: positions of the cells.
-
-        Returns:
-            (M, up to B).
-        """
+        """The replicates of the means over some cells pooled, (M, up to B); without those that drew no observation."""
         weights = self.weights[cells].sum(axis=0)
         drawn = weights > 0
         means: NDArray[np.float64] = self.sums[cells].sum(axis=0)[:, drawn] / weights[drawn]

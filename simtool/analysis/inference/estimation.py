@@ -26,7 +26,7 @@ def estimate(
     seed: int,
     weight: NDArray[np.float64] | None = None,
 ) -> list[Estimates]:
-    """Estimate the means of M columns of values in each stratum.
+    """Estimate the means of M columns of values; one result for each stratum.
 
     All observations count in the means. Standard errors and replicates use the informative observations only
     (:meth:`Observations.informative`).
@@ -38,9 +38,6 @@ def estimate(
         replicates: number of replicates.
         seed: seed of the replicates.
         weight: (N,) weight of each observation; None for equal weights.
-
-    Returns:
-        The estimates of each stratum.
     """
     informative = observations.informative(weight)
     known = slice(None) if informative.all() else np.flatnonzero(informative)  # a slice copies nothing

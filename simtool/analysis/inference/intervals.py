@@ -74,14 +74,10 @@ class Estimates:
         )
 
     def interval(self, column: int, level: float) -> Interval:
-        """The interval of one mean. It lies within 0 and 1 and contains the estimate.
+        """The interval of one mean at a level such as 0.95. It lies within 0 and 1 and contains the estimate.
 
         Without a standard error (an accuracy of exactly 0 or 1, one trial, every comparison tied) it is the interval of
         Wilson (1927) for ``effective_size`` independent trials.
-
-        Args:
-            column: the position of the mean.
-            level: for example 0.95.
         """
         mean = float(self.mean[column])
         error = self._error(np.eye(len(self.mean))[column])
@@ -91,15 +87,10 @@ class Estimates:
         return Interval(max(0.0, mean + min(low, 0.0)), min(1.0, mean + max(high, 0.0)))
 
     def difference(self, column: int, baseline: int, level: float) -> Difference:
-        """One mean minus another. The variance that both share cancels.
+        """The mean of a column minus that of the baseline's column. The variance that both share cancels.
 
         Interval and p value use Student's distribution. The interval excludes 0 exactly if the p value is below
         1 - ``level``.
-
-        Args:
-            column: the position of the mean.
-            baseline: the position of the mean that is subtracted.
-            level: for example 0.95.
         """
         identity = np.eye(len(self.mean))
         contrast = identity[column] - identity[baseline]

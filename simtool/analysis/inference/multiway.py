@@ -43,13 +43,10 @@ class Covariance:
         return Covariance(*(matrix[columns, columns] for matrix in (self.multiway, self.one_way, self.unclustered)))
 
     def standard_error(self, contrast: NDArray[np.float64]) -> float:
-        """The standard error of a linear combination of the means.
+        """The standard error of a linear combination of the means, with the coefficients ``contrast``, (M,).
 
         The multiway estimate is a difference, so it can be too small by chance (even negative). The other two estimates
         are its lower limits. Schütt et al. (2023, https://doi.org/10.7554/eLife.82566) use each one-way term likewise.
-
-        Args:
-            contrast: (M,) coefficients.
         """
         estimates = (self.multiway, self.one_way, self.unclustered)
         return math.sqrt(max(0.0, *(float(contrast @ matrix @ contrast) for matrix in estimates)))
@@ -97,12 +94,9 @@ class SharedClusters:
     def covariance(
         self, rows: NDArray[np.intp], values: NDArray[np.floating], weight: NDArray[np.float64] | None = None
     ) -> Covariance:
-        """The covariance of the means of the values of some observations.
+        """The covariance of the means of the values, (n, M), of the observations at some rows, (n,).
 
-        Args:
-            rows: (n,) positions of the observations.
-            values: (n, M) their values.
-            weight: (n,) their weights in the means; None for equal weights.
+        Their weights in the means are (n,), or None for equal weights.
         """
         if self._observations.shown_by_all(rows).size:
             varying = SharedClusters(self._observations.take(rows).without_shared_images())

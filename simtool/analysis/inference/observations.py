@@ -91,10 +91,7 @@ class Observations:
         return known if weight is None else known & (weight > 0)
 
     def effective_size(self, rows: NDArray[np.intp]) -> int:
-        """The greatest number of independent observations that some rows can hold.
-
-        This is the number of clusters or the number of images, whichever is smaller.
-        """
+        """The greatest number of independent observations in some rows: the smaller number of clusters and images."""
         return min(np.unique(self.cluster[rows]).size, np.unique(self.images[rows]).size)
 
     def shown_by_all(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
