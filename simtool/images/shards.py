@@ -104,11 +104,7 @@ def _array_task(environ: Mapping[str, str]) -> tuple[int, int]:
 
 
 def _variable(environ: Mapping[str, str], name: str, because: str | None = None) -> int:
-    """A variable of SLURM that holds a number, not below 0; ``because`` names the variable that needs it.
-
-    Raises:
-        ShardError: it is missing, or not such a number.
-    """
+    """A variable of SLURM that holds a number, not below 0; ``because`` names the variable that needs it."""
     if name not in environ:
         raise _unclear(f"{because} is set, but {name} is not")
     if re.fullmatch(r"[0-9]{1,9}", environ[name]) is None:

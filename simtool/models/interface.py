@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,7 +18,7 @@ from simtool.models.folder import Manifest, write_manifest
 from simtool.tables.embeddings import Segment
 from simtool.tables.provenance import Provenance
 
-__all__ = ["Model", "Output", "TrainedModel"]
+__all__ = ["Model", "Output", "TrainedModel", "in_whole_batches"]
 
 
 @dataclass(frozen=True)
@@ -132,3 +132,32 @@ class TrainedModel(Model):
         Raises:
             ModelError: the weights do not fit the manifest.
         """
+
+
+def in_whole_batches(
+    compute: Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]],
+    rows: NDArray[np.float32],
+    size: int,
+    dimensions: Sequence[int],
+) -> list[NDArray[np.float32]]:
+    """Compute vectors of rows in batches of one size; zeros fill the last batch.
+
+    All batches use one graph, and the last bits of a row's result do not depend on the number of rows.
+
+    Args:
+        compute: from (size, ...) rows to one array (size, D) for each dimension D.
+        rows: (n, ...).
+        size: of a batch.
+        dimensions: the length D of the vectors of each array.
+
+    Returns:
+        One array (n, D) for each dimension.
+    """
+    results = [np.empty((len(rows), dimension), np.float32) for dimension in dimensions]
+    for start in range(0, len(rows), size):
+        batch = rows[start : start + size]
+        if missing := size - len(batch):
+            batch = np.concatenate([batch, np.zeros((missing, *rows.shape[1:]), rows.dtype)])
+        for result, vectors in zip(results, compute(batch), strict=True):
+            result[start : start + size] = vectors[: size - missing]
+    return results

@@ -175,11 +175,7 @@ class EmbeddingTable:
             offset += part.rows
 
     def _fitted(self, block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Vectors as another type.
-
-        Raises:
-            TableError: they would become infinite, or all zero.
-        """
+        """Vectors as another type."""
         if block.dtype == np.float64 and dtype == np.float32:
             largest = np.abs(block).max(initial=0)
             if largest > np.finfo(dtype).max or 0 < largest < _SMALLEST:
@@ -347,11 +343,7 @@ def open_embeddings(path: Path) -> EmbeddingTable:
 
 
 def _refuse_several_tables(path: Path, parts: Sequence[_Part], ids: Sequence[NDArray[np.object_]]) -> None:
-    """Refuse a folder that holds the embeddings of several models, each of the same images.
-
-    Raises:
-        TableError: names the tables that should be given one by one.
-    """
+    """Refuse a folder that holds the embeddings of several models, each of the same images."""
     models = [part for part in parts if len({other.keys.get("model") for other in parts}) > 1]
     if not models and (twin := _twin(ids)) is not None:
         models = [parts[at] for at in twin]

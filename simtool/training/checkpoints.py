@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +21,6 @@ T = TypeVar("T")
 _IMAGES = "table"
 #: How many checkpoints are kept: if the newest is damaged, the one before it is used.
 _KEPT = 2
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 class Checkpoints:
@@ -50,7 +48,9 @@ class Checkpoints:
         write_arrays(self.folder / f"step-{step:09}.npz", {**header, "best": best}, arrays)
         kept = self.files()[:_KEPT]
         needed = {path.name for path in kept} | {_best_of(path) for path in kept}
-        _remove(path for path in self.folder.glob("*.npz") if path.name not in needed)
+        for path in list(self.folder.glob("*.npz")):
+            if path.name not in needed:
+                path.unlink(missing_ok=True)
 
     def best(self, step: int) -> Path:
         """The file of the weights that were the best at a step; a later checkpoint refers to it by its name."""
@@ -78,15 +78,6 @@ class Checkpoints:
                     raise
                 console.warn(f"{failure}; resuming from {older.name}")
         return None
-
-    def clean(self) -> None:
-        """Remove the temporary files of a killed process."""
-        _remove(path for path in self.folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in list(paths):
-        path.unlink(missing_ok=True)
 
 
 def _best_of(path: Path) -> str:

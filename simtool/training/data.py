@@ -104,10 +104,6 @@ class ReplicaBatch(NamedTuple):
     weights: Any
     rows: Any
 
-    def draws(self, seed: Any, batch_size: int) -> Draws:
-        """Random numbers for these examples, from the seed of the step, int32 (2,)."""
-        return Draws(seed, batch_size, self.rows)
-
 
 def check_even(batch_size: int, devices: Devices) -> None:
     """Refuse batches that need padding. With batch normalization, the examples of a batch affect each other.

@@ -18,7 +18,7 @@ from simtool.tensorflow import load_tensorflow
 from simtool.training.outcome import TrainingError
 from simtool.training.slurm import cluster_from_slurm
 
-__all__ = ["ALONE", "Devices", "Worker", "check_memory", "open_devices", "smaller_batches", "worker_of"]
+__all__ = ["ALONE", "Devices", "Worker", "check_memory", "halved", "open_devices", "worker_of"]
 
 
 @dataclass(frozen=True)
@@ -166,26 +166,27 @@ def worker_of(text: str | None) -> Worker:
     return Worker(index, count)
 
 
-def check_memory(needed: int, available: int | None, options: Iterable[tuple[str, int]], otherwise: str) -> None:
+def check_memory(options: Iterable[tuple[str, int]], available: int | None, otherwise: str) -> None:
     """Refuse a training that does not fit in memory.
 
     Args:
-        needed: bytes that the training needs at most.
+        options: options of the command, and the bytes that each of them needs: first the options of this training, then
+            those that need less memory, the most useful first.
         available: bytes that are free; None if unknown.
-        options: options that need less memory, the most useful first, and the bytes that each of them needs.
         otherwise: the advice if none of the options fits.
 
     Raises:
         TrainingError: the training does not fit; the message says which options fit.
     """
+    (_, needed), *smaller = options
     if available is None or needed <= available:
         return
-    fitting = next((f"{option} would fit" for option, size in options if size <= available), otherwise)
+    fitting = next((f"{option} would fit" for option, size in smaller if size <= available), otherwise)
     raise TrainingError(
         f"this training needs about {needed / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB are free; {fitting}"
     )
 
 
-def smaller_batches(batch_size: int) -> list[int]:
-    """Half of a batch size, a quarter, and so on down to 1."""
-    return [batch_size >> halvings for halvings in range(1, batch_size.bit_length())]
+def halved(batch_size: int) -> list[int]:
+    """A batch size, half of it, a quarter, and so on down to 1."""
+    return [batch_size >> halvings for halvings in range(batch_size.bit_length())]

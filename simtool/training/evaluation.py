@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simtool.tensorflow import load_tensorflow
-from simtool.training.data import ReplicaBatch, TrainingData, replica_batches, step_seed
+from simtool.training.data import Draws, ReplicaBatch, TrainingData, replica_batches, step_seed
 from simtool.training.devices import ALONE, Devices
 from simtool.training.outcome import TrainingError
 from simtool.training.settings import Settings
 from simtool.training.task import Task, Unhealthy
 
 __all__ = ["Evaluation"]
+
+tf = load_tensorflow()
 
 
 class Evaluation:
@@ -24,7 +25,7 @@ class Evaluation:
     def __init__(self, task: Task, data: TrainingData, devices: Devices, settings: Settings) -> None:
         self._task, self._data, self._devices, self._settings = task, data, devices, settings
         self._names: list[str] = []
-        self._graph = load_tensorflow().function(self._sums, autograph=False)
+        self._graph = tf.function(self._sums, autograph=False)
 
     def means(self, after_batch: Callable[[], None]) -> dict[str, float]:
         """The mean of each metric over all examples of the validation set.
@@ -37,7 +38,8 @@ class Evaluation:
         total = np.zeros(1)
         for index, batch in enumerate(self._data.validation(self._devices.worker)):
             share = replica_batches(batch, self._devices, self._settings.batch_size, fill=True)
-            total = total + self._of_batch(share, index)
+            seed = tf.constant(step_seed(self._settings.seed, "validation", index))
+            total = total + np.sum([part.numpy() for part in self._graph(share, seed)], axis=0)
             after_batch()
         rows, *sums = self._devices.gathered(total).sum(axis=0)
         return {name: float(value / rows) for name, value in zip(self._names, sums, strict=False)} if rows else {}
@@ -78,19 +80,12 @@ class Evaluation:
             raise Unhealthy(reason or "another worker found the model unhealthy")
         return {name: float(value) for name, value in found.items()}
 
-    def _of_batch(self, share: Any, index: int) -> NDArray[np.float64]:
-        tf = load_tensorflow()
-        seed = tf.constant(step_seed(self._settings.seed, "validation", index))
-        total: NDArray[np.float64] = np.sum([part.numpy() for part in self._graph(share, seed)], axis=0)
-        return total
-
     def _sums(self, share: Any, seed: Any) -> Any:
         strategy = self._devices.strategy
         return strategy.experimental_local_results(strategy.run(self._evaluate, args=(share, seed)))
 
     def _evaluate(self, share: ReplicaBatch, seed: Any) -> Any:
-        tf = load_tensorflow()
-        metrics = self._task.evaluate(share.batch, share.draws(seed, self._settings.batch_size))
+        metrics = self._task.evaluate(share.batch, Draws(seed, self._settings.batch_size, share.rows))
         self._names = sorted(metrics)
         values = [tf.cast(metrics[name], tf.float64) for name in self._names]
         sums = [tf.reduce_sum(tf.where(share.weights > 0, value, 0.0)) for value in values]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from simtool import console
 from simtool.errors import listed
+from simtool.tables.atomic import remove_leftovers
 from simtool.tensorflow import load_tensorflow
 from simtool.training.arrays import ArraysError, assign_arrays, named, read_arrays, to_arrays, write_arrays
 from simtool.training.checkpoints import Checkpoints, check_same
@@ -123,7 +124,7 @@ class _Training:
         if self._devices.chief:
             if restart:
                 self._forget()
-            self._checkpoints.clean()
+            remove_leftovers(self._folder)
         self._devices.barrier()
         if not self._resume():
             self._begin()

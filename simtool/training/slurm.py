@@ -140,11 +140,7 @@ def expand_counts(text: str) -> list[int]:
 
 
 def _bounded(items: Iterable[T]) -> list[T]:
-    """A list; a short text cannot make it fill the memory.
-
-    Raises:
-        ValueError: there are more items than any cluster has nodes.
-    """
+    """A list; a short text cannot make it fill the memory."""
     found = list(islice(items, _MOST + 1))
     if len(found) > _MOST:
         raise ValueError(f"more than {_MOST:,} nodes")

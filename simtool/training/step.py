@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.tensorflow import load_tensorflow
-from simtool.training.data import ReplicaBatch
+from simtool.training.data import Draws, ReplicaBatch
 from simtool.training.devices import Devices
 from simtool.training.optimizer import Optimizer, clipped
 from simtool.training.outcome import TrainingError
@@ -17,6 +17,8 @@ from simtool.training.settings import Settings
 from simtool.training.task import Task
 
 __all__ = ["Step", "StepInputs", "StepResult"]
+
+tf = load_tensorflow()
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Step:
     def __init__(self, task: Task, optimizer: Optimizer, devices: Devices, settings: Settings) -> None:
         self._task, self._optimizer, self._devices, self._settings = task, optimizer, devices, settings
         self._names: list[str] = []
-        self._graph = load_tensorflow().function(self._step, autograph=False)
+        self._graph = tf.function(self._step, autograph=False)
 
     def start(self, share: Any, seed: NDArray[np.int32], inputs: StepInputs) -> Any:
         """Start a step; a GPU may still be computing when this returns.
@@ -75,7 +77,6 @@ class Step:
         Returns:
             a tensor for :meth:`finish`.
         """
-        tf = load_tensorflow()
         numbers = [inputs.rate, inputs.scale, inputs.ema_decay, inputs.stop, inputs.time_up]
         return self._graph(share, tf.constant(seed), tf.constant(numbers, tf.float32))
 
@@ -86,7 +87,6 @@ class Step:
         return StepResult(round(rows), totals, norm, finite > 0, stop > 0, time_up > 0)
 
     def _step(self, share: Any, seed: Any, inputs: Any) -> Any:
-        tf = load_tensorflow()
         strategy = self._devices.strategy
         rate, _, ema_decay, _, _ = tf.unstack(inputs)
         before = [tf.identity(variable.value) for variable in self._task.state]
@@ -110,11 +110,10 @@ class Step:
 
     def _differentiate(self, share: ReplicaBatch, seed: Any, inputs: Any) -> tuple[list[Any], list[Any], Any]:
         """On each device: the gradients, summed over all devices; the new state; the numbers of the result."""
-        tf = load_tensorflow()
         settings, weights = self._settings, [variable.value for variable in self._task.variables]
         _, scale, _, *requests = tf.unstack(inputs)
         with tf.GradientTape() as tape:
-            losses, metrics = self._task.loss(share.batch, share.draws(seed, settings.batch_size))
+            losses, metrics = self._task.loss(share.batch, Draws(seed, settings.batch_size, share.rows))
             losses = self._example_sums("loss", losses, share)
             # Divided by the size of a whole batch here, so that a scaled loss stays within float16's range.
             objective = losses * (scale / settings.batch_size)
@@ -130,7 +129,6 @@ class Step:
 
     def _example_sums(self, name: str, values: Any, share: ReplicaBatch) -> Any:
         """The sum of a metric over the examples of a device, without padding."""
-        tf = load_tensorflow()
         values = tf.convert_to_tensor(values)
         if values.shape.rank != 1:
             raise TrainingError(f"{name} should have one value per example, not the shape {values.shape}")
@@ -138,14 +136,12 @@ class Step:
 
     def _total(self, values: Any) -> Any:
         """The sum over all devices."""
-        tf = load_tensorflow()
         if self._devices.replicas == 1:
             return values
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def _agreed_state(self) -> list[Any]:
         """The mean over devices of the state that each device computed; empty if there is one device."""
-        tf = load_tensorflow()
         # The exchange reads from this replica's device, so the state is copied to it.
         state = [tf.identity(variable.value) for variable in self._task.state]
         if self._devices.replicas == 1 or not state:
@@ -157,4 +153,4 @@ class Step:
     def _dense(variable: Any, gradient: Any) -> Any:
         if gradient is None:
             raise TrainingError(f"the loss does not depend on {variable.path}; remove it from the trained variables")
-        return load_tensorflow().convert_to_tensor(gradient)
+        return tf.convert_to_tensor(gradient)

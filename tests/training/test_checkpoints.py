@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.flows.glow.presets import PRESETS
+from simtool.tables.atomic import remove_leftovers
 from simtool.training.arrays import ArraysError, read_arrays, write_arrays
 from simtool.training.checkpoints import Checkpoints, check_same, differences
 from simtool.training.outcome import TrainingError
@@ -86,7 +87,7 @@ def test_temporary_files_of_a_killed_process_are_removed(checkpoints: Checkpoint
     save(checkpoints, 5)
     half = checkpoints.folder / ".step-000000010.npz.0a1b2c3d.tmp"
     half.write_bytes(b"half")
-    checkpoints.clean()
+    remove_leftovers(checkpoints.folder)
     assert not half.exists()
     assert checkpoints.restore(load) == (5, 5)
 

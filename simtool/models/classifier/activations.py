@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from simtool import console
 from simtool.errors import listed
-from simtool.models.batches import in_whole_batches
 from simtool.models.classifier.graph import SEPARATOR, Call, calls
 from simtool.models.errors import ModelError
-from simtool.models.interface import Model, Output
+from simtool.models.interface import Model, Output, in_whole_batches
 from simtool.tensorflow import load_tensorflow
 
 __all__ = ["FINAL", "LOGITS", "PENULTIMATE", "Activations"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from simtool.training.devices import check_memory, smaller_batches
+from simtool.training.devices import check_memory, halved
 from simtool.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
@@ -40,12 +40,8 @@ def check_room(network: Any, settings: Settings, decoded: int, room: int | None)
     Raises:
         TrainingError: the message says what would fit.
     """
-    check_memory(
-        training_bytes(network, settings, decoded),
-        room,
-        (
-            (f"--batch-size {size}", training_bytes(network, settings.changed(batch_size=size), decoded))
-            for size in smaller_batches(settings.batch_size)
-        ),
-        "only a smaller network or a smaller --size would fit",
+    needed = (
+        (f"--batch-size {size}", training_bytes(network, settings.changed(batch_size=size), decoded))
+        for size in halved(settings.batch_size)
     )
+    check_memory(needed, room, "only a smaller network or a smaller --size would fit")

@@ -126,11 +126,7 @@ def load_keras_file(
 
 
 def _written_by(path: Path) -> str:
-    """The version of Keras that wrote a file, as the file states it.
-
-    Raises:
-        ModelError: it is not a ``.keras`` file, or a part of it is too large for a network when it is unpacked.
-    """
+    """The version of Keras that wrote a file, as the file states it."""
     if kind_of(path).what is not What.KERAS:
         raise ModelError(explain(path, Expected.MODEL))
     try:

@@ -74,11 +74,7 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
 
 
 def _take_over(network: Any, source: Any, config: ClassifierConfig) -> None:
-    """Copy the weights of all layers but the last layer.
-
-    Raises:
-        ModelError: the layers of the networks differ.
-    """
+    """Copy the weights of all layers but the last layer."""
     # By position: the names that Keras chooses itself differ between two networks.
     targets, layers = (
         [layer for layer in one.layers if layer.weights and layer.name != HEAD] for one in (network, source)

@@ -15,6 +15,8 @@ from simtool.training.task import Criterion, Task
 
 __all__ = ["Classification"]
 
+tf = load_tensorflow()
+
 #: Number of guesses of ``top_5``.
 _GUESSES = 5
 #: The purpose of the draws for dropout; augmentation uses smaller numbers.
@@ -40,7 +42,6 @@ class Classification(Task):
 
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         """Cross-entropy with smoothed labels. See :meth:`Task.loss`."""
-        tf = load_tensorflow()
         shown = _resized(augment(batch["image"], self._augmentation, draws), self.config.size)
         logits = tf.cast(self._trained(self._colors(shown), draws.fold(_DROPOUT)), tf.float32)
         smoothing, classes = self.config.label_smoothing, logits.shape[-1]
@@ -52,7 +53,6 @@ class Classification(Task):
         """The output of the network in training. Dropout depends on the step alone, so that training can resume."""
         if not self._generators:
             return self.network(images, training=True)
-        tf = load_tensorflow()
         import keras
 
         seeds = [tf.cast(draws.fold(number).seed, generator.dtype) for number, generator in enumerate(self._generators)]
@@ -66,7 +66,6 @@ class Classification(Task):
     def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
         """Cross-entropy in nats and accuracy, without augmentation. See :meth:`Task.evaluate`."""
         del draws
-        tf = load_tensorflow()
         shown = _resized(batch["image"], self.config.size)
         logits = tf.cast(self.network(self._colors(shown), training=False), tf.float32)
         return {
@@ -78,11 +77,9 @@ class Classification(Task):
 
 def _resized(images: Any, size: int) -> Any:
     """Resize images that were decoded larger to the size that the network sees."""
-    tf = load_tensorflow()
     return images if images.shape[1] == size else tf.image.resize(images, (size, size), antialias=True)
 
 
 def _hits(logits: Any, labels: Any, guesses: int) -> Any:
     """Whether each label is among the first guesses, (b,) of 1 and 0."""
-    tf = load_tensorflow()
     return tf.cast(tf.math.in_top_k(labels, logits, min(guesses, logits.shape[-1])), tf.float32)

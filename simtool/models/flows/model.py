@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.images.preprocessing import Preprocessing
-from simtool.models.batches import in_whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.flows.layers import find_layer, layer_names
 from simtool.models.flows.view import Passes, View
 from simtool.models.folder import Manifest
-from simtool.models.interface import Output, TrainedModel
+from simtool.models.interface import Output, TrainedModel, in_whole_batches
 from simtool.tables.provenance import Provenance
 from simtool.tensorflow import load_tensorflow
 from simtool.training.arrays import read_arrays, write_arrays

@@ -24,6 +24,8 @@ from simtool.training.task import Criterion, Task, Unhealthy
 
 __all__ = ["FlowTask"]
 
+tf = load_tensorflow()
+
 #: The largest accepted reconstruction error, as a share of the range of colors. Beyond it, the flow is not invertible,
 #: and its densities and gradients are wrong.
 _MOST_ROUND_TRIP = 0.1
@@ -71,7 +73,6 @@ class FlowTask(Task):
         examples: NDArray[np.uint8] | None = None,
         seed: int = 0,
     ) -> None:
-        tf = load_tensorflow()
         self.flow, self._mode, self._flips = flow, mode, flips
         self._initial_images, self._seed = initial_images, seed
         self._examples = examples
@@ -104,7 +105,6 @@ class FlowTask(Task):
 
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         """Bits per dimension. See :meth:`Task.loss`."""
-        tf = load_tensorflow()
         images = batch["image"]
         if self._flips:
             mirrored = draws.fold(1).uniform((1, 1, 1)) < 0.5
@@ -117,7 +117,6 @@ class FlowTask(Task):
         encoding = self._encoded(batch["image"], batch, draws, "plain")
         found = {"bits_per_dim": self._bits(encoding), "nats_per_dim": self._nats(encoding)}
         if self.flow.config.classes:
-            tf = load_tensorflow()
             best = tf.argmax(self.flow.class_log_probs(encoding.latents[-1]), 1, tf.int32)
             found["accuracy"] = tf.cast(best == batch["label"], tf.float32)
         return found
@@ -164,7 +163,6 @@ class FlowTask(Task):
         return -encoding.log_prob / self.flow.config.dimension
 
     def _error(self, x: Any, precise: bool) -> Any:
-        tf = load_tensorflow()
         weights = self.flow.precise_weights() if precise else None
         latents = [tf.cast(scale, x.dtype) for scale in self.flow.encode(x, weights=weights).standardized]
         return tf.reduce_max(tf.abs(tf.cast(self.flow.decode(latents, weights=weights), x.dtype) - x))

@@ -15,7 +15,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,13 @@ def fit_components(
     origin, moved = _about_first(batches)
     with Workers() as workers:
         plan = _Plan(images, dimension, components, fewer, what, folder, seed, workers)
-        fit = _by_covariance(moved, plan) if images > dimension else _by_inner_products(moved, plan)
-    return replace(fit, mean=origin + fit.mean)
+        method, fit = ("covariance", _by_covariance) if images > dimension else ("inner products", _by_inner_products)
+        found, mean, rows, pairs, total_variance = fit(moved, plan)
+        orthogonality = _orthonormalize(rows, workers)
+    variance = pairs.values / (found - 1)
+    return PcaFit(
+        origin + mean, rows, variance, total_variance, found, method, pairs.solver, pairs.residual, orthogonality
+    )
 
 
 def _about_first(
@@ -197,7 +203,11 @@ class _Plan:
         return EigenPairs(pairs.values[:kept], pairs.vectors[:, :kept], pairs.residual, pairs.solver)
 
 
-def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFit:
+#: The number of images, their mean, the components before they are orthonormal, the eigenpairs, the total variance.
+_Fitted = tuple[int, NDArray[np.float64], NpyMatrix, EigenPairs, float]
+
+
+def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> _Fitted:
     width = max(16, BLOCK_BYTES // (4 * plan.images) // 16 * 16)
     shape, purpose = (plan.images, plan.dimension), f"{plan.images:,} {plan.what} of {plan.dimension:,} values"
     with closing(ColumnFile(plan.scratch, shape, width, purpose)) as pixels:
@@ -207,18 +217,19 @@ def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> P
             images += len(batch)
             total += batch.sum(axis=0, dtype=np.float64)
         plan.check(images)
-        centering = _Centering(pixels, images, total / images, plan.precision)
+        mean = total / images
+        centered_blocks = partial(_centered, pixels, images, mean, plan.precision)
         products = SymmetricMatrix(images, plan.workers)
-        for _, centered in centering.blocks("inner products"):
+        for _, centered in centered_blocks("inner products"):
             products.add_product(centered)
         total_variance = products.trace() / (images - 1)
-        pairs = plan.pairs(products, images, centering.mean)
+        pairs = plan.pairs(products, images, mean)
         del products
         weights: NDArray[Any] = (pairs.vectors / np.sqrt(pairs.values)).T.astype(plan.precision)
         rows = NpyMatrix.create(plan.scratch, len(weights), plan.dimension, "the components")
-        for block, centered in centering.blocks("components"):
+        for block, centered in centered_blocks("components"):
             _write_products(rows, block, weights, centered, plan.workers)
-    return _finished(plan, centering.mean, rows, pairs, total_variance, images, "inner products")
+    return images, mean, rows, pairs, total_variance
 
 
 def _write_products(
@@ -233,33 +244,19 @@ def _write_products(
     workers.each(write, workers.pieces(centered.shape[1]))
 
 
-@dataclass(frozen=True)
-class _Centering:
-    """Images in a scratch file, read by blocks of columns with their mean subtracted.
-
-    Attributes:
-        pixels: the file.
-        images: n, the rows that are written.
-        mean: (D,) of the images.
-        precision: of the centered values.
-    """
-
-    pixels: ColumnFile
-    images: int
-    mean: NDArray[np.float64]
-    precision: DTypeLike
-
-    def blocks(self, step: str) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Each block of columns, and its centered values, (n, width); ``step`` names the work for the progress bar."""
-        with console.progress(step, len(self.pixels.blocks), "blocks") as bar:
-            for block in self.pixels.blocks:
-                values: NDArray[Any] = self.pixels.read(block, 0, self.images).astype(self.precision, copy=False)
-                values -= self.mean[block].astype(self.precision)
-                yield block, values
-                bar.advance()
+def _centered(
+    pixels: ColumnFile, images: int, mean: NDArray[np.float64], precision: DTypeLike, step: str
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Each block of columns, and its values minus their mean, (n, width); ``step`` is for the progress bar."""
+    with console.progress(step, len(pixels.blocks), "blocks") as bar:
+        for block in pixels.blocks:
+            values: NDArray[Any] = pixels.read(block, 0, images).astype(precision, copy=False)
+            values -= mean[block].astype(precision)
+            yield block, values
+            bar.advance()
 
 
-def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFit:
+def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> _Fitted:
     scatter = SymmetricMatrix(plan.dimension, plan.workers)
     images, total = 0, np.zeros(plan.dimension)
     origin: NDArray[Any] = np.zeros(plan.dimension)
@@ -279,29 +276,7 @@ def _by_covariance(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> PcaFi
     rows = NpyMatrix.create(plan.scratch, len(pairs.values), plan.dimension, "the components")
     for columns in _blocks(rows, plan.workers):
         rows.write_columns(columns, pairs.vectors[columns].T)
-    return _finished(plan, mean, rows, pairs, total_variance, images, "covariance")
-
-
-def _finished(
-    plan: _Plan,
-    mean: NDArray[np.float64],
-    rows: NpyMatrix,
-    pairs: EigenPairs,
-    total_variance: float,
-    images: int,
-    method: str,
-) -> PcaFit:
-    return PcaFit(
-        mean=mean,
-        orthogonality=_orthonormalize(rows, plan.workers),
-        components=rows,
-        variance=pairs.values / (images - 1),
-        total_variance=total_variance,
-        images=images,
-        method=method,
-        solver=pairs.solver,
-        residual=pairs.residual,
-    )
+    return images, mean, rows, pairs, total_variance
 
 
 def _gathered(batches: Iterable[NDArray[np.float32]], rows: int) -> Iterator[NDArray[np.float32]]:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.images.preprocessing import Preprocessing
-from simtool.models.batches import in_whole_batches
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest
-from simtool.models.interface import Output, TrainedModel
+from simtool.models.interface import Output, TrainedModel, in_whole_batches
 from simtool.models.pca.fit import PcaFit
 from simtool.models.pca.matrices import NpyMatrix, read_vector
 from simtool.tables.provenance import Provenance

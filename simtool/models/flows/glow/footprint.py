@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from simtool.models.flows.config import MODES, Mode
 from simtool.models.flows.glow.config import GlowConfig
-from simtool.training.devices import check_memory, smaller_batches
+from simtool.training.devices import check_memory, halved
 from simtool.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
@@ -68,16 +68,9 @@ def check_room(
     Raises:
         TrainingError: the message says what would fit.
     """
-    check_memory(
-        training_bytes(config, settings, mode, shapes, decoded),
-        room,
-        (
-            (
-                f"--backprop {other} --batch-size {size}",
-                training_bytes(config, settings.changed(batch_size=size), other, shapes, decoded),
-            )
-            for size in (settings.batch_size, *smaller_batches(settings.batch_size))
-            for other in MODES[MODES.index(mode) :]
-        ),
-        "only a smaller flow would fit: use fewer --steps, or less --width",
+    needed = (
+        (f"--backprop {other} --batch-size {size}", training_bytes(config, changed, other, shapes, decoded))
+        for size, changed in ((size, settings.changed(batch_size=size)) for size in halved(settings.batch_size))
+        for other in MODES[MODES.index(mode) :]
     )
+    check_memory(needed, room, "only a smaller flow would fit: use fewer --steps, or less --width")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simtool.models.batches import in_whole_batches
+from simtool.models.interface import in_whole_batches
 
 
 @given(st.integers(0, 20), st.integers(1, 7))
