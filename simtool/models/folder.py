@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,28 +176,14 @@ def check_trained(path: Path) -> None:
     )
 
 
-def write_manifest(
-    folder: Path,
-    kind: str,
-    name: str,
-    preprocessing: Preprocessing,
-    weights: Iterable[str],
-    provenance: Provenance,
-    layers: tuple[str, ...] = (),
-    settings: Mapping[str, Any] | None = None,
-) -> Manifest:
-    """Hash the weights in a folder, and write ``model.json`` there; see :class:`Manifest` for the arguments.
-
-    ``weights`` names the files of weights.
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``model.json`` into a folder.
 
     Raises:
-        OSError: a file cannot be read or written.
+        OSError: the file cannot be written.
     """
-    hashes = {file: sha256_of(folder / file) for file in weights}
-    manifest = Manifest(kind, name, preprocessing, hashes, layers, dict(settings or {}), provenance)
     with atomic_path(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
-    return manifest
 
 
 def read_manifest(folder: Path) -> Manifest:

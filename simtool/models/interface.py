@@ -16,7 +16,7 @@ from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
 from simtool.tables.embeddings import Segment
-from simtool.tables.provenance import Provenance
+from simtool.tables.provenance import Provenance, sha256_of
 
 __all__ = ["Model", "Output", "TrainedModel", "in_whole_batches"]
 
@@ -118,10 +118,10 @@ class TrainedModel(Model):
     def describe(
         self, folder: Path, provenance: Provenance, name: str, weights: Sequence[str], settings: Mapping[str, Any]
     ) -> None:
-        """Write ``model.json``, and take the hash of the weights from it; see :func:`write_manifest`."""
-        manifest = write_manifest(
-            folder, self.kind, name, self.preprocessing, weights, provenance, self.layers, settings
-        )
+        """Hash the files of weights, and write ``model.json``; see :class:`Manifest` for the arguments."""
+        hashes = {file: sha256_of(folder / file) for file in weights}
+        manifest = Manifest(self.kind, name, self.preprocessing, hashes, self.layers, settings, provenance)
+        write_manifest(folder, manifest)
         self.weights = manifest.digest
 
     @classmethod

@@ -21,7 +21,7 @@ from simtool.tensorflow import load_tensorflow
 from simtool.training.settings import Settings
 from simtool.training.state import State
 
-__all__ = ["Events", "NullLogger", "TrainingLogger", "write_csv", "write_curves"]
+__all__ = ["Events", "TrainingLogger", "write_csv", "write_curves"]
 
 #: One row of the history.
 Row = Mapping[str, Any]
@@ -40,17 +40,7 @@ _WIDE = 50.0
 _STYLE: Any = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
 
 
-class NullLogger:
-    """The logger of workers other than the first: it shows and writes nothing."""
-
-    def step(self, state: State) -> None:
-        """Log a step."""
-
-    def epoch(self, state: State) -> None:
-        """Log an epoch."""
-
-
-class TrainingLogger(NullLogger):
+class TrainingLogger:
     """The logger of the first worker; see :func:`TrainingLogger.opened`."""
 
     def __init__(self, folder: Path, settings: Settings, bar: console.Progress, events: Events) -> None:

@@ -22,7 +22,7 @@ from simtool.training.data import Batch, TrainingData, replica_batches, step_see
 from simtool.training.devices import ALONE, Devices
 from simtool.training.evaluation import Evaluation
 from simtool.training.folder import TRAINING, set_aside
-from simtool.training.logger import NullLogger, TrainingLogger
+from simtool.training.logger import TrainingLogger
 from simtool.training.optimizer import Optimizer
 from simtool.training.outcome import Diverged, Preempted, Preemption, Result, TrainingError
 from simtool.training.settings import Settings, learning_rates
@@ -199,9 +199,9 @@ class _Training:
             state.ended = state.reason_to_end(self._settings)
             self._save()
 
-    def _open_logger(self) -> AbstractContextManager[NullLogger]:
+    def _open_logger(self) -> AbstractContextManager[TrainingLogger | None]:
         if not self._devices.chief:
-            return nullcontext(NullLogger())
+            return nullcontext()
         steps = self._data.steps_per_epoch
         history = {"extended": self._extended} if self._extended else {}
         return TrainingLogger.opened(
@@ -212,7 +212,7 @@ class _Training:
         """This worker's batches of the epoch, from the next step on; a generator, so that it can be closed early."""
         yield from self._data.batches(self._state.epoch, self._state.step_in_epoch, self._devices.worker)
 
-    def _take_steps(self, batches: Iterator[Batch], logger: NullLogger) -> None:
+    def _take_steps(self, batches: Iterator[Batch], logger: TrainingLogger | None) -> None:
         """Take the remaining steps of an epoch, or stop when the time is up."""
         state, steps = self._state, self._data.steps_per_epoch
         share = self._next_share(batches)
@@ -223,7 +223,8 @@ class _Training:
             share = self._next_share(batches)
             result = self._step.finish(outcome)
             self._add(result)
-            logger.step(state)
+            if logger:
+                logger.step(state)
             if result.stop or (self._devices.worker.count == 1 and self._preemption.requested):
                 self._stop()
             if state.time_up:
@@ -272,7 +273,7 @@ class _Training:
         at = f"stopped by {signal} after step {self._state.step:,}"
         raise Preempted(f"{at}; everything is saved: run the same command again to resume")
 
-    def _close_epoch(self, logger: NullLogger) -> None:
+    def _close_epoch(self, logger: TrainingLogger | None) -> None:
         """Evaluate if it is due, keep the weights if they are the best, log, and save."""
         state, settings = self._state, self._settings
         whole = state.step_in_epoch >= self._data.steps_per_epoch
@@ -286,7 +287,8 @@ class _Training:
             self._diverge(f"{found}, after step {state.step:,}")
         state.close_epoch(measured, self._rates(max(state.step - 1, 0)), self._data.steps_per_epoch)
         self._save()
-        logger.epoch(state)
+        if logger:
+            logger.epoch(state)
 
     def _measure(self, epoch: int) -> dict[str, float]:
         """Evaluate the weights, or their moving average, and keep them if they are the best so far."""

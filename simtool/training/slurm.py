@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from simtool.training.outcome import TrainingError
 
-__all__ = ["ClusterError", "cluster_from_slurm", "expand_counts", "expand_hosts", "node_addresses"]
+__all__ = ["cluster_from_slurm", "expand_counts", "expand_hosts", "node_addresses"]
 
 T = TypeVar("T")
 #: Ports below the range that Linux assigns itself (from 32768), in one block for each job.
@@ -24,15 +24,11 @@ _COUNT = re.compile(r"([0-9]{1,9})(?:\(x([0-9]{1,9})\))?")
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
-class ClusterError(TrainingError):
-    """SLURM's variables do not say which workers there are."""
-
-
 def node_addresses(nodes: Sequence[str]) -> list[str]:
     """The addresses of nodes: their names, or the addresses that SLURM uses if a name does not resolve.
 
     Raises:
-        ClusterError: neither is known.
+        TrainingError: neither is known.
     """
     if all(_resolves(node) for node in nodes):
         return list(nodes)
@@ -40,10 +36,10 @@ def node_addresses(nodes: Sequence[str]) -> list[str]:
     try:
         shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError) as failure:
-        raise ClusterError(f"the names of the nodes do not resolve, and {' '.join(command)} fails") from failure
+        raise TrainingError(f"the names of the nodes do not resolve, and {' '.join(command)} fails") from failure
     known = dict(re.findall(r"^NodeName=(\S+).*?\bNodeAddr=(\S+)", shown, re.MULTILINE))
     if unknown := [node for node in nodes if node not in known]:
-        raise ClusterError(f"the name of node {unknown[0]} does not resolve, and SLURM has no address of it")
+        raise TrainingError(f"the name of node {unknown[0]} does not resolve, and SLURM has no address of it")
     return [known[node] for node in nodes]
 
 
@@ -72,7 +68,7 @@ def cluster_from_slurm(
         started no task, or a single task.
 
     Raises:
-        ClusterError: the variables are inconsistent.
+        TrainingError: the variables are inconsistent.
     """
     try:
         if int(environ.get("SLURM_STEP_NUM_TASKS", "1")) == 1:
@@ -84,11 +80,11 @@ def cluster_from_slurm(
         job, step = int(environ["SLURM_JOB_ID"]), int(environ.get("SLURM_STEP_ID", "0"))
         own = int(environ["SLURM_NODEID"])
     except KeyError as failure:
-        raise ClusterError(f"SLURM started several tasks, but {failure.args[0]} is not set") from failure
+        raise TrainingError(f"SLURM started several tasks, but {failure.args[0]} is not set") from failure
     except ValueError as failure:
-        raise ClusterError(f"SLURM's variables cannot be read: {failure}") from failure
+        raise TrainingError(f"SLURM's variables cannot be read: {failure}") from failure
     if len(nodes) != len(counts) or not 0 <= rank < len(places) or places[rank] != own:
-        raise ClusterError(
+        raise TrainingError(
             f"task {rank} runs on node {own} of {len(nodes)}, which does not follow from SLURM's variables; "
             "start it with srun --distribution=block"
         )

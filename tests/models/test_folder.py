@@ -22,7 +22,7 @@ from simtool.models.folder import (
 )
 from simtool.models.registry import load_model
 from simtool.system.lock import LockedError
-from simtool.tables.provenance import Provenance
+from simtool.tables.provenance import Provenance, sha256_of
 
 ORIGIN = Provenance.of(["fit-pca", "images.parquet"], [])
 
@@ -31,9 +31,11 @@ def written(folder: Path, **files: bytes) -> Manifest:
     folder.mkdir(exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    return write_manifest(
-        folder, "net", "Net 5", named_preprocessing("study"), files, ORIGIN, ("logits", "final"), {"width": 5}
-    )
+    hashes = {name: sha256_of(folder / name) for name in files}
+    study = named_preprocessing("study")
+    manifest = Manifest("net", "Net 5", study, hashes, ("logits", "final"), {"width": 5}, ORIGIN)
+    write_manifest(folder, manifest)
+    return manifest
 
 
 def test_a_manifest_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simtool.training import slurm as module
-from simtool.training.slurm import ClusterError, cluster_from_slurm, expand_counts, expand_hosts, node_addresses
+from simtool.training.outcome import TrainingError
+from simtool.training.slurm import cluster_from_slurm, expand_counts, expand_hosts, node_addresses
 
 NODES = [f"node{number}" for number in range(7, 13)]
 
@@ -104,19 +105,19 @@ def test_a_process_that_trains_alone_has_no_cluster(environ: dict[str, str]) -> 
 
 def test_ranks_that_were_dealt_out_otherwise_are_an_error_and_not_a_wrong_address() -> None:
     environ = step(1, [2, 2], "cyclic") | {"SLURM_DISTRIBUTION": "plane"}
-    with pytest.raises(ClusterError, match=r"task 1 runs on node 1 of 2.*--distribution=block"):
+    with pytest.raises(TrainingError, match=r"task 1 runs on node 1 of 2.*--distribution=block"):
         cluster_from_slurm(environ, by_name)
 
 
 def test_a_missing_variable_is_named() -> None:
     environ = step(0, [1, 1])
     del environ["SLURM_STEP_NODELIST"]
-    with pytest.raises(ClusterError, match="SLURM_STEP_NODELIST is not set"):
+    with pytest.raises(TrainingError, match="SLURM_STEP_NODELIST is not set"):
         cluster_from_slurm(environ, by_name)
 
 
 def test_a_variable_that_cannot_be_read_is_shown() -> None:
-    with pytest.raises(ClusterError, match="node\\[7-"):
+    with pytest.raises(TrainingError, match="node\\[7-"):
         cluster_from_slurm(step(0, [1, 1]) | {"SLURM_STEP_NODELIST": "node[7-"}, by_name)
 
 
@@ -144,13 +145,13 @@ def test_names_that_do_not_resolve_have_the_addresses_that_slurm_knows(scontrol:
 
 
 def test_a_node_without_any_address_is_named(scontrol: Path) -> None:
-    with pytest.raises(ClusterError, match="node n3 does not resolve"):
+    with pytest.raises(TrainingError, match="node n3 does not resolve"):
         node_addresses(["n1", "n3"])
 
 
 def test_a_failing_scontrol_is_named(scontrol: Path) -> None:
     scontrol.write_text("#!/bin/sh\nexit 1\n")
-    with pytest.raises(ClusterError, match=re.escape("scontrol show node --oneliner n1,n2 fails")):
+    with pytest.raises(TrainingError, match=re.escape("scontrol show node --oneliner n1,n2 fails")):
         node_addresses(["n1", "n2"])
 
 

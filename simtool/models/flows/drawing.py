@@ -122,7 +122,7 @@ def write_grid(path: Path, rows: Sequence[Array]) -> None:
 
     Args:
         path: of the file.
-        rows: (columns, height, width, 3) each, from -0.5 to 0.5; values outside are clipped, NaN is black.
+        rows: (columns, height, width, 3) each, with the same number of columns, from -0.5 to 0.5; values outside are clipped, NaN is black.
 
     Raises:
         OSError: the file cannot be written.
@@ -134,17 +134,8 @@ def write_grid(path: Path, rows: Sequence[Array]) -> None:
 
 
 def _grid(rows: Sequence[Array]) -> NDArray[np.uint8]:
-    _, height, width, channels = rows[0].shape
-    columns = max(len(row) for row in rows)
-    grid = np.full((len(rows) * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, channels), 255, np.uint8)
-    for i, row in enumerate(rows):
-        for j, image in enumerate(row):
-            top, left = i * (height + _GAP), j * (width + _GAP)
-            grid[top : top + height, left : left + width] = _bytes(image)
-    return grid
-
-
-def _bytes(image: Any) -> NDArray[np.uint8]:
-    values = np.nan_to_num((np.asarray(image, np.float64) + 0.5) * 256, nan=0.0)
-    found: NDArray[np.uint8] = np.clip(np.floor(values), 0, 255).astype(np.uint8)
-    return found
+    values = np.nan_to_num((np.asarray(rows, np.float64) + 0.5) * 256, nan=0.0)
+    images = np.clip(np.floor(values), 0, 255).astype(np.uint8)
+    padded = np.pad(images, ((0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
+    count, columns, height, width, channels = padded.shape
+    return padded.swapaxes(1, 2).reshape(count * height, columns * width, channels)[:-_GAP, :-_GAP]

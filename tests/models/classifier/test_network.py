@@ -20,9 +20,9 @@ from simtool.models.classifier.network import (
 )
 from simtool.models.classifier.presets import PRESETS
 from simtool.models.errors import ModelError
-from simtool.models.folder import write_manifest
+from simtool.models.folder import Manifest, write_manifest
 from simtool.models.registry import load_model
-from simtool.tables.provenance import Provenance
+from simtool.tables.provenance import Provenance, sha256_of
 from simtool.tensorflow import load_tensorflow
 
 
@@ -124,7 +124,8 @@ def test_a_model_whose_colors_were_not_scaled_is_refused(tmp_path: Path) -> None
     settings = {"config": config.to_json(), "classes": ["a", "b"]}
     (tmp_path / "weights.npz").touch()
     origin = Provenance.of(["train-resnet"], [])
-    write_manifest(tmp_path, "classifier", "old", config.preprocessing, ["weights.npz"], origin, (), settings)
+    hashes = {"weights.npz": sha256_of(tmp_path / "weights.npz")}
+    write_manifest(tmp_path, Manifest("classifier", "old", config.preprocessing, hashes, (), settings, origin))
     with pytest.raises(ModelError, match="an older version of simtool trained this EfficientNetB0"):
         load_model(tmp_path)
 
