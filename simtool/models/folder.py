@@ -143,9 +143,6 @@ def completed_folder(path: Path) -> Iterator[Path]:
 
     Yields:
         A temporary folder in it, to save the model to.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     path.mkdir(parents=True, exist_ok=True)
     for killed in path.glob(f"{_UNFINISHED}*"):
@@ -177,11 +174,7 @@ def check_trained(path: Path) -> None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``model.json`` into a folder.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write ``model.json`` into a folder."""
     with atomic_path(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
 

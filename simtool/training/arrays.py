@@ -54,11 +54,7 @@ class ArraysError(TrainingError):
 
 
 def write_arrays(path: Path, header: dict[str, Any], arrays: Arrays) -> None:
-    """Write a file of arrays. It replaces an older file only when it is complete and on disk.
-
-    Raises:
-        OSError: the file cannot be written, for example because the disk is full.
-    """
+    """Write a file of arrays. It replaces an older file only when it is complete and on disk."""
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.writestr(zipfile.ZipInfo(_HEADER), json.dumps(header))
         for name, array in arrays:

@@ -16,10 +16,6 @@ ASIDE = "model-before.json"
 
 
 def set_aside(path: Path) -> None:
-    """Rename the manifest of a model before a training replaces the model, so that it is not taken for the new model.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Rename the manifest of a model before a training replaces the model: it does not describe the new model."""
     with suppress(FileNotFoundError):
         (path / MANIFEST).rename(path / ASIDE)

@@ -52,11 +52,7 @@ class TrainingLogger:
     def opened(
         cls, folder: Path, settings: Settings, configuration: Mapping[str, Any], state: State, steps_per_epoch: int
     ) -> Iterator[TrainingLogger]:
-        """Write the logs from the history in the checkpoint, and show a progress bar while the logger is open.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
+        """Write the logs from the history in the checkpoint, and show a progress bar while the logger is open."""
         with atomic_path(folder / "settings.json") as temporary:
             content = {**configuration, "settings": settings.to_json()}
             temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
@@ -102,11 +98,7 @@ class TrainingLogger:
 
 
 def write_csv(path: Path, history: Sequence[Row]) -> None:
-    """Write a table of all rows; a metric that a row lacks is an empty cell.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write a table of all rows; a metric that a row lacks is an empty cell."""
     columns = list(dict.fromkeys(name for row in history for name in row))
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
@@ -118,9 +110,6 @@ class Events:
     """A file of events for TensorBoard; it is written without the package ``tensorboard``.
 
     Older event files in the folder are replaced.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path, history: Sequence[Row]) -> None:
@@ -156,11 +145,7 @@ class Events:
 
 
 def write_curves(path: Path, history: Sequence[Row]) -> None:
-    """Draw each quantity over epochs; the training and the validation curve of a quantity share a panel.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Draw each quantity over epochs; the training and the validation curve of a quantity share a panel."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

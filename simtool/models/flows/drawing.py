@@ -123,9 +123,6 @@ def write_grid(path: Path, rows: Sequence[Array]) -> None:
     Args:
         path: of the file.
         rows: (columns, height, width, 3) each, of one shape, from -0.5 to 0.5; values outside are clipped, NaN black.
-
-    Raises:
-        OSError: the file cannot be written.
     """
     from PIL import Image
 

@@ -84,11 +84,7 @@ class NpyMatrix:
             write_at(self._file, self._offset(row, block.start), line)
 
     def copy_to(self, path: Path, rows: int) -> None:
-        """Write the first rows into a new ``.npy`` file.
-
-        Raises:
-            OSError: the file cannot be written, or the disk is full.
-        """
+        """Write the first rows into a new ``.npy`` file."""
         with path.open("wb") as target:
             header = {"descr": npy.dtype_to_descr(np.dtype("<f4")), "fortran_order": False}
             npy.write_array_header_1_0(target, header | {"shape": (rows, self.shape[1])})

@@ -144,9 +144,6 @@ def write_log(folder: Path, fit: PcaFit, skipped: dict[str, str]) -> None:
     """Write ``fit.json``: the accuracy of a fit, and the variance that it explains.
 
     ``skipped`` holds the ids of images that were left out, and the reasons.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     log: dict[str, Any] = {
         "images": fit.images,
