@@ -19,6 +19,8 @@ __all__ = ["Checkpoints", "check_same", "differences"]
 T = TypeVar("T")
 #: The entry of a configuration that holds a digest of the images.
 _IMAGES = "table"
+#: The value of an entry that a configuration lacks, in messages.
+_ABSENT = "absent"
 #: How many checkpoints are kept: if the newest is damaged, the one before it is used.
 _KEPT = 2
 
@@ -94,11 +96,8 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ``then`` may have names of version 0.1.
     """
     old, new = dict(_leaves(current_names(then))), dict(_leaves(now))
-    return [
-        _changed(name, old, new)
-        for name in sorted(old.keys() | new.keys())
-        if name not in old or name not in new or old[name] != new[name]
-    ]
+    pairs = {name: (old.get(name, _ABSENT), new.get(name, _ABSENT)) for name in sorted(old.keys() | new.keys())}
+    return [_changed(name, before, after) for name, (before, after) in pairs.items() if before != after]
 
 
 def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
@@ -117,15 +116,11 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) ->
         )
 
 
-def _changed(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def _changed(name: str, before: Any, after: Any) -> str:
     """One difference in words. A digest of images means nothing to a person, so it is not shown."""
-    if name == _IMAGES and name in old and name in new:
+    if name == _IMAGES and _ABSENT not in (before, after):
         return "the images are not the same (ids, classes, splits or files)"
-    return f"{name} was {_shown(old, name)}, is {_shown(new, name)}"
-
-
-def _shown(values: Mapping[str, Any], name: str) -> str:
-    return str(values[name]) if name in values else "absent"
+    return f"{name} was {before}, is {after}"
 
 
 def _leaves(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:

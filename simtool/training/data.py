@@ -137,7 +137,7 @@ def replica_batches(batch: Batch, devices: Devices, batch_size: int, fill: bool)
     Raises:
         TrainingError: the arrays have different lengths, or more rows than the worker's part of a batch.
     """
-    count, local = _rows(batch), devices.local_replicas
+    tf, count, local = load_tensorflow(), _rows(batch), devices.local_replicas
     most = -(-batch_size // devices.replicas)
     if count > most * local:
         raise TrainingError(
@@ -148,7 +148,11 @@ def replica_batches(batch: Batch, devices: Devices, batch_size: int, fill: bool)
     def of(device: int) -> ReplicaBatch:
         own = np.arange(device, count, local)
         place = (devices.worker.index + devices.worker.count * np.arange(device, length * local, local)) % batch_size
-        return _replica_batch(batch, own, length, place.astype(np.int32))
+        return ReplicaBatch(
+            {name: tf.constant(_padded(np.asarray(array), own, length)) for name, array in batch.items()},
+            tf.constant((np.arange(length) < len(own)).astype(np.float32)),
+            tf.constant(place.astype(np.int32)),
+        )
 
     if local == 1:
         return of(0)
@@ -164,16 +168,6 @@ def _rows(batch: Batch) -> int:
     if len(set(lengths.values())) != 1:
         raise TrainingError(f"a batch needs arrays of one length, not {lengths or 'none'}")
     return next(iter(lengths.values()))
-
-
-def _replica_batch(batch: Batch, own: NDArray[np.intp], length: int, place: NDArray[np.int32]) -> ReplicaBatch:
-    tf = load_tensorflow()
-    weights = (np.arange(length) < len(own)).astype(np.float32)
-    return ReplicaBatch(
-        {name: tf.constant(_padded(np.asarray(array), own, length)) for name, array in batch.items()},
-        tf.constant(weights),
-        tf.constant(place),
-    )
 
 
 def _padded(array: NDArray[Any], own: NDArray[np.intp], length: int) -> NDArray[Any]:

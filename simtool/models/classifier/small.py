@@ -27,7 +27,7 @@ def resnet20(input_shape: tuple[int, int, int], **_: Any) -> Any:
     import keras
 
     image = keras.Input(input_shape)
-    x = _normalized(_convolved(image, _CHANNELS[0], 1, 3, "conv1"), "conv1", relu=True)
+    x = _convolved(image, _CHANNELS[0], 1, 3, "conv1", relu=True)
     for stage, channels in enumerate(_CHANNELS):
         for block in range(_BLOCKS):
             stride = 2 if stage and not block else 1
@@ -41,22 +41,18 @@ def _block(x: Any, channels: int, stride: int, name: str) -> Any:
 
     shortcut = x
     if stride > 1 or x.shape[-1] != channels:
-        shortcut = _normalized(_convolved(x, channels, stride, 1, f"{name}_0"), f"{name}_0")
-    x = _normalized(_convolved(x, channels, stride, 3, f"{name}_1"), f"{name}_1", relu=True)
-    x = _normalized(_convolved(x, channels, 1, 3, f"{name}_2"), f"{name}_2")
+        shortcut = _convolved(x, channels, stride, 1, f"{name}_0")
+    x = _convolved(x, channels, stride, 3, f"{name}_1", relu=True)
+    x = _convolved(x, channels, 1, 3, f"{name}_2")
     return keras.layers.Activation("relu", name=f"{name}_out")(keras.layers.Add(name=f"{name}_add")([shortcut, x]))
 
 
-def _convolved(x: Any, channels: int, stride: int, side: int, name: str) -> Any:
+def _convolved(x: Any, channels: int, stride: int, side: int, name: str, relu: bool = False) -> Any:
+    """A convolution, normalized; with ``relu`` also rectified."""
     import keras
 
-    return keras.layers.Conv2D(
+    x = keras.layers.Conv2D(
         channels, side, stride, "same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
-
-
-def _normalized(x: Any, name: str, relu: bool = False) -> Any:
-    import keras
-
     x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
     return keras.layers.Activation("relu", name=f"{name}_relu")(x) if relu else x

@@ -53,8 +53,7 @@ def changed(images: Array, draw: int, shift: int, brightness: float) -> Array:
     padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
     height, width = images.shape[1:3]
     moved = padded[:, shift - down : shift - down + height, shift - right : shift - right + width]
-    found: Array = moved + np.float32(generator.uniform(-brightness, brightness))
-    return found
+    return moved + np.float32(generator.uniform(-brightness, brightness))
 
 
 def moments(observations: Iterable[Array]) -> tuple[Array, Array]:

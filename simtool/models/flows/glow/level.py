@@ -139,7 +139,9 @@ def _reversed(weights: Weights, x: Any, config: GlowConfig) -> tuple[tuple[Any, 
     output, log_det, _ = _ahead(lambda k: _weights_of(weights, k), x, config)
 
     def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
-        inverse_matrices = _inverse(weights["linear/matrix"])
+        # In float64: the rounding errors of these inverses in float32 would dominate those of the steps.
+        matrices = weights["linear/matrix"]
+        inverse_matrices = tf.cast(tf.linalg.inv(tf.cast(matrices, tf.float64)), matrices.dtype)
 
         def body(k: Any, y: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
             own = _weights_of(weights, k)
@@ -152,11 +154,6 @@ def _reversed(weights: Weights, x: Any, config: GlowConfig) -> tuple[tuple[Any, 
         return of_x, *(array.stack() for array in gradients.values())
 
     return (output, log_det), gradient
-
-
-def _inverse(matrices: Any) -> Any:
-    """The inverses of (K, c, c), in float64: their rounding errors in float32 would dominate those of the steps."""
-    return tf.cast(tf.linalg.inv(tf.cast(matrices, tf.float64)), matrices.dtype)
 
 
 def _undo_coupling(
