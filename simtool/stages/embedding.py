@@ -17,7 +17,7 @@ from simtool.images.shards import Shard
 from simtool.models.interface import Model
 from simtool.models.sources import ModelOptions, source_of
 from simtool.stages.arguments import at_least
-from simtool.stages.run import Folder, Place, Run, TableFile, api, files_of, path_of, stage
+from simtool.stages.run import Folder, Place, Run, api, files_of, path_of, stage, table_file
 from simtool.tables.digest import files_digest, images_digest, images_sample
 from simtool.tables.embeddings import (
     EmbeddingCollector,
@@ -36,13 +36,7 @@ __all__ = ["embed"]
 
 @dataclass(frozen=True)
 class _Selection:
-    """The images to embed.
-
-    Attributes:
-        images: their rows.
-        paths: (n,) their files.
-        digests: what identifies the images in the metadata of a table, by field of :class:`EmbeddingInfo`.
-    """
+    """The images to embed, with their files, and the fields of :class:`EmbeddingInfo` that identify them."""
 
     images: Images
     paths: list[Path]
@@ -51,13 +45,7 @@ class _Selection:
 
 @dataclass(frozen=True)
 class _Output:
-    """A table to make.
-
-    Attributes:
-        layer: of the model; None for the default.
-        path: of the Parquet file; None for a table in memory.
-        info: its metadata.
-    """
+    """A table to make. None is the default layer, and a table in memory."""
 
     layer: str | None
     path: Path | None
@@ -131,7 +119,7 @@ def embed(
     tables = len(places) or len(layers) or 1
     chosen_layers = _one_each("--layer", source.layers(options), tables)
     chosen_names = _one_each("--name", names, tables)
-    writes: list[Place] = [TableFile(path) if shard is None else Folder(path) for path in places]
+    writes = [table_file(path) if shard is None else Folder(path) for path in places]
     with stage("embed", reads=[path_of(images), _place(source.path)], writes=writes) as run:
         selection = _select(run, images, split, shard)
         files: list[Path | None] = [*_files(places, shard)] or [None] * tables
@@ -165,11 +153,7 @@ def _place(path: Path | None) -> Place | None:
 
 
 def _one_each(option: str, given: Sequence[str], tables: int) -> list[str | None]:
-    """The values of an option, one for each table; None for all where the option is not given.
-
-    Raises:
-        UsageError: there are more or fewer values than tables.
-    """
+    """The values of an option, one for each table; None for all where the option is not given."""
     if given and len(given) != tables:
         raise UsageError(f"give one {option} for each --out, not {len(given)} for {tables}")
     if not given and tables > 1 and option == "--layer":
@@ -178,12 +162,7 @@ def _one_each(option: str, given: Sequence[str], tables: int) -> list[str | None
 
 
 def _select(run: Run, images: str | Path | Images, split: str, shard: Shard | None) -> _Selection:
-    """Read the table of images, and check that all files exist.
-
-    Raises:
-        ImageError: files are missing.
-        TableError: the table cannot be read.
-    """
+    """Read the table of images, and check that all files exist."""
     place = path_of(images)
     table = run.read_images(images, split, note=False)
     paths = files_of(images, table)
@@ -199,11 +178,7 @@ def _select(run: Run, images: str | Path | Images, split: str, shard: Shard | No
 
 
 def _files(places: Sequence[Path], shard: Shard | None) -> list[Path]:
-    """The file of each table; with a shard, its part in each folder.
-
-    Raises:
-        TableError: a folder holds parts of another set.
-    """
+    """The file of each table; with a shard, its part in each folder, which may hold no parts of another set."""
     if shard is None:
         return list(places)
     for folder in places:
@@ -246,15 +221,9 @@ def _write(
     skip_bad: bool,
     whole: bool,
 ) -> list[BadImage]:
-    """Embed the images batch by batch, and give the vectors of each layer to its writer.
+    """Embed the images batch by batch, give the vectors of each layer to its writer, and return the images left out.
 
     ``whole`` tells whether these are all images of a table, of which at least one must be decoded.
-
-    Returns:
-        The images that were left out.
-
-    Raises:
-        ImageError: an image cannot be decoded.
     """
     bad: list[BadImage] = []
     image_id = selection.images.image_id

@@ -9,13 +9,13 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 from simtool.errors import SimtoolError
 from simtool.kinds import special
 
-__all__ = ["Folder", "ImageFiles", "Place", "PlaceError", "TableFile", "check_places"]
+__all__ = ["Folder", "Place", "PlaceError", "check_images", "check_places", "table_file"]
 
 _TABLE = ".parquet"
 #: Suffixes of files that are not Parquet tables.
@@ -33,33 +33,25 @@ class Folder:
     path: Path
 
 
-@dataclass(frozen=True)
-class TableFile:
-    """An output that is a table, a Parquet file."""
-
-    path: Path
-
-
-@dataclass(frozen=True)
-class ImageFiles:
-    """An input that is the image files of a table."""
-
-    table: Path
-    files: Sequence[Path]
-
-
 #: A place that is written or read. A path is a file; as an input it may also be the folder of a table in parts.
-Place = Path | Folder | TableFile
+Place = Path | Folder
 
 
-def check_places(reads: Iterable[Place | ImageFiles | None], writes: Iterable[Place | None]) -> None:
+def table_file(out: str | Path | None) -> Path | None:
+    """The output of a stage that writes a table, a Parquet file; None where it writes nothing."""
+    path = None if out is None else Path(out)
+    if path is not None and path.suffix.lower() in _PROMISES:
+        raise PlaceError(f"{path}: a table is a Parquet file, not {path.suffix}; name it {path.stem}{_TABLE}")
+    return path
+
+
+def check_places(reads: Iterable[Place | None], writes: Iterable[Place | None]) -> None:
     """Refuse outputs that are inputs or other outputs, or that are no place to write to.
 
     Args:
         reads: inputs. A path is a file, or the folder of a table in parts, to which no output may be added. A
             ``Folder`` is a folder of images, judgments or a model, to which new files may be added. None is no input.
-        writes: outputs. A path is a file, a ``TableFile`` a Parquet file, a ``Folder`` a folder that the stage makes
-            or fills. None is no output.
+        writes: outputs. A path is a file, a ``Folder`` a folder that the stage makes or fills. None is no output.
 
     Raises:
         PlaceError: names the output, and the reason.
@@ -71,22 +63,21 @@ def check_places(reads: Iterable[Place | ImageFiles | None], writes: Iterable[Pl
     for first, second in combinations(outputs, 2):
         if _same(_path(first), _path(second)):
             raise PlaceError(f"{_path(second)}: two outputs cannot be one {_noun(second)}; give each its own name")
-    for source in inputs:
-        if isinstance(source, ImageFiles):
-            _check_images(outputs, source)
-            continue
-        for output in outputs:
-            _check_apart(output, source)
+    for source, output in product(inputs, outputs):
+        _check_apart(output, source)
 
 
-def _check_images(outputs: Sequence[Place], images: ImageFiles) -> None:
-    paths = (_path(output) for output in outputs if not isinstance(output, Folder))
+def check_images(table: Path, files: Sequence[Path], writes: Iterable[Place | None]) -> None:
+    """Refuse outputs that are image files of a table.
+
+    Raises:
+        PlaceError: names the output.
+    """
+    paths = (path for path in writes if isinstance(path, Path))
     existing = {_identity(path): path for path in paths if path.exists()}
-    if not existing:
-        return
-    for file in images.files:
+    for file in files if existing else ():
         if file.exists() and (output := existing.get(_identity(file))):
-            raise PlaceError(f"{output}: this is an image of {images.table}; give the output another name")
+            raise PlaceError(f"{output}: this is an image of {table}; give the output another name")
 
 
 def _identity(file: Path) -> tuple[int, int]:
@@ -105,8 +96,6 @@ def _noun(place: Place) -> str:
 
 def _check_kind(output: Place) -> None:
     path = _path(output)
-    if isinstance(output, TableFile) and path.suffix.lower() in _PROMISES:
-        raise PlaceError(f"{path}: a table is a Parquet file, not {path.suffix}; name it {path.stem}{_TABLE}")
     if path == Path("-"):
         raise PlaceError("-: this command does not write to standard output; name a file to write")
     try:

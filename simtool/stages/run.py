@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from simtool import console
 from simtool.errors import UsageError, clipped
 from simtool.stages.invocation import Terminated, api, command
-from simtool.stages.places import Folder, ImageFiles, Place, TableFile, check_places
+from simtool.stages.places import Folder, Place, check_images, check_places, table_file
 from simtool.tables.provenance import Provenance
 from simtool.text import counted
 
@@ -24,7 +24,6 @@ __all__ = [
     "Folder",
     "Place",
     "Run",
-    "TableFile",
     "api",
     "chosen",
     "files_of",
@@ -47,11 +46,6 @@ def files_of(source: object, images: Images) -> list[Path]:
     from simtool.tables.images import image_paths
 
     return image_paths(path_of(source) or Path("images"), images)
-
-
-def table_file(out: str | Path | None) -> TableFile | None:
-    """The output of a stage that writes a table; None where it writes nothing."""
-    return None if out is None else TableFile(Path(out))
 
 
 def in_memory(images: Images, table: Path) -> Images:
@@ -126,7 +120,7 @@ class Run:
 
         images = source if isinstance(source, Images) else read_images(Path(source))
         place = path_of(source)
-        check_places([ImageFiles(place or Path("the table of images"), files_of(source, images))], self._writes)
+        check_images(place or Path("the table of images"), files_of(source, images), self._writes)
         images = images.where_split(split)
         if note and place is not None:
             self.read(place, counted(len(images), "images") + ("" if split == "all" else f" of split {split}"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.stages.places import Folder, ImageFiles, PlaceError, TableFile, check_places
+from simtool.stages.places import Folder, PlaceError, check_images, check_places, table_file
 
 
 def same(path: Path) -> Path:
@@ -117,10 +117,10 @@ def test_outputs_beside_their_inputs_are_fine(place: Path) -> None:
 def test_an_output_that_is_an_image_of_a_table_is_refused(place: Path, spelled: Callable[[Path], Path]) -> None:
     image, table = place / "a.png", place / "images.parquet"
     image.write_bytes(b"kept")
-    images = ImageFiles(table, [place / "lost.png", image])
+    files = [place / "lost.png", image]
     with pytest.raises(PlaceError, match=r"this is an image of .*images\.parquet; give the output another name"):
-        check_places([images], [place / "new", Folder(place), spelled(image)])
-    check_places([images], [place / "new", Folder(place), None])
+        check_images(table, files, [place / "new", Folder(place), spelled(image)])
+    check_images(table, files, [place / "new", Folder(place), None])
 
 
 def test_an_output_that_standard_output_goes_to_is_refused(place: Path) -> None:
@@ -148,5 +148,6 @@ def test_a_dash_is_no_file() -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".CSV", ".npy", ".json"])
 def test_a_table_is_not_named_as_another_kind_of_file(place: Path, suffix: str) -> None:
     with pytest.raises(PlaceError, match=r"a table is a Parquet file, not .*; name it vectors\.parquet"):
-        check_places(reads=[], writes=[TableFile(place / f"vectors{suffix}")])
-    check_places(reads=[], writes=[place / f"report{suffix}", TableFile(place / "vectors"), TableFile(place / "v.2")])
+        table_file(place / f"vectors{suffix}")
+    check_places(reads=[], writes=[place / f"report{suffix}"])
+    assert [table_file(place / name) for name in ("vectors", "v.2")] == [place / "vectors", place / "v.2"]
