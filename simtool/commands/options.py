@@ -74,13 +74,10 @@ _OTHER = frozenset(("images", "out", "change", "restart", "skip_bad", "scratch",
 def choices(
     given: Mapping[str, Any], options: Collection[str], numbers: Collection[str] = (), **renamed: str
 ) -> dict[str, Any]:
-    """The preset and the changes of it that a command was given, as keyword arguments of its stage.
+    """The preset and the changes of it, as keyword arguments of a stage, from the parameters of a command.
 
-    Args:
-        given: all parameters of the command. ``change`` holds the values of ``--set NAME=VALUE``.
-        options: names that ``--set`` refuses, because they have their own option.
-        numbers: names whose values in ``--set`` become numbers.
-        renamed: for parameters with another name in the stage, this name. They do not replace a value that is given.
+    ``options`` are names that ``--set`` refuses, and ``numbers`` names whose values in ``--set`` become numbers.
+    ``renamed`` gives the stage's name of parameters with another name; a value that has this name comes first.
 
     Raises:
         TrainingError: an assignment has no ``=``.
@@ -103,12 +100,9 @@ def choices(
 
 
 def describe(facts: Mapping[str, Any], as_json: bool) -> None:
-    """Print the facts of a planned training.
+    """Print the facts of a planned training, as one JSON object or as lines.
 
-    Args:
-        facts: by name. The objects ``model`` and ``training`` are listed value by value; other objects only if they
-            hold bytes.
-        as_json: print one JSON object with all facts.
+    Lines list ``model`` and ``training`` value by value, and another object only if it holds bytes.
     """
     if as_json:
         import json

@@ -18,11 +18,7 @@ __all__ = ["Shown", "show"]
 class Shown:
     """A valid table or model folder.
 
-    Attributes:
-        path: of the table or folder.
-        is_model: whether it is a model folder.
-        description: its kind, facts and provenance.
-        states: for each input in its provenance ``unchanged``, ``changed`` or ``not found``.
+    ``states`` says for each input in the provenance whether it is ``unchanged``, ``changed`` or ``not found``.
     """
 
     path: Path

@@ -81,23 +81,14 @@ class Run:
     def read(self, path: Path, detail: str, files: Iterable[Path] | None = None) -> None:
         """Note an input and its content, for example ``208 images``.
 
-        Args:
-            path: a file, or a folder of part files.
-            detail: its content.
-            files: the files to record in the provenance, where ``path`` is another kind of folder.
+        A ``path`` is a file or a folder of parts. For another folder, ``files`` are recorded in the provenance.
         """
         self._inputs.extend([path] if files is None else files)
         self.doing = f"after it had read {path}"
         console.note(f"read   {path}: {detail}")
 
     def load(self, source: str | Path | _T, read: Callable[[Path], _T], describe: Callable[[_T], str]) -> _T:
-        """Read an argument that is a path, and note it; return an object in memory as it is.
-
-        Args:
-            source: a path or an object.
-            read: reads the file.
-            describe: its content, as in :meth:`read`.
-        """
+        """Read an argument that is a path, and note its content; return an object in memory as it is."""
         if not isinstance(source, str | Path):
             return source
         content = read(Path(source))
@@ -105,16 +96,9 @@ class Run:
         return content
 
     def read_images(self, source: str | Path | Images, split: str = "all", note: bool = True) -> Images:
-        """Read an argument that is a table of images, and note it. No output may be one of its image files.
+        """Read an argument that is a table of images; keep those of a split. No output may be one of its image files.
 
-        Args:
-            source: a path, or a table in memory.
-            split: keep the images of this split only.
-            note: False where the caller notes it, after it has chosen rows.
-
-        Raises:
-            PlaceError: an output is one of its image files.
-            TableError: the table cannot be read.
+        ``note`` is False where the caller notes the table, after it has chosen rows.
         """
         from simtool.tables.images import Images, read_images
 
@@ -127,11 +111,7 @@ class Run:
         return images
 
     def read_embeddings(self, source: str | Path | EmbeddingTable) -> EmbeddingTable:
-        """Open an argument that is a table of embeddings, and note it.
-
-        Raises:
-            TableError: the table cannot be read.
-        """
+        """Open an argument that is a table of embeddings, and note it."""
         from simtool.tables.embeddings import EmbeddingTable, open_embeddings
 
         def detail(table: EmbeddingTable) -> str:

@@ -43,12 +43,7 @@ _CONTINUE = {"epochs": "use more --epochs to continue it, ", "time": "use more -
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of a training.
-
-    Attributes:
-        path: the model folder.
-        result: the course of the training.
-    """
+    """The model folder of a training, and the course of the training."""
 
     path: Path
     result: Result
@@ -111,11 +106,7 @@ class TrainingPlan(ABC):
         """The network and the training as an object for JSON, with the number of parameters and the peak memory."""
 
     def check(self, split: Split) -> None:
-        """Refuse a split that the network cannot be trained with.
-
-        Raises:
-            SimtoolError: there are too few images.
-        """
+        """Refuse a split with too few images for the network."""
         if self.classes:
             check_classes(self.classes, split)
 
@@ -124,10 +115,9 @@ class TrainingPlan(ABC):
 
     @abstractmethod
     def check_memory(self, available: int | None) -> None:
-        """Refuse a training that does not fit in the available bytes of memory; None if unknown.
+        """Refuse a training that does not fit in the available bytes of memory, and say which options fit.
 
-        Raises:
-            TrainingError: the training does not fit; the message says which options fit.
+        None is an unknown amount.
         """
 
     @abstractmethod
@@ -176,13 +166,7 @@ def run_plan(
 ) -> Trained:
     """Train, and write the model folder; also the best epoch of a training that diverged.
 
-    The run has read the table of images and nothing else. The other arguments are those of the stages.
-
-    Raises:
-        Diverged: after the model of the best epoch is written.
-        Preempted: a signal asked to stop; everything is saved.
-        LockedError: another process uses the model folder.
-        SimtoolError: the training cannot start or resume.
+    The run has read the table of images and nothing else. The other arguments and the errors are those of the stages.
     """
     from simtool.tensorflow import load_tensorflow
     from simtool.training.loop import train
@@ -247,13 +231,9 @@ def _decoded(plan: TrainingPlan, skip_bad: bool, scratch: Path | None) -> tuple[
 
 
 def identity_of(path: Path, table: Images, out: Path) -> str:
-    """A digest of the content of the images of a training; a training resumes only with the same images.
+    """A digest of the content of a table of images; a training resumes only with the same images.
 
-    Args:
-        path: the table of images.
-        table: its content.
-        out: the model folder. If its training was started by a version that compared tables byte by byte, the digest of
-            the file is returned.
+    If a version that compared tables byte by byte started the training in ``out``, this is the digest of the file.
     """
     with suppress(OSError, ValueError, AttributeError, RecursionError):
         known = json.loads((out / TRAINING / "settings.json").read_text("utf-8")).get("table")

@@ -28,24 +28,11 @@ class Transform(Protocol):
         """K, the length of a transformed vector."""
 
     def apply(self, vectors: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-        """Transform vectors.
-
-        Args:
-            vectors: (n, D).
-
-        Returns:
-            (n, K).
-        """
+        """Transform (n, D) vectors to (n, K) vectors."""
 
 
 def transformed_info(transform: Transform, table: EmbeddingTable, name: str | None = None) -> EmbeddingInfo:
-    """The metadata of a transformed table: preprocessing and model are those of ``table``.
-
-    Args:
-        transform: the transform.
-        table: the table that is transformed.
-        name: the label in reports; None joins the names of table and transform.
-    """
+    """The metadata of a transformed table. Without a label for reports, it joins the names of table and transform."""
     return EmbeddingInfo(
         name=name or f"{table.info.name}, {transform.name}",
         dimension=transform.dimension,
@@ -55,12 +42,7 @@ def transformed_info(transform: Transform, table: EmbeddingTable, name: str | No
 
 
 def transform_table(transform: Transform, table: EmbeddingTable, writer: EmbeddingWriter | EmbeddingCollector) -> None:
-    """Transform a table block by block, in bounded memory.
-
-    Args:
-        transform: the transform.
-        table: (n, D) vectors.
-        writer: takes the (n, K) transformed vectors.
+    """Transform a table of (n, D) vectors block by block to (n, K) vectors, in bounded memory.
 
     Raises:
         TableError: a transformed value does not fit 32 bits.
