@@ -169,5 +169,4 @@ def _texts(column: pa.DictionaryArray | None) -> NDArray[np.object_] | None:
     if column is None:
         return None
     words = [None if word.casefold() in NO_VALUE else word for word in column.dictionary.to_pylist()]
-    texts: NDArray[np.object_] = np.array([*words, None], object)[pc.fill_null(column.indices, -1).to_numpy()]
-    return texts
+    return np.asarray(np.array([*words, None], object)[pc.fill_null(column.indices, -1).to_numpy()])

@@ -68,8 +68,7 @@ def _by_code(
         comma = " (with a point, not a comma)" if "," in found else ""
         places.refuse(wrong, f"has {found!r} in column {name}, which should hold {what.format(comma=comma)}")
     table = np.array([*(absent if value is None else value for value in values), absent], np.float64)
-    rows: NDArray[np.float64] = table[codes]
-    return rows
+    return np.asarray(table[codes])
 
 
 def _number(text: str) -> float | None:

@@ -10,24 +10,19 @@ from simtool.kinds.kind import TRUNCATED, Kind, What
 
 __all__ = ["arrow_kind", "magic_kind", "numpy_kind", "parquet_kind"]
 
-_PACKED = (
-    (b"\xfd7zXZ\0", "xz"),
-    (b"BZh", "bzip2"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
-    (b"Rar!\x1a\x07", "RAR"),
-)
 _MAGIC = (
-    (b"MATLAB 5.0 MAT-file", What.MATLAB),
-    (b"MATLAB 7.3 MAT-file", What.MATLAB),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", What.XLS),
-    (b"SQLite format 3\0", What.SQLITE),
-    (b"%PDF-", What.PDF),
-    (b"RDX2\n", What.R_DATA),
-    (b"RDX3\n", What.R_DATA),
-    (b"RDA3\n", What.R_DATA),
+    (b"\xfd7zXZ\0", Kind(What.PACKED, detail="(xz)")),
+    (b"BZh", Kind(What.PACKED, detail="(bzip2)")),
+    (b"\x28\xb5\x2f\xfd", Kind(What.PACKED, detail="(zstd)")),
+    (b"7z\xbc\xaf\x27\x1c", Kind(What.PACKED, detail="(7-Zip)")),
+    (b"Rar!\x1a\x07", Kind(What.PACKED, detail="(RAR)")),
+    ((b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"), Kind(What.MATLAB)),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind(What.XLS)),
+    (b"SQLite format 3\0", Kind(What.SQLITE)),
+    (b"%PDF-", Kind(What.PDF)),
+    ((b"RDX2\n", b"RDX3\n", b"RDA3\n"), Kind(What.R_DATA)),
     # The first pickle of PyTorch files before version 1.6.
-    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", What.TORCH),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", Kind(What.TORCH)),
 )
 _FOOTER_BYTES = 12
 _LONGEST_SAFETENSORS_HEADER = 1 << 27
@@ -79,12 +74,9 @@ def numpy_kind(start: bytes, size: int) -> Kind | None:
 
 def magic_kind(start: bytes, tail: bytes) -> Kind | None:
     """Detect a kind by the first bytes."""
-    for magic, name in _PACKED:
+    for magic, kind in _MAGIC:
         if start.startswith(magic):
-            return Kind(What.PACKED, detail=f"({name})")
-    for magic, what in _MAGIC:
-        if start.startswith(magic):
-            return Kind(what)
+            return kind
     if re.match(rb"\x80[\x02-\x05][^\s\w]", start):
         return Kind(What.PICKLE, "" if tail.endswith(b".") else f"{TRUNCATED}: it ends before its stop")
     if start[4:8] == b"TFL3":

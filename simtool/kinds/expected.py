@@ -35,11 +35,6 @@ class Expected(Enum):
     IMAGE_FOLDER = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
 
-    @classmethod
-    def table(cls, table: str) -> Expected:
-        """Return the expectation of a table by its kind in the contract: ``images``, ``trials``."""
-        return cls[table.upper()]
-
     @property
     def description(self) -> str:
         """The description for messages."""

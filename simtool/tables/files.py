@@ -164,7 +164,7 @@ def read_columns(
     """
     pieces = [
         _read_part(part, hive_keys(part, path), kind, required, optional)
-        for part in part_files(path, Expected.table(kind))
+        for part in part_files(path, Expected[kind.upper()])
     ]
     table = pa.concat_tables(pieces).combine_chunks()
     for name in required:
@@ -183,7 +183,7 @@ def _read_part(
     optional: Mapping[str, pa.DataType],
 ) -> pa.Table:
     """Read the columns of one part; missing columns come from the names of its folders."""
-    file = open_parquet(part, Expected.table(kind))
+    file = open_parquet(part, Expected[kind.upper()])
     names = file.schema_arrow.names
     check_kind(part, metadata_of(file.schema_arrow), kind)
     wanted = {**required, **optional}

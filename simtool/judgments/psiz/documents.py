@@ -112,12 +112,8 @@ def find_documents(source: Path) -> Documents | None:
         JudgmentsError: the zip is damaged, or the documents are compressed.
     """
     if source.is_dir():
-        found = [
-            file.relative_to(source).as_posix()
-            for depth in ("*.json*", "*_seqs/*.json*")
-            for file in source.glob(depth)
-            if file.is_file()
-        ]
+        files = (*source.glob("*.json*"), *source.glob("*_seqs/*.json*"))
+        found = [file.relative_to(source).as_posix() for file in files if file.is_file()]
         return _documents(source, source, found, [_STIMULI, f"../{_STIMULI}"])
     if zipfile.is_zipfile(source):
         try:

@@ -203,8 +203,7 @@ def _values(
         raise JudgmentsError(f"{path}: the file is damaged: {name} states {dataset.size:,} entries")
     if not dataset.size:
         raise JudgmentsError(f"{path}: {name} is empty: the file has no trials")
-    values: NDArray[Any] = dataset[()]
-    return values
+    return np.asarray(dataset[()])
 
 
 def _flag(path: Path, file: h5py.File, name: str) -> bool:
