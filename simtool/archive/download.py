@@ -34,10 +34,7 @@ def fetch(source: Source, folder: Path) -> Path:
 
     Args:
         source: the file, its mirrors and checksums.
-        folder: the destination; created if missing.
-
-    Returns:
-        ``folder / source.name``, complete and verified.
+        folder: the destination; created if missing. The file gets the name of the source.
 
     Raises:
         DownloadError: no mirror sent the published file; the message gives the reason for each mirror.

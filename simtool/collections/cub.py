@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simtool.archive import Source, unpack
-from simtool.collections.headers import image_sizes
+from simtool.collections.folder import image_sizes
 from simtool.errors import SimtoolError, listed
 from simtool.pillow import SUFFIXES
 from simtool.tables.files import TableError, metadata_of, open_parquet

@@ -6,21 +6,22 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from simtool.collections.headers import image_sizes
+from simtool import console
 from simtool.collections.layout import AUTO, check_layout, label
 from simtool.errors import SimtoolError, listed
 from simtool.kinds import Expected, KindError, What, explain, kind_of
-from simtool.pillow import SUFFIXES
+from simtool.pillow import SUFFIXES, ImageError, upright_size
 from simtool.system.tree import files_below
 from simtool.tables.images import Images, relative_path
 from simtool.text import counted
 
-__all__ = ["FolderError", "Index", "grouped", "index_folder"]
+__all__ = ["FolderError", "Index", "grouped", "image_sizes", "index_folder"]
 
 #: Suffixes of image formats that are not supported.
 _FOREIGN = frozenset((
@@ -28,6 +29,8 @@ _FOREIGN = frozenset((
     ".tga", ".exr", ".hdr", ".pcx", ".xcf", ".pbm", ".pnm", ".pfm", ".apng", ".mpo", ".dcm", ".cr2", ".cr3", ".nef",
     ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw",
 ))  # fmt: skip
+#: Files that a task reads: a task for each file would cost more than reading it.
+_BATCH = 32
 #: A suffix of a file format. Files without such a suffix may be images.
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9]{0,4}")
 
@@ -95,6 +98,30 @@ def index_folder(folder: Path, table: Path, skip_bad: bool = False, layout: str 
         raise FolderError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in the folder or below, {held}{unread}")
     images, note = _images(folder, table, known, layout)
     return Index(images, note, Counter(map(_suffix, passed_over)), foreign, bad)
+
+
+def image_sizes(folder: Path, names: Sequence[str]) -> list[tuple[int, int] | str]:
+    """Read the width and height in pixels of upright images, or a short reason why a file cannot be read.
+
+    Several files are read in parallel, because opening a file on a network file system is slow.
+    """
+    sizes: list[tuple[int, int] | str] = []
+    with console.progress("reading headers", len(names), "images") as bar, ThreadPoolExecutor() as pool:
+        batches = (names[start : start + _BATCH] for start in range(0, len(names), _BATCH))
+        for batch in pool.map(lambda batch: [_size(folder / name) for name in batch], batches):
+            sizes += batch
+            bar.advance(len(batch))
+    return sizes
+
+
+def _size(path: Path) -> tuple[int, int] | str:
+    try:
+        with path.open("rb") as file:
+            return upright_size(file)
+    except ImageError as failure:
+        return str(failure)
+    except OSError as failure:
+        return (failure.strerror or str(failure)).lower()
 
 
 def grouped(bad: Mapping[str, str]) -> str:

@@ -122,10 +122,6 @@ def assemble(record: Record, places: Places) -> Judgments:
     A row with a count becomes as many trials. The first trial has the id of the row; the other trials have ids after
     the last row, in the order of the rows.
 
-    Args:
-        record: T judgments.
-        places: names of rows for messages.
-
     Raises:
         JudgmentsError: a row is at fault; the message names the first row, the fault, and the number of rows.
     """

@@ -63,11 +63,7 @@ class Catalog:
     image_id: NDArray[np.object_]
 
     def rows_of(self, numbers: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-        """Find the rows of stimuli by number (from 1).
-
-        Returns:
-            An array of the same shape; -1 for stimuli that the catalog does not have.
-        """
+        """Find the rows of stimuli by number (from 1); -1 for stimuli that the catalog does not have."""
         rows = np.searchsorted(self.number, numbers)
         known = self.number[np.minimum(rows, self.number.size - 1)] == numbers
         return np.where(known, rows, -1).astype(np.int32)

@@ -1,4 +1,7 @@
-"""Detection of binary tables, arrays and models by their first and last bytes."""
+"""Detection of binary tables, arrays and models by their first and last bytes.
+
+ONNX files and TensorFlow's ``saved_model.pb`` are protocol buffers, without magic numbers; their fields tell them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from math import prod
 
 from simtool.kinds.kind import TRUNCATED, Kind, What
 
-__all__ = ["arrow_kind", "magic_kind", "numpy_kind", "parquet_kind"]
+__all__ = ["arrow_kind", "magic_kind", "message_kind", "numpy_kind", "parquet_kind"]
 
 _MAGIC = (
     (b"\xfd7zXZ\0", Kind(What.PACKED, detail="(xz)")),
@@ -26,6 +29,11 @@ _MAGIC = (
 )
 _FOOTER_BYTES = 12
 _LONGEST_SAFETENSORS_HEADER = 1 << 27
+_VARINT, _LENGTH = 0, 2
+#: The fields of ONNX's ModelProto and their wire types.
+_ONNX = {1: _VARINT, 2: _LENGTH, 3: _LENGTH, 4: _LENGTH, 5: _VARINT, 6: _LENGTH, 7: _LENGTH, 8: _LENGTH, 14: _LENGTH}
+_ONNX |= {20: _LENGTH, 25: _LENGTH, 26: _LENGTH}
+_GRAPH = 7
 
 
 def parquet_kind(start: bytes, tail: bytes, size: int) -> Kind | None:
@@ -84,3 +92,47 @@ def magic_kind(start: bytes, tail: bytes) -> Kind | None:
     if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < _LONGEST_SAFETENSORS_HEADER:
         return Kind(What.SAFETENSORS)
     return None
+
+
+def message_kind(start: bytes, size: int) -> Kind | None:
+    """Return the kind of a protocol buffer of ``size`` bytes that begins with a version; None for other files."""
+    if len(start) < 4 or start[0] != 0x08 or start[1] > 0x20:
+        return None
+    place = 0
+    try:
+        if start[1] == 1 and start[2] == 0x12:
+            return _meta_graph(start, size)
+        while place < min(size, len(start)):
+            tag, place = _varint(start, place)
+            field, wire = tag >> 3, tag & 7
+            if _ONNX.get(field) != wire:
+                return None
+            value, place = _varint(start, place)
+            if wire == _LENGTH:
+                place += value
+            if field == _GRAPH:
+                return Kind(What.ONNX, f"{TRUNCATED}: it ends within its graph" if place > size else "")
+    except IndexError:
+        return None
+    return None
+
+
+def _meta_graph(start: bytes, size: int) -> Kind | None:
+    """Detect ``saved_model.pb``: version 1, then a graph that begins with its description."""
+    length, place = _varint(start, 3)
+    if start[place : place + 1] != b"\x0a":
+        return None
+    return Kind(What.SAVED_MODEL, f"{TRUNCATED}: it ends within its graph" if place + length > size else "")
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """Return a number and the position of the next field; an IndexError if the data end before the number."""
+    value = shift = 0
+    while shift < 64:
+        byte = data[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+        shift += 7
+    raise IndexError

@@ -173,24 +173,15 @@ def _default(expected: Expected) -> str:
 
 
 def wrong_table(path: Path, found: str, wanted: str) -> str:
-    """Return a message about a table of simtool where another table is expected.
-
-    Args:
-        path: the table.
-        found: its kind in the contract: ``images``, ``trials``.
-        wanted: the expected kind.
-    """
+    """Return a message about a table whose kind in the contract (``images``, ``trials``) is not the wanted kind."""
     use = _TABLE_USES.get(found)
     return f"{path}: this is a table of {found}, not of {wanted}" + (f"; {use}" if use else "")
 
 
 def explain(path: Path, expected: Expected, reason: str = "") -> str:
-    """Explain in one line why a file cannot be read: its kind, the expectation, and advice.
+    """Explain in one line why a file or folder cannot be read: its kind, the expectation, and advice.
 
-    Args:
-        path: the file or folder.
-        expected: the expected input.
-        reason: the fault that a reader found in a file of the right kind.
+    The reason is the fault that a reader found in a file of the right kind.
     """
     try:
         kind = kind_of(path)

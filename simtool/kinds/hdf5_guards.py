@@ -28,11 +28,8 @@ _NOWHERE = (0, (1 << 64) - 1)
 def survives(step: Callable[[], object], seconds: int = 5) -> bool:
     """Run a step in a copy of this process, and return whether the copy survived.
 
-    Exceptions do not count as a crash: this process meets them when it runs the step itself.
-
-    Args:
-        step: a call that can crash or hang.
-        seconds: the time limit.
+    Exceptions do not count as a crash: this process meets them when it runs the step itself. A step that takes more
+    than the given seconds counts as a crash.
     """
     child = os.fork()
     if not child:
@@ -58,11 +55,9 @@ def _run(step: Callable[[], object], seconds: int) -> None:
 
 
 def has_sound_texts(dataset: Any, content: bytes) -> bool:
-    """Return whether all pointers of a dataset of texts are valid; true for numbers and fixed-length texts.
+    """Return whether all pointers of an h5py dataset of texts are valid in the bytes of its file.
 
-    Args:
-        dataset: a dataset of h5py.
-        content: the bytes of its file.
+    Numbers and fixed-length texts have no pointers, and are valid.
     """
     if not dataset.dtype.hasobject or dataset.chunks or (start := dataset.id.get_offset()) is None:
         return True

@@ -18,7 +18,7 @@ from simtool.scoring.pairs import ComparedPairs
 from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
 from simtool.stages.remarks import note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
-from simtool.system.amounts import AmountError, bytes_of
+from simtool.system.memory import AmountError, bytes_of
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.files import check_unchanged, file_state
 from simtool.tables.images import Images

@@ -1,13 +1,18 @@
-"""Memory: available to this process, and used by it."""
+"""Memory: available to this process, used by it, and amounts in text, such as ``2G``."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["available_memory", "used_memory"]
+from simtool.errors import SimtoolError
 
+__all__ = ["AmountError", "available_memory", "bytes_of", "used_memory"]
+
+_WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(b|ib)?\s*", re.IGNORECASE)
+_POWERS = ("", "k", "m", "g", "t")
 _ROOT = Path("/")
 _STATISTICS = Path("/proc/self/statm")
 #: The controller of memory in control groups of version 2 and 1: its name, its folder, and its files for the limit,
@@ -18,12 +23,27 @@ _CONTROLLERS = (
 )
 
 
-def used_memory(statistics: Path = _STATISTICS) -> int:
-    """Return the bytes of memory that this process occupies; 0 if the system does not report it.
+class AmountError(SimtoolError):
+    """A text is not an amount of memory."""
 
-    Args:
-        statistics: the file in which Linux reports it.
+
+def bytes_of(text: str) -> int:
+    """Return the bytes of a text such as ``2G``, ``500M``, ``1.5 GiB`` or ``3GB``.
+
+    K, M, G and T (with or without iB) are powers of 1,024, as in SLURM; KB, MB, GB and TB are powers of 1,000.
+
+    Raises:
+        AmountError: the text is not an amount, or is 0.
     """
+    found = _WRITTEN.fullmatch(text)
+    if found is None or not float(found[1]):
+        raise AmountError(f"{text!r} is not an amount of memory; write for example 500M or 2G")
+    base = 1000 if (found[3] or "").lower() == "b" and found[2] else 1024
+    return int(float(found[1]) * base ** _POWERS.index(found[2].lower()))
+
+
+def used_memory(statistics: Path = _STATISTICS) -> int:
+    """Return the bytes of memory that this process occupies; 0 if the file with Linux's statistics is missing."""
     try:
         return int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
     except (OSError, IndexError, ValueError):
@@ -34,13 +54,10 @@ def available_memory(root: Path = _ROOT) -> int | None:
     """Return the bytes that this process can take without swapping or exceeding the limit of its container or job.
 
     This is the minimum of the machine's available memory and the remaining memory of each control group above this
-    process. Pages of files that the kernel can drop count as free.
+    process. Pages of files that the kernel can drop count as free. None if the system does not report them.
 
     Args:
         root: the root of the file system with ``/proc`` and ``/sys``.
-
-    Returns:
-        Bytes; None if the system does not report them.
     """
     rooms = [room for room in (_machine(root), *_groups(root)) if room is not None]
     return max(min(rooms), 0) if rooms else None

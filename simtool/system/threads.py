@@ -32,12 +32,9 @@ def pieces_of(length: int, most: int, least: int = 1) -> list[slice]:
 
 
 def in_threads(work: Callable[[int, int], object], count: int, least: int = 1) -> None:
-    """Call ``work(start, stop)`` on pieces of ``range(count)`` in parallel.
+    """Call ``work(start, stop)`` on pieces of ``range(count)``, of at least ``least`` items, in parallel.
 
-    Args:
-        work: writes its result to a place of its piece. It must release the interpreter's lock to gain speed.
-        count: the number of items.
-        least: the minimum number of items in a piece.
+    The work writes its result to a place of its piece. It must release the interpreter's lock to gain speed.
     """
     workers = available_cores()
     pieces = pieces_of(count, workers * _PIECES, least)

@@ -80,7 +80,7 @@ def blurred(array: Array, radius: float) -> Array:
 def cloud(
     rng: np.random.Generator, shape: tuple[int, int], grain: float, octaves: int = 3, flatness: float = 1.0
 ) -> Array:
-    """Return smooth random values around 0 with a standard deviation of about 1.
+    """Return smooth random values, (height, width), around 0 with a standard deviation of about 1.
 
     Args:
         rng: the random generator.
@@ -88,9 +88,6 @@ def cloud(
         grain: the width of the largest blobs in pixels; each further octave has half the size and strength.
         octaves: the number of octaves.
         flatness: the width of a blob divided by its height.
-
-    Returns:
-        (height, width).
     """
     height, width = shape
     total = np.zeros(shape, np.float32)

@@ -62,16 +62,13 @@ def color_name(lab: ArrayLike) -> str:
 
 
 def color_near(rng: np.random.Generator, lightness: float, chroma: float, hue: float) -> NDArray[np.float32]:
-    """Draw a random color around a color in OKLab's polar form.
+    """Draw a random color, (3,) sRGB from 0 to 1, around a color in OKLab's polar form.
 
     Args:
         rng: the random generator.
         lightness: from 0 to 1.
         chroma: from 0 (gray) to about 0.2.
         hue: in degrees: 29 red, 60 orange, 100 yellow, 140 green, 250 blue, 300 violet.
-
-    Returns:
-        (3,) sRGB from 0 to 1.
     """
     lightness = float(np.clip(lightness + 0.05 * rng.standard_normal(), 0.05, 0.97))
     chroma *= float(np.exp(0.25 * rng.standard_normal()))

@@ -102,8 +102,7 @@ class Observer:
     def choose(self, rng: np.random.Generator, distance: NDArray[np.float64], n_select: int) -> NDArray[np.int8]:
         """Choose references in sequence by Luce's choice rule, each without the references already chosen.
 
-        Returns:
-            (T, n_select) positions among the references, for (T, N) distances from the query of each trial.
+        The distances, (T, N), are from the query of each trial; the choices, (T, n_select), are positions in them.
         """
         lapses = rng.random(len(distance)) < self.lapse
         # The maximum of log s + Gumbel noise is a draw by Luce's choice rule, and each next largest value is a draw
@@ -171,7 +170,7 @@ class SimulatedJudgments:
 def simulate_judgments(
     population: Population, observers: int = 60, seed: int = 0, design: Design | None = None
 ) -> SimulatedJudgments:
-    """Show displays of birds to simulated observers.
+    """Show displays of birds to simulated observers, and return their judgments, sorted by observer.
 
     Args:
         population: the birds; at least nine.
@@ -179,11 +178,8 @@ def simulate_judgments(
         seed: the seed of the observers, the displays and the choices.
         design: the trials of each observer.
 
-    Returns:
-        The judgments, sorted by observer.
-
     Raises:
-        ValueError: if there are too few birds for a display, or no observers.
+        ValueError: there are too few birds for a display, or no observers.
     """
     if len(population) <= _REFERENCES or observers < 1:
         raise ValueError(f"needs at least one observer and {_REFERENCES + 1} birds, found {len(population)}")

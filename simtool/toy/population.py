@@ -69,16 +69,13 @@ class Population:
 def draw_population(
     seed: int, families: int = 4, species_per_family: int = 4, images_per_species: int = 12
 ) -> Population:
-    """Draw families, species around the families, and individuals around the species.
+    """Draw families, species around the families, and individuals around the species; sorted in this order.
 
     Args:
         seed: the random seed; the same seed gives the same birds.
         families: the number of families, at most the number of BUILDS.
         species_per_family: the number of species in each family.
         images_per_species: the number of individuals in each species; each has one photograph.
-
-    Returns:
-        The individuals, ordered by family, species, individual.
 
     Raises:
         ValueError: a count is below 1, or there are more families than builds.

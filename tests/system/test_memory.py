@@ -1,12 +1,13 @@
-"""Available memory is the minimum over the machine and the control groups."""
+"""Available memory is the minimum over the machine and the control groups; amounts are read as for SLURM."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from simtool.system.memory import available_memory, used_memory
+from simtool.system.memory import AmountError, available_memory, bytes_of, used_memory
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -90,3 +91,26 @@ def test_a_system_that_does_not_tell_counts_as_nothing(tmp_path: Path) -> None:
     assert used_memory(tmp_path / "statm") == 0
     (tmp_path / "statm").write_text("?")
     assert used_memory(tmp_path / "statm") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("2G", 2 << 30),
+        ("500m", 500 << 20),
+        (" 1.5 GiB ", 3 << 29),
+        ("3GB", 3 * 10**9),
+        ("64K", 1 << 16),
+        ("1t", 1 << 40),
+        ("4096", 4096),
+        ("4096B", 4096),
+    ],
+)
+def test_amounts_are_written_as_for_slurm(text: str, amount: int) -> None:
+    assert bytes_of(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "G", "-2G", "2 apples", "0", "1e9", "2GG", "inf"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(AmountError, match="is not an amount of memory; write for example 500M or 2G"):
+        bytes_of(text)
