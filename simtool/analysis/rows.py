@@ -99,15 +99,15 @@ class Rows:
         ties = np.count_nonzero((values > 0) & (values < 1), axis=0)
         gains = _differences(estimates, self._outcomes, self._settings.baseline, level)
         for column, each in enumerate(self._outcomes):
-            interval = estimates.interval(column, level)
+            low, high = estimates.interval(column, level)
             yield Row(
                 model=each.model,
                 distance=each.distance,
                 trial_type=stratum.name,
                 metric=metric,
                 estimate=float(estimates.mean[column]),
-                low=interval.low,
-                high=interval.high,
+                low=low,
+                high=high,
                 chance=chance,
                 trials=sample.trials,
                 comparisons=comparisons,

@@ -71,11 +71,7 @@ class TrialType(ABC):
         return f"{self.n_reference}-{self.word}-{self.n_select}"
 
     def __lt__(self, other: TrialType) -> bool:
-        return self._key < other._key
-
-    @property
-    def _key(self) -> tuple[int, int, str]:
-        return self.n_reference, self.n_select, self.word
+        return (self.n_reference, self.n_select, self.word) < (other.n_reference, other.n_select, other.word)
 
     @property
     def possible(self) -> bool:

@@ -10,9 +10,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from simtool.ids import match_ids
+from simtool.tables.columns import lists_of
 from simtool.tables.files import TableError
 from simtool.tables.images import Images
-from simtool.tables.ragged import lists_of
 from simtool.tables.trials import Trials
 
 __all__ = ["with_classes"]

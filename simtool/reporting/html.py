@@ -107,7 +107,6 @@ def _figure(report: Report, metric: Metric) -> str:
 
 def _table(block: Block, report: Report) -> str:
     titles, cells = formatting.table(block, report, with_chance=True)
-    head = _cells("th", titles)
     scale = _Scale(block)
     lines = [
         f'<tr>{_cells("td", line)}<td class="bar">{scale.bar(row)}</td></tr>'
@@ -117,7 +116,7 @@ def _table(block: Block, report: Report) -> str:
     below = "" if caption is None else f"<caption>{escape(caption)}</caption>"
     return (
         f'<h2>{escape(formatting.headline(block))}</h2>\n<div class="scroll"><table>{below}'
-        f'<thead><tr>{head}<th aria-hidden="true"></th></tr></thead>\n<tbody>\n'
+        f'<thead><tr>{_cells("th", titles)}<th aria-hidden="true"></th></tr></thead>\n<tbody>\n'
         + "\n".join(lines)
         + "\n</tbody></table></div>"
     )
@@ -147,9 +146,8 @@ class _Scale:
             _line(chance, 0, chance, 16, "#222"),
         ]
         if self._ceiling is not None:
-            marks.append(
-                _line(self._at(self._ceiling), 0, self._at(self._ceiling), 16, "#888", ' stroke-dasharray="3 2"')
-            )
+            ceiling = self._at(self._ceiling)
+            marks.append(_line(ceiling, 0, ceiling, 16, "#888", ' stroke-dasharray="3 2"'))
         return f'<svg viewBox="0 0 100 16" preserveAspectRatio="none" aria-hidden="true">{"".join(marks)}</svg>'
 
     def _at(self, value: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -153,8 +153,5 @@ def columns_of(table: EmbeddingTable, rows: NDArray[np.intp], memory: int) -> It
     if rows.size * table.info.dimension * dtype.itemsize + work <= memory:
         yield HeldColumns(table.read(rows, dtype), width=width)
         return
-    spooled = SpooledColumns(table, rows, width)
-    try:
+    with closing(SpooledColumns(table, rows, width)) as spooled:
         yield spooled
-    finally:
-        spooled.close()

@@ -75,10 +75,7 @@ def _tile_order(left: NDArray[np.int32], right: NDArray[np.int32], images: int) 
         tile[item] = (first >> _HEIGHT_BITS) * across + (second >> _WIDTH_BITS)
         inner[place[item] + 1] += 1
         outer[tile[item] + 1] += 1
-    for bucket in range(inner.size - 1):
-        inner[bucket + 1] += inner[bucket]
-    for bucket in range(outer.size - 1):
-        outer[bucket + 1] += outer[bucket]
+    inner, outer = np.cumsum(inner), np.cumsum(outer)
     by_place, order = np.empty_like(left), np.empty_like(left)
     for item in range(left.size):
         by_place[inner[place[item]]] = item

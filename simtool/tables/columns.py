@@ -1,17 +1,20 @@
-"""Conversion of columns to the types of the contract."""
+"""Conversion of columns: to the types of the contract, and between lists of unequal length and padded matrices."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from simtool.errors import first_line
 from simtool.tables.parquet import ARROW_FAILURES, TableError
+from simtool.text import counted
 
-__all__ = ["as_type", "converted", "is_list", "nearest", "stored"]
+__all__ = ["as_type", "converted", "is_list", "lists_of", "nearest", "padded", "stored"]
 
 _LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType, pa.ListViewType, pa.LargeListViewType)
 #: Types that can be cast to text without loss, like integers and dates.
@@ -110,3 +113,43 @@ def nearest(decimals: pa.Array) -> pa.Array:
 def is_list(kind: pa.DataType) -> bool:
     """Return whether a type is a list of any layout."""
     return isinstance(kind, _LISTS)
+
+
+def padded(name: str, column: pa.ChunkedArray, instead: pa.Array | None = None) -> NDArray[Any]:
+    """Convert a column of lists to a matrix (rows, longest), padded with -1 at the end.
+
+    Args:
+        name: the name of the column.
+        column: lists; null counts as empty.
+        instead: numbers to use instead of the values in the lists.
+
+    Raises:
+        TableError: a list holds a missing value.
+    """
+    array = column.combine_chunks()
+    flat = array.flatten() if instead is None else instead
+    if flat.null_count:
+        raise TableError(f"column {name} has {counted(flat.null_count, 'missing values')} inside its lists")
+    values = flat.to_numpy()
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
+    width = int(lengths.max(initial=0))
+    matrix: NDArray[Any] = np.full((lengths.size, width), -1, values.dtype)
+    matrix[np.arange(width) < lengths[:, None]] = values
+    return matrix
+
+
+def lists_of(
+    matrix: NDArray[Any], filled: NDArray[np.bool_], kind: pa.DataType, names: pa.Array | None = None
+) -> pa.ListArray:
+    """Convert the marked cells of each row of a matrix to a list.
+
+    Args:
+        matrix: (rows, width).
+        filled: (rows, width), true for the cells of the lists.
+        kind: the type of the cells.
+        names: what the cells are positions in; the lists then hold the names.
+    """
+    offsets = np.zeros(len(matrix) + 1, np.int32)
+    np.cumsum(filled.sum(axis=1), out=offsets[1:])
+    values = pa.array(matrix[filled], kind)
+    return pa.ListArray.from_arrays(pa.array(offsets), values if names is None else names.take(values))

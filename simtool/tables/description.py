@@ -49,8 +49,7 @@ def describe_table(path: Path) -> Description:
         held = listed((f"{part.relative_to(path)} ({kind or 'unknown'})" for part, kind in kinds.items()), 12)
         raise TableError(f"{path}: this folder is not one table; give one of its tables: {held}")
     schema = next(iter(schemas.values()), None) or open_parquet(parts[0]).schema_arrow
-    stated = metadata_of(schema).get("table", kind_by_columns(schema.names))
-    kind = stated if isinstance(stated, str) else None
+    kind = str(metadata_of(schema).get("table", kind_by_columns(schema.names)))
     if kind not in _SUMMARIES:
         raise TableError(f"{path}: not a table of simtool; its columns are {listed(schema.names, 12)}")
     facts = _SUMMARIES[kind](path)

@@ -162,10 +162,7 @@ def read_columns(
     Raises:
         TableError: a column is missing, has another type, or has nulls; the message names it.
     """
-    pieces = [
-        _read_part(part, hive_keys(part, path), kind, required, optional)
-        for part in part_files(path, Expected[kind.upper()])
-    ]
+    pieces = [_read_part(part, path, kind, required, optional) for part in part_files(path, Expected[kind.upper()])]
     table = pa.concat_tables(pieces).combine_chunks()
     for name in required:
         if table.column(name).null_count:
@@ -177,12 +174,13 @@ def read_columns(
 
 def _read_part(
     part: Path,
-    keys: Mapping[str, str | None],
+    path: Path,
     kind: str,
     required: Mapping[str, pa.DataType],
     optional: Mapping[str, pa.DataType],
 ) -> pa.Table:
-    """Read the columns of one part; missing columns come from the names of its folders."""
+    """Read the columns of one part of the table at ``path``; missing columns come from the names of its folders."""
+    keys = hive_keys(part, path)
     file = open_parquet(part, Expected[kind.upper()])
     names = file.schema_arrow.names
     check_kind(part, metadata_of(file.schema_arrow), kind)

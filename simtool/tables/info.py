@@ -154,10 +154,8 @@ class _Metadata:
     def segment(self, entry: Any) -> Segment:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or "length" not in entry:
             raise self._wrong("segments", "a list of objects with name, length and count", entry)
-        length, count = entry["length"], entry.get("count", 1)
-        return Segment(
-            entry["name"], self.whole("length of a segment", length), self.whole("count of a segment", count)
-        )
+        length = self.whole("length of a segment", entry["length"])
+        return Segment(entry["name"], length, self.whole("count of a segment", entry.get("count", 1)))
 
     def _wrong(self, key: str, wanted: str, value: Any) -> TableError:
         return TableError(f"{self._path}: the metadata's {key} must be {wanted}, but is {reprlib.repr(value)}")

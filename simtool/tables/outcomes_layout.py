@@ -68,14 +68,9 @@ class CreditColumn:
 
 @dataclass(frozen=True)
 class Slice:
-    """The outcomes of one model and distance, as a table holds them.
+    """The outcomes of one model and distance as a table holds them: (T,) lists of credit, (T,) numbers or nulls.
 
-    Attributes:
-        model: the label of the embeddings.
-        distance: the name of the distance.
-        judgments: the columns of the T trials that were scored.
-        credit: (T,) lists.
-        log_likelihood: (T,) numbers or nulls.
+    ``judgments`` are the columns of the T trials that were scored.
     """
 
     model: str

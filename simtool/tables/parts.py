@@ -117,9 +117,8 @@ def _complete_set(folder: Path, files: Sequence[Path]) -> list[Path]:
     (count,) = counts
     by_index: dict[int, Path] = {}
     for file in files:
-        if (
-            other := by_index.setdefault(_numbers(file)[0], file)
-        ) is not file:  # such as part-0-of-2 and part-00000-of-00002
+        other = by_index.setdefault(_numbers(file)[0], file)
+        if other is not file:  # such as part-0-of-2 and part-00000-of-00002
             raise TableError(f"{folder}: {other.name} and {file.name} are the same part; delete the outdated file")
     expected = range(1, count + 1) if set(by_index) == set(range(1, count + 1)) else range(count)
     if surplus := sorted(set(by_index) - set(expected)):

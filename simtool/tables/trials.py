@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simtool.designs import DesignError, TrialType, parse_type
 from simtool.errors import listed
 from simtool.tables.carried import Carried, carried_names, read_carried, rows_of
+from simtool.tables.columns import lists_of, padded
 from simtool.tables.files import (
     TableError,
     check_unique,
@@ -28,7 +29,6 @@ from simtool.tables.files import (
 )
 from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
-from simtool.tables.ragged import lists_of, padded
 from simtool.text import counted
 
 __all__ = [
@@ -281,8 +281,8 @@ def trials_from_columns(
             images=strings(vocabulary),
             trial_type=table.column("trial_type").to_pylist(),
             query=pc.fill_null(query, -1).to_numpy(),
-            references=padded("references", references, -1, codes),
-            selected=padded("selected", table.column("selected"), -1),
+            references=padded("references", references, codes),
+            selected=padded("selected", table.column("selected")),
             trial_id=None if trial_id.null_count else trial_id.to_numpy(),
             participant=strings(table.column("participant")),
             session=strings(table.column("session")),

@@ -52,7 +52,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_promise_and_binomial_on
     # Each draw has new people and images, so the mean over draws is the truth about all of them.
     truth = np.mean(means, axis=0)
     for column in (0, 1):
-        held = np.mean([each[column].low <= truth[column] <= each[column].high for each in intervals])
+        held = np.mean([each[column][0] <= truth[column] <= each[column][1] for each in intervals])
         assert 0.88 <= held <= 0.99
     assert 0.86 <= np.mean([low <= truth[0] - truth[1] <= high for low, high in gaps]) <= 0.99
     assert np.mean(np.abs(means - truth) <= binomial) < 0.75

@@ -12,20 +12,12 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from simtool.analysis.inference.multiway import Covariance
 
-__all__ = ["BEYOND", "Difference", "Estimates", "Interval", "holm"]
+__all__ = ["BEYOND", "Difference", "Estimates", "holm"]
 
 #: A spread that is zero except for rounding.
 NOTHING = 1e-12
 #: The least number of replicates beyond each end of an interval for which they decide its shape.
 BEYOND = 2
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A confidence interval: ``low`` to ``high``."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ class Estimates:
             self, mean=self.mean[columns], covariance=self.covariance.take(columns), replicates=self.replicates[columns]
         )
 
-    def interval(self, column: int, level: float) -> Interval:
+    def interval(self, column: int, level: float) -> tuple[float, float]:
         """The interval of one mean at a level such as 0.95. It lies within 0 and 1 and contains the estimate.
 
         Without a standard error (an accuracy of exactly 0 or 1, one trial, every comparison tied) it is the interval of
@@ -84,7 +76,7 @@ class Estimates:
         if error is None:
             return _wilson(mean, self.effective_size, level)
         low, high = (side * error * self._t(level) for side in self._shape(column, level))
-        return Interval(max(0.0, mean + min(low, 0.0)), min(1.0, mean + max(high, 0.0)))
+        return max(0.0, mean + min(low, 0.0)), min(1.0, mean + max(high, 0.0))
 
     def difference(self, column: int, baseline: int, level: float) -> Difference:
         """The mean of a column minus that of the baseline's column. The variance that both share cancels.
@@ -138,10 +130,10 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def _wilson(share: float, trials: int, level: float) -> Interval:
+def _wilson(share: float, trials: int, level: float) -> tuple[float, float]:
     """Wilson's score interval: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)."""
     z, n = float(ndtri((1 + level) / 2)), max(trials, 1)
     center = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low, high = ((center + side * half) / (1 + z * z / n) for side in (-1, 1))
-    return Interval(max(0.0, min(low, share)), min(1.0, max(high, share)))
+    return max(0.0, min(low, share)), min(1.0, max(high, share))

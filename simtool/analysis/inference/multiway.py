@@ -82,13 +82,12 @@ class SharedClusters:
         self._observations = observations
         images = np.sort(observations.images, axis=1).astype(np.int64).T
         self._kinds: list[_Kind] = []
+        clusters = observations.cluster_count
         for members in range(1, len(images) + 1):
             sign = 1 if members % 2 else -1
             chosen = np.stack([images[list(roles)] for roles in combinations(range(len(images)), members)])
             code, size = _code(chosen, observations.image_count)
-            within = _compact(
-                code * observations.cluster_count + observations.cluster, size * observations.cluster_count
-            )
+            within = _compact(code * clusters + observations.cluster, size * clusters)
             self._kinds += [_Kind(sign, code, size), _Kind(-sign, *within)]
 
     def covariance(
