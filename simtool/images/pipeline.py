@@ -57,11 +57,7 @@ class Batch:
 
 
 def check_files(image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path]) -> None:
-    """Find missing files before the work starts.
-
-    Raises:
-        ImageError: files are missing; says how many, and names the first few.
-    """
+    """Find missing files before the work starts."""
     missing = [f"{name} ({path})" for name, path in zip(image_ids, paths, strict=True) if not path.is_file()]
     if missing:
         raise ImageError(
@@ -90,9 +86,6 @@ def stream(
         preprocessing: of each image.
         batch_size: images in each batch; the last batch may have fewer.
         on_bad: called with each image that cannot be decoded, which is then skipped; None makes it an error.
-
-    Yields:
-        Batches in the order of the images.
 
     Raises:
         ImageError: an image cannot be decoded, and ``on_bad`` is None.

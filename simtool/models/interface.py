@@ -83,9 +83,6 @@ class Model(ABC):
 
         Returns:
             The result of :meth:`embed` for each layer.
-
-        Raises:
-            ModelError: the model has no such layer.
         """
         return [self.embed(images, layer) for layer in layers]
 

@@ -101,11 +101,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    """Refuse to resume a training with other settings.
-
-    Raises:
-        TrainingError: the configurations differ; the message names the entries.
-    """
+    """Refuse to resume a training with other settings."""
     old, new = (current_names(each.get("model")) for each in (then, now))
     if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() - new and new.keys() - old:
         raise TrainingError(f"{folder}: this folder holds another kind of model; name another folder")

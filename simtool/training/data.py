@@ -106,11 +106,7 @@ class ReplicaBatch(NamedTuple):
 
 
 def check_even(batch_size: int, devices: Devices) -> None:
-    """Refuse batches that need padding. With batch normalization, the examples of a batch affect each other.
-
-    Raises:
-        TrainingError: the devices cannot have the same number of examples each.
-    """
+    """Refuse batches that need padding. With batch normalization, the examples of a batch affect each other."""
     if batch_size % devices.replicas:
         raise TrainingError(
             f"{devices.replicas} devices cannot share batches of {batch_size} evenly, which batch normalization "

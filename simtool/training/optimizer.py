@@ -68,9 +68,6 @@ class Optimizer:
 
     Attributes:
         variables: everything to save except the weights: the number of updates, slots, averages.
-
-    Raises:
-        TrainingError: the task describes more or fewer variables than it has.
     """
 
     def __init__(self, task: Task, settings: Settings, devices: Devices) -> None:

@@ -54,11 +54,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def named_architecture(name: str) -> Architecture:
-    """The architecture with a name, in upper or lower case.
-
-    Raises:
-        ModelError: there is no such architecture.
-    """
+    """The architecture with a name, in upper or lower case."""
     for known, architecture in ARCHITECTURES.items():
         if known.lower() == name.lower():
             return architecture

@@ -36,9 +36,6 @@ def check_room(network: Any, settings: Settings, decoded: int, room: int | None)
     """Refuse a training that will not fit in memory.
 
     ``room`` is the number of free bytes, or None if it is unknown. See :func:`training_bytes` for the other arguments.
-
-    Raises:
-        TrainingError: the message says what would fit.
     """
     needed = (
         (f"--batch-size {size}", training_bytes(network, settings.changed(batch_size=size), decoded))

@@ -150,11 +150,7 @@ def named_weights(network: Any) -> dict[str, Any]:
 
 
 def load_arrays(network: Any, arrays: Arrays) -> None:
-    """Assign arrays to the weights with the same names.
-
-    Raises:
-        TrainingError: the arrays belong to another network, or some are missing.
-    """
+    """Assign arrays to the weights with the same names."""
     assign_arrays(named_weights(network), arrays)
     _settle(network)
 

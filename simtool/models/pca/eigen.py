@@ -61,9 +61,6 @@ def leading_eigenpairs(
         workers: the threads that share the work.
         seed: of the random block that starts the Krylov space. It changes the result only within the tolerance.
         tolerance: of the residual. The relative error of an eigenvalue is of the order of its square.
-
-    Returns:
-        The eigenpairs, with their measured residual.
     """
     found = None
     if matrix.size > DENSE_SIZE and count <= DENSE_PART * matrix.size:

@@ -131,9 +131,6 @@ def fit_components(
         fewer: keep fewer components if fewer exist.
         what: the noun for the images, for messages.
 
-    Returns:
-        The fit.
-
     Raises:
         ModelError: fewer components exist, or all images are equal.
         SpaceError: the scratch folder has too little free space.
@@ -186,11 +183,7 @@ class _Plan:
         return check_request(images, self.dimension, self.components, self.fewer, self.what)
 
     def pairs(self, matrix: SymmetricMatrix, images: int, mean: NDArray[np.float64]) -> EigenPairs:
-        """The leading eigenpairs of the matrix, without rounding errors.
-
-        Raises:
-            ModelError: all images are equal.
-        """
+        """The leading eigenpairs of the matrix, without rounding errors."""
         if matrix.trace() <= 1e-20 * images * float(mean @ mean):
             raise ModelError(f"all {self.what} are equal: they have no principal components")
         wanted = self.check(images)

@@ -66,11 +66,7 @@ class GlowConfig(FlowConfig):
         return math.ceil(channels * max(1.0, self.steps / _FITTING_STEPS) / (height * width))
 
     def check_initial_images(self, count: int) -> None:
-        """Refuse to initialise actnorm from too few images.
-
-        Raises:
-            ModelError: the message says how many images are enough.
-        """
+        """Refuse to initialise actnorm from too few images."""
         if count < self.least_initial_images:
             height, width, channels = self.level_shape(self.levels)
             raise ModelError(

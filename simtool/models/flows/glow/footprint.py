@@ -64,9 +64,6 @@ def check_room(
     """Refuse a training that will not fit in memory.
 
     ``room`` is the number of free bytes, or None if it is unknown. See :func:`training_bytes` for the other arguments.
-
-    Raises:
-        TrainingError: the message says what would fit.
     """
     needed = (
         (f"--backprop {other} --batch-size {size}", training_bytes(config, changed, other, shapes, decoded))

@@ -29,9 +29,6 @@ def initialize_level(
 
     Returns:
         The new weights by name, stacked, and the output of the last step for each piece.
-
-    Raises:
-        ModelError: images hold values that are not finite.
     """
     found: dict[str, list[NDArray[np.float64]]] = {"actnorm/bias": [], "actnorm/log_scale": []}
     for k in range(config.steps):

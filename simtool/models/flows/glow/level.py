@@ -45,9 +45,6 @@ def forward(
 
     Returns:
         y (b, h, w, c), and the log-determinant of each image (b,).
-
-    Raises:
-        ModelError: there is no such mode.
     """
     if mode not in MODES:
         raise ModelError(f"there is no mode of backpropagation {mode}; the modes are {', '.join(MODES)}")
