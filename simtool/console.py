@@ -14,25 +14,13 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
-from simtool.text import printable, scaled
+from simtool.text import duration, printable, scaled
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from tqdm import tqdm
 
-__all__ = [
-    "Progress",
-    "duration",
-    "error",
-    "note",
-    "progress",
-    "quiet",
-    "result",
-    "result_facts",
-    "result_line",
-    "result_text",
-    "warn",
-]
+__all__ = ["Progress", "error", "note", "progress", "quiet", "result", "result_facts", "result_text", "warn"]
 
 #: Seconds between two lines of progress where standard error is not a terminal.
 LINE_INTERVAL = 10.0
@@ -72,16 +60,14 @@ def result_text(text: str) -> None:
         sys.stdout.write(lines)
 
 
-def result_line(text: str) -> None:
-    """Print one line of plain text to standard output; characters that would act on the terminal as escapes."""
-    result_text(printable(text))
+def result_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
+    """Print a title, and label and text of each fact in two columns, to standard output.
 
-
-def result_facts(facts: Sequence[tuple[str, str]]) -> None:
-    """Print label and text of each fact in two columns to standard output."""
+    Characters that would act on the terminal are printed as escapes.
+    """
     width = max(len(label) for label, _ in facts)
-    for label, text in facts:
-        result_line(f"  {label:<{width}}  {text}")
+    for line in (title, *(f"  {label:<{width}}  {text}" for label, text in facts)):
+        result_text(printable(line))
 
 
 @contextmanager
@@ -133,18 +119,6 @@ class _Harmless:
 
         for segment in console.render(self._renderable, options):
             yield segment if segment.control else Segment(printable(segment.text, keep="\n"), segment.style)
-
-
-def duration(seconds: float) -> str:
-    """A time in its two largest units: ``40 s``, ``3 min``, ``2 h 05 min``, ``3 d 04 h``."""
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} min"
-    return f"{hours // 24} d {hours % 24:02} h"
 
 
 class Progress:

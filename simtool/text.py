@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-__all__ = ["counted", "plural", "printable", "scaled"]
+__all__ = ["counted", "duration", "plural", "printable", "scaled"]
 
 #: Unicode categories without a visible form: controls, unpaired surrogates, line and paragraph separators.
 _ACTING = frozenset(("Cc", "Cs", "Zl", "Zp"))
@@ -58,3 +58,15 @@ def _shown(character: str) -> str:
     if unicodedata.category(character) not in _ACTING and character not in _REORDERING:
         return character
     return character.encode("unicode_escape").decode()
+
+
+def duration(seconds: float) -> str:
+    """A time in its two largest units: ``40 s``, ``3 min``, ``2 h 05 min``, ``3 d 04 h``."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{hours // 24} d {hours % 24:02} h"

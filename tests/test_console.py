@@ -11,24 +11,6 @@ from rich.text import Text
 from simtool import console
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (3_569, "59 min"),
-        (3_571, "1 h 00 min"),
-        (7_500, "2 h 05 min"),
-        (86_369, "23 h 59 min"),
-        (86_371, "1 d 00 h"),
-        (273_600, "3 d 04 h"),
-    ],
-)
-def test_durations_have_two_units(seconds: float, text: str) -> None:
-    assert console.duration(seconds) == text
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time in seconds; set its only item to change it."""

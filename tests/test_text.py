@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.text import counted, plural, printable, scaled
+from simtool.text import counted, duration, plural, printable, scaled
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,21 @@ def test_a_verb_agrees_with_its_count(number: int, word: str) -> None:
 )
 def test_amounts_have_three_digits(amount: float, text: str) -> None:
     assert scaled(amount, "B") == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (3_569, "59 min"),
+        (3_571, "1 h 00 min"),
+        (7_500, "2 h 05 min"),
+        (86_369, "23 h 59 min"),
+        (86_371, "1 d 00 h"),
+        (273_600, "3 d 04 h"),
+    ],
+)
+def test_durations_have_two_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -68,11 +68,9 @@ def fit_pca(
 
 def _explained(fit: PcaFit) -> Table:
     """The share of variance that the first 10, 100, 1000 and all components explain."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("components", "explained variance")
-    for column in table.columns:
-        column.justify = "right"
+    table = Table(*(Column(name, justify="right") for name in ("components", "explained variance")))
     kept = fit.components.shape[0]
     for count in [*(count for count in (10, 100, 1000) if count < kept), kept]:
         table.add_row(f"{count:,}", f"{fit.explained(count):.4f}")

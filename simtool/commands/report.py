@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["report"]
 
-#: The path that means standard output.
-STDOUT = Path("-")
-
 
 def report(
     outcomes: Annotated[list[Path], typer.Argument(metavar="OUTCOMES", help="Tables of outcomes.")],
@@ -64,7 +61,7 @@ def report(
     """
 
     def show(content: Report) -> None:
-        if STDOUT not in (html, csv, json, markdown):
+        if Path("-") not in (html, csv, json, markdown):
             from simtool.reporting.terminal import terminal_report
 
             console.result(terminal_report(content, [METRICS[name] for name in metric or [TRIPLET_ACCURACY.name]]))

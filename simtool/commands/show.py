@@ -33,5 +33,4 @@ def show(
 
         console.result_text(format_of.dumps(shown.to_json(), indent=2))
     else:
-        console.result_line(shown.title)
-        console.result_facts(shown.lines())
+        console.result_facts(shown.title, shown.lines())

@@ -20,18 +20,7 @@ if TYPE_CHECKING:
     from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingTable, EmbeddingWriter
     from simtool.tables.images import Images
 
-__all__ = [
-    "Folder",
-    "Place",
-    "Run",
-    "api",
-    "chosen",
-    "files_of",
-    "in_memory",
-    "path_of",
-    "stage",
-    "table_file",
-]
+__all__ = ["Folder", "Place", "Run", "api", "chosen", "files_of", "in_memory", "path_of", "stage", "table_file"]
 
 _T = TypeVar("_T")
 
