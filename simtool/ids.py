@@ -77,11 +77,6 @@ class Matches:
     shared: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
-    def missing(self) -> list[str]:
-        """The names without an id."""
-        return [name for name, row in zip(self.names, self.rows, strict=True) if row < 0]
-
-    @property
     def note(self) -> str | None:
         """A note about folds: ``matched 12 of 12 images by spelling (case, separators)``; None without folds."""
         if not self.folded:
@@ -93,7 +88,8 @@ class Matches:
         """A message about names without an id; None if all names have an id."""
         known = {*self.unclear, *(name for several in self.shared.values() for name in several)}
         total = f"{len(self.names):,} images"
-        if absent := [name for name in self.missing if name not in known]:
+        missing = (name for name, row in zip(self.names, self.rows, strict=True) if row < 0)
+        if absent := [name for name in missing if name not in known]:
             share = f"{len(absent):,} of {len(self.names):,}"
             return f"lacks images that are needed ({share}): {listed(absent)}; its ids are {listed(self.ids)}"
         if self.unclear:

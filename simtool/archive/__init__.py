@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simtool.archive.download import arrived, fetch
 from simtool.archive.members import open_archive
-from simtool.archive.source import ArchiveError, DownloadError, Source, verify
+from simtool.archive.source import ArchiveError, Source, verify
 from simtool.archive.unpacking import unpack
 
-__all__ = ["ArchiveError", "DownloadError", "Source", "arrived", "fetch", "open_archive", "unpack", "verify"]
+__all__ = ["ArchiveError", "Source", "arrived", "fetch", "open_archive", "unpack", "verify"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from simtool import console
 from simtool.archive.partial import Origin, Partial
 from simtool.archive.server import Answer, BreakError, RefusalError, ask, host_of
-from simtool.archive.source import ArchiveError, DownloadError, Source, verify
+from simtool.archive.source import ArchiveError, Source, verify
 from simtool.system.space import require_space, running_out_of_space
 from simtool.text import scaled
 
@@ -37,7 +37,7 @@ def fetch(source: Source, folder: Path) -> Path:
         folder: the destination; created if missing. The file gets the name of the source.
 
     Raises:
-        DownloadError: no mirror sent the published file; the message gives the reason for each mirror.
+        ArchiveError: no mirror sent the published file; the message gives the reason for each mirror.
         SpaceError: the disk is full.
         OSError: the folder cannot be written.
     """
@@ -59,7 +59,7 @@ def fetch(source: Source, folder: Path) -> Path:
             return partial.finish()
         if url != source.urls[-1]:
             console.note(f"{failures[-1]}; trying the next mirror")
-    raise DownloadError(f"{source.name} could not be downloaded: {'; '.join(failures) or 'it has no address'}")
+    raise ArchiveError(f"{source.name} could not be downloaded: {'; '.join(failures) or 'it has no address'}")
 
 
 def arrived(source: Source, folder: Path) -> int:

@@ -9,15 +9,11 @@ from pathlib import Path
 from simtool.errors import SimtoolError, listed
 from simtool.tables.provenance import sha256_of
 
-__all__ = ["ArchiveError", "DownloadError", "Source", "verify"]
+__all__ = ["ArchiveError", "Source", "verify"]
 
 
 class ArchiveError(SimtoolError):
     """An archive is unavailable, not the published file, or unsafe to unpack."""
-
-
-class DownloadError(ArchiveError):
-    """No server sent the published file; the message gives the reason for each server."""
 
 
 @dataclass(frozen=True)

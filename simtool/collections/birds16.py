@@ -69,7 +69,6 @@ def holds_photographs(path: Path) -> bool:
 
     Raises:
         ArchiveError: the path is neither, or the archive is damaged.
-        OSError: the path cannot be read.
     """
     return any(_is_photograph(name) for name in _names(path))
 

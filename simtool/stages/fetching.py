@@ -16,7 +16,7 @@ from simtool.archive import ArchiveError, Source, arrived, fetch
 from simtool.collections import birds16, cub
 from simtool.errors import SimtoolError, UsageError, listed
 from simtool.judgments.assembly import Judgments, summary
-from simtool.judgments.psiz.folders import judgments_in
+from simtool.judgments.psiz.documents import judgments_in
 from simtool.stages.remarks import named_as_in, read_judgments
 from simtool.stages.run import Folder, Run, api, in_memory, path_of, stage
 from simtool.system.lock import alone_in

@@ -26,16 +26,11 @@ class ColumnFile:
         folder: for the scratch file; None for the system's temporary folder.
         shape: rows and columns.
         width: columns of a block; the last block may have fewer.
-        purpose: a short name of the data, for messages.
+        purpose, option: as for :func:`simtool.system.space.scratch_file`, which names the errors.
         dtype: of the values.
-        option: the option or variable that names another folder, for messages.
 
     Attributes:
         blocks: the columns of each block.
-
-    Raises:
-        SpaceError: the disk is too small.
-        OSError: the folder cannot be written.
     """
 
     def __init__(

@@ -26,13 +26,9 @@ class SpaceError(SimtoolError):
 def require_space(
     folder: Path, needed: int, purpose: str, remedy: str = "free some space or choose another folder"
 ) -> None:
-    """Refuse to start a step whose files do not fit on the disk.
+    """Refuse to start a step whose files, of ``needed`` bytes, do not fit on the disk of an existing folder.
 
-    Args:
-        folder: an existing folder on the disk.
-        needed: bytes that the step will write.
-        purpose: a short name of the step or of its data, for the message.
-        remedy: what the user can do.
+    The message names the purpose, which is the step or its data, and the remedy for the user.
 
     Raises:
         SpaceError: fewer bytes are free.
@@ -49,10 +45,7 @@ def require_space(
 def running_out_of_space(folder: Path, needed: int, purpose: str) -> Iterator[None]:
     """Replace the system's error about a full disk by a message that says how much space is needed.
 
-    Args:
-        folder: the folder that the body writes to.
-        needed: bytes that the body writes; 0 if unknown.
-        purpose: a short name of the step, for the message.
+    The body writes ``needed`` bytes to the folder; 0 if unknown. The message names the purpose.
 
     Raises:
         SpaceError: the disk or the quota is full.
@@ -68,7 +61,7 @@ def running_out_of_space(folder: Path, needed: int, purpose: str) -> Iterator[No
 
 
 def scratch_file(folder: Path | None, size: int, purpose: str, option: str = "--scratch") -> BufferedRandom:
-    """Open a temporary file without a name; its space is free again when the process ends.
+    """Open a temporary file without a name for ``size`` bytes; its space is free again when the process ends.
 
     Args:
         folder: a folder on a disk with enough space; None for the system's temporary folder.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simtool.archive import ArchiveError, DownloadError, Source, download, fetch, verify
+from simtool.archive import ArchiveError, Source, download, fetch, verify
 from simtool.system.space import SpaceError
 from tests import servers
 from tests.servers import ArchiveServer, breaks_after, ignores_range, sends, status, web_page, without_length
@@ -278,7 +278,7 @@ def test_when_every_mirror_fails_each_reason_is_told(server: ArchiveServer, tmp_
     "url", ["http://", "http://[half", "http://host:port/", "http://.dot/", "http://127.0.0.1/ü x"]
 )
 def test_an_address_that_is_none_is_told(tmp_path: Path, url: str) -> None:
-    with pytest.raises(DownloadError, match=r"not a valid address|not an http|unknown host"):
+    with pytest.raises(ArchiveError, match=r"not a valid address|not an http|unknown host"):
         fetch(unpublished(url), tmp_path)
 
 
@@ -294,12 +294,12 @@ def test_redirects_in_a_circle_or_elsewhere_are_not_followed(
     server: ArchiveServer, tmp_path: Path, place: str, reason: str
 ) -> None:
     server.always = status(302, Location=place)
-    with pytest.raises(DownloadError, match=reason):
+    with pytest.raises(ArchiveError, match=reason):
         fetch(unpublished(server.url), tmp_path)
 
 
 def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError) as failure:
+    with pytest.raises(ArchiveError) as failure:
         fetch(unpublished("http://me:secret@127.0.0.1:1/"), tmp_path)
     assert "secret" not in str(failure.value)
 
@@ -328,7 +328,7 @@ def test_a_server_that_does_not_speak_http_is_given_up(tmp_path: Path, answer: b
 
         thread = threading.Thread(target=answers)
         thread.start()
-        with pytest.raises(DownloadError, match=reason):
+        with pytest.raises(ArchiveError, match=reason):
             fetch(unpublished(f"http://127.0.0.1:{odd.getsockname()[1]}/"), tmp_path)
         thread.join()
 

@@ -14,7 +14,7 @@ from simtool.collections.birds16 import Birds16Error
 from simtool.collections.folder import index_folder
 from simtool.ids import match_ids
 from simtool.judgments.importing import import_judgments
-from simtool.judgments.psiz.folders import judgments_in
+from simtool.judgments.psiz.documents import judgments_in
 from simtool.tables.images import Images, image_paths, write_images
 from simtool.tables.provenance import Provenance, sha256_of
 from tests.studies import (

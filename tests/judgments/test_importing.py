@@ -10,7 +10,7 @@ from simtool.judgments.assembly import Judgments, JudgmentsError
 from simtool.judgments.catalog import catalogs_in
 from simtool.judgments.formats import FORMATS, JudgmentFormat, Reading
 from simtool.judgments.importing import import_judgments
-from simtool.judgments.psiz.folders import observations_in
+from simtool.judgments.psiz.documents import observations_in
 from simtool.kinds import Kind, KindError, What
 from simtool.tables.trials import Trials
 from tests.studies import (

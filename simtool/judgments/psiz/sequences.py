@@ -23,8 +23,7 @@ from simtool.errors import listed
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
 from simtool.judgments.catalog import LOCAL_ID_BASE, Catalog, read_catalog
 from simtool.judgments.formats import Reading
-from simtool.judgments.psiz.documents import Documents, find_documents
-from simtool.judgments.psiz.folders import no_sequences
+from simtool.judgments.psiz.documents import Documents, find_documents, no_sequences
 from simtool.kinds import Kind, What
 
 __all__ = ["read", "read_sequences", "recognises"]
