@@ -145,13 +145,10 @@ def _second_try(
     """Decode an image with Pillow that TensorFlow cannot decode; if Pillow fails too, its message is clearer."""
     tf = load_tensorflow()
     try:
-        prepared: NDArray[np.float32] = prepare(
-            tf.constant(decode_rgb(path.read_bytes(), preprocessing.background))
-        ).numpy()
+        return np.asarray(prepare(tf.constant(decode_rgb(path.read_bytes(), preprocessing.background))).numpy())
     except ImageError as failure:
         return BadImage(image_id, path, str(failure))
     except OSError as failure:
         return BadImage(image_id, path, failure.strerror or str(failure))
     except tf.errors.OpError as failure:
         return BadImage(image_id, path, failure.message.splitlines()[0])
-    return prepared

@@ -110,9 +110,10 @@ def dense_head(network: Any) -> Call | None:
     outer: tuple[Any, ...] = ()
     tensor = network.outputs[0]
     while True:
-        if outer and (entered := _position(tensor, outer[-1].operation.inputs)) is not None:
+        inputs = outer[-1].operation.inputs if outer else ()
+        if entered := [place for place, one in enumerate(inputs) if one is tensor]:
             # The beginning of a nested network: continue with the input of its call.
-            tensor, outer = outer[-1].input_tensors[entered], outer[:-1]
+            tensor, outer = outer[-1].input_tensors[entered[0]], outer[:-1]
             continue
         node = _made_by(tensor)
         if isinstance(node.operation, keras.layers.Dense):
@@ -123,7 +124,3 @@ def dense_head(network: Any) -> Call | None:
             tensor = node.input_tensors[0]
         else:
             return None
-
-
-def _position(tensor: Any, tensors: list[Any]) -> int | None:
-    return next((place for place, one in enumerate(tensors) if one is tensor), None)
