@@ -149,7 +149,8 @@ class _Measurement:
             advance(span.stop - span.start)
         if self._gram:
             self._sum_canceled(norms)
-        self._complete_angles()
+        if Term.SEGMENT_ANGLES in self._terms:
+            self._complete_angles(self._terms[Term.SEGMENT_ANGLES])
         square, shifted, shifted_square = moments.T
         norm = np.sqrt(square)
         with np.errstate(all="ignore"):
@@ -244,11 +245,8 @@ class _Measurement:
         for start in range(*span.segment, width):
             yield self._columns.read(start, min(start + width, span.segment[1])).astype(np.float64)
 
-    def _complete_angles(self) -> None:
+    def _complete_angles(self, angles: NDArray[np.float64]) -> None:
         """1 - cos = |u - v|² / 2 of unit vectors. A zero segment has similarity 0, so distance 1, to any segment."""
-        if Term.SEGMENT_ANGLES not in self._terms:
-            return
-        angles = self._terms[Term.SEGMENT_ANGLES]
         angles += self._empty[self._pairs.first] + self._empty[self._pairs.second]
         angles /= 2
 

@@ -99,12 +99,7 @@ class SharedClusters:
         """
         if self._observations.shown_by_all(rows).size:
             varying = SharedClusters(self._observations.take(rows).without_shared_images())
-            return varying._covariance(np.arange(len(rows)), values, weight)
-        return self._covariance(rows, values, weight)
-
-    def _covariance(
-        self, rows: NDArray[np.intp], values: NDArray[np.floating], weight: NDArray[np.float64] | None
-    ) -> Covariance:
+            return varying.covariance(np.arange(len(rows)), values, weight)
         share = np.full(len(rows), 1 / max(len(rows), 1)) if weight is None else weight / weight.sum()
         centered = values.T - (share @ values)[:, None]
         influence = np.vstack([centered * share, share])
