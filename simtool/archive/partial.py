@@ -27,13 +27,11 @@ class Origin:
     @classmethod
     def of(cls, note: Any) -> Self | None:
         """Read a note, whose content is not trusted; None if it is no origin."""
-        if not isinstance(note, dict) or note.keys() != {"url", "total", "validator"}:
-            return None
-        url, total, validator = note["url"], note["total"], note["validator"]
-        sized = total is None or (type(total) is int and total >= 0)
-        return (
-            cls(url, total, validator) if isinstance(url, str) and sized and isinstance(validator, str | None) else None
-        )
+        match note:
+            case {"url": str(url), "total": int() | None as total, "validator": str() | None as validator, **others}:
+                if not others and not isinstance(total, bool) and (total or 0) >= 0:
+                    return cls(url, total, validator)
+        return None
 
 
 class Partial:

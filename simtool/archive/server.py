@@ -69,11 +69,7 @@ class Answer:
         self.validator = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes as they arrive.
-
-        Raises:
-            BreakError: the connection breaks.
-        """
+        """Yield the bytes as they arrive; raise a BreakError if the connection breaks."""
         while True:
             try:
                 block = self._response.read1(_BLOCK)

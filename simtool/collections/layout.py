@@ -70,11 +70,7 @@ def label(folders: Sequence[PurePosixPath], layout: str = AUTO) -> Labels:
 
 
 def check_layout(layout: str) -> None:
-    """Refuse an unknown layout.
-
-    Raises:
-        LayoutError: the layout is unknown.
-    """
+    """Raise a LayoutError if the layout is unknown."""
     words = _words(layout)
     named = [word for word in words if word != _OTHER]
     if layout != AUTO and (any(word not in _WORDS for word in words) or len(set(named)) < len(named)):

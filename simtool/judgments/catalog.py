@@ -135,11 +135,7 @@ def read_catalog(path: Path) -> Catalog:
 
 
 def parse_catalog(content: bytes, name: str) -> Catalog:
-    """Read a catalog from the bytes of a text file; the name is for messages.
-
-    Raises:
-        CatalogError: as :func:`read_catalog`.
-    """
+    """Read a catalog from the bytes of a text file; the name is for messages. Errors are as in :func:`read_catalog`."""
     try:
         text = content.decode(_encoding(content))
     except UnicodeDecodeError as failure:

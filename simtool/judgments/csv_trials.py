@@ -31,11 +31,7 @@ __all__ = ["read", "read_csv_trials", "recognises"]
 
 
 def recognises(source: Path, kind: Kind) -> bool:
-    """Accept every text with cells: see :class:`simtool.judgments.formats.Reader`.
-
-    Raises:
-        JudgmentsError: it is a catalog of stimuli.
-    """
+    """Accept every text except a catalog of stimuli: see :class:`simtool.judgments.formats.Reader`."""
     if "query" not in kind.keys and is_catalog(source):
         raise JudgmentsError(f"{source}: this is a catalog of stimuli, not judgments; give it as --catalog")
     return True

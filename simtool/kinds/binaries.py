@@ -1,4 +1,4 @@
-"""Detection of binary tables, arrays and models by their first and last bytes.
+"""Detection of images and of binary tables, arrays and models by their first and last bytes.
 
 ONNX files and TensorFlow's ``saved_model.pb`` are protocol buffers, without magic numbers; their fields tell them.
 """
@@ -11,7 +11,7 @@ from math import prod
 
 from simtool.kinds.kind import TRUNCATED, Kind, What
 
-__all__ = ["arrow_kind", "magic_kind", "message_kind", "numpy_kind", "parquet_kind"]
+__all__ = ["arrow_kind", "image_kind", "magic_kind", "message_kind", "numpy_kind", "parquet_kind"]
 
 _MAGIC = (
     (b"\xfd7zXZ\0", Kind(What.PACKED, detail="(xz)")),
@@ -27,6 +27,26 @@ _MAGIC = (
     # The first pickle of PyTorch files before version 1.6.
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", Kind(What.TORCH)),
 )
+#: Image formats that simtool reads, and other formats.
+_READ_IMAGES = (
+    (rb"\xff\xd8\xff", "JPEG"),
+    (rb"\x89PNG\r\n\x1a\n", "PNG"),
+    (rb"GIF8[79]a", "GIF"),
+    (rb"II\*\0|MM\0\*", "TIFF"),
+    (rb"RIFF....WEBP", "WebP"),
+    (rb"BM....\0\0\0\0", "BMP"),
+    (rb"P[56]\n", "PPM"),
+)
+_FOREIGN_IMAGES = (
+    (rb"....ftyp(avif|avis)", "AVIF"),
+    (rb"....ftyp(hei|hev|mif|msf)", "HEIC"),
+    (rb"....ftypcrx ", "CR3"),
+    (rb"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL"),
+    (rb"8BPS", "Photoshop"),
+)
+#: The last bytes of an image, and the maximum number of bytes after them.
+_ENDS = {"JPEG": (b"\xff\xd9", 1 << 16), "PNG": (b"IEND\xaeB`\x82", 1 << 16), "GIF": (b";", 16)}
 _FOOTER_BYTES = 12
 _LONGEST_SAFETENSORS_HEADER = 1 << 27
 _VARINT, _LENGTH = 0, 2
@@ -136,3 +156,19 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
             return value, place
         shift += 7
     raise IndexError
+
+
+def image_kind(start: bytes, tail: bytes) -> Kind | None:
+    """Return the kind of an image file by its first and last bytes; None for other files.
+
+    Other bytes can follow the end of the image.
+    """
+    for what, formats in ((What.IMAGE, _READ_IMAGES), (What.FOREIGN_IMAGE, _FOREIGN_IMAGES)):
+        for pattern, name in formats:
+            if re.match(pattern, start, re.DOTALL):
+                end, behind = _ENDS.get(name, (b"", 0))
+                damage = "" if end in tail[-behind:] else f"{TRUNCATED}: its end is missing"
+                return Kind(what, damage, detail=f"({name})")
+    if start[4:8] == b"ftyp":
+        return Kind(What.VIDEO)
+    return None

@@ -19,7 +19,12 @@ _SHEETS = frozenset((What.XLSX, What.XLS, What.OFFICE))
 
 
 class Expected(Enum):
-    """An expected input: its description, and the kinds of file that can be it."""
+    """An expected input.
+
+    Attributes:
+        description: the description for messages.
+        kinds: the kinds of file that can be it.
+    """
 
     TABLE = ("a table (Parquet)", _TABLES)
     EMBEDDINGS = ("a table of embeddings (Parquet)", _TABLES)
@@ -35,15 +40,8 @@ class Expected(Enum):
     IMAGE_FOLDER = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
 
-    @property
-    def description(self) -> str:
-        """The description for messages."""
-        return self.value[0]
-
-    @property
-    def kinds(self) -> frozenset[What]:
-        """The kinds of file that can be it."""
-        return self.value[1]
+    def __init__(self, description: str, kinds: frozenset[What]) -> None:
+        self.description, self.kinds = description, kinds
 
 
 _HEADER = "query,reference_1,...,reference_N,selected_1,...,selected_K"

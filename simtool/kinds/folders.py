@@ -26,11 +26,7 @@ _IMAGES = frozenset(
 
 
 def folder_kind(path: Path) -> Kind:
-    """Return the kind of a folder.
-
-    Raises:
-        OSError: the folder cannot be listed.
-    """
+    """Return the kind of a folder; raise an OSError if it cannot be listed."""
     if not os.access(path, os.R_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     files, folders = _listing(path)

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from simtool.kinds.archives import gzip_kind, tar_kind, zip_kind
-from simtool.kinds.binaries import arrow_kind, magic_kind, message_kind, numpy_kind, parquet_kind
+from simtool.kinds.binaries import arrow_kind, image_kind, magic_kind, message_kind, numpy_kind, parquet_kind
 from simtool.kinds.folders import folder_kind
 from simtool.kinds.hdf5 import hdf5_kind
-from simtool.kinds.images import image_kind
 from simtool.kinds.kind import Kind, KindError, What
 from simtool.kinds.texts import text_kind
 

@@ -13,14 +13,10 @@ __all__ = ["npy_header"]
 
 
 def npy_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Read the header of a ``.npy`` file and check it against the size of the file.
-
-    Args:
-        file: the file at its beginning; afterwards it is at the first value.
-        size: the size of the file in bytes.
+    """Read the header of an open ``.npy`` file at its beginning, and check it against the file size in bytes.
 
     Returns:
-        The shape, whether the order is Fortran's, and a numeric type.
+        The shape, whether the order is Fortran's, and a numeric type; the file is then at the first value.
 
     Raises:
         ValueError: the header is invalid or does not fit; the message gives the reason.

@@ -37,11 +37,7 @@ _EXPECTED = "questionnaire:feedback"
 
 
 def recognises(source: Path, kind: Kind) -> bool:
-    """Accept documents of sequences: see :class:`simtool.judgments.formats.Reader`.
-
-    Raises:
-        JudgmentsError: it is a folder without sequences.
-    """
+    """Accept all but folders without sequences: see :class:`simtool.judgments.formats.Reader`."""
     if kind.what in (What.FOLDER, What.EMPTY_FOLDER):
         raise JudgmentsError(no_sequences(source))
     return True
