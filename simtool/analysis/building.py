@@ -61,12 +61,7 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
 
 @dataclass(frozen=True)
 class Pool:
-    """The models that were scored on the same sets of trials.
-
-    Attributes:
-        sets: the sets of trials.
-        outcomes: the outcomes of each model and distance on all their trials.
-    """
+    """Sets of trials, and the outcomes of each model and distance that was scored on all of them."""
 
     sets: tuple[Trials, ...]
     outcomes: tuple[Outcomes, ...]

@@ -25,13 +25,7 @@ _CELL_COST = 0.35
 
 @dataclass(frozen=True)
 class GramTile:
-    """A tile and its pairs.
-
-    Attributes:
-        rows: rows of the matrix.
-        columns: columns of the matrix.
-        pairs: positions of the pairs in the tile.
-    """
+    """A tile: its rows and columns of the matrix, and the positions of the pairs in it."""
 
     rows: slice
     columns: slice

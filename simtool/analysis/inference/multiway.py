@@ -56,10 +56,7 @@ class Covariance:
 class _Kind:
     """One kind of group of observations.
 
-    Attributes:
-        sign: sign of its sums in the variance.
-        code: (roles, N) the groups of each observation.
-        size: greater than every code.
+    ``sign`` is that of its sums in the variance; ``code``, (roles, N), are the groups, less than ``size``.
     """
 
     sign: int
