@@ -71,13 +71,7 @@ class DemoError(SimtoolError):
 
 @dataclass(frozen=True)
 class Size:
-    """The size of the demo.
-
-    Attributes:
-        seed: of birds, photographs and judgments.
-        images_per_species: number of photographs of each of 16 species.
-        observers: number of simulated observers.
-    """
+    """The size of the demo: numbers of photographs of each of 16 species and of simulated observers, and the seed."""
 
     seed: int = 0
     images_per_species: int = 12
@@ -112,11 +106,7 @@ def chain(folder: Path, images: int) -> list[Step]:
 
 
 def prepare_folder(folder: Path, size: Size) -> None:
-    """Make the folder of the demo, or clear the folder of an earlier demo.
-
-    Raises:
-        DemoError: the folder holds other files.
-    """
+    """Make the folder of the demo, or clear the folder of an earlier demo; refuse a folder with other files."""
     if folder.exists() and not folder.is_dir():
         raise DemoError(f"{folder}: a file, not a folder; name another folder for the demo")
     if folder.is_dir() and any(folder.iterdir()):

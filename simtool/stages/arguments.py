@@ -18,11 +18,7 @@ _WIDER: Mapping[Any, type] = {Any: object, Path: PathLike, int: Integral, float:
 
 
 def check_arguments(function: Callable[..., Any], given: Mapping[str, object]) -> None:
-    """Refuse an argument of a type that its parameter does not take.
-
-    Args:
-        function: a stage.
-        given: arguments by name. Names without a parameter are not checked.
+    """Refuse an argument of a type that its parameter does not take. Names without a parameter are not checked.
 
     Raises:
         UsageError: naming the parameter, the types that it takes, and the type of the argument.
@@ -53,11 +49,7 @@ def _kind(value: object) -> str:
 
 
 def at_least(least: float, **values: float | None) -> None:
-    """Refuse numbers below a limit; None is not checked.
-
-    Raises:
-        UsageError: naming the option.
-    """
+    """Refuse numbers below a limit, and name the option; None is not checked."""
     for name, value in values.items():
         if value is not None and not value >= least:
             raise UsageError(f"--{name.replace('_', '-')} is at least {least}, not {value}")

@@ -132,12 +132,7 @@ class Run:
 
 @contextmanager
 def stage(name: str, *, reads: Iterable[Place | None], writes: Iterable[Place | None]) -> Iterator[Run]:
-    """Run the body of a stage, and note at its end how long it took.
-
-    Args:
-        name: of the stage, as on the command line.
-        reads: every input that is a path; see :func:`check_places`.
-        writes: every output.
+    """Run the body of a stage, and note at its end how long it took. See :func:`check_places` for inputs and outputs.
 
     Raises:
         PlaceError: an output is an input or another output, or is no file; raised before anything is read.

@@ -34,12 +34,7 @@ class PrincipalComponents:
 
     @classmethod
     def fit(cls, table: EmbeddingTable, components: int | None = None, scratch: Path | None = None) -> Self:
-        """Find the exact components of a table of vectors.
-
-        Args:
-            table: n vectors of D values.
-            components: K; None for as many as there are, at most ``MOST``.
-            scratch: a folder for scratch files; None for the system's temporary folder.
+        """Find the K exact components of a table of vectors; without K all, at most ``MOST``.
 
         Raises:
             ModelError: there are not so many components, or all vectors are equal.
