@@ -36,7 +36,7 @@ def terminal_report(report: Report, metrics: Sequence[Metric] = (TRIPLET_ACCURAC
 
 @dataclass(frozen=True)
 class _Axis:
-    """The scale that the bars of a block share: values at its ends, at chance and at the ceiling; width in cells."""
+    """The scale that the bars of a block share: values at its ends, chance, upper noise ceiling; width in cells."""
 
     left: float
     right: float
