@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from simtool.training.outcome import Reason, Result, TrainingError
 from simtool.training.settings import Precision, Settings
-from simtool.training.step import StepResult
+
+if TYPE_CHECKING:  # the step imports TensorFlow
+    from simtool.training.step import StepResult
 
 __all__ = ["LossScale", "State"]
 

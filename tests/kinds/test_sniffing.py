@@ -287,6 +287,24 @@ def test_only_a_part_of_a_large_file_is_read(tmp_path: Path, name: str) -> None:
     assert kind_of(file).what in (SAMPLES[name][0], What.OTHER)
 
 
+@pytest.mark.parametrize("version", ["earliest", "latest"])
+@pytest.mark.parametrize("width", [4, 8])
+def test_an_hdf5_file_of_any_layout_is_whole_until_it_is_cut(tmp_path: Path, version: str, width: int) -> None:
+    import h5py
+
+    create, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    create.set_sizes(width, width)
+    if version == "latest":
+        access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
+    path = tmp_path / "file.hdf5"
+    with h5py.File(h5py.h5f.create(bytes(path), h5py.h5f.ACC_TRUNC, fcpl=create, fapl=access)) as file:
+        file["waves"] = np.arange(100.0)
+    assert (kind_of(path).what, kind_of(path).damage) == (What.HDF5, "")
+    content = path.read_bytes()
+    for kept in (12, 47, 60, len(content) - 1):
+        assert kind_of_content(content[:kept]).damage
+
+
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     packed = gzip.compress(bytes(1 << 27), 1)
     assert kind_of_content(packed * 50).what is What.GZIP
