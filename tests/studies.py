@@ -249,6 +249,12 @@ def _filled(values: Sequence[str], length: int) -> list[str]:
     return [*values, *[""] * (length - len(values))]
 
 
+def write(path: Path, content: bytes) -> Path:
+    """Write a file, and return its path."""
+    path.write_bytes(content)
+    return path
+
+
 def write_photographs(folder: Path) -> Path:
     """Write the images, each in a different color, as ``Bird/family/species/file``."""
     for number, name in enumerate(IMAGES):

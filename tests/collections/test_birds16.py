@@ -19,6 +19,7 @@ from simtool.tables.images import Images, image_paths, write_images
 from simtool.tables.provenance import Provenance, sha256_of
 from tests.studies import (
     IMAGES,
+    write,
     write_photographs,
     zipped,
 )
@@ -29,11 +30,6 @@ NAMES = np.array([name.removeprefix("Bird/") for name in IMAGES], object)
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
     return write_photographs(tmp_path / "photographs")
-
-
-def write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
 
 
 def test_photographs_take_their_places_from_whatever_folders(tmp_path: Path, photographs: Path) -> None:

@@ -8,7 +8,7 @@ from simtool.archive import ArchiveError
 from simtool.collections.birds16 import Birds16Error
 from simtool.kinds import KindError
 from simtool.stages.fetching import inspect_copy
-from tests.studies import Judgment, write_hdf5, write_hdf5_catalog, write_photographs, write_sequences, zipped
+from tests.studies import Judgment, write, write_hdf5, write_hdf5_catalog, write_photographs, write_sequences, zipped
 
 STUDY = [Judgment(0, (4, 9, 2), (0,)), Judgment(7, (5, 6, 8, 10), (0, 1))]
 
@@ -16,11 +16,6 @@ STUDY = [Judgment(0, (4, 9, 2), (0,)), Judgment(7, (5, 6, 8, 10), (0, 1))]
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
     return write_photographs(tmp_path / "photographs")
-
-
-def write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
 
 
 def test_what_a_copy_holds_is_told_by_content(tmp_path: Path, photographs: Path) -> None:
