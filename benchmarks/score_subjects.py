@@ -59,6 +59,7 @@ def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     """simtool: the work of ``simtool score`` between reading and writing, credit included."""
     from simtool.designs import Choose, Rank
     from simtool.scoring.scoring import score_vectors
+    from simtool.tables.labels import Labels
     from simtool.tables.trials import Trials
 
     two, eight = cards["two"], cards["eight"]
@@ -66,7 +67,7 @@ def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     references, selected = np.full((count, 8), -1, np.int32), np.full((count, 2), -1, np.int8)
     references[: len(two), :2], references[len(two) :] = two[:, 1:], eight[:, 1:]
     selected[:, 0], selected[len(two) :, 1] = 0, 1
-    nobody, nothing = np.full(count, None, object), np.full(count, np.nan, np.float32)
+    nobody, nothing = Labels.nulls(count), np.full(count, np.nan, np.float32)
     trials = Trials(
         images=np.arange(len(vectors)).astype(object),
         trial_id=np.arange(count),

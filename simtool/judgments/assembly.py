@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from simtool.designs import MOST_REFERENCES, Choose, Rank
 from simtool.errors import SimtoolError
 from simtool.ids import Matches, match_ids
 from simtool.tables.carried import Carried, rows_of
+from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials, is_catch, judgment_faults
 from simtool.text import counted
 
@@ -21,8 +22,6 @@ __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_im
 
 #: The maximum sum of counts.
 MOST_TRIALS = 100_000_000
-
-_T = TypeVar("_T", bound=np.generic)
 
 
 class JudgmentsError(SimtoolError):
@@ -64,8 +63,8 @@ class Record:
         selected: (T, K) positions in the references of the row, first choice first; -1 pads the end.
         ranked: (T,) whether the order of the selections counts.
         trial_id: (T,) the row of the source, from 0.
-        participant: (T,) text or None; None if the source has no participants.
-        session: (T,) text or None; None if the source has no sessions.
+        participant: (T,) names or nulls; None if the source has no participants.
+        session: (T,) names or nulls; None if the source has no sessions.
         weight: (T,) NaN for null; None if the source has no weights.
         response_ms: (T,) milliseconds, NaN for null; None if the source has no response times.
         count: (T,) the number of identical judgments of a row, from 0; None if each row is one judgment.
@@ -78,8 +77,8 @@ class Record:
     selected: NDArray[np.integer[Any]]
     ranked: NDArray[np.bool_]
     trial_id: NDArray[np.int64]
-    participant: NDArray[np.object_] | None = None
-    session: NDArray[np.object_] | None = None
+    participant: Labels | None = None
+    session: Labels | None = None
     weight: NDArray[np.floating[Any]] | None = None
     response_ms: NDArray[np.floating[Any]] | None = None
     count: NDArray[np.int64] | None = None
@@ -112,7 +111,7 @@ class Judgments:
     @property
     def anonymous(self) -> int:
         """The number of trials without a participant; 0 if no trial has a participant."""
-        nameless = sum(name is None for name in self.trials.participant)
+        nameless = int((self.trials.participant.code < 0).sum())
         return nameless if nameless < len(self.trials) else 0
 
 
@@ -163,8 +162,8 @@ def assemble(record: Record, places: Places) -> Judgments:
         references=renumbered[references[:, : n_reference.max()]],
         selected=selected[:, : n_select.max()],
         trial_id=record.trial_id[kept],
-        participant=_rows(record.participant, kept),
-        session=_rows(record.session, kept),
+        participant=None if record.participant is None else record.participant[kept],
+        session=None if record.session is None else record.session[kept],
         weight=weight,
         response_ms=response_ms,
         extra=rows_of(record.extra, kept),
@@ -190,10 +189,6 @@ def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], ranked: ND
     codes, index = np.unique((n_reference * 256 + n_select) * 2 + ranked, return_inverse=True)
     names = [str((Rank if code % 2 else Choose)(int(code) // 512, int(code) // 2 % 256)) for code in codes]
     return np.array(names, object)[index]
-
-
-def _rows(values: NDArray[_T] | None, rows: NDArray[np.intp]) -> NDArray[_T] | None:
-    return None if values is None else values[rows]
 
 
 def _singles(values: NDArray[np.floating[Any]] | None, rows: NDArray[np.intp]) -> NDArray[np.float32] | None:

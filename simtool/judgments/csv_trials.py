@@ -26,6 +26,7 @@ from simtool.judgments.headings import Headings, recognize
 from simtool.judgments.values import NO_ANSWER, NO_VALUE, counts, guessed, numbers, truths
 from simtool.kinds import Kind
 from simtool.tables.carried import carried_names
+from simtool.tables.labels import Labels
 
 __all__ = ["read", "read_csv_trials", "recognises"]
 
@@ -80,8 +81,8 @@ def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
             selected=_positions(references, _closed_up(answered), places, images),
             ranked=ranked,
             trial_id=np.arange(len(cells), dtype=np.int64),
-            participant=_texts(optional.get("participant")),
-            session=_texts(optional.get("session")),
+            participant=_labels(optional.get("participant")),
+            session=_labels(optional.get("session")),
             weight=numbers(optional.get("weight"), "weight", places),
             response_ms=numbers(optional.get("response_ms"), "response_ms", places),
             count=counts(optional.get("count"), places),
@@ -160,9 +161,10 @@ def _positions(
     return positions
 
 
-def _texts(column: pa.DictionaryArray | None) -> NDArray[np.object_] | None:
-    """Return an optional column of ids; None for a cell that is empty or means "no value"."""
+def _labels(column: pa.DictionaryArray | None) -> Labels | None:
+    """Return an optional column of ids; null for a cell that is empty or means "no value"."""
     if column is None:
         return None
-    words = [None if word.casefold() in NO_VALUE else word for word in column.dictionary.to_pylist()]
-    return np.asarray(np.array([*words, None], object)[pc.fill_null(column.indices, -1).to_numpy()])
+    code = np.append(np.arange(len(column.dictionary), dtype=np.int32), np.int32(-1))
+    code[np.flatnonzero([word.casefold() in NO_VALUE for word in column.dictionary.to_pylist()])] = -1
+    return Labels(column.dictionary, code[pc.fill_null(column.indices, -1).to_numpy()])

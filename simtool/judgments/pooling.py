@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials
 
 __all__ = ["pooled_trials", "shared_judgments"]
@@ -27,8 +28,8 @@ def pooled_trials(sets: Sequence[Trials]) -> Trials:
         query=np.concatenate([code[each.query] for code, each in coded]),
         references=_stacked([code[each.references] for code, each in coded]),
         selected=_stacked([each.selected for each in sets]),
-        participant=np.concatenate([each.participant for each in sets]),
-        session=np.concatenate([each.session for each in sets]),
+        participant=Labels.concatenated([each.participant for each in sets]),
+        session=Labels.concatenated([each.session for each in sets]),
         weight=np.concatenate([each.weight for each in sets]),
     )
 
@@ -50,7 +51,7 @@ def shared_judgments(sets: Sequence[Trials]) -> int:
 def _judgments(trials: Trials) -> Iterator[tuple[object, ...]]:
     """The judgments of named participants, without the ids of trials."""
     names = np.array([*trials.images, None], object)
-    for row, participant in enumerate(trials.participant):
+    for row, (participant, session) in enumerate(zip(trials.participant, trials.session, strict=True)):
         if participant is not None:
             shown = (names[trials.query[row]], *names[trials.references[row]])
-            yield participant, trials.session[row], shown, tuple(trials.selected[row].tolist())
+            yield participant, session, shown, tuple(trials.selected[row].tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def _images(path: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _count_of(names: np.ndarray[tuple[int], np.dtype[np.object_]]) -> str:
+def _count_of(names: Iterable[str | None]) -> str:
     distinct = sorted({str(name) for name in names if name is not None})
     return f"{len(distinct):,} ({listed(distinct)})" if distinct else "none"
 
@@ -116,8 +117,8 @@ def _trials(path: Path) -> list[tuple[str, str]]:
         ("types", ", ".join(f"{count:,} {kind}" for kind, count in zip(trials.types, counts, strict=True))),
         ("comparisons", f"{comparisons:,}"),
         ("images", f"{len(trials.images):,}"),
-        ("participants", _count_of(trials.participant)),
-        ("sessions", _count_of(trials.session)),
+        ("participants", _count_of(trials.participant.used().names.to_pylist())),
+        ("sessions", _count_of(trials.session.used().names.to_pylist())),
         ("observers", str(trials.observers or "not stated")),
         ("other columns", described(trials.extra)),
     ]

@@ -27,6 +27,7 @@ from simtool.tables.files import (
     strings,
     write_table,
 )
+from simtool.tables.labels import Labels
 from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
 from simtool.text import counted
@@ -71,8 +72,8 @@ class Trials:
         query: (T,) positions in ``images``; -1 if the design has no query.
         references: (T, longest) positions in ``images``, padded with -1.
         selected: (T, longest) positions in a row of ``references``, in order of selection, padded with -1.
-        participant: (T,) text or None.
-        session: (T,) text or None.
+        participant: (T,) names or nulls.
+        session: (T,) names or nulls.
         weight: (T,) NaN for null.
         response_ms: (T,) NaN for null.
         extra: other columns by name, kept unchanged; (T,) each.
@@ -86,8 +87,8 @@ class Trials:
     query: NDArray[np.int32]
     references: NDArray[np.int32]
     selected: NDArray[np.int8]
-    participant: NDArray[np.object_]
-    session: NDArray[np.object_]
+    participant: Labels
+    session: Labels
     weight: NDArray[np.float32]
     response_ms: NDArray[np.float32]
     extra: Carried = field(default_factory=dict)
@@ -97,13 +98,13 @@ class Trials:
     def build(
         cls,
         images: Sequence[str] | NDArray[np.object_],
-        trial_type: Sequence[str] | Sequence[TrialType] | NDArray[np.object_],
+        trial_type: Labels | Sequence[str] | Sequence[TrialType] | NDArray[np.object_],
         query: NDArray[np.integer[Any]],
         references: NDArray[np.integer[Any]],
         selected: NDArray[np.integer[Any]],
         trial_id: NDArray[np.integer[Any]] | None = None,
-        participant: Sequence[str | None] | NDArray[np.object_] | None = None,
-        session: Sequence[str | None] | NDArray[np.object_] | None = None,
+        participant: Labels | Sequence[str | None] | NDArray[np.object_] | None = None,
+        session: Labels | Sequence[str | None] | NDArray[np.object_] | None = None,
         weight: NDArray[np.floating[Any]] | None = None,
         response_ms: NDArray[np.floating[Any]] | None = None,
         extra: Carried | None = None,
@@ -115,21 +116,21 @@ class Trials:
             TableError: a trial is impossible; the message names the first one, their number, and the fault.
         """
         count = len(query)
-        encoded = pc.dictionary_encode(pa.array([str(kind) for kind in trial_type], pa.string()))
+        kinds = trial_type if isinstance(trial_type, Labels) else Labels.of([str(kind) for kind in trial_type])
         try:
-            types = tuple(parse_type(text) for text in encoded.dictionary.to_pylist())
+            types = tuple(parse_type(text) for text in kinds.names.to_pylist())
         except DesignError as failure:
             raise TableError(str(failure)) from failure
         trials = cls(
             images=objects(images),
             trial_id=np.arange(count, dtype=np.int64) if trial_id is None else np.asarray(trial_id, np.int64),
             types=types,
-            type_index=encoded.indices.to_numpy().astype(np.int16),
+            type_index=kinds.code.astype(np.int16),
             query=np.asarray(query, np.int32),
             references=np.asarray(references, np.int32),
             selected=np.asarray(selected, np.int8),
-            participant=objects([None] * count if participant is None else participant),
-            session=objects([None] * count if session is None else session),
+            participant=Labels.nulls(count) if participant is None else Labels.of(participant),
+            session=Labels.nulls(count) if session is None else Labels.of(session),
             weight=_floats(weight, count),
             response_ms=_floats(response_ms, count),
             extra=extra or {},
@@ -279,13 +280,13 @@ def trials_from_columns(
     try:
         return Trials.build(
             images=strings(vocabulary),
-            trial_type=table.column("trial_type").to_pylist(),
+            trial_type=Labels.from_arrow(table.column("trial_type")),
             query=pc.fill_null(query, -1).to_numpy(),
             references=padded("references", references, codes),
             selected=padded("selected", table.column("selected")),
             trial_id=None if trial_id.null_count else trial_id.to_numpy(),
-            participant=strings(table.column("participant")),
-            session=strings(table.column("session")),
+            participant=Labels.from_arrow(table.column("participant")),
+            session=Labels.from_arrow(table.column("session")),
             weight=table.column("weight").to_numpy(),
             response_ms=table.column("response_ms").to_numpy(),
             extra={} if extra is None else {name: extra.column(name).combine_chunks() for name in extra.column_names},
@@ -315,8 +316,8 @@ def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
         "query": vocabulary.take(pa.array(trials.query, mask=trials.query < 0)),
         "references": lists_of(trials.references, trials.references >= 0, pa.int32(), vocabulary),
         "selected": lists_of(trials.selected, trials.selected >= 0, pa.int8()),
-        "participant": pa.array(trials.participant, pa.string()),
-        "session": pa.array(trials.session, pa.string()),
+        "participant": trials.participant.to_arrow().cast(pa.string()),
+        "session": trials.session.to_arrow().cast(pa.string()),
         "weight": pa.array(trials.weight, pa.float32(), mask=np.isnan(trials.weight)),
         "response_ms": pa.array(trials.response_ms, pa.float32(), mask=np.isnan(trials.response_ms)),
         **extra,

@@ -16,6 +16,7 @@ from simtool.analysis.building import build_report
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric, Order
 from simtool.analysis.report import Report, ReportError, Row, Settings
 from simtool.reporting import formatting
+from simtool.tables.labels import Labels
 from simtool.tables.observers import Observers
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
@@ -262,9 +263,9 @@ def _judged(seed: int = 0, **columns: Any) -> list[Outcomes]:
 
 def test_trials_without_a_name_count_in_accuracies_and_not_in_intervals() -> None:
     everybody = _judged()
-    names = everybody[0].trials.participant.copy()
-    names[::3] = None
-    trials = replace(everybody[0].trials, participant=names)
+    names = everybody[0].trials.participant.tolist()
+    names[::3] = [None] * 40
+    trials = replace(everybody[0].trials, participant=Labels.of(names))
     report = build_report([replace(each, trials=trials) for each in everybody], FEW)
     full = build_report(everybody, FEW)
     (sample,) = report.samples
@@ -278,9 +279,9 @@ def test_trials_without_a_name_count_in_accuracies_and_not_in_intervals() -> Non
 
 def test_a_trial_type_without_names_has_a_very_wide_interval_and_no_test() -> None:
     scored = _judged()
-    names = scored[0].trials.participant.copy()
-    names[:20] = None
-    trials = replace(scored[0].trials, participant=names)
+    names = scored[0].trials.participant.tolist()
+    names[:20] = [None] * 20
+    trials = replace(scored[0].trials, participant=Labels.of(names))
     report = build_report([replace(each, trials=trials) for each in scored], replace(FEW, baseline="fair"))
     row = _row(report, "good", "8-rank-2")
     assert row.high - row.low > 0.5
@@ -416,7 +417,7 @@ def test_weights_that_cannot_be_used_are_refused(weight: list[float], reason: st
 
 def test_a_participant_without_weight_is_not_resampled() -> None:
     scored = _judged()
-    who = scored[0].trials.participant
+    who = scored[0].trials.participant.code
     heavy = replace(scored[0].trials, weight=(who != who[0]).astype(np.float32))
     report = build_report([replace(each, trials=heavy) for each in scored], replace(FEW, weighted=True))
     assert report.samples[0].cluster_count == 5

@@ -320,4 +320,4 @@ def test_many_trials_keep_their_order_over_the_blocks_of_the_reader(tmp_path: Pa
     np.testing.assert_array_equal(trials.selected[:, 0], chosen)
     assert trials.images[trials.query].tolist() == [q for q, _, _ in rows]
     assert trials.images[trials.references[:, 1]].tolist() == [b for _, _, b in rows]
-    assert trials.session[[0, -1]].tolist() == ["0", "49999"]
+    assert [trials.session[0], trials.session[-1]] == ["0", "49999"]

@@ -8,6 +8,7 @@ import numpy as np
 
 from simtool.judgments.comparisons import Comparisons
 from simtool.judgments.pooling import pooled_trials, shared_judgments
+from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials
 from tests.scored import latent, observe
 
@@ -40,10 +41,10 @@ def test_shared_judgments_are_of_the_same_participant_images_and_choice() -> Non
     assert shared_judgments([FIRST, SECOND]) == 5
     assert shared_judgments([WHOLE, FIRST, SECOND]) == 30
     assert shared_judgments([WHOLE]) == 0
-    renamed = replace(SECOND, participant=np.full(15, "somebody"))
+    renamed = replace(SECOND, participant=Labels.of(["somebody"] * 15))
     assert shared_judgments([FIRST, renamed]) == 0
 
 
 def test_judgments_without_a_participant_are_not_shared() -> None:
-    unnamed = [replace(part, participant=np.full(len(part), None)) for part in (FIRST, SECOND)]
+    unnamed = [replace(part, participant=Labels.nulls(len(part))) for part in (FIRST, SECOND)]
     assert shared_judgments(unnamed) == 0

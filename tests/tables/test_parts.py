@@ -84,7 +84,7 @@ def test_trials_and_outcomes_may_lie_in_folders_by_participant_and_model(tmp_pat
         }
     )
     writer(trials, tmp_path / "trials", ["participant"])
-    assert sorted(read_trials(tmp_path / "trials").participant.tolist()) == ["001", "001", "1", "1"]
+    assert sorted(map(str, read_trials(tmp_path / "trials").participant)) == ["001", "001", "1", "1"]
     scores = trials.assign(distance="mse", credits=pd.Series([[1.0]] * 4), top_1=1.0, ordered=1.0, unordered=1.0)
     both = pd.concat([scores.assign(model=name) for name in ("m 1", "m/2")])
     writer(both, tmp_path / "outcomes", ["model"])

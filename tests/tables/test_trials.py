@@ -22,7 +22,9 @@ def assert_equal(one: Trials, other: Trials) -> None:
     for mine, theirs in zip(one.references, other.references, strict=True):
         np.testing.assert_array_equal(one.images[mine[mine >= 0]], other.images[theirs[theirs >= 0]])
     assert [one.types[at] for at in one.type_index] == [other.types[at] for at in other.type_index]
-    for name in ("trial_id", "selected", "participant", "session", "weight", "response_ms"):
+    assert one.participant.tolist() == other.participant.tolist()
+    assert one.session.tolist() == other.session.tolist()
+    for name in ("trial_id", "selected", "weight", "response_ms"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 

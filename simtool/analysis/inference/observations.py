@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials
 
 __all__ = ["Clusters", "Observations", "clusters_of", "ranks"]
@@ -49,12 +50,14 @@ def clusters_of(trials: Trials) -> Clusters:
     return Clusters("trials", code, count, participants, unnamed)
 
 
-def _names(column: NDArray[np.object_]) -> tuple[int, NDArray[np.intp]]:
+def _names(column: Labels) -> tuple[int, NDArray[np.intp]]:
     """The number of distinct names in a column, and the rank of each entry among them; -1 if it is null or blank."""
-    blank = np.fromiter((name is None or not name.strip() for name in column), bool, len(column))
-    code = np.full(len(column), -1, np.intp)
-    code[~blank], count = ranks(column[~blank].tolist())
-    return count, code
+    used = column.used()
+    names = used.names.to_pylist()
+    filled = np.flatnonzero([bool(name.strip()) for name in names])
+    rank = np.full(len(names) + 1, -1, np.intp)  # the last entry is for null, -1
+    rank[filled], count = ranks([names[at] for at in filled])
+    return count, rank[used.code]
 
 
 @dataclass(frozen=True)

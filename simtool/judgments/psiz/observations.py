@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
@@ -20,6 +21,7 @@ from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record
 from simtool.judgments.catalog import Catalog, catalogs_in, read_catalog
 from simtool.judgments.formats import Reading
 from simtool.kinds import Expected, Kind, What, explain, kind_of
+from simtool.tables.labels import Labels
 
 __all__ = ["Layout", "layout_of", "read_observations"]
 
@@ -215,9 +217,9 @@ def _flag(path: Path, file: h5py.File, name: str) -> bool:
     return bool(np.all(dataset[()]))
 
 
-def _labels(ids: NDArray[np.int64] | None) -> NDArray[np.object_] | None:
+def _labels(ids: NDArray[np.int64] | None) -> Labels | None:
     """Return ids as text; None if all are equal, because then they are a placeholder."""
     if ids is None or (ids == ids[0]).all():
         return None
     distinct, index = np.unique(ids, return_inverse=True)
-    return np.array([str(value) for value in distinct], object)[index]
+    return Labels(pa.array([str(value) for value in distinct], pa.string()), index.astype(np.int32))

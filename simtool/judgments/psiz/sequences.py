@@ -25,6 +25,7 @@ from simtool.judgments.catalog import LOCAL_ID_BASE, Catalog, read_catalog
 from simtool.judgments.formats import Reading
 from simtool.judgments.psiz.documents import Documents, find_documents, no_sequences
 from simtool.kinds import Kind, What
+from simtool.tables.labels import Labels
 
 __all__ = ["read", "read_sequences", "recognises"]
 
@@ -205,8 +206,8 @@ def _assemble(trials: list[_Trial], source: str, catalog: Catalog) -> Judgments:
             selected=_padded([trial.selected for trial in trials]),
             ranked=np.ones(len(trials), bool),
             trial_id=np.array([trial.trial_id for trial in trials], np.int64),
-            participant=np.array([trial.participant for trial in trials], object),
-            session=np.array([trial.session for trial in trials], object),
+            participant=Labels.of([trial.participant for trial in trials]),
+            session=Labels.of([trial.session for trial in trials]),
             weight=np.array([trial.weight for trial in trials]),
             response_ms=np.array([trial.response_ms for trial in trials]),
         ),

@@ -294,7 +294,7 @@ def test_the_sample_of_birds16_holds_what_the_hdf5_file_holds(birds16: Path) -> 
     sample = read_sequences(documents, catalog)
     assert (len(sample.trials), sample.catch, dict(sample.passed_over)) == (54, 6, {})
     everything = read_observations(birds16 / "obs_v0.6.0.hdf5", catalog).trials
-    same = everything.take(np.isin(everything.session, ["7", "10"]))
+    same = everything.take(np.isin(np.array(everything.session.tolist()), ["7", "10"]))
     for one, other in zip(plain(sample.trials), plain(same), strict=True):
         for column in ("kind", "query", "references", "selected", "session"):
             assert one[column] == other[column]
