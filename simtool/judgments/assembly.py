@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from simtool.designs import MOST_REFERENCES, Choose, Rank
@@ -22,6 +22,8 @@ __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_im
 
 #: The maximum sum of counts.
 MOST_TRIALS = 100_000_000
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 class JudgmentsError(SimtoolError):
@@ -54,7 +56,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Record:
-    """Judgments of a source before the checks, one in each row.
+    """Judgments of a source before the checks, one in each row. Matrices in Fortran order are fastest.
 
     Attributes:
         images: (n,) the ids of all images.
@@ -137,7 +139,7 @@ def assemble(record: Record, places: Places) -> Judgments:
         raise JudgmentsError(
             f"{places.source}: its counts sum to {count[kept].sum():,}; at most {MOST_TRIALS:,} are read"
         )
-    query, references, selected = record.query[kept], record.references[kept], record.selected[kept]
+    query, references, selected = record.query[kept], _rows(record.references, kept), _rows(record.selected, kept)
     n_reference, n_select = (references >= 0).sum(axis=1), (selected >= 0).sum(axis=1)
     weight, response_ms = _singles(record.weight, kept), _singles(record.response_ms, kept)
     kept_places = Places(places.source, lambda row: places.of_row(int(kept[row])))
@@ -152,8 +154,10 @@ def assemble(record: Record, places: Places) -> Judgments:
         kept_places.refuse(np.isinf(response_ms), "has a response_ms beyond 3.4e38")
     # With one selection, ranked and unranked are the same judgment.
     ranked = record.ranked[kept] & (n_select > 1)
-    used = np.unique(np.concatenate([query, references[references >= 0]]))
-    renumbered = np.full(record.images.size + 1, -1, np.int32)  # the last entry is for the padding, -1
+    shown = np.zeros(record.images.size + 1, bool)  # the last entry is for the padding, -1
+    shown[query] = shown[references] = True
+    used = np.flatnonzero(shown[:-1])
+    renumbered = np.full(shown.size, -1, np.int32)
     renumbered[used] = np.arange(used.size)
     trials = Trials.build(
         images=record.images[used],
@@ -184,11 +188,16 @@ def _repeated(trials: Trials, count: NDArray[np.int64], next_id: int) -> Trials:
     return replace(trials.take(rows), trial_id=trial_id)
 
 
-def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], ranked: NDArray[np.bool_]) -> NDArray[np.object_]:
+def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], ranked: NDArray[np.bool_]) -> Labels:
     """Return the types of the trials as text."""
-    codes, index = np.unique((n_reference * 256 + n_select) * 2 + ranked, return_inverse=True)
-    names = [str((Rank if code % 2 else Choose)(int(code) // 512, int(code) // 2 % 256)) for code in codes]
-    return np.array(names, object)[index]
+    encoded = pa.array((n_reference * 256 + n_select) * 2 + ranked).dictionary_encode()
+    types = [(Rank if code % 2 else Choose)(code // 512, code // 2 % 256) for code in encoded.dictionary.to_pylist()]
+    return Labels(pa.array(map(str, types), pa.string()), encoded.indices.to_numpy())
+
+
+def _rows(matrix: NDArray[_T], rows: NDArray[np.intp]) -> NDArray[_T]:
+    """Return rows of a matrix in Fortran order."""
+    return np.stack([column[rows] for column in matrix.T]).T
 
 
 def _singles(values: NDArray[np.floating[Any]] | None, rows: NDArray[np.intp]) -> NDArray[np.float32] | None:
@@ -211,6 +220,7 @@ def in_images(judgments: Judgments, image_id: NDArray[np.object_], table: str) -
 
 def summary(trials: Trials) -> str:
     """Count trials, types and images: ``16,292 trials (8,772 8-rank-2, 7,520 2-choose-1) of 208 images``."""
-    counts = Counter(trials.type_index.tolist())
-    types = ", ".join(f"{count:,} {trials.types[index]}" for index, count in counts.most_common())
+    counts = np.bincount(trials.type_index, minlength=len(trials.types)).tolist()
+    most_first = sorted((pair for pair in zip(counts, trials.types, strict=True) if pair[0]), key=lambda pair: -pair[0])
+    types = ", ".join(f"{count:,} {kind}" for count, kind in most_first)
     return f"{counted(len(trials), 'trials')} ({types}) of {counted(trials.images.size, 'images')}"

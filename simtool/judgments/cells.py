@@ -1,19 +1,18 @@
 """Cells of delimited text: commas, tabs or semicolons, UTF-8 or UTF-16, any line ends.
 
 Arrow reads regular text. If Arrow fails, or if a message needs the line of a row, Python's csv module reads the text
-again; it is slower, but counts lines.
+again; it is slower, but counts lines. Columns with few distinct texts become codes, so that no row has a Python string.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,18 +22,25 @@ from pyarrow import csv as arrow_csv
 
 from simtool.judgments.assembly import JudgmentsError
 from simtool.kinds import Expected, advice, kind_of
+from simtool.tables.labels import Labels
 
 __all__ = ["Cells", "Header", "read_cells", "read_header"]
 
 #: Missing values as pandas and R write them.
 _MISSING = ("", "NA")
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
+#: Bytes that Arrow parses at once. Each block has its own dictionaries, so that small blocks repeat long ones.
+_BLOCK = 1 << 23
+#: Rows that Python's csv module reads at once.
+_ROWS = 1 << 16
 _SEPARATORS = ",\t;|"
 _DECLARABLE = f"{_SEPARATORS}:~^ "
 #: Maximum bytes of a header and of a cell.
 _MOST_BYTES = 1 << 20
 _DECLARED = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 _UTF8 = frozenset(("utf-8", "utf-8-sig"))
+
+_Texts = TypeVar("_Texts", pa.StringArray, pa.ChunkedArray)
 
 
 @dataclass(frozen=True)
@@ -62,20 +68,28 @@ class Header:
 
 @dataclass(frozen=True)
 class Cells:
-    """The rows below a header that are not empty.
+    """The rows below a header that are not empty. Texts are stripped; a cell that is empty or NA has no text.
 
     Attributes:
         header: the header.
-        columns: stripped text as categories, by the position of the column; null for a cell that is empty or NA.
+        names: the distinct texts of the columns with few texts.
+        codes: positions in ``names`` by the position of the column, (rows,) each; -1 for a cell without text.
+        texts: the other columns by their position, (rows,) each; null for a cell without text.
         records: (rows,) the index of each row among all records below the header; empty records count.
     """
 
     header: Header
-    columns: tuple[pa.DictionaryArray, ...]
+    names: pa.StringArray
+    codes: Mapping[int, NDArray[np.int32]]
+    texts: Mapping[int, pa.ChunkedArray]
     records: NDArray[np.int64]
 
     def __len__(self) -> int:
         return self.records.size
+
+    def labels(self, place: int) -> Labels:
+        """Return a column with few distinct texts."""
+        return Labels(self.names, self.codes[place]).used()
 
     def line_of(self, row: int) -> int:
         """Return the line of the file, from 1, on which a row begins."""
@@ -119,62 +133,80 @@ def _header(path: Path, encoding: str, text: TextIO) -> Header:
     raise JudgmentsError(f"{path}: no line has cells")
 
 
-def read_cells(header: Header) -> Cells:
+def read_cells(header: Header, coded: Collection[int]) -> Cells:
     """Read the rows below a header.
+
+    Args:
+        header: the header.
+        coded: the positions of the columns with few distinct texts, which become codes.
 
     Raises:
         JudgmentsError: a row has a different number of cells than the header, a null character, or a byte outside
             the file's encoding; the message names its line.
         OSError: the file cannot be read.
     """
+    types = [_CATEGORY if place in coded else pa.string() for place in range(len(header.names))]
     try:
-        columns = _fast(header)
+        table = _fast(header, types)
     except (pa.ArrowException, UnicodeError):
-        columns = _slow(header)
-    columns = [_trimmed(column) for column in columns]
-    filled = np.zeros(len(columns[0]), bool)
-    for column in columns:
-        filled |= column.is_valid().to_numpy(zero_copy_only=False)
+        table = _slow(header, types)
+    names, codes = _encoded([table.column(place) for place in coded])
+    texts = {place: _trimmed(table.column(place)) for place in range(len(types)) if place not in coded}
+    filled = (codes >= 0).any(axis=0)
     if not filled.all():
-        columns = [column.filter(pa.array(filled)) for column in columns]
-    cells = Cells(header, tuple(columns), np.flatnonzero(filled))
-    for column in columns:
-        damaged = pc.match_substring(column.dictionary, "\0").take(column.indices)
-        if (row := pc.index(damaged, True).as_py()) >= 0:
-            raise JudgmentsError(f"{header.path}: line {cells.line_of(row)} has a null character; the file is damaged")
+        for column in texts.values():
+            filled |= column.is_valid().to_numpy()
+        codes = codes[:, filled]
+        texts = {place: column.filter(pa.array(filled)) for place, column in texts.items()}
+    cells = Cells(header, names, dict(zip(coded, codes, strict=True)), texts, np.flatnonzero(filled))
+    _refuse_nulls(cells)
     return cells
 
 
-def _fast(header: Header) -> list[pa.DictionaryArray]:
-    names = [str(position) for position in range(len(header.names))]
-    source: str | io.BytesIO = str(header.path)
-    if header.encoding != "utf-8-sig":
-        source = io.BytesIO(header.path.read_bytes().decode(header.encoding).encode())
-    table = arrow_csv.read_csv(
-        source,
-        read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=header.lines),
+def _fast(header: Header, types: Sequence[pa.DataType]) -> pa.Table:
+    """Read regular text."""
+    names = [str(position) for position in range(len(types))]
+    encoding = "utf-8" if header.encoding in _UTF8 else header.encoding
+    return arrow_csv.read_csv(
+        header.path,
+        read_options=arrow_csv.ReadOptions(
+            column_names=names, skip_rows=header.lines, block_size=_BLOCK, encoding=encoding
+        ),
         parse_options=arrow_csv.ParseOptions(delimiter=header.separator, newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, _CATEGORY), null_values=_MISSING, strings_can_be_null=True
+            column_types=dict(zip(names, types, strict=True)), null_values=_MISSING, strings_can_be_null=True
         ),
     )
-    columns = table.unify_dictionaries().combine_chunks().columns
-    return [column.chunk(0) if column.num_chunks else pa.array([], _CATEGORY) for column in columns]
 
 
-def _slow(header: Header) -> list[pa.DictionaryArray]:
+def _slow(header: Header, types: Sequence[pa.DataType]) -> pa.Table:
     """Read irregular text: rows may end in more empty cells than the header has."""
-    width = len(header.names)
-    columns: list[list[str | None]] = [[] for _ in range(width)]
+    names = [str(position) for position in range(len(types))]
+    schema = pa.schema(zip(names, types, strict=True))
     with header.open() as text:
-        for line, cells in _records(header, text):
-            if len(cells) < width and not any(cell.strip() for cell in cells):
-                cells = [""] * width  # a blank line
-            if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-                raise JudgmentsError(f"{header.path}: line {line} has {len(cells)} cells, the header {width}")
-            for column, cell in zip(columns, cells, strict=False):
-                column.append(None if cell in _MISSING else cell)
-    return [pa.array(column, pa.string()).dictionary_encode() for column in columns]
+        rows = (_row(header, line, cells) for line, cells in _records(header, text))
+        batches = iter(lambda: list(islice(rows, _ROWS)), [])
+        return pa.Table.from_batches([_batch(batch, schema) for batch in batches], schema)
+
+
+def _row(header: Header, line: int, cells: Sequence[str]) -> list[str | None]:
+    """Return a row with as many cells as the header; None for a missing value."""
+    width = len(header.names)
+    if any(cell.strip() for cell in cells[width:]) or (len(cells) < width and any(cell.strip() for cell in cells)):
+        raise JudgmentsError(f"{header.path}: line {line} has {len(cells)} cells, the header {width}")
+    padded = [*cells, *[""] * (width - len(cells))]  # a shorter row is a blank line
+    return [None if cell in _MISSING else cell for cell in padded[:width]]
+
+
+def _batch(rows: Sequence[Sequence[str | None]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = [pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)]
+    return pa.record_batch(
+        [
+            column.dictionary_encode() if kind == _CATEGORY else column
+            for column, kind in zip(columns, schema.types, strict=True)
+        ],
+        schema,
+    )
 
 
 def _records(header: Header, text: TextIO) -> Iterator[tuple[int, Sequence[str]]]:
@@ -207,14 +239,38 @@ def _undecodable(path: Path, encoding: str) -> str:
     return f"{path}: line {line} is not in {'UTF-8: save it as CSV UTF-8' if encoding in _UTF8 else encoding.upper()}"
 
 
-def _trimmed(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Strip the values of a column; blank values become null."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    values = pc.utf8_trim_whitespace(column.dictionary)
-    if values.equals(column.dictionary) and not pc.any(pc.is_in(values, pa.array(_MISSING))).as_py():
-        return column
-    values = pc.if_else(pc.is_in(values, pa.array(_MISSING)), pa.scalar(None, pa.string()), values)
-    merged = values.dictionary_encode()
-    codes = merged.indices.take(column.indices)
-    return pa.DictionaryArray.from_arrays(codes, merged.dictionary)
+def _encoded(columns: Sequence[pa.ChunkedArray]) -> tuple[pa.StringArray, NDArray[np.int32]]:
+    """Encode columns of categories by one list of names: (columns, rows) positions in it; -1 for an empty cell."""
+    chunks = pa.chunked_array([chunk for column in columns for chunk in column.chunks], _CATEGORY)
+    named = [chunk for chunk in chunks.unify_dictionaries().chunks if len(chunk)]
+    if not named:
+        return pa.array([], pa.string()), np.zeros((len(columns), 0), np.int32)
+    codes = np.concatenate([pc.fill_null(chunk.indices, -1).to_numpy() for chunk in named])
+    names = _trimmed(named[0].dictionary)
+    if names is not named[0].dictionary:
+        merged = names.dictionary_encode()
+        names, places = merged.dictionary, pc.fill_null(merged.indices, -1).to_numpy()
+        codes = np.append(places, np.int32(-1))[codes]
+    return names, codes.reshape(len(columns), -1)
+
+
+def _trimmed(texts: _Texts) -> _Texts:
+    """Strip texts; blank texts become null. Return the same object if there is nothing to strip."""
+    stripped = pc.utf8_trim_whitespace(texts)
+    if stripped.equals(texts):
+        return texts
+    return pc.if_else(pc.is_in(stripped, pa.array(_MISSING)), pa.scalar(None, pa.string()), stripped)
+
+
+def _refuse_nulls(cells: Cells) -> None:
+    """Refuse null characters."""
+    bad = np.append(pc.match_substring(cells.names, "\0").to_numpy(zero_copy_only=False), False)
+    for place in range(len(cells.header.names)):
+        if place in cells.texts:
+            row = pc.index(pc.match_substring(cells.texts[place], "\0"), True).as_py()
+        else:
+            row = next(iter(np.flatnonzero(bad[cells.codes[place]]).tolist()), -1) if bad.any() else -1
+        if row >= 0:
+            raise JudgmentsError(
+                f"{cells.header.path}: line {cells.line_of(row)} has a null character; the file is damaged"
+            )

@@ -14,21 +14,24 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.errors import clipped, listed
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
 from simtool.judgments.catalog import is_catalog
-from simtool.judgments.cells import Cells, read_cells, read_header
+from simtool.judgments.cells import Cells, Header, read_cells, read_header
 from simtool.judgments.formats import Reading
 from simtool.judgments.headings import Headings, recognize
-from simtool.judgments.values import NO_ANSWER, NO_VALUE, counts, guessed, numbers, truths
+from simtool.judgments.values import NO_ANSWER, are_missing, counts, guessed, numbers, truths
 from simtool.kinds import Kind
 from simtool.tables.carried import carried_names
+from simtool.tables.files import strings
 from simtool.tables.labels import Labels
 
 __all__ = ["read", "read_csv_trials", "recognises"]
+
+#: Optional columns in which few texts occur often.
+_FEW_TEXTS = frozenset(("participant", "session", "ranked", "count"))
 
 
 def recognises(source: Path, kind: Kind) -> bool:
@@ -55,24 +58,35 @@ def read_csv_trials(path: Path) -> Judgments:
         headings = recognize(header.names)
     except ValueError as failure:
         raise JudgmentsError(f"{path}: {failure}") from failure
-    cells = read_cells(header)
+    cells = read_cells(header, _coded(headings))
     if not len(cells):
         raise JudgmentsError(f"{path}: no trials below the header")
     judgments = _judgments(cells, headings, Places(str(path), lambda row: f"{path}: line {cells.line_of(row)}"))
-    unnamed = tuple(place + 1 for place in headings.unnamed if cells.columns[place].null_count < len(cells))
+    unnamed = tuple(place + 1 for place in headings.unnamed if cells.texts[place].null_count < len(cells))
     return replace(judgments, unnamed=unnamed)
 
 
+def _coded(headings: Headings) -> list[int]:
+    """Return the columns with few distinct texts."""
+    return [*_shown(headings), *(place for name, place in headings.optional.items() if name in _FEW_TEXTS)]
+
+
+def _shown(headings: Headings) -> list[int]:
+    """Return the columns of images."""
+    return [headings.query, *headings.references, *headings.selected]
+
+
 def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
-    images, codes = _image_codes(cells, [headings.query, *headings.references, *headings.selected])
-    _refuse_headers(cells, headings, places)
+    images, codes = _images(cells, _shown(headings))
+    _refuse_headers(cells.header, _shown(headings), images, codes, places)
     query, shown, chosen = np.split(codes, [1, 1 + len(headings.references)], axis=1)
     references = _closed_up(shown)
     answered = _without_fillers(chosen, references, images)
     asked = (answered >= 0).any(axis=1)
     places.refuse(asked & (query[:, 0] < 0), "has no query")
-    optional = {name: cells.columns[place] for name, place in headings.optional.items()}
-    ranked = truths(optional["ranked"], "ranked", places) if "ranked" in optional else np.ones(len(cells), bool)
+    labels = {name: cells.labels(place) for name, place in headings.optional.items() if place in cells.codes}
+    texts = {name: cells.texts[place] for name, place in headings.optional.items() if place in cells.texts}
+    ranked = truths(labels["ranked"], "ranked", places) if "ranked" in labels else np.ones(len(cells), bool)
     return assemble(
         Record(
             images=images,
@@ -81,52 +95,45 @@ def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
             selected=_positions(references, _closed_up(answered), places, images),
             ranked=ranked,
             trial_id=np.arange(len(cells), dtype=np.int64),
-            participant=_labels(optional.get("participant")),
-            session=_labels(optional.get("session")),
-            weight=numbers(optional.get("weight"), "weight", places),
-            response_ms=numbers(optional.get("response_ms"), "response_ms", places),
-            count=counts(optional.get("count"), places),
+            participant=_named(labels.get("participant")),
+            session=_named(labels.get("session")),
+            weight=numbers(texts.get("weight"), "weight", places),
+            response_ms=numbers(texts.get("response_ms"), "response_ms", places),
+            count=counts(labels.get("count"), places),
             extra=_extra(cells, headings),
         ),
         places,
     )
 
 
-def _refuse_headers(cells: Cells, headings: Headings, places: Places) -> None:
+def _images(cells: Cells, places: Sequence[int]) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
+    """Return the ids in several columns, and (rows, columns) positions in them; -1 for an empty cell."""
+    used = Labels(cells.names, np.concatenate([cells.codes[place] for place in places])).used()
+    return strings(used.names), used.code.reshape(len(places), -1).T
+
+
+def _refuse_headers(
+    header: Header, shown: Sequence[int], images: NDArray[np.object_], codes: NDArray[np.int32], places: Places
+) -> None:
     """Refuse rows that repeat the header, as concatenated files have."""
-    again = np.ones(len(cells), bool)
-    for place in (headings.query, *headings.references, *headings.selected):
-        name = cells.header.names[place]
-        again &= pc.fill_null(pc.equal(cells.columns[place].cast(pa.string()), name), False).to_numpy(False)
+    again = np.ones(len(codes), bool)
+    for place, code in zip(shown, codes.T, strict=True):
+        again &= np.isin(code, np.flatnonzero(images == header.names[place]))
     places.refuse(again, "repeats the header; delete it")
 
 
 def _extra(cells: Cells, headings: Headings) -> dict[str, pa.Array]:
     """Return the other columns, each with the type of all its values."""
     names = carried_names(headings.others)
-    return {names[name]: guessed(cells.columns[place]) for name, place in headings.others.items()}
-
-
-def _image_codes(cells: Cells, places: Sequence[int]) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
-    """Encode several columns by one vocabulary of ids: (rows, columns) positions in it; -1 for an empty cell."""
-    columns = [cells.columns[place] for place in places]
-    vocabulary = pa.concat_arrays([column.dictionary for column in columns]).dictionary_encode()
-    meaning = vocabulary.indices.to_numpy()
-    codes = np.full((len(cells), len(columns)), -1, np.int32)
-    first = 0
-    for place, column in enumerate(columns):
-        entries = meaning[first : (first := first + len(column.dictionary))]
-        filled = column.is_valid().to_numpy(zero_copy_only=False)
-        codes[filled, place] = entries[column.indices.drop_null().to_numpy()]
-    return vocabulary.dictionary.to_numpy(zero_copy_only=False), codes
+    return {names[name]: guessed(cells.texts[place]) for name, place in headings.others.items()}
 
 
 def _closed_up(codes: NDArray[np.int32]) -> NDArray[np.int32]:
     """Move the empty cells of each row to its end; the order of the other cells stays."""
     empty = codes < 0
-    gaps = np.flatnonzero((np.diff(empty.astype(np.int8), axis=1) < 0).any(axis=1))
+    gaps = np.flatnonzero((empty[:, :-1] & ~empty[:, 1:]).any(axis=1))
     if gaps.size:
-        codes = codes.copy()
+        codes = codes.copy("K")
         codes[gaps] = np.take_along_axis(codes[gaps], np.argsort(empty[gaps], axis=1, kind="stable"), axis=1)
     return codes
 
@@ -146,25 +153,25 @@ def _positions(
     references: NDArray[np.int32], chosen: NDArray[np.int32], places: Places, images: NDArray[np.object_]
 ) -> NDArray[np.int16]:
     """Return the positions of the selected images among the references of their rows; -1 without a selection."""
-    positions = np.full(chosen.shape, -1, np.int16)
+    positions = np.full_like(chosen, -1, np.int16)
     for rank in range(chosen.shape[1]):
-        found = references == chosen[:, rank, None]
         given = chosen[:, rank] >= 0
-        unknown = given & ~found.any(axis=1)
+        for place in reversed(range(references.shape[1])):  # the first of equal references counts
+            positions[given & (references[:, place] == chosen[:, rank]), rank] = place
+        unknown = given & (positions[:, rank] < 0)
         if unknown.any():
             row = int(unknown.argmax())
             named, shown = clipped(images[chosen[row, rank]]), listed(images[references[row][references[row] >= 0]])
             places.refuse(
                 unknown, f"selects {named}, which is not among its references {shown}; write the id of a reference"
             )
-        positions[given, rank] = found.argmax(axis=1)[given]
     return positions
 
 
-def _labels(column: pa.DictionaryArray | None) -> Labels | None:
+def _named(column: Labels | None) -> Labels | None:
     """Return an optional column of ids; null for a cell that is empty or means "no value"."""
     if column is None:
         return None
-    code = np.append(np.arange(len(column.dictionary), dtype=np.int32), np.int32(-1))
-    code[np.flatnonzero([word.casefold() in NO_VALUE for word in column.dictionary.to_pylist()])] = -1
-    return Labels(column.dictionary, code[pc.fill_null(column.indices, -1).to_numpy()])
+    code = np.append(np.arange(len(column.names), dtype=np.int32), np.int32(-1))
+    code[:-1][are_missing(column.names).to_numpy(zero_copy_only=False)] = -1
+    return Labels(column.names, code[column.code])

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from simtool.errors import clipped
 from simtool.judgments.assembly import Places
+from simtool.tables.labels import Labels
 
-__all__ = ["NO_ANSWER", "NO_VALUE", "counts", "guessed", "numbers", "truths"]
+__all__ = ["NO_ANSWER", "NO_VALUE", "are_missing", "counts", "guessed", "numbers", "truths"]
 
 #: Words for a missing value, in lower case.
 NO_VALUE = frozenset(("", "na", "n/a", "nan", "<na>", "null", "none", "nil", "undefined"))
@@ -30,45 +31,61 @@ MOST_COUNT = 1_000_000_000
 #: Numbers that keep all their digits when converted: no leading zeros, no other characters.
 _INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^-?((0|[1-9][0-9]{0,14})(\.[0-9]{1,17})?|\.[0-9]{1,17})([eE][-+]?[0-9]{1,2})?$"
+_TRUTH = "^(?i:true|false)$"
+#: Values that are tried before all values of a column are.
+_FEW = 100
 
 
-def numbers(column: pa.DictionaryArray | None, name: str, places: Places) -> NDArray[np.float64] | None:
+def numbers(column: pa.ChunkedArray | None, name: str, places: Places) -> NDArray[np.float64] | None:
     """Convert a column to numbers; NaN for an empty cell or a word for a missing value; None without a column."""
     if column is None:
         return None
-    values = [_number(text) for text in column.dictionary.to_pylist()]
-    return _by_code(column, values, np.nan, name, "a number{comma} or be empty", places)
+    values = _floats(column)
+    if values is None:
+        values = _floats(_given(column))
+    if values is not None:
+        return values
+    labels = Labels.from_arrow(column)
+    each = [_number(text) for text in labels.names.to_pylist()]
+    return _by_code(labels, each, np.nan, name, "a number{comma} or be empty", places)
 
 
-def truths(column: pa.DictionaryArray, name: str, places: Places) -> NDArray[np.bool_]:
+def _floats(texts: pa.ChunkedArray) -> NDArray[np.float64] | None:
+    """Convert texts to numbers, NaN for null; None if Arrow cannot read a text as a number."""
+    try:
+        values = texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    # Arrow also reads NaN, and -nan and nan(1), which are no numbers here.
+    return None if pc.any(pc.is_nan(values)).as_py() else pc.fill_null(values, np.nan).to_numpy()
+
+
+def truths(column: Labels, name: str, places: Places) -> NDArray[np.bool_]:
     """Convert a column to booleans; true for an empty cell."""
-    values = [
-        _TRUTHS.get(text.casefold(), True if _is_missing(text) else None) for text in column.dictionary.to_pylist()
-    ]
+    values = [_TRUTHS.get(text.casefold(), True if _is_missing(text) else None) for text in column.names.to_pylist()]
     return _by_code(column, values, 1, name, "true or false or be empty", places).astype(bool)
 
 
-def counts(column: pa.DictionaryArray | None, places: Places) -> NDArray[np.int64] | None:
+def counts(column: Labels | None, places: Places) -> NDArray[np.int64] | None:
     """Convert a column to integers from 0; None without a column."""
     if column is None:
         return None
-    places.refuse(column.is_null().to_numpy(zero_copy_only=False), "has no count; write 0 for no judgments")
-    values = [_whole(text) for text in column.dictionary.to_pylist()]
+    places.refuse(column.code < 0, "has no count; write 0 for no judgments")
+    values = [_whole(text) for text in column.names.to_pylist()]
     return _by_code(column, values, 0, "count", f"a whole number from 0 to {MOST_COUNT:,}", places).astype(np.int64)
 
 
 def _by_code(
-    column: pa.DictionaryArray, values: Sequence[float | None], absent: float, name: str, what: str, places: Places
+    column: Labels, values: Sequence[float | None], absent: float, name: str, what: str, places: Places
 ) -> NDArray[np.float64]:
     """Return the value of each row's category; a category with the value None is refused."""
-    codes = pc.fill_null(column.indices, -1).to_numpy()
-    wrong = np.array([*(value is None for value in values), False])[codes]
+    wrong = np.array([*(value is None for value in values), False])[column.code]
     if wrong.any():
-        found = clipped(column[int(wrong.argmax())].as_py(), 40)
+        found = clipped(column[int(wrong.argmax())], 40)
         comma = " (with a point, not a comma)" if "," in found else ""
         places.refuse(wrong, f"has {found!r} in column {name}, which should hold {what.format(comma=comma)}")
     table = np.array([*(absent if value is None else value for value in values), absent], np.float64)
-    return np.asarray(table[codes])
+    return np.asarray(table[column.code])
 
 
 def _number(text: str) -> float | None:
@@ -89,18 +106,24 @@ def _is_missing(text: str) -> bool:
     return text.casefold() in NO_VALUE
 
 
-def guessed(column: pa.DictionaryArray) -> pa.Array:
+def guessed(column: pa.ChunkedArray) -> pa.Array:
     """Convert a column to the type of all its values: integers, numbers or booleans, else text.
 
     Numbers with leading zeros, or with more digits than a float keeps, are names and stay text.
     """
-    values = column.dictionary
-    given = values.filter(pc.invert(pc.is_in(pc.utf8_lower(values), pa.array(sorted(NO_VALUE)))))
-    if not len(given):
-        return column.cast(pa.string())
-    for pattern, kind in ((_INTEGER, pa.int64()), (_NUMBER, pa.float64()), ("^(?i:true|false)$", pa.bool_())):
-        if pc.all(pc.match_substring_regex(given, pattern)).as_py():
-            lower = pc.utf8_lower(values)
-            plain = pc.if_else(pc.is_in(lower, pa.array(sorted(NO_VALUE))), pa.scalar(None, pa.string()), lower)
-            return plain.cast(kind).take(column.indices)
-    return column.cast(pa.string())
+    given = _given(column)
+    few = given.drop_null()[:_FEW]
+    for pattern, kind in ((_INTEGER, pa.int64()), (_NUMBER, pa.float64()), (_TRUTH, pa.bool_())):
+        if len(few) and all(pc.all(pc.match_substring_regex(texts, pattern)).as_py() for texts in (few, given)):
+            return (pc.utf8_lower(given) if pa.types.is_boolean(kind) else given).cast(kind).combine_chunks()
+    return column.combine_chunks()
+
+
+def _given(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Replace words for missing values by null."""
+    return pc.if_else(are_missing(texts), pa.scalar(None, pa.string()), texts)
+
+
+def are_missing(texts: pa.Array | pa.ChunkedArray) -> pa.BooleanArray | pa.ChunkedArray:
+    """Return which texts are words for a missing value."""
+    return pc.is_in(pc.utf8_lower(texts), pa.array(sorted(NO_VALUE)))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.csv_trials import read_csv_trials
+from tests.judgments.plain_csv import read_plainly
 from tests.studies import Judgment, expected, judgments, plain, write_csv
 
 
@@ -321,3 +322,108 @@ def test_many_trials_keep_their_order_over_the_blocks_of_the_reader(tmp_path: Pa
     assert trials.images[trials.query].tolist() == [q for q, _, _ in rows]
     assert trials.images[trials.references[:, 1]].tolist() == [b for _, _, b in rows]
     assert [trials.session[0], trials.session[-1]] == ["0", "49999"]
+
+
+#: Ids of images: with separators, quotes, line breaks, inner blanks, and words that elsewhere mean "no answer".
+IDS = ("a", "b.jpg", "c, d", 'e "f" g', "h\ni", "none", "-99", "ü; ö", "k\tl", "0012", "x|y", "nan")
+NUMBERS = ("", "NA", "null", "NaN", "1", "0.25", ".5", "12.", "+3", "1e-3", "1E2", "007", "3.4e38", "1523.2837461829")
+NAMES = ("", "NA", "none", "ann", "Zoë", "p, 1", "1.0")
+OTHERS = {
+    "age": ("", "NA", "nan", "30", "-4"),
+    "share": ("0.5", "1e3", "12", "null"),
+    "pilot": ("True", "false", "None", ""),
+    "note": ("true", "12", "x", "null", 'a "quoted", note', ""),
+}
+
+
+@st.composite
+def sheets(draw: st.DrawFn) -> list[list[str]]:
+    """A header, and rows of judgments with catch trials, missing answers and empty cells, in any spelling."""
+    references, selected = draw(st.integers(2, 4)), draw(st.integers(1, 2))
+    header = ["query", *(f"reference_{place + 1}" for place in range(references))]
+    header += [f"selected_{place + 1}" for place in range(selected)]
+    sheet = [[*header, "participant", "session", "weight", "response_ms", "ranked", *OTHERS]]
+    for _ in range(draw(st.integers(1, 8))):
+        shown = draw(st.permutations(IDS))[: references + 1]
+        few = min(draw(st.integers(2, references)), references)
+        answers = draw(st.permutations(shown[1 : few + 1]))[: min(selected, few - 1)]
+        answers = draw(st.sampled_from([answers, answers, answers, ["timeout"], [""]]))
+        query = draw(st.sampled_from([shown[0], shown[0], shown[1]]))
+        cells = [query, *shown[1 : few + 1], *[""] * (references - few), *answers, *[""] * (selected - len(answers))]
+        cells += [draw(st.sampled_from(NAMES)), draw(st.sampled_from(NAMES))]
+        cells += [draw(st.sampled_from(NUMBERS)), draw(st.sampled_from(NUMBERS))]
+        cells += [draw(st.sampled_from(["", "true", "False", "no", "1", "null"]))]
+        sheet.append([*cells, *(draw(st.sampled_from(texts)) for texts in OTHERS.values())])
+    return sheet
+
+
+@given(
+    sheets(),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(",\t;|"),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_plain_reader_of_rows_finds_the_same_judgments(
+    sheet: list[list[str]], encoding: str, newline: str, separator: str, random: Random
+) -> None:
+    rows = [[random.choice([cell, cell, f" {cell}  "]) for cell in row] for row in sheet[1:]]
+    for _ in range(random.randrange(3)):
+        blank = random.choice([[], [""] * len(sheet[0]), ["NA"] * len(sheet[0]), ["  "]])
+        rows.insert(random.randrange(len(rows) + 1), blank)
+    if random.random() < 0.3:
+        random.choice(rows).extend(["", " "])  # as spreadsheets write a row that was longer once
+    text = StringIO(newline="")
+    quotes = random.choice(["unix", "excel"])  # everywhere, or where they are needed
+    csv.writer(text, quotes, delimiter=separator, lineterminator=newline).writerows([sheet[0], *rows])
+    same = read_plainly(text.getvalue(), separator, tuple(OTHERS))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "t.csv")
+        path.write_bytes(text.getvalue().encode(encoding))
+        if not same.trials:
+            with pytest.raises(JudgmentsError, match="there is nothing to import"):
+                read_csv_trials(path)
+            return
+        judgments = read_csv_trials(path)
+    assert plain(judgments.trials) == same.trials
+    assert (judgments.catch, judgments.unanswered) == (same.catch, same.unanswered)
+    assert {name: column.to_pylist() for name, column in judgments.trials.extra.items()} == same.extra
+
+
+FAULTS = {
+    "selects zebra, which is not among its references": {3: "zebra"},
+    "has no query": {0: ""},
+    "has fewer than two references": {1: "b", 2: "", 3: "b"},
+    "shows a reference twice": {1: "q", 2: "q", 3: "q"},
+    "has a negative weight": {5: "-1"},
+    "has 'heavy' in column weight": {5: "heavy"},
+    "has '-nan' in column response_ms": {6: "-nan"},
+    "has 'perhaps' in column ranked": {7: "perhaps"},
+    "has '1.5' in column count": {8: "1.5"},
+    "repeats the header": {
+        0: "query", 1: "reference_1", 2: "reference_2", 3: "selected_1", 5: "1", 6: "1", 7: "", 8: "1"
+    },
+}  # fmt: skip
+
+
+@given(st.sampled_from(sorted(FAULTS)), st.integers(1, 40), st.sets(st.integers(0, 39), min_size=1), st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_a_fault_is_named_with_its_first_line_and_the_number_of_its_rows(
+    fault: str, count: int, places: set[int], quoted: bool
+) -> None:
+    faulty = sorted(place for place in places if place < count) or [0]
+    rows = [["a", "b", "c", "bc"[row % 2], "", "0.5", "812", "true", "1"] for row in range(count)]
+    for place in faulty:
+        for column, cell in FAULTS[fault].items():
+            rows[place][column] = cell
+    text = StringIO(newline="")
+    writer = csv.writer(text, "unix" if quoted else "excel")
+    writer.writerows([[*HEADER.split(","), "note", "weight", "response_ms", "ranked", "count"], *rows])
+    more = f" (and {len(faulty) - 1:,} more)" if len(faulty) > 1 else ""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "t.csv")
+        path.write_bytes(text.getvalue().encode())
+        with pytest.raises(JudgmentsError) as failure:
+            read_csv_trials(path)
+    assert str(failure.value).startswith(f"{path}: line {faulty[0] + 2}{more} {fault}")
