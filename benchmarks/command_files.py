@@ -111,7 +111,7 @@ def make_outcomes(path: Path, data: str, trials: int, pairs: int) -> None:
 
 def make_csv(path: Path, data: str, trials: int, _pairs: int) -> None:
     """2-choose-1 judgments as a CSV."""
-    (cards,) = (cards for name, cards in make_cards(SHAPES[data][0], trials, 0).items() if name == "two")
+    cards = make_cards(SHAPES[data][0], trials, 0)["two"]
     ids = image_ids(data)
     names = ("query", "reference_1", "reference_2")
     columns = {name: ids.take(pa.array(cards[:, place])) for place, name in enumerate(names)}

@@ -5,8 +5,10 @@ squared difference and by cosine. The results of each subject stay in FOLDER: a 
 only the subjects that have no result.
 
     python benchmarks/score.py --json score.json --peers-python peers/bin/python
+    python benchmarks/score.py --size things --subjects simtool --subjects "numpy gram"
+    python benchmarks/score.py --images 500 --dimensions 768 --triplets 1000000 --ranked 0
 
-``--peers-python`` names a Python with faiss-cpu, psiz (with tensorflow) and cblearn.
+``--peers-python`` names a Python with faiss-cpu, torch, psiz (with tensorflow) and cblearn.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -35,7 +38,7 @@ else:
 
 CONSOLE = Console(stderr=True)
 #: Subjects that run in ``--peers-python``.
-FOREIGN = ("faiss", "psiz", "cblearn")
+FOREIGN = ("faiss", "torch", "psiz", "cblearn")
 #: Subjects that support only a part of the task.
 SCOPE = {"cblearn": "2-choose-1 by mse only"}
 #: Number of columns that the float64 reference processes at a time.
@@ -51,6 +54,24 @@ class Data(StrEnum):
     pixels = "pixels"
     relu = "relu"
     ties = "ties"
+
+
+class Size(NamedTuple):
+    """Numbers of images, dimensions, 2-choose-1 trials and 8-rank-2 trials."""
+
+    images: int = 11_788
+    dimensions: int = 2048
+    triplets: int = 1_000_000
+    ranked: int = 200_000
+
+    def __str__(self) -> str:
+        ranked = f", {self.ranked} 8-rank-2" if self.ranked else ""
+        return f"{self.images} x {self.dimensions}, {self.triplets} 2-choose-1{ranked}"
+
+
+#: Sparse: the trials show few pairs of many images (CUB's number; features of ResNet50, and pixels). Dense: they show
+#: most pairs (THINGS' numbers of images and trials).
+SIZES = {"features": Size(), "pixels": Size(dimensions=49_152), "things": Size(1854, 768, 4_700_000, 0)}
 
 
 @dataclass
@@ -87,10 +108,12 @@ def make_vectors(kind: Data, images: int, dimensions: int) -> NDArray[np.float32
 
 
 def make_cards(images: int, triplets: int, ranked: int) -> dict[str, NDArray[np.int32]]:
-    """Random trials: a query and distinct references that differ from the query."""
+    """Random trials of the types that occur: a query and distinct references that differ from the query."""
     rng = np.random.default_rng(1)
     cards = {}
     for name, count, references in (("two", triplets, 2), ("eight", ranked, 8)):
+        if not count:
+            continue
         shift = np.sort(rng.integers(1, images - references + 1, (count, references)), axis=1) + np.arange(references)
         shift = rng.permuted(shift, axis=1)
         query = rng.integers(0, images, (count, 1))
@@ -159,16 +182,16 @@ def direct(
     return squares[back]
 
 
-def prepare(folder: Path, kind: Data, images: int, dimensions: int, triplets: int, ranked: int) -> None:
+def prepare(folder: Path, kind: Data, size: Size) -> None:
     """Write the input of the subjects and the float64 reference."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "reference.npz").exists():
         return
     CONSOLE.print(f"making {folder.name} and its float64 reference")
-    cards = make_cards(images, triplets, ranked)
+    cards = make_cards(size.images, size.triplets, size.ranked)
     for name, trials in cards.items():
         np.save(folder / f"{name}.npy", trials)
-    vectors = make_vectors(kind, images, dimensions)
+    vectors = make_vectors(kind, size.images, size.dimensions)
     np.save(folder / "vectors.npy", vectors)
     expected: dict[str, Any] = dict(reference(vectors, cards))
     np.savez(folder / "reference.npz", **expected)
@@ -219,7 +242,8 @@ def table_of(case: str, rows: Sequence[Row]) -> Table:
         memory = (f"{row.peak_bytes / 1e6:,.0f} MB", f"{row.above_data_bytes / 1e6:,.0f} MB")
         wrong = sum(row.differing.values())
         share = f"{wrong:,} of {row.comparisons:,}"
-        table.add_row(row.subject, f"{row.seconds:.2f} s", ratio, *memory, share, row.scope)
+        seconds = f"{row.seconds:.2f} s" if row.seconds >= 1 else f"{1000 * row.seconds:.0f} ms"
+        table.add_row(row.subject, seconds, ratio, *memory, share, row.scope)
     return table
 
 
@@ -227,48 +251,50 @@ COLUMNS = ("best time", "times simtool's", "peak memory", "above the data", "dec
 
 
 def main(
-    dimensions: Annotated[list[int] | None, typer.Option(help="Dimension D; repeatable. [2048 and 49152]")] = None,
+    size: Annotated[list[str] | None, typer.Option(help=f"{', '.join(SIZES)}; repeatable. [all]")] = None,
     data: Annotated[list[Data] | None, typer.Option(help="Kind of vectors; repeatable. [gaussian]")] = None,
     subjects: Annotated[list[str] | None, typer.Option(help="Subjects to run; repeatable. [all]")] = None,
-    images: Annotated[int, typer.Option(min=100)] = 11_788,
-    triplets: Annotated[int, typer.Option(help="Number of 2-choose-1 trials.")] = 1_000_000,
-    ranked: Annotated[int, typer.Option(help="Number of 8-rank-2 trials.")] = 200_000,
+    images: Annotated[int | None, typer.Option(min=100, help="Measure another size. [11788]")] = None,
+    dimensions: Annotated[int | None, typer.Option(help="The dimension of the other size. [2048]")] = None,
+    triplets: Annotated[int | None, typer.Option(help="The 2-choose-1 trials of the other size. [1000000]")] = None,
+    ranked: Annotated[int | None, typer.Option(help="The 8-rank-2 trials of the other size. [200000]")] = None,
     repeats: Annotated[int, typer.Option(help="Runs of a subject that takes less than a minute.")] = 3,
     timeout: Annotated[float, typer.Option(help="Seconds for all runs of a subject.")] = 1800,
-    peers_python: Annotated[Path | None, typer.Option(help="A Python with faiss-cpu, psiz and cblearn.")] = None,
+    peers_python: Annotated[Path | None, typer.Option(help="A Python with faiss-cpu, torch, psiz, cblearn.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Folder of vectors and results. [a temporary folder]")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
     """Compare scoring with its peers."""
     place = folder or Path(tempfile.mkdtemp(prefix="simtool-benchmark-"))
-    unknown = [name for name in subjects or () if name not in SUBJECTS]
-    if unknown:
-        raise typer.BadParameter(f"no subject {unknown[0]}; there are {', '.join(SUBJECTS)}")
+    for names, known in ((subjects, SUBJECTS), (size, SIZES)):
+        if unknown := [name for name in names or () if name not in known]:
+            raise typer.BadParameter(f"there is no {unknown[0]}; there are {', '.join(known)}")
+    other = {"images": images, "dimensions": dimensions, "triplets": triplets, "ranked": ranked}
+    stated = {name: value for name, value in other.items() if value is not None}
+    sizes = [Size(**stated)] if stated else [SIZES[name] for name in size or SIZES]
     rows: list[Row] = []
-    for size in dimensions or [2048, 49_152]:
-        for kind in data or [Data.gaussian]:
-            case = f"{kind.value} {images} x {size}, {triplets} 2-choose-1, {ranked} 8-rank-2"
-            own = place / case.replace(",", "").replace(" ", "-")
-            prepare(own, kind, images, size, triplets, ranked)
-            found: list[Row] = []
-            for subject in subjects or SUBJECTS:
-                python = peers_python if subject in FOREIGN else Path(sys.executable)
-                if python is None:
-                    measured: dict[str, Any] = {"failure": "needs --peers-python"}
-                else:
-                    measured = measure(subject, own, python, repeats, timeout)
-                if "seconds" in measured:
-                    measured |= compare(own, subject)
-                measured = {"seconds": None, **measured}
-                found.append(
-                    Row(case, subject, dimensions=size, data=kind.value, scope=SCOPE.get(subject, ""), **measured)
-                )
-                if json_file:
-                    json_file.write_text(json.dumps([asdict(row) for row in rows + found], indent=1) + "\n")
-            Console(width=None if sys.stdout.isatty() else 130).print(table_of(case, found))
-            rows += found
-            if folder is None:
-                shutil.rmtree(own)
+    for one, kind in product(sizes, data or [Data.gaussian]):
+        case = f"{kind.value} {one}"
+        own = place / case.replace(",", "").replace(" ", "-")
+        prepare(own, kind, one)
+        found: list[Row] = []
+        for subject in subjects or SUBJECTS:
+            python = peers_python if subject in FOREIGN else Path(sys.executable)
+            if python is None:
+                measured: dict[str, Any] = {"failure": "needs --peers-python"}
+            else:
+                measured = measure(subject, own, python, repeats, timeout)
+            if "seconds" in measured:
+                measured |= compare(own, subject)
+            measured = {"seconds": None, **measured}
+            scope = SCOPE.get(subject, "")
+            found.append(Row(case, subject, dimensions=one.dimensions, data=kind.value, scope=scope, **measured))
+            if json_file:
+                json_file.write_text(json.dumps([asdict(row) for row in rows + found], indent=1) + "\n")
+        Console(width=None if sys.stdout.isatty() else 130).print(table_of(case, found))
+        rows += found
+        if folder is None:
+            shutil.rmtree(own)
 
 
 if __name__ == "__main__":

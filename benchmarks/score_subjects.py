@@ -1,9 +1,9 @@
 """One method of scoring trials in a separate process: ``score_subjects.py SUBJECT FOLDER RESULT REPEATS``.
 
 This program runs under any Python that has numpy and the subject. It reads ``vectors.npy``, ``two.npy`` (query,
-selected, other) and ``eight.npy`` (query, first choice, second choice, six others) into memory. A subject converts them
-to decisions by mean squared difference and by cosine, one decision per implied comparison. Before the measurement it
-runs once on a few trials, so that imports and compilation are not measured.
+selected, other) and ``eight.npy`` (query, first choice, second choice, six others) into memory, if they exist. A
+subject converts them to decisions by mean squared difference and by cosine, one decision per implied comparison. Before
+the measurement it runs once on a few trials, so that imports and compilation are not measured.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +27,8 @@ Vectors: TypeAlias = NDArray[np.float32]
 Cards: TypeAlias = NDArray[np.int32]
 #: Bytes of gathered vectors per batch.
 BATCH = 64 << 20
+#: Trials whose look-ups stay in the cache.
+BLOCK = 1 << 14
 
 
 def decide(near: NDArray[np.floating[Any]], selected: int) -> NDArray[np.int8]:
@@ -38,61 +41,77 @@ def decide(near: NDArray[np.floating[Any]], selected: int) -> NDArray[np.int8]:
     return np.concatenate(columns, axis=1, dtype=np.int8)
 
 
-def _from_products(
-    look_up: Callable[[NDArray[np.int32], NDArray[np.int32]], NDArray[np.float32]],
-    squares: NDArray[np.float32],
-    cards: dict[str, Cards],
-) -> Decisions:
-    """Decisions from inner products x·y, looked up for arrays of indices, and squared norms."""
-    norms, decisions = np.sqrt(squares), {}
+def _look_up(gram: NDArray[np.float32], cards: dict[str, Cards]) -> Decisions:
+    """Decisions from the inner products of all vectors: per trial only the entries that its comparisons need.
+
+    Distances are reduced to the part that differs between references: x·y - |y|²/2 and x·y / |y|; larger is nearer.
+    Blocks of trials stay in the cache.
+    """
+    squares, flat = gram.diagonal().copy(), gram.reshape(-1)
+    halves, scales = squares / 2, 1 / np.sqrt(squares)
+    decisions = {}
     for name, trials in cards.items():
-        query, references = trials[:, :1], trials[:, 1:]
-        products = look_up(query, references)
-        selected = 1 if name == "two" else 2
-        decisions[f"mse {name}"] = decide(squares[query] + squares[references] - 2 * products, selected)
-        products /= norms[query] * norms[references]
-        decisions[f"cosine {name}"] = decide(1 - products, selected)
+        comparisons = 1 if name == "two" else 13
+        by_mse, by_cosine = (np.empty((len(trials), comparisons), np.int8) for _ in range(2))
+        for start in range(0, len(trials), BLOCK):
+            some = trials[start : start + BLOCK].T.astype(np.intp)
+            query, references = some[0] * len(gram), some[1:]
+            products = [flat.take(query + reference) for reference in references]
+            for found, near in (
+                (by_mse, [x - halves.take(y) for x, y in zip(products, references, strict=True)]),
+                (by_cosine, [x * scales.take(y) for x, y in zip(products, references, strict=True)]),
+            ):
+                block = found[start : start + BLOCK]
+                for column, (one, other) in enumerate(combinations(range(len(near)), 2)):
+                    if column == comparisons:
+                        break
+                    x, y = near[one], near[other]
+                    np.add((x > y).view(np.int8) * np.int8(2), x == y, out=block[:, column])
+        decisions[f"mse {name}"], decisions[f"cosine {name}"] = by_mse, by_cosine
     return decisions
 
 
-def simtool(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """simtool: the work of ``simtool score`` between reading and writing, credit included."""
-    from simtool.designs import Choose, Rank
-    from simtool.scoring.scoring import score_vectors
-    from simtool.tables.labels import Labels
+def _trials(count: int, cards: dict[str, Cards]) -> Any:
+    """The trials as simtool holds them, over ``count`` images."""
     from simtool.tables.trials import Trials
 
-    two, eight = cards["two"], cards["eight"]
-    count = len(two) + len(eight)
-    references, selected = np.full((count, 8), -1, np.int32), np.full((count, 2), -1, np.int8)
-    references[: len(two), :2], references[len(two) :] = two[:, 1:], eight[:, 1:]
-    selected[:, 0], selected[len(two) :, 1] = 0, 1
-    nobody, nothing = Labels.nulls(count), np.full(count, np.nan, np.float32)
-    trials = Trials(
-        images=np.arange(len(vectors)).astype(object),
-        trial_id=np.arange(count),
-        types=(Choose(2, 1), Rank(8, 2)),
-        type_index=np.repeat([0, 1], [len(two), len(eight)]).astype(np.int16),
-        query=np.concatenate([two[:, 0], eight[:, 0]]),
-        references=references,
-        selected=selected,
-        participant=nobody,
-        session=nobody,
-        weight=nothing,
-        response_ms=nothing,
-    )
+    kinds = {name: KINDS[name] for name in cards}
+    longest, most = (max(int(kind.split("-")[place]) for kind in kinds.values()) for place in (0, 2))
+    parts = []
+    for name, trials in cards.items():
+        total, width = len(trials), trials.shape[1] - 1
+        references, selected = np.full((total, longest), -1, np.int32), np.full((total, most), -1, np.int8)
+        references[:, :width] = trials[:, 1:]
+        chosen = int(kinds[name].split("-")[2])
+        selected[:, :chosen] = np.arange(chosen)
+        parts.append((trials[:, 0], references, selected))
+    query, references, selected = (np.concatenate(column) for column in zip(*parts, strict=True))
+    types = [kind for name, kind in kinds.items() for _ in range(len(cards[name]))]
+    return Trials.build([str(image) for image in range(count)], types, query, references, selected)
+
+
+#: The trial types of the arrays of trials.
+KINDS = {"two": "2-choose-1", "eight": "8-rank-2"}
+
+
+def simtool(vectors: Vectors, trials: Any) -> Decisions:
+    """simtool: the work of ``simtool score`` between reading and writing, credit included."""
+    from simtool.designs import parse_type
+    from simtool.scoring.scoring import score_vectors
+
     decisions = {}
     for outcomes in score_vectors(vectors, trials):
-        for name, kind in (("two", Choose(2, 1)), ("eight", Rank(8, 2))):
-            decisions[f"{outcomes.distance} {name}"] = (2 * outcomes.of_type(kind)).astype(np.int8)
+        for name, kind in KINDS.items():
+            if parse_type(kind) in trials.types:
+                credit = outcomes.of_type(parse_type(kind))
+                decisions[f"{outcomes.distance} {name}"] = (2 * credit).astype(np.int8)
         del outcomes  # so that only one result is in memory at a time
     return decisions
 
 
 def numpy_gram(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """numpy: one Gram matrix (by BLAS's symmetric product) and look-ups in it."""
-    gram = vectors @ vectors.T
-    return _from_products(lambda query, references: gram[query, references], np.diag(gram).copy(), cards)
+    """numpy: one float32 Gram matrix (by BLAS's symmetric product) and look-ups in it."""
+    return _look_up(vectors @ vectors.T, cards)
 
 
 def numpy_gather(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
@@ -119,17 +138,33 @@ def _batches(trials: Cards, dimension: int) -> Iterator[slice]:
 
 
 def faiss(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
-    """faiss: all squared distances by ``faiss.pairwise_distances``; inner products follow from them."""
-    from faiss import pairwise_distances
+    """faiss: all inner products by ``faiss.pairwise_distances``, and numpy's look-ups."""
+    from faiss import METRIC_INNER_PRODUCT, pairwise_distances
 
-    squared = pairwise_distances(vectors, vectors)
-    norms = np.einsum("ij,ij->i", vectors, vectors)
+    return _look_up(pairwise_distances(vectors, vectors, METRIC_INNER_PRODUCT), cards)
 
-    def look_up(query: NDArray[np.int32], references: NDArray[np.int32]) -> NDArray[np.float32]:
-        products: NDArray[np.float32] = (norms[query] + norms[references] - squared[query, references]) / 2
-        return products
 
-    return _from_products(look_up, norms, cards)
+def torch(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
+    """torch: one float32 Gram matrix; look-ups and comparisons of all trials at once, in its threads."""
+    from torch import cat, from_numpy, int8
+
+    x = from_numpy(vectors)
+    gram = x @ x.T
+    squares = gram.diagonal()
+    halves, scales = squares / 2, squares.rsqrt()
+    decisions = {}
+    for name, trials in cards.items():
+        some = from_numpy(trials).long()
+        references = some[:, 1:]
+        products = gram.view(-1)[some[:, :1] * len(gram) + references]
+        for distance, near in (("mse", products - halves[references]), ("cosine", products * scales[references])):
+            columns = [
+                (near[:, place, None] > others).to(int8) * 2 + (near[:, place, None] == others)
+                for place in range(1 if name == "two" else 2)
+                for others in [near[:, place + 1 :]]
+            ]
+            decisions[f"{distance} {name}"] = cat(columns, 1).numpy()
+    return decisions
 
 
 def scipy_cdist(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
@@ -201,11 +236,12 @@ def cblearn(vectors: Vectors, cards: dict[str, Cards]) -> Decisions:
     return {"mse two": 2 * nearer.astype(np.int8)[:, None]}
 
 
-SUBJECTS: dict[str, Callable[[Vectors, dict[str, Cards]], Decisions]] = {
+SUBJECTS: dict[str, Callable[[Vectors, Any], Decisions]] = {
     "simtool": simtool,
     "numpy gram": numpy_gram,
     "numpy gather": numpy_gather,
     "faiss": faiss,
+    "torch": torch,
     "scipy cdist": scipy_cdist,
     "psiz": psiz,
     "cblearn": cblearn,
@@ -219,27 +255,33 @@ def _memory(field: str) -> int:
 
 
 def main() -> None:
-    subject, folder, result, repeats = SUBJECTS[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    name, folder, result, repeats = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    subject, given = SUBJECTS[name], _trials if name == "simtool" else _cards
     vectors = np.load(folder / "vectors.npy")
-    cards = {name: np.load(folder / f"{name}.npy") for name in ("two", "eight")}
+    cards = {name: np.load(folder / f"{name}.npy") for name in KINDS if (folder / f"{name}.npy").exists()}
     few = {
         name: ((np.arange(200)[:, None] + np.arange(trials.shape[1])) % 64).astype(np.int32)
         for name, trials in cards.items()
     }
-    subject(np.random.default_rng(0).standard_normal((64, 100), np.float32), few)
+    subject(np.random.default_rng(0).standard_normal((64, 100), np.float32), given(64, few))
+    trials = given(len(vectors), cards)
     held = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     seconds: list[float] = []
     while len(seconds) < repeats and sum(seconds) < 60:
         decisions = {}
         started = time.perf_counter()
-        decisions = subject(vectors, cards)
+        decisions = subject(vectors, trials)
         seconds.append(time.perf_counter() - started)
     peak = _memory("VmHWM")
     found: dict[str, Any] = {name.replace(" ", "_"): values for name, values in decisions.items()}
     np.savez(result, **found)
     summary = {"seconds": min(seconds), "runs": seconds, "peak_bytes": peak, "above_data_bytes": peak - held}
     sys.stdout.write(json.dumps(summary) + "\n")
+
+
+def _cards(_count: int, cards: dict[str, Cards]) -> dict[str, Cards]:
+    return cards
 
 
 if __name__ == "__main__":
