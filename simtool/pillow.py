@@ -20,7 +20,7 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 from simtool.errors import SimtoolError
 from simtool.kinds import Expected, What, advice, kind_of_content
 
-__all__ = ["FORMATS", "MOST_PIXELS", "SUFFIXES", "WHITE", "ImageError", "decode_rgb", "needs_pillow", "upright_size"]
+__all__ = ["FORMATS", "MOST_PIXELS", "SUFFIXES", "WHITE", "ImageError", "decode_rgb", "upright_size"]
 
 #: The formats that are read, by their names in Pillow.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
@@ -40,7 +40,6 @@ _START = 1 << 16
 #: Bytes of a PNG's EXIF that are read.
 _LONGEST_EXIF = 1 << 20
 _PHOTOMETRIC = 262  # TIFF's PhotometricInterpretation
-_JPEG_END = b"\xff\xd9"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 #: How to turn (height, width, 3) pixels, by the EXIF orientation of their file; 1 is upright.
@@ -144,21 +143,6 @@ def upright_size(file: IO[bytes]) -> tuple[int, int]:
         return (height, width) if _orientation(image, file) in _ON_THEIR_SIDE else (width, height)
 
 
-def needs_pillow(jpeg: bytes) -> bool:
-    """Whether only Pillow decodes a JPEG file as intended: it has an orientation, is too large, or is damaged.
-
-    Files that may be cut off are among them, because other decoders then write to standard error.
-    """
-    if not jpeg.endswith(_JPEG_END):
-        return True
-    try:
-        file = io.BytesIO(jpeg)
-        with _opened(file) as image:
-            return _orientation(image, file) in _TURNS
-    except ImageError:
-        return True
-
-
 def _orientation(image: Image.Image, file: IO[bytes]) -> int:
     """The EXIF orientation to apply, from 1 to 8; 1 if the file states no valid orientation."""
     if image.format == "TIFF":
@@ -197,7 +181,7 @@ def _shallow(image: Image.Image, data: bytes, background: tuple[int, int, int]) 
     raw = _raw_mode(image)
     image.load()
     if not image.has_transparency_data:
-        return np.array(image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     key = image.info.get("transparency")
     if raw == "RGB;16B" and isinstance(key, tuple):
         clear = _equals(_low_bytes(data), [value & 0xFF for value in key])

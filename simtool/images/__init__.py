@@ -1,1 +1,1 @@
-"""From image files to tensors, by a named preprocessing."""
+"""From image files to arrays, by a named preprocessing."""

@@ -1,28 +1,26 @@
-"""The pipeline from image files to batches of tensors: in order, decoded in parallel, in bounded memory."""
+"""The pipeline from image files to batches of arrays: in order, decoded in parallel, in bounded memory."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import listed
-from simtool.images.decoding import ImageError, decode_rgb, decode_tensor
 from simtool.images.preprocessing import Preprocessing
-from simtool.images.tensors import Transform, transform
-from simtool.system.threads import available_cores
-from simtool.tensorflow import load_tensorflow
+from simtool.images.steps import prepared
+from simtool.pillow import ImageError, decode_rgb
+from simtool.system.threads import available_cores, mapped
 from simtool.text import counted
 
 __all__ = ["BadImage", "Batch", "check_files", "described", "stream"]
 
-#: Bytes of decoded images that wait for the consumer.
-_PREFETCH_BYTES = 32 << 20
+#: Bytes of prepared images that wait for the consumer.
+_WAITING_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,9 @@ def stream(
     """
     rows: list[int] = []
     pixels = np.empty((batch_size, *preprocessing.shape), np.float32)
-    for row, image in enumerate(_decoded(image_ids, paths, preprocessing)):
+    waiting = max(2 * available_cores(), _WAITING_BYTES // (4 * preprocessing.dimension))
+    images = mapped(partial(_image, preprocessing), zip(image_ids, paths, strict=True), waiting)
+    for row, image in enumerate(images):
         if isinstance(image, BadImage):
             if on_bad is None:
                 raise ImageError(f"{image}; repair it, or leave it out with --skip-bad")
@@ -107,48 +107,12 @@ def stream(
         yield Batch(np.array(rows, np.intp), pixels[: len(rows)])
 
 
-def _decoded(
-    image_ids: Sequence[str] | NDArray[np.object_], paths: Sequence[Path], preprocessing: Preprocessing
-) -> Iterator[NDArray[np.float32] | BadImage]:
-    """Each image in order, or the reason why it cannot be decoded."""
-    if not len(paths):
-        return
-    tf = load_tensorflow()
-    prepare = transform(preprocessing)
-    elements = iter(_dataset(paths, prepare, preprocessing))
-    for image_id, path in zip(image_ids, paths, strict=True):
-        try:
-            # After an element fails, the next call returns the element after it.
-            yield next(elements).numpy()
-        except tf.errors.OpError:
-            yield _second_try(str(image_id), path, prepare, preprocessing)
-
-
-def _dataset(paths: Sequence[Path], prepare: Transform, preprocessing: Preprocessing) -> Any:
-    tf = load_tensorflow()
-    cores = available_cores()
-    options = tf.data.Options()
-    options.deterministic = True
-    options.autotune.enabled = False  # it would widen the buffers until the memory is full
-    options.threading.private_threadpool_size = cores
-    files = tf.data.Dataset.from_tensor_slices([os.fspath(path) for path in paths])
-    images = files.map(
-        lambda path: prepare(decode_tensor(tf.io.read_file(path), preprocessing.background)), num_parallel_calls=cores
-    )
-    waiting = max(2 * cores, _PREFETCH_BYTES // (4 * preprocessing.dimension))
-    return images.prefetch(waiting).with_options(options)
-
-
-def _second_try(
-    image_id: str, path: Path, prepare: Transform, preprocessing: Preprocessing
-) -> NDArray[np.float32] | BadImage:
-    """Decode an image with Pillow that TensorFlow cannot decode; if Pillow fails too, its message is clearer."""
-    tf = load_tensorflow()
+def _image(preprocessing: Preprocessing, source: tuple[object, Path]) -> NDArray[np.float32] | BadImage:
+    """The prepared image of an id and a file, or the reason why there is none."""
+    image_id, path = source
     try:
-        return np.asarray(prepare(tf.constant(decode_rgb(path.read_bytes(), preprocessing.background))).numpy())
+        return prepared(decode_rgb(path.read_bytes(), preprocessing.background), preprocessing)
     except ImageError as failure:
-        return BadImage(image_id, path, str(failure))
+        return BadImage(str(image_id), path, str(failure))
     except OSError as failure:
-        return BadImage(image_id, path, failure.strerror or str(failure))
-    except tf.errors.OpError as failure:
-        return BadImage(image_id, path, failure.message.splitlines()[0])
+        return BadImage(str(image_id), path, failure.strerror or str(failure))

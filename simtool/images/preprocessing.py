@@ -20,6 +20,7 @@ from simtool.pillow import WHITE
 __all__ = [
     "PREPROCESSINGS",
     "CentralCrop",
+    "ColorStep",
     "Divide",
     "DivideChannels",
     "Preprocessing",
@@ -143,7 +144,9 @@ class DivideChannels(_PerChannel):
         return f"divide channels by {_joined(self.values)}"
 
 
-Step = CentralCrop | Resize | ReverseChannels | Divide | Subtract | DivideChannels
+#: A step that does the same to each pixel.
+ColorStep = ReverseChannels | Divide | Subtract | DivideChannels
+Step = CentralCrop | Resize | ColorStep
 
 _STEPS: dict[str, type[Step]] = {
     "central-crop": CentralCrop,
@@ -196,7 +199,7 @@ class Preprocessing:
         return replace(self, steps=tuple(step for step in self.steps if isinstance(step, CentralCrop | Resize)))
 
     @property
-    def colors(self) -> tuple[Step, ...]:
+    def colors(self) -> tuple[ColorStep, ...]:
         """The other steps, which do the same to each pixel."""
         return tuple(step for step in self.steps if not isinstance(step, CentralCrop | Resize))
 

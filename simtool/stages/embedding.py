@@ -10,12 +10,12 @@ from typing import Any
 
 from simtool import console
 from simtool.errors import UsageError, listed
-from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage, check_files, described, stream
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.shards import Shard
 from simtool.models.interface import Model
 from simtool.models.sources import ModelOptions, source_of
+from simtool.pillow import ImageError
 from simtool.stages.arguments import at_least
 from simtool.stages.run import Folder, Place, Run, api, files_of, path_of, stage, table_file
 from simtool.tables.digest import files_digest, images_digest, images_sample

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from simtool.errors import UsageError, listed
 from simtool.ids import match_ids
-from simtool.images.decoding import ImageError
 from simtool.images.pipeline import check_files, stream
 from simtool.models.errors import ModelError
 from simtool.models.flows.drawing import TEMPERATURES, Painter, write_grid
 from simtool.models.flows.model import FlowModel
 from simtool.models.interface import TrainedModel
 from simtool.models.registry import load_model
+from simtool.pillow import ImageError
 from simtool.stages.arguments import at_least
 from simtool.stages.run import Folder, Run, api, files_of, path_of, stage
 from simtool.tables.images import Images

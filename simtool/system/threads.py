@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["Workers", "available_cores", "in_threads", "pieces_of"]
+__all__ = ["Workers", "available_cores", "in_threads", "mapped", "pieces_of"]
 
 #: Pieces for each core. Several small pieces keep all cores busy when one core is slower.
 _PIECES = 8
@@ -44,6 +46,24 @@ def in_threads(work: Callable[[int, int], object], count: int, least: int = 1) -
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(lambda piece: work(piece.start, piece.stop), pieces):
             pass
+
+
+def mapped(function: Callable[[Item], Result], items: Iterable[Item], waiting: int) -> Generator[Result, None, None]:
+    """The results of a function for each item, in order, computed in parallel while earlier results are used.
+
+    At most ``waiting`` items are taken before their results are asked for, so that memory is bounded.
+    """
+    rest = iter(items)
+    with ThreadPoolExecutor(available_cores()) as pool:
+        started = deque(pool.submit(function, item) for item in islice(rest, waiting))
+        try:
+            while started:
+                result = started.popleft().result()
+                started.extend(pool.submit(function, item) for item in islice(rest, 1))
+                yield result
+        finally:
+            for future in started:
+                future.cancel()
 
 
 class Workers:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from simtool.console import Progress
 from simtool.errors import listed
-from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage, stream
 from simtool.images.preprocessing import Preprocessing
+from simtool.pillow import ImageError
 from simtool.system.space import scratch_file
 from simtool.tables.images import Images
 from simtool.training.data import Batch

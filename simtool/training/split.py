@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.images.decoding import ImageError
+from simtool.pillow import ImageError
 from simtool.tables.images import Images
 
 __all__ = ["Split", "split_images"]

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from simtool.images import steps
 from simtool.images.preprocessing import Preprocessing, named_preprocessing
-from simtool.images.tensors import transform
 from simtool.models.registry import load_model
 from simtool.tables.embeddings import Segment, open_embeddings
 from simtool.tables.images import read_images, write_images
@@ -490,8 +490,8 @@ def test_a_keras_file_from_elsewhere_is_embedded_with_a_preprocessing(simtool: S
     assert "name it with --recipe" in refused.err
     assert simtool(*command, "--recipe", "symmetric").code == 0
     table = open_embeddings(tmp_path / "final.parquet")
-    prepare = transform(named_preprocessing("symmetric").adjusted(6))
-    pixels = [prepare(np.array(Image.open(tmp_path / f"photographs/{row}.jpg"))) for row in range(3)]
+    recipe = named_preprocessing("symmetric").adjusted(6)
+    pixels = [steps.prepared(np.array(Image.open(tmp_path / f"photographs/{row}.jpg")), recipe) for row in range(3)]
     np.testing.assert_allclose(table.read(), network(np.stack(pixels)).numpy(), atol=1e-5)
     assert (table.info.name, table.info.model) == ("birds final", sha256_of(path))
     other = simtool("embed", images, "--model", "pixels", "--out", tmp_path / "pixels.parquet", "--trust-code")

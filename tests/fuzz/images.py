@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from simtool.collections.folder import Index, index_folder
-from simtool.images.decoding import decode_rgb
+from simtool.pillow import decode_rgb
 from tests.fuzz import values
 from tests.fuzz.case import Door, Judge, Made
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage, check_files, described, stream
 from simtool.images.preprocessing import named_preprocessing
+from simtool.pillow import ImageError
 from tests.photographs import draw, prepared
 
 SMALL = named_preprocessing("study").adjusted(size=8)

@@ -9,10 +9,10 @@ import pytest
 
 from simtool import stages
 from simtool.errors import UsageError
-from simtool.images.decoding import ImageError
 from simtool.images.preprocessing import named_preprocessing
 from simtool.images.shards import Shard
 from simtool.models.pixels import Pixels
+from simtool.pillow import ImageError
 from simtool.tables.embeddings import open_embeddings
 from simtool.tables.images import read_images
 from simtool.tables.parquet import TableError

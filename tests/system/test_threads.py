@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from simtool.system import threads
-from simtool.system.threads import Workers, available_cores, in_threads, pieces_of
+from simtool.system.threads import Workers, available_cores, in_threads, mapped, pieces_of
 
 
 @pytest.mark.parametrize(("count", "least"), [(0, 1), (1, 1), (100, 1), (100, 7), (100, 1000)])
@@ -32,6 +34,36 @@ def test_a_failure_in_a_thread_is_raised_here(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(threads, "available_cores", lambda: 2)
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda start, _: 1 / (start - 40), 80)
+
+
+@pytest.mark.parametrize("waiting", [1, 2, 50])
+def test_results_come_in_order_and_few_items_are_taken_ahead(waiting: int) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(20):
+            taken.append(item)
+            yield item
+
+    for count, result in enumerate(mapped(lambda item: item**2, items(), waiting)):
+        assert result == count**2
+        assert len(taken) <= count + waiting + 1
+    assert taken == list(range(20))
+
+
+def test_results_that_nobody_waits_for_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "available_cores", lambda: 1)
+    begun, go = list[int](), threading.Event()
+
+    def work(item: int) -> int:
+        begun.append(item)
+        assert item == 0 or go.wait(60)
+        return item
+
+    with closing(mapped(work, range(1000), 900)) as results:
+        assert next(results) == 0
+        threading.Timer(0.05, go.set).start()
+    assert len(begun) < 100
 
 
 def test_only_the_cores_of_the_job_count() -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simtool.images.decoding import ImageError
 from simtool.images.pipeline import BadImage
 from simtool.images.preprocessing import PREPROCESSINGS, CentralCrop, Divide, Preprocessing, Resize, Subtract
-from simtool.images.tensors import transform, transform_colors
+from simtool.images.steps import prepared
+from simtool.images.tensors import transform_colors
+from simtool.pillow import ImageError
 from simtool.tables.images import Images
 from simtool.training import images as training
 from simtool.training.devices import ALONE, Worker
@@ -47,7 +48,7 @@ def test_decoded_images_are_preprocessed_as_bytes(tmp_path: Path, rounding: trai
     images, paths = written(tmp_path, 4)
     found = decode_all(images, paths, SMALL, rounding)
     for row, path in enumerate(paths):
-        exact = (transform(SMALL)(np.array(Image.open(path))).numpy().astype(np.float64) + 0.5) * 255
+        exact = (prepared(np.array(Image.open(path)), SMALL).astype(np.float64) + 0.5) * 255
         difference = exact - found[row]
         low, high = (-2e-3, 1) if rounding == "floor" else (-0.501, 0.501)
         assert low <= difference.min()
@@ -58,8 +59,8 @@ def test_spatial_steps_and_color_steps_together_are_the_whole_preprocessing() ->
     mean = (0.1, 0.2, 0.3)
     recipe = Preprocessing("any", (CentralCrop(0.5), Divide(255.0), Resize(6, 6), Subtract(mean)))
     image = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
-    spatial = transform(recipe.spatial)(image)
-    np.testing.assert_allclose(transform_colors(recipe)(spatial[None])[0], transform(recipe)(image), atol=1e-6)
+    spatial = prepared(image, recipe.spatial)
+    np.testing.assert_allclose(transform_colors(recipe)(spatial[None])[0], prepared(image, recipe), atol=1e-6)
 
 
 def test_large_sets_lie_in_a_scratch_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

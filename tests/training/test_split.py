@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.images.decoding import ImageError
+from simtool.pillow import ImageError
 from simtool.tables.images import Images
 from simtool.training.split import Split, split_images
 

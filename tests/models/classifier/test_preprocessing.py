@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from simtool.images.preprocessing import named_preprocessing
-from simtool.images.tensors import transform, transform_colors
+from simtool.images.steps import prepared
+from simtool.images.tensors import transform_colors
 from simtool.tensorflow import load_tensorflow
 
 FAMILIES = {
@@ -42,7 +43,6 @@ def test_the_studys_preprocessing_is_reproduced_on_the_real_stimuli(birds16: Pat
     tf = load_tensorflow()
     import keras
 
-    prepare = transform(named_preprocessing("study-resnet"))
     paths = sorted((birds16 / "images").rglob("*.jpg"))[::10]
     assert len(paths) == 21
     for path in paths:
@@ -50,4 +50,4 @@ def test_the_studys_preprocessing_is_reproduced_on_the_real_stimuli(birds16: Pat
         theirs = tf.image.resize(
             keras.applications.resnet50.preprocess_input(image.astype(np.float32)) / 255, (128, 128)
         )
-        np.testing.assert_allclose(prepare(image), theirs, atol=1e-5)
+        np.testing.assert_allclose(prepared(image, named_preprocessing("study-resnet")), theirs, atol=1e-5)
