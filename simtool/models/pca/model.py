@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest
 from simtool.models.interface import Output, TrainedModel, in_whole_batches
-from simtool.models.pca.fit import PcaFit
 from simtool.models.pca.matrices import NpyMatrix, read_vector
 from simtool.tables.provenance import Provenance
+
+if TYPE_CHECKING:
+    from simtool.models.pca.fit import PcaFit
 
 __all__ = ["Pca", "write_log"]
 
