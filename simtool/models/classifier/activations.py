@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from simtool import console
 from simtool.errors import listed
+from simtool.models.classifier.folding import Folding
 from simtool.models.classifier.graph import SEPARATOR, Call, calls
 from simtool.models.errors import ModelError
 from simtool.models.interface import Model, Output, in_whole_batches
@@ -71,6 +72,10 @@ class Activations(Model):
         return in_whole_batches(self._graph(names), images, _BATCH, dimensions)
 
     @cached_property
+    def _folding(self) -> Folding:
+        return Folding()
+
+    @cached_property
     def _calls(self) -> Mapping[str, Call]:
         return calls(self.network)
 
@@ -114,7 +119,7 @@ class Activations(Model):
         tf = load_tensorflow()
         import keras
 
-        tapped = keras.Model(self.network.inputs, {name: self._tensor(name) for name in names})
+        tapped = self._folding.folded(keras.Model(self.network.inputs, {name: self._tensor(name) for name in names}))
 
         def vectors(images: Any) -> list[Any]:
             found = tapped([images], training=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["SEPARATOR", "Call", "calls", "dense_head", "is_network"]
+__all__ = ["SEPARATOR", "Call", "calls", "dense_head", "is_network", "made_by", "nodes"]
 
 #: Between the name of a nested network and the name of a layer within it.
 SEPARATOR = "/"
@@ -69,17 +69,17 @@ def calls(network: Any) -> dict[str, Call]:
 
 
 def _calls(network: Any, outer: tuple[Any, ...]) -> Iterator[Call]:
-    for node in _nodes(network):
+    for node in nodes(network):
         if is_network(node.operation):
             yield from _calls(node.operation, (*outer, node))
         yield Call(node, outer)
 
 
-def _nodes(network: Any) -> list[Any]:
+def nodes(network: Any) -> list[Any]:
     """The nodes of the graph of a network, in topological order."""
     inputs = {id(tensor) for tensor in network.inputs}
     found: dict[int, Any] = {}
-    waiting = [(_made_by(tensor), False) for tensor in reversed(network.outputs)]
+    waiting = [(made_by(tensor), False) for tensor in reversed(network.outputs)]
     while waiting:
         node, ready = waiting.pop()
         if id(node) in found:
@@ -89,11 +89,12 @@ def _nodes(network: Any) -> list[Any]:
             continue
         waiting.append((node, True))
         if not any(id(tensor) in inputs for tensor in node.outputs):
-            waiting.extend((_made_by(tensor), False) for tensor in reversed(node.input_tensors))
+            waiting.extend((made_by(tensor), False) for tensor in reversed(node.input_tensors))
     return list(found.values())
 
 
-def _made_by(tensor: Any) -> Any:
+def made_by(tensor: Any) -> Any:
+    """The node whose output a tensor is."""
     operation, index, _ = tensor._keras_history
     return operation._inbound_nodes[index]
 
@@ -115,7 +116,7 @@ def dense_head(network: Any) -> Call | None:
             # The beginning of a nested network: continue with the input of its call.
             tensor, outer = outer[-1].input_tensors[entered[0]], outer[:-1]
             continue
-        node = _made_by(tensor)
+        node = made_by(tensor)
         if isinstance(node.operation, keras.layers.Dense):
             return Call(node, outer)
         if is_network(node.operation):
