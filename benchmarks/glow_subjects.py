@@ -81,7 +81,7 @@ def simtool(case: Case) -> Step:
     """simtool: the step of ``simtool train-glow`` with dequantization, mirroring and the gradient norm."""
     from simtool.training.devices import open_devices
 
-    devices = open_devices()
+    devices = open_devices(halves=True)
     from simtool.images.preprocessing import named_preprocessing
     from simtool.models.flows.glow.config import GlowConfig
     from simtool.models.flows.glow.flow import GlowFlow

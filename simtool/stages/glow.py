@@ -37,6 +37,7 @@ class GlowPlan(TrainingPlan):
     """The training of a flow. See :class:`TrainingPlan`, as for the methods."""
 
     rounding: ClassVar[Rounding] = "floor"
+    halves: ClassVar[bool] = True
     preset: Preset
     _flow: GlowFlow
 

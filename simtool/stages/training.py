@@ -70,10 +70,12 @@ class TrainingPlan(ABC):
         decoded: the preprocessing of the decoded images.
         rounding: of decoded images to bytes.
         even: whether every device needs the same number of images in a step.
+        halves: whether the network computes two halves of a batch at the same time on a CPU.
     """
 
     rounding: ClassVar[Rounding]
     even: ClassVar[bool] = False
+    halves: ClassVar[bool] = False
 
     table: Images
     path: Path
@@ -173,7 +175,7 @@ def run_plan(
 
     folder, settings = Path(out), plan.settings
     # Before TensorFlow does anything else, the decoding of images included.
-    devices = open_devices()
+    devices = open_devices(halves=plan.halves)
     available = available_memory()
     plan.check(plan.split)
     plan.open(devices)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import clipped
+from simtool.system.threads import available_cores
 from simtool.tensorflow import load_tensorflow
 from simtool.training.outcome import TrainingError
 from simtool.training.slurm import cluster_from_slurm
@@ -115,13 +116,16 @@ class Devices:
         return tf.function(lambda value: self.strategy.run(add, args=(value,)), autograph=False)
 
 
-def open_devices(deterministic: bool = False) -> Devices:
+def open_devices(deterministic: bool = False, halves: bool = False) -> Devices:
     """Find the devices to train on: several workers if SLURM started them, otherwise all GPUs, otherwise the CPU.
 
     Call this before TensorFlow does anything else. With several workers it waits until all of them are there.
     ``TF_CONFIG`` names workers that a program other than ``srun`` has started.
 
-    ``deterministic`` uses slower operations of GPUs that give the same bits in every run; a CPU always does.
+    Args:
+        deterministic: use slower operations of GPUs that give the same bits in every run; a CPU always does.
+        halves: let each operation on a CPU use half of the cores, for a task that computes two halves of a batch at
+            the same time.
 
     Raises:
         TrainingError: ``TF_CONFIG`` does not follow TensorFlow's definition, or SLURM's variables are inconsistent.
@@ -134,6 +138,8 @@ def open_devices(deterministic: bool = False) -> Devices:
     for device in graphics:
         # Without this, the first process on a GPU takes all of its memory.
         tf.config.experimental.set_memory_growth(device, True)
+    if halves and not graphics:
+        _limit_threads(max(1, available_cores() // 2))
     if deterministic and graphics:
         tf.config.experimental.enable_op_determinism()
     if worker.count > 1:
@@ -143,6 +149,12 @@ def open_devices(deterministic: bool = False) -> Devices:
     else:
         strategy = tf.distribute.get_strategy()
     return Devices(strategy, worker, strategy.num_replicas_in_sync)
+
+
+def _limit_threads(count: int) -> None:
+    """Limit the threads of an operation, unless TensorFlow has started its threads already."""
+    with suppress(RuntimeError):
+        load_tensorflow().config.threading.set_intra_op_parallelism_threads(count)
 
 
 def worker_of(text: str | None) -> Worker:

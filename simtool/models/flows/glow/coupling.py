@@ -38,28 +38,27 @@ def halves(x: Any) -> tuple[Any, Any]:
 
 def transform(h: Any, x_b: Any, config: GlowConfig) -> tuple[Any, Any]:
     """y_b from the output h of the network, and the log-determinant of each image (b,)."""
-    log_scale, shift = _log_scale_and_shift(h, config)
-    shift = ops.cast(shift, x_b.dtype)
-    if log_scale is None:
-        return x_b + shift, ops.zeros_like(x_b[:, 0, 0, 0])
-    log_det = ops.sum(ops.cast(log_scale, x_b.dtype), axis=(1, 2, 3))
-    return x_b * ops.cast(ops.exp(log_scale), x_b.dtype) + shift, log_det
+    if config.coupling == "additive":
+        return x_b + ops.cast(h, x_b.dtype), ops.zeros_like(x_b[:, 0, 0, 0])
+    scale, log_scale, shift = (ops.cast(part, x_b.dtype) for part in _affine(h, config))
+    return x_b * scale + shift, ops.sum(log_scale, axis=(1, 2, 3))
 
 
 def invert(h: Any, y_b: Any, config: GlowConfig) -> Any:
     """x_b = (y_b - t) / s."""
-    log_scale, shift = _log_scale_and_shift(h, config)
-    shifted = y_b - ops.cast(shift, y_b.dtype)
-    # The scale has fewer digits than y_b in a precise inverse: divide by exactly the scale of the forward pass.
-    return shifted if log_scale is None else shifted / ops.cast(ops.exp(log_scale), y_b.dtype)
-
-
-def _log_scale_and_shift(h: Any, config: GlowConfig) -> tuple[Any, Any]:
     if config.coupling == "additive":
-        return None, h
+        return y_b - ops.cast(h, y_b.dtype)
+    # The scale has fewer digits than y_b in a precise inverse: divide by exactly the scale of the forward pass.
+    scale, _, shift = (ops.cast(part, y_b.dtype) for part in _affine(h, config))
+    return (y_b - shift) / scale
+
+
+def _affine(h: Any, config: GlowConfig) -> tuple[Any, Any, Any]:
+    """s, log s and t."""
     raw, shift = ops.split(h, 2, axis=-1)
     raw = raw + _SHIFT
     if config.variant == "study":
-        return ops.log_sigmoid(raw), shift
-    # log(floor + (1 - floor) sigmoid(raw)); the sum is at least the floor, so its logarithm is safe.
-    return ops.log(_FLOOR + (1 - _FLOOR) * ops.sigmoid(raw)), shift
+        log_scale = ops.log_sigmoid(raw)
+        return ops.exp(log_scale), log_scale, shift
+    scale = _FLOOR + (1 - _FLOOR) * ops.sigmoid(raw)  # at least the floor, so its logarithm is safe
+    return scale, ops.log(scale), shift

@@ -1,4 +1,4 @@
-"""One level of the flow: K steps with stacked weights, (K, ...), as one loop.
+"""One level of the flow: K steps with stacked weights, (K, ...).
 
 Three modes of backpropagation give the same gradients at different costs:
 
@@ -8,8 +8,10 @@ Three modes of backpropagation give the same gradients at different costs:
 al., 2017), so that memory does not grow with depth. The backward pass evaluates each coupling network once: its output
 serves the inverse and the gradient.
 
-Computations on weights alone are done for all steps at once, outside of the loop. The loop reads the weights of one
-step at a time and writes their gradients into arrays: the size of the graph and the work per step do not depend on K.
+With a few steps, both of the latter modes also keep the outputs of the coupling networks, which are small. The last
+convolution of each network is then computed only once.
+
+Computations on weights alone are done for all steps at once, outside of the loop.
 """
 
 from __future__ import annotations
@@ -23,24 +25,21 @@ from simtool.models.errors import ModelError
 from simtool.models.flows.config import MODES, Mode
 from simtool.models.flows.glow import coupling, network, step
 from simtool.models.flows.glow.config import GlowConfig
+from simtool.models.flows.glow.parts import joined, split
+from simtool.models.flows.glow.scan import scan, scan_back, written_out
 
 __all__ = ["forward", "inverse"]
 
-#: Up to this many steps are traced in seconds without a loop, and their gradients are a little faster.
-_WRITTEN_OUT = 8
-#: Number of iterations that may run at the same time; more of them only need more memory.
-_OVERLAP = 2
 #: Names of the prepared weights of the linear map. All other weights belong to the coupling network.
 _LINEAR = ("linear/matrix", "linear/shift")
 
 Weights = Mapping[str, Any]
+Tensors = tuple[Any, ...]
 #: From the gradients by y and by the log-determinant to the gradients by x and by each of the weights.
-Gradient = Callable[[Any, Any], tuple[Any, ...]]
+Gradient = Callable[[Any, Any], Tensors]
 
 
-def forward(
-    weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: GlowConfig, mode: Mode = "plain"
-) -> tuple[Any, Any]:
+def forward(weights: Weights, constants: Weights, x: Any, config: GlowConfig, mode: Mode = "plain") -> tuple[Any, Any]:
     """All steps of a level, towards the latents, from x (b, h, w, c) and the stacked weights of the steps.
 
     Returns:
@@ -49,169 +48,128 @@ def forward(
     if mode not in MODES:
         raise ModelError(f"there is no mode of backpropagation {mode}; the modes are {', '.join(MODES)}")
     prepared, log_det_of_pixel = step.prepare(weights, constants)
-    if mode == "plain" and config.steps <= _WRITTEN_OUT:
-        y, log_det = _written_out(prepared, x, config)
-    elif mode == "plain":
-        # The gradient of an array is an array. The gradient of a slice would be as large as the stack, for each step.
-        arrays = {name: _array(stacked) for name, stacked in prepared.items()}
-        y, log_det, _ = _ahead(lambda k: {name: array.read(k) for name, array in arrays.items()}, x, config)
+    if mode == "plain":
+        y, log_det, _ = _ahead(prepared, x, config, mode)
     else:
-        y, log_det = _by_hand(mode, prepared, x, config)
+        y, log_det = _by_hand(prepared, x, config, mode)
     return y, log_det + x.shape[1] * x.shape[2] * tf.reduce_sum(log_det_of_pixel)
 
 
-def inverse(weights: Mapping[str, Any], constants: Mapping[str, Any], y: Any, config: GlowConfig) -> Any:
+def inverse(weights: Weights, constants: Weights, y: Any, config: GlowConfig) -> Any:
     """All steps of a level, towards the image; see :func:`forward`."""
     prepared, _ = step.prepare(weights, constants)
-    inverse_matrices = step.inverse_matrix(weights, constants)
+    prepared = {**prepared, "linear/inverse": step.inverse_matrix(weights, constants)}
 
-    def body(k: Any, y: Any) -> tuple[Any, Any]:
-        return k - 1, step.invert(_weights_of(prepared, k), tf.gather(inverse_matrices, k), y, config)
+    def body(own: Weights, state: Tensors, _: Tensors) -> tuple[Tensors, Weights]:
+        return tuple(step.invert(own, y, config) for y in state), {}
 
-    return _backwards(config.steps, body, (y,))[0]
-
-
-def _written_out(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
-    """The output, and the log-determinant of the couplings for each image."""
-    pieces = {name: tf.unstack(stacked) for name, stacked in prepared.items()}
-    total = tf.zeros_like(x[:, 0, 0, 0])
-    for k in range(config.steps):
-        x, log_det = step.apply({name: own[k] for name, own in pieces.items()}, x, config)
-        total = total + log_det
-    return x, total
+    state, _ = scan_back(prepared, body, split(y), ())
+    return joined(state)
 
 
-def _by_hand(mode: Mode, prepared: Weights, x: Any, config: GlowConfig) -> tuple[Any, Any]:
+def _ahead(prepared: Weights, x: Any, config: GlowConfig, mode: Mode) -> tuple[Any, Any, Any]:
+    """The output, the log-determinant of the couplings for each image, and what the mode keeps of each step."""
+    parts = split(x)
+
+    def body(own: Weights, state: Tensors) -> tuple[Tensors, Tensors]:
+        inputs, log_dets = state[: len(parts)], state[len(parts) :]
+        outputs, changes, of_networks = zip(*(step.apply(own, x, config) for x in inputs), strict=True)
+        totals = tuple(total + change for total, change in zip(log_dets, changes, strict=True))
+        return (*outputs, *totals), _kept(inputs, of_networks, config, mode)
+
+    start = (*parts, *(tf.zeros_like(part[:, 0, 0, 0]) for part in parts))
+    keeps = len(parts) if mode == "recompute" else 0
+    state, kept = scan(prepared, body, start, keeps, by_array=mode == "plain")
+    return joined(state[: len(parts)]), joined(state[len(parts) :]), kept
+
+
+def _kept(inputs: Tensors, of_networks: Tensors, config: GlowConfig, mode: Mode) -> Tensors:
+    """The tensors of a step that its gradient uses: inputs of the step, outputs of its network."""
+    if mode == "plain":
+        return ()
+    return (*(inputs if mode == "recompute" else ()), *(of_networks if written_out(config.steps) else ()))
+
+
+def _by_hand(prepared: Weights, x: Any, config: GlowConfig, mode: Mode) -> tuple[Any, Any]:
     """The output and the log-determinant, with a custom gradient."""
-    names, differentiable = list(prepared), _recomputed if mode == "recompute" else _reversed
+    names = list(prepared)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def level(x: Any, *stacked: Any) -> tuple[tuple[Any, Any], Gradient]:
-        return differentiable(dict(zip(names, stacked, strict=True)), x, config)
+        weights = dict(zip(names, stacked, strict=True))
+        y, log_det, kept = _ahead(weights, x, config, mode)
+        return (y, log_det), lambda of_y, of_log_det: _back(weights, y, of_y, of_log_det, kept, config, mode)
 
     # A custom gradient takes tensors. Outside of a graph, the weights may be variables.
     y, log_det = level(x, *map(tf.convert_to_tensor, prepared.values()))
     return y, log_det
 
 
-def _ahead(
-    read: Callable[[Any], Weights], x: Any, config: GlowConfig, keep_inputs: bool = False
-) -> tuple[Any, Any, Any]:
-    """The output, the log-determinant, and an array of the inputs of the steps (if ``keep_inputs``)."""
-    depth = config.steps
-    inputs = (tf.TensorArray(x.dtype, depth, element_shape=x.shape),) if keep_inputs else ()
-
-    def body(k: Any, x: Any, log_det: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        y, change = step.apply(read(k), x, config)
-        return k + 1, y, log_det + change, tuple(array.write(k, x) for array in inputs)
-
-    start = (0, x, tf.zeros_like(x[:, 0, 0, 0]), inputs)
-    _, y, log_det, inputs = tf.while_loop(
-        lambda k, *_: k < depth, body, start, parallel_iterations=_OVERLAP, maximum_iterations=depth
-    )
-    return y, log_det, inputs
-
-
-def _recomputed(weights: Weights, x: Any, config: GlowConfig) -> tuple[tuple[Any, Any], Gradient]:
-    """The outputs, and a gradient that computes each step again from its input."""
-    y, log_det, inputs = _ahead(lambda k: _weights_of(weights, k), x, config, keep_inputs=True)
-
-    def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
-        def body(k: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
-            own, x = _weights_of(weights, k), inputs[0].read(k)
-            with tf.GradientTape() as tape:
-                tape.watch((x, own))
-                outputs = step.apply(own, x, config)
-            of_x, of_own = tape.gradient(outputs, (x, own), (of_y, of_log_det), tf.UnconnectedGradients.ZERO)
-            return k - 1, of_x, _write(gradients, k, of_own)
-
-        of_x, gradients = _backwards(config.steps, body, (of_y, _empty(weights)))
-        return of_x, *(array.stack() for array in gradients.values())
-
-    return (y, log_det), gradient
-
-
-def _reversed(weights: Weights, x: Any, config: GlowConfig) -> tuple[tuple[Any, Any], Gradient]:
-    """The outputs, and a gradient that inverts each step."""
-    output, log_det, _ = _ahead(lambda k: _weights_of(weights, k), x, config)
-
-    def gradient(of_y: Any, of_log_det: Any) -> tuple[Any, ...]:
+def _back(weights: Weights, y: Any, of_y: Any, of_log_det: Any, kept: Any, config: GlowConfig, mode: Mode) -> Tensors:
+    """The gradients by the input of a level and by each of the weights."""
+    names, of_log_dets = list(weights), split(of_log_det)
+    count = len(of_log_dets)
+    if mode == "reversible":
         # In float64: the rounding errors of these inverses in float32 would dominate those of the steps.
-        matrices = weights["linear/matrix"]
-        inverse_matrices = tf.cast(tf.linalg.inv(tf.cast(matrices, tf.float64)), matrices.dtype)
+        matrix = weights["linear/matrix"]
+        inverse_matrix = tf.cast(tf.linalg.inv(tf.cast(matrix, tf.float64)), matrix.dtype)
+        weights = {**weights, "linear/inverse": inverse_matrix}
 
-        def body(k: Any, y: Any, of_y: Any, gradients: dict[str, Any]) -> tuple[Any, ...]:
-            own = _weights_of(weights, k)
-            mixed, of_mixed, of_own = _undo_coupling(own, y, of_y, of_log_det, config)
-            x = step.unmix(own, tf.gather(inverse_matrices, k), mixed)
-            of_x, of_linear = _mix_gradient(own, x, of_mixed)
-            return k - 1, x, of_x, _write(gradients, k, of_own | of_linear)
+    def body(own: Weights, state: Tensors, kept: Tensors) -> tuple[Tensors, Weights]:
+        outputs, of_outputs = state[:count], state[count:]
+        inputs = kept[:count] if mode == "recompute" else (None,) * count
+        of_networks = kept[-count:] if written_out(config.steps) else (None,) * count
+        of_parts = [
+            _step_back(own, *part, config)
+            for part in zip(inputs, outputs, of_networks, of_outputs, of_log_dets, strict=True)
+        ]
+        xs, of_xs, of_own = zip(*of_parts, strict=True)
+        return (*xs, *of_xs), {name: tf.add_n([part[name] for part in of_own]) for name in names}
 
-        _, of_x, gradients = _backwards(config.steps, body, (output, of_y, _empty(weights)))
-        return of_x, *(array.stack() for array in gradients.values())
-
-    return (output, log_det), gradient
+    state, gradients = scan_back(weights, body, (*split(y), *split(of_y)), names, kept)
+    return joined(state[count:]), *gradients.values()
 
 
-def _undo_coupling(
-    weights: Weights, y: Any, of_y: Any, of_log_det: Any, config: GlowConfig
+def _step_back(
+    own: Weights, x: Any | None, y: Any, h: Any | None, of_y: Any, of_log_det: Any, config: GlowConfig
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """The input of a coupling from its output, the gradient by this input, and the gradients by the weights.
+    """The input of a step, and the gradients by the input and by the weights.
 
-    One evaluation of the network serves the inverse and the gradient.
+    Args:
+        own: the weights of the step.
+        x: the input; None to recover it from the output.
+        y: the output.
+        h: the output of the network; None to compute it.
+        of_y: the gradient by the output.
+        of_log_det: the gradient by the log-determinant.
+        config: of the flow.
     """
-    own = {name: weight for name, weight in weights.items() if name not in _LINEAR}
-    x_a, y_b = coupling.halves(y)
-    of_a, of_b = coupling.halves(of_y)
+    x_a, y_b = coupling.halves(y if x is None else step.mix(own, x))
+    inside = {name: weight for name, weight in own.items() if name not in (*_LINEAR, "linear/inverse")}
     with tf.GradientTape() as network_tape:
-        network_tape.watch((x_a, own))
-        h = network.apply(own, x_a, config)
-    x_b = coupling.invert(h, y_b, config)
+        network_tape.watch((x_a, inside))
+        computed = network.apply(inside, x_a, config)
+    # TensorFlow drops the last convolution from the graph if the known output serves instead.
+    h = computed if h is None else h
+    x_b = coupling.invert(h, y_b, config) if x is None else y_b
     with tf.GradientTape() as transform_tape:
         transform_tape.watch((h, x_b))
         outputs = coupling.transform(h, x_b, config)
     zero = tf.UnconnectedGradients.ZERO
+    of_a, of_b = coupling.halves(of_y)
     of_h, of_x_b = transform_tape.gradient(outputs, (h, x_b), (of_b, of_log_det), zero)
-    of_x_a, of_own = network_tape.gradient(h, (x_a, own), of_h, zero)
-    return tf.concat([x_a, x_b], -1), tf.concat([of_a + of_x_a, of_x_b], -1), of_own
+    of_x_a, of_inside = network_tape.gradient(computed, (x_a, inside), of_h, zero)
+    if x is None:
+        x = step.unmix(own, tf.concat([x_a, x_b], -1))
+    of_x, of_linear = _mix_gradient(own, x, tf.concat([of_a + of_x_a, of_x_b], -1))
+    return x, of_x, of_inside | of_linear
 
 
-def _mix_gradient(weights: Weights, x: Any, of_mixed: Any) -> tuple[Any, dict[str, Any]]:
+def _mix_gradient(own: Weights, x: Any, of_mixed: Any) -> tuple[Any, dict[str, Any]]:
     """The gradients of the linear map. TensorFlow drops the product itself from the graph, since nothing uses it."""
-    own = {name: weights[name] for name in _LINEAR}
+    linear = {name: own[name] for name in _LINEAR}
     with tf.GradientTape() as tape:
-        tape.watch((x, own))
-        mixed = step.mix(own, x)
-    of_x, of_own = tape.gradient(mixed, (x, own), of_mixed)
-    return of_x, of_own
-
-
-def _backwards(depth: int, body: Callable[..., tuple[Any, ...]], state: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The state after a loop from the last step to the first."""
-    _, *state_after = tf.while_loop(
-        lambda k, *_: k >= 0, body, (depth - 1, *state), parallel_iterations=_OVERLAP, maximum_iterations=depth
-    )
-    return tuple(state_after)
-
-
-def _array(stacked: Any) -> Any:
-    """A copy as an array, with one tensor per step."""
-    shape = stacked.shape
-    return tf.TensorArray(stacked.dtype, shape[0], element_shape=shape[1:], clear_after_read=False).unstack(stacked)
-
-
-def _weights_of(weights: Weights, k: Any) -> dict[str, Any]:
-    """The weights of one step."""
-    return {name: tf.gather(stacked, k) for name, stacked in weights.items()}
-
-
-def _empty(weights: Weights) -> dict[str, Any]:
-    """Arrays for the gradients of the weights."""
-    return {
-        name: tf.TensorArray(stacked.dtype, stacked.shape[0], element_shape=stacked.shape[1:])
-        for name, stacked in weights.items()
-    }
-
-
-def _write(arrays: Mapping[str, Any], k: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: array.write(k, values[name]) for name, array in arrays.items()}
+        tape.watch((x, linear))
+        mixed = step.mix(linear, x)
+    of_x, of_linear = tape.gradient(mixed, (x, linear), of_mixed)
+    return of_x, of_linear

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simtool.models.flows.glow.config import GlowConfig
 
-__all__ = ["apply", "hidden", "initial", "shapes"]
+__all__ = ["apply", "hidden", "initial", "prepare", "shapes"]
 
 #: Factor on the learning rate of log_gain (logscale_factor in the reference implementation).
 GAIN_RATE = 3.0
@@ -55,16 +55,24 @@ def hidden(weights: Mapping[str, Any], x: Any, config: GlowConfig) -> Any:
     return ops.reshape(ops.relu(middle), (-1, *x.shape[1:-1], kernel.shape[-1]))
 
 
-def apply(weights: Mapping[str, Any], x: Any, config: GlowConfig) -> Any:
+def prepare(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """The weights for :func:`apply`: the gain is a factor of kernel and bias, exp(3 log_gain). Any leading axes."""
+    inside = {name: weight for name, weight in weights.items() if name.startswith("coupling/")}
+    if (log_gain := inside.pop("coupling/last/log_gain", None)) is None:
+        return inside
+    gain = ops.exp(GAIN_RATE * log_gain)
+    inside["coupling/last/kernel"] = inside["coupling/last/kernel"] * ops.expand_dims(gain, (-4, -3, -2))
+    inside["coupling/last/bias"] = inside["coupling/last/bias"] * gain
+    return inside
+
+
+def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> Any:
     """From (b, h, w, inputs) to (b, h, w, outputs), in the type of the weights."""
-    inside = hidden(weights, x, config)
-    bias = weights["coupling/last/bias"]
-    kernel = ops.cast(weights["coupling/last/kernel"], inside.dtype)
+    inside = hidden(prepared, x, config)
+    bias = prepared["coupling/last/bias"]
+    kernel = ops.cast(prepared["coupling/last/kernel"], inside.dtype)
     last = ops.cast(ops.conv(inside, kernel, padding="same", data_format="channels_last"), bias.dtype)
-    last = ops.add(last, bias)
-    if "coupling/last/log_gain" not in weights:
-        return last
-    return last * ops.exp(GAIN_RATE * weights["coupling/last/log_gain"])
+    return ops.add(last, bias)
 
 
 def _convolve(x: Any, kernel: Any, bias: Any) -> Any:

@@ -43,14 +43,13 @@ def prepare(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[d
 
     Returns:
         By name, A (..., c, c) and c (..., c) with y = x A + c for a pixel x in a row, and the weights of the coupling
-        network; and the log-determinant of one pixel (...,).
+        network (:func:`simtool.models.flows.glow.network.prepare`); and the log-determinant of one pixel (...,).
     """
     rotation = convolution.matrix(weights, constants)
     matrix = ops.expand_dims(ops.exp(weights["actnorm/log_scale"]), -1) * rotation
     shift = ops.squeeze(ops.expand_dims(weights["actnorm/bias"], -2) @ matrix, -2)
-    inside = {name: weight for name, weight in weights.items() if name.startswith("coupling/")}
     log_det_of_pixel = actnorm.log_det(weights) + convolution.log_det(weights)
-    return {"linear/matrix": matrix, "linear/shift": shift, **inside}, log_det_of_pixel
+    return {"linear/matrix": matrix, "linear/shift": shift, **network.prepare(weights)}, log_det_of_pixel
 
 
 def inverse_matrix(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> Any:
@@ -70,29 +69,30 @@ def mix(prepared: Mapping[str, Any], x: Any) -> Any:
     return _product(x, prepared["linear/matrix"]) + prepared["linear/shift"]
 
 
-def unmix(prepared: Mapping[str, Any], inverse: Any, y: Any) -> Any:
-    """The inverse of :func:`mix`, with the matrix of :func:`inverse_matrix`."""
-    return _product(y - prepared["linear/shift"], inverse)
+def unmix(prepared: Mapping[str, Any], y: Any) -> Any:
+    """The inverse of :func:`mix`, with the matrix of :func:`inverse_matrix` as ``linear/inverse``."""
+    return _product(y - prepared["linear/shift"], prepared["linear/inverse"])
 
 
-def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
-    """The output (b, h, w, c), and the log-determinant of the coupling for each image (b,)."""
+def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any, Any]:
+    """The output (b, h, w, c), the log-determinant of the coupling for each image (b,), the output of the network."""
     x_a, x_b = coupling.halves(mix(prepared, x))
-    y_b, log_det = coupling.transform(network.apply(prepared, x_a, config), x_b, config)
-    return ops.concatenate([x_a, y_b], axis=-1), log_det
+    h = network.apply(prepared, x_a, config)
+    y_b, log_det = coupling.transform(h, x_b, config)
+    return ops.concatenate([x_a, y_b], axis=-1), log_det, h
 
 
-def invert(prepared: Mapping[str, Any], inverse: Any, y: Any, config: GlowConfig) -> Any:
-    """The inverse of :func:`apply`, with the matrix of :func:`inverse_matrix`."""
+def invert(prepared: Mapping[str, Any], y: Any, config: GlowConfig) -> Any:
+    """The inverse of :func:`apply`, with the matrix of :func:`inverse_matrix` as ``linear/inverse``."""
     x_a, y_b = coupling.halves(y)
     x_b = coupling.invert(network.apply(prepared, x_a, config), y_b, config)
-    return unmix(prepared, inverse, ops.concatenate([x_a, x_b], axis=-1))
+    return unmix(prepared, ops.concatenate([x_a, x_b], axis=-1))
 
 
 def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
     """One step towards the latents, (b, h, w, c), and its log-determinant for each image (b,)."""
     prepared, log_det_of_pixel = prepare(weights, constants)
-    y, log_det = apply(prepared, x, config)
+    y, log_det, _ = apply(prepared, x, config)
     return y, log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
 
 

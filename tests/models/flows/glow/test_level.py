@@ -13,7 +13,7 @@ import pytest
 
 from simtool.models.errors import ModelError
 from simtool.models.flows.config import MODES, Mode
-from simtool.models.flows.glow import level, step
+from simtool.models.flows.glow import level, parts, scan, step
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
 
@@ -131,9 +131,30 @@ def test_plain_gradients_are_those_of_finite_differences() -> None:
 def test_steps_that_are_written_out_are_those_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of()
     written_out = differentiated(config, "float64", "plain")
-    monkeypatch.setattr(level, "_WRITTEN_OUT", config.steps - 1)
+    monkeypatch.setattr(scan, "_WRITTEN_OUT", config.steps - 1)
     looped = differentiated.__wrapped__(config, "float64", "plain")
     assert largest_difference(looped, written_out) < 1e-13
+
+
+@pytest.mark.parametrize("most", [0, 8], ids=["looped", "written out"])
+@pytest.mark.parametrize("mode", MODES)
+def test_two_halves_of_a_batch_give_what_the_whole_gives(
+    mode: Mode, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = differentiated(config_of(), "float64", "plain")
+    monkeypatch.setattr(parts, "count_parts", lambda: 2)
+    monkeypatch.setattr(scan, "_WRITTEN_OUT", most)
+    halves = differentiated.__wrapped__(config_of(), "float64", mode)
+    assert largest_difference(halves, whole) < 1e-11
+
+
+@pytest.mark.parametrize("steps", [4, 9])
+def test_two_halves_of_a_batch_are_inverted(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(steps=steps)
+    weights, constants = stacked(config, "float64")
+    monkeypatch.setattr(parts, "count_parts", lambda: 2)
+    y, _ = level.forward(weights, constants, images("float64"), config)
+    assert np.abs(level.inverse(weights, constants, y, config) - images("float64")).max() < 1e-12
 
 
 def test_recomputed_gradients_are_exact_in_float32() -> None:

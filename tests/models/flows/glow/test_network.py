@@ -32,7 +32,7 @@ def _input(dtype: str = "float32", size: int = 4) -> Any:
 @pytest.mark.parametrize("variant", ["glow", "study"])
 def test_untrained_it_gives_zeros_whatever_it_sees(variant: Any) -> None:
     config = replace(CONFIG, variant=variant)
-    output = network.apply(_weights(config, moved=0), _input(), config)
+    output = network.apply(network.prepare(_weights(config, moved=0)), _input(), config)
     assert np.array_equal(output, np.zeros((2, 4, 4, 10)))
 
 
@@ -60,11 +60,11 @@ def test_it_is_three_convolutions() -> None:
 
     expected = convolved(tf.nn.relu(convolved(tf.nn.relu(convolved(x, "first")), "middle")), "last")
     expected *= tf.exp(3 * weights["coupling/last/log_gain"])
-    assert network.apply(weights, x, CONFIG).numpy() == pytest.approx(expected.numpy(), rel=1e-9)
+    assert network.apply(network.prepare(weights), x, CONFIG).numpy() == pytest.approx(expected.numpy(), rel=1e-9)
 
 
 def test_a_pixel_sees_two_pixels_around_it_and_no_further() -> None:
-    weights = _weights(CONFIG)
+    weights = network.prepare(_weights(CONFIG))
     x = _input(size=8).numpy()
     changed = x.copy()
     changed[:, 0, 0] += 1
@@ -77,7 +77,7 @@ def test_a_pixel_sees_two_pixels_around_it_and_no_further() -> None:
 @pytest.mark.parametrize(("dtype", "within"), [("bfloat16", 0.05), ("float16", 0.01)])
 def test_inside_it_may_be_coarse_and_gives_float32(dtype: Any, within: float) -> None:
     config = replace(CONFIG, compute_dtype=dtype)
-    weights, x = _weights(CONFIG), _input()
+    weights, x = network.prepare(_weights(CONFIG)), _input()
     assert network.hidden(weights, x, config).dtype == dtype
     exact, coarse = network.apply(weights, x, CONFIG), network.apply(weights, x, config)
     assert coarse.dtype == "float32"
@@ -87,5 +87,15 @@ def test_inside_it_may_be_coarse_and_gives_float32(dtype: Any, within: float) ->
 
 def test_float64_is_never_lowered() -> None:
     config = replace(CONFIG, compute_dtype="bfloat16")
-    weights, x = _weights(CONFIG, "float64"), _input("float64")
+    weights, x = network.prepare(_weights(CONFIG, "float64")), _input("float64")
     assert np.array_equal(network.apply(weights, x, config), network.apply(weights, x, CONFIG))
+
+
+def test_stacked_weights_are_prepared_as_each_alone() -> None:
+    alone = [_weights(CONFIG, moved=moved) for moved in (0.1, 0.2)]
+    stacked = network.prepare({name: tf.stack([one[name] for one in alone]) for name in alone[0]})
+    for k, one in enumerate(alone):
+        prepared = network.prepare(one)
+        assert prepared.keys() == stacked.keys() == one.keys() - {"coupling/last/log_gain"}
+        for name, value in prepared.items():
+            np.testing.assert_allclose(stacked[name][k], value, rtol=1e-6)
