@@ -14,6 +14,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, first_line, listed
@@ -64,9 +66,9 @@ class Catalog:
 
     def rows_of(self, numbers: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
         """Find the rows of stimuli by number (from 1); -1 for stimuli that the catalog does not have."""
-        rows = np.searchsorted(self.number, numbers)
-        known = self.number[np.minimum(rows, self.number.size - 1)] == numbers
-        return np.where(known, rows, -1).astype(np.int32)
+        turned = numbers.T  # a matrix in Fortran order is flattened, and restored, without a copy
+        rows = pc.index_in(pa.array(turned.ravel(), pa.int64()), pa.array(self.number))
+        return np.asarray(pc.fill_null(rows, -1).to_numpy().reshape(turned.shape).T)
 
     @property
     def extent(self) -> str:

@@ -6,6 +6,8 @@ references come first. The number of references is the number of entries without
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -102,13 +104,13 @@ def read_observations(path: Path, catalog: Catalog, layout: Layout | None = None
         (columns.n_select < 1) | (columns.n_select >= n_reference),
         "has an n_select that is not between 1 and its number of references minus one",
     )
-    positions = np.arange(int(columns.n_select.max(initial=1)))
+    positions = np.arange(int(columns.n_select.max(initial=1)), dtype=np.int16)
     return assemble(
         Record(
             images=catalog.image_id,
             query=rows[:, 0],
             references=np.where(shown, rows, -1)[:, 1:],
-            selected=np.where(positions < columns.n_select[:, None], positions, -1),
+            selected=np.where(positions[:, None] < columns.n_select, positions[:, None], np.int16(-1)).T,
             ranked=columns.is_ranked,
             trial_id=np.arange(len(stimuli), dtype=np.int64),
             participant=_labels(columns.agent_id),
@@ -130,7 +132,11 @@ def layout_of(path: Path) -> Layout:
     Raises:
         JudgmentsError: the file has no ranked observations, or its numbering is ambiguous.
     """
-    return _layout(path, _read(path), None)
+    with _opened(path) as file:
+        if "mask_zero" in file:
+            return Layout(int(_flag(path, file, "mask_zero")))
+        stimulus_set = _integers(path, file, "stimulus_set", ndim=2)
+    return _detected(path, stimulus_set)
 
 
 def _layout(path: Path, columns: _Columns, asked: Layout | None) -> Layout:
@@ -139,11 +145,14 @@ def _layout(path: Path, columns: _Columns, asked: Layout | None) -> Layout:
     if asked and stated not in (None, asked):
         first = 1 if columns.mask_zero else 0
         raise JudgmentsError(f"{path}: its mask_zero states that stimuli count from {first}: omit --format")
-    if found := asked or stated:
-        return found
-    zero = columns.stimulus_set == 0
+    return asked or stated or _detected(path, columns.stimulus_set)
+
+
+def _detected(path: Path, stimulus_set: NDArray[np.int64]) -> Layout:
+    """Return the layout that padding and zeros show."""
+    zero = stimulus_set == 0
     # Padding is at the end of a row: a 0 before another number is a stimulus.
-    if (columns.stimulus_set == -1).any() or (zero[:, :-1] & ~zero[:, 1:]).any():
+    if (stimulus_set == -1).any() or (zero[:, :-1] & ~zero[:, 1:]).any():
         return Layout.PSIZ_2018
     raise JudgmentsError(
         f"{path}: its stimuli can count from 0 or from 1; "
@@ -151,7 +160,9 @@ def _layout(path: Path, columns: _Columns, asked: Layout | None) -> Layout:
     )
 
 
-def _read(path: Path) -> _Columns:
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file of observations."""
     kind = kind_of(path)
     if kind.damage:
         raise JudgmentsError(f"{path}: damaged or not HDF5 ({kind.damage}); get it again")
@@ -164,26 +175,31 @@ def _read(path: Path) -> _Columns:
                 raise JudgmentsError(
                     f"{path}: not observations of psiz: {listed(missing)} missing; the file has {held}"
                 )
-            stimulus_set = _integers(path, file, "stimulus_set", ndim=2)
-            count = len(stimulus_set)
-            return _Columns(
-                stimulus_set=stimulus_set,
-                n_select=_integers(path, file, "n_select", count=count),
-                is_ranked=_integers(path, file, "is_ranked", count=count) != 0,
-                agent_id=_integers(path, file, "agent_id", count=count) if "agent_id" in file else None,
-                session_id=_integers(path, file, "session_id", count=count) if "session_id" in file else None,
-                weight=_floats(path, file, "weight", count) if "weight" in file else None,
-                rt_ms=_floats(path, file, "rt_ms", count, nan=True) if "rt_ms" in file else None,
-                mask_zero=_flag(path, file, "mask_zero") if "mask_zero" in file else None,
-            )
+            yield file
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as failure:
         if isinstance(failure, FileNotFoundError | PermissionError | IsADirectoryError):
             raise
         raise JudgmentsError(f"{path}: damaged or not HDF5 ({first_line(failure)}); get it again") from failure
 
 
+def _read(path: Path) -> _Columns:
+    with _opened(path) as file:
+        stimulus_set = _integers(path, file, "stimulus_set", ndim=2)
+        count = len(stimulus_set)
+        return _Columns(
+            stimulus_set=stimulus_set,
+            n_select=_integers(path, file, "n_select", count=count),
+            is_ranked=_integers(path, file, "is_ranked", count=count) != 0,
+            agent_id=_integers(path, file, "agent_id", count=count) if "agent_id" in file else None,
+            session_id=_integers(path, file, "session_id", count=count) if "session_id" in file else None,
+            weight=_floats(path, file, "weight", count) if "weight" in file else None,
+            rt_ms=_floats(path, file, "rt_ms", count, nan=True) if "rt_ms" in file else None,
+            mask_zero=_flag(path, file, "mask_zero") if "mask_zero" in file else None,
+        )
+
+
 def _integers(path: Path, file: h5py.File, name: str, ndim: int = 1, count: int | None = None) -> NDArray[np.int64]:
-    return _values(path, file, name, "iub", "integers", ndim, count).astype(np.int64)
+    return _values(path, file, name, "iub", "integers", ndim, count).astype(np.int64, order="F")
 
 
 def _floats(path: Path, file: h5py.File, name: str, count: int, nan: bool = False) -> NDArray[np.float64]:
@@ -221,5 +237,5 @@ def _labels(ids: NDArray[np.int64] | None) -> Labels | None:
     """Return ids as text; None if all are equal, because then they are a placeholder."""
     if ids is None or (ids == ids[0]).all():
         return None
-    distinct, index = np.unique(ids, return_inverse=True)
-    return Labels(pa.array([str(value) for value in distinct], pa.string()), index.astype(np.int32))
+    encoded = pa.array(ids).dictionary_encode()
+    return Labels(encoded.dictionary.cast(pa.string()), encoded.indices.to_numpy())
