@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -99,6 +98,8 @@ def image_id_of(path: str) -> str:
 
 def is_catalog(path: Path) -> bool:
     """Return whether a file begins like a catalog of stimuli; its rows are not checked."""
+    import h5py
+
     try:
         if h5py.is_hdf5(path):
             return kind_of(path).what is What.PSIZ_CATALOG
@@ -205,6 +206,8 @@ def _number(text: str, base: int) -> int:
 
 
 def _from_hdf5(path: Path) -> Catalog:
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             if missing := [key for key in _HDF5_KEYS if not isinstance(file.get(key), h5py.Dataset)]:

@@ -9,7 +9,6 @@ from numpy import object_
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.collections.birds16 import altered
 from simtool.errors import listed
 from simtool.ids import Matches
 from simtool.judgments.assembly import Judgments, in_images
@@ -93,6 +92,8 @@ def note_matches(table: Path, matches: Matches) -> None:
 
 def _warn_of_altered(images: Images, table: Path, mentioned: NDArray[object_]) -> None:
     """Warn of CUB's photographs that differ from the images that people saw."""
+    from simtool.collections.birds16 import altered
+
     if names := altered(images, table, mentioned):
         one, many = "1 photograph of CUB differs from the one", f"{len(names):,} photographs of CUB differ from those"
         some = one if len(names) == 1 else many
