@@ -87,6 +87,8 @@ class TrialType(ABC):
     def compare(self, query: Codes, references: Codes, selected: Positions) -> tuple[Codes, Codes, Codes]:
         """List the comparisons that t trials imply, in the order of the contract (docs/tables.md).
 
+        The result copies codes from the arguments, and which ones depends on the selected positions alone.
+
         Args:
             query: (t,), -1 where the design has no query.
             references: (t, N).

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, listed
 from simtool.scoring.pairs import Pairs
+from simtool.scoring.rows import RowSums
 
 __all__ = ["DISTANCES", "Direction", "Distance", "Measured", "SimilarityError", "Sums", "Term", "distance_named"]
 
@@ -35,37 +36,27 @@ class Term(Enum):
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over coordinates, from which all distances are computed.
+    """Sums over coordinates, from which distances are computed.
 
     Attributes:
         pairs: P pairs of n vectors.
-        dimension: D.
+        rows: sums of each vector.
         segments: S, the number of segments; 1 if the table names none.
         terms: for each term, (P,).
-        norm: (n,) |x|.
-        mean: (n,) the mean of the coordinates of x.
-        deviation: (n,) |x - mean|; exactly 0 for a constant vector.
-        growth: (n,) the relative error of the deviation, divided by that of a sum, at most.
-        tolerance: the largest relative error of a sum of positive terms.
         exact: the terms whose sums are exact.
         segment_scale: the factor of the squares within segments.
     """
 
     pairs: Pairs
-    dimension: int
+    rows: RowSums
     segments: int
     terms: dict[Term, NDArray[np.float64]]
-    norm: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    deviation: NDArray[np.float64]
-    growth: NDArray[np.float64]
-    tolerance: float
     exact: frozenset[Term]
     segment_scale: float
 
     def error_of(self, term: Term) -> float:
         """The largest relative error of a sum."""
-        return 0.0 if term in self.exact else self.tolerance
+        return 0.0 if term in self.exact else self.rows.tolerance
 
 
 @dataclass(frozen=True)
@@ -100,19 +91,21 @@ class Direction:
 
 @dataclass(frozen=True)
 class Distance:
-    """A distance by its name.
+    """A distance by its name. Either ``measure`` or ``direction`` is given.
 
     Attributes:
         name: as in ``--distance``.
         meaning: a description for the help.
         term: the sum that it needs.
-        measure: computes the distances from the sums; for angles, whose digits may cancel, the directions.
+        measure: computes the distances from the sums.
+        direction: of an angle between vectors, the directions.
     """
 
     name: str
     meaning: str
     term: Term
-    measure: Callable[[Sums], Measured | Direction]
+    measure: Callable[[Sums], Measured] | None = None
+    direction: Callable[[RowSums], Direction] | None = None
 
     @property
     def by_segment(self) -> bool:
@@ -121,7 +114,7 @@ class Distance:
 
 
 def _mse(sums: Sums) -> Measured:
-    return _positive(sums, Term.SQUARES, sums.terms[Term.SQUARES] / sums.dimension)
+    return _positive(sums, Term.SQUARES, sums.terms[Term.SQUARES] / sums.rows.columns.dimension)
 
 
 def _segment_mse(sums: Sums) -> Measured:
@@ -131,8 +124,8 @@ def _segment_mse(sums: Sums) -> Measured:
 
 def _segment_cosine(sums: Sums) -> Measured:
     # Each direction has an error of the tolerance, so the error of an angle grows with the distance of the directions.
-    value = sums.terms[Term.SEGMENT_ANGLES] / sums.segments
-    return Measured(value, value + np.sqrt(2 * value) + sums.tolerance, sums.tolerance)
+    value, tolerance = sums.terms[Term.SEGMENT_ANGLES] / sums.segments, sums.rows.tolerance
+    return Measured(value, value + np.sqrt(2 * value) + tolerance, tolerance)
 
 
 def _euclidean(sums: Sums) -> Measured:
@@ -144,7 +137,7 @@ def _manhattan(sums: Sums) -> Measured:
 
 
 def _dot(sums: Sums) -> Measured:
-    size = sums.norm[sums.pairs.first] * sums.norm[sums.pairs.second]
+    size = sums.rows.norm[sums.pairs.first] * sums.rows.norm[sums.pairs.second]
     return Measured(-sums.terms[Term.PRODUCTS], size, sums.error_of(Term.PRODUCTS))
 
 
@@ -152,23 +145,23 @@ def _positive(sums: Sums, term: Term, value: NDArray[np.float64]) -> Measured:
     return Measured(value, value, sums.error_of(term))
 
 
-def _whole(sums: Sums) -> Direction:
-    return Direction(np.zeros_like(sums.norm), sums.norm, np.ones_like(sums.norm))
+def _whole(rows: RowSums) -> Direction:
+    return Direction(np.zeros_like(rows.norm), rows.norm, np.ones_like(rows.norm))
 
 
-def _around_mean(sums: Sums) -> Direction:
-    return Direction(sums.mean, sums.deviation, sums.growth)
+def _around_mean(rows: RowSums) -> Direction:
+    return Direction(rows.mean, rows.deviation, rows.growth)
 
 
 _ALL = (
     Distance("mse", "mean squared difference", Term.SQUARES, _mse),
-    Distance("cosine", "1 - cosine similarity", Term.SQUARES, _whole),
+    Distance("cosine", "1 - cosine similarity", Term.SQUARES, direction=_whole),
     Distance("mse/segments", "mse within each segment, averaged", Term.SEGMENT_SQUARES, _segment_mse),
     Distance("cosine/segments", "cosine within each segment, averaged", Term.SEGMENT_ANGLES, _segment_cosine),
     Distance("euclidean", "root of the summed squared difference", Term.SQUARES, _euclidean),
     Distance("manhattan", "sum of absolute differences", Term.ABSOLUTES, _manhattan),
     Distance("dot", "minus the inner product", Term.PRODUCTS, _dot),
-    Distance("correlation", "1 - Pearson correlation", Term.SQUARES, _around_mean),
+    Distance("correlation", "1 - Pearson correlation", Term.SQUARES, direction=_around_mean),
 )
 
 #: Every distance by its name.

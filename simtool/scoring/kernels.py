@@ -22,17 +22,13 @@ __all__ = [
     "SQUARES",
     "add_over_pairs",
     "add_over_rows",
-    "angles_of",
     "finest_unit",
-    "whole_cosines",
 ]
 
 Block: TypeAlias = NDArray[Any]
 
 #: Sums over the coordinates of two vectors x and y: of (x - y)², x y and \|x - y\|.
 SQUARES, PRODUCTS, ABSOLUTES = range(3)
-#: The difference of two terms keeps enough digits if their sum is less than this many times the difference.
-_CONDITION = 20.0
 #: Shorter vectors have no angle in double precision: the squares of their values vanish.
 SHORT = 2.0**-200
 #: The least number of pairs for a thread.
@@ -147,93 +143,6 @@ def _moments(block: Block, origin: NDArray[np.float64], start: int, stop: int, o
         out[row, 0] += square
         out[row, 1] += shifted
         out[row, 2] += shifted_square
-
-
-def angles_of(
-    squares: NDArray[np.float64],
-    pairs: Pairs,
-    length: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    growth: NDArray[np.float64],
-    tolerance: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """1 - cos of the angle between vectors, from their squared distance and their lengths, in threads.
-
-    For u of length a and v of length b, |u - v|² = (a - b)² + 2 a b (1 - cos).
-
-    Args:
-        squares: (P,) squared distances of the pairs, with a relative error of ``tolerance``.
-        pairs: P pairs of n vectors.
-        length: (n,) lengths of the vectors, with a relative error of ``growth`` times ``tolerance``.
-        shift: (n,) positions of the vectors along the direction at right angles to u and v, with the same error.
-        growth: (n,) see ``length``.
-        tolerance: the relative error of a sum.
-
-    Returns:
-        The angles, (P,), NaN if the difference keeps too few digits. And (P,) their error divided by ``tolerance``, at
-        most; infinite if a vector is too short.
-    """
-    angles, sizes = np.empty(len(pairs)), np.empty(len(pairs))
-    arrays = squares, pairs.first, pairs.second, length, shift, growth, tolerance, angles, sizes
-    in_threads(lambda start, stop: _angles(*arrays, start, stop), len(pairs), least=_LEAST)
-    return angles, sizes
-
-
-@compiled
-def _angles(
-    squares: NDArray[np.float64],
-    first: NDArray[np.int32],
-    second: NDArray[np.int32],
-    length: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    growth: NDArray[np.float64],
-    tolerance: float,
-    angles: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    start: int,
-    stop: int,
-) -> None:
-    for pair in range(start, stop):
-        x, y = first[pair], second[pair]
-        if min(length[x], length[y]) < SHORT:
-            angles[pair], sizes[pair] = 0, np.inf
-            continue
-        if squares[pair] == 0:  # equal vectors, which are frequent in tables of labels
-            angles[pair] = sizes[pair] = 0
-            continue
-        apart, aside, twice = abs(length[x] - length[y]), abs(shift[x] - shift[y]), 2 * length[x] * length[y]
-        removed = apart**2 + aside**2
-        rest = squares[pair] - removed
-        canceled = squares[pair] + removed >= _CONDITION * rest
-        angles[pair] = np.nan if canceled else rest / twice
-        unsure = growth[x] * length[x] + growth[y] * length[y]
-        error = squares[pair] + 2 * (apart + aside) * unsure + tolerance * unsure**2
-        sizes[pair] = (error + rest * (growth[x] + growth[y])) / twice
-
-
-def whole_cosines(
-    squares: NDArray[np.float64], pairs: Pairs, norms: NDArray[np.float64], unit: float
-) -> NDArray[np.float64]:
-    """1 - cosine of vectors of whole numbers, in threads. Two results are equal only if the cosines are equal.
-
-    The square of a cosine is p² / (|x|² |y|²). Below 2^24 its parts are exact, and different squares differ by 2^-48.
-
-    Args:
-        squares: (P,) exact squared distances of the pairs.
-        pairs: P pairs of n vectors.
-        norms: (n,) exact squared lengths in squared units; a product of two is below 2^24.
-        unit: all coordinates are whole multiples of it.
-    """
-    cosines = np.empty(len(pairs))
-
-    def work(start: int, stop: int) -> None:
-        x, y = norms[pairs.first[start:stop]], norms[pairs.second[start:stop]]
-        product = (x + y - squares[start:stop] / unit**2) / 2
-        cosine = np.sqrt(product * product / (x * y))
-        cosines[start:stop] = np.where(product > 0, 1 - cosine, 1 + cosine)
-
-    in_threads(work, len(pairs), least=_LEAST)
-    return cosines
 
 
 @compiled

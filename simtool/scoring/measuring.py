@@ -13,22 +13,18 @@ from simtool.errors import listed
 from simtool.scoring import kernels
 from simtool.scoring.columns import Columns
 from simtool.scoring.distances import Direction, Distance, Measured, SimilarityError, Sums, Term
-from simtool.scoring.gram import add_gram_squares, gram_is_cheaper, gram_tiles
 from simtool.scoring.pairs import Pairs
-from simtool.scoring.spans import Span, spans
+from simtool.scoring.rows import RowSums
+from simtool.scoring.spans import Span
 from simtool.tables.embeddings import Segment
 from simtool.text import counted
 
-__all__ = ["Names", "measure"]
+__all__ = ["FLOOR", "Names", "check_rows", "check_segments", "measure"]
 
 Names = Sequence[str] | NDArray[np.object_]
 
-#: Squared distances from a matrix product that are below this share of the squared norms are summed directly.
-_CANCELED = 0.05
-#: Vectors whose largest value is outside these bounds are scaled, so that squares do not overflow or vanish.
-_LARGEST, _SMALLEST = 2.0**100, 2.0**-100
 #: A bound of the error from numbers that are too small for double precision, relative to the tolerance.
-_FLOOR = 2.0**-450
+FLOOR = 2.0**-450
 #: Weights of segments beyond this are rounded.
 _WEIGHTS = 1 << 20
 
@@ -39,7 +35,6 @@ def measure(
     distances: Sequence[Distance],
     segments: Sequence[Segment] = (),
     names: Names | None = None,
-    gram: bool | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Measured]:
     """Measure distances of pairs of vectors; yields one result for each distance, in order.
@@ -50,31 +45,43 @@ def measure(
         distances: the distances to measure.
         segments: the segments of the vectors, for distances by segment.
         names: (n,) the names of the vectors in error messages.
-        gram: whether to use a matrix product instead of a loop over the pairs; None chooses the cheaper one.
         advance: called with the number of columns after each block.
 
     Raises:
         SimilarityError: a distance by segment without segments; a vector without a direction, or with NaN or infinity.
     """
-    if not segments and (needy := [distance.name for distance in distances if distance.by_segment]):
-        raise SimilarityError(f"{listed(needy)} needs a table that names its segments, and this one names none")
-    measurement = _Measurement(columns, pairs, {distance.term for distance in distances}, tuple(segments), gram)
+    check_segments(distances, segments)
+    measurement = _Measurement(columns, pairs, {each.term for each in distances if each.measure}, tuple(segments))
     sums = measurement.sum(advance)
-    _check_finite(sums, columns, names)
+    check_rows(sums.rows, distances, names)
     for distance in distances:
-        found = distance.measure(sums)
-        if isinstance(found, Direction):
-            _check_lengths(distance, found.length, columns, names)
-            found = measurement.angles(found, sums)
-        elif distance.term is Term.SEGMENT_ANGLES:
-            _check_lengths(distance, sums.norm, columns, names)
+        if distance.direction:
+            found = measurement.angles(distance.direction(sums.rows), sums.rows)
+        elif distance.measure:
+            found = distance.measure(sums)
         yield measurement.guarded(found)
 
 
-def _check_finite(sums: Sums, columns: Columns, names: Names | None) -> None:
-    suspects = np.flatnonzero(~np.isfinite(sums.norm))
+def check_segments(distances: Sequence[Distance], segments: Sequence[Segment]) -> None:
+    """Refuse distances by segment without segments."""
+    if not segments and (needy := [distance.name for distance in distances if distance.by_segment]):
+        raise SimilarityError(f"{listed(needy)} needs a table that names its segments, and this one names none")
+
+
+def check_rows(rows: RowSums, distances: Sequence[Distance], names: Names | None) -> None:
+    """Refuse vectors with NaN or infinity, and vectors without a direction if a distance is an angle."""
+    _check_finite(rows, names)
+    for distance in distances:
+        if distance.direction:
+            _check_lengths(distance, distance.direction(rows).length, rows.columns, names)
+        elif distance.term is Term.SEGMENT_ANGLES:
+            _check_lengths(distance, rows.norm, rows.columns, names)
+
+
+def _check_finite(rows: RowSums, names: Names | None) -> None:
+    suspects = np.flatnonzero(~np.isfinite(rows.norm))
     # One vector that is not finite prevents the scaling of all vectors, so finite vectors may have overflowed.
-    finite = np.array([np.isfinite(vector).all() for vector in _whole(columns, suspects)], np.bool_)
+    finite = np.array([np.isfinite(vector).all() for vector in _whole(rows.columns, suspects)], np.bool_)
     if (bad := suspects[~finite]).size:
         raise SimilarityError(f"NaN or infinity in {counted(bad.size, 'vectors')}: {_called(bad, names)}")
 
@@ -105,97 +112,39 @@ def _called(rows: NDArray[np.intp], names: Names | None) -> str:
 class _Measurement:
     """Computes the sums over coordinates that the distances need."""
 
-    def __init__(
-        self, columns: Columns, pairs: Pairs, terms: set[Term], segments: tuple[Segment, ...], gram: bool | None
-    ) -> None:
+    def __init__(self, columns: Columns, pairs: Pairs, terms: set[Term], segments: tuple[Segment, ...]) -> None:
         self._columns, self._pairs = columns, pairs
         by_segment = terms & {Term.SEGMENT_SQUARES, Term.SEGMENT_ANGLES}
         self._segments = segments if by_segment else ()
         self._terms = {term: np.zeros(len(pairs)) for term in Term if term in terms}
         self._empty = np.zeros(columns.count)
-        self._tiles = gram_tiles(pairs) if Term.SQUARES in terms and Term.SEGMENT_SQUARES not in terms else []
-        self._gram = bool(self._tiles) and (gram_is_cheaper(pairs, self._tiles) if gram is None else gram)
         self._segment_scale = _common_multiple(self._segments)
-        self._tolerance = self._rounding()
-        self._unit, self._scale = math.inf, 1.0
-        if columns.dtype == np.float64:
-            self._scale = self._fitting_scale()
-
-    def _rounding(self) -> float:
-        """The largest relative error of a sum of positive terms, for any order of summation within a block."""
-        width = self._columns.width
-        blocks = sum(1 for _ in spans(self._columns.dimension, width, self._segments))
-        additions = min(width, self._columns.dimension) + blocks + 8
-        # The result of a matrix product is used only if it is 1/20 of its terms or more.
-        return additions * 2.0**-51 * (16 if self._gram else 1)
-
-    def _fitting_scale(self) -> float:
-        """The power of two that brings the largest value to the middle of the range of double precision."""
-        largest = self._columns.largest
-        if not largest or not math.isfinite(largest) or _SMALLEST <= largest <= _LARGEST:
-            return 1.0
-        return math.ldexp(1.0, min(-math.frexp(largest)[1], 1023))
+        self._rows = RowSums(columns, self._segments)
 
     def sum(self, advance: Callable[[int], object]) -> Sums:
         """Read the columns once."""
-        count, dimension = self._columns.count, self._columns.dimension
-        origin = self._scaled(self._columns.read(0, 1))[:, 0].astype(np.float64)
-        moments, norms = np.zeros((count, 3)), np.zeros(count)
-        for span, block in self._blocks(self._segments):
-            if self._unit:
-                self._unit = kernels.finest_unit(block, self._unit)
-            kernels.add_over_rows(block, origin, moments)
-            self._add(span, block, norms)
+        for span, block in self._rows.blocks():
+            self._rows.add(block)
+            self._add(span, block)
             advance(span.stop - span.start)
-        if self._gram:
-            self._sum_canceled(norms)
         if Term.SEGMENT_ANGLES in self._terms:
             self._complete_angles(self._terms[Term.SEGMENT_ANGLES])
-        square, shifted, shifted_square = moments.T
-        norm = np.sqrt(square)
-        with np.errstate(all="ignore"):
-            deviation = np.sqrt(np.maximum(shifted_square - shifted**2 / dimension, 0))
-            growth = shifted_square / deviation**2 + norm / deviation
+        exact = {Term.SQUARES, Term.PRODUCTS, Term.ABSOLUTES} if self._rows.are_exact() else set()
+        if self._segment_scale and self._rows.are_exact(self._segment_scale):
+            exact.add(Term.SEGMENT_SQUARES)
         return Sums(
             pairs=self._pairs,
-            dimension=dimension,
+            rows=self._rows,
             segments=sum(segment.count for segment in self._segments) or 1,
             terms=self._terms,
-            norm=norm,
-            mean=origin + shifted / dimension,
-            deviation=deviation,
-            growth=growth,
-            tolerance=self._tolerance,
-            exact=self._exact(square),
+            exact=frozenset(exact),
             segment_scale=self._segment_scale or 1.0,
         )
 
-    def _exact(self, squares: NDArray[np.float64]) -> frozenset[Term]:
-        """The terms whose sums are exact: sums of whole numbers within double precision."""
-        if not self._unit:
-            return frozenset()
-        length = math.sqrt(squares.max()) / self._unit
-        largest = 16 * (length * length + self._columns.dimension)
-        whole = {Term.SQUARES, Term.PRODUCTS, Term.ABSOLUTES} if largest < 2.0**52 else set()
-        if self._segment_scale and largest * self._segment_scale < 2.0**52:
-            whole.add(Term.SEGMENT_SQUARES)
-        return frozenset(whole)
-
-    def _blocks(self, segments: Sequence[Segment] = ()) -> Iterator[tuple[Span, NDArray[Any]]]:
-        width = self._columns.width
-        for span in spans(self._columns.dimension, width, segments):
-            yield span, self._scaled(self._columns.read(span.start, span.stop))
-
-    def _scaled(self, block: NDArray[Any]) -> NDArray[Any]:
-        return block if self._scale == 1 else block * self._scale
-
-    def _add(self, span: Span, block: NDArray[Any], norms: NDArray[np.float64]) -> None:
+    def _add(self, span: Span, block: NDArray[Any]) -> None:
         """Add the contribution of one block to each term."""
         terms = self._terms
-        if self._gram:
-            unit = self._unit if math.isfinite(self._unit) else 0.0
-            add_gram_squares(block, self._pairs, self._tiles, terms[Term.SQUARES], norms, unit)
-        elif Term.SEGMENT_SQUARES in terms:
+        if Term.SEGMENT_SQUARES in terms:
             squares = np.zeros(len(self._pairs))
             kernels.add_over_pairs(kernels.SQUARES, block, self._pairs, squares)
             terms[Term.SEGMENT_SQUARES] += squares * ((self._segment_scale or 1.0) / span.length)
@@ -208,7 +157,7 @@ class _Measurement:
                 kernels.add_over_pairs(kernel, block, self._pairs, terms[term])
         if Term.SEGMENT_ANGLES in terms:
             # The scale of the vectors could make a small segment vanish, so each segment has a scale.
-            unscaled = block if self._scale == 1 else self._columns.read(span.start, span.stop)
+            unscaled = block if self._rows.scale == 1 else self._columns.read(span.start, span.stop)
             directions = self._segment_directions(span, unscaled)
             kernels.add_over_pairs(kernels.SQUARES, directions, self._pairs, terms[Term.SEGMENT_ANGLES])
 
@@ -250,56 +199,26 @@ class _Measurement:
         angles += self._empty[self._pairs.first] + self._empty[self._pairs.second]
         angles /= 2
 
-    def _sum_canceled(self, norms: NDArray[np.float64]) -> None:
-        """Sum directly for vectors that are close to each other, where the matrix product loses digits."""
-        squares = self._terms[Term.SQUARES]
-        scale = norms[self._pairs.first] + norms[self._pairs.second]
-        if (canceled := np.flatnonzero(squares <= _CANCELED * scale)).size:
-            squares[canceled] = self._resummed(canceled, lambda block, _: block)
-
-    def angles(self, direction: Direction, sums: Sums) -> Measured:
-        """1 - cos of all pairs. Where digits cancel, it is computed from the directions of the vectors."""
-        squares = sums.terms[Term.SQUARES]
-        if Term.SQUARES in sums.exact and not direction.origin.any():
-            norms = (sums.norm / self._unit) ** 2
-            if norms.max() < 2**12:
-                cosines = kernels.whole_cosines(squares, self._pairs, np.rint(norms), self._unit)
-                return Measured(cosines, cosines, 0.0)
-        shift = direction.origin * np.sqrt(sums.dimension)
-        value, size = kernels.angles_of(squares, self._pairs, direction.length, shift, direction.growth, sums.tolerance)
-        if (doubtful := np.flatnonzero(np.isnan(value))).size:
-            value[doubtful], size[doubtful] = self._directed(doubtful, direction, sums.tolerance)
-        return Measured(value, size, sums.tolerance)
-
-    def _directed(
-        self, positions: NDArray[np.intp], direction: Direction, tolerance: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """1 - cos of some pairs from the directions of the vectors, and the size of its error (see `Measured`)."""
-        some = self._pairs.take(positions)
+    def angles(self, direction: Direction, rows: RowSums) -> Measured:
+        """1 - cos = |u - v|² / 2 of all pairs, from the directions u and v of the vectors."""
+        first, second = self._pairs.first, self._pairs.second
+        value = np.zeros(len(self._pairs))
         with np.errstate(all="ignore"):
-            squares = self._resummed(
-                positions, lambda block, rows: (block - direction.origin[rows, None]) / direction.length[rows, None]
-            )
-            growth = direction.growth[some.first] + direction.growth[some.second]
-            return squares / 2, squares / 2 + np.sqrt(squares) * growth + tolerance * growth**2
-
-    def _resummed(
-        self, positions: NDArray[np.intp], transform: Callable[[NDArray[Any], NDArray[np.intp]], NDArray[Any]]
-    ) -> NDArray[np.float64]:
-        """The summed squares of some pairs, after a transformation of the vectors (block, rows)."""
-        some = self._pairs.take(positions)
-        rows, local = np.unique(np.concatenate([some.first, some.second]), return_inverse=True)
-        first, second = local.astype(np.int32).reshape(2, -1)
-        pairs, squares = Pairs(rows.size, first, second), np.zeros(positions.size)
-        for _, block in self._blocks():
-            kernels.add_over_pairs(kernels.SQUARES, transform(block[rows], rows), pairs, squares)
-        return squares
+            for _, block in rows.blocks():
+                directions = (block - direction.origin[:, None]) / direction.length[:, None]
+                kernels.add_over_pairs(kernels.SQUARES, directions, self._pairs, value)
+            value /= 2
+            growth = direction.growth[first] + direction.growth[second]
+            size = value + np.sqrt(2 * value) * growth + rows.tolerance * growth**2
+        short = np.minimum(direction.length[first], direction.length[second]) < kernels.SHORT
+        value[short], size[short] = 0, np.inf
+        return Measured(value, size, rows.tolerance)
 
     def guarded(self, measured: Measured) -> Measured:
         """Allow for the error from numbers that are too small for double precision."""
         if self._columns.dtype == np.float32 or not measured.tolerance:
             return measured
-        return Measured(measured.value, measured.size + _FLOOR, measured.tolerance)
+        return Measured(measured.value, measured.size + FLOOR, measured.tolerance)
 
 
 def _scale_to_one(largest: NDArray[np.float64]) -> NDArray[np.float64]:

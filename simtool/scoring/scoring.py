@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from simtool.scoring.columns import Columns, HeldColumns, columns_of, least_memory
 from simtool.scoring.credit import credit_of
-from simtool.scoring.distances import SimilarityError, distance_named
-from simtool.scoring.measuring import measure
+from simtool.scoring.distances import Distance, SimilarityError, distance_named
+from simtool.scoring.measuring import Names, check_segments, measure
 from simtool.scoring.pairs import ComparedPairs
+from simtool.scoring.plan import Plan
+from simtool.scoring.screening import is_screened, screen
 from simtool.scoring.settling import Settler
 from simtool.system.memory import available_memory, used_memory
 from simtool.tables.embeddings import EmbeddingTable, Segment
@@ -30,7 +33,7 @@ _UNKNOWN = 8 << 30
 
 def score_table(
     table: EmbeddingTable,
-    trials: ComparedPairs,
+    plan: Plan,
     distances: Sequence[str] = DEFAULT_DISTANCES,
     model: str | None = None,
     memory: int | None = None,
@@ -40,7 +43,7 @@ def score_table(
 
     Args:
         table: embeddings.
-        trials: the trials with their pairs (:meth:`ComparedPairs.of`), which serve several tables.
+        plan: of the trials (:meth:`Plan.of`), which serves several tables.
         distances: names of distances.
         model: the label of the model; None for the name of the table.
         memory: the most bytes of this process; None for half of the free memory.
@@ -50,11 +53,11 @@ def score_table(
         TableError: the table lacks an image that a trial shows, or a vector is faulty.
         SimilarityError: a distance cannot be computed; too little memory.
     """
-    names = trials.trials.images[trials.used]
-    room = room_for_vectors(trials, len(distances), memory)
+    names = plan.trials.images[plan.used]
+    room = room_for_vectors(plan, len(distances), memory)
     with columns_of(table, table.rows_of(names), room) as columns:
         try:
-            yield from _outcomes(columns, trials, distances, model or table.info.name, table.info.segments, advance)
+            yield from _outcomes(columns, plan, distances, model or table.info.name, table.info.segments, advance)
         except SimilarityError as failure:
             raise SimilarityError(f"{table.path}: {failure}") from failure
 
@@ -78,41 +81,64 @@ def score_vectors(
     Raises:
         SimilarityError: a distance cannot be computed.
     """
-    pairs = ComparedPairs.of(trials)
-    rows = None if pairs.used.size == len(vectors) else pairs.used
-    yield from _outcomes(HeldColumns(vectors, rows), pairs, distances, model, segments)
+    plan = Plan.of(trials)
+    rows = None if plan.used.size == len(vectors) else plan.used
+    yield from _outcomes(HeldColumns(vectors, rows), plan, distances, model, segments)
 
 
 def _outcomes(
     columns: Columns,
-    trials: ComparedPairs,
+    plan: Plan,
     distances: Sequence[str],
     model: str,
     segments: Sequence[Segment],
     advance: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Outcomes]:
     wanted = [distance_named(name) for name in distances]
-    names = trials.trials.images[trials.used]
-    measured = measure(columns, trials.pairs, wanted, segments, names, advance=advance)
-    settler = Settler(columns, trials.pairs, segments)
-    for distance, values in zip(wanted, measured, strict=True):
-        credit = credit_of(trials, values, partial(settler.ranks, distance.name))
-        yield Outcomes(model, distance.name, trials.trials, credit)
+    check_segments(wanted, segments)
+    names = plan.trials.images[plan.used]
+    screened = [distance for distance in wanted if is_screened(distance)]
+    credit = {each: np.full(plan.comparisons, np.nan, np.float32) for each in wanted if not is_screened(each)}
+    if screened:
+        credit |= zip(screened, screen(columns, plan, screened, names, advance), strict=True)
+    _decide(credit, columns, plan, segments, names, (lambda _: None) if screened else advance)
+    for distance in wanted:
+        yield Outcomes(model, distance.name, plan.trials, credit.pop(distance))
 
 
-def room_for_vectors(trials: ComparedPairs, distances: int, memory: int | None = None) -> int:
+def _decide(
+    credit: dict[Distance, NDArray[np.float32]],
+    columns: Columns,
+    plan: Plan,
+    segments: Sequence[Segment],
+    names: Names,
+    advance: Callable[[int], object],
+) -> None:
+    """Replace NaN in the credit of each distance, (C,), by measuring the pairs of these comparisons."""
+    undecided = {distance: mask for distance, own in credit.items() if (mask := np.isnan(own)).any()}
+    if not undecided:
+        return
+    mask = np.logical_or.reduce([*undecided.values()])
+    compared = ComparedPairs.of(plan.some(mask), plan.index, plan.used.size)
+    settler = Settler(columns, compared.pairs, segments)
+    measured = measure(columns, compared.pairs, [*undecided], segments, names, advance)
+    for distance, values in zip(undecided, measured, strict=True):
+        credit[distance][mask] = credit_of(compared, values, partial(settler.ranks, distance.name))
+
+
+def room_for_vectors(plan: Plan, distances: int, memory: int | None = None) -> int:
     """The bytes that vectors and the work on them may take, next to the memory of the trials.
 
     Args:
-        trials: the trials, with their pairs.
+        plan: of the trials.
         distances: the number of distances.
         memory: the most bytes of this process; None for half of the free memory, or more if the trials need it.
 
     Raises:
         SimilarityError: the memory is too small; the message says how much is enough.
     """
-    footprint = trials.footprint(distances)
-    least = footprint + least_memory(trials.used.size)
+    footprint = plan.footprint(distances)
+    least = footprint + least_memory(plan.used.size)
     if memory is None:
         free = available_memory()
         free = _UNKNOWN if free is None else free

@@ -14,7 +14,7 @@ from simtool.errors import SimtoolError, UsageError, listed
 from simtool.ids import match_ids
 from simtool.judgments.classes import with_classes
 from simtool.scoring.distances import DISTANCES
-from simtool.scoring.pairs import ComparedPairs
+from simtool.scoring.plan import Plan
 from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
 from simtool.stages.remarks import note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
@@ -117,15 +117,15 @@ def score(
         labels = list(names) or _labels(opened)
         if images is not None:
             judgments = _with_classes(run, judgments, images)
-        pairs = ComparedPairs.of(judgments)
+        plan = Plan.of(judgments)
         for table in opened:
-            note_matches(table.path, table.match(judgments.images[pairs.used]))
+            note_matches(table.path, table.match(judgments.images[plan.used]))
         tallies: list[Tally] = []
 
         def scored() -> Iterator[Outcomes]:
             for label, table in zip(labels, opened, strict=True):
                 with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
-                    for outcomes in score_table(table, pairs, distances, label, allowed, bar.advance):
+                    for outcomes in score_table(table, plan, distances, label, allowed, bar.advance):
                         tallies.extend(tally(outcomes))
                         yield outcomes
 

@@ -51,8 +51,8 @@ class Outcomes:
         return f"Outcomes({self.model}, {self.distance}, {counted(len(self.trials), 'trials')})"
 
     def __post_init__(self) -> None:
-        if len(self.credit) != self.trials.implied.sum():
-            raise ValueError(f"{len(self.credit)} values of credit for {self.trials.implied.sum()} comparisons")
+        if len(self.credit) != self.trials.comparisons:
+            raise ValueError(f"{len(self.credit)} values of credit for {self.trials.comparisons} comparisons")
 
     @cached_property
     def start(self) -> NDArray[np.int64]:
@@ -61,9 +61,9 @@ class Outcomes:
 
     def of_type(self, kind: TrialType) -> NDArray[np.float32]:
         """The credit of the trials of one type, (t, comparisons)."""
+        if self.trials.types == (kind,):
+            return self.credit.reshape(len(self.trials), -1)
         rows = self.trials.of_type(kind)
-        if rows.size == len(self.trials):
-            return self.credit.reshape(rows.size, -1)
         credit: NDArray[np.float32] = self.credit[self.start[rows, None] + np.arange(kind.comparisons)]
         return credit
 

@@ -160,6 +160,12 @@ class Trials:
         """(T,) the number of comparisons that each trial implies."""
         return self._by_type([kind.comparisons for kind in self.types])
 
+    @property
+    def comparisons(self) -> int:
+        """The number of comparisons that all trials imply."""
+        counts = [int(np.count_nonzero(self.type_index == place)) for place in range(len(self.types))]
+        return sum(count * kind.comparisons for count, kind in zip(counts, self.types, strict=True))
+
     def _by_type(self, values: list[int]) -> NDArray[np.int64]:
         """A value for each trial, (T,), from the value of its type."""
         return np.array(values, np.int64)[self.type_index]

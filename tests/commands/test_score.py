@@ -11,7 +11,7 @@ import pytest
 
 from simtool.scoring.columns import SpooledColumns, least_memory
 from simtool.scoring.distances import DISTANCES
-from simtool.scoring.pairs import ComparedPairs
+from simtool.scoring.plan import Plan
 from simtool.tables.embeddings import Segment, write_embeddings
 from simtool.tables.images import Images, write_images
 from simtool.tables.outcomes import read_outcomes
@@ -234,7 +234,7 @@ def test_a_limit_of_memory_changes_no_outcome(simtool: Simtool, folder: Path, mo
         close(columns)
 
     monkeypatch.setattr(SpooledColumns, "close", noted)
-    least = ComparedPairs.of(TRIALS).footprint(2) + least_memory(40)
+    least = Plan.of(TRIALS).footprint(2) + least_memory(40)
     done = score(simtool, folder, folder / "pixels.parquet", "--memory", f"{least}B")
     assert done.code == 0, done.err
     assert spooled == [40]

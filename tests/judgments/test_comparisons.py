@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simtool.designs import parse_type
 from simtool.judgments import comparisons
-from simtool.judgments.comparisons import Comparisons
+from simtool.judgments.comparisons import Comparisons, Selections
 from simtool.tables.trials import Trials
 from tests.scoring.judged import some_trials
 
@@ -55,3 +56,22 @@ def test_each_trial_has_its_comparisons_at_any_position(rows: list[int]) -> None
         one, other = (each.take(each.trial == at) for each, at in ((moved, place), (whole, row)))
         for name in ("anchor", "near", "far"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("codes", [1, 1 << 16], ids=["sorted", "counted"])
+@pytest.mark.parametrize("kind", ["2-choose-1", "8-rank-2", "5-choose-2", "8-rank-7", "128-rank-20"])
+def test_comparisons_of_selections_are_those_of_the_design(
+    kind: str, codes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "_CODES", codes)
+    design, rng = parse_type(kind), np.random.default_rng(0)
+    shown = np.array([rng.permutation(300)[: design.n_reference + 1] for _ in range(40)])
+    selected = np.array([rng.permutation(design.n_reference)[: design.n_select] for _ in range(40)])
+    selected[20:] = selected[:20]
+    trials = Trials.build([str(image) for image in range(300)], [kind] * 40, shown[:, 0], shown[:, 1:], selected)
+    found, expected = Comparisons.of(trials), design.compare(trials.query, trials.references, trials.selected)
+    for one, other in zip((found.anchor, found.near, found.far), expected, strict=True):
+        np.testing.assert_array_equal(one, other.ravel())
+    number = Selections.of(trials).of_trial
+    np.testing.assert_array_equal(number[20:], number[:20])
+    assert len(np.unique(number)) == len(np.unique(selected, axis=0))

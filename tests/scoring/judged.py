@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.judgments.comparisons import Comparisons
-from simtool.scoring.pairs import Pairs
+from simtool.scoring.pairs import ComparedPairs, Pairs
 from simtool.tables.embeddings import Segment
 from simtool.tables.trials import Trials
 
@@ -19,6 +19,7 @@ __all__ = [
     "KINDS",
     "WILD",
     "all_pairs",
+    "compared_pairs",
     "exact_credit",
     "exact_distance",
     "sixty_digits",
@@ -61,6 +62,12 @@ def some_trials(count: int, images: int = 40, seed: int = 0) -> Trials:
         selected[trial, :n_select] = rng.permutation(n_reference)[:n_select]
     names = [f"image {number}" for number in range(images)]
     return Trials.build(names, [name for *_, name in types], query, references, selected)
+
+
+def compared_pairs(trials: Trials) -> ComparedPairs:
+    """The pairs that the comparisons of some trials compare, among all images of the trials."""
+    count = len(trials.images)
+    return ComparedPairs.of(Comparisons.of(trials), np.arange(count, dtype=np.int32), count)
 
 
 def all_pairs(count: int) -> Pairs:

@@ -11,9 +11,8 @@ from simtool.judgments.comparisons import Comparisons
 from simtool.scoring import credit
 from simtool.scoring.credit import credit_of
 from simtool.scoring.distances import Measured
-from simtool.scoring.pairs import ComparedPairs
 from simtool.tables.trials import Trials
-from tests.scoring.judged import some_trials
+from tests.scoring.judged import compared_pairs, some_trials
 
 
 def judge(
@@ -27,7 +26,7 @@ def judge(
     count = parse_type(kind).n_reference
     names = [f"image {number}" for number in range(count + 1)]
     trials = Trials.build(names, [kind], np.array([0]), np.arange(1, count + 1)[None], np.array([selected]))
-    compared = ComparedPairs.of(trials)
+    compared = compared_pairs(trials)
     assert compared.pairs.first.tolist() == [0] * count
     place = compared.pairs.second - 1  # the reference of each pair with the query
     value = np.array(near)[place]
@@ -99,7 +98,7 @@ def test_ranks_alone_decide_where_nothing_is_sure(display: tuple[list[float], li
 def test_only_pairs_that_are_compared_with_each_other_are_settled() -> None:
     asked: list[int] = []
     trials = Trials.build(list("qabc"), ["3-choose-1"], np.array([0]), np.array([[1, 2, 3]]), np.array([[0]]))
-    compared = ComparedPairs.of(trials)
+    compared = compared_pairs(trials)
 
     def settle(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
         asked.append(int(wanted.sum()))
@@ -116,8 +115,7 @@ def test_only_pairs_that_are_compared_with_each_other_are_settled() -> None:
 
 def test_threads_judge_as_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     trials = some_trials(400)
-    compared, implied = ComparedPairs.of(trials), Comparisons.of(trials)
-    assert compared.used.size == len(trials.images)
+    compared, implied = compared_pairs(trials), Comparisons.of(trials)
     value = np.random.default_rng(0).integers(0, 4, len(compared.pairs)).astype(float)
     square = np.zeros((40, 40))
     square[compared.pairs.first, compared.pairs.second] = square[compared.pairs.second, compared.pairs.first] = value

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from simtool.scoring import kernels
 from tests.scoring.judged import all_pairs
@@ -45,48 +43,6 @@ def test_moments_of_constant_vectors_are_exact() -> None:
     kernels.add_over_rows(block, block[:, 0].astype(np.float64), out)
     np.testing.assert_array_equal(out[:, 1:], 0)
     np.testing.assert_allclose(out[:, 0], 77 * block[:, 0].astype(np.float64) ** 2, rtol=1e-14)
-
-
-def angles(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    squares = np.zeros(len(PAIRS))
-    kernels.add_over_pairs(kernels.SQUARES, vectors, PAIRS, squares)
-    norm = np.sqrt((vectors**2).sum(axis=1))
-    return kernels.angles_of(squares, PAIRS, norm, np.zeros_like(norm), np.ones_like(norm), 1e-15)[0]
-
-
-def test_angles_follow_from_squared_distances() -> None:
-    vectors = np.random.default_rng(1).standard_normal((30, 8))
-    unit = vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True))
-    cosine = (unit[PAIRS.first] * unit[PAIRS.second]).sum(axis=1)
-    found = angles(vectors)
-    good = ~np.isnan(found)
-    assert good.mean() > 0.8
-    np.testing.assert_allclose(found[good], 1 - cosine[good], rtol=1e-12)
-
-
-def test_angles_that_cancel_are_left_open() -> None:
-    assert np.isnan(angles(np.arange(1.0, 31)[:, None] * np.ones(5))).all()
-
-
-def test_an_angle_of_a_vector_that_is_too_short_has_no_bound() -> None:
-    norm = np.where(np.arange(30) == 3, 2.0**-300, 1.0)
-    _, size = kernels.angles_of(np.ones(len(PAIRS)), PAIRS, norm, np.zeros(30), np.ones(30), 1e-15)
-    np.testing.assert_array_equal(np.isinf(size), (PAIRS.first == 3) | (PAIRS.second == 3))
-
-
-def test_cosines_of_whole_numbers_are_equal_where_and_only_where_the_fractions_are() -> None:
-    vectors = np.random.default_rng(0).integers(-2, 3, (30, 12)).astype(np.float64)
-    vectors[:, 0] = 1
-    squares, norms = np.zeros(len(PAIRS)), (vectors**2).sum(axis=1)
-    kernels.add_over_pairs(kernels.SQUARES, vectors / 8, PAIRS, squares)
-    found = kernels.whole_cosines(squares, PAIRS, norms, 1 / 8)
-    product = (vectors[PAIRS.first] * vectors[PAIRS.second]).sum(axis=1)
-    fractions = [
-        Fraction(int(one * abs(one)), int(two))
-        for one, two in zip(product, norms[PAIRS.first] * norms[PAIRS.second], strict=True)
-    ]
-    assert len(set(found.tolist())) == len(set(fractions)) > 50
-    assert np.argsort(found, kind="stable").tolist() == sorted(range(len(PAIRS)), key=lambda pair: -fractions[pair])
 
 
 @pytest.mark.parametrize(

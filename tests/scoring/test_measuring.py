@@ -18,18 +18,16 @@ from simtool.scoring.pairs import Pairs
 from simtool.tables.embeddings import Segment
 from tests.scoring.judged import KINDS, all_pairs, sixty_digits, some_vectors, wild_vectors
 
-PLANS = pytest.mark.parametrize("gram", [False, True], ids=["loop", "product"])
-
 
 def distances(
-    names: str | Sequence[str], vectors: NDArray[np.floating], segments: Sequence[Segment] = (), gram: bool = False
+    names: str | Sequence[str], vectors: NDArray[np.floating], segments: Sequence[Segment] = ()
 ) -> NDArray[np.float64]:
     """(distances, n, n) between all vectors."""
     wanted = [names] if isinstance(names, str) else names
     count = len(vectors)
     pairs = all_pairs(count)
     result = np.zeros((len(wanted), count, count))
-    measured = measure(HeldColumns(vectors), pairs, [distance_named(name) for name in wanted], segments, gram=gram)
+    measured = measure(HeldColumns(vectors), pairs, [distance_named(name) for name in wanted], segments)
     for matrix, values in zip(result, measured, strict=True):
         matrix[pairs.first, pairs.second] = matrix[pairs.second, pairs.first] = values.value
     return result[0] if isinstance(names, str) else result
@@ -41,22 +39,20 @@ def narrow_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "_PIECE", 16)
 
 
-@PLANS
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("name", "metric"), [("euclidean", "euclidean"), ("cosine", "cosine"), ("manhattan", "cityblock")]
 )
-def test_distances_equal_those_of_scipy(name: str, metric: str, kind: str, gram: bool) -> None:
+def test_distances_equal_those_of_scipy(name: str, metric: str, kind: str) -> None:
     vectors = some_vectors(kind, dimension=70).astype(np.float64)
     expected = cdist(vectors, vectors, metric)
-    np.testing.assert_allclose(distances(name, vectors, gram=gram), expected, rtol=1e-11, atol=2e-15)
+    np.testing.assert_allclose(distances(name, vectors), expected, rtol=1e-11, atol=2e-15)
 
 
-@PLANS
-def test_correlation_equals_that_of_scipy(gram: bool) -> None:
+def test_correlation_equals_that_of_scipy() -> None:
     vectors = some_vectors("pixels", dimension=70)
     expected = cdist(vectors.astype(np.float64), vectors.astype(np.float64), "correlation")
-    np.testing.assert_allclose(distances("correlation", vectors, gram=gram), expected, rtol=1e-11, atol=2e-15)
+    np.testing.assert_allclose(distances("correlation", vectors), expected, rtol=1e-11, atol=2e-15)
 
 
 def test_mse_is_the_mean_and_dot_the_negative_sum() -> None:
@@ -138,27 +134,24 @@ def test_an_unknown_distance_is_answered_with_the_known_ones() -> None:
         distance_named("l2")
 
 
-@PLANS
-def test_vectors_that_are_parallel_up_to_rounding_have_a_small_angle(gram: bool) -> None:
+def test_vectors_that_are_parallel_up_to_rounding_have_a_small_angle() -> None:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal(50) * rng.uniform(0.1, 1000, (20, 1))
-    assert (distances("cosine", vectors, gram=gram) < 1e-31).all()
+    assert (distances("cosine", vectors) < 1e-31).all()
 
 
-@PLANS
-def test_small_angles_between_long_vectors_keep_their_digits(gram: bool) -> None:
+def test_small_angles_between_long_vectors_keep_their_digits() -> None:
     rng = np.random.default_rng(0)
     vectors = (1000 + rng.standard_normal((20, 60))) * rng.uniform(1, 100, (20, 1))
     unit = vectors.astype(np.longdouble) / np.sqrt((vectors.astype(np.longdouble) ** 2).sum(axis=1, keepdims=True))
     expected = ((unit[:, None] - unit[None]) ** 2).sum(axis=2) / 2
-    found = distances("cosine", vectors, gram=gram)
+    found = distances("cosine", vectors)
     np.testing.assert_allclose(found, expected.astype(np.float64), rtol=1e-11, atol=0)
 
 
-@PLANS
-def test_identical_vectors_are_at_distance_zero(gram: bool) -> None:
+def test_identical_vectors_are_at_distance_zero() -> None:
     vectors = np.repeat(some_vectors("pixels", count=5, dimension=33), 4, axis=0)
-    for matrix in distances(["mse", "euclidean", "manhattan", "cosine", "correlation"], vectors, gram=gram):
+    for matrix in distances(["mse", "euclidean", "manhattan", "cosine", "correlation"], vectors):
         np.testing.assert_array_equal(matrix[np.kron(np.eye(5), np.ones((4, 4))) > 0], 0)
 
 
@@ -188,13 +181,12 @@ def test_progress_counts_every_column_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(seen) == 5
 
 
-@PLANS
 @pytest.mark.parametrize("kind", ["gaussian", "mean", "near parallel", "outlier", "permuted", "tenths", "integers"])
 @pytest.mark.parametrize("name", DISTANCES)
-def test_no_error_is_larger_than_its_bound(name: str, kind: str, gram: bool) -> None:
+def test_no_error_is_larger_than_its_bound(name: str, kind: str) -> None:
     vectors, segments = wild_vectors(kind, 6, 24), (Segment("long", 20), Segment("short", 2, 2))
     pairs = all_pairs(6)
-    (found,) = measure(HeldColumns(vectors), pairs, [distance_named(name)], segments, gram=gram)
+    (found,) = measure(HeldColumns(vectors), pairs, [distance_named(name)], segments)
     for value, size, x, y in zip(found.value, found.size, pairs.first, pairs.second, strict=True):
         error = abs(Decimal(float(value)) - sixty_digits(name, vectors[x], vectors[y], segments))
         assert error <= found.tolerance * size + 1e-15 * abs(value)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.judgments.comparisons import Comparisons
-from simtool.scoring.pairs import TILE, ComparedPairs, Pairs
-from simtool.tables.trials import Trials
-from tests.scoring.judged import some_trials
+from simtool.scoring import pairs
+from simtool.scoring.pairs import TILE, PairNumbers, Pairs
+from tests.scoring.judged import compared_pairs, some_trials
 
 
 def random_pairs(images: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -20,29 +21,49 @@ def random_pairs(images: int, count: int, seed: int) -> tuple[np.ndarray, np.nda
 @settings(max_examples=30, deadline=None)
 def test_every_given_pair_is_found_among_the_distinct_ones(images: int, count: int, seed: int) -> None:
     left, right = random_pairs(images, count, seed)
-    pairs, slots = Pairs.of(left, right, images)
-    np.testing.assert_array_equal(pairs.first[slots], np.minimum(left, right))
-    np.testing.assert_array_equal(pairs.second[slots], np.maximum(left, right))
-    assert len(pairs) == len({*zip(pairs.first, pairs.second, strict=True)}) == len(np.unique(slots))
+    found, slots = Pairs.of(left, right, images)
+    np.testing.assert_array_equal(found.first[slots], np.minimum(left, right))
+    np.testing.assert_array_equal(found.second[slots], np.maximum(left, right))
+    assert len(found) == len({*zip(found.first, found.second, strict=True)}) == len(np.unique(slots))
 
 
 def test_pairs_of_a_tile_stand_together_and_share_their_first_image_in_turn() -> None:
-    pairs, _ = Pairs.of(*random_pairs(2000, 20_000, 0), 2000)
-    places = np.stack([pairs.first // TILE[0], pairs.second // TILE[1], pairs.first, pairs.second], axis=1)
+    found, _ = Pairs.of(*random_pairs(2000, 20_000, 0), 2000)
+    places = np.stack([found.first // TILE[0], found.second // TILE[1], found.first, found.second], axis=1)
     np.testing.assert_array_equal(places, places[np.lexsort(places.T[::-1])])
 
 
 def test_each_comparison_points_to_its_two_pairs() -> None:
     trials = some_trials(41)
-    compared, implied = ComparedPairs.of(trials), Comparisons.of(trials)
+    compared, implied = compared_pairs(trials), Comparisons.of(trials)
     for places, ends in ((compared.near, implied.near), (compared.far, implied.far)):
-        pairs = compared.pairs.take(places)
-        shown = np.stack([compared.used[pairs.first], compared.used[pairs.second]], axis=1)
+        some = compared.pairs.take(places)
+        shown = np.stack([some.first, some.second], axis=1)
         np.testing.assert_array_equal(shown, np.sort(np.stack([implied.anchor, ends], axis=1), axis=1))
 
 
-def test_images_that_no_trial_shows_are_left_out() -> None:
-    trials = Trials.build(list("abcdef"), ["2-choose-1"], np.array([4]), np.array([[1, 5]]), np.array([[0]]))
-    collected = ComparedPairs.of(trials)
-    assert collected.used.tolist() == [1, 4, 5]
-    assert collected.pairs.images == 3
+@pytest.mark.parametrize("images", [2, 40, 127, 128, 129, 511, 512, 513, 1300, 3000])
+def test_bits_and_sorted_keys_number_pairs_alike(images: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    left, right = random_pairs(images, 500, images)
+    left[:2], right[:2] = [0, images - 1], [images - 1, images - 2]
+    monkeypatch.setattr(pairs, "_BYTES_EACH", 1 << 20)
+    bits = PairNumbers.of(left, right, images)
+    bit_slots = Pairs.of(left, right, images)[1]
+    monkeypatch.setattr(pairs, "_BYTES", 0)
+    keys = PairNumbers.of(left, right, images)
+    key_slots = Pairs.of(left, right, images)[1]
+    assert (bits.bits.size > 0, bits.keys.size) == (True, 0)
+    assert (keys.bits.size, keys.keys.size) == (0, len(bits.pairs))
+    np.testing.assert_array_equal(bit_slots, key_slots)
+    np.testing.assert_array_equal(bits.pairs.first, keys.pairs.first)
+    np.testing.assert_array_equal(bits.pairs.second, keys.pairs.second)
+
+
+def test_pairs_of_very_many_images_take_no_bits() -> None:
+    left, right = random_pairs(1_000_000, 300, 0)
+    numbers = PairNumbers.of(left, right, 1_000_000)
+    assert numbers.bits.size == 0
+    assert len(numbers.pairs) == len({*zip(numbers.pairs.first, numbers.pairs.second, strict=True)})
+    assert sorted(zip(np.minimum(left, right), np.maximum(left, right), strict=True)) == sorted(
+        zip(numbers.pairs.first, numbers.pairs.second, strict=True)
+    )

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from simtool.designs import parse_type
 from simtool.judgments.comparisons import Comparisons
-from simtool.scoring import measuring, scoring
+from simtool.scoring import plan, scoring
 from simtool.scoring.columns import least_memory
 from simtool.scoring.distances import DISTANCES, SimilarityError
-from simtool.scoring.pairs import ComparedPairs
+from simtool.scoring.plan import Plan
 from simtool.scoring.scoring import room_for_vectors, score_table, score_vectors
 from simtool.tables.embeddings import Segment, open_embeddings
 from simtool.tables.files import TableError
@@ -35,13 +35,13 @@ from tests.scoring.judged import (
 TRIALS = some_trials(200)
 
 
-@pytest.mark.parametrize("plan", [False, True], ids=["loop", "product"])
+@pytest.mark.parametrize("dense", [False, True], ids=["list", "matrix"])
 @pytest.mark.parametrize("distance", ["mse", "cosine"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_decision_differs_from_exact_arithmetic(
-    kind: str, distance: str, plan: bool, monkeypatch: pytest.MonkeyPatch
+    kind: str, distance: str, dense: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "gram_is_cheaper", lambda *_: plan)
+    monkeypatch.setattr(plan, "is_dense", lambda *_: dense)
     vectors = some_vectors(kind)
     (found,) = score_vectors(vectors, TRIALS, [distance])
     np.testing.assert_array_equal(found.credit, exact_credit(distance, vectors, TRIALS))
@@ -51,7 +51,7 @@ FEW = some_trials(16, images=12)
 SEGMENTS = (Segment("long", 8), Segment("short", 2, 2))
 
 
-@pytest.mark.parametrize("plan", [False, True], ids=["loop", "product"])
+@pytest.mark.parametrize("dense", [False, True], ids=["list", "matrix"])
 @pytest.mark.parametrize("kind", WILD)
 @given(seed=st.integers(0, 10**6))
 @settings(
@@ -60,9 +60,9 @@ SEGMENTS = (Segment("long", 8), Segment("short", 2, 2))
     suppress_health_check=[HealthCheck.differing_executors, HealthCheck.function_scoped_fixture],
 )
 def test_every_decision_is_that_of_exact_arithmetic(
-    kind: str, plan: bool, monkeypatch: pytest.MonkeyPatch, seed: int
+    kind: str, dense: bool, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(measuring, "gram_is_cheaper", lambda *_: plan)
+    monkeypatch.setattr(plan, "is_dense", lambda *_: dense)
     vectors = wild_vectors(kind, 12, 12, seed)
     for found in score_vectors(vectors, FEW, list(DISTANCES), SEGMENTS):
         expected = exact_credit(found.distance, vectors, FEW, SEGMENTS)
@@ -167,7 +167,7 @@ def test_a_table_of_another_program_is_joined_by_image_id(writer: str, tmp_path:
         frame.to_parquet(path)
     else:
         pl.from_pandas(frame).write_parquet(path)
-    found = list(score_table(open_embeddings(path), ComparedPairs.of(TRIALS)))
+    found = list(score_table(open_embeddings(path), Plan.of(TRIALS)))
     assert {outcomes.model for outcomes in found} == {"my model"}
     for outcomes, expected in zip(found, score_vectors(vectors[:40], TRIALS), strict=True):
         np.testing.assert_array_equal(outcomes.credit, expected.credit)
@@ -179,7 +179,7 @@ def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
     frame = table_frame(some_vectors("gaussian"))
     frame[~frame.image_id.isin(["image 3", "image 7"])].to_parquet(path)
     with pytest.raises(TableError, match=r"lacks images that are needed \(2 of 40\): image 3, image 7; its ids are "):
-        list(score_table(open_embeddings(path), ComparedPairs.of(TRIALS)))
+        list(score_table(open_embeddings(path), Plan.of(TRIALS)))
 
 
 def test_a_vector_without_a_direction_is_named_with_its_table(tmp_path: Path) -> None:
@@ -187,54 +187,54 @@ def test_a_vector_without_a_direction_is_named_with_its_table(tmp_path: Path) ->
     vectors[11] = 0
     table_frame(vectors).to_parquet(path)
     with pytest.raises(SimilarityError, match=r"t\.parquet: no cosine for 1 image .* only zeros: image 11"):
-        list(score_table(open_embeddings(path), ComparedPairs.of(TRIALS)))
+        list(score_table(open_embeddings(path), Plan.of(TRIALS)))
 
 
 def test_a_faulty_vector_of_an_image_that_no_trial_shows_does_no_harm(tmp_path: Path) -> None:
     path, vectors = tmp_path / "t.parquet", some_vectors("gaussian", count=41)
     vectors[40] = 0
     table_frame(vectors).to_parquet(path)
-    assert len(list(score_table(open_embeddings(path), ComparedPairs.of(TRIALS)))) == 2
+    assert len(list(score_table(open_embeddings(path), Plan.of(TRIALS)))) == 2
 
 
 def test_nothing_fitted_means_no_likelihood() -> None:
     assert all(found.log_likelihood is None for found in score_vectors(some_vectors("relu"), TRIALS))
 
 
-PAIRS = ComparedPairs.of(some_trials(40))
+PLAN = Plan.of(some_trials(40))
 
 
 def test_half_of_what_is_free_is_taken_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "available_memory", lambda: 2 << 30)
-    assert room_for_vectors(PAIRS, 2) == (1 << 30) - PAIRS.footprint(2)
+    assert room_for_vectors(PLAN, 2) == (1 << 30) - PLAN.footprint(2)
     monkeypatch.setattr(scoring, "available_memory", lambda: None)
-    assert room_for_vectors(PAIRS, 2) == (4 << 30) - PAIRS.footprint(2)
+    assert room_for_vectors(PLAN, 2) == (4 << 30) - PLAN.footprint(2)
 
 
 def test_what_the_process_has_taken_counts_where_a_limit_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "used_memory", lambda: 300 << 20)
-    assert room_for_vectors(PAIRS, 2, 1 << 30) == (1 << 30) - (300 << 20) - PAIRS.footprint(2)
+    assert room_for_vectors(PLAN, 2, 1 << 30) == (1 << 30) - (300 << 20) - PLAN.footprint(2)
 
 
 def test_too_little_memory_is_refused_with_what_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "used_memory", lambda: 300 << 20)
     with pytest.raises(SimilarityError, match="--memory is too little with 315 MB: 315 MB are in use") as refusal:
-        room_for_vectors(PAIRS, 2, 300 << 20)
+        room_for_vectors(PLAN, 2, 300 << 20)
     enough = re.search(r"--memory (\d+)M would do", str(refusal.value))
     assert enough is not None
-    assert room_for_vectors(PAIRS, 2, int(enough[1]) << 20) >= least_memory(PAIRS.used.size)
+    assert room_for_vectors(PLAN, 2, int(enough[1]) << 20) >= least_memory(PLAN.used.size)
 
 
 def test_a_machine_with_little_memory_gives_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    least = PAIRS.footprint(1) + least_memory(PAIRS.used.size)
+    least = PLAN.footprint(1) + least_memory(PLAN.used.size)
     monkeypatch.setattr(scoring, "available_memory", lambda: least)
-    assert room_for_vectors(PAIRS, 1) == least_memory(PAIRS.used.size)
+    assert room_for_vectors(PLAN, 1) == least_memory(PLAN.used.size)
     monkeypatch.setattr(scoring, "available_memory", lambda: least - 1)
     with pytest.raises(SimilarityError, match=r"these trials need 101 MB of memory, 101 MB are free; fewer trials"):
-        room_for_vectors(PAIRS, 1)
+        room_for_vectors(PLAN, 1)
 
 
 def test_more_distances_and_more_trials_take_more() -> None:
-    more = ComparedPairs.of(some_trials(400))
-    assert PAIRS.footprint(1) < PAIRS.footprint(2) < more.footprint(2)
-    assert more.footprint(1) > np.zeros(len(more.pairs)).nbytes
+    more = Plan.of(some_trials(400))
+    assert PLAN.footprint(1) < PLAN.footprint(2) < more.footprint(2)
+    assert more.footprint(1) > np.zeros(len(more.numbers.pairs)).nbytes
