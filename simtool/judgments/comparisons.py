@@ -120,9 +120,10 @@ class Selections:
 
 def _distinct(selected: NDArray[np.int8], choices: int) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
     """The distinct rows of selected positions, (S, K), and the number of each row among them, (t,)."""
-    size, code = choices, selected[:, 0].astype(np.int32)
+    size = choices
+    code: NDArray[np.signedinteger[Any]] = selected[:, 0].astype(np.int32)
     if selected.shape[1] == 1:
-        return np.arange(choices, dtype=np.int8)[:, np.newaxis], code
+        return np.arange(choices, dtype=np.int8)[:, np.newaxis], code.astype(np.int32, copy=False)
     for column in selected.T[1:]:
         if size > _CODES:
             distinct, code = np.unique(code, return_inverse=True)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simtool.judgments.comparisons import Comparisons, Selections
-from simtool.scoring.pairs import PairNumbers
+from simtool.scoring.pairs import Codes, PairNumbers, Pairs
 from simtool.system.compiled import compiled
 from simtool.system.threads import in_threads
 from simtool.tables.trials import Trials
 
-__all__ = ["STEP", "Codes", "Ends", "Places", "Plan", "is_dense"]
+__all__ = ["STEP", "Display", "Plan", "is_dense"]
 
-Codes: TypeAlias = NDArray[np.int32]
 Places: TypeAlias = NDArray[np.int16]
-#: The query and the references of trials, and the selection of each.
-Shown: TypeAlias = tuple[Codes, Codes, Codes]
+Starts: TypeAlias = NDArray[np.int64]
 
 #: Trials of a step of the loops over trials.
 STEP = 1 << 12
-#: Time for a cell of the matrix of squared distances divided by the time for a pair of a list. Cells are computed for
-#: half of the matrix (measured: 0.3 to 0.6, for the product alone; the look-ups are faster, too).
+#: Time for a cell of the matrix of squared distances divided by the time for a pair of a list (measured: 0.3 to 0.6
+#: for the sums; look-ups in a matrix are faster, too).
 _CELL_COST = 0.35
 #: Bytes of a number.
 _NUMBER = 8
@@ -34,35 +32,45 @@ _ARRAYS = 10
 _PLACES = 129
 
 
-@dataclass(frozen=True)
-class Ends:
-    """The pairs of places that each selection compares.
+class Display(NamedTuple):
+    """What T trials show, and the pairs of places that their S selections compare.
 
     Attributes:
-        start: (S + 1,) where the pairs of each of S selections start.
+        query: (T,) as in :class:`Trials`.
+        references: (T, longest) the same.
+        position: the position of each image among the used ones.
+        of_trial: (T,) the selection of each trial.
+        pair_start: (S + 1,) where the pairs of each selection start.
         left: (L,) places, as in :class:`Selections`.
         right: (L,) the same.
-        near: (K,) for each comparison of each selection, the position of (anchor, near) among the pairs of the selection.
+        start: (S + 1,) where the comparisons of each selection start.
+        near: (K,) for each comparison, the position of (anchor, near) among the pairs of the selection.
         far: (K,) the same of (anchor, far).
     """
 
-    start: NDArray[np.int64]
+    query: Codes
+    references: Codes
+    position: Codes
+    of_trial: Codes
+    pair_start: Starts
     left: Places
     right: Places
+    start: Starts
     near: Places
     far: Places
 
     @classmethod
-    def of(cls, selections: Selections) -> Ends:
-        """Collect the distinct pairs of places."""
+    def of(cls, trials: Trials, selections: Selections, position: Codes) -> Self:
+        """Collect the distinct pairs of places of each selection."""
         number = np.repeat(np.arange(selections.start.size - 1), np.diff(selections.start))
         anchor, ends = selections.anchor + 1, np.stack([selections.near, selections.far]) + 1
         low, high = np.minimum(anchor, ends), np.maximum(anchor, ends)
-        codes, place = np.unique((number * _PLACES + low) * _PLACES + high, return_inverse=True)
+        codes, at = np.unique((number * _PLACES + low) * _PLACES + high, return_inverse=True)
         start = np.searchsorted(codes, np.arange(selections.start.size) * _PLACES**2)
         left, right = (side.astype(np.int16) - 1 for side in (codes // _PLACES % _PLACES, codes % _PLACES))
-        near, far = (place.reshape(2, -1) - start[number]).astype(np.int16)
-        return cls(start, left, right, near, far)
+        near, far = (at.reshape(2, -1) - start[number]).astype(np.int16)
+        shown = trials.query, trials.references, position
+        return cls(*shown, selections.of_trial, start, left, right, selections.start, near, far)
 
 
 @dataclass(frozen=True)
@@ -72,64 +80,50 @@ class Plan:
     Attributes:
         trials: the trials.
         selections: the comparisons that their selections imply.
-        ends: the pairs of places that they compare.
-        used: (n,) the positions in ``trials.images`` that occur in a comparison, ascending.
-        index: the index of each image among the used ones, by its position in ``trials.images``.
+        used: (n,) the positions in ``trials.images`` that trials show, ascending.
+        display: what the trials show.
         first: (steps,) the number of the first comparison of each step of :data:`STEP` trials.
         numbers: of the pairs of used images: in a matrix if the trials mention most of all pairs, else in a list.
+        pairs: the pairs in the list.
     """
 
     trials: Trials
     selections: Selections
-    ends: Ends
     used: NDArray[np.intp]
-    index: Codes
-    first: NDArray[np.int64]
+    display: Display
+    first: Starts
     numbers: PairNumbers
+    pairs: Pairs
 
     @classmethod
     def of(cls, trials: Trials) -> Plan:
         """Make the plan for some trials."""
+        occurs = _shown(trials)
+        used, position = np.flatnonzero(occurs), (np.cumsum(occurs) - 1).astype(np.int32)
         selections = Selections.of(trials)
-        ends = Ends.of(selections)
-        shown: Shown = trials.query, trials.references, selections.of_trial
-        places = ends.start, ends.left, ends.right
-        occurs = np.zeros(len(trials.images), np.bool_)
-        _find_used(*shown, *places, occurs)
-        used, index = np.flatnonzero(occurs), (np.cumsum(occurs) - 1).astype(np.int32)
-        comparisons, pairs = np.empty((2, -(-len(trials) // STEP)), np.int64)
-        sizes = np.diff(selections.start), np.diff(ends.start)
-        in_threads(lambda *piece: _count(selections.of_trial, *sizes, comparisons, pairs, *piece), pairs.size)
-        mentions = int(pairs.sum())
-        if is_dense(mentions, used.size):
+        display = Display.of(trials, selections, position)
+        first, last = _firsts(display.pair_start, display.of_trial)
+        if is_dense(last, used.size):
             numbers = PairNumbers.matrix(used.size)
         else:
-            left, right = np.empty((2, mentions), np.int32)
-            at = np.cumsum(pairs) - pairs
-            in_threads(lambda start, stop: _list(*shown, *places, index, at, left, right, start, stop), pairs.size)
+            left, right = np.empty((2, last), np.int32)
+            in_threads(lambda start, stop: _list(display, first, left, right, start, stop), first.size)
             numbers = PairNumbers.of(left, right, used.size)
-        return cls(trials, selections, ends, used, index, np.cumsum(comparisons) - comparisons, numbers)
-
-    @property
-    def comparisons(self) -> int:
-        """C, the number of comparisons."""
-        return self.trials.comparisons
+        first, _ = _firsts(display.start, display.of_trial)
+        return cls(trials, selections, used, display, first, numbers, numbers.pairs())
 
     def some(self, wanted: NDArray[np.bool_]) -> Comparisons:
-        """Some of the comparisons.
-
-        Args:
-            wanted: (C,) a mask.
-        """
-        sizes = np.diff(self.selections.start)[self.selections.of_trial]
-        rows = np.logical_or.reduceat(wanted, np.cumsum(sizes) - sizes)
-        found = self.selections.comparisons(self.trials, np.flatnonzero(rows))
-        return found.take(wanted[np.repeat(rows, sizes)])
+        """Some of the comparisons; ``wanted`` is a mask, (C,)."""
+        steps = np.flatnonzero(np.logical_or.reduceat(wanted, self.first))
+        rows = (steps[:, np.newaxis] * STEP + np.arange(STEP)).ravel()
+        inside = np.split(wanted, self.first[1:])
+        found = self.selections.comparisons(self.trials, rows[rows < len(self.trials)])
+        return found.take(np.concatenate([wanted[:0], *(inside[step] for step in steps)]))
 
     def footprint(self, distances: int) -> int:
         """The bytes that it takes to measure the pairs by some distances, and to judge and write the comparisons."""
-        cells = self.numbers.images**2 if self.numbers.dense else len(self.numbers.pairs) * (distances + _ARRAYS)
-        return (cells + len(self.trials) * 3 + self.comparisons * (1 + distances)) * _NUMBER
+        numbers = len(self.pairs) * (distances + _ARRAYS) + (self.used.size**2 if self.numbers.dense else 0)
+        return (numbers + len(self.trials) * 3 + self.trials.comparisons * (1 + distances)) * _NUMBER
 
 
 def is_dense(mentions: int, images: int) -> bool:
@@ -138,64 +132,34 @@ def is_dense(mentions: int, images: int) -> bool:
     return bool(_CELL_COST * images**2 < pairs * -np.expm1(-mentions / max(pairs, 1)))
 
 
-@compiled
-def _find_used(
-    query: Codes,
-    references: Codes,
-    of_trial: Codes,
-    pair_start: NDArray[np.int64],
-    left: Places,
-    right: Places,
-    occurs: NDArray[np.bool_],
-) -> None:
-    """Mark the images that comparisons mention."""
-    missing = occurs.size
-    for trial in range(query.size):
-        if missing == 0:
+def _shown(trials: Trials) -> NDArray[np.bool_]:
+    """Which images the trials show; stops where all are found."""
+    occurs = np.zeros(len(trials.images) + 1, np.bool_)
+    for start in range(0, len(trials), STEP):
+        for codes in (trials.query, trials.references):
+            occurs[codes[start : start + STEP]] = True  # -1 marks the last place
+        if occurs[:-1].all():
             break
-        for pair in range(pair_start[of_trial[trial]], pair_start[of_trial[trial] + 1]):
-            for place in (left[pair], right[pair]):
-                image = query[trial] if place < 0 else references[trial, place]
-                missing -= not occurs[image]
-                occurs[image] = True
+    return occurs[:-1]
+
+
+def _firsts(start: Starts, of_trial: Codes) -> tuple[Starts, int]:
+    """The number of entries of selections before each step of trials, and of all."""
+    sizes, steps = np.diff(start), np.arange(0, len(of_trial), STEP)
+    if (sizes == sizes[0]).all():
+        return steps * sizes[0], len(of_trial) * int(sizes[0])
+    counts = np.add.reduceat(sizes[of_trial], steps)
+    return np.cumsum(counts) - counts, int(counts.sum())
 
 
 @compiled
-def _count(
-    of_trial: Codes,
-    comparison_sizes: NDArray[np.int64],
-    pair_sizes: NDArray[np.int64],
-    comparisons: NDArray[np.int64],
-    pairs: NDArray[np.int64],
-    start: int,
-    stop: int,
-) -> None:
-    """Count the comparisons and pairs of some steps."""
-    for step in range(start, stop):
-        own = of_trial[step * STEP : (step + 1) * STEP]
-        comparisons[step], pairs[step] = comparison_sizes[own].sum(), pair_sizes[own].sum()
-
-
-@compiled
-def _list(
-    query: Codes,
-    references: Codes,
-    of_trial: Codes,
-    pair_start: NDArray[np.int64],
-    left: Places,
-    right: Places,
-    index: Codes,
-    first: NDArray[np.int64],
-    one: Codes,
-    other: Codes,
-    start: int,
-    stop: int,
-) -> None:
+def _list(display: Display, first: Starts, one: Codes, other: Codes, start: int, stop: int) -> None:
     """List the mentioned pairs of some steps in the order of the trials; ``first`` are the first pairs of all steps."""
+    query, references, position, of_trial, pair_start, left, right, _, _, _ = display
     for step in range(start, stop):
         at = first[step]
         for trial in range(step * STEP, min((step + 1) * STEP, query.size)):
             for pair in range(pair_start[of_trial[trial]], pair_start[of_trial[trial] + 1]):
-                one[at] = index[query[trial] if left[pair] < 0 else references[trial, left[pair]]]
-                other[at] = index[query[trial] if right[pair] < 0 else references[trial, right[pair]]]
+                one[at] = position[query[trial] if left[pair] < 0 else references[trial, left[pair]]]
+                other[at] = position[query[trial] if right[pair] < 0 else references[trial, right[pair]]]
                 at += 1

@@ -33,8 +33,7 @@ class RowSums:
     Attributes:
         columns: the vectors.
         scale: the power of two by which all values are multiplied.
-        unit: all values so far are whole multiples of it, less than 2^24; infinite if all are zero, 0 if there is no such
-            number.
+        unit: all values so far are whole multiples of it, less than 2^24; infinite if all are zero, 0 if there is none.
         tolerance: the largest relative error of a sum of positive terms, for any order of summation within a block.
     """
 

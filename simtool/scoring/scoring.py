@@ -98,7 +98,7 @@ def _outcomes(
     check_segments(wanted, segments)
     names = plan.trials.images[plan.used]
     screened = [distance for distance in wanted if is_screened(distance)]
-    credit = {each: np.full(plan.comparisons, np.nan, np.float32) for each in wanted if not is_screened(each)}
+    credit = {each: np.full(plan.trials.comparisons, np.nan, np.float32) for each in wanted if not is_screened(each)}
     if screened:
         credit |= zip(screened, screen(columns, plan, screened, names, advance), strict=True)
     _decide(credit, columns, plan, segments, names, (lambda _: None) if screened else advance)
@@ -119,7 +119,7 @@ def _decide(
     if not undecided:
         return
     mask = np.logical_or.reduce([*undecided.values()])
-    compared = ComparedPairs.of(plan.some(mask), plan.index, plan.used.size)
+    compared = ComparedPairs.of(plan.some(mask), plan.display.position, plan.used.size)
     settler = Settler(columns, compared.pairs, segments)
     measured = measure(columns, compared.pairs, [*undecided], segments, names, advance)
     for distance, values in zip(undecided, measured, strict=True):

@@ -1,16 +1,15 @@
-"""Judging comparisons by squared distances, with errors that are bounded.
+"""Judging comparisons by squared distances, with a bound of their errors.
 
 Many distances follow from the squared distance of two vectors and from sums of each vector. One loop over the trials
 looks up the squared distances of the pairs of each trial, and judges the comparisons by all of these distances. What is
-closer than its error remains undecided.
+closer than the errors remains undecided.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,8 @@ from simtool.scoring import kernels
 from simtool.scoring.columns import Columns
 from simtool.scoring.distances import Distance, Term
 from simtool.scoring.measuring import FLOOR, Names, check_rows
-from simtool.scoring.pairs import TILE_ROW, PairNumbers, bits_below, key_of
-from simtool.scoring.plan import STEP, Codes, Places, Plan
+from simtool.scoring.pairs import PairNumbers, look_up
+from simtool.scoring.plan import STEP, Display, Plan
 from simtool.scoring.rows import RowSums
 from simtool.system.compiled import compiled
 from simtool.system.threads import Workers, in_threads
@@ -28,6 +27,7 @@ from simtool.system.threads import Workers, in_threads
 __all__ = ["is_screened", "screen"]
 
 Indices: TypeAlias = NDArray[np.uint32]
+Values: TypeAlias = NDArray[np.float64]
 
 #: Rows and columns of a matrix product.
 _TILE = 256
@@ -36,7 +36,21 @@ _ROUNDING = 2.0**-50
 #: Cosines of vectors of whole numbers are exact fractions if no squared length has more units.
 _WHOLE = 1 << 12
 #: How a distance follows from squared distances.
-_SQUARE, _ANGLE, _WHOLE_COSINE = range(3)
+_SQUARE, _ANGLE, _FRACTION = range(3)
+
+
+class Views(NamedTuple):
+    """How distances follow from the squared distance s of x and y.
+
+    Attributes:
+        kinds: s itself, or the angle (s - (a - b)² - (g - h)²) / (a b), or a cosine from exact squared lengths a and b.
+        tables: (distances, n, 3) a, g and 1 / a of each vector.
+        errors: the largest errors of the difference of two distances; 0 if equal distances are ties.
+    """
+
+    kinds: NDArray[np.int8]
+    tables: Values
+    errors: Values
 
 
 def is_screened(distance: Distance) -> bool:
@@ -67,165 +81,98 @@ def screen(
     Raises:
         SimilarityError: a vector without a direction, or with NaN or infinity.
     """
-    squares = _Squares(columns, plan.numbers)
-    squares.add(advance)
-    check_rows(squares.rows, distances, names)
-    views = [_view(distance, squares) for distance in distances]
-    arrays = (
-        squares.value,
-        np.stack([view.table for view in views]),
-        np.array([view.kind for view in views], np.int8),
-        np.array([view.error for view in views]),
-        np.array([view.most(squares.value.max(initial=0)) for view in views]),
+    rows = RowSums(columns)
+    squares, slack = (_matrix if plan.numbers.dense else _list)(plan, rows, advance)
+    check_rows(rows, distances, names)
+    largest = float(squares.max(initial=0))
+    error = 0.0 if rows.are_exact() else rows.tolerance * (largest + slack)
+    views = Views(*map(np.array, zip(*(_view(each, rows, largest, error) for each in distances), strict=True)))
+    credit = np.empty((len(distances), plan.trials.comparisons), np.float32)
+    in_threads(
+        lambda start, stop: _judge(plan.display, plan.numbers, squares, views, plan.first, credit, start, stop),
+        plan.first.size,
     )
-    credit = np.empty((len(distances), plan.comparisons), np.float32)
-    trials, selections, ends = plan.trials, plan.selections, plan.ends
-
-    def judge(start: int, stop: int) -> None:
-        shown = trials.query, trials.references, selections.of_trial, plan.index
-        compared = selections.start, ends.near, ends.far, ends.start, ends.left, ends.right
-        _judge(*shown, *compared, *plan.numbers.look, *arrays, credit, plan.first, start, stop)
-
-    in_threads(judge, plan.first.size)
     return credit
 
 
-class _Squares:
-    """Squared distances of numbered pairs of vectors.
+def _list(plan: Plan, rows: RowSums, advance: Callable[[int], object]) -> tuple[Values, float]:
+    """The squared distances of the pairs in the list, and their error apart from a relative one, over the tolerance."""
+    squares = np.zeros(len(plan.pairs))
+    for span, block in rows.blocks():
+        rows.add(block)
+        kernels.add_over_pairs(kernels.SQUARES, block, plan.pairs, squares)
+        advance(span.stop - span.start)
+    return squares, 0.0
 
-    Attributes:
-        value: (P,) by the numbers of the pairs.
-        rows: sums of each vector.
-        error: the relative error of a value.
-        slack: (n,) the error of a value in addition, as a sum over both vectors.
+
+def _matrix(plan: Plan, rows: RowSums, advance: Callable[[int], object]) -> tuple[Values, float]:
+    """The squared distances of all pairs; see :func:`_list`.
+
+    The columns are centered, because |x - y|² = |x|² + |y|² - 2 x·y loses digits to a common mean. Whole multiples of
+    a unit remain whole multiples, and their sums exact.
     """
+    count = plan.used.size
+    matrix, norms = np.zeros((count, count)), np.zeros(count)
+    tiles = [slice(start, start + _TILE) for start in range(0, count, _TILE)]
+    # Threads of the library for products would stay busy after a product, and hold up the threads that judge.
+    with Workers() as workers:
+        for span, block in rows.blocks():
+            rows.add(block)
+            center = block.mean(axis=0, dtype=np.float64)
+            centered = block - (np.rint(center / rows.unit) * rows.unit if 0 < rows.unit < np.inf else center)
+            norms += np.einsum("ij,ij->i", centered, centered)
 
-    def __init__(self, columns: Columns, numbers: PairNumbers) -> None:
-        self._numbers, self.rows = numbers, RowSums(columns)
-        self._matrix = np.zeros((columns.count, columns.count) if numbers.dense else (0, 0))
-        self._norms = np.zeros(columns.count)
-        self.value = self._matrix.reshape(-1) if numbers.dense else np.zeros(len(numbers.pairs))
+            def add(tile: tuple[slice, slice], block: Values = centered) -> None:
+                matrix[tile] += block[tile[0]] @ block[tile[1]].T
 
-    def add(self, advance: Callable[[int], object]) -> None:
-        """Read the columns once."""
-        # The library's threads stay busy for a while after a product, and would hold up the threads that judge.
-        with Workers() as workers:
-            for span, block in self.rows.blocks():
-                self.rows.add(block)
-                if self._numbers.dense:
-                    self._multiply(block, workers)
-                else:
-                    kernels.add_over_pairs(kernels.SQUARES, block, self._numbers.pairs, self.value)
-                advance(span.stop - span.start)
-        if self._numbers.dense:
-            norms = self._norms
-            in_threads(lambda start, stop: _complete(self._matrix, norms, start, stop), norms.size)
-
-    def _multiply(self, block: NDArray[Any], workers: Workers) -> None:
-        """Add the inner products of a block to the matrix, on and above the diagonal.
-
-        The columns are centered first, because |x - y|² = |x|² + |y|² - 2 x·y loses digits to a common mean. Whole
-        multiples of a unit remain whole multiples, and their sums exact.
-        """
-        center, unit = block.mean(axis=0, dtype=np.float64), self.rows.unit
-        centered = block - (np.rint(center / unit) * unit if 0 < unit < np.inf else center)
-        self._norms += np.einsum("ij,ij->i", centered, centered)
-        matrix, tiles = self._matrix, [slice(start, start + _TILE) for start in range(0, len(block), _TILE)]
-
-        def add(tile: tuple[slice, slice]) -> None:
-            matrix[tile] += centered[tile[0]] @ centered[tile[1]].T
-
-        workers.each(add, combinations_with_replacement(tiles, 2))
-
-    @property
-    def exact(self) -> bool:
-        """Whether the values are exact."""
-        return self.rows.are_exact()
-
-    @property
-    def error(self) -> float:
-        return 0.0 if self.exact else self.rows.tolerance
-
-    @property
-    def slack(self) -> NDArray[np.float64]:
-        return np.zeros_like(self._norms) if self.exact else 4 * self.rows.tolerance * self._norms
+            workers.each(add, combinations_with_replacement(tiles, 2))
+            advance(span.stop - span.start)
+    in_threads(lambda start, stop: _complete(matrix, norms, start, stop), count)
+    return matrix.reshape(-1), 8 * float(norms.max())
 
 
 @compiled
-def _complete(matrix: NDArray[np.float64], norms: NDArray[np.float64], start: int, stop: int) -> None:
-    """Replace the inner products above the diagonal by squared distances."""
+def _complete(matrix: Values, norms: Values, start: int, stop: int) -> None:
+    """Replace the inner products on and above the diagonal by squared distances; the others become 0."""
     for row in range(start, stop):
+        matrix[row, :row] = 0
         for column in range(row, norms.size):
             matrix[row, column] = max(norms[row] + norms[column] - 2 * matrix[row, column], 0.0)
 
 
-@dataclass(frozen=True)
-class _View:
-    """How a distance follows from the squared distance s of x and y.
+def _view(distance: Distance, rows: RowSums, largest: float, error: float) -> tuple[int, Values, float]:
+    """An element of each array of :class:`Views`.
 
-    Attributes:
-        kind: s itself, or the angle (s - (a - b)² - (g - h)²) / (a b), or a cosine from exact squared lengths a and b.
-        table: (n, 5) for each vector a, g, 1 / a, the relative error of a, and an error of s.
-        error: the relative error of s, in addition; 0 if equal results are ties.
+    Args:
+        distance: the distance.
+        rows: sums of each vector.
+        largest: the largest squared distance.
+        error: the largest error of a squared distance.
     """
-
-    kind: int
-    table: NDArray[np.float64]
-    error: float
-
-    def most(self, largest: float) -> float:
-        """The largest error of a difference of two distances, for squared distances up to ``largest``."""
-        if not self.error:
-            return 0.0
-        with np.errstate(all="ignore"):
-            length, _, over, relative, slack = self.table.max(axis=0)
-            apart, unsure = np.ptp(self.table[:, :2], axis=0).sum(), 2 * relative * length
-            error = largest * (self.error + 2 * relative) + (2 * apart + unsure) * unsure + 2 * slack
-            return float(np.nan_to_num(2 * error * over**2, nan=np.inf, posinf=np.inf))
-
-
-def _view(distance: Distance, squares: _Squares) -> _View:
-    rows, tolerance = squares.rows, squares.rows.tolerance
-    floor = 0.0 if rows.columns.dtype == np.float32 or squares.exact else tolerance * FLOOR
-    table = np.zeros((rows.columns.count, 5))
+    floor = 0.0 if rows.columns.dtype == np.float32 else rows.tolerance * FLOOR
     if distance.direction is None:
-        table[:, [0, 2]], table[:, 4] = 1, squares.slack + floor * rows.columns.dimension
-        return _View(_SQUARE, table, squares.error)
+        return _SQUARE, np.ones((rows.columns.count, 3)), 2 * (error + floor * rows.columns.dimension) if error else 0.0
     direction = distance.direction(rows)
-    length, unit = direction.length, rows.unit
-    if squares.exact and not direction.origin.any() and (norms := (length / unit) ** 2).max() < _WHOLE:
-        table[:, 0] = np.rint(norms) * unit**2
-        return _View(_WHOLE_COSINE, table, 0.0)
+    length = direction.length
+    if not error and not direction.origin.any() and (norms := (length / rows.unit) ** 2).max() < _WHOLE:
+        return _FRACTION, np.outer(np.rint(norms) * rows.unit**2, np.ones(3)), 0.0
     with np.errstate(all="ignore"):
-        table[:, 0], table[:, 1] = length, direction.origin * np.sqrt(rows.columns.dimension)
-        table[:, 2], table[:, 3] = 1 / length, tolerance * direction.growth + _ROUNDING
-        table[:, 4] = np.where(length < kernels.SHORT, np.inf, squares.slack + floor * length**2)
-    return _View(_ANGLE, table, squares.error + _ROUNDING)
+        table = np.stack([length, direction.origin * np.sqrt(rows.columns.dimension), 1 / length], axis=1)
+        relative = rows.tolerance * float(direction.growth.max()) + _ROUNDING
+        apart, unsure = np.ptp(table[:, :2], axis=0).sum(), 2 * relative * length.max()
+        total = error + 2 * relative * largest + (2 * apart + unsure) * unsure + floor * length.max() ** 2
+        total = np.inf if length.min() < kernels.SHORT else 2 * total * table[:, 2].max() ** 2
+    return _ANGLE, table, float(total) if total >= 0 else np.inf
 
 
 @compiled
 def _judge(
-    query: Codes,
-    references: Codes,
-    of_trial: Codes,
-    index: Codes,
-    comparison_start: NDArray[np.int64],
-    near: Places,
-    far: Places,
-    pair_start: NDArray[np.int64],
-    left: Places,
-    right: Places,
-    tiles: NDArray[np.int64],
-    bits: NDArray[np.uint64],
-    ranks: NDArray[np.int32],
-    keys: NDArray[np.int64],
-    squares: NDArray[np.float64],
-    tables: NDArray[np.float64],
-    kinds: NDArray[np.int8],
-    errors: NDArray[np.float64],
-    most: NDArray[np.float64],
-    credit: NDArray[np.float32],
+    display: Display,
+    numbers: PairNumbers,
+    squares: Values,
+    views: Views,
     first: NDArray[np.int64],
+    credit: NDArray[np.float32],
     start: int,
     stop: int,
 ) -> None:
@@ -233,9 +180,10 @@ def _judge(
 
     Indices are unsigned, because signed ones may count from the end, which takes a third of the time.
     """
+    query, references, position, of_trial, pair_start, left, right, comparison_start, near, far = display
     length = STEP * np.diff(pair_start).max()
-    x, y = np.empty(length, np.uint32), np.empty(length, np.uint32)
-    square, value = np.empty(length), np.empty(length)
+    x, y, number = np.empty(length, np.uint32), np.empty(length, np.uint32), np.empty(length, np.int64)
+    value = np.empty(length)
     length = STEP * np.diff(comparison_start).max()
     one, other = np.empty(length, np.uint32), np.empty(length, np.uint32)
     for step in range(start, stop):
@@ -249,111 +197,33 @@ def _judge(
                 comparisons += np.uint64(1)
             for pair in range(np.uint64(pair_start[selection]), np.uint64(pair_start[after])):
                 place = left[pair]
-                x[pairs] = index[np.uint64(query[trial] if place < 0 else references[trial, np.uint64(place)])]
+                x[pairs] = position[np.uint64(query[trial] if place < 0 else references[trial, np.uint64(place)])]
                 place = right[pair]
-                y[pairs] = index[np.uint64(query[trial] if place < 0 else references[trial, np.uint64(place)])]
+                y[pairs] = position[np.uint64(query[trial] if place < 0 else references[trial, np.uint64(place)])]
                 pairs += np.uint64(1)
-        _look_up(x[:pairs], y[:pairs], tables.shape[1], tiles, bits, ranks, keys, squares, square)
-        for distance in range(len(kinds)):
+        look_up(numbers, x, y, number[: np.int64(pairs)])
+        for distance in range(len(credit)):
+            own = value[: np.int64(pairs)]
+            _evaluate(views.kinds[distance], views.tables[distance], x, y, squares, number, own)
             out = credit[distance, first[step] : first[step] + np.int64(comparisons)]
-            _evaluate(kinds[distance], tables[distance], x[:pairs], y[:pairs], square, value)
-            if _compare(value, one, other, most[distance], out):
-                _recheck(value, one, other, x, y, square, tables[distance], errors[distance], out)
+            for comparison in range(out.size):
+                gap = value[other[comparison]] - value[one[comparison]]
+                out[comparison] = gap > 0
+                if not abs(gap) > views.errors[distance]:
+                    out[comparison] = np.nan if views.errors[distance] else 0.5
 
 
 @compiled
-def _look_up(
-    x: Indices,
-    y: Indices,
-    images: int,
-    tiles: NDArray[np.int64],
-    bits: NDArray[np.uint64],
-    ranks: NDArray[np.int32],
-    keys: NDArray[np.int64],
-    squares: NDArray[np.float64],
-    square: NDArray[np.float64],
-) -> None:
-    """Look up the squared distances of pairs."""
-    for pair in range(x.size):
-        low, high = min(x[pair], y[pair]), max(x[pair], y[pair])
-        if bits.size:
-            key = key_of(low, high, tiles[low >> TILE_ROW])
-            square[pair] = squares[ranks[key >> 6] + bits_below(bits[key >> 6], key)]
-        elif keys.size:
-            square[pair] = squares[np.searchsorted(keys, key_of(low, high, tiles[low >> TILE_ROW]))]
-        else:
-            square[pair] = squares[np.uint64(low) * np.uint64(images) + high]
-
-
-@compiled
-def _evaluate(
-    kind: int, table: NDArray[np.float64], x: Indices, y: Indices, square: NDArray[np.float64], value: NDArray[np.float64]
-) -> None:
-    """Compute distances of pairs by a view."""
-    for pair in range(x.size):
-        a, b = table[x[pair], 0], table[y[pair], 0]
+def _evaluate(kind: int, table: Values, x: Indices, y: Indices, squares: Values, number: Indices, out: Values) -> None:
+    """Compute distances of pairs, (P,)."""
+    for pair in range(out.size):
+        square, a, b = squares[number[pair]], table[x[pair], 0], table[y[pair], 0]
         if kind == _SQUARE:
-            value[pair] = square[pair]
+            out[pair] = square
         elif kind == _ANGLE:
             aside = table[x[pair], 1] - table[y[pair], 1]
-            rest = square[pair] - (a - b) * (a - b) - aside * aside
-            value[pair] = rest * (table[x[pair], 2] * table[y[pair], 2])
+            out[pair] = (square - (a - b) * (a - b) - aside * aside) * (table[x[pair], 2] * table[y[pair], 2])
         else:
             # The square of a cosine is a fraction of whole numbers below 2^24; different fractions differ by 2^-48.
-            product = (a + b - square[pair]) / 2
-            value[pair] = -product * abs(product) / (a * b)
-
-
-@compiled
-def _compare(value: NDArray[np.float64], one: Indices, other: Indices, most: float, out: NDArray[np.float32]) -> int:
-    """Compare distances; counts the comparisons that are not certain."""
-    close = 0
-    for comparison in range(out.size):
-        gap = value[other[comparison]] - value[one[comparison]]
-        out[comparison] = gap > 0
-        close += not abs(gap) > most
-    return close
-
-
-@compiled
-def _recheck(
-    value: NDArray[np.float64],
-    one: Indices,
-    other: Indices,
-    x: Indices,
-    y: Indices,
-    square: NDArray[np.float64],
-    table: NDArray[np.float64],
-    error: float,
-    out: NDArray[np.float32],
-) -> None:
-    """Compare distances with the errors of each pair."""
-    for comparison in range(out.size):
-        gap, total = value[other[comparison]] - value[one[comparison]], 0.0
-        for pair in (one[comparison], other[comparison]):
-            a, b = x[pair], y[pair]
-            total += _error(
-                square[pair],
-                table[a, 0],
-                table[b, 0],
-                table[a, 1] - table[b, 1],
-                table[a, 2] * table[b, 2],
-                table[a, 3],
-                table[b, 3],
-                table[a, 4] + table[b, 4],
-                error,
-            )
-        if error == 0:
-            out[comparison] = 0.5 if gap == 0 else out[comparison]
-        elif not abs(gap) > total:
-            out[comparison] = np.nan
-
-
-@compiled
-def _error(
-    square: float, a: float, b: float, aside: float, over: float, of_a: float, of_b: float, slack: float, error: float
-) -> float:
-    """A bound of the error of a distance; see :class:`_View`."""
-    apart, aside, unsure = abs(a - b), abs(aside), of_a * a + of_b * b
-    rest = abs(square - apart * apart - aside * aside)
-    return (error * square + (2 * (apart + aside) + unsure) * unsure + rest * (of_a + of_b) + slack) * over
+            product = (a + b - square) / 2
+            out[pair] = -product * abs(product) / (a * b)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from simtool.designs import parse_type
 from simtool.judgments.comparisons import Comparisons
-from simtool.scoring import credit
 from simtool.scoring.credit import credit_of
 from simtool.scoring.distances import Measured
 from simtool.tables.trials import Trials
@@ -113,14 +112,13 @@ def test_only_pairs_that_are_compared_with_each_other_are_settled() -> None:
     assert (found(2, 2, 3), asked) == ([0.5, 1], [2])
 
 
-def test_threads_judge_as_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comparisons_of_many_trials_are_judged_by_their_distances() -> None:
     trials = some_trials(400)
     compared, implied = compared_pairs(trials), Comparisons.of(trials)
     value = np.random.default_rng(0).integers(0, 4, len(compared.pairs)).astype(float)
     square = np.zeros((40, 40))
     square[compared.pairs.first, compared.pairs.second] = square[compared.pairs.second, compared.pairs.first] = value
     gap = square[implied.anchor, implied.far] - square[implied.anchor, implied.near]
-    monkeypatch.setattr(credit, "_LEAST", 7)
     found = credit_of(compared, Measured(value, value, 0.0), lambda wanted: np.zeros(wanted.size, np.int64))
     np.testing.assert_array_equal(found, (np.sign(gap) + 1) / 2)
 

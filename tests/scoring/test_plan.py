@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from simtool.designs import parse_type
 from simtool.judgments.comparisons import Comparisons
 from simtool.scoring import plan
-from simtool.scoring.plan import Ends, Plan, is_dense
+from simtool.scoring.plan import Plan, is_dense
 from simtool.scoring.scoring import score_vectors
 from simtool.tables.trials import Trials
 from tests.scoring.judged import exact_credit, some_trials, some_vectors
 
 
 def test_each_selection_compares_distinct_pairs_of_places() -> None:
-    ends = Ends.of(Plan.of(some_trials(40)).selections)
-    for number, (start, stop) in enumerate(zip(ends.start[:-1], ends.start[1:], strict=True)):
-        places = list(zip(ends.left[start:stop], ends.right[start:stop], strict=True))
+    made = Plan.of(some_trials(40)).display
+    for number, (start, stop) in enumerate(zip(made.pair_start[:-1], made.pair_start[1:], strict=True)):
+        places = list(zip(made.left[start:stop], made.right[start:stop], strict=True))
         assert len(set(places)) == len(places), number
         assert {left for left, _ in places} == {-1}
 
@@ -27,7 +27,7 @@ def test_images_that_no_trial_shows_are_left_out() -> None:
     made = Plan.of(trials)
     assert made.used.tolist() == [1, 4, 5]
     assert made.numbers.images == 3
-    assert made.index[[1, 4, 5]].tolist() == [0, 1, 2]
+    assert made.display.position[[1, 4, 5]].tolist() == [0, 1, 2]
 
 
 def test_each_step_of_trials_knows_its_first_comparison(monkeypatch: pytest.MonkeyPatch) -> None:

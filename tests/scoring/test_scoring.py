@@ -237,4 +237,4 @@ def test_a_machine_with_little_memory_gives_what_it_takes(monkeypatch: pytest.Mo
 def test_more_distances_and_more_trials_take_more() -> None:
     more = Plan.of(some_trials(400))
     assert PLAN.footprint(1) < PLAN.footprint(2) < more.footprint(2)
-    assert more.footprint(1) > np.zeros(len(more.numbers.pairs)).nbytes
+    assert more.footprint(1) > np.zeros(len(more.pairs)).nbytes

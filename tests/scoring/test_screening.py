@@ -55,11 +55,14 @@ def test_ties_of_other_numbers_are_left_open_and_nothing_else(made: Plan) -> Non
 
 @PLANS
 @pytest.mark.parametrize("kind", WILD)
-def test_what_is_decided_is_decided_as_in_exact_arithmetic(kind: str, made: Plan) -> None:
-    vectors = wild_vectors(kind, 40, 12)
-    for name, found in zip(NAMES, screened(vectors, made, *NAMES), strict=True):
+def test_what_is_decided_is_decided_as_in_exact_arithmetic(
+    kind: str, dense: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "is_dense", lambda *_: dense)
+    vectors, trials = wild_vectors(kind, 12, 12), some_trials(16, images=12)
+    for name, found in zip(NAMES, screened(vectors, Plan.of(trials), *NAMES), strict=True):
         known = ~np.isnan(found)
-        np.testing.assert_array_equal(found[known], exact_credit(name, vectors, TRIALS)[known], err_msg=name)
+        np.testing.assert_array_equal(found[known], exact_credit(name, vectors, trials)[known], err_msg=name)
 
 
 @PLANS
