@@ -13,6 +13,7 @@ from simtool.ids import match_ids
 from simtool.tables.columns import lists_of
 from simtool.tables.files import TableError
 from simtool.tables.images import Images
+from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials
 
 __all__ = ["with_classes"]
@@ -59,8 +60,9 @@ def _columns(
     references: str,
 ) -> dict[str, pa.Array]:
     """The names of queries and of references, in two columns."""
-    known = pa.array(names, pa.string())
+    known, shown = Labels.of(names), trials.references >= 0
+    asked = np.where(trials.query < 0, -1, known.code[rows[trials.query]])
     return {
-        query: known.take(pa.array(rows[trials.query], mask=trials.query < 0)),
-        references: lists_of(rows[trials.references], trials.references >= 0, pa.int64(), known),
+        query: Labels(known.names, asked).to_arrow(),
+        references: lists_of(shown, known[rows[trials.references[shown]]].to_arrow()),
     }

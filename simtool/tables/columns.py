@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line
 from simtool.tables.parquet import ARROW_FAILURES, TableError
-from simtool.text import counted
 
-__all__ = ["as_type", "converted", "is_list", "lists_of", "nearest", "padded", "stored"]
+__all__ = ["CODES", "as_type", "converted", "is_list", "lists_of", "nearest", "padded", "stored"]
+
+#: Text as positions in an Arrow array of texts.
+CODES = pa.dictionary(pa.int32(), pa.string())
 
 _LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType, pa.ListViewType, pa.LargeListViewType)
 #: Types that can be cast to text without loss, like integers and dates.
@@ -33,7 +35,8 @@ def as_type(part: Path, name: str, column: pa.ChunkedArray, wanted: pa.DataType)
     try:
         return pa.chunked_array([converted(chunk, wanted) for chunk in column.chunks], wanted)
     except ARROW_FAILURES as failure:
-        other = "" if column.type == wanted else f" must be {wanted}, but is {column.type}"
+        text = str(wanted).replace(str(CODES), "string")
+        other = "" if column.type == wanted else f" must be {text}, but is {column.type}"
         raise TableError(f"{part}: column {name}{other}: {first_line(failure)}") from failure
 
 
@@ -43,13 +46,15 @@ def converted(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     Raises:
         pa.ArrowException: the chunk cannot be converted.
     """
+    if wanted == CODES and isinstance(array, pa.DictionaryArray):
+        return pa.DictionaryArray.from_arrays(array.indices.cast(pa.int32()), converted(array.dictionary, pa.string()))
     array = stored(array)
     if pa.types.is_null(array.type):
-        return array.cast(wanted)
+        return pa.nulls(len(array), wanted)
     if pa.types.is_list(wanted):
         return _list(array, wanted)
-    if pa.types.is_dictionary(wanted):
-        return _text(array).dictionary_encode().cast(wanted)
+    if wanted == CODES:
+        return _text(array).dictionary_encode()
     return _text(array) if pa.types.is_string(wanted) else _number(array, wanted)
 
 
@@ -115,41 +120,22 @@ def is_list(kind: pa.DataType) -> bool:
     return isinstance(kind, _LISTS)
 
 
-def padded(name: str, column: pa.ChunkedArray, instead: pa.Array | None = None) -> NDArray[Any]:
-    """Convert a column of lists to a matrix (rows, longest), padded with -1 at the end.
+def padded(lists: pa.ListArray, values: NDArray[Any]) -> NDArray[Any]:
+    """Convert lists to a matrix (rows, longest), padded with -1 at the end.
 
     Args:
-        name: the name of the column.
-        column: lists; null counts as empty.
-        instead: numbers to use instead of the values in the lists.
-
-    Raises:
-        TableError: a list holds a missing value.
+        lists: (rows,) null counts as empty.
+        values: numbers that replace the entries of all lists.
     """
-    array = column.combine_chunks()
-    flat = array.flatten() if instead is None else instead
-    if flat.null_count:
-        raise TableError(f"column {name} has {counted(flat.null_count, 'missing values')} inside its lists")
-    values = flat.to_numpy()
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     width = int(lengths.max(initial=0))
     matrix: NDArray[Any] = np.full((lengths.size, width), -1, values.dtype)
     matrix[np.arange(width) < lengths[:, None]] = values
     return matrix
 
 
-def lists_of(
-    matrix: NDArray[Any], filled: NDArray[np.bool_], kind: pa.DataType, names: pa.Array | None = None
-) -> pa.ListArray:
-    """Convert the marked cells of each row of a matrix to a list.
-
-    Args:
-        matrix: (rows, width).
-        filled: (rows, width), true for the cells of the lists.
-        kind: the type of the cells.
-        names: what the cells are positions in; the lists then hold the names.
-    """
-    offsets = np.zeros(len(matrix) + 1, np.int32)
+def lists_of(filled: NDArray[np.bool_], values: pa.Array) -> pa.ListArray:
+    """Lists that hold values one after the other: a value for each marked cell of a matrix, (rows, width)."""
+    offsets = np.zeros(len(filled) + 1, np.int32)
     np.cumsum(filled.sum(axis=1), out=offsets[1:])
-    values = pa.array(matrix[filled], kind)
-    return pa.ListArray.from_arrays(pa.array(offsets), values if names is None else names.take(values))
+    return pa.ListArray.from_arrays(pa.array(offsets), values)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from simtool.errors import first_line, listed
 from simtool.kinds import Expected, explain, wrong_table
 from simtool.tables.atomic import atomic_folder, atomic_path
-from simtool.tables.columns import as_type
-from simtool.tables.parquet import ARROW_FAILURES, READING, WRITING, TableError, check_footer, reading
+from simtool.tables.columns import CODES, as_type
+from simtool.tables.parquet import ARROW_FAILURES, READING, WRITING, TableError, check_footer, reading, writer_of_codes
 from simtool.tables.parts import hive_keys, part_files, part_name, require_set_of
 from simtool.tables.provenance import Provenance
 from simtool.text import counted, plural
@@ -40,11 +41,14 @@ __all__ = [
     "open_parquet",
     "part_files",
     "part_name",
+    "read_batches",
     "read_columns",
     "require_set_of",
+    "row_groups",
     "schema_of",
     "schema_with_metadata",
     "strings",
+    "write_groups",
     "write_table",
 ]
 
@@ -63,6 +67,9 @@ _TELLTALE = {
     "path": "images",
 }
 _KEY = b"simtool"
+
+#: Rows that are read at once, and rows of a group of trials or outcomes: no column of a group has 2 GiB of text.
+_BATCH_ROWS, _GROUP_ROWS = 1 << 16, 1 << 18
 
 
 def open_parquet(path: Path, expected: Expected = Expected.TABLE) -> pq.ParquetFile:
@@ -152,54 +159,128 @@ def write_table(
         pq.write_table(pa.table(columns, schema=schema), temporary, **WRITING)
 
 
+def row_groups(rows: int) -> Iterator[slice]:
+    """The rows of each group of a table of trials or outcomes; an empty table has one empty group."""
+    for start in range(0, max(rows, 1), _GROUP_ROWS):
+        yield slice(start, min(start + _GROUP_ROWS, rows))
+
+
+def write_groups(
+    path: Path,
+    groups: Iterable[Mapping[str, pa.Array]],
+    required: Container[str],
+    kind: str,
+    provenance: Provenance,
+    extra: Mapping[str, Any],
+) -> None:
+    """Write a table group by group. Dictionary-encoded text is not decoded; the file states it as text.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for columns in groups:
+            schema = schema_of(columns, required)
+            if writer is None:
+                stated = schema_with_metadata(schema, kind, provenance, extra)
+                writer = stack.enter_context(writer_of_codes(path, stated))
+            writer.write_table(pa.table(columns, schema=schema))
+
+
 def read_columns(
     path: Path, kind: str, required: Mapping[str, pa.DataType], optional: Mapping[str, pa.DataType]
 ) -> pa.Table:
-    """Read the required columns of a table, then the optional columns; in the contract's types, in one chunk each.
-
-    Required columns must exist and have no nulls. Optional columns that are missing are filled with nulls.
-
-    Raises:
-        TableError: a column is missing, has another type, or has nulls; the message names it.
-    """
-    pieces = [_read_part(part, path, kind, required, optional) for part in part_files(path, Expected[kind.upper()])]
-    table = pa.concat_tables(pieces).combine_chunks()
-    for name in required:
-        if table.column(name).null_count:
-            empty = np.flatnonzero(pc.is_null(table.column(name)).to_numpy())
-            rows = f"{plural(empty.size, 'rows')} {listed(empty)}"
-            raise TableError(f"{path}: column {name} has {counted(empty.size, 'missing values')}, at {rows}")
-    return table
+    """Read the columns of :func:`read_batches` as one table, in one chunk each."""
+    schema = pa.schema({**required, **optional})
+    return pa.Table.from_batches(read_batches(path, kind, required, optional), schema).combine_chunks()
 
 
-def _read_part(
-    part: Path,
+def read_batches(
     path: Path,
     kind: str,
     required: Mapping[str, pa.DataType],
     optional: Mapping[str, pa.DataType],
-) -> pa.Table:
-    """Read the columns of one part of the table at ``path``; missing columns come from the names of its folders."""
-    keys = hive_keys(part, path)
+    kept: NDArray[np.bool_] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Read the required columns of a table, then the optional columns, in the contract's types, batch by batch.
+
+    Required columns must exist and have no nulls. Optional columns that are missing are filled with nulls. A text that
+    is wanted as codes is not decoded.
+
+    Args:
+        path: the table.
+        kind: its kind.
+        required: names and types of columns.
+        optional: names and types of columns.
+        kept: (rows,) which rows of the table to read; None for all.
+
+    Raises:
+        TableError: a column is missing, has another type, or has nulls; the message names it.
+    """
+    row = 0
+    nulls: dict[str, list[NDArray[np.intp]]] = {name: [] for name in required}
+    for part in part_files(path, Expected[kind.upper()]):
+        wanted = {**required, **optional}
+        file = _opened(part, path, kind, required, wanted)
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if kept is not None and not kept[row : row + rows].any():
+                row += rows
+                continue
+            for batch in _group_batches(part, file, group, wanted, hive_keys(part, path)):
+                for name in required:
+                    if batch.column(name).null_count:
+                        nulls[name].append(row + np.flatnonzero(batch.column(name).is_null()))
+                yield batch if kept is None else batch.filter(pa.array(kept[row : row + len(batch)]))
+                row += len(batch)
+    for name, found in nulls.items():
+        if found:
+            empty = np.concatenate(found)
+            places = f"{plural(empty.size, 'rows')} {listed(empty)}"
+            raise TableError(f"{path}: column {name} has {counted(empty.size, 'missing values')}, at {places}")
+
+
+def _opened(
+    part: Path, path: Path, kind: str, required: Iterable[str], wanted: Mapping[str, pa.DataType]
+) -> pq.ParquetFile:
+    """Open one part of the table at ``path``, so that texts that are wanted as codes are read as codes."""
     file = open_parquet(part, Expected[kind.upper()])
-    names = file.schema_arrow.names
+    names, keys = file.schema_arrow.names, hive_keys(part, path)
     check_kind(part, metadata_of(file.schema_arrow), kind)
-    wanted = {**required, **optional}
     if not file.metadata.num_rows:
         # pandas writes empty columns with the type null, or omits them.
-        return pa.table({name: pa.nulls(0, kind_of) for name, kind_of in wanted.items()})
+        return file
     if missing := [name for name in required if name not in names and name not in keys]:
         raise TableError(lacking(part, kind, missing, names))
     check_columns(part, names, wanted)
-    with reading(part):
-        table = file.read(columns=[name for name in wanted if name in names])
-    columns = {
-        name: as_type(part, name, table.column(name), kind_of)
-        if name in names
-        else _constant(part, name, keys.get(name), table.num_rows, kind_of)
-        for name, kind_of in wanted.items()
-    }
-    return pa.table(columns)
+    coded = [name for name, kind_of in wanted.items() if kind_of in (CODES, pa.list_(CODES))]
+    leaves = [file.schema.column(at) for at in range(len(file.schema))]
+    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and leaf.path.split(".")[0] in coded]
+    return pq.ParquetFile(part.absolute(), metadata=file.metadata, read_dictionary=texts, **READING)
+
+
+def _group_batches(
+    part: Path, file: pq.ParquetFile, group: int, wanted: Mapping[str, pa.DataType], keys: Mapping[str, str | None]
+) -> Iterator[pa.RecordBatch]:
+    """Read a row group. Missing columns come from the names of folders, or are null.
+
+    Groups are read one by one: Arrow cannot read lists of codes from groups with different dictionaries at once.
+    """
+    held = [name for name in wanted if name in file.schema_arrow.names]
+    batches = file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=held)
+    while True:
+        with reading(part):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        columns = {
+            name: as_type(part, name, pa.chunked_array([batch.column(name)]), kind)
+            if name in held
+            else _constant(part, name, keys.get(name), len(batch), kind)
+            for name, kind in wanted.items()
+        }
+        yield pa.record_batch({name: column.chunk(0) for name, column in columns.items()})
 
 
 def _constant(part: Path, name: str, value: str | None, count: int, kind: pa.DataType) -> pa.ChunkedArray:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from simtool.designs import TrialType
 from simtool.errors import listed
 from simtool.tables.outcomes_layout import Slice, slices
 from simtool.tables.parquet import TableError
-from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
-from simtool.tables.trials import REQUIRED as TRIALS_REQUIRED
-from simtool.tables.trials import Trials, judgment_columns, observers_of, trials_from_columns
+from simtool.tables.samples import are_equal, are_part_of, order_like
+from simtool.tables.trials import Trials, check_trials
 from simtool.text import counted
 
 __all__ = ["Outcomes", "read_outcomes"]
 
-_JUDGMENT = ("trial_id", "trial_type", "query", "references", "selected", "participant", "session", "weight")
 #: The name of outcomes in memory, for messages.
 _MEMORY = Path("outcomes in memory")
 
@@ -92,109 +88,39 @@ def read_outcomes(sources: Sequence[Path | Outcomes]) -> list[Outcomes]:
         TableError: a file is not a table of outcomes, or a model and distance occurs twice on the same judgments.
     """
     found: list[Outcomes] = []
-    samples: list[_Sample] = []
+    samples: list[Trials] = []
     for source in sources:
+        held = isinstance(source, Outcomes)
         path = _MEMORY if isinstance(source, Outcomes) else source
-        entries = [_held(source, samples)] if isinstance(source, Outcomes) else _read(source, samples)
-        for outcomes, sample in entries:
-            _refuse_repeats(path, outcomes, found, sample, samples)
-            found.append(outcomes)
+        for outcomes in [source] if isinstance(source, Outcomes) else map(partial(_outcomes, source), slices(source)):
+            sample, order = _sample_of(path, outcomes.trials, samples, validated=held)
+            ordered = outcomes if order is None else outcomes.take(order)
+            shared = ordered if ordered.trials is sample else replace(ordered, trials=sample)
+            _refuse_repeats(path, shared, found)
+            found.append(shared)
     return found
 
 
-def _read(path: Path, samples: list[_Sample]) -> Iterator[tuple[Outcomes, _Sample]]:
-    """The outcomes of a table, and the sample that each belongs to."""
-    for part in slices(path):
-        sample, order = _sample_of(path, part.judgments, samples)
-        yield _outcomes(path, part, order, sample.trials), sample
-
-
-def _held(outcomes: Outcomes, samples: list[_Sample]) -> tuple[Outcomes, _Sample]:
-    """Outcomes in memory on the trials of a known sample with the same judgments, and this sample."""
-    rows = pa.table(judgment_columns(replace(outcomes.trials, extra={})))
-    sample, order = _sample_of(_MEMORY, rows, samples, outcomes.trials)
-    if sample.trials is outcomes.trials:
-        return outcomes, sample
-    ordered = outcomes if order is None else outcomes.take(order.to_numpy())
-    return replace(ordered, trials=sample.trials), sample
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """Judgments as a table with all of its columns of trials, and as trials."""
-
-    source: pa.Table
-    trials: Trials
-
-    @cached_property
-    def judgments(self) -> pa.Table:
-        """The columns that tell judgments apart."""
-        return self.source.select(list(_JUDGMENT))
-
-    @cached_property
-    def content(self) -> pa.Array:
-        """The whole judgment without the number of the trial, as one text for each row."""
-        return _texts(self.judgments.drop_columns(["trial_id"]))
-
-    @cached_property
-    def numbered(self) -> pa.Array:
-        """The whole judgment with the number of the trial, as one text for each row."""
-        return _texts(self.judgments)
-
-
-def _texts(table: pa.Table) -> pa.Array:
-    """Each row as one text."""
-    columns = [
-        pc.binary_join(column.cast(pa.list_(pa.large_string())), pa.scalar("\x1e", pa.large_string()))
-        if pa.types.is_list(column.type)
-        else column.cast(pa.large_string())
-        for column in table.columns
-    ]
-    joined = pc.binary_join_element_wise(
-        *columns, pa.scalar("\x1f", pa.large_string()), null_handling="replace", null_replacement="\x00"
-    )
-    return joined.combine_chunks()
-
-
 def _sample_of(
-    path: Path, rows: pa.Table, samples: list[_Sample], trials: Trials | None = None
-) -> tuple[_Sample, pa.Array | None]:
+    path: Path, trials: Trials, samples: list[Trials], validated: bool
+) -> tuple[Trials, NDArray[np.intp] | None]:
     """Find judgments among known samples; add a sample where there is none.
 
-    Returns the sample, and the order of the rows that matches it; None if the order is the same.
+    Returns the sample, and the order of the trials that matches it; None if the order is the same.
     """
     for known in samples:
-        if known.source is rows or known.judgments.equals(rows.select(list(_JUDGMENT))):
+        if known is trials or are_equal(known, trials):
             return known, None
-    extra = rows.drop_columns([*TRIALS_REQUIRED, *TRIALS_OPTIONAL])
-    own = trials_from_columns(path, rows, extra, observers_of(path)) if trials is None else trials
-    sample = _Sample(rows, own)
+    if not validated:
+        check_trials(path, trials)
     for known in samples:
-        if (order := _order_like(known, sample)) is not None:
+        if (order := order_like(known, trials)) is not None:
             return known, order
-    samples.append(sample)
-    return sample, None
+    samples.append(trials)
+    return trials, None
 
 
-def _order_like(known: _Sample, other: _Sample) -> pa.Array | None:
-    """The order in which the rows of ``other`` are the judgments of ``known``; None if they are different judgments."""
-    if known.judgments.num_rows != other.judgments.num_rows:
-        return None
-    theirs, ours = (_ranks(sample) for sample in (known, other))
-    if not known.content.take(theirs).equals(other.content.take(ours)):
-        return None
-    return ours.take(pc.array_sort_indices(theirs))
-
-
-def _ranks(sample: _Sample) -> pa.Array:
-    """The order of the rows by content; equal judgments in the order of their numbers."""
-    keys = pa.table({"content": sample.content, "trial_id": sample.judgments.column("trial_id")})
-    return pc.sort_indices(keys, sort_keys=[("content", "ascending"), ("trial_id", "ascending")])
-
-
-def _refuse_repeats(
-    path: Path, outcomes: Outcomes, found: Sequence[Outcomes], sample: _Sample, samples: Sequence[_Sample]
-) -> None:
+def _refuse_repeats(path: Path, outcomes: Outcomes, found: Sequence[Outcomes]) -> None:
     """Refuse a model and distance if all judgments of it, or of an earlier entry of the same name, are in both."""
     label = f"{outcomes.model} with {outcomes.distance}"
     for earlier in found:
@@ -207,17 +133,16 @@ def _refuse_repeats(
                 f"{path}: {label} occurs twice, on the same judgments but with other credits: if these are two "
                 "models, give one of them another name with embed --name and score it again, else leave one out"
             )
-        other = next(one for one in samples if one.trials is earlier.trials)
-        few, many = sorted((sample.numbered, other.numbered), key=len)
-        if pc.all(pc.is_in(few, value_set=many)).as_py():
+        few, many = sorted((outcomes.trials, earlier.trials), key=len)
+        if are_part_of(few, many):
             raise TableError(
                 f"{path}: {label} occurs twice: one table holds all {len(few):,} judgments of the other; leave one out"
             )
 
 
-def _outcomes(path: Path, part: Slice, order: pa.Array | None, trials: Trials) -> Outcomes:
-    """The entry of one model and distance, its rows in the order of the trials; refuses impossible values."""
-    credit, likelihood = (each if order is None else each.take(order) for each in (part.credit, part.log_likelihood))
+def _outcomes(path: Path, part: Slice) -> Outcomes:
+    """The entry of one model and distance; refuses impossible values."""
+    trials = part.trials
 
     def refuse(fault: NDArray[np.bool_], complaint: str) -> None:
         if fault.any():
@@ -225,15 +150,11 @@ def _outcomes(path: Path, part: Slice, order: pa.Array | None, trials: Trials) -
             raise TableError(f"{place}: {complaint} at trial_id {listed(trials.trial_id[fault])}")
 
     implied = trials.implied
-    counts = pc.list_value_length(credit).to_numpy()
-    refuse(counts != implied, "the number of credits is not that of the comparisons")
-    values: NDArray[np.float32] = pc.fill_null(credit.flatten(), -1).to_numpy()
-    fault = ~((values >= 0) & (values <= 1))
+    refuse(part.counts != implied, "the number of credits is not that of the comparisons")
+    fault = ~((part.credit >= 0) & (part.credit <= 1))
     if fault.any():
         trial = np.repeat(np.arange(len(implied)), implied)
         refuse(np.bincount(trial[fault], minlength=len(implied)) > 0, "credit is not a number from 0 to 1")
-    if likelihood.null_count == len(likelihood):
-        return Outcomes(part.model, part.distance, trials, values)
-    nats: NDArray[np.float32] = likelihood.to_numpy(zero_copy_only=False)
-    refuse(~np.isfinite(nats), "log_likelihood is missing or not finite")
-    return Outcomes(part.model, part.distance, trials, values, nats)
+    if part.log_likelihood is not None:
+        refuse(~np.isfinite(part.log_likelihood), "log_likelihood is missing or not finite")
+    return Outcomes(part.model, part.distance, trials, part.credit, part.log_likelihood)

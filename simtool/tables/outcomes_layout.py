@@ -6,26 +6,29 @@ is still read, has a row for each trial, model and distance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.kinds import Expected
 from simtool.tables.carried import VERSION_1, read_carried
-from simtool.tables.files import CREDIT, LIKELIHOOD, lacking, metadata_of, open_parquet, part_files, read_columns
+from simtool.tables.columns import CODES
+from simtool.tables.files import CREDIT, LIKELIHOOD, lacking, metadata_of, open_parquet, part_files, read_batches
 from simtool.tables.parquet import TableError
-from simtool.tables.trials import OPTIONAL as TRIALS_OPTIONAL
-from simtool.tables.trials import REQUIRED as TRIALS_REQUIRED
+from simtool.tables.trials import Trials, trials_of
+from simtool.tables.trials_columns import OPTIONAL, REQUIRED, TrialsColumns
+from simtool.tables.vocabulary import Vocabulary
 
 __all__ = ["KIND", "CreditColumn", "Slice", "slices"]
 
 KIND = "outcomes"
 _CREDIT_TYPE = pa.list_(pa.float32())
-_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True)
@@ -68,20 +71,27 @@ class CreditColumn:
 
 @dataclass(frozen=True)
 class Slice:
-    """The outcomes of one model and distance as a table holds them: (T,) lists of credit, (T,) numbers or nulls.
+    """The outcomes of one model and distance as a table holds them.
 
-    ``judgments`` are the columns of the T trials that were scored.
+    Attributes:
+        model: the label of the embeddings.
+        distance: the name of the distance.
+        trials: the T trials that were scored, not yet validated.
+        credit: (C,) the credits of all trials; -1 for null.
+        counts: (T,) the number of credits of each trial.
+        log_likelihood: (T,) NaN for null; None if all are null.
     """
 
     model: str
     distance: str
-    judgments: pa.Table
-    credit: pa.ListArray
-    log_likelihood: pa.Array
+    trials: Trials
+    credit: NDArray[np.float32]
+    counts: NDArray[np.int32]
+    log_likelihood: NDArray[np.float32] | None
 
 
 def slices(path: Path) -> Iterator[Slice]:
-    """The outcomes of each model and distance of a table. Slices of the same trials share ``judgments``.
+    """The outcomes of each model and distance of a table. Slices of all trials of version 2 share them.
 
     Raises:
         TableError: the table has neither layout, or has no rows.
@@ -111,42 +121,79 @@ def _credit_columns(part: Path, schema: pa.Schema) -> dict[str, CreditColumn]:
 
 def _columns(path: Path, columns: list[CreditColumn]) -> Iterator[Slice]:
     """The slices of version 2. One column is read at a time."""
-    judgments = read_columns(path, KIND, TRIALS_REQUIRED, TRIALS_OPTIONAL)
-    if judgments.column("trial_id").null_count == len(judgments):
-        place = judgments.column_names.index("trial_id")
-        judgments = judgments.set_column(place, "trial_id", pa.array(np.arange(len(judgments))))
-    judgments = _with_carried(path, judgments, [name for each in columns for name in (each.column, each.likelihood)])
-    scored = False
+    judgments = TrialsColumns()
+    for batch in read_batches(path, KIND, REQUIRED, OPTIONAL):
+        judgments.add(batch)
+    known = {*REQUIRED, *OPTIONAL, *(name for each in columns for name in (each.column, each.likelihood))}
+    extra = read_carried(path, known)
+    trials = trials_of(path, judgments, {name: extra.column(name) for name in extra.column_names})
+    nowhere = True
     for each in columns:
-        table = read_columns(path, KIND, {}, {each.column: _CREDIT_TYPE, each.likelihood: pa.float32()})
-        credit, likelihood = (column.combine_chunks() for column in table.columns)
-        scored |= credit.null_count < len(credit)
-        if not credit.null_count:
-            yield Slice(each.model, each.distance, judgments, credit, likelihood)
-        elif rows := np.flatnonzero(credit.is_valid()).tolist():
-            yield Slice(each.model, each.distance, judgments.take(rows), credit.take(rows), likelihood.take(rows))
-    if not scored:
+        credit = _Credit()
+        for batch in read_batches(path, KIND, {}, {each.column: _CREDIT_TYPE, each.likelihood: pa.float32()}):
+            credit.add(batch.column(each.column), batch.column(each.likelihood))
+        scored = credit.scored()
+        if scored.any():
+            yield credit.slice(each.model, each.distance, trials if scored.all() else trials.take(scored))
+            nowhere = False
+    if nowhere:
         raise TableError(f"{path}: no model has credit on any trial; all columns of credit are empty")
 
 
 def _rows(path: Path) -> Iterator[Slice]:
-    """The slices of version 1."""
-    required = {"model": _DICTIONARY, "distance": _DICTIONARY, **TRIALS_REQUIRED, "credits": _CREDIT_TYPE}
-    table = read_columns(path, KIND, required, {**TRIALS_OPTIONAL, "log_likelihood": pa.float32()})
-    judgments = _with_carried(path, table.select([*TRIALS_REQUIRED, *TRIALS_OPTIONAL]), VERSION_1)
-    models, distances = (table.column(name).combine_chunks() for name in ("model", "distance"))
-    codes = models.indices.to_numpy().astype(np.int64) * len(table) + distances.indices.to_numpy()
-    for first in np.sort(np.unique(codes, return_index=True)[1]).tolist():
-        rows = np.flatnonzero(codes == codes[first])
-        credit, likelihood = (table.column(name).take(rows).combine_chunks() for name in ("credits", "log_likelihood"))
-        yield Slice(models[first].as_py(), distances[first].as_py(), judgments.take(rows), credit, likelihood)
+    """The slices of version 1. One of them is read at a time: all of its rows are often in a few row groups."""
+    pairs, pair = _pairs(path)
+    extra = read_carried(path, {*REQUIRED, *OPTIONAL, *VERSION_1})
+    for number, (model, distance) in enumerate(pairs):
+        kept = pair == number
+        judgments, credit = TrialsColumns(), _Credit()
+        required, optional = {**REQUIRED, "credits": _CREDIT_TYPE}, {**OPTIONAL, "log_likelihood": pa.float32()}
+        for batch in read_batches(path, KIND, required, optional, kept):
+            judgments.add(batch)
+            credit.add(batch.column("credits"), batch.column("log_likelihood"))
+        rows = pa.array(kept)
+        trials = trials_of(path, judgments, {name: extra.column(name).filter(rows) for name in extra.column_names})
+        yield credit.slice(model, distance, trials)
 
 
-def _with_carried(path: Path, judgments: pa.Table, others: Iterable[str]) -> pa.Table:
-    """The columns of trials with the further columns of the table; refuses a table without rows."""
-    if not judgments.num_rows:
-        raise TableError(f"{path}: the table has no rows")
-    carried = read_carried(path, {*judgments.column_names, *others})
-    for name in carried.column_names:
-        judgments = judgments.append_column(name, carried.column(name))
-    return judgments
+def _pairs(path: Path) -> tuple[list[tuple[str, str]], NDArray[np.int32]]:
+    """The models and distances of version 1, in the order of first appearance, and which of them each row has."""
+    models, distances = Vocabulary(), Vocabulary()
+    found: dict[tuple[int, int], int] = {}
+    pieces = [np.empty(0, np.int32)]
+    for batch in read_batches(path, KIND, {"model": CODES, "distance": CODES}, {}):
+        codes = np.stack([models.encode(batch.column("model")), distances.encode(batch.column("distance"))])
+        distinct, first, place = np.unique(codes, axis=1, return_index=True, return_inverse=True)
+        for at in np.argsort(first):
+            found.setdefault((int(distinct[0, at]), int(distinct[1, at])), len(found))
+        numbers = [found[int(model), int(distance)] for model, distance in distinct.T]
+        pieces.append(np.array(numbers, np.int32)[place.ravel()])
+    names = [(models.names[model].as_py(), distances.names[distance].as_py()) for model, distance in found]
+    return names, np.concatenate(pieces)
+
+
+class _Credit:
+    """Collects the credit and the log-likelihoods of one model and distance from batches."""
+
+    def __init__(self) -> None:
+        self._values = [np.empty(0, np.float32)]
+        self._counts = [np.empty(0, np.int32)]
+        self._nats = [np.empty(0, np.float32)]
+        self._has_nats = False
+
+    def add(self, credit: pa.ListArray, nats: pa.FloatArray) -> None:
+        """Add the credit and the log-likelihoods of some trials; null for those that were not scored."""
+        self._values.append(pc.fill_null(credit.flatten(), -1).to_numpy())
+        self._counts.append(pc.fill_null(pc.list_value_length(credit), -1).to_numpy())
+        self._nats.append(nats.to_numpy(zero_copy_only=False))
+        self._has_nats |= nats.null_count < len(nats)
+
+    def scored(self) -> NDArray[np.bool_]:
+        """Which trials were scored."""
+        return np.concatenate(self._counts) >= 0
+
+    def slice(self, model: str, distance: str, trials: Trials) -> Slice:
+        """The outcomes of the trials that were scored."""
+        scored = self.scored()
+        counts, nats = np.concatenate(self._counts)[scored], np.concatenate(self._nats)[scored]
+        return Slice(model, distance, trials, np.concatenate(self._values), counts, nats if self._has_nats else None)

@@ -10,23 +10,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from simtool.tables.atomic import atomic_path
-from simtool.tables.files import CREDIT, schema_of, schema_with_metadata
+from simtool.tables.files import CREDIT, row_groups, write_groups
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.outcomes_layout import KIND, CreditColumn
-from simtool.tables.parquet import WRITING
 from simtool.tables.provenance import Provenance
-from simtool.tables.trials import REQUIRED, Trials, judgment_columns, stated_observers
+from simtool.tables.trials import Trials, judgment_columns, stated_observers
+from simtool.tables.trials_columns import REQUIRED
 
 __all__ = ["write_outcomes"]
-
-#: Trials in a row group: no column of a group comes near 2 GiB, beyond which Arrow splits or refuses it.
-_GROUP_ROWS = 1 << 17
-#: Bytes of distinct texts that Parquet keeps in a dictionary before it repeats them in each row.
-_DICTIONARY_BYTES = 64 << 20
 
 
 def write_outcomes(path: Path, trials: Trials, outcomes: Iterable[Outcomes], provenance: Provenance) -> None:
@@ -39,13 +33,10 @@ def write_outcomes(path: Path, trials: Trials, outcomes: Iterable[Outcomes], pro
         entries: dict[CreditColumn, _Entry] = {}
         for each in outcomes:
             entries[_column_of(each, [column.column for column in entries])] = _Entry(trials, each)
-        schema = schema_of(_arrays(trials, entries, slice(0, 0)), {"trial_id", *REQUIRED})
+        images = pa.array(trials.images, pa.string())
+        groups = (_arrays(trials, images, entries, rows) for rows in row_groups(len(trials)))
         stated = {**stated_observers(trials), "credit": [asdict(column) for column in entries]}
-        schema = schema_with_metadata(schema, KIND, provenance, stated)
-        with pq.ParquetWriter(temporary, schema, dictionary_pagesize_limit=_DICTIONARY_BYTES, **WRITING) as writer:
-            for start in range(0, len(trials), _GROUP_ROWS):
-                rows = slice(start, min(start + _GROUP_ROWS, len(trials)))
-                writer.write_table(pa.table(_arrays(trials, entries, rows), schema=schema))
+        write_groups(temporary, groups, {"trial_id", *REQUIRED}, KIND, provenance, stated)
 
 
 def _column_of(outcomes: Outcomes, used: Iterable[str]) -> CreditColumn:
@@ -57,9 +48,11 @@ def _column_of(outcomes: Outcomes, used: Iterable[str]) -> CreditColumn:
     return CreditColumn(column, outcomes.model, outcomes.distance)
 
 
-def _arrays(trials: Trials, entries: Mapping[CreditColumn, _Entry], rows: slice) -> dict[str, pa.Array]:
+def _arrays(
+    trials: Trials, images: pa.StringArray, entries: Mapping[CreditColumn, _Entry], rows: slice
+) -> dict[str, pa.Array]:
     """Some rows of all columns."""
-    arrays = judgment_columns(trials.take(rows))
+    arrays = judgment_columns(trials.take(rows), images)
     for column, entry in entries.items():
         arrays[column.column] = entry.credit(rows)
         if entry.log_likelihood is not None:

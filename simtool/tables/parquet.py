@@ -18,12 +18,14 @@ import pyarrow.parquet as pq
 
 from simtool.errors import SimtoolError, first_line
 
-__all__ = ["ARROW_FAILURES", "READING", "WRITING", "TableError", "check_footer", "reading"]
+__all__ = ["ARROW_FAILURES", "READING", "WRITING", "TableError", "check_footer", "reading", "writer_of_codes"]
 
 _OURS, _ARROW = b"simtool", b"ARROW:schema"
 
 #: Options of :class:`pyarrow.parquet.ParquetWriter` and :func:`pyarrow.parquet.write_table`.
 WRITING: Mapping[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+#: Bytes of distinct texts that Parquet keeps in a dictionary before it repeats them in each row.
+_DICTIONARY_BYTES = 64 << 20
 #: Options of :class:`pyarrow.parquet.ParquetFile`. A memory map would count as the memory of the process.
 READING: Mapping[str, Any] = {"pre_buffer": False, "memory_map": False, "page_checksum_verification": True}
 #: Exceptions of pyarrow for files that are damaged or that it cannot read.
@@ -70,3 +72,32 @@ def check_footer(file: pq.ParquetFile) -> None:
     written = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(metadata[_ARROW])))
     if written.names != schema.names:
         raise pa.ArrowInvalid("its footer has two different lists of columns")
+
+
+@contextmanager
+def writer_of_codes(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Open a writer of groups in which text is dictionary-encoded; the file states that it is text.
+
+    Arrow would state that it is a dictionary, and then Arrow and pandas cannot read lists of text from several groups.
+
+    Args:
+        path: the file.
+        schema: the types of the groups, and the metadata of the file.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    types = pa.schema([field.with_type(_without_codes(field.type)) for field in schema], schema.metadata)
+    coded = schema.remove_metadata()
+    options = {"store_schema": False, "dictionary_pagesize_limit": _DICTIONARY_BYTES, **WRITING}
+    with pq.ParquetWriter(path, coded, **options) as writer:
+        stated = base64.b64encode(types.serialize()).decode()
+        writer.add_key_value_metadata({**(schema.metadata or {}), _ARROW: stated})
+        yield writer
+
+
+def _without_codes(kind: pa.DataType) -> pa.DataType:
+    """The type with plain values instead of dictionaries, also in lists."""
+    if pa.types.is_list(kind) and pa.types.is_dictionary(kind.value_type):
+        return pa.list_(kind.value_type.value_type)
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from simtool.designs import DesignError, TrialType, parse_type
+from simtool.designs import TrialType
 from simtool.errors import listed
+from simtool.tables.atomic import atomic_path
 from simtool.tables.carried import Carried, carried_names, read_carried, rows_of
-from simtool.tables.columns import lists_of, padded
+from simtool.tables.columns import lists_of
 from simtool.tables.files import (
     TableError,
     check_unique,
@@ -23,39 +23,30 @@ from simtool.tables.files import (
     objects,
     open_parquet,
     part_files,
-    read_columns,
-    strings,
-    write_table,
+    read_batches,
+    row_groups,
+    write_groups,
 )
 from simtool.tables.labels import Labels
 from simtool.tables.observers import Observers
 from simtool.tables.provenance import Provenance
+from simtool.tables.trials_columns import OPTIONAL, REQUIRED, TrialsColumns, types_of
 from simtool.text import counted
 
 __all__ = [
     "Trials",
+    "check_trials",
     "is_catch",
     "judgment_columns",
     "judgment_faults",
     "observers_of",
     "read_trials",
     "stated_observers",
-    "trials_from_columns",
+    "trials_of",
     "write_trials",
 ]
 
 KIND = "trials"
-REQUIRED = {"trial_type": pa.string(), "references": pa.list_(pa.string()), "selected": pa.list_(pa.int8())}
-OPTIONAL = {
-    "trial_id": pa.int64(),
-    "query": pa.string(),
-    "participant": pa.string(),
-    "session": pa.string(),
-    "weight": pa.float32(),
-    "response_ms": pa.float32(),
-}
-
-
 #: Attributes of :class:`Trials` that are not numpy arrays with an entry for each trial.
 _OTHERS = frozenset(("images", "types", "extra", "observers"))
 
@@ -117,14 +108,10 @@ class Trials:
         """
         count = len(query)
         kinds = trial_type if isinstance(trial_type, Labels) else Labels.of([str(kind) for kind in trial_type])
-        try:
-            types = tuple(parse_type(text) for text in kinds.names.to_pylist())
-        except DesignError as failure:
-            raise TableError(str(failure)) from failure
         trials = cls(
             images=objects(images),
             trial_id=np.arange(count, dtype=np.int64) if trial_id is None else np.asarray(trial_id, np.int64),
-            types=types,
+            types=types_of(kinds.names),
             type_index=kinds.code.astype(np.int16),
             query=np.asarray(query, np.int32),
             references=np.asarray(references, np.int32),
@@ -247,10 +234,41 @@ def read_trials(path: Path) -> Trials:
     Raises:
         TableError: a column is missing or of another type, or a trial is impossible.
     """
-    table = read_columns(path, KIND, REQUIRED, OPTIONAL)
+    columns = TrialsColumns()
+    for batch in read_batches(path, KIND, REQUIRED, OPTIONAL):
+        columns.add(batch)
     extra = read_carried(path, {*REQUIRED, *OPTIONAL})
     named = carried_names(extra.column_names)
-    return trials_from_columns(path, table, extra.rename_columns(list(named.values())), observers_of(path))
+    trials = trials_of(path, columns, {new: extra.column(old) for old, new in named.items()})
+    check_trials(path, trials)
+    return trials
+
+
+def trials_of(path: Path, columns: TrialsColumns, extra: Mapping[str, pa.ChunkedArray]) -> Trials:
+    """The trials of a table of trials or outcomes, not yet validated.
+
+    Raises:
+        TableError: the table has no rows, a type of trials is unknown, or a value is missing.
+    """
+    if not len(columns):
+        raise TableError(f"{path}: the table has no rows")
+    others = {name: column.combine_chunks() for name, column in extra.items()}
+    try:
+        return Trials(**columns.arrays(), extra=others, observers=observers_of(path))
+    except TableError as failure:
+        raise TableError(f"{path}: {failure}") from failure
+
+
+def check_trials(path: Path, trials: Trials) -> None:
+    """Check that all trials of a table are possible.
+
+    Raises:
+        TableError: naming the table, the first trial, their number, and the fault.
+    """
+    try:
+        trials.validate()
+    except TableError as failure:
+        raise TableError(f"{path}: {failure}") from failure
 
 
 def observers_of(path: Path) -> Observers | None:
@@ -268,66 +286,32 @@ def observers_of(path: Path) -> Observers | None:
         raise TableError(f"{path}: the metadata's observers should be {listed(Observers)}: {failure}") from failure
 
 
-def trials_from_columns(
-    path: Path, table: pa.Table, extra: pa.Table | None = None, observers: Observers | None = None
-) -> Trials:
-    """Build trials from the known and the extra columns of a table of trials or outcomes.
+def judgment_columns(trials: Trials, images: pa.StringArray) -> dict[str, pa.Array]:
+    """The columns of trials in a table of trials or outcomes; texts as codes of the names that occur.
 
-    Raises:
-        TableError: a trial is impossible.
+    Args:
+        trials: T trials.
+        images: the ids of their images.
     """
-    if not table.num_rows:
-        raise TableError(f"{path}: the table has no rows")
-    references = table.column("references")
-    vocabulary, query, codes = _encode(table.column("query").combine_chunks(), references.combine_chunks().flatten())
-    trial_id = table.column("trial_id")
-    if 0 < trial_id.null_count < table.num_rows:
-        raise TableError(f"{path}: column trial_id has {counted(trial_id.null_count, 'missing values')}")
-    try:
-        return Trials.build(
-            images=strings(vocabulary),
-            trial_type=Labels.from_arrow(table.column("trial_type")),
-            query=pc.fill_null(query, -1).to_numpy(),
-            references=padded("references", references, codes),
-            selected=padded("selected", table.column("selected")),
-            trial_id=None if trial_id.null_count else trial_id.to_numpy(),
-            participant=Labels.from_arrow(table.column("participant")),
-            session=Labels.from_arrow(table.column("session")),
-            weight=table.column("weight").to_numpy(),
-            response_ms=table.column("response_ms").to_numpy(),
-            extra={} if extra is None else {name: extra.column(name).combine_chunks() for name in extra.column_names},
-            observers=observers,
-        )
-    except TableError as failure:
-        raise TableError(f"{path}: {failure}") from failure
-
-
-def _encode(query: pa.Array, references: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """The distinct ids of queries and references, and the positions of both in these ids."""
-    encoded = pc.dictionary_encode(pa.chunked_array([query, references])).unify_dictionaries()
-    chunks = [chunk for chunk in encoded.chunks if len(chunk)]
-    vocabulary = chunks[0].dictionary
-    both = pa.concat_arrays([chunk.indices for chunk in chunks])
-    return vocabulary, both[: len(query)], both[len(query) :]
-
-
-def judgment_columns(trials: Trials) -> dict[str, pa.Array]:
-    """The columns of trials in a table of trials or outcomes."""
-    vocabulary = pa.array(trials.images, pa.string())
-    names = pa.array([str(kind) for kind in trials.types], pa.string())
+    kinds = pa.array([str(kind) for kind in trials.types], pa.string())
+    shown, chosen = trials.references >= 0, trials.selected >= 0
     extra = {name: trials.extra[old] for old, name in carried_names(trials.extra).items()}
     return {
         "trial_id": pa.array(trials.trial_id, pa.int64()),
-        "trial_type": names.take(pa.array(trials.type_index)),
-        "query": vocabulary.take(pa.array(trials.query, mask=trials.query < 0)),
-        "references": lists_of(trials.references, trials.references >= 0, pa.int32(), vocabulary),
-        "selected": lists_of(trials.selected, trials.selected >= 0, pa.int8()),
-        "participant": trials.participant.to_arrow().cast(pa.string()),
-        "session": trials.session.to_arrow().cast(pa.string()),
+        "trial_type": _codes(Labels(kinds, trials.type_index.astype(np.int32))),
+        "query": _codes(Labels(images, trials.query)),
+        "references": lists_of(shown, _codes(Labels(images, trials.references[shown]))),
+        "selected": lists_of(chosen, pa.array(trials.selected[chosen])),
+        "participant": _codes(trials.participant),
+        "session": _codes(trials.session),
         "weight": pa.array(trials.weight, pa.float32(), mask=np.isnan(trials.weight)),
         "response_ms": pa.array(trials.response_ms, pa.float32(), mask=np.isnan(trials.response_ms)),
         **extra,
     }
+
+
+def _codes(labels: Labels) -> pa.DictionaryArray:
+    return labels.used().to_arrow()
 
 
 def write_trials(path: Path, trials: Trials, provenance: Provenance) -> None:
@@ -338,8 +322,10 @@ def write_trials(path: Path, trials: Trials, provenance: Provenance) -> None:
         OSError: the place cannot be written.
     """
     trials.validate()
-    columns = judgment_columns(trials)
-    write_table(path, columns, {"trial_id", *REQUIRED}, KIND, provenance, stated_observers(trials))
+    images = pa.array(trials.images, pa.string())
+    groups = (judgment_columns(trials.take(rows), images) for rows in row_groups(len(trials)))
+    with atomic_path(path) as temporary:
+        write_groups(temporary, groups, {"trial_id", *REQUIRED}, KIND, provenance, stated_observers(trials))
 
 
 def stated_observers(trials: Trials) -> dict[str, str]:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simtool.tables import outcomes_writing
+from simtool.tables import files
 from simtool.tables.description import describe_table
 from simtool.tables.files import TableError, metadata_of
 from simtool.tables.observers import Observers
@@ -71,7 +71,7 @@ def test_the_schema_is_the_contracts(tmp_path: Path, trials: Trials, provenance:
 def test_a_trial_has_one_row_whatever_the_number_of_models(
     tmp_path: Path, trials: Trials, provenance: Provenance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes_writing, "_GROUP_ROWS", 2)
+    monkeypatch.setattr(files, "_GROUP_ROWS", 2)
     entries = [outcomes_of(trials, f"model {number}") for number in range(3)]
     path = write(tmp_path / "o.parquet", provenance, *entries)
     assert (pq.read_metadata(path).num_rows, pq.read_metadata(path).num_row_groups) == (3, 2)
@@ -218,8 +218,9 @@ def version_1(*entries: Outcomes) -> pd.DataFrame:
     """The layout of version 0.1: a row for each trial, model and distance."""
     pieces: list[pd.DataFrame] = []
     for entry in entries:
-        credit = [entry.credit[start:stop] for start, stop in pairwise(entry.start)]
-        judged = pa.table(judgment_columns(entry.trials)).drop_columns("response_ms").to_pandas()
+        credit = [entry.credit[start:stop].tolist() for start, stop in pairwise(entry.start)]
+        columns = judgment_columns(entry.trials, pa.array(entry.trials.images))
+        judged = pd.DataFrame({name: column.to_pylist() for name, column in columns.items() if name != "response_ms"})
         pieces.append(judged.assign(model=entry.model, distance=entry.distance, credits=credit, top_1=1 / 3))
     return pd.concat(pieces)
 
