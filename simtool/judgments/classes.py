@@ -64,5 +64,5 @@ def _columns(
     asked = np.where(trials.query < 0, -1, known.code[rows[trials.query]])
     return {
         query: Labels(known.names, asked).to_arrow(),
-        references: lists_of(shown, known[rows[trials.references[shown]]].to_arrow()),
+        references: lists_of(trials.references, known[rows[trials.references[shown]]].to_arrow()),
     }

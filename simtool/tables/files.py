@@ -173,7 +173,7 @@ def write_groups(
     provenance: Provenance,
     extra: Mapping[str, Any],
 ) -> None:
-    """Write a table group by group. Dictionary-encoded text is not decoded; the file states it as text.
+    """Write a table of trials or outcomes group by group, its texts as codes: see :func:`writer_of_codes`.
 
     Raises:
         OSError: the file cannot be written.
@@ -184,7 +184,7 @@ def write_groups(
             schema = schema_of(columns, required)
             if writer is None:
                 stated = schema_with_metadata(schema, kind, provenance, extra)
-                writer = stack.enter_context(writer_of_codes(path, stated))
+                writer = stack.enter_context(writer_of_codes(path, stated, ["trial_id"]))
             writer.write_table(pa.table(columns, schema=schema))
 
 

@@ -8,7 +8,7 @@ checksum, but it states the columns twice.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def check_footer(file: pq.ParquetFile) -> None:
 
 
 @contextmanager
-def writer_of_codes(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def writer_of_codes(path: Path, schema: pa.Schema, ascending: Sequence[str] = ()) -> Iterator[pq.ParquetWriter]:
     """Open a writer of groups in which text is dictionary-encoded; the file states that it is text.
 
     Arrow would state that it is a dictionary, and then Arrow and pandas cannot read lists of text from several groups.
@@ -83,17 +83,34 @@ def writer_of_codes(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]
     Args:
         path: the file.
         schema: the types of the groups, and the metadata of the file.
+        ascending: the columns of whole numbers that usually ascend; their differences are stored.
 
     Raises:
         OSError: the file cannot be written.
     """
     types = pa.schema([field.with_type(_without_codes(field.type)) for field in schema], schema.metadata)
     coded = schema.remove_metadata()
-    options = {"store_schema": False, "dictionary_pagesize_limit": _DICTIONARY_BYTES, **WRITING}
-    with pq.ParquetWriter(path, coded, **options) as writer:
+    leaves = _leaves(coded)
+    options = {
+        "store_schema": False,
+        "dictionary_pagesize_limit": _DICTIONARY_BYTES,
+        "use_dictionary": [leaf for leaf in leaves if leaf not in ascending],
+        "column_encoding": dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
+        # The least and the greatest text help no reader, and cost more time than the codes.
+        "write_statistics": [leaf for leaf, kind in leaves.items() if kind != "BYTE_ARRAY"],
+    }
+    with pq.ParquetWriter(path, coded, **options, **WRITING) as writer:
         stated = base64.b64encode(types.serialize()).decode()
         writer.add_key_value_metadata({**(schema.metadata or {}), _ARROW: stated})
         yield writer
+
+
+def _leaves(schema: pa.Schema) -> dict[str, str]:
+    """The paths of the columns that Parquet stores, such as ``references.list.element``, and their types."""
+    sink = pa.BufferOutputStream()
+    pq.ParquetWriter(sink, schema).close()
+    stored = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
+    return {column.path: column.physical_type for column in (stored.column(at) for at in range(len(stored)))}
 
 
 def _without_codes(kind: pa.DataType) -> pa.DataType:

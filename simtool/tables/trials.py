@@ -15,7 +15,7 @@ from simtool.designs import TrialType
 from simtool.errors import listed
 from simtool.tables.atomic import atomic_path
 from simtool.tables.carried import Carried, carried_names, read_carried, rows_of
-from simtool.tables.columns import lists_of
+from simtool.tables.columns import lengths, lists_of
 from simtool.tables.files import (
     TableError,
     check_unique,
@@ -175,22 +175,21 @@ class Trials:
         asks = np.array([kind.has_query for kind in self.types], bool)[self.type_index]
         count, kind, beyond = len(self), self.type_index, len(self.images)
         yield (
-            _by_blocks(count, lambda rows: _lengths(self.references[rows]) != n_reference[kind[rows]]),
+            _by_blocks(count, lambda rows: lengths(self.references[rows]) != n_reference[kind[rows]]),
             "has another number of references than its trial type states",
         )
         yield (
-            _by_blocks(count, lambda rows: _lengths(self.selected[rows]) != n_select[kind[rows]]),
+            _by_blocks(count, lambda rows: lengths(self.selected[rows]) != n_select[kind[rows]]),
             "has another number of selections than its trial type states",
         )
         yield asks & (self.query < 0), "has no query"
         yield ~asks & (self.query >= 0), "has a query, which trials of its type do not have"
         yield (
-            (self.query >= beyond)
-            | _by_blocks(count, lambda rows: (_columns(self.references[rows]) >= beyond).any(axis=0)),
+            (self.query >= beyond) | _by_blocks(count, lambda rows: _reach(self.references[rows], beyond)),
             "shows an image outside the vocabulary",
         )
         yield (
-            _by_blocks(count, lambda rows: (_columns(self.selected[rows]) >= n_reference[kind[rows]]).any(axis=0)),
+            _by_blocks(count, lambda rows: _reach(self.selected[rows], n_reference[kind[rows]])),
             "selects a position outside its references",
         )
         yield from judgment_faults(self.references, self.selected, self.weight)
@@ -245,10 +244,9 @@ def _repeats(matrix: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     return repeated
 
 
-def _lengths(matrix: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-    """The number of values in each row, other than padding."""
-    lengths: NDArray[np.int16] = (_columns(matrix) >= 0).sum(axis=0, dtype=np.int16)
-    return lengths
+def _reach(matrix: NDArray[np.integer[Any]], limit: int | NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Which rows hold a value that is not less than a limit, or than the limit of the row."""
+    return np.asarray((_columns(matrix) >= limit).any(axis=0))
 
 
 def _columns(matrix: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
@@ -341,8 +339,8 @@ def judgment_columns(trials: Trials, images: pa.StringArray) -> dict[str, pa.Arr
         "trial_id": pa.array(trials.trial_id, pa.int64()),
         "trial_type": _codes(Labels(kinds, trials.type_index.astype(np.int32))),
         "query": _codes(Labels(images, trials.query)),
-        "references": lists_of(shown, _codes(Labels(images, trials.references[shown]))),
-        "selected": lists_of(chosen, pa.array(trials.selected[chosen])),
+        "references": lists_of(trials.references, _codes(Labels(images, trials.references[shown]))),
+        "selected": lists_of(trials.selected, pa.array(trials.selected[chosen])),
         "participant": _codes(trials.participant),
         "session": _codes(trials.session),
         "weight": pa.array(trials.weight, pa.float32(), mask=np.isnan(trials.weight)),
