@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from simtool.tables.files import strings
 from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials
 
@@ -19,12 +21,14 @@ def pooled_trials(sets: Sequence[Trials]) -> Trials:
     """Join sets of trials. Equal names are the same image, participant or session; trials get new ids."""
     if len(sets) == 1:
         return sets[0]
-    images = list(dict.fromkeys(name for trials in sets for name in trials.images))
-    place = {name: at for at, name in enumerate(images)}
-    coded = [(np.append(np.fromiter((place[name] for name in each.images), np.intp), -1), each) for each in sets]
+    known = Labels.of([name for trials in sets for name in trials.images])
+    ends = np.cumsum([len(trials.images) for trials in sets])
+    coded = [(np.append(code, -1), each) for code, each in zip(np.split(known.code, ends), sets, strict=False)]
     return Trials.build(
-        images=images,
-        trial_type=[each.types[at] for each in sets for at in each.type_index],
+        images=strings(known.names),
+        trial_type=Labels.concatenated(
+            [Labels(pa.array(map(str, each.types), pa.string()), each.type_index.astype(np.int32)) for each in sets]
+        ).used(),
         query=np.concatenate([code[each.query] for code, each in coded]),
         references=_stacked([code[each.references] for code, each in coded]),
         selected=_stacked([each.selected for each in sets]),

@@ -70,8 +70,11 @@ class _Entry:
 
     def __init__(self, trials: Trials, outcomes: Outcomes) -> None:
         if outcomes.trials is not trials:
-            place = {number: row for row, number in enumerate(trials.trial_id.tolist())}
-            rows = np.array([place[number] for number in outcomes.trials.trial_id.tolist()], np.intp)
+            numbered = np.argsort(trials.trial_id, kind="stable")
+            place = np.searchsorted(trials.trial_id, outcomes.trials.trial_id, sorter=numbered)
+            rows = numbered[np.minimum(place, len(trials) - 1)]
+            if not np.array_equal(trials.trial_id[rows], outcomes.trials.trial_id):
+                raise ValueError("outcomes of trials that are not in the table")
             outcomes = outcomes.take(np.argsort(rows))
             rows.sort()
         else:

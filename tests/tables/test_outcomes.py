@@ -106,6 +106,13 @@ def test_a_model_may_be_scored_on_some_of_the_trials(
     np.testing.assert_array_equal(part.log_likelihood, [-1, -3])
 
 
+def test_outcomes_of_other_trials_are_refused(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
+    other = outcomes_of(replace(trials, trial_id=np.array([0, 1, 7])))
+    with pytest.raises(ValueError, match="outcomes of trials that are not in the table"):
+        write_outcomes(tmp_path / "o.parquet", trials, [other], provenance)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "names",
     [
