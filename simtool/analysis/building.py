@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simtool.analysis.inference.estimation import Progress, silent
 from simtool.analysis.metrics import METRICS, Metric, Order
 from simtool.analysis.report import Report, ReportError, Row, Settings
 from simtool.analysis.rows import Rows
@@ -22,7 +23,12 @@ from simtool.text import counted, plural
 __all__ = ["Pool", "build_report", "pools"]
 
 
-def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequence[Metric] | None = None) -> Report:
+def build_report(
+    outcomes: Sequence[Outcomes],
+    settings: Settings,
+    metrics: Sequence[Metric] | None = None,
+    progress: Progress = silent,
+) -> Report:
     """Compute a report.
 
     Args:
@@ -30,6 +36,7 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
             different trials are pooled.
         settings: how the report is computed.
         metrics: the metrics to compute; None for all.
+        progress: opens a display of the progress.
 
     Raises:
         ReportError: the baseline is not among the models; weights are to be used and are missing, or all are 0.
@@ -45,7 +52,7 @@ def build_report(outcomes: Sequence[Outcomes], settings: Settings, metrics: Sequ
     rows = [
         row
         for study, pool in zip(studies, pooled, strict=True)
-        for row in Rows(study, pool.outcomes, settings).of(wanted)
+        for row in Rows(study, pool.outcomes, settings).of(wanted, progress)
     ]
     strata = {stratum.name: stratum for study in studies for stratum in study.strata}
     return Report(
@@ -88,8 +95,9 @@ def _pool(models: Sequence[Sequence[Outcomes]]) -> Pool:
     """Join the outcomes of models that were scored on the same sets of trials."""
     sets = tuple(part.trials for part in models[0])
     trials = pooled_trials(sets)
-    credit = (np.concatenate([part.credit for part in parts]) for parts in models)
-    pairs = zip(models, credit, strict=True)
+    credit = ([part.credit for part in parts] for parts in models)
+    joined = (parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in credit)
+    pairs = zip(models, joined, strict=True)
     return Pool(sets, tuple(Outcomes(parts[0].model, parts[0].distance, trials, own) for parts, own in pairs))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.analysis.inference.segments import Entries
 from simtool.judgments.comparisons import Comparisons
 
 __all__ = ["ENOUGH", "NoiseCeiling", "noise_ceiling"]
@@ -57,14 +58,19 @@ def noise_ceiling(
     """
     if weight is not None:
         comparisons, weight = comparisons.take(weight > 0), weight[weight > 0]
-    code, distinct = _number(comparisons)
-    judged = np.bincount(code, minlength=distinct)
-    rows = judged[code] > 1
-    counts = distinct, int((judged > 1).sum()), int(rows.sum())
+    entries = _judged(comparisons)
+    first = entries.first
+    repeated = ~first
+    repeated[:-1] |= repeated[1:]
+    counts = int(first.sum()), int((first & repeated).sum()), int(repeated.sum())
     if counts[-1] < max(enough, 1):
         return NoiseCeiling(*counts)
-    own = np.ones(len(comparisons)) if weight is None else weight / weight.max()
-    code, forward, own = code[rows], (comparisons.near < comparisons.far)[rows], own[rows]
+    rows = entries.members[repeated]
+    code = (np.cumsum(first[repeated]) - 1)[np.argsort(rows)]
+    rows.sort()
+    own = np.ones(len(rows)) if weight is None else (weight / weight.max())[rows]
+    forward = (comparisons.near < comparisons.far)[rows]
+    distinct = counts[1]
     total = np.asarray(np.bincount(code, own, distinct), np.float64)[code]
     chose = np.bincount(code, own * forward, distinct)[code]
     same = np.where(forward, chose, total - chose)
@@ -84,10 +90,8 @@ def _majority(same: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[
     return credit
 
 
-def _number(comparisons: Comparisons) -> tuple[NDArray[np.intp], int]:
-    """Number the distinct comparisons from 0, whichever image was judged nearer: (N,) codes, and how many there are."""
+def _judged(comparisons: Comparisons) -> Entries:
+    """The judgments of each distinct comparison, whichever image was judged nearer."""
     first, last = (pick(comparisons.near, comparisons.far) for pick in (np.minimum, np.maximum))
-    base = int(last.max(initial=0)) + 1
-    _, pair = np.unique(comparisons.anchor.astype(np.int64) * base + first, return_inverse=True)
-    used, code = np.unique(pair * base + last, return_inverse=True)
-    return code, used.size
+    count = 1 + max(int(last.max(initial=0)), int(comparisons.anchor.max(initial=0)))
+    return Entries.of([comparisons.anchor, first, last], count)

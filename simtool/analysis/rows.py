@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.analysis.inference.estimation import estimate
+from simtool.analysis.inference.estimation import Measured, Progress, estimate, silent
 from simtool.analysis.inference.intervals import Difference, Estimates, holm
 from simtool.analysis.inference.observations import Observations
+from simtool.analysis.inference.values import Values
 from simtool.analysis.metrics import Metric
 from simtool.analysis.noise_ceiling import NoiseCeiling
-from simtool.analysis.report import Row, Settings
+from simtool.analysis.report import Row, Sample, Settings
 from simtool.analysis.strata import Mask, Stratum
 from simtool.analysis.study import Study
+from simtool.designs import TrialType
 from simtool.tables.outcomes import Outcomes
 
 __all__ = ["Rows"]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The rows of one metric in one stratum: where their estimates are, and what they count.
+
+    Attributes:
+        stratum: the stratum.
+        metric: the metric.
+        chance: the expected value of guessing.
+        sample: the data that the intervals depend on.
+        comparisons: number of comparisons that the trials imply.
+        ties: (M,) the number of observations in which a tie matters, for each model and distance.
+        place: the position of the measured values, and of the stratum among theirs.
+        columns: the columns of the values.
+        noise_ceiling: the noise ceiling.
+    """
+
+    stratum: Stratum
+    metric: Metric
+    chance: float
+    sample: Sample
+    comparisons: int
+    ties: NDArray[np.intp]
+    place: tuple[int, int]
+    columns: slice
+    noise_ceiling: NoiseCeiling | None = None
 
 
 class Rows:
@@ -29,93 +58,91 @@ class Rows:
         self._outcomes = outcomes
         self._settings = settings
         self._credit = [each.credit for each in outcomes]
+        self._inside = [stratum.over(study.comparisons) for stratum in study.strata]
+        self._measured: list[Measured] = []
 
-    def of(self, metrics: Sequence[Metric]) -> Iterator[Row]:
+    def of(self, metrics: Sequence[Metric], progress: Progress = silent) -> Iterator[Row]:
         """The rows of some metrics, in no particular order."""
-        for metric in metrics:
-            if metric.of_trials is None:
-                yield from self._of_comparisons(metric)
-        for stratum in self._study.strata:
-            yield from self._of_trials(stratum, metrics)
+        blocks = [block for metric in metrics if metric.of_trials is None for block in self._of_comparisons(metric)]
+        for stratum, inside in zip(self._study.strata, self._inside, strict=True):
+            if stratum.trial_type is not None:
+                blocks += self._of_trials(stratum, stratum.trial_type, inside, metrics)
+        found = estimate(self._measured, self._settings.replicates, self._settings.seed, progress)
+        for block in blocks:
+            measured, stratum_at = block.place
+            yield from self._rows(block, found[measured][stratum_at].take(block.columns))
 
-    def _of_comparisons(self, metric: Metric) -> Iterator[Row]:
-        """The rows of a metric that is the credit of each comparison."""
-        study, observations = self._study, self._study.compared
-        values = np.column_stack(self._credit)
-        scopes = [
-            (stratum, stratum.over(study.comparisons), chance)
-            for stratum in study.strata
-            if (chance := study.chance(metric, stratum)) is not None
-        ]
-        found = self._estimates(observations, values, [mask for _, mask, _ in scopes])
-        for (stratum, mask, chance), estimates in zip(scopes, found, strict=True):
-            ceiling = study.noise_ceiling(mask) if metric.has_noise_ceiling else None
-            part = observations.take(mask)
-            yield from self._rows(stratum, metric, chance, part, values[mask], estimates, ceiling)
+    def _measure(self, observations: Observations, values: Values, strata: Sequence[Mask]) -> int:
+        """Note values to estimate the means of; return their position."""
+        self._measured.append(Measured(observations, values, strata, self._study.weight_of(observations)))
+        return len(self._measured) - 1
 
-    def _of_trials(self, stratum: Stratum, metrics: Sequence[Metric]) -> Iterator[Row]:
-        """The rows of the metrics that are values of whole trials, in a stratum of one trial type."""
-        kind = stratum.trial_type
-        if kind is None:
-            return
-        selected = self._study.trials.selected[stratum.mask, : kind.n_select]
-        inside = stratum.over(self._study.comparisons)
-        credit = [each[inside].reshape(-1, kind.comparisons) for each in self._credit]
-        found = [
-            (metric, chance, np.column_stack([metric.of_trials(kind, own, selected) for own in credit]).astype(float))
+    def _of_comparisons(self, metric: Metric) -> Iterator[_Block]:
+        """A metric that is the credit of each comparison."""
+        study = self._study
+        place = self._measure(study.compared, Values.of(self._credit), self._inside)
+        for at, (stratum, inside) in enumerate(zip(study.strata, self._inside, strict=True)):
+            if (chance := study.chance(metric, stratum)) is not None:
+                ceiling = study.noise_ceiling(inside) if metric.has_noise_ceiling else None
+                ties = np.array([_ties(credit[inside]) for credit in self._credit])
+                sample = study.sample(study.compared.take(inside))
+                yield _Block(
+                    stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), ceiling
+                )
+
+    def _of_trials(
+        self, stratum: Stratum, kind: TrialType, inside: Mask, metrics: Sequence[Metric]
+    ) -> Iterator[_Block]:
+        """The metrics that are values of whole trials, in a stratum of one trial type."""
+        wanted = [
+            (metric, metric.of_trials, chance)
             for metric in metrics
             if metric.of_trials is not None and (chance := metric.chance(kind)) is not None
         ]
-        if not found:
+        if not wanted:
             return
+        selected = self._study.trials.selected[stratum.mask, : kind.n_select]
+        models = len(self._credit)
+        values = np.empty((len(selected), len(wanted) * models))
+        for model, credit in enumerate(self._credit):
+            own = credit[inside].reshape(-1, kind.comparisons)
+            for at, (_, of_trials, _) in enumerate(wanted):
+                values[:, at * models + model] = of_trials(kind, own, selected)
         observations = self._study.chosen.take(stratum.mask)
-        everything = np.ones(len(observations), bool)
-        (estimates,) = self._estimates(observations, np.column_stack([values for *_, values in found]), [everything])
-        for at, (metric, chance, values) in enumerate(found):
-            columns = slice(at * len(credit), (at + 1) * len(credit))
-            yield from self._rows(stratum, metric, chance, observations, values, estimates.take(columns))
+        place = self._measure(observations, Values(values), [np.ones(len(observations), bool)])
+        sample = self._study.sample(observations)
+        for at, (metric, _, chance) in enumerate(wanted):
+            columns = slice(at * models, (at + 1) * models)
+            ties = np.array([_ties(column) for column in values[:, columns].T])
+            yield _Block(stratum, metric, chance, sample, int(inside.sum()), ties, (place, 0), columns)
 
-    def _estimates(
-        self, observations: Observations, values: NDArray[np.floating], strata: Sequence[Mask]
-    ) -> list[Estimates]:
-        settings, weight = self._settings, self._study.weight_of(observations)
-        return estimate(observations, values, strata, settings.replicates, settings.seed, weight)
-
-    def _rows(
-        self,
-        stratum: Stratum,
-        metric: Metric,
-        chance: float,
-        observations: Observations,
-        values: NDArray[np.floating],
-        estimates: Estimates,
-        ceiling: NoiseCeiling | None = None,
-    ) -> Iterator[Row]:
-        """The rows of one metric in one stratum: (N, M) values of its N observations for M models and distances."""
-        study, level = self._study, self._settings.level
-        sample = study.sample(observations)
-        implied = study.trials.implied[np.unique(observations.trial)].sum()
-        comparisons = len(observations) if metric.of_trials is None else int(implied)
-        ties = np.count_nonzero((values > 0) & (values < 1), axis=0)
+    def _rows(self, block: _Block, estimates: Estimates) -> Iterator[Row]:
+        """The rows of a block."""
+        level = self._settings.level
         gains = _differences(estimates, self._outcomes, self._settings.baseline, level)
         for column, each in enumerate(self._outcomes):
             low, high = estimates.interval(column, level)
             yield Row(
                 model=each.model,
                 distance=each.distance,
-                trial_type=stratum.name,
-                metric=metric,
+                trial_type=block.stratum.name,
+                metric=block.metric,
                 estimate=float(estimates.mean[column]),
                 low=low,
                 high=high,
-                chance=chance,
-                trials=sample.trials,
-                comparisons=comparisons,
-                ties=int(ties[column]),
-                sample=sample,
-                noise_ceiling=ceiling,
+                chance=block.chance,
+                trials=block.sample.trials,
+                comparisons=block.comparisons,
+                ties=int(block.ties[column]),
+                sample=block.sample,
+                noise_ceiling=block.noise_ceiling,
                 difference=gains.get(column),
             )
+
+
+def _ties(values: NDArray[np.floating]) -> int:
+    """The number of values that are neither right nor wrong."""
+    return int(np.count_nonzero((values > 0) & (values < 1)))
 
 
 def _differences(

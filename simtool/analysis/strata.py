@@ -49,13 +49,17 @@ def strata_of(trials: Trials) -> list[Stratum]:
     return [whole, *(Stratum(str(kind), mask, kind) for kind, mask in masks if mask.any())]
 
 
-def cells_of(masks: Sequence[Mask]) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+def cells_of(masks: Sequence[Mask]) -> tuple[NDArray[np.int32], list[NDArray[np.intp]]]:
     """Make the finest partition of N members by masks, (N,) each. Members of a cell are in the same strata.
 
     Returns:
         The cell of each member, (N,), counted from 0; and for each mask the cells that it pools.
     """
-    code, first = np.zeros(len(masks[0]), np.intp), np.zeros(0, np.intp)
-    for mask in reversed(masks):
-        _, first, code = np.unique(2 * code + mask, return_index=True, return_inverse=True)
-    return code, [np.flatnonzero(mask[first]) for mask in masks]
+    code, count = np.zeros(len(masks[0]), np.int32), 1
+    for mask in masks:
+        code = 2 * code + mask
+        used = np.bincount(code, minlength=2 * count) > 0
+        place = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        code, count = place[code], int(used.sum())
+    pooled = [np.flatnonzero(np.bincount(code[mask], minlength=count)) for mask in masks]
+    return code, pooled

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.analysis.inference.observations import Observations, clusters_of, ranks
+from simtool.analysis.inference.observations import Observations, clusters_of, distinct, ranks
 from simtool.analysis.metrics import Metric
 from simtool.analysis.noise_ceiling import NoiseCeiling, noise_ceiling
 from simtool.analysis.report import Sample
@@ -40,24 +40,27 @@ class Study:
     def compared(self) -> Observations:
         """The comparisons as C observations; their images are anchor, near and far."""
         found = self.comparisons
-        return self._observe(found.trial.astype(np.intp), np.column_stack([found.anchor, found.near, found.far]))
+        return self._observe(found.trial, found.anchor, found.near, found.far)
 
     @cached_property
     def chosen(self) -> Observations:
         """The trials as T observations; their designs choose the images."""
-        return self._observe(np.arange(len(self.trials)), key_images(self.trials))
+        return self._observe(np.arange(len(self.trials), dtype=np.int32), *key_images(self.trials).T)
 
-    def _observe(self, trial: NDArray[np.intp], images: NDArray[np.int32]) -> Observations:
+    def _observe(self, trial: NDArray[np.int32], *images: NDArray[np.int32]) -> Observations:
         rank, count = self._image_ranks
-        return Observations(trial, self._clusters.code[trial], rank[images], self._clusters.count, count)
+        codes = np.empty((len(trial), len(images)), np.int32)
+        for column, image in zip(codes.T, images, strict=True):
+            column[:] = rank[image]
+        return Observations(trial, self._clusters.code[trial], codes, self._clusters.count, count)
 
     @cached_property
-    def _image_ranks(self) -> tuple[NDArray[np.intp], int]:
+    def _image_ranks(self) -> tuple[NDArray[np.int32], int]:
         """The rank of each compared image in the order of names, and the number of these images."""
         shown = np.zeros(len(self.trials.images), bool)
         for side in (self.comparisons.anchor, self.comparisons.near, self.comparisons.far):
             shown[side] = True
-        rank = np.zeros(len(shown), np.intp)
+        rank = np.zeros(len(shown), np.int32)
         rank[shown], count = ranks(self.trials.images[shown].tolist())
         return rank, count
 
@@ -78,15 +81,16 @@ class Study:
 
     def sample(self, observations: Observations) -> Sample:
         """The data that the intervals of some observations depend on."""
-        trials = np.unique(observations.trial)
+        trials = np.zeros(len(self.trials), bool)
+        trials[observations.trial] = True
         informative = observations.take(observations.informative(self.weight_of(observations)))
         return Sample(
             clusters=self._clusters.name,
-            cluster_count=np.unique(informative.cluster).size,
-            images=np.unique(informative.images).size,
-            trials=trials.size,
+            cluster_count=distinct(informative.cluster, informative.cluster_count),
+            images=distinct(informative.images, informative.image_count),
+            trials=int(np.count_nonzero(trials)),
             participants=self._clusters.participants,
             unnamed=self._clusters.unnamed,
-            not_resampled=int((self._clusters.code[trials] < 0).sum()),
+            not_resampled=int(np.count_nonzero(self._clusters.code[trials] < 0)),
             sets=self._sets,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from simtool import console
@@ -103,7 +104,7 @@ def report(
         for path in paths:
             held = counted(len(tables), "pairs of model and distance", "pair of model and distance")
             run.read(path, "outcomes" if len(sources) > 1 else held)
-        content = build_report(tables, settings, list(METRICS.values()) if written else wanted)
+        content = build_report(tables, settings, list(METRICS.values()) if written else wanted, _progress)
         content = content if trial_type is None else content.of_type(trial_type)
         if not any(True for _ in content.blocks(wanted)):
             raise ReportError(f"no trial has {' or '.join(map(str, wanted))}: it takes several choices in a trial")
@@ -121,6 +122,13 @@ def report(
             if target is not None:
                 _write(run, target, formats[name](), counted(len(content.rows), "numbers"))
     return content
+
+
+@contextmanager
+def _progress(observations: int) -> Iterator[Callable[[int], object]]:
+    """Show the progress of the intervals."""
+    with console.progress("computing intervals", observations, "observations") as bar:
+        yield bar.advance
 
 
 def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.analysis.inference.estimation import estimate
+from simtool.analysis.inference.estimation import Measured, estimate
 from simtool.analysis.inference.observations import Observations
+from simtool.analysis.inference.values import Values
 
 DIMENSIONS = 6
 FAMILIES = np.random.default_rng(77).normal(size=(4, DIMENSIONS))
@@ -41,7 +42,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_promise_and_binomial_on
     means, intervals, gaps, binomial = [], [], [], []
     for _ in range(150):
         observations, credits = _draw(rng, images=100, participants=50, trials=2500, displays=1000)
-        (estimates,) = estimate(observations, credits, [np.ones(len(credits), bool)], 300, seed=0)
+        everything = [np.ones(len(credits), bool)]
+        ((estimates,),) = estimate([Measured(observations, Values.of(list(credits.T)), everything)], 300, seed=0)
         means.append(estimates.mean)
         intervals.append([estimates.interval(column, 0.95) for column in (0, 1)])
         gap = estimates.difference(0, 1, 0.95)

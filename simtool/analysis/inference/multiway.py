@@ -13,6 +13,7 @@ where f is the share of such pairs among all pairs.
 from __future__ import annotations
 
 import math
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.analysis.inference.observations import Observations
+from simtool.analysis.inference.segments import Entries, Influence, order_of
+from simtool.analysis.inference.values import Values
 
-__all__ = ["Covariance", "SharedClusters"]
+__all__ = ["Covariance", "covariance"]
 
 
 @dataclass(frozen=True)
@@ -52,59 +55,48 @@ class Covariance:
         return math.sqrt(max(0.0, *(float(contrast @ matrix @ contrast) for matrix in estimates)))
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """One kind of group of observations.
-
-    ``sign`` is that of its sums in the variance; ``code``, (roles, N), are the groups, less than ``size``.
-    """
-
-    sign: int
-    code: NDArray[np.int64]
-    size: int
-
-
-class SharedClusters:
-    """Groups of observations that share images, pairs or triples of images; and the same within each cluster.
+def covariance(
+    observations: Observations, values: Values, weight: NDArray[np.float64] | None = None, pool: Executor | None = None
+) -> Covariance:
+    """The covariance of the means of the values of n observations.
 
     Two observations share m of three images. Since m - m(m-1)/2 + m(m-1)(m-2)/6 is 1 for m = 1, 2, 3, the sums over
-    images, minus the sums over pairs, plus the sums over triples, count each pair of observations once. Subtracting the
-    same sums within clusters leaves the pairs that share an image but not the cluster.
+    images, minus the sums over pairs of images, plus the sums over triples, count each pair of observations once. Only
+    observations of different clusters are paired in these sums. The other pairs share the cluster.
 
     An image that all observations show is left out. It cannot explain how they differ, and the variance describes
     studies that show this image too.
+
+    Args:
+        observations: n observations.
+        values: n values of M models.
+        weight: (n,) weight of each observation in the means; None for equal weights.
+        pool: threads.
     """
+    order = order_of(observations.cluster, observations.cluster_count)
+    influence = Influence(values.take(order), np.ones(len(order)) if weight is None else weight[order])
+    cluster, number = observations.cluster[order], np.arange(len(order), dtype=np.int32)
+    unclustered = influence.products()
+    one_way = unclustered + influence.products_between(Entries.of([cluster], observations.cluster_count), number)
+    images = np.sort(observations.without_shared_images().images[order], axis=1).T
 
-    def __init__(self, observations: Observations) -> None:
-        self._observations = observations
-        images = np.sort(observations.images, axis=1).astype(np.int64).T
-        self._kinds: list[_Kind] = []
-        clusters = observations.cluster_count
-        for members in range(1, len(images) + 1):
-            sign = 1 if members % 2 else -1
-            chosen = np.stack([images[list(roles)] for roles in combinations(range(len(images)), members)])
-            code, size = _code(chosen, observations.image_count)
-            within = _compact(code * clusters + observations.cluster, size * clusters)
-            self._kinds += [_Kind(sign, code, size), _Kind(-sign, *within)]
+    def sharing(members: int) -> NDArray[np.float64]:
+        """The products of the pairs that share sets of some number of images."""
+        return influence.products_between(_sets(images, members, observations.image_count), cluster)
 
-    def covariance(
-        self, rows: NDArray[np.intp], values: NDArray[np.floating], weight: NDArray[np.float64] | None = None
-    ) -> Covariance:
-        """The covariance of the means of the values, (n, M), of the observations at some rows, (n,).
+    sizes = range(1, len(images) + 1)
+    shared = map(sharing, sizes) if pool is None else pool.map(sharing, sizes)
+    multiway = one_way + sum(
+        (products if size % 2 else -products for size, products in zip(sizes, shared, strict=True)),
+        np.zeros_like(one_way),
+    )
+    return Covariance(*(_unbiased(sums) for sums in (multiway, one_way, unclustered)))
 
-        Their weights in the means are (n,), or None for equal weights.
-        """
-        if self._observations.shown_by_all(rows).size:
-            varying = SharedClusters(self._observations.take(rows).without_shared_images())
-            return varying.covariance(np.arange(len(rows)), values, weight)
-        share = np.full(len(rows), 1 / max(len(rows), 1)) if weight is None else weight / weight.sum()
-        centered = values.T - (share @ values)[:, None]
-        influence = np.vstack([centered * share, share])
-        by_cluster = _products(self._observations.cluster[None, rows], self._observations.cluster_count, influence)
-        shared = by_cluster.copy()
-        for kind in self._kinds:
-            shared += kind.sign * _products(kind.code[:, rows], kind.size, influence)
-        return Covariance(*(_unbiased(sums) for sums in (shared, by_cluster, influence @ influence.T)))
+
+def _sets(images: NDArray[np.integer], members: int, count: int) -> Entries:
+    """The groups of observations that share a set of images, of images, (roles, n), that ascend along the roles."""
+    chosen = np.array(list(combinations(range(len(images)), members)))
+    return Entries.of([images[roles] for roles in chosen.T], count)
 
 
 def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -119,27 +111,3 @@ def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.zeros_like(sums[:-1, :-1])
     unbiased: NDArray[np.float64] = sums[:-1, :-1] / (1 - covered)
     return unbiased
-
-
-def _code(images: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], int]:
-    """Number sets of images: (roles, members, N) images become (roles, N) codes, which are less than a size."""
-    code = images[:, 0]
-    for member in range(1, images.shape[1]):
-        code = code * count + images[:, member]
-    return _compact(code, count ** images.shape[1])
-
-
-def _compact(code: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
-    """Renumber codes if their size is much greater than their number, so that a bin for each code stays cheap."""
-    if size <= 4 * code.size:
-        return code, size
-    used, compact = np.unique(code, return_inverse=True)
-    return compact.reshape(code.shape), used.size
-
-
-def _products(code: NDArray[np.int64], size: int, influence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum the influences, (M, n), within each group, and sum the products of these sums over the groups, (M, M)."""
-    flat, roles = code.ravel(), len(code)
-    sums = np.array([np.bincount(flat, np.tile(row, roles), size) for row in influence], np.float64)
-    products: NDArray[np.float64] = sums @ sums.T
-    return products

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials
 
-__all__ = ["Clusters", "Observations", "clusters_of", "ranks"]
+__all__ = ["Clusters", "Observations", "clusters_of", "distinct", "ranks"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Clusters:
     """
 
     name: str
-    code: NDArray[np.intp]
+    code: NDArray[np.int32]
     count: int
     participants: int
     unnamed: int
@@ -46,16 +46,17 @@ def clusters_of(trials: Trials) -> Clusters:
     for kind, count, code in (("participants", participants, who), ("sessions", sessions, when)):
         if count > 1:
             return Clusters(kind, code, count, participants, unnamed)
-    code, count = ranks(trials.trial_id.tolist())
-    return Clusters("trials", code, count, participants, unnamed)
+    code = np.empty(len(trials), np.int32)
+    code[np.argsort(trials.trial_id)] = np.arange(len(trials), dtype=np.int32)
+    return Clusters("trials", code, len(trials), participants, unnamed)
 
 
-def _names(column: Labels) -> tuple[int, NDArray[np.intp]]:
+def _names(column: Labels) -> tuple[int, NDArray[np.int32]]:
     """The number of distinct names in a column, and the rank of each entry among them; -1 if it is null or blank."""
     used = column.used()
     names = used.names.to_pylist()
     filled = np.flatnonzero([bool(name.strip()) for name in names])
-    rank = np.full(len(names) + 1, -1, np.intp)  # the last entry is for null, -1
+    rank = np.full(len(names) + 1, -1, np.int32)  # the last entry is for null, -1
     rank[filled], count = ranks([names[at] for at in filled])
     return count, rank[used.code]
 
@@ -75,16 +76,16 @@ class Observations:
         image_count: number of images.
     """
 
-    trial: NDArray[np.intp]
-    cluster: NDArray[np.intp]
-    images: NDArray[np.intp]
+    trial: NDArray[np.integer]
+    cluster: NDArray[np.integer]
+    images: NDArray[np.integer]
     cluster_count: int
     image_count: int
 
     def __len__(self) -> int:
         return len(self.trial)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Observations:
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Observations:
         """The observations at some positions, where a mask is true, or in a slice. Codes stay the same."""
         return replace(self, trial=self.trial[rows], cluster=self.cluster[rows], images=self.images[rows])
 
@@ -93,19 +94,30 @@ class Observations:
         known: NDArray[np.bool_] = self.cluster >= 0
         return known if weight is None else known & (weight > 0)
 
-    def effective_size(self, rows: NDArray[np.intp]) -> int:
-        """The greatest number of independent observations in some rows: the smaller number of clusters and images."""
-        return min(np.unique(self.cluster[rows]).size, np.unique(self.images[rows]).size)
+    def effective_size(self) -> int:
+        """The greatest number of independent observations: the smaller number of clusters and images."""
+        return min(distinct(self.cluster, self.cluster_count), distinct(self.images, self.image_count))
 
-    def shown_by_all(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The images that each of some rows shows."""
-        times = np.bincount(self.images[rows].ravel(), minlength=self.image_count)
-        return np.flatnonzero(times == max(len(rows), 1))
+    def shown_by_all(self) -> NDArray[np.integer]:
+        """The images that every observation shows."""
+        return np.array(
+            [image for image in np.unique(self.images[:1]) if (self.images == image).any(axis=1).all()], int
+        )
 
     def without_shared_images(self) -> Observations:
-        """The same observations without the images that all of them show: with fewer than three columns of images."""
-        constant = np.isin(self.images, self.shown_by_all(np.arange(len(self))))
-        return replace(self, images=self.images[~constant].reshape(len(self), -1))
+        """The same observations without the images that all of them show: with fewer columns of images, if any."""
+        constant = self.shown_by_all()
+        if not constant.size:
+            return self
+        varying = ~np.isin(self.images, constant)
+        return replace(self, images=self.images[varying].reshape(len(self), -1))
+
+
+def distinct(codes: NDArray[np.integer], size: int) -> int:
+    """The number of distinct codes, which are at least 0 and less than ``size``."""
+    seen = np.zeros(size, bool)
+    seen[codes] = True
+    return int(np.count_nonzero(seen))
 
 
 def ranks(names: Sequence[Any]) -> tuple[NDArray[np.intp], int]:

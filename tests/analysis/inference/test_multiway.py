@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simtool.analysis.inference.multiway import Covariance, SharedClusters
+from simtool.analysis.inference.multiway import Covariance, covariance
 from simtool.analysis.inference.observations import Observations
+from simtool.analysis.inference.values import Values
 
 
 def _observations(rng: np.random.Generator, count: int, clusters: int, images: int) -> Observations:
@@ -36,9 +37,9 @@ def test_every_pair_that_shares_a_cluster_or_an_image_counts_once(
     rows = np.sort(rng.permutation(count)[: rng.integers(2, count + 1)])
     weight = rng.uniform(0.5, 3, len(rows)) if seed % 2 else np.ones(len(rows))
 
-    found = SharedClusters(observations).covariance(rows, values[rows], weight if seed % 2 else None)
-
     part, share = observations.take(rows), weight / weight.sum()
+    found = covariance(part, Values.of(list(values[rows].T)), weight if seed % 2 else None)
+
     cluster, image = _shared(part)
     influence = (values[rows] - share @ values[rows]) * share[:, None]
     for estimate, pairs in (
@@ -64,7 +65,7 @@ def test_known_effects_of_people_images_and_chance_are_recovered() -> None:
     per_cluster, per_image = np.bincount(observations.cluster), np.bincount(observations.images.ravel())
     # Var(mean) of the additive model, given who judged what.
     truth = (person**2 * (per_cluster**2).sum() + image**2 * (per_image**2).sum()) / count**2 + chance**2 / count
-    estimates = np.diag(SharedClusters(observations).covariance(np.arange(count), values).multiway)
+    estimates = np.diag(covariance(observations, Values(values)).multiway)
     assert estimates.mean() == pytest.approx(truth, rel=0.06)
     assert values.mean(axis=0).var() == pytest.approx(truth, rel=0.2)
 
@@ -77,7 +78,7 @@ def test_a_query_that_all_trials_show_does_not_hide_how_references_differ() -> N
     observations = Observations(np.arange(count), np.arange(count), triples, count, images + 1)
     values = rng.normal(size=(images, draws))[pairs].sum(axis=1) + rng.normal(size=(count, draws))
     truth = (np.bincount(pairs.ravel()) ** 2).sum() / count**2 + 1 / count
-    estimates = np.diag(SharedClusters(observations).covariance(np.arange(count), values).multiway)
+    estimates = np.diag(covariance(observations, Values(values)).multiway)
     assert estimates.mean() == pytest.approx(truth, rel=0.1)
 
 
@@ -87,28 +88,28 @@ def test_whole_weights_are_rows_repeated_within_their_cluster(clusters: int) -> 
     observations = _observations(rng, 60, clusters, 9)
     values, weight = rng.integers(0, 3, (60, 2)) / 2, rng.integers(1, 5, 60)
     repeated = np.repeat(np.arange(60), weight)
-    weighted = SharedClusters(observations).covariance(np.arange(60), values, weight.astype(float))
-    expanded = SharedClusters(observations.take(repeated)).covariance(np.arange(repeated.size), values[repeated])
+    weighted = covariance(observations, Values(values), weight.astype(float))
+    expanded = covariance(observations.take(repeated), Values(values[repeated]))
     assert weighted.multiway == pytest.approx(expanded.multiway)
     assert weighted.one_way == pytest.approx(expanded.one_way)
 
 
 def test_an_estimate_below_its_parts_is_raised_to_them() -> None:
-    covariance = Covariance(np.array([[-1.0]]), np.array([[4.0]]), np.array([[1.0]]))
-    assert covariance.standard_error(np.array([1.0])) == 2.0
+    found = Covariance(np.array([[-1.0]]), np.array([[4.0]]), np.array([[1.0]]))
+    assert found.standard_error(np.array([1.0])) == 2.0
 
 
 def test_a_difference_of_equal_columns_has_no_error() -> None:
     rng = np.random.default_rng(3)
     observations = _observations(rng, 50, 5, 10)
     values = np.repeat(rng.integers(0, 2, (50, 1)).astype(float), 2, axis=1)
-    covariance = SharedClusters(observations).covariance(np.arange(50), values)
-    assert covariance.standard_error(np.array([1.0, -1.0])) == pytest.approx(0, abs=1e-9)
+    found = covariance(observations, Values(values))
+    assert found.standard_error(np.array([1.0, -1.0])) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_observations_have_no_variance(count: int) -> None:
     observations = Observations(np.zeros(count, int), np.zeros(count, int), np.tile([0, 1, 2], (count, 1)), 1, 3)
-    found = SharedClusters(observations).covariance(np.arange(count), np.ones((count, 2)))
+    found = covariance(observations, Values(np.ones((count, 2))))
     for estimate in (found.multiway, found.one_way, found.unclustered):
         assert estimate.tolist() == [[0, 0], [0, 0]]

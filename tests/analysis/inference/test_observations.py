@@ -86,8 +86,8 @@ def test_a_single_name_among_none_leaves_trials() -> None:
 def test_an_image_that_every_observation_shows_can_be_left_out() -> None:
     images = np.array([[4, 1, 2], [1, 3, 4], [2, 4, 0]])
     observations = Observations(np.arange(3), np.arange(3), images, 3, 5)
-    assert observations.shown_by_all(np.arange(3)).tolist() == [4]
-    assert observations.shown_by_all(np.arange(2)).tolist() == [1, 4]
+    assert observations.shown_by_all().tolist() == [4]
+    assert observations.take(np.arange(2)).shown_by_all().tolist() == [1, 4]
     assert observations.without_shared_images().images.tolist() == [[1, 2], [1, 3], [2, 0]]
 
 

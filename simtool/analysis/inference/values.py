@@ -1,0 +1,74 @@
+"""Values of observations for several models, in as few bytes as they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.system.compiled import compiled
+
+__all__ = ["Values"]
+
+#: Rows that are copied at a time, so that they stay in the cache of the CPU.
+_STEP = 1 << 14
+
+
+@dataclass(frozen=True)
+class Values:
+    """N values for each of M models, row by row.
+
+    Attributes:
+        multiples: (N, M) the values as multiples of the unit: whole numbers in one byte, or floating point.
+        unit: a power of two, so that sums of multiples are exact where sums of values are.
+    """
+
+    multiples: NDArray[np.number]
+    unit: float = 1.0
+
+    @classmethod
+    def of(cls, columns: Sequence[NDArray[np.floating]]) -> Values:
+        """The values of columns, (N,) each: in halves, if all are whole multiples of one half, like most credit."""
+        whole = all(_are_halves(column) for column in columns)
+        values = np.empty((len(columns[0]), len(columns)), np.uint8 if whole else np.result_type(*columns))
+        for start in range(0, len(values), _STEP):
+            block = values[start : start + _STEP]
+            for at, column in enumerate(columns):
+                block[:, at] = 2 * column[start : start + _STEP] if whole else column[start : start + _STEP]
+        return cls(values, 0.5 if whole else 1.0)
+
+    def __len__(self) -> int:
+        return len(self.multiples)
+
+    @property
+    def models(self) -> int:
+        """M."""
+        return int(self.multiples.shape[1])
+
+    def take(self, rows: NDArray[np.integer] | slice) -> Values:
+        """Some of the rows."""
+        return Values(self.multiples[rows], self.unit)
+
+    def mean(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The means of the columns with weights, (N,); (M,). They are NaN if there is no weight."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self.unit * _sums(self.multiples, weight) / weight.sum())
+
+
+def _are_halves(column: NDArray[np.floating]) -> bool:
+    """Whether all values, which are from 0 to 1, are multiples of one half."""
+    steps = (column[start : start + _STEP] for start in range(0, len(column), _STEP))
+    return all(bool((np.rint(2 * some) == 2 * some).all()) for some in steps)
+
+
+@compiled
+def _sums(values: NDArray[np.number], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weighted sums of the columns."""
+    sums = np.zeros(values.shape[1])
+    for at in range(weight.size):
+        row = values[at]
+        for column in range(sums.size):
+            sums[column] += weight[at] * row[column]
+    return sums
