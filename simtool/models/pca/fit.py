@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from simtool import console
 from simtool.models.errors import ModelError
@@ -32,7 +32,7 @@ from simtool.models.pca.matrices import NpyMatrix
 from simtool.models.pca.symmetric import SymmetricMatrix
 from simtool.system.memory import available_memory
 from simtool.system.scratch import ColumnFile
-from simtool.system.threads import Workers
+from simtool.system.threads import Workers, pieces_of
 
 __all__ = ["PcaFit", "check_request", "fit_components"]
 
@@ -42,6 +42,8 @@ BLOCK_BYTES = 64 << 20
 EXACT_WORK = 3e11
 #: Eigenvalues below this part of the largest are rounding errors of the products.
 NOISE = {np.float32: float(np.finfo(np.float32).eps), np.float64: 1e-12}
+#: Deviations of V V' from the identity that rounding to float32 causes.
+ROUNDING = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def _by_inner_products(batches: Iterable[NDArray[np.float32]], plan: _Plan) -> _
             total += batch.sum(axis=0, dtype=np.float64)
         plan.check(images)
         mean = total / images
-        centered_blocks = partial(_centered, pixels, images, mean, plan.precision)
+        centered_blocks = partial(_centered, pixels, mean, plan, images)
         products = SymmetricMatrix(images, plan.workers)
         for _, centered in centered_blocks("inner products"):
             products.add_product(centered)
@@ -238,13 +240,18 @@ def _write_products(
 
 
 def _centered(
-    pixels: ColumnFile, images: int, mean: NDArray[np.float64], precision: DTypeLike, step: str
+    pixels: ColumnFile, mean: NDArray[np.float64], plan: _Plan, images: int, step: str
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Each block of columns, and its values minus their mean, (n, width); ``step`` is for the progress bar."""
+    """Each block of columns, and its values minus their mean, (images, width); ``step`` is for the progress bar."""
     with console.progress(step, len(pixels.blocks), "blocks") as bar:
         for block in pixels.blocks:
-            values: NDArray[Any] = pixels.read(block, 0, images).astype(precision, copy=False)
-            values -= mean[block].astype(precision)
+            means = mean[block].astype(plan.precision)
+            values: NDArray[Any] = np.empty((images, len(means)), plan.precision)
+
+            def fill(rows: slice, block: slice = block, means: Any = means, values: Any = values) -> None:
+                np.subtract(pixels.read(block, rows.start, rows.stop - rows.start), means, out=values[rows])
+
+            plan.workers.each(fill, pieces_of(images, 8 * plan.workers.count, least=64))
             yield block, values
             bar.advance()
 
@@ -293,27 +300,44 @@ def _blocks(rows: NpyMatrix, workers: Workers) -> list[slice]:
 def _orthonormalize(rows: NpyMatrix, workers: Workers) -> float:
     """Make nearly orthonormal rows orthonormal, in place, and set their signs.
 
-    One step of Cholesky QR: with V V' = L L', the rows of L^-1 V are orthonormal. L is triangular, so that the first k
-    rows of V and of L^-1 V span the same space.
+    Rows that are orthonormal up to rounding stay. For others, one step of Cholesky QR: with V V' = L L', the rows of
+    L^-1 V are orthonormal. L is triangular, so that the first k rows of V and of L^-1 V span the same space.
 
     Returns:
         The largest deviation of V V' from the identity after the step.
     """
     blocks = _blocks(rows, workers)
-    factor = scipy.linalg.cholesky(_gram(rows, blocks, workers), lower=True)
+    gram = _gram(rows, blocks, workers)
+    if _deviation(gram) > ROUNDING:
+        factor = scipy.linalg.cholesky(gram, lower=True)
 
-    def solve(block: slice) -> NDArray[np.float32]:
-        columns = rows.read_columns(block).astype(np.float64)
-        values = scipy.linalg.solve_triangular(factor, columns, lower=True, overwrite_b=True).astype(np.float32)
-        rows.write_columns(block, values)
+        def solve(block: slice) -> None:
+            columns = rows.read_columns(block).astype(np.float64)
+            rows.write_columns(block, scipy.linalg.solve_triangular(factor, columns, lower=True, overwrite_b=True))
+
+        workers.each(solve, blocks)
+        gram = _gram(rows, blocks, workers)
+    _set_signs(rows, blocks, workers)
+    return _deviation(gram)
+
+
+def _deviation(gram: NDArray[np.float64]) -> float:
+    """The largest deviation from the identity."""
+    return float(np.abs(gram - np.eye(len(gram))).max())
+
+
+def _set_signs(rows: NpyMatrix, blocks: list[slice], workers: Workers) -> None:
+    """Make the entry of each row with the largest absolute value positive, in place."""
+
+    def largest(block: slice) -> NDArray[np.float32]:
+        values = rows.read_columns(block)
         peaks: NDArray[np.float32] = values[np.arange(len(values)), np.abs(values).argmax(axis=1)]
         return peaks
 
-    peaks = np.stack(list(workers.map(solve, blocks)))
+    peaks = np.stack(list(workers.map(largest, blocks)))
     sign = np.sign(peaks[np.abs(peaks).argmax(axis=0), np.arange(rows.shape[0])])
     if (sign < 0).any():
         workers.each(lambda block: rows.write_columns(block, rows.read_columns(block) * sign[:, np.newaxis]), blocks)
-    return float(np.abs(_gram(rows, blocks, workers) - np.eye(rows.shape[0])).max())
 
 
 def _gram(rows: NpyMatrix, blocks: list[slice], workers: Workers) -> NDArray[np.float64]:
