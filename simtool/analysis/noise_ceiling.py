@@ -94,4 +94,4 @@ def _judged(comparisons: Comparisons) -> Entries:
     """The judgments of each distinct comparison, whichever image was judged nearer."""
     first, last = (pick(comparisons.near, comparisons.far) for pick in (np.minimum, np.maximum))
     count = 1 + max(int(last.max(initial=0)), int(comparisons.anchor.max(initial=0)))
-    return Entries.of([comparisons.anchor, first, last], count)
+    return Entries.of([[comparisons.anchor, first, last]], count)

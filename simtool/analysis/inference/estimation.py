@@ -122,7 +122,9 @@ class _Informative:
 
     def error(self, cells: Cells, pool: Executor) -> tuple[Covariance, int]:
         """The covariance of the means over some cells pooled, and the effective size of their sample."""
-        part = np.flatnonzero(np.isin(self._cell, cells))
+        inside = np.zeros(len(self._sizes), bool)
+        inside[list(cells)] = True
+        part = slice(None) if inside.all() else np.flatnonzero(inside[self._cell])
         observations, values = self._observations.take(part), self._values.take(part)
         weight = None if self._weight is None else self._weight[part]
         return covariance(observations, values, weight, pool), observations.effective_size()

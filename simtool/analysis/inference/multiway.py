@@ -77,8 +77,8 @@ def covariance(
     influence = Influence(values.take(order), np.ones(len(order)) if weight is None else weight[order])
     cluster, number = observations.cluster[order], np.arange(len(order), dtype=np.int32)
     unclustered = influence.products()
-    one_way = unclustered + influence.products_between(Entries.of([cluster], observations.cluster_count), number)
-    images = np.sort(observations.without_shared_images().images[order], axis=1).T
+    one_way = unclustered + influence.products_between(Entries.of([[cluster]], observations.cluster_count), number)
+    images = np.sort(observations.without_shared_images().images[order], axis=1).T.copy()
 
     def sharing(members: int) -> NDArray[np.float64]:
         """The products of the pairs that share sets of some number of images."""
@@ -95,8 +95,7 @@ def covariance(
 
 def _sets(images: NDArray[np.integer], members: int, count: int) -> Entries:
     """The groups of observations that share a set of images, of images, (roles, n), that ascend along the roles."""
-    chosen = np.array(list(combinations(range(len(images)), members)))
-    return Entries.of([images[roles] for roles in chosen.T], count)
+    return Entries.of([images[list(roles)] for roles in combinations(range(len(images)), members)], count)
 
 
 def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:

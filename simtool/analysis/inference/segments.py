@@ -19,7 +19,7 @@ BLOCK = 4096
 
 def order_of(code: NDArray[np.integer], size: int) -> NDArray[np.int32]:
     """The positions of codes, (N,), from the least code to the greatest; equal codes keep their order."""
-    return Entries.of([code], size).members
+    return Entries.of([[code]], size).members
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,29 @@ class Entries:
     shift: int
 
     @classmethod
-    def of(cls, columns: Sequence[NDArray[np.integer]], count: int) -> Entries:
-        """Group members by the numbers in some columns: the members of a group have equal numbers in each.
+    def of(cls, groups: Sequence[Sequence[NDArray[np.integer]]], count: int) -> Entries:
+        """Group N members by some numbers that they have.
 
         Args:
-            columns: (N,) for N members; or (roles, N), for several groups of each member.
+            groups: for each of a member's groups, the columns of its numbers, (N,) each.
             count: a number that all numbers are less than; they are at least 0.
         """
-        key, size = columns[0].astype(np.uint64), max(count, 1)
-        shift = max(key.shape[-1] - 1, 1).bit_length()
-        for column in columns[1:]:
-            if (size * count).bit_length() + shift > 64:
-                key, size = _compact(key)
-            key *= np.uint64(count)
-            key += column.astype(np.uint64)
-            size *= count
-        if size.bit_length() + shift > 64:
-            key, size = _compact(key)
-        key <<= np.uint64(shift)
-        key |= np.arange(key.shape[-1], dtype=np.uint64)
+        members = len(groups[0][0])
+        shift = max(members - 1, 1).bit_length()
+        if (max(count, 1) ** len(groups[0])).bit_length() + shift > 64:
+            codes, count = _numbered(groups, count)
+            groups = [[code] for code in codes]
+        key = np.empty((len(groups), members), np.uint64)
+        for start in range(0, members, BLOCK):
+            part = slice(start, min(start + BLOCK, members))
+            number = np.arange(part.start, part.stop, dtype=np.uint64)
+            for own, (first, *others) in zip(key[:, part], groups, strict=True):
+                own[:] = first[part]
+                for column in others:
+                    own *= np.uint64(count)
+                    own += column[part].astype(np.uint64)
+                own <<= np.uint64(shift)
+                own |= number
         key = key.reshape(-1)
         key.sort()
         return cls(key, shift)
@@ -72,10 +76,13 @@ class Entries:
         return first
 
 
-def _compact(key: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], int]:
-    """Number the distinct keys from 0, in their order: the number of each key, and how many there are."""
-    used, code = np.unique(key, return_inverse=True)
-    return code.astype(np.uint64), used.size
+def _numbered(groups: Sequence[Sequence[NDArray[np.integer]]], count: int) -> tuple[NDArray[np.integer], int]:
+    """Number the distinct groups from 0, in the order of their numbers: (groups, N) codes, and how many there are."""
+    columns = [np.stack(column) for column in zip(*groups, strict=True)]
+    code = columns[0]
+    for column in columns[1:]:
+        code = np.unique(code.astype(np.uint64) * np.uint64(count) + column.astype(np.uint64), return_inverse=True)[1]
+    return code, int(code.max(initial=0)) + 1
 
 
 class Influence:
