@@ -7,8 +7,8 @@ with the same FOLDER does not make them again.
     python benchmarks/commands.py --folder /tmp/files --command report --trials 1200000 --pairs 12 --before ../older
 
 ``--before`` names another version of simtool: its source tree (which runs in this Python), or the Python in which it is
-installed. The versions take turns. The first turn compiles the loops of a version and reads files from the disk; it has
-a column of its own and does not count in the medians. A ratio is the median of the ratios of the turns.
+installed. The versions take turns. The first turn compiles the loops of a version and reads files from the disk; it
+is in a separate column, and does not count in the medians. A ratio is the median of the ratios of the turns.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ class Rows:
 
 
 def _ties(values: NDArray[np.floating]) -> int:
-    """The number of values that are neither right nor wrong."""
+    """The number of values that are tied: not right and not wrong."""
     return int(np.count_nonzero((values > 0) & (values < 1)))
 
 

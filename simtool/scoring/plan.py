@@ -33,7 +33,7 @@ _PLACES = 129
 
 
 class Display(NamedTuple):
-    """What T trials show, and the pairs of places that their S selections compare.
+    """The images that T trials show, and the pairs of places that their S selections compare.
 
     Attributes:
         query: (T,) as in :class:`Trials`.

@@ -1,8 +1,8 @@
 """Judging comparisons by squared distances, with a bound of their errors.
 
 Many distances follow from the squared distance of two vectors and from sums of each vector. One loop over the trials
-looks up the squared distances of the pairs of each trial, and judges the comparisons by all of these distances. What is
-closer than the errors remains undecided.
+looks up the squared distances of the pairs of each trial, and judges the comparisons by all of these distances. A
+comparison whose distances differ by less than their errors remains undecided.
 """
 
 from __future__ import annotations

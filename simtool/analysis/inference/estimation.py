@@ -22,7 +22,7 @@ from simtool.system.threads import available_cores
 
 __all__ = ["Measured", "Progress", "estimate", "silent"]
 
-#: Opens a display of the progress of a number of observations. What it yields is called with numbers that are done.
+#: Opens a display of the progress of a number of observations. The yielded function takes the number that is done.
 Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 
 #: Cells that a stratum pools.

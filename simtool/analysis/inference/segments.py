@@ -35,7 +35,7 @@ class Entries:
     shift: int
 
     @classmethod
-    def of(cls, groups: Sequence[Sequence[NDArray[np.integer]]], count: int) -> Entries:
+    def of(cls, groups: Sequence[Sequence[NDArray[np.integer]] | NDArray[np.integer]], count: int) -> Entries:
         """Group N members by some numbers that they have.
 
         Args:
@@ -58,9 +58,9 @@ class Entries:
                     own += column[part].astype(np.uint64)
                 own <<= np.uint64(shift)
                 own |= number
-        key = key.reshape(-1)
-        key.sort()
-        return cls(key, shift)
+        flat = key.reshape(-1)
+        flat.sort()
+        return cls(flat, shift)
 
     @property
     def members(self) -> NDArray[np.int32]:
@@ -76,7 +76,9 @@ class Entries:
         return first
 
 
-def _numbered(groups: Sequence[Sequence[NDArray[np.integer]]], count: int) -> tuple[NDArray[np.integer], int]:
+def _numbered(
+    groups: Sequence[Sequence[NDArray[np.integer]] | NDArray[np.integer]], count: int
+) -> tuple[NDArray[np.integer], int]:
     """Number the distinct groups from 0, in the order of their numbers: (groups, N) codes, and how many there are."""
     columns = [np.stack(column) for column in zip(*groups, strict=True)]
     code = columns[0]
