@@ -35,7 +35,7 @@ class Expected(Enum):
     JUDGMENTS = ("judgments that simtool import-trials reads", frozenset[What]())
     CATALOG = ("a catalog of stimuli", frozenset((What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_CATALOG, What.HDF5)))
     ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP, What.PSIZ_ZIP)))
-    MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS)))
+    MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS, What.ONNX)))
     MODEL_FOLDER = ("a model folder of simtool", frozenset((What.MODEL_FOLDER,)))
     IMAGE_FOLDER = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
@@ -88,12 +88,12 @@ _USES: Mapping[What, str] = {
     What.CUB_FOLDER: "simtool fetch-cub --archive takes it, and makes a table of images",
     What.MODEL_FOLDER: "simtool embed takes it as --model",
     What.TRAINING_FOLDER: "run the training command again to resume and finish the training",
-    What.KERAS: "simtool embed takes it as --model, with a --recipe",
+    **dict.fromkeys((What.KERAS, What.ONNX), "simtool embed takes it as --model, with a --recipe"),
     What.KERAS_H5: 'load it in Keras, then save("model.keras"); simtool embed takes that with a --recipe',
     What.KERAS_WEIGHTS: 'make the model in Keras, load_weights, then save("model.keras"); simtool embed takes that',
     What.KERAS_FOLDER: "zip its files into one .keras file; simtool embed takes that",
     What.SAVED_MODEL: f'save the model from Keras with save("model.keras"), or {_NETWORK}',
-    **dict.fromkeys((What.TORCH, What.ONNX, What.TFLITE, What.SAFETENSORS, What.TRANSFORMERS_FOLDER), _NETWORK),
+    **dict.fromkeys((What.TORCH, What.TFLITE, What.SAFETENSORS, What.TRANSFORMERS_FOLDER), _NETWORK),
     What.CHECKPOINT_FOLDER: 'make the model in Keras, load the checkpoint, then save("model.keras")',
 }
 
@@ -122,7 +122,9 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
     Expected.EMBEDDINGS: {
         **dict.fromkeys(_CELLS, _VECTORS),
         What.MODEL_FOLDER: "simtool embed makes a table of embeddings with it (--model)",
-        What.KERAS: "simtool embed makes a table of embeddings with it (--model, and a --recipe)",
+        **dict.fromkeys(
+            (What.KERAS, What.ONNX), "simtool embed makes a table of embeddings with it (--model, and a --recipe)"
+        ),
         What.IMAGE_FOLDER: "simtool index-images makes a table of images from it, and simtool embed embeds that",
     },
     Expected.IMAGES: {
@@ -161,7 +163,7 @@ def _default(expected: Expected) -> str:
         Expected.TRIALS: "simtool import-trials makes one",
         Expected.OUTCOMES: "simtool score makes one",
         Expected.IMAGES: "simtool index-images makes one from a folder of images",
-        Expected.MODEL: "a model is a .keras file, or a folder with a model.json as fit-pca and train-glow write it",
+        Expected.MODEL: "a model is a .keras or .onnx file, or a folder that fit-pca, train-resnet or train-glow wrote",
         Expected.MODEL_FOLDER: "a model folder has a model.json; fit-pca, train-resnet and train-glow write it",
         Expected.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
         Expected.IMAGE_FOLDER: "give the folder of the images",

@@ -36,6 +36,7 @@ __all__ = [
     "check_weights",
     "completed_folder",
     "describe_model",
+    "digest_of",
     "model_folder",
     "occupied",
     "read_manifest",
@@ -75,11 +76,8 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """One hash of all weights: of the only file, or of the list that ``sha256sum`` prints, sorted by name."""
-        if len(self.weights) == 1:
-            return next(iter(self.weights.values()))
-        listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(self.weights.items()))
-        return hashlib.sha256(listing.encode()).hexdigest()
+        """One hash of all weights; see :func:`digest_of`."""
+        return digest_of(self.weights)
 
     def to_json(self) -> dict[str, Any]:
         """As the content of ``model.json``."""
@@ -94,6 +92,14 @@ class Manifest:
             "sha256": self.digest,
             **(self.provenance.to_json() if self.provenance else {}),
         }
+
+
+def digest_of(weights: Mapping[str, str]) -> str:
+    """One hash of files by their hashes: of the only file, or of the list that ``sha256sum`` prints, sorted by name."""
+    if len(weights) == 1:
+        return next(iter(weights.values()))
+    listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(weights.items()))
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.errors import UsageError
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
+from simtool.models.runtimes import Execution
 from simtool.tables.embeddings import Segment
 from simtool.tables.provenance import Provenance, sha256_of
 
@@ -49,11 +51,13 @@ class Model(ABC):
         weights: the SHA-256 of the weights (:attr:`simtool.models.folder.Manifest.digest`); None for a model without
             weights.
         layers: the names to choose from, the default first; empty if there is no choice.
+        execution: how it is computed; None without a choice.
     """
 
     preprocessing: Preprocessing
     weights: str | None = None
     layers: tuple[str, ...] = ()
+    execution: Execution | None = None
 
     @abstractmethod
     def output(self, layer: str | None = None) -> Output:
@@ -93,6 +97,17 @@ class Model(ABC):
             ModelError: the model has fewer components, or none.
         """
         raise ModelError(f"{self.output().name}: it has no components to keep {count:,} of")
+
+    def executed(self, execution: Execution) -> Model:
+        """The same model, computed in another way.
+
+        Raises:
+            UsageError: the model has no choice.
+        """
+        raise UsageError(
+            f"--precision {execution.precision} and --runtime {execution.runtime} are for networks whose layers are "
+            f"embedded; {self.output().name} has no such choice"
+        )
 
 
 class TrainedModel(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,8 @@ def embed(
     crop: float | None = None,
     noise: float | None = None,
     components: int | None = None,
+    precision: str | None = None,
+    runtime: str | None = None,
     trust_code: bool = False,
     split: str = "all",
     shard: Shard | None = None,
@@ -78,16 +80,18 @@ def embed(
 
     Args:
         images: a table of images. The files of a table in memory lie below the current folder.
-        model: ``pixels``, the path of a model folder or of a ``.keras`` file (see :mod:`simtool.models.sources`), or an
-            open model.
+        model: ``pixels``, the path of a model folder, a ``.keras`` file or an ``.onnx`` file (see
+            :mod:`simtool.models.sources`), or an open model.
         out: the Parquet file of each table; with ``shard``, the folder of each table. None keeps the tables in memory.
         layers: of the model, one for each table. Empty for the model's default.
         names: the label of each table in reports. Empty for the model's names.
-        preprocessing: for pixels and ``.keras`` files, a preprocessing or its name.
-        size: height and width in pixels, for pixels and ``.keras`` files.
-        crop: the fraction of each side that the central crop keeps, for pixels and ``.keras`` files.
+        preprocessing: for pixels and files of networks, a preprocessing or its name.
+        size: height and width in pixels, for pixels and files of networks.
+        crop: the fraction of each side that the central crop keeps, for pixels and files of networks.
         noise: the variance that Glow's posterior assumes for all dimensions. None measures it for each dimension.
         components: how many components of a PCA to keep. None keeps all.
+        precision: ``float32`` or ``bfloat16``, for networks. None is ``float32``.
+        runtime: ``tensorflow`` or ``openvino``, which computes a network. None is the usual one of the model.
         trust_code: run code that a ``.keras`` file holds.
         split: embed the images of this split only.
         shard: embed this part of the images only. A part that exists and is up to date is not written again.
@@ -113,7 +117,7 @@ def embed(
     """
     at_least(1, batch_size=batch_size, components=components)
     at_least(0, noise=noise)
-    options = ModelOptions(preprocessing, size, crop, trust_code, tuple(layers), noise, components)
+    options = ModelOptions(preprocessing, size, crop, trust_code, tuple(layers), noise, components, precision, runtime)
     source = source_of(model, options)
     places = [Path(path) for path in ([out] if isinstance(out, str | Path) else out or ())]
     tables = len(places) or len(layers) or 1
@@ -197,6 +201,7 @@ def _described(
         segments=output.segments,
         preprocessing=embedder.preprocessing.to_text(),
         model=embedder.weights,
+        **({} if embedder.execution is None else asdict(embedder.execution)),
         **selection.digests,
     )
     return _Output(layer, path, info)

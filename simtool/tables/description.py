@@ -105,6 +105,7 @@ def _embeddings(path: Path) -> list[tuple[str, str]]:
         ("segments", segments or "none"),
         ("preprocessing", info.preprocessing or "not stated"),
         ("model", info.model or "not stated"),
+        *([] if info.runtime is None else [("computed", f"in {info.precision} by {info.runtime}")]),
     ]
 
 

@@ -377,7 +377,7 @@ def _check_agreement(info: EmbeddingInfo, first: _Part, part: _Part, path: Path)
             f"{path}: parts disagree: {first.name} has {first.dimension} dimensions, {part.name} has {part.dimension}"
         )
     other = _info_of(path, part)
-    for what in ("name", "shape", "segments", "preprocessing", "model"):
+    for what in ("name", "shape", "segments", "preprocessing", "model", "precision"):
         if getattr(other, what) != getattr(info, what):
             raise TableError(f"{path}: parts disagree: {first.name} and {part.name} differ in {what}")
     if not info.is_of_images_of(other):

@@ -38,6 +38,8 @@ class EmbeddingInfo:
         segments: the segments in order; the sum of length x count is D. Empty without segments.
         preprocessing: the preprocessing of the images, as JSON text.
         model: the SHA-256 of the weights.
+        precision: of the arithmetic of a network.
+        runtime: that computed a network; None without a network, and in older tables.
         skipped: the ids of images that were skipped because their files are corrupt.
         images_digest: the digest of the ids of all images of the table; equal in all its parts.
         images_sample: checksums of some image files of the whole table; single files can be replaced.
@@ -50,6 +52,8 @@ class EmbeddingInfo:
     segments: tuple[Segment, ...] = ()
     preprocessing: str | None = None
     model: str | None = None
+    precision: str = "float32"
+    runtime: str | None = None
     skipped: tuple[str, ...] = ()
     images_digest: str | None = None
     images_sample: tuple[int, ...] = ()
@@ -73,6 +77,7 @@ class EmbeddingInfo:
             "segments": [asdict(segment) for segment in self.segments],
             "preprocessing": self.preprocessing,
             "model": self.model,
+            **({} if self.runtime is None else {"precision": self.precision, "runtime": self.runtime}),
             **({"skipped": list(self.skipped)} if self.skipped else {}),
             **({"images_sample": list(self.images_sample)} if self.images_sample else {}),
             **{name: digest for name in _DIGESTS if (digest := getattr(self, name)) is not None},
@@ -100,6 +105,8 @@ class EmbeddingInfo:
             "segments": tuple(stated.segment(entry) for entry in stated.items("segments")),
             "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
             "model": stated.text("model"),
+            "precision": stated.text("precision") or "float32",
+            "runtime": stated.text("runtime"),
             "skipped": skipped_of(path, content),
             "images_sample": tuple(stated.items("images_sample", int, "whole numbers")),
             **{name: stated.text(name) for name in _DIGESTS},

@@ -22,6 +22,7 @@ from simtool.kinds import Expected, What, explain, kind_of
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.graph import Call, calls, dense_head
 from simtool.models.errors import ModelError
+from simtool.models.network import fitted
 from simtool.tables.provenance import sha256_of
 from simtool.tensorflow import load_tensorflow
 
@@ -113,16 +114,14 @@ def load_keras_file(
     except Exception as failure:  # whatever a file from elsewhere makes Keras raise
         raise ModelError(f"{path}: Keras cannot load it: {_reason(failure, version, trust)}") from failure
     expected = _sides(path, network)
-    sides = tuple(size or preprocessing.shape[0] if side is None else side for side in expected)
-    if sides[0] != sides[1] or (size and sides[0] != size):
-        raise ModelError(f"{path}: the network expects {expected[0]} by {expected[1]} pixels, not {size or 'a square'}")
+    preprocessing = fitted(path, preprocessing, expected, size)
     if preprocessing.colors and (scaling := _scaling(network)):
         console.note(
             f"{path}: the network scales colors itself (layer {listed(scaling)}), and the preprocessing "
             f"{preprocessing.name} scales them before; --recipe bytes gives the network the bytes of the image, from 0 "
             "to 255"
         )
-    return KerasFile(path.stem, network, preprocessing.adjusted(sides[0]), sha256_of(path))
+    return KerasFile(path.stem, network, preprocessing, sha256_of(path))
 
 
 def _written_by(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from simtool.errors import UsageError
 from simtool.models.sources.folder import FolderSource
 from simtool.models.sources.keras_file import KerasFileSource
+from simtool.models.sources.onnx_file import OnnxFileSource
 from simtool.models.sources.pixels import PixelsSource
 from simtool.models.sources.source import ModelOptions, OpenModel, Source, option_of
 
@@ -20,18 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["SOURCES", "ModelOptions", "Source", "labels", "option_help", "source_of", "usages"]
 
 #: Sources in the order of the help.
-SOURCES: tuple[type[Source], ...] = (PixelsSource, FolderSource, KerasFileSource)
+SOURCES: tuple[type[Source], ...] = (PixelsSource, FolderSource, KerasFileSource, OnnxFileSource)
 
 
 def usages() -> str:
-    """How the help writes what ``--model`` takes: ``pixels|FOLDER|FILE.keras``."""
+    """How the help writes what ``--model`` takes: ``pixels|FOLDER|FILE.keras|FILE.onnx``."""
     return "|".join(source.usage for source in SOURCES)
 
 
 def labels() -> str:
-    """The sources in words: ``pixels, a model folder or a .keras file``."""
-    *first, last = (source.label for source in SOURCES)
-    return f"{', '.join(first)} or {last}"
+    """The sources in words: ``pixels, a model folder, a .keras file or an .onnx file``."""
+    return _either([source.label for source in SOURCES])
+
+
+def _either(labels: list[str]) -> str:
+    *first, last = labels
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def option_help(name: str) -> str:
@@ -51,7 +56,7 @@ def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
     for name in options.given():
         if name not in source.options:
             takers = [one.label for one in SOURCES if name in one.options]
-            raise UsageError(f"{option_of(name)} is for {' or '.join(takers)}; {source.limits}")
+            raise UsageError(f"{option_of(name)} is for {_either(takers)}; {source.limits}")
     return source
 
 

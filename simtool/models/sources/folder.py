@@ -27,6 +27,8 @@ class FolderSource(Source):
         "layer": "a layer that simtool show lists [the first]",
         "noise": "the variance that Glow's posterior assumes for all dimensions [measured for each dimension]",
         "components": "keep only the first components of a PCA [all]",
+        "precision": "bfloat16 is faster for a classifier [float32]",
+        "runtime": "openvino computes a classifier faster [tensorflow]",
     }
     limits = "a model folder has its own preprocessing and holds no code"
     kind = "MODEL_FOLDER"
@@ -42,8 +44,7 @@ class FolderSource(Source):
         """See :meth:`Source.open`."""
         from simtool.models.registry import load_model
 
-        model = load_model(Path(self.argument))
-        return model if options.components is None else model.cut(options.components)
+        return options.applied(load_model(Path(self.argument)))
 
     def layers(self, options: ModelOptions) -> list[str]:
         """The layers, with the noise of the posterior in its name. See :meth:`Source.layers`."""

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.errors import UsageError
 from simtool.models.sources.source import ModelOptions, Source
 
 if TYPE_CHECKING:
-    from simtool.models.classifier.keras_file import KerasFile
+    from simtool.models.interface import Model
 
 __all__ = ["KerasFileSource"]
 
@@ -26,16 +25,15 @@ class KerasFileSource(Source):
         "crop": "central part of each side that is kept [the preprocessing's]",
         "trust_code": "run code that the file holds (Lambda layers)",
         "layer": "final, penultimate, logits, or a layer by its name [penultimate, else final]",
+        "precision": "bfloat16 is faster [float32]",
+        "runtime": "openvino is faster [tensorflow]",
     }
     limits = "a .keras file has no components and no noise"
     kind = "KERAS"
 
-    def open(self, options: ModelOptions) -> KerasFile:
+    def open(self, options: ModelOptions) -> Model:
         """See :meth:`Source.open`."""
-        from simtool.images.preprocessing import chosen_preprocessing
         from simtool.models.classifier.keras_file import load_keras_file
 
-        if options.preprocessing is None:
-            raise UsageError("a .keras file does not say which preprocessing it needs: name it with --recipe")
-        preprocessing = chosen_preprocessing(options.preprocessing, None, options.crop)
-        return load_keras_file(Path(self.argument), preprocessing, options.size, options.trust_code)
+        recipe = options.recipe(self.label)
+        return options.applied(load_keras_file(Path(self.argument), recipe, options.size, options.trust_code))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from simtool.errors import UsageError
+
 if TYPE_CHECKING:
     from simtool.images.preprocessing import Preprocessing
     from simtool.kinds import What
@@ -28,6 +30,8 @@ class ModelOptions:
         layer: the layers to take, one for each table.
         noise: the variance that Glow's posterior assumes for all dimensions.
         components: how many components to keep.
+        precision: of the arithmetic of a network.
+        runtime: that computes a network.
     """
 
     preprocessing: str | Preprocessing | None = None
@@ -37,10 +41,38 @@ class ModelOptions:
     layer: Sequence[str] = ()
     noise: float | None = None
     components: int | None = None
+    precision: str | None = None
+    runtime: str | None = None
 
     def given(self) -> list[str]:
         """The names of the options that are given."""
         return [field.name for field in fields(self) if getattr(self, field.name) not in (field.default, [])]
+
+    def applied(self, model: Model) -> Model:
+        """The model with its precision, runtime and components as asked for.
+
+        Raises:
+            UsageError: the model has no such choice.
+            ModelError: it has fewer components.
+        """
+        from simtool.models.runtimes import Execution
+
+        if self.precision or self.runtime:
+            usual = model.execution or Execution()
+            model = model.executed(Execution(self.runtime or usual.runtime, self.precision or usual.precision))
+        return model if self.components is None else model.cut(self.components)
+
+    def recipe(self, label: str) -> Preprocessing:
+        """The preprocessing of a network whose file does not state it; ``label`` names the file.
+
+        Raises:
+            UsageError: it is not given.
+        """
+        from simtool.images.preprocessing import chosen_preprocessing
+
+        if self.preprocessing is None:
+            raise UsageError(f"{label} does not say which preprocessing it needs: name it with --recipe")
+        return chosen_preprocessing(self.preprocessing, None, self.crop)
 
 
 def option_of(name: str) -> str:
@@ -118,6 +150,8 @@ class OpenModel(Source):
     options: ClassVar[Mapping[str, str]] = {
         "layer": "one of its layers [the first]",
         "components": "keep only the first components [all]",
+        "precision": "bfloat16 for a network [float32]",
+        "runtime": "openvino for a network [tensorflow]",
     }
     limits = "a model object has its preprocessing already"
 
@@ -127,4 +161,4 @@ class OpenModel(Source):
 
     def open(self, options: ModelOptions) -> Model:
         """See :meth:`Source.open`."""
-        return self._model if options.components is None else self._model.cut(options.components)
+        return options.applied(self._model)

@@ -1,0 +1,127 @@
+"""A network whose layers can be embedded: several layers in one pass, by a runtime, in a precision."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool import console
+from simtool.images.preprocessing import Preprocessing
+from simtool.models.errors import ModelError
+from simtool.models.interface import Model, in_whole_batches
+from simtool.models.runtimes import BFLOAT16, FLOAT32, Execution, Run
+from simtool.system.processor import has_bfloat16
+from simtool.text import counted
+
+__all__ = ["FLAT", "Network", "fitted"]
+
+#: Suffix of the name of a layer for its whole map, which is not averaged over pixels.
+FLAT = ":flat"
+
+
+class Network(Model):
+    """A network whose layers can be embedded.
+
+    Attributes:
+        name: of the network in reports.
+        batch: images that the network takes at once.
+        execution: how it is computed.
+    """
+
+    name: str
+    batch: int = 32
+    execution: Execution = Execution()
+    #: The last combination of layers, and how it is computed.
+    _last: tuple[tuple[str, ...], Run] | None = None
+
+    @abstractmethod
+    def full_name(self, layer: str | None) -> str:
+        """The full name of a layer; None for the default layer.
+
+        Raises:
+            ModelError: the network has no such layer.
+        """
+
+    @abstractmethod
+    def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
+        """Prepare the computation of some layers, by their full names.
+
+        Raises:
+            ModelError: the runtime is not installed, or cannot compute the network.
+        """
+
+    def executed(self, execution: Execution) -> Self:
+        """See :meth:`Model.executed`."""
+        if execution.precision == BFLOAT16 and has_bfloat16() is False:
+            console.warn("this processor has no instructions for bfloat16, which is not faster than float32 here")
+        other = copy(self)
+        other.execution, other._last = execution, None
+        return other
+
+    def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
+        """See :meth:`Model.embed`."""
+        (vectors,) = self.embed_layers(images, (layer,))
+        return vectors
+
+    def embed_layers(self, images: NDArray[np.float32], layers: Sequence[str | None]) -> list[NDArray[np.float32]]:
+        """The vectors of several layers, in one pass through the network. See :meth:`Model.embed_layers`.
+
+        With bfloat16, a note about the first batch tells how far its vectors are from those of float32.
+        """
+        names = tuple(map(self.full_name, layers))
+        if self._last is None or self._last[0] != names:
+            run = self.compiled(names, self.execution.precision)
+            if self.execution.precision == BFLOAT16 and len(images):
+                self._tell_rounding(names, run, images[: self.batch])
+            self._last = (names, run)
+        return self._vectors(names, self._last[1], images)
+
+    def _vectors(self, names: Sequence[str], run: Run, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        dimensions = [self.output(name).dimension for name in names]
+        return in_whole_batches(run, images, self.batch, dimensions)
+
+    def _tell_rounding(self, names: tuple[str, ...], run: Run, images: NDArray[np.float32]) -> None:
+        exact = self._vectors(names, self.compiled(names, FLOAT32), images)
+        rounded = self._vectors(names, run, images)
+        for name, one, other in zip(names, exact, rounded, strict=True):
+            apart = _one_minus_cosine(one, other)
+            console.note(
+                f"bfloat16: 1 - cosine with float32 is at most {apart.max():.1e}, on average {apart.mean():.1e}, on "
+                f"the first {counted(len(images), 'images')} ({self.name} {name})"
+            )
+
+
+def _one_minus_cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
+    """1 - cosine of vectors (n, D) with the vectors of the same rows, from the squared distance of their directions."""
+    a, b = (
+        vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        for vectors in (one.astype(np.float64), other.astype(np.float64))
+    )
+    halves: NDArray[np.float64] = ((a - b) ** 2).sum(axis=1) / 2
+    return halves
+
+
+def fitted(
+    path: Path, preprocessing: Preprocessing, expected: tuple[int | None, int | None], size: int | None
+) -> Preprocessing:
+    """The preprocessing with the size that a network expects.
+
+    Args:
+        path: of the network, for the message.
+        preprocessing: of images.
+        expected: height and width that the network expects; None for any.
+        size: height and width that the user asks for; None for the network's, else the preprocessing's.
+
+    Raises:
+        ModelError: the network expects another size, or no square.
+    """
+    sides = {size or preprocessing.shape[0] if side is None else side for side in expected}
+    if len(sides) > 1 or (size and sides != {size}):
+        raise ModelError(f"{path}: the network expects {expected[0]} by {expected[1]} pixels, not {size or 'a square'}")
+    return preprocessing.adjusted(sides.pop())

@@ -1,0 +1,198 @@
+"""A network in an ``.onnx`` file, computed by OpenVINO."""
+
+from __future__ import annotations
+
+import difflib
+import mmap
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from simtool.errors import UsageError, listed
+from simtool.images.preprocessing import Preprocessing
+from simtool.kinds import Expected, What, explain, kind_of
+from simtool.models.errors import ModelError
+from simtool.models.folder import digest_of
+from simtool.models.interface import Output
+from simtool.models.network import FLAT, Network, fitted
+from simtool.models.runtimes import OPENVINO, Execution, Run
+from simtool.models.runtimes.openvino import compiled_graph, load_openvino, told
+from simtool.tables.provenance import sha256_of
+
+__all__ = ["OnnxFile", "files_of", "load_onnx_file"]
+
+#: The place of weights in another file, as an entry of TensorProto.external_data: its key, then its value.
+_EXTERNAL = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
+_COLORS = 3
+
+
+class OnnxFile(Network):
+    """A network from a file. Its layers are its outputs; any other tensor can be embedded by its name, too.
+
+    A map of activations is averaged over its pixels; ``NAME:flat`` keeps the whole map. The channels of a map are on
+    the axis on which the input has its colors; the last axis of an array (b, tokens, channels) holds its channels.
+
+    Args:
+        name: of the network, for reports.
+        graph: an ``openvino.Model`` with one input of fixed shape.
+        channels_first: whether the input is (b, 3, height, width).
+        preprocessing: of images, before the network.
+        weights: the SHA-256 of the file, or of all its files.
+    """
+
+    execution = Execution(OPENVINO)
+
+    def __init__(self, name: str, graph: Any, channels_first: bool, preprocessing: Preprocessing, weights: str) -> None:
+        self.name, self.preprocessing, self.weights = name, preprocessing, weights
+        self._graph, self._channels_first = graph, channels_first
+        self.batch = graph.input(0).shape[0]
+        self.layers = tuple(_name_of(output) for output in graph.outputs)
+
+    def executed(self, execution: Execution) -> Self:
+        """See :meth:`Network.executed`.
+
+        Raises:
+            UsageError: another runtime than OpenVINO.
+        """
+        if execution.runtime != OPENVINO:
+            raise UsageError(f"--runtime {execution.runtime} does not read .onnx files; {OPENVINO} does")
+        return super().executed(execution)
+
+    def full_name(self, layer: str | None) -> str:
+        """See :meth:`Network.full_name`."""
+        if layer is None:
+            return self.layers[0]
+        name = layer.removesuffix(FLAT)
+        if name not in self._tensors:
+            near = difflib.get_close_matches(name, self._tensors, n=6, cutoff=0.3) or list(self._tensors)[-6:]
+            raise ModelError(
+                f"{self.name} has no layer {name}; it has {listed(self.layers, 6)}, and tensors such as "
+                f"{listed(near, 6)}"
+            )
+        return layer
+
+    def output(self, layer: str | None = None) -> Output:
+        """See :meth:`Model.output`."""
+        layer = self.full_name(layer)
+        shape = self._shape(layer.removesuffix(FLAT))
+        axis = self._channels(len(shape) + 1) - 1
+        return Output(f"{self.name} {layer}", shape if layer.endswith(FLAT) else (shape[axis],))
+
+    def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
+        """See :meth:`Network.compiled`."""
+        openvino = load_openvino()
+        vectors = openvino.Model([self._vector(layer) for layer in layers], self._graph.get_parameters(), self.name)
+        run = compiled_graph(vectors, precision, vectors.outputs)
+        dtype = self._graph.input(0).element_type.to_dtype()
+
+        def from_images(images: Any) -> Any:
+            return run((images.transpose(0, 3, 1, 2) if self._channels_first else images).astype(dtype, order="C"))
+
+        return from_images
+
+    @cached_property
+    def _tensors(self) -> dict[str, Any]:
+        """The outputs of operations by name, without weights."""
+        ports = [
+            port
+            for node in self._graph.get_ordered_ops()
+            if node.get_type_name() not in ("Parameter", "Constant", "Result")
+            for port in node.outputs()
+        ]
+        return {name: port for port in [*ports, *(_source(one) for one in self._graph.outputs)] for name in port.names}
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor for one image."""
+        shape = self._tensors[name].partial_shape
+        if shape.is_dynamic or len(shape) < 2 or shape[0].get_length() != self.batch:
+            raise ModelError(f"layer {name} of {self.name} gives no vector of fixed length for each image")
+        return tuple(side.get_length() for side in shape)[1:]
+
+    def _channels(self, axes: int) -> int:
+        return 1 if self._channels_first and axes > 3 else axes - 1
+
+    def _vector(self, layer: str) -> Any:
+        """The output of an operation that computes vectors (b, D) in float32."""
+        from openvino import opset13
+
+        name = layer.removesuffix(FLAT)
+        port = self._tensors[name]
+        axes = len(self._shape(name)) + 1
+        numbers = opset13.convert(port, "f32").output(0)
+        if layer.endswith(FLAT):
+            return opset13.reshape(numbers, [self.batch, -1], False).output(0)
+        over = [axis for axis in range(1, axes) if axis != self._channels(axes)]
+        return opset13.reduce_mean(numbers, over, False).output(0) if over else numbers
+
+
+def _source(output: Any) -> Any:
+    """The output of the operation that an output of a model shows."""
+    return output.node.input(0).get_source_output()
+
+
+def _name_of(output: Any) -> str:
+    return min(output.names) if output.names else str(output.node.get_friendly_name())
+
+
+def load_onnx_file(path: Path, preprocessing: Preprocessing, size: int | None = None) -> OnnxFile:
+    """Load a network.
+
+    Args:
+        path: an ``.onnx`` file; its weights can be in other files in the same folder or below.
+        preprocessing: of images, before the network; it is adjusted to the size that the network expects.
+        size: height and width in pixels, for a network that takes any size.
+
+    Raises:
+        ModelError: OpenVINO is not installed or cannot read the file, or it is not a network from images to vectors.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    kind = kind_of(path)
+    if kind.what is not What.ONNX or kind.damage:
+        raise ModelError(explain(path, Expected.MODEL))
+    places = {str(file.relative_to(path.parent)): file for file in files_of(path)}
+    if missing := [place for place, file in places.items() if not file.is_file()]:
+        raise ModelError(f"{path}: its weights are in {listed(missing)}, which is not in its folder; copy it there")
+    openvino = load_openvino()
+    try:
+        graph = openvino.Core().read_model(path)
+    except Exception as failure:  # whatever a file from elsewhere makes OpenVINO raise
+        raise ModelError(f"{path}: OpenVINO cannot read it: {told(failure)}") from failure
+    channels_first, expected = _images(path, graph)
+    preprocessing = fitted(path, preprocessing, expected, size)
+    side, batch = preprocessing.shape[0], graph.input(0).partial_shape[0]
+    shape = (_COLORS, side, side) if channels_first else (side, side, _COLORS)
+    try:
+        graph.reshape([Network.batch if batch.is_dynamic else batch.get_length(), *shape])
+    except Exception as failure:
+        raise ModelError(f"{path}: the network does not take images of {side} by {side}: {told(failure)}") from failure
+    digest = digest_of({place: sha256_of(file) for place, file in places.items()})
+    return OnnxFile(path.stem, graph, channels_first, preprocessing, digest)
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file, and the files of its weights in its folder and below.
+
+    OpenVINO refuses weights outside the folder of the network.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        found = (content[match.end() : match.end() + match[1][0]] for match in _EXTERNAL.finditer(content))
+        names = sorted({Path(name.decode("utf-8", "replace")) for name in found})
+    return [path, *(path.parent / name for name in names if not name.is_absolute() and ".." not in name.parts)]
+
+
+def _images(path: Path, graph: Any) -> tuple[bool, tuple[int | None, int | None]]:
+    """Whether channels come first, and the height and width that a network expects; None for any."""
+    inputs = graph.inputs
+    sides = [None if side.is_dynamic else side.get_length() for side in inputs[0].partial_shape] if inputs else []
+    wanted = "(batch, 3, height, width) or (batch, height, width, 3)"
+    if len(inputs) != 1 or len(sides) != 4 or not inputs[0].element_type.is_real() or _COLORS not in sides[1::2]:
+        found = ", ".join(f"{_name_of(one)} {one.partial_shape} {one.element_type.to_string()}" for one in inputs)
+        raise ModelError(
+            f"{path}: embed needs a network with one input of real numbers, {wanted}, not {found or 'none'}"
+        )
+    if sides[1] == sides[3]:
+        raise ModelError(f"{path}: its input {inputs[0].partial_shape} can be {wanted}; export it with a larger size")
+    first = sides[1] == _COLORS
+    return first, ((sides[2], sides[3]) if first else (sides[1], sides[2]))

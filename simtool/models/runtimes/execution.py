@@ -1,0 +1,43 @@
+"""How a network is computed: by which runtime, in which precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.errors import UsageError
+
+__all__ = ["BFLOAT16", "FLOAT32", "OPENVINO", "PRECISIONS", "RUNTIMES", "TENSORFLOW", "Execution", "Run"]
+
+PRECISIONS = FLOAT32, BFLOAT16 = "float32", "bfloat16"
+RUNTIMES = TENSORFLOW, OPENVINO = "tensorflow", "openvino"
+
+#: From a whole batch of preprocessed images, (b, height, width, 3), to one array (b, D) for each layer.
+Run = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a network is computed.
+
+    Attributes:
+        runtime: one of ``RUNTIMES``.
+        precision: of convolutions and products of matrices, one of ``PRECISIONS``.
+
+    Raises:
+        UsageError: there is no such runtime or precision.
+    """
+
+    runtime: str = TENSORFLOW
+    precision: str = FLOAT32
+
+    def __post_init__(self) -> None:
+        for option, value, known in (
+            ("--runtime", self.runtime, RUNTIMES),
+            ("--precision", self.precision, PRECISIONS),
+        ):
+            if value not in known:
+                raise UsageError(f"{option} is {' or '.join(known)}, not {value}")
