@@ -405,7 +405,10 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--model", "pixel"), "pixel: no such file or folder; --model takes pixels, a model folder or a .keras file"),
+        (
+            ("--model", "pixel"),
+            "pixel: no such file or folder; --model takes pixels, a model folder, a .keras file or an .onnx file",
+        ),
         (("--model", "pixels", "--recipe", "coffee"), "no preprocessing is called coffee"),
         (
             ("--model", "PCA", "--layer", "final"),
@@ -430,15 +433,15 @@ def test_a_wrong_choice_is_one_line(
     [
         (
             ("--model", "PCA", "--size", "64"),
-            "--size is for pixels or a .keras file; a model folder has its own preprocessing",
+            "--size is for pixels, a .keras file or an .onnx file; a model folder has its own preprocessing",
         ),
         (
             ("--model", "PCA", "--recipe", "study", "--crop", "1"),
-            "--recipe is for pixels or a .keras file; a model folder has its own preprocessing",
+            "--recipe is for pixels, a .keras file or an .onnx file; a model folder has its own preprocessing",
         ),
         (
             ("--model", "pixels", "--layer", "final"),
-            "--layer is for a model folder or a .keras file; pixels have no layers",
+            "--layer is for a model folder, a .keras file or an .onnx file; pixels have no layers",
         ),
         (("--model", "pixels", "--components", "3"), "--components is for a model folder; pixels have no layers"),
         (("--model", "pixels", "--noise", "0.1"), "--noise is for a model folder; pixels have no layers"),

@@ -23,9 +23,12 @@ from simtool.models.pixels import Pixels
 from simtool.models.sources import SOURCES, ModelOptions, Source, labels, option_help, source_of, usages
 from simtool.models.sources.folder import FolderSource
 from simtool.models.sources.keras_file import KerasFileSource
+from simtool.models.sources.onnx_file import OnnxFileSource
 from simtool.models.sources.pixels import PixelsSource
 from simtool.models.sources.source import option_of
 from simtool.stages.embedding import embed
+from simtool.tables.embeddings import open_embeddings
+from tests.models.onnx_networks import activations, write_network
 from tests.photographs import write_table
 
 NONE = ModelOptions()
@@ -77,11 +80,13 @@ def test_a_further_source_is_embedded_with_and_appears_in_messages_and_help(tmp_
     [pixels] = embed(images, "pixels", size=8)
     assert (table.info.name, table.info.dimension) == ("gray", 5)
     np.testing.assert_allclose(table.read()[:, 4], pixels.read().mean(axis=1), atol=1e-6)
-    with pytest.raises(UsageError, match=r"--crop is for pixels or a \.keras file; gray levels have no other options"):
+    with pytest.raises(
+        UsageError, match=r"--crop is for pixels, a \.keras file or an \.onnx file; gray levels have no other"
+    ):
         embed(images, "gray:5", crop=0.5)
-    assert usages() == "pixels|FOLDER|FILE.keras|gray:VALUES"
+    assert usages() == "pixels|FOLDER|FILE.keras|FILE.onnx|gray:VALUES"
     assert option_help("size").endswith("; for gray levels: nothing.")
-    with pytest.raises(ModelError, match=r"--model takes pixels, a model folder, a \.keras file or gray levels"):
+    with pytest.raises(ModelError, match=r"a model folder, a \.keras file, an \.onnx file or gray levels"):
         source_of("grey:5", NONE)
 
 
@@ -124,14 +129,30 @@ def test_every_option_of_models_applies_to_a_source_and_its_help_says_to_which()
 def test_an_option_that_does_not_apply_is_refused_before_the_model_is_read() -> None:
     with pytest.raises(UsageError, match=r"--trust-code is for a [.]keras file; pixels have no layers"):
         source_of("pixels", ModelOptions(trust_code=True))
-    with pytest.raises(UsageError, match=r"--size is for pixels or a [.]keras file; a model folder has its own prep"):
+    with pytest.raises(UsageError, match=r"or an [.]onnx file; a model folder has its own preprocessing"):
         source_of(PCA, ModelOptions(size=8))
     assert source_of("pixels", ModelOptions(preprocessing="square", size=8, crop=1)).argument == "pixels"
 
 
-def test_a_keras_file_needs_a_preprocessing() -> None:
-    with pytest.raises(UsageError, match="name it with --recipe"):
-        KerasFileSource("birds.keras").open(NONE)
+@pytest.mark.parametrize("source", [KerasFileSource("birds.keras"), OnnxFileSource("birds.onnx")])
+def test_the_file_of_a_network_needs_a_preprocessing(source: Source) -> None:
+    with pytest.raises(UsageError, match="does not say which preprocessing it needs: name it with --recipe"):
+        source.open(NONE)
+
+
+def test_an_onnx_file_is_embedded_with_and_the_table_states_how(tmp_path: Path) -> None:
+    images = write_table(tmp_path, 3)
+    network = write_network(tmp_path / "small.onnx", external="weights.data")
+    source = source_of(network, NONE)
+    assert source.inputs == [network, tmp_path / "weights.data"]
+    out = tmp_path / "vectors.parquet"
+    embed(images, network, out, preprocessing="torch", layers=["pooled"])
+    table = open_embeddings(out)
+    assert table.info.name == "small pooled"
+    assert (table.info.precision, table.info.runtime) == ("float32", "openvino")
+    [pixels] = embed(images, "pixels", preprocessing="torch", size=6)
+    expected = activations(pixels.read().reshape(-1, 6, 6, 3)).mean(axis=(1, 2))
+    np.testing.assert_allclose(table.read(), expected, atol=1e-5)
 
 
 def test_what_a_model_is_read_from_is_known() -> None:
@@ -157,4 +178,4 @@ def test_the_noise_of_the_posterior_becomes_a_part_of_its_layer() -> None:
 
 
 def test_the_arguments_are_listed_in_words() -> None:
-    assert labels() == "pixels, a model folder or a .keras file"
+    assert labels() == "pixels, a model folder, a .keras file or an .onnx file"

@@ -1,0 +1,15 @@
+"""An execution names a runtime and a precision that exist."""
+
+from __future__ import annotations
+
+import pytest
+
+from simtool.errors import UsageError
+from simtool.models.runtimes import Execution
+
+
+def test_an_unknown_runtime_or_precision_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="--runtime is tensorflow or openvino, not torch"):
+        Execution(runtime="torch")
+    with pytest.raises(UsageError, match="--precision is float32 or bfloat16, not half"):
+        Execution(precision="half")

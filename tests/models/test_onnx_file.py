@@ -1,0 +1,125 @@
+"""Networks in .onnx files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from simtool.errors import UsageError
+from simtool.images.preprocessing import named_preprocessing
+from simtool.models.errors import ModelError
+from simtool.models.onnx_file import files_of, load_onnx_file
+from simtool.models.runtimes import Execution
+from simtool.system.processor import has_bfloat16
+from simtool.tables.provenance import sha256_of
+from tests.models.onnx_networks import activations, embedded, write_network
+
+RECIPE = named_preprocessing("torch")
+IMAGES = np.random.default_rng(0).normal(size=(5, 6, 6, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch", ["batch", 2])
+@pytest.mark.parametrize("channels_first", [True, False])
+def test_images_are_given_in_the_order_and_number_that_the_network_takes(
+    channels_first: bool, batch: object, tmp_path: Path
+) -> None:
+    shape = (batch, 3, 6, 6) if channels_first else (batch, 6, 6, 3)
+    network = load_onnx_file(write_network(tmp_path / "net.onnx", shape, channels_first), RECIPE)
+    assert network.preprocessing == RECIPE.adjusted(6)
+    assert network.layers == ("embedding", "pooled")
+    np.testing.assert_allclose(network.embed(IMAGES), embedded(IMAGES), atol=1e-5)
+    assert network.embed(IMAGES[:0]).shape == (0, 4)
+
+
+def test_any_tensor_is_a_layer_and_several_are_computed_in_one_pass(tmp_path: Path) -> None:
+    network = load_onnx_file(write_network(tmp_path / "net.onnx"), RECIPE)
+    assert network.output("rectified").shape == (5,)
+    assert network.output("rectified:flat").shape == (5, 6, 6)
+    maps = activations(IMAGES)
+    pooled, flat, embedding = network.embed_layers(IMAGES, ("rectified", "rectified:flat", "embedding"))
+    np.testing.assert_allclose(pooled, maps.mean(axis=(1, 2)), atol=1e-5)
+    np.testing.assert_allclose(flat, maps.transpose(0, 3, 1, 2).reshape(5, -1), atol=1e-5)
+    np.testing.assert_allclose(embedding, embedded(IMAGES), atol=1e-5)
+    with pytest.raises(ModelError, match="net has no layer rectifed; it has embedding, pooled, and tensors such as re"):
+        network.output("rectifed")
+
+
+def test_a_network_for_any_size_takes_the_size_that_is_asked_for(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "net.onnx", ("batch", 3, "height", "width"))
+    assert load_onnx_file(path, RECIPE).preprocessing == RECIPE
+    network = load_onnx_file(path, RECIPE, 6)
+    np.testing.assert_allclose(network.embed(IMAGES), embedded(IMAGES), atol=1e-5)
+    with pytest.raises(ModelError, match="the network expects 6 by 6 pixels, not 7"):
+        load_onnx_file(write_network(tmp_path / "fixed.onnx"), RECIPE, 7)
+
+
+def test_inputs_of_16_bits_are_given_numbers_of_16_bits(tmp_path: Path) -> None:
+    network = load_onnx_file(write_network(tmp_path / "net.onnx", kind=TensorProto.FLOAT16), RECIPE)
+    np.testing.assert_allclose(network.embed(IMAGES), embedded(IMAGES.astype(np.float16).astype(np.float32)), atol=1e-3)
+
+
+def test_other_inputs_are_refused_with_what_was_found(tmp_path: Path) -> None:
+    network = write_network(tmp_path / "net.onnx", kind=TensorProto.UINT8)
+    with pytest.raises(ModelError, match=r"needs a network with one input of real numbers, .*, not image .* u8$"):
+        load_onnx_file(network, RECIPE)
+    network = write_network(tmp_path / "net.onnx", ("batch", 6, 6, "colors"), channels_first=False)
+    with pytest.raises(ModelError, match=r"not image \[\?,6,6,\?\] f32$"):
+        load_onnx_file(network, RECIPE)
+    with pytest.raises(ModelError, match=r"its input \[\?,3,6,3\] can be .*; export it with a larger size"):
+        load_onnx_file(write_network(tmp_path / "net.onnx", ("batch", 3, 6, 3)), RECIPE)
+
+
+@pytest.mark.parametrize("place", ["weights.data", "weights/of/net.data"])
+def test_weights_in_a_second_file_belong_to_the_network(place: str, tmp_path: Path) -> None:
+    path = write_network(tmp_path / "net.onnx", external=place)
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "weights.data").rename(tmp_path / place)
+    assert files_of(path) == [path, tmp_path / place]
+    network = load_onnx_file(path, RECIPE)
+    np.testing.assert_allclose(network.embed(IMAGES), embedded(IMAGES), atol=1e-5)
+    assert network.weights != sha256_of(path)
+    (tmp_path / place).unlink()
+    with pytest.raises(ModelError, match=f"its weights are in {place}, which is not in its folder; copy it there"):
+        load_onnx_file(path, RECIPE)
+
+
+@pytest.mark.parametrize("place", ["../weights.data", "/etc/hostname", "link.data", "a/../../weights.data"])
+def test_weights_outside_the_folder_are_refused(place: str, tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    path = write_network(tmp_path / "inner" / "net.onnx", external=place)
+    (tmp_path / "inner" / "weights.data").rename(tmp_path / "weights.data")
+    (tmp_path / "inner" / "link.data").symlink_to(tmp_path / "weights.data")
+    with pytest.raises(ModelError, match=r"^[^\n]*OpenVINO cannot read it: [^\n]* outside the base directory [^\n]*$"):
+        load_onnx_file(path, RECIPE)
+
+
+def test_damaged_files_are_refused_in_one_line(tmp_path: Path) -> None:
+    content = write_network(tmp_path / "net.onnx").read_bytes()
+    damaged = tmp_path / "damaged.onnx"
+    for damage in (content[:-200], content[: len(content) // 2], content[:150] + bytes(60) + content[210:], b"text"):
+        damaged.write_bytes(damage)
+        with pytest.raises(ModelError, match=r"^[^\n]*damaged\.onnx: [^\n]+$"):
+            load_onnx_file(damaged, RECIPE).embed(IMAGES)
+    with pytest.raises(ModelError, match="no such file"):
+        load_onnx_file(tmp_path / "none.onnx", RECIPE)
+
+
+def test_only_openvino_computes_it(tmp_path: Path) -> None:
+    network = load_onnx_file(write_network(tmp_path / "net.onnx"), RECIPE)
+    with pytest.raises(UsageError, match=r"--runtime tensorflow does not read \.onnx files; openvino does"):
+        network.executed(Execution("tensorflow"))
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="the processor has no bfloat16")
+def test_bfloat16_rounds_and_a_note_tells_how_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = load_onnx_file(write_network(tmp_path / "net.onnx"), RECIPE)
+    rounded = network.executed(Execution("openvino", "bfloat16"))
+    exact = embedded(IMAGES)
+    for _ in range(2):
+        assert 0 < np.abs(rounded.embed(IMAGES) - exact).max() < 0.02 * np.abs(exact).max()
+    [note] = capsys.readouterr().err.splitlines()
+    assert note.startswith("bfloat16: 1 - cosine with float32 is at most ")
+    assert note.endswith("on the first 5 images (net embedding)")

@@ -1,0 +1,28 @@
+"""The instructions of the processor, as Linux lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simtool.system.processor import has_bfloat16
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
+        ("flags\t\t: fpu amx_bf16 amx_tile\n", True),
+        ("Features\t: fp asimd svebf16 bf16 i8mm\n", True),
+        ("flags\t\t: fpu avx2 avx512f\nbugs\t\t: bf16\n", False),
+        ("processor\t: 0\n", None),
+    ],
+)
+def test_bfloat16_is_a_flag_of_x86_or_arm(text: str, expected: bool | None, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert has_bfloat16(tmp_path / "cpuinfo") is expected
+
+
+def test_without_a_list_it_is_unknown(tmp_path: Path) -> None:
+    assert has_bfloat16(tmp_path / "cpuinfo") is None
