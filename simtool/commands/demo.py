@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,10 @@ from simtool.commands.options import whole
 from simtool.stages.invocation import invocation
 
 __all__ = ["demo"]
+
+#: This training chooses TensorFlow's number of threads, on which the last digits of its weights depend. TensorFlow
+#: accepts a number only before it starts, and an earlier command of the demo has started it.
+_IN_NEW_PROCESS = "train-glow"
 
 
 def demo(
@@ -41,9 +47,23 @@ def demo(
     command = context.find_root().command
 
     def run_stage(arguments: Sequence[str]) -> None:
-        with invocation(arguments):
-            code = command.main(args=list(arguments), prog_name="simtool", standalone_mode=False)
+        if arguments[0] == _IN_NEW_PROCESS:
+            code = _run_in_new_process(arguments)
+        else:
+            with invocation(arguments):
+                code = command.main(args=list(arguments), prog_name="simtool", standalone_mode=False)
         if code:
             raise typer.Exit(code)
 
     run(folder, Size(seed, images_per_species, observers), run_stage)
+
+
+def _run_in_new_process(arguments: Sequence[str]) -> int:
+    """Run ``simtool`` with these arguments, and return its exit code."""
+    import subprocess
+
+    sys.stdout.flush()
+    # The modules of this process, even if the current folder holds others of the same name.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    code = subprocess.run([sys.executable, "-P", "-m", "simtool", *arguments], env=environment, check=False).returncode
+    return code if code >= 0 else 128 - code

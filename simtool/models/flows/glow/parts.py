@@ -16,19 +16,18 @@ __all__ = ["count_parts", "joined", "split"]
 
 
 def count_parts() -> int:
-    """Two, if TensorFlow was told to use fewer threads for an operation than there are cores; otherwise one.
+    """Two, if TensorFlow was told to use fewer threads for an operation than there are cores; on a GPU always one.
 
     See :func:`simtool.training.devices.open_devices`.
     """
-    return 2 if 0 < tf.config.threading.get_intra_op_parallelism_threads() < available_cores() else 1
+    limit = tf.config.threading.get_intra_op_parallelism_threads()
+    return 2 if 0 < limit < available_cores() and not tf.config.get_visible_devices("GPU") else 1
 
 
 def split(x: Any) -> tuple[Any, ...]:
-    """The parts of (b, ...)."""
-    if count_parts() == 1 or x.shape[0] == 1:
-        return (x,)
-    count = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
-    return tuple(tf.split(x, [count // 2, count - count // 2]))
+    """The parts of (b, ...). A batch whose size the graph does not know stays whole, since it may be of one image."""
+    count = x.shape[0] or 0
+    return (x,) if count < 2 or count_parts() == 1 else tuple(tf.split(x, [count // 2, count - count // 2]))
 
 
 def joined(parts: tuple[Any, ...]) -> Any:
