@@ -76,18 +76,16 @@ class Network(Model):
         """
         names = tuple(map(self.full_name, layers))
         if self._last is None or self._last[0] != names:
-            run = self.compiled(names, self.execution.precision)
-            if self.execution.precision == BFLOAT16 and len(images):
-                self._tell_rounding(names, run, images[: self.batch])
-            self._last = (names, run)
+            self._last = (names, self._prepared(names, images[: self.batch]))
         return self._vectors(names, self._last[1], images)
 
-    def _vectors(self, names: Sequence[str], run: Run, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        dimensions = [self.output(name).dimension for name in names]
-        return in_whole_batches(run, images, self.batch, dimensions)
-
-    def _tell_rounding(self, names: tuple[str, ...], run: Run, images: NDArray[np.float32]) -> None:
+    def _prepared(self, names: tuple[str, ...], images: NDArray[np.float32]) -> Run:
+        """The computation of layers. With bfloat16, a note tells how far it moves the vectors of some images."""
+        precision = self.execution.precision
+        if precision == FLOAT32 or not len(images):
+            return self.compiled(names, precision)
         exact = self._vectors(names, self.compiled(names, FLOAT32), images)
+        run = self.compiled(names, precision)
         rounded = self._vectors(names, run, images)
         for name, one, other in zip(names, exact, rounded, strict=True):
             apart = _one_minus_cosine(one, other)
@@ -95,6 +93,11 @@ class Network(Model):
                 f"bfloat16: 1 - cosine with float32 is at most {apart.max():.1e}, on average {apart.mean():.1e}, on "
                 f"the first {counted(len(images), 'images')} ({self.name} {name})"
             )
+        return run
+
+    def _vectors(self, names: Sequence[str], run: Run, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        dimensions = [self.output(name).dimension for name in names]
+        return in_whole_batches(run, images, self.batch, dimensions)
 
 
 def _one_minus_cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
