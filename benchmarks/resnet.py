@@ -32,7 +32,7 @@ else:
 
 CONSOLE = Console(stderr=True)
 #: Subjects that run in the environment of simtool.
-OURS = ("simtool", "Keras")
+OURS = ("simtool", "Keras", "OpenVINO")
 #: The reference subject.
 FIRST = "simtool"
 

@@ -14,8 +14,10 @@ costs 6 % more multiplications. Here they halve at the same convolution as Keras
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -59,9 +61,9 @@ class Case:
 Round = Callable[[], int]
 
 
-def simtool(case: Case) -> Round:
+def simtool(case: Case, runtime: str = "tensorflow", precision: str = "float32") -> Round:
     """simtool: the network as ``simtool embed`` calls it."""
-    embed, images = _embedder(case), case.images()
+    embed, images = _embedder(case, runtime, precision), case.images()
     return lambda: len(embed(images))
 
 
@@ -76,13 +78,17 @@ def simtool_embed(case: Case) -> Round:
     return lambda: sum(len(embed(images)) for images in _prepared(case))
 
 
-def _embedder(case: Case) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def _embedder(
+    case: Case, runtime: str = "tensorflow", precision: str = "float32"
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     from simtool.models.classifier.config import ClassifierConfig
     from simtool.models.classifier.model import Classifier
     from simtool.models.classifier.network import build
+    from simtool.models.runtimes import Execution
 
     config = ClassifierConfig("ResNet50", size=case.size)
-    return Classifier(config, build(config, 200), [str(label) for label in range(200)]).embed
+    model = Classifier(config, build(config, 200), [str(label) for label in range(200)])
+    return model.executed(Execution(runtime, precision)).embed
 
 
 def _prepared(case: Case) -> Iterator[NDArray[np.float32]]:
@@ -106,6 +112,40 @@ def keras(case: Case, compiled: bool) -> Round:
         return lambda: len(network.predict(images, batch_size=case.batch, verbose=0))
     call = tf.function(lambda batch: network(batch, training=False))
     return lambda: len(call(images).numpy())
+
+
+def openvino(case: Case, precision: str) -> Round:
+    """OpenVINO: the ResNet50 of Keras from a file of OpenVINO, without Keras and TensorFlow in the process.
+
+    Args:
+        case: the input.
+        precision: f32 or bf16.
+    """
+    from simtool.models.runtimes.openvino import load_openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "resnet50.xml")
+        converter = multiprocessing.get_context("spawn").Process(target=_convert, args=(case, file))
+        converter.start()
+        converter.join()
+        core = load_openvino().Core()  # openvino, without its telemetry
+        network = core.compile_model(core.read_model(file), "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    images = case.images()
+    return lambda: len(network(images)[0])
+
+
+def _convert(case: Case, file: Path) -> None:
+    """Write the ResNet50 of Keras for one size of batch as a file of OpenVINO."""
+    import tensorflow as tf
+    from keras.applications import ResNet50
+
+    from simtool.models.runtimes.openvino import load_openvino
+
+    network = ResNet50(weights=None, include_top=False, input_shape=(case.size, case.size, 3), pooling="avg")
+    call = tf.function(lambda batch: network(batch, training=False), autograph=False)
+    graph = call.get_concrete_function(tf.TensorSpec((case.batch, case.size, case.size, 3), tf.float32))
+    openvino = load_openvino()
+    openvino.save_model(openvino.convert_model(graph), file, compress_to_fp16=False)
 
 
 def torch(case: Case, library: str, setting: str) -> Round:
@@ -177,6 +217,11 @@ def torchvision_photographs(case: Case) -> Round:
 #: Subjects that convert preprocessed images to vectors.
 NETWORKS: dict[str, Callable[[Case], Round]] = {
     "simtool": simtool,
+    "simtool, bfloat16": partial(simtool, precision="bfloat16"),
+    "simtool, OpenVINO": partial(simtool, runtime="openvino"),
+    "simtool, OpenVINO, bfloat16": partial(simtool, runtime="openvino", precision="bfloat16"),
+    "OpenVINO": partial(openvino, precision="f32"),
+    "OpenVINO, bfloat16": partial(openvino, precision="bf16"),
     "Keras predict": partial(keras, compiled=False),
     "Keras tf.function": partial(keras, compiled=True),
     **{
