@@ -11,7 +11,7 @@ serves the inverse and the gradient.
 With a few steps, both of the latter modes also keep the outputs of the coupling networks, which are small. The last
 convolution of each network is then computed only once.
 
-Computations on weights alone are done for all steps at once, outside of the loop.
+Computations on weights alone are done for all steps at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from simtool.models.flows.config import MODES, Mode
 from simtool.models.flows.glow import coupling, network, step
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.glow.parts import joined, split
-from simtool.models.flows.glow.scan import scan, scan_back, written_out
+from simtool.models.flows.glow.scan import few, scan, scan_back
 
 __all__ = ["forward", "inverse"]
 
@@ -78,8 +78,8 @@ def _ahead(prepared: Weights, x: Any, config: GlowConfig, mode: Mode) -> tuple[A
         return (*outputs, *totals), _kept(inputs, of_networks, config, mode)
 
     start = (*parts, *(tf.zeros_like(part[:, 0, 0, 0]) for part in parts))
-    keeps = len(parts) if mode == "recompute" else 0
-    state, kept = scan(prepared, body, start, keeps, by_array=mode == "plain")
+    keeps = len(parts) * ((mode == "recompute") + few(config.steps))
+    state, kept = scan(prepared, body, start, None if mode == "plain" else keeps)
     return joined(state[: len(parts)]), joined(state[len(parts) :]), kept
 
 
@@ -87,7 +87,7 @@ def _kept(inputs: Tensors, of_networks: Tensors, config: GlowConfig, mode: Mode)
     """The tensors of a step that its gradient uses: inputs of the step, outputs of its network."""
     if mode == "plain":
         return ()
-    return (*(inputs if mode == "recompute" else ()), *(of_networks if written_out(config.steps) else ()))
+    return (*(inputs if mode == "recompute" else ()), *(of_networks if few(config.steps) else ()))
 
 
 def _by_hand(prepared: Weights, x: Any, config: GlowConfig, mode: Mode) -> tuple[Any, Any]:
@@ -118,7 +118,7 @@ def _back(weights: Weights, y: Any, of_y: Any, of_log_det: Any, kept: Any, confi
     def body(own: Weights, state: Tensors, kept: Tensors) -> tuple[Tensors, Weights]:
         outputs, of_outputs = state[:count], state[count:]
         inputs = kept[:count] if mode == "recompute" else (None,) * count
-        of_networks = kept[-count:] if written_out(config.steps) else (None,) * count
+        of_networks = kept[-count:] if few(config.steps) else (None,) * count
         of_parts = [
             _step_back(own, *part, config)
             for part in zip(inputs, outputs, of_networks, of_outputs, of_log_dets, strict=True)

@@ -1,8 +1,11 @@
 """Loops over the steps of a level, whose weights are stacked, (K, ...).
 
-A few steps are written out: their graph is traced in seconds, and takes slices of the weights without copies. More
-steps are one loop, which reads the weights of one step at a time and writes their gradients into arrays. The size of
-its graph and the work per step do not depend on K.
+A few steps may be written out: their graph is traced in seconds, and takes slices of the weights without copies. All
+other steps are one loop, which reads the weights of one step at a time and writes their gradients into arrays. The size
+of its graph and the work per step do not depend on K.
+
+Steps that are computed a second time are always a loop. Written out, TensorFlow merges both computations and keeps the
+activations of the first.
 """
 
 from __future__ import annotations
@@ -12,9 +15,9 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["scan", "scan_back", "written_out"]
+__all__ = ["few", "scan", "scan_back"]
 
-#: The largest number of steps that are written out.
+#: The largest number of steps that may be written out.
 _WRITTEN_OUT = 8
 #: Number of iterations that may run at the same time; more of them only need more memory.
 _OVERLAP = 2
@@ -29,36 +32,37 @@ Ahead = Callable[[Weights, Tensors], tuple[Tensors, Tensors]]
 Back = Callable[[Weights, Tensors, Tensors], tuple[Tensors, Weights]]
 
 
-def written_out(depth: int) -> bool:
-    """Whether so many steps are written out, without a loop."""
+def few(depth: int) -> bool:
+    """Whether so many steps may be written out, without a loop."""
     return depth <= _WRITTEN_OUT
 
 
-def scan(weights: Weights, body: Ahead, state: Tensors, keeps: int = 0, by_array: bool = False) -> tuple[Tensors, Any]:
+def scan(weights: Weights, body: Ahead, state: Tensors, keeps: int | None = None) -> tuple[Tensors, Tensors]:
     """The state after all steps, from the first to the last.
 
     Args:
         weights: stacked.
         body: one step.
         state: before the first step.
-        keeps: the number of tensors that the body keeps, of the type of the first tensor of the state.
-        by_array: read the weights from arrays, which takes a copy. The gradient of an array is an array; the gradient
-            of a slice would be as large as the stack, for each step.
+        keeps: the number of tensors that the body keeps, of the type of the first tensor of the state. None if
+            TensorFlow differentiates the steps. Then a few steps are written out; a loop reads the weights from arrays,
+            which takes a copy. The gradient of an array is an array; the gradient of a slice would be as large as the
+            stack, for each step.
 
     Returns:
-        The state, and all that was kept, for :func:`scan_back`.
+        The state, and arrays of all that was kept, for :func:`scan_back`.
     """
-    if not written_out(_depth(weights)):
-        return _scan_loop(weights, body, state, keeps, _array_reader(weights) if by_array else _reader(weights))
-    kept = []
+    if keeps is not None:
+        return _scan_loop(weights, body, state, keeps, _reader(weights))
+    if not few(_depth(weights)):
+        return _scan_loop(weights, body, state, 0, _array_reader(weights))
     for own in _pieces(weights):
-        state, of_step = body(own, state)
-        kept.append(of_step)
-    return state, kept
+        state, _ = body(own, state)
+    return state, ()
 
 
 def scan_back(
-    weights: Weights, body: Back, state: Tensors, results: Sequence[str], kept: Any = None
+    weights: Weights, body: Back, state: Tensors, results: Sequence[str], kept: Tensors | None = None
 ) -> tuple[Tensors, Weights]:
     """The state before all steps, from the last step to the first.
 
@@ -67,17 +71,16 @@ def scan_back(
         body: one step.
         state: after the last step.
         results: the names of the results of the body, of the types and shapes of the weights.
-        kept: by :func:`scan`; None if the body needs nothing.
+        kept: by :func:`scan`; None if these steps are not computed a second time. Then a few are written out.
 
     Returns:
         The state, and the results of all steps, stacked.
     """
-    depth = _depth(weights)
-    if not written_out(depth):
+    if kept is not None or not few(_depth(weights)):
         return _scan_back_loop(weights, body, state, results, kept or ())
     found: list[Weights] = []
-    for own, of_step in zip(reversed(_pieces(weights)), reversed(kept or [()] * depth), strict=True):
-        state, values = body(own, state, of_step)
+    for own in reversed(_pieces(weights)):
+        state, values = body(own, state, ())
         found.append(values)
     return state, {name: tf.stack([values[name] for values in reversed(found)]) for name in results}
 

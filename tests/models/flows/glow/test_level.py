@@ -252,3 +252,10 @@ def peak() -> Callable[[str, int], float]:
 def test_memory_does_not_grow_with_depth_when_steps_are_inverted(peak: Callable[[str, int], float]) -> None:
     assert peak("reversible", 32) < peak("reversible", 4) + 3
     assert peak("plain", 32) > peak("plain", 4) + 50
+
+
+@pytest.mark.slow
+@pytest.mark.system
+@pytest.mark.parametrize("mode", ["recompute", "reversible"])
+def test_few_steps_that_are_computed_again_need_less_memory_too(mode: str, peak: Callable[[str, int], float]) -> None:
+    assert peak(mode, 8) < peak("plain", 8) / 2
