@@ -24,6 +24,8 @@ __all__ = ["named_as_in", "note_matches", "read_judgments", "warn_of_unused"]
 
 def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUTO) -> Judgments:
     """Read a source of judgments and its catalog, and note both and the dropped trials."""
+    if source.is_file():
+        run.begin(source)
     imported = import_judgments(source, kind, catalog)
     judgments = imported.judgments
     run.read(source, f"{counted(judgments.total, 'trials')} ({imported.format})", imported.files)

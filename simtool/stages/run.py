@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from simtool import console
 from simtool.errors import UsageError, clipped
+from simtool.stages.hashing import Hashing
 from simtool.stages.invocation import Terminated, api, command
 from simtool.stages.places import Folder, Place, check_images, check_places, table_file
 from simtool.tables.provenance import Provenance
@@ -66,6 +67,13 @@ class Run:
         self._writes = writes
         self.doing = "before it had read anything"
         self._inputs: list[Path] = []
+        self._hashing = Hashing()
+
+    def begin(self, *sources: object) -> None:
+        """Hash inputs beside the work, from now on, if an output states them; sources in memory have no file."""
+        if any(place is not None for place in self._writes):
+            for path in filter(None, map(path_of, sources)):
+                self._hashing.begin(path)
 
     def read(self, path: Path, detail: str, files: Iterable[Path] | None = None) -> None:
         """Note an input and its content, for example ``208 images``.
@@ -80,6 +88,7 @@ class Run:
         """Read an argument that is a path, and note its content; return an object in memory as it is."""
         if not isinstance(source, str | Path):
             return source
+        self.begin(source)
         content = read(Path(source))
         self.read(Path(source), describe(content))
         return content
@@ -107,6 +116,7 @@ class Run:
             return f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values ({table.info.name})"
 
         if isinstance(source, EmbeddingTable) and source.source is not None:
+            self.begin(source)
             self._inputs.append(source.source)
         return self.load(source, open_embeddings, detail)
 
@@ -127,7 +137,7 @@ class Run:
 
     def provenance(self) -> Provenance:
         """The provenance of a file that is written now: the command and the inputs so far, hashed."""
-        return Provenance.of(command=command() or (self.name,), inputs=self._inputs)
+        return Provenance.of(command() or (self.name,), self._inputs, self._hashing.describe)
 
 
 @contextmanager

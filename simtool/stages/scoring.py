@@ -111,6 +111,7 @@ def score(
     allowed = _bytes(memory)
     reads = [path_of(source) for source in (*sources, trials, images)]
     with stage("score", reads=reads, writes=[table_file(out)]) as run:
+        run.begin(trials, *sources)
         judgments = run.load(trials, read_trials, _trials_detail)
         warn_of_unused(path_of(trials) or Path("the trials"), judgments.extra)
         opened = [run.read_embeddings(source) for source in sources]

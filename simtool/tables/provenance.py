@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,9 @@ from simtool import __version__
 
 __all__ = ["InputFile", "Provenance", "sha256_of"]
 
+#: Bytes that are hashed at once; a thread that hashes small blocks waits for Python's lock after each of them.
+_BLOCK = 1 << 22
+
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of the content of a file in hexadecimal.
@@ -20,8 +23,11 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    content = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            content.update(block)
+    return content.hexdigest()
 
 
 def _content_of(path: Path) -> tuple[str, str | None]:
@@ -31,7 +37,7 @@ def _content_of(path: Path) -> tuple[str, str | None]:
         if footer is None:
             return sha256_of(path), None
         whole = hashlib.sha256()
-        while footer and (block := file.read(min(footer, 1 << 20))):
+        while footer and (block := file.read(min(footer, _BLOCK))):
             whole.update(block)
             footer -= len(block)
         columns = whole.copy()
@@ -113,12 +119,18 @@ class Provenance:
     created_at: str
 
     @classmethod
-    def of(cls, command: Sequence[str], inputs: Iterable[Path]) -> Provenance:
+    def of(
+        cls,
+        command: Sequence[str],
+        inputs: Iterable[Path],
+        describe: Callable[[Path], InputFile] = InputFile.of,
+    ) -> Provenance:
         """Return the provenance of a table that this program writes now.
 
         Args:
             command: the arguments, with paths as given.
             inputs: files, or folders of Parquet parts.
+            describe: describes a file.
 
         Raises:
             OSError: an input cannot be read.
@@ -128,7 +140,7 @@ class Provenance:
         files = [file for path in inputs for file in (part_files(path) if path.is_dir() else [path])]
         return cls(
             command=tuple(command),
-            inputs=tuple(InputFile.of(file) for file in files),
+            inputs=tuple(map(describe, files)),
             created_by=f"simtool {__version__}",
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
