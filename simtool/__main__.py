@@ -1,6 +1,15 @@
 """``python -m simtool`` is ``simtool``."""
 
-from simtool.cli import main
+from simtool import cli, stages
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line in a process of its own."""
+    stages.in_own_process = True
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

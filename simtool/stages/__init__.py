@@ -55,12 +55,20 @@ _MODULES: dict[str, str] = {
 
 __all__ = [*_MODULES]
 
+#: Whether this process runs one command only, so that no other program in it uses pyarrow with pandas.
+in_own_process = False
+
 
 def __getattr__(name: str) -> Any:
     """Import a stage when it is first used."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    if in_own_process:
+        from simtool.system.pandas import leave_out_pandas
+
+        leave_out_pandas()
+    return found
 
 
 def __dir__() -> list[str]:
