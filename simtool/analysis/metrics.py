@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from simtool.designs import TrialType
 
-__all__ = ["METRICS", "TRIPLET_ACCURACY", "Metric", "Order"]
+__all__ = ["METRICS", "TRIPLET_ACCURACY", "Metric", "OfTrials", "Order"]
 
 Credit: TypeAlias = "NDArray[np.float32]"
 Values: TypeAlias = "NDArray[np.floating]"
 Positions: TypeAlias = "NDArray[np.integer]"
+OfTrials: TypeAlias = "Callable[[TrialType, Credit, Positions], Values]"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Metric:
     name: str
     label: str
     chance: Callable[[TrialType], float | None]
-    of_trials: Callable[[TrialType, Credit, Positions], Values] | None = None
+    of_trials: OfTrials | None = None
     has_noise_ceiling: bool = False
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from simtool.analysis.inference.estimation import Measured, Progress, estimate, 
 from simtool.analysis.inference.intervals import Difference, Estimates, holm
 from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.values import Values
-from simtool.analysis.metrics import Metric
+from simtool.analysis.metrics import Metric, OfTrials
 from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.report import Row, Sample, Settings
 from simtool.analysis.strata import Mask, Stratum
@@ -44,7 +44,7 @@ class _Block:
     chance: float
     sample: Sample
     comparisons: int
-    ties: NDArray[np.intp]
+    ties: NDArray[np.int64]
     place: tuple[int, int]
     columns: slice
     noise_ceiling: NoiseCeiling | None = None
@@ -57,16 +57,17 @@ class Rows:
         self._study = study
         self._outcomes = outcomes
         self._settings = settings
-        self._credit = [each.credit for each in outcomes]
+        self._credit = Values.of([each.credit for each in outcomes])
         self._inside = [stratum.over(study.comparisons) for stratum in study.strata]
         self._measured: list[Measured] = []
 
     def of(self, metrics: Sequence[Metric], progress: Progress = silent) -> Iterator[Row]:
         """The rows of some metrics, in no particular order."""
         blocks = [block for metric in metrics if metric.of_trials is None for block in self._of_comparisons(metric)]
+        compared = {block.stratum.name: block for block in blocks}
         for stratum, inside in zip(self._study.strata, self._inside, strict=True):
             if stratum.trial_type is not None:
-                blocks += self._of_trials(stratum, stratum.trial_type, inside, metrics)
+                blocks += self._of_trials(stratum, stratum.trial_type, inside, metrics, compared.get(stratum.name))
         found = estimate(self._measured, self._settings.replicates, self._settings.seed, progress)
         for block in blocks:
             measured, stratum_at = block.place
@@ -80,20 +81,24 @@ class Rows:
     def _of_comparisons(self, metric: Metric) -> Iterator[_Block]:
         """A metric that is the credit of each comparison."""
         study = self._study
-        place = self._measure(study.compared, Values.of(self._credit), self._inside)
+        place = self._measure(study.compared, self._credit, self._inside)
         for at, (stratum, inside) in enumerate(zip(study.strata, self._inside, strict=True)):
             if (chance := study.chance(metric, stratum)) is not None:
                 ceiling = study.noise_ceiling(inside) if metric.has_noise_ceiling else None
-                ties = np.array([_ties(credit[inside]) for credit in self._credit])
+                ties = self._credit.fractions(inside)
                 sample = study.sample(study.compared.take(inside))
                 yield _Block(
                     stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), ceiling
                 )
 
     def _of_trials(
-        self, stratum: Stratum, kind: TrialType, inside: Mask, metrics: Sequence[Metric]
+        self, stratum: Stratum, kind: TrialType, inside: Mask, metrics: Sequence[Metric], compared: _Block | None
     ) -> Iterator[_Block]:
-        """The metrics that are values of whole trials, in a stratum of one trial type."""
+        """The metrics that are values of whole trials, in a stratum of one trial type.
+
+        ``compared`` is the block of the credit of comparisons. If a trial has one comparison, and the metric is its
+        credit, the estimates are the same.
+        """
         wanted = [
             (metric, metric.of_trials, chance)
             for metric in metrics
@@ -102,19 +107,20 @@ class Rows:
         if not wanted:
             return
         selected = self._study.trials.selected[stratum.mask, : kind.n_select]
-        models = len(self._credit)
-        values = np.empty((len(selected), len(wanted) * models))
-        for model, credit in enumerate(self._credit):
-            own = credit[inside].reshape(-1, kind.comparisons)
-            for at, (_, of_trials, _) in enumerate(wanted):
-                values[:, at * models + model] = of_trials(kind, own, selected)
+        same = all(_is_credit(of_trials, kind, selected[:1]) for _, of_trials, _ in wanted)
+        if compared is not None and self._credit.are_halves and same:
+            for metric, _, chance in wanted:
+                yield replace(compared, metric=metric, chance=chance, noise_ceiling=None)
+            return
+        credits = [each.credit[inside].reshape(-1, kind.comparisons) for each in self._outcomes]
+        values = Values.of([of_trials(kind, credit, selected) for _, of_trials, _ in wanted for credit in credits])
+        models, ties = len(credits), values.fractions()
         observations = self._study.chosen.take(stratum.mask)
-        place = self._measure(observations, Values(values), [np.ones(len(observations), bool)])
+        place = self._measure(observations, values, [np.ones(len(observations), bool)])
         sample = self._study.sample(observations)
         for at, (metric, _, chance) in enumerate(wanted):
             columns = slice(at * models, (at + 1) * models)
-            ties = np.array([_ties(column) for column in values[:, columns].T])
-            yield _Block(stratum, metric, chance, sample, int(inside.sum()), ties, (place, 0), columns)
+            yield _Block(stratum, metric, chance, sample, int(inside.sum()), ties[columns], (place, 0), columns)
 
     def _rows(self, block: _Block, estimates: Estimates) -> Iterator[Row]:
         """The rows of a block."""
@@ -140,9 +146,10 @@ class Rows:
             )
 
 
-def _ties(values: NDArray[np.floating]) -> int:
-    """The number of values that are tied: not right and not wrong."""
-    return int(np.count_nonzero((values > 0) & (values < 1)))
+def _is_credit(of_trials: OfTrials, kind: TrialType, selected: NDArray[np.integer]) -> bool:
+    """Whether a metric of a trial, (1, K), is the credit of its only comparison, where this is right, wrong or tied."""
+    halves = np.array([[0], [0.5], [1]], np.float32)
+    return kind.comparisons == 1 and np.array_equal(of_trials(kind, halves, selected.repeat(3, axis=0)), halves[:, 0])
 
 
 def _differences(

@@ -75,7 +75,7 @@ class Sampled:
         self._ends = np.concatenate([[0], np.cumsum(np.bincount(place, minlength=places))])
         self._observations, self._values = observations.take(order), values.take(order)
         self._weight = None if weight is None else weight[order]
-        exact = values.multiples.dtype == np.uint8 and weight is None
+        exact = values.are_halves and weight is None
         self._dtype = np.dtype(np.float32 if exact else np.float64)
 
     def pieces(self, block: int) -> Iterator[tuple[int, slice]]:

@@ -13,6 +13,7 @@ where f is the share of such pairs among all pairs.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import combinations
@@ -76,26 +77,39 @@ def covariance(
     order = order_of(observations.cluster, observations.cluster_count)
     influence = Influence(values.take(order), np.ones(len(order)) if weight is None else weight[order])
     cluster, number = observations.cluster[order], np.arange(len(order), dtype=np.int32)
-    unclustered = influence.products()
-    one_way = unclustered + influence.products_between(Entries.of([[cluster]], observations.cluster_count), number)
-    images = np.sort(observations.without_shared_images().images[order], axis=1).T.copy()
+    images = _ascending(observations.without_shared_images().images, order)
 
     def sharing(members: int) -> NDArray[np.float64]:
-        """The products of the pairs that share sets of some number of images."""
+        """The products of the pairs that share sets of some number of images; for no image, the cluster."""
+        if not members:
+            return influence.products_between(Entries.of([[cluster]], observations.cluster_count), number)
         return influence.products_between(_sets(images, members, observations.image_count), cluster)
 
-    sizes = range(1, len(images) + 1)
-    shared = map(sharing, sizes) if pool is None else pool.map(sharing, sizes)
+    sizes = range(len(images) + 1)
+    unclustered = influence.products()
+    within, *shared = map(sharing, sizes) if pool is None else pool.map(sharing, sizes)
+    one_way = unclustered + within
     multiway = one_way + sum(
-        (products if size % 2 else -products for size, products in zip(sizes, shared, strict=True)),
+        (products if size % 2 else -products for size, products in enumerate(shared, 1)),
         np.zeros_like(one_way),
     )
     return Covariance(*(_unbiased(sums) for sums in (multiway, one_way, unclustered)))
 
 
-def _sets(images: NDArray[np.integer], members: int, count: int) -> Entries:
-    """The groups of observations that share a set of images, of images, (roles, n), that ascend along the roles."""
-    return Entries.of([images[list(roles)] for roles in combinations(range(len(images)), members)], count)
+def _ascending(images: NDArray[np.integer], order: NDArray[np.integer]) -> list[NDArray[np.integer]]:
+    """The columns of images, (n, roles), with the rows in an order, and the images of each row ascending."""
+    columns = [column[order] for column in images.T]
+    for last in range(len(columns) - 1, 0, -1):
+        for at in range(last):
+            low = np.minimum(columns[at], columns[at + 1])
+            np.maximum(columns[at], columns[at + 1], out=columns[at + 1])
+            columns[at] = low
+    return columns
+
+
+def _sets(images: Sequence[NDArray[np.integer]], members: int, count: int) -> Entries:
+    """The groups of observations that share a set of images, of columns of images, (n,) each, in ascending order."""
+    return Entries.of(list(combinations(images, members)), count)
 
 
 def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:

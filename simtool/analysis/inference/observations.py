@@ -87,7 +87,9 @@ class Observations:
 
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Observations:
         """The observations at some positions, where a mask is true, or in a slice. Codes stay the same."""
-        return replace(self, trial=self.trial[rows], cluster=self.cluster[rows], images=self.images[rows])
+        at = np.flatnonzero(rows) if not isinstance(rows, slice) and rows.dtype == bool else rows
+        images = self.images[at] if isinstance(at, slice) else self.images.take(at, axis=0)
+        return replace(self, trial=self.trial[at], cluster=self.cluster[at], images=images)
 
     def informative(self, weight: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
         """The observations that show how people differ, (N,): their cluster is known and their weight is not 0."""

@@ -43,13 +43,23 @@ class Values:
         return len(self.multiples)
 
     @property
+    def are_halves(self) -> bool:
+        """Whether all values are known to be whole multiples of one half."""
+        return self.multiples.dtype == np.uint8
+
+    @property
     def models(self) -> int:
         """M."""
         return int(self.multiples.shape[1])
 
     def take(self, rows: NDArray[np.integer] | slice) -> Values:
         """Some of the rows."""
-        return Values(self.multiples[rows], self.unit)
+        some = self.multiples[rows] if isinstance(rows, slice) else self.multiples.take(rows, axis=0)
+        return Values(some, self.unit)
+
+    def fractions(self, inside: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """The number of values in each column that are neither 0 nor 1, (M,); of the rows ``inside``, if given."""
+        return np.asarray(_between(self.multiples, np.ones(len(self), bool) if inside is None else inside, self.unit))
 
     def mean(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """The means of the columns with weights, (N,); (M,). They are NaN if there is no weight."""
@@ -61,6 +71,18 @@ def _are_halves(column: NDArray[np.floating]) -> bool:
     """Whether all values, which are from 0 to 1, are multiples of one half."""
     steps = (column[start : start + _STEP] for start in range(0, len(column), _STEP))
     return all(bool((np.rint(2 * some) == 2 * some).all()) for some in steps)
+
+
+@compiled
+def _between(values: NDArray[np.number], inside: NDArray[np.bool_], unit: float) -> NDArray[np.int64]:
+    """Count the multiples of a unit that are between 0 and 1, in each column."""
+    counts = np.zeros(values.shape[1], np.int64)
+    for at in range(inside.size):
+        if inside[at]:
+            row = values[at]
+            for column in range(counts.size):
+                counts[column] += (row[column] > 0) & (unit * row[column] < 1)
+    return counts
 
 
 @compiled
