@@ -17,7 +17,7 @@ from simtool.models.folder import digest_of
 from simtool.models.interface import Output
 from simtool.models.network import FLAT, Network, fitted
 from simtool.models.runtimes import OPENVINO, Execution, Run
-from simtool.models.runtimes.openvino import compiled_graph, load_openvino, told
+from simtool.models.runtimes.openvino import compiled_graph, core, load_openvino, told
 from simtool.tables.provenance import sha256_of
 
 __all__ = ["OnnxFile", "files_of", "load_onnx_file"]
@@ -154,9 +154,9 @@ def load_onnx_file(path: Path, preprocessing: Preprocessing, size: int | None = 
     places = {str(file.relative_to(path.parent)): file for file in files_of(path)}
     if missing := [place for place, file in places.items() if not file.is_file()]:
         raise ModelError(f"{path}: its weights are in {listed(missing)}, which is not in its folder; copy it there")
-    openvino = load_openvino()
+    openvino = core()
     try:
-        graph = openvino.Core().read_model(path)
+        graph = openvino.read_model(path)
     except Exception as failure:  # whatever a file from elsewhere makes OpenVINO raise
         raise ModelError(f"{path}: OpenVINO cannot read it: {told(failure)}") from failure
     channels_first, expected = _images(path, graph)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +20,7 @@ from simtool.models.errors import ModelError
 from simtool.models.runtimes.execution import BFLOAT16, Run
 from simtool.system.threads import available_cores
 
-__all__ = ["compiled", "compiled_graph", "load_openvino"]
+__all__ = ["compiled", "compiled_graph", "core", "load_openvino", "told"]
 
 #: The package that reports each import of OpenVINO to its makers. OpenVINO works without it.
 _TELEMETRY = "openvino_telemetry"
@@ -45,6 +46,19 @@ def load_openvino() -> ModuleType:
             sys.modules[_TELEMETRY] = known
     module: ModuleType = openvino
     return module
+
+
+@cache
+def core() -> Any:
+    """The core of OpenVINO, which lasts until the process ends.
+
+    A core sets the memory in which the process handles signals, and puts back the memory that it found there when it is
+    destroyed. After two cores, that memory can be free already: the process would crash at the next signal.
+
+    Raises:
+        ModelError: OpenVINO is not installed.
+    """
+    return load_openvino().Core()
 
 
 def compiled(function: Any, precision: str) -> Run:
@@ -73,7 +87,6 @@ def compiled_graph(model: Any, precision: str, outputs: Sequence[Any]) -> Run:
     Raises:
         ModelError: OpenVINO cannot compute an operation of the network.
     """
-    openvino = load_openvino()
     places = [model.outputs.index(output) for output in outputs]
     settings = {
         # OpenVINO rounds to bfloat16 by itself where the processor can.
@@ -81,7 +94,7 @@ def compiled_graph(model: Any, precision: str, outputs: Sequence[Any]) -> Run:
         "INFERENCE_NUM_THREADS": available_cores(),
     }
     try:
-        request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+        request = core().compile_model(model, "CPU", settings).create_infer_request()
     except Exception as failure:  # whatever a network makes OpenVINO raise
         raise ModelError(f"OpenVINO cannot compute the network: {told(failure)}") from failure
 

@@ -67,3 +67,26 @@ def test_outputs_keep_their_order_even_if_two_are_equal() -> None:
     np.testing.assert_array_equal(first, images * 3)
     np.testing.assert_array_equal(second, images + 1)
     np.testing.assert_array_equal(third, first)
+
+
+def test_a_signal_is_handled_after_networks_are_deleted() -> None:
+    """Each core of OpenVINO replaces the memory in which signals are handled, and later frees it."""
+    program = """
+import gc, os, signal
+import numpy as np
+from simtool.models.runtimes.openvino import compiled_graph, load_openvino
+openvino = load_openvino()
+def network():
+    images = openvino.opset13.parameter([1, 3], np.float32)
+    model = openvino.Model([openvino.opset13.relu(images)], [images])
+    return compiled_graph(model, "float32", model.outputs)
+networks = [network(), network()]
+assert networks[0](np.float32([[-1, 0, 1]]))[0].tolist() == [[0, 0, 1]]
+while networks:
+    networks.pop(0)
+    gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("handled\n", "", 0)
