@@ -258,4 +258,4 @@ def test_memory_does_not_grow_with_depth_when_steps_are_inverted(peak: Callable[
 @pytest.mark.system
 @pytest.mark.parametrize("mode", ["recompute", "reversible"])
 def test_few_steps_that_are_computed_again_need_less_memory_too(mode: str, peak: Callable[[str, int], float]) -> None:
-    assert peak(mode, 8) < peak("plain", 8) / 2
+    assert peak(mode, 8) < 0.7 * peak("plain", 8)
