@@ -33,7 +33,7 @@ demo: $(STAMP)  ## run all stages on generated toy birds, and report
 	@$(BIN)/simtool demo
 
 test: $(STAMP)  ## run all tests
-	@$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -q -n auto --dist loadgroup --max-worker-restart 0
 
 check: $(STAMP)  ## check lint, formatting, types and import rules
 	@$(BIN)/ruff check .
