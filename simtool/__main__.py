@@ -6,7 +6,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line in a process of its own."""
+    """Run the command line as the only program of a process."""
     stages.in_own_process = True
     cli.main()
 

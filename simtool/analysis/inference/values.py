@@ -58,7 +58,7 @@ class Values:
         return Values(some, self.unit)
 
     def fractions(self, inside: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
-        """The number of values in each column that are neither 0 nor 1, (M,); of the rows ``inside``, if given."""
+        """Count the values between 0 and 1 in each column, (M,); only in the rows ``inside``, if given."""
         return np.asarray(_between(self.multiples, np.ones(len(self), bool) if inside is None else inside, self.unit))
 
     def mean(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
