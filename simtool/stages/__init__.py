@@ -65,9 +65,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     if in_own_process:
-        from simtool.system.pandas import leave_out_pandas
+        from simtool.system.arrow import leave_out_pandas, return_memory
 
         leave_out_pandas()
+        return_memory()
     return found
 
 

@@ -1,10 +1,13 @@
-"""Tests of :mod:`simtool.system.pandas`."""
+"""Tests of :mod:`simtool.system.arrow`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+
+import pyarrow as pa
+import pytest
 
 _SAYS = "import sys, runpy; sys.argv = ['simtool', *sys.argv[1:]]\n"
 _RUNS = (
@@ -31,3 +34,15 @@ def test_stages_in_python_leave_pandas_to_pyarrow(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "a\n"
+
+
+@pytest.mark.skipif("jemalloc" not in pa.supported_memory_backends(), reason="this pyarrow has no jemalloc")
+def test_memory_of_a_command_is_allocated_by_jemalloc() -> None:
+    program = "import simtool.stages as stages, pyarrow as pa; stages.in_own_process = True; stages.score; "
+    done = subprocess.run(
+        [sys.executable, "-c", program + "print(pa.default_memory_pool().backend_name)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "jemalloc\n"
