@@ -26,8 +26,14 @@ _OURS, _ARROW = b"simtool", b"ARROW:schema"
 WRITING: Mapping[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 #: Bytes of distinct texts that Parquet keeps in a dictionary before it repeats them in each row.
 _DICTIONARY_BYTES = 64 << 20
-#: Options of :class:`pyarrow.parquet.ParquetFile`. A memory map would count as the memory of the process.
-READING: Mapping[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20, "memory_map": False, "page_checksum_verification": True}
+#: Options of :class:`pyarrow.parquet.ParquetFile`. A memory map would count as the memory of the process. Without a
+#: buffer, a whole column of a row group is read at once.
+READING: Mapping[str, Any] = {
+    "pre_buffer": False,
+    "buffer_size": 1 << 20,
+    "memory_map": False,
+    "page_checksum_verification": True,
+}
 #: Exceptions of pyarrow for files that are damaged or that it cannot read.
 ARROW_FAILURES = (pa.ArrowException, OSError, NotImplementedError, ValueError, OverflowError, MemoryError)
 
