@@ -101,6 +101,7 @@ def _list(plan: Plan, rows: RowSums, advance: Callable[[int], object]) -> tuple[
     for span, block in rows.blocks():
         rows.add(block)
         kernels.add_over_pairs(kernels.SQUARES, block, plan.pairs, squares)
+        del block  # makes room for the next one
         advance(span.stop - span.start)
     return squares, 0.0
 

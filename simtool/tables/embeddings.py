@@ -57,7 +57,7 @@ _SMALLEST = 1e-30
 #: Bytes of a row group: small enough to fetch a random row in milliseconds, large enough to stream.
 ROW_GROUP_BYTES = 8 << 20
 #: Bytes of a block that a streaming reader holds.
-_BLOCK_BYTES = 32 << 20
+_BLOCK_BYTES = 4 << 20
 #: Rows that tell the shape of the vectors.
 _FIRST_ROWS = 64
 
