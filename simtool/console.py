@@ -9,7 +9,7 @@ import io
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
@@ -89,7 +89,7 @@ def quiet() -> Iterator[None]:
 def note(text: str) -> None:
     """Print one line about the running stage to standard error."""
     if not _quiet.get():
-        _console(stderr=True).print(printable(text))
+        _print(printable(text))
 
 
 def warn(text: str) -> None:
@@ -105,7 +105,21 @@ def error(text: str) -> None:
 def _say(kind: str, style: str, text: str) -> None:
     from rich.text import Text
 
-    _console(stderr=True).print(Text.assemble((f"{kind}: ", style), printable(text)))
+    _print(Text.assemble((f"{kind}: ", style), printable(text)))
+
+
+def _print(line: RenderableType) -> None:
+    """Print a line to standard error; a bar of progress makes room for it."""
+    with _apart_from_bars():
+        _console(stderr=True).print(line)
+
+
+def _apart_from_bars() -> AbstractContextManager[None]:
+    if "tqdm" not in sys.modules:
+        return nullcontext()
+    from tqdm import tqdm
+
+    return tqdm.external_write_mode(file=sys.stderr)
 
 
 class _Harmless:
@@ -149,10 +163,6 @@ class Progress:
         """Change the description."""
         self._description = description
 
-    def note(self, text: str) -> None:
-        """Print one line, apart from the progress."""
-        note(text)
-
     def _amount(self, *amounts: float) -> str:
         """Amounts with their unit: ``2,947 of 11,788 images``, ``301 MB of 1.15 GB``."""
         if self._scale:
@@ -174,11 +184,6 @@ class _Bar(Progress):
 
     def describe(self, description: str) -> None:
         self._bar.set_description(description, refresh=False)
-
-    def note(self, text: str) -> None:
-        self._bar.clear()
-        note(text)
-        self._bar.refresh()
 
 
 @contextmanager

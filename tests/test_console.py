@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Callable
 
 import pytest
 from rich.table import Table
@@ -58,11 +60,31 @@ def test_a_description_changes_and_a_note_is_printed_between(
 ) -> None:
     with console.progress("epoch 1 of 2", 4, "steps") as bar:
         bar.advance(2)
-        bar.note("epoch 1 is done")
+        console.note("epoch 1 is done")
         bar.describe("epoch 2 of 2")
         clock[0] += 10
         bar.advance(1)
     assert capsys.readouterr().err == "epoch 1 is done\nepoch 2 of 2: 3 of 4 steps, 75%, 0.3 steps/s, 3 s left\n"
+
+
+class _Terminal(io.StringIO):
+    """A standard error that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("say", [console.note, console.warn])
+def test_a_line_during_a_bar_stands_alone_and_the_bar_goes_on(
+    say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with console.progress("embedding", 10, "images"):
+        say("bfloat16 is used")
+    before, _, after = terminal.getvalue().partition("bfloat16 is used\n")
+    assert re.search(r"embedding: +0%.*\r +\r(\x1b\[33mwarning: \x1b\[0m|warning: )?$", before)
+    assert after.startswith("\rembedding:")
 
 
 class _Stdout(io.TextIOWrapper):
@@ -115,8 +137,8 @@ def test_text_is_printed_as_it_is_spelled(capsys: pytest.CaptureFixture[str]) ->
 def test_notes_and_progress_are_silent_inside_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with console.quiet():
         console.note("read   a.parquet")
-        with console.progress("embedding", 10) as bar:
-            bar.note("epoch 1")
+        with console.progress("embedding", 10):
+            console.note("epoch 1")
         console.warn("a column is not used")
     console.note("done")
     assert capsys.readouterr().err.splitlines() == ["warning: a column is not used", "done"]

@@ -98,15 +98,15 @@ class Model(ABC):
         """
         raise ModelError(f"{self.output().name}: it has no components to keep {count:,} of")
 
-    def executed(self, execution: Execution) -> Model:
+    def executed(self, execution: Execution) -> Model:  # noqa: ARG002
         """The same model, computed in another way.
 
         Raises:
             UsageError: the model has no choice.
         """
         raise UsageError(
-            f"--precision {execution.precision} and --runtime {execution.runtime} are for networks whose layers are "
-            f"embedded; {self.output().name} has no such choice"
+            f"--precision and --runtime are for classifiers and files of networks; {self.output().name} has no such "
+            "choice"
         )
 
 

@@ -21,6 +21,8 @@ from simtool.text import counted
 
 __all__ = ["FLAT", "Network", "fitted"]
 
+#: Images on which bfloat16 is compared with float32.
+_COMPARED = 32
 #: Suffix of the name of a layer for its whole map, which is not averaged over pixels.
 FLAT = ":flat"
 
@@ -76,7 +78,7 @@ class Network(Model):
         """
         names = tuple(map(self.full_name, layers))
         if self._last is None or self._last[0] != names:
-            self._last = (names, self._prepared(names, images[: self.batch]))
+            self._last = (names, self._prepared(names, images[:_COMPARED]))
         return self._vectors(names, self._last[1], images)
 
     def _prepared(self, names: tuple[str, ...], images: NDArray[np.float32]) -> Run:

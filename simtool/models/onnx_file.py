@@ -65,11 +65,10 @@ class OnnxFile(Network):
             return self.layers[0]
         name = layer.removesuffix(FLAT)
         if name not in self._tensors:
-            near = difflib.get_close_matches(name, self._tensors, n=6, cutoff=0.3) or list(self._tensors)[-6:]
-            raise ModelError(
-                f"{self.name} has no layer {name}; it has {listed(self.layers, 6)}, and tensors such as "
-                f"{listed(near, 6)}"
-            )
+            others = [tensor for tensor in self._tensors if tensor not in self.layers]
+            near = difflib.get_close_matches(name, others, n=6, cutoff=0.3) or others[-6:]
+            tensors = f", and tensors such as {listed(near, 6)}" if near else ""
+            raise ModelError(f"{self.name} has no layer {name}; it has {listed(self.layers, 6)}{tensors}")
         return layer
 
     def output(self, layer: str | None = None) -> Output:

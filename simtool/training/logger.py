@@ -88,7 +88,7 @@ class TrainingLogger:
         best = ", the best so far" if state.best_epoch == math.ceil(epoch) else ""
         skipped = f", {row['skipped']} steps skipped so far" if row["skipped"] else ""
         at = f"{epoch:.0f}" if epoch == int(epoch) else f"{epoch:.2f}"
-        self._bar.note(f"epoch {at} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
+        console.note(f"epoch {at} of {self._settings.epochs}: {', '.join(numbers)}{best}{skipped}")
 
     def draw(self, state: State) -> None:
         """Draw the curves so far."""

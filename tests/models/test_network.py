@@ -16,9 +16,11 @@ from simtool.models.classifier.model import Classifier
 from simtool.models.classifier.network import build
 from simtool.models.errors import ModelError
 from simtool.models.network import fitted
+from simtool.models.onnx_file import load_onnx_file
 from simtool.models.pixels import Pixels
 from simtool.models.runtimes import Execution
 from simtool.system import processor
+from tests.models.onnx_networks import write_network
 
 LAYERS = ("penultimate", "logits", "conv2_block1_out", "conv2_block1_out:flat")
 
@@ -68,6 +70,15 @@ def test_bfloat16_tells_once_how_much_it_changes(
     assert float(told[2]) <= float(told[1]) < 1e-2
 
 
+def test_bfloat16_is_compared_on_several_images_where_the_network_takes_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_network(tmp_path / "net.onnx", (1, 3, 6, 6))
+    network = load_onnx_file(path, named_preprocessing("torch")).executed(Execution("openvino", "bfloat16"))
+    network.embed(np.random.default_rng(1).normal(size=(40, 6, 6, 3)).astype(np.float32))
+    assert "on the first 32 images (net embedding)" in capsys.readouterr().err
+
+
 def test_a_processor_without_bfloat16_is_warned_about(
     model: Classifier, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,7 +90,7 @@ def test_a_processor_without_bfloat16_is_warned_about(
 
 
 def test_a_model_that_is_no_network_has_no_choice() -> None:
-    with pytest.raises(UsageError, match="for networks whose layers are embedded; pixels has no such choice"):
+    with pytest.raises(UsageError, match="for classifiers and files of networks; pixels has no such choice"):
         Pixels(named_preprocessing("study")).executed(Execution())
 
 

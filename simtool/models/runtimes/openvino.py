@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -20,10 +21,20 @@ from simtool.models.errors import ModelError
 from simtool.models.runtimes.execution import BFLOAT16, Run
 from simtool.system.threads import available_cores
 
-__all__ = ["compiled", "compiled_graph", "core", "load_openvino", "told"]
+__all__ = ["compiled", "compiled_graph", "core", "load_openvino", "require_openvino", "told"]
 
 #: The package that reports each import of OpenVINO to its makers. OpenVINO works without it.
 _TELEMETRY = "openvino_telemetry"
+
+
+def require_openvino() -> None:
+    """Check that OpenVINO is installed, without importing it.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    if find_spec("openvino") is None:
+        raise ModelError("OpenVINO is not installed; pip install openvino")
 
 
 def load_openvino() -> ModuleType:

@@ -40,9 +40,12 @@ def _either(labels: list[str]) -> str:
 
 
 def option_help(name: str) -> str:
-    """The help of an option of models: for each source that takes it, what it means there."""
-    texts = [f"{source.label}: {source.options[name]}" for source in SOURCES if name in source.options]
-    return f"For {'; for '.join(texts)}."
+    """The help of an option of models: for the sources that take it, what it means there."""
+    takers: dict[str, list[str]] = {}
+    for source in SOURCES:
+        if name in source.options:
+            takers.setdefault(source.options[name], []).append(source.label)
+    return f"For {'; for '.join(f'{_either(labels)}: {text}' for text, labels in takers.items())}."
 
 
 def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
@@ -50,13 +53,15 @@ def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
 
     Raises:
         ModelError: no source takes the argument; the message says what the file is.
-        UsageError: an option does not apply to the source.
+        ModelError: or the package of the runtime is not installed.
+        UsageError: an option does not apply to the source, or there is no such precision or runtime.
     """
     source = _recognised(model) if isinstance(model, str | Path) else OpenModel(model)
     for name in options.given():
         if name not in source.options:
             takers = [one.label for one in SOURCES if name in one.options]
             raise UsageError(f"{option_of(name)} is for {_either(takers)}; {source.limits}")
+    options.check_execution()
     return source
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from simtool.errors import UsageError
-from simtool.models.sources.source import ModelOptions, Source
+from simtool.models.sources.source import PRECISION, RUNTIME, ModelOptions, Source
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -27,8 +27,8 @@ class FolderSource(Source):
         "layer": "a layer that simtool show lists [the first]",
         "noise": "the variance that Glow's posterior assumes for all dimensions [measured for each dimension]",
         "components": "keep only the first components of a PCA [all]",
-        "precision": "bfloat16 is faster for a classifier [float32]",
-        "runtime": "openvino computes a classifier faster [tensorflow]",
+        "precision": PRECISION,
+        "runtime": RUNTIME,
     }
     limits = "a model folder has its own preprocessing and holds no code"
     kind = "MODEL_FOLDER"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import ModelOptions, Source
+from simtool.models.sources.source import PRECISION, RUNTIME, SIZE, ModelOptions, Source
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -21,12 +21,12 @@ class KerasFileSource(Source):
     label = "a .keras file"
     options: ClassVar[Mapping[str, str]] = {
         "preprocessing": "caffe, symmetric, torch, bytes, square or study, as the network expects [required]",
-        "size": "height and width, if the network takes any [the preprocessing's]",
+        "size": SIZE,
         "crop": "central part of each side that is kept [the preprocessing's]",
         "trust_code": "run code that the file holds (Lambda layers)",
         "layer": "final, penultimate, logits, or a layer by its name [penultimate, else final]",
-        "precision": "bfloat16 is faster [float32]",
-        "runtime": "openvino is faster [tensorflow]",
+        "precision": PRECISION,
+        "runtime": RUNTIME,
     }
     limits = "a .keras file has no components and no noise"
     kind = "KERAS"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import ModelOptions, Source
+from simtool.models.sources.source import PRECISION, SIZE, ModelOptions, Source
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -21,11 +21,11 @@ class OnnxFileSource(Source):
     label = "an .onnx file"
     options: ClassVar[Mapping[str, str]] = {
         "preprocessing": "torch for most networks from PyTorch; as the network expects [required]",
-        "size": "height and width, if the network takes any [the preprocessing's]",
+        "size": SIZE,
         "crop": "central part of each side that is kept [the preprocessing's]",
         "layer": "an output or another tensor by its name [the first output]",
-        "precision": "bfloat16 is faster [float32]",
-        "runtime": "openvino [openvino]",
+        "precision": PRECISION,
+        "runtime": "always openvino",
     }
     limits = "an .onnx file has no components, no noise and no code"
     kind = "ONNX"

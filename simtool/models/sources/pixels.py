@@ -23,7 +23,7 @@ class PixelsSource(Source):
         "size": "height and width [the preprocessing's: 128]",
         "crop": "central part of each side that is kept [the preprocessing's: 0.8]",
     }
-    limits = "pixels have no layers, no components and no code"
+    limits = "pixels have no layers, no components, no network and no code"
 
     @classmethod
     def is_named(cls, argument: str) -> bool:

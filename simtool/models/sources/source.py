@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from simtool.kinds import What
     from simtool.models.interface import Model
 
-__all__ = ["ModelOptions", "OpenModel", "Source", "option_of"]
+__all__ = ["PRECISION", "RUNTIME", "SIZE", "ModelOptions", "OpenModel", "Source", "option_of"]
+
+#: The help of options that mean the same for several sources.
+SIZE = "height and width, if the network takes any [the preprocessing's]"
+PRECISION = (
+    "float32, or bfloat16 for a network. bfloat16 is about twice as fast on processors that support it, and rounds "
+    "the inputs of products to 2 or 3 digits; a note tells how far the vectors move [float32]"
+)
+RUNTIME = (
+    "tensorflow, or openvino for a network. openvino is faster, and its vectors are nearly the same; install it with "
+    "pip install openvino [tensorflow]"
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,20 @@ class ModelOptions:
     def given(self) -> list[str]:
         """The names of the options that are given."""
         return [field.name for field in fields(self) if getattr(self, field.name) not in (field.default, [])]
+
+    def check_execution(self) -> None:
+        """Check precision and runtime before a model is read, which can take long.
+
+        Raises:
+            UsageError: there is no such precision or runtime.
+            ModelError: the package of the runtime is not installed.
+        """
+        from simtool.models.runtimes import FLOAT32, OPENVINO, TENSORFLOW, Execution
+
+        if Execution(self.runtime or TENSORFLOW, self.precision or FLOAT32).runtime == OPENVINO:
+            from simtool.models.runtimes.openvino import require_openvino
+
+            require_openvino()
 
     def applied(self, model: Model) -> Model:
         """The model with its precision, runtime and components as asked for.
@@ -150,8 +175,8 @@ class OpenModel(Source):
     options: ClassVar[Mapping[str, str]] = {
         "layer": "one of its layers [the first]",
         "components": "keep only the first components [all]",
-        "precision": "bfloat16 for a network [float32]",
-        "runtime": "openvino for a network [tensorflow]",
+        "precision": PRECISION,
+        "runtime": RUNTIME,
     }
     limits = "a model object has its preprocessing already"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -123,15 +124,37 @@ def test_every_option_of_models_applies_to_a_source_and_its_help_says_to_which()
     for field in fields(ModelOptions):
         takers = [source.label for source in SOURCES if field.name in source.options]
         assert takers
-        assert all(f"or {label}:" in option_help(field.name) for label in takers)
+        assert all(label in option_help(field.name) for label in takers)
 
 
 def test_an_option_that_does_not_apply_is_refused_before_the_model_is_read() -> None:
-    with pytest.raises(UsageError, match=r"--trust-code is for a [.]keras file; pixels have no layers"):
+    with pytest.raises(
+        UsageError, match=r"--trust-code is for a [.]keras file; pixels have no layers, no components, no network"
+    ):
         source_of("pixels", ModelOptions(trust_code=True))
     with pytest.raises(UsageError, match=r"or an [.]onnx file; a model folder has its own preprocessing"):
         source_of(PCA, ModelOptions(size=8))
     assert source_of("pixels", ModelOptions(preprocessing="square", size=8, crop=1)).argument == "pixels"
+
+
+def test_a_wrong_precision_or_runtime_is_refused_before_the_model_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = write_network(tmp_path / "net.onnx")
+    with pytest.raises(UsageError, match="--precision is float32 or bfloat16, not bf16"):
+        source_of(network, ModelOptions(precision="bf16"))
+    with pytest.raises(UsageError, match="--runtime is tensorflow or openvino, not onnx"):
+        source_of(network, ModelOptions(runtime="onnx"))
+    monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
+    with pytest.raises(ModelError, match="OpenVINO is not installed; pip install openvino"):
+        source_of(network, ModelOptions(runtime="openvino"))
+
+
+def test_sources_for_which_an_option_means_the_same_share_its_help() -> None:
+    assert option_help("crop") == (
+        "For pixels: central part of each side that is kept [the preprocessing's: 0.8]; for a .keras file or an .onnx "
+        "file: central part of each side that is kept [the preprocessing's]."
+    )
 
 
 @pytest.mark.parametrize("source", [KerasFileSource("birds.keras"), OnnxFileSource("birds.onnx")])
