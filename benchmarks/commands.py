@@ -262,7 +262,7 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Folder of the files. [a temporary folder]")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
-    """Measure whole commands."""
+    """Measure whole commands, on files that are made from a seed. Without options: all commands at all sizes."""
     if unknown := [name for name in command or () if name not in COMMANDS]:
         raise typer.BadParameter(f"no command {unknown[0]}; there are {', '.join(COMMANDS)}")
     place = (folder or Path(tempfile.mkdtemp(prefix="simtool-benchmark-"))).resolve()

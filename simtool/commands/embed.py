@@ -68,6 +68,8 @@ def embed(
       simtool embed cub/images.parquet --model glow --layer latent --out latent.parquet \\
           --layer posterior --out posterior.parquet
       simtool embed cub/images.parquet --model birds.keras --recipe caffe --out birds.parquet
+      simtool embed cub/images.parquet --model dino.onnx --recipe torch --precision bfloat16 \\
+          --out dino.parquet
     """
     import os
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -18,6 +19,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import Formatter
 from rich.cells import cell_len
 
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
@@ -174,6 +176,15 @@ class _Layout:
         return COLORS[self.distances.index(distance) % len(COLORS)]
 
 
+class _Ticks(Formatter):
+    """Accuracies with two decimals, or with more where ticks are closer."""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        step = min((abs(one - other) for one, other in pairwise(values)), default=1.0)
+        digits = next((digits for digits in (2, 3, 4, 5) if math.isclose(step, round(step, digits), rel_tol=1e-6)), 6)
+        return [formatting.accuracy(value, digits) for value in values]
+
+
 def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
     for row in block.rows:
         _draw_bar(panel, row, layout)
@@ -187,7 +198,7 @@ def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
     panel.set_xlim(min(left, before[0]), max(right, before[1]))
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
-    panel.xaxis.set_major_formatter(lambda value, _: formatting.accuracy(value, 2))
+    panel.xaxis.set_major_formatter(_Ticks())
     panel.set_xlabel(block.metric.label.lower())
     first = block.rows[0]
     counts = counted(first.comparisons, "comparisons") if block.same_trials else "models differ in trials"

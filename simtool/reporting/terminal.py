@@ -152,7 +152,8 @@ class _BlockTables:
             lines.append(["noise ceiling", "", formatting.accuracy(block.ceiling_upper), *[""] * (len(header) - 3)])
         table, used = _table(header, lines, width - BAR_WIDTH[0] - GAP, glyphs)
         axis = _Axis.of(block, min(BAR_WIDTH[1], max(1, width - used - GAP)))
-        left, right = formatting.accuracy(axis.left, 2), formatting.accuracy(axis.right, 2)
+        digits = 2 if axis.right - axis.left > 0.05 else 3
+        left, right = formatting.accuracy(axis.left, digits), formatting.accuracy(axis.right, digits)
         table.add_column(f"{left}{right.rjust(axis.width - len(left))}", no_wrap=True)
         for drawn, line in zip([*block.rows, None], lines, strict=False):
             table.add_row(*map(Text, line), _bar(drawn, axis, glyphs), style=None if drawn else "italic")

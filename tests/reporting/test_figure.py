@@ -37,6 +37,17 @@ def test_models_are_labeled_once_in_the_order_of_accuracy(report: Report) -> Non
     assert labels == list(dict.fromkeys(row.model for row in first.rows))
 
 
+@pytest.mark.parametrize(("half", "digits"), [(0.2, 2), (0.02, 2), (0.004, 3), (0.0004, 4)])
+def test_ticks_show_their_exact_values_on_a_narrow_axis(report: Report, half: float, digits: int) -> None:
+    rows = (replace(row, estimate=0.5, low=0.5 - half, high=0.5 + half, noise_ceiling=None) for row in report.rows)
+    figure = draw(replace(report, rows=tuple(rows)))
+    figure.draw_without_rendering()
+    axis = figure.axes[0].xaxis
+    labels = [label.get_text() for label in axis.get_ticklabels()]
+    assert [float(label) for label in labels] == pytest.approx(list(axis.get_ticklocs()), abs=1e-9)
+    assert len(labels[0].partition(".")[2]) >= digits
+
+
 def test_distances_keep_their_colors(report: Report) -> None:
     figure = draw(report)
     (legend,) = figure.legends

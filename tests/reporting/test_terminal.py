@@ -63,6 +63,12 @@ def test_no_scale_goes_beyond_what_an_accuracy_can_be(report: Report) -> None:
     assert header.split()[-2:] == [".00", "1.00"]
 
 
+def test_the_ends_of_a_narrow_scale_differ(report: Report) -> None:
+    rows = (replace(row, estimate=0.5, low=0.498, high=0.502, noise_ceiling=None) for row in report.rows)
+    header = _table(_lines(replace(report, rows=tuple(rows)), 80), "Triplet accuracy, all trials")[1]
+    assert header.split()[-2:] == [".498", ".502"]
+
+
 def test_a_wide_terminal_gives_its_room_to_bars_and_names(report: Report) -> None:
     narrow, wide = (_table(_lines(report, width), "Triplet accuracy, all trials") for width in (80, 120))
     assert any("…" in line for line in narrow)
