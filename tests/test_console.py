@@ -75,7 +75,7 @@ class _Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("say", [console.note, console.warn])
-def test_a_line_during_a_bar_stands_alone_and_the_bar_goes_on(
+def test_a_line_during_a_bar_is_apart_from_it_and_the_bar_is_drawn_again(
     say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = _Terminal()
