@@ -65,7 +65,7 @@ def _add(
             out[pair] += _product(x, y)
         elif term == ABSOLUTES:
             out[pair] += _absolute(x, y)
-        elif pair + 3 < stop and first[pair + 3] == first[pair]:
+        elif pair + 3 < stop and first[pair] == first[pair + 1] == first[pair + 2] == first[pair + 3]:
             # Four partners of one vector at a time, so that it is loaded once.
             sums = _four_squares(x, y, block[second[pair + 1]], block[second[pair + 2]], block[second[pair + 3]])
             for offset in range(4):

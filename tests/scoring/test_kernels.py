@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simtool.scoring import kernels
+from simtool.scoring.pairs import TILE, Pairs
 from tests.scoring.judged import all_pairs
 
 #: Runs of every length share their first image.
@@ -27,6 +28,15 @@ def test_kernels_add_to_the_sums_so_far(kernel: int, term: np.ufunc, dtype: type
     kernels.add_over_pairs(kernel, block, PAIRS, out)
     x, y = block[PAIRS.first].astype(np.float64), block[PAIRS.second].astype(np.float64)
     np.testing.assert_allclose(out, np.arange(len(PAIRS)) + term(x, y).sum(axis=1), rtol=1e-14, atol=1e-13)
+
+
+def test_squares_of_a_vector_whose_pairs_are_interrupted_at_the_end_of_a_tile() -> None:
+    first, second = np.array([0, 1, 2, 0]), np.array([3, 3, 3, TILE[1]])
+    pairs, slots = Pairs.of(first.astype(np.int32), second.astype(np.int32), TILE[1] + 1)
+    np.testing.assert_array_equal(slots, np.arange(4))
+    block, out = np.arange(TILE[1] + 1, dtype=np.float32)[:, np.newaxis], np.zeros(4)
+    kernels.add_over_pairs(kernels.SQUARES, block, pairs, out)
+    np.testing.assert_array_equal(out, (first - second) ** 2)
 
 
 def test_squares_of_single_precision_lose_nothing_to_a_common_mean() -> None:
