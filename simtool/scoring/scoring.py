@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,8 +38,8 @@ def score_table(
     model: str | None = None,
     memory: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
-) -> Iterator[Outcomes]:
-    """Score a table of embeddings on trials; yields the outcomes for each distance, in order. The table is read once.
+) -> list[Outcomes]:
+    """Score a table of embeddings on trials; returns the outcomes for each distance, in order. The table is read once.
 
     Args:
         table: embeddings.
@@ -57,7 +57,7 @@ def score_table(
     room = room_for_vectors(plan, len(distances), memory)
     with columns_of(table, table.rows_of(names), room) as columns:
         try:
-            yield from _outcomes(columns, plan, distances, model or table.info.name, table.info.segments, advance)
+            return _outcomes(columns, plan, distances, model or table.info.name, table.info.segments, advance)
         except SimilarityError as failure:
             raise SimilarityError(f"{table.path}: {failure}") from failure
 
@@ -68,8 +68,8 @@ def score_vectors(
     distances: Sequence[str] = DEFAULT_DISTANCES,
     segments: Sequence[Segment] = (),
     model: str = "vectors",
-) -> Iterator[Outcomes]:
-    """Score vectors in memory on trials; yields the outcomes for each distance, in order.
+) -> list[Outcomes]:
+    """Score vectors in memory on trials; returns the outcomes for each distance, in order.
 
     Args:
         vectors: (n, D), a vector for each of ``trials.images``, in their order.
@@ -83,7 +83,7 @@ def score_vectors(
     """
     plan = Plan.of(trials)
     rows = None if plan.used.size == len(vectors) else plan.used
-    yield from _outcomes(HeldColumns(vectors, rows), plan, distances, model, segments)
+    return _outcomes(HeldColumns(vectors, rows), plan, distances, model, segments)
 
 
 def _outcomes(
@@ -93,7 +93,7 @@ def _outcomes(
     model: str,
     segments: Sequence[Segment],
     advance: Callable[[int], object] = lambda _: None,
-) -> Iterator[Outcomes]:
+) -> list[Outcomes]:
     wanted = [distance_named(name) for name in distances]
     check_segments(wanted, segments)
     names = plan.trials.images[plan.used]
@@ -102,8 +102,7 @@ def _outcomes(
     if screened:
         credit |= zip(screened, screen(columns, plan, screened, names, advance), strict=True)
     _decide(credit, columns, plan, segments, names, (lambda _: None) if screened else advance)
-    for distance in wanted:
-        yield Outcomes(model, distance.name, plan.trials, credit.pop(distance))
+    return [Outcomes(model, distance.name, plan.trials, credit[distance]) for distance in wanted]
 
 
 def _decide(
