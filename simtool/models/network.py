@@ -77,9 +77,10 @@ class Network(Model):
         With bfloat16, a note about the first batch tells how far its vectors are from those of float32.
         """
         names = tuple(map(self.full_name, layers))
-        if self._last is None or self._last[0] != names:
-            self._last = (names, self._prepared(names, images[:_COMPARED]))
-        return self._vectors(names, self._last[1], images)
+        last = self._last  # once, because another thread may ask for other layers
+        if last is None or last[0] != names:
+            last = self._last = (names, self._prepared(names, images[:_COMPARED]))
+        return self._vectors(names, last[1], images)
 
     def _prepared(self, names: tuple[str, ...], images: NDArray[np.float32]) -> Run:
         """The computation of layers. With bfloat16, a note tells how far it moves the vectors of some images."""
@@ -104,10 +105,11 @@ class Network(Model):
 
 def _one_minus_cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
     """1 - cosine of vectors (n, D) with the vectors of the same rows, from the squared distance of their directions."""
-    a, b = (
-        vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        for vectors in (one.astype(np.float64), other.astype(np.float64))
-    )
+    with np.errstate(invalid="ignore"):  # the table refuses infinity, and names the images
+        a, b = (
+            vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+            for vectors in (one.astype(np.float64), other.astype(np.float64))
+        )
     halves: NDArray[np.float64] = ((a - b) ** 2).sum(axis=1) / 2
     return halves
 

@@ -63,7 +63,7 @@ class OnnxFile(Network):
         """See :meth:`Network.full_name`."""
         if layer is None:
             return self.layers[0]
-        name = layer.removesuffix(FLAT)
+        name, _ = self._tapped(layer)
         if name not in self._tensors:
             others = [tensor for tensor in self._tensors if tensor not in self.layers]
             near = difflib.get_close_matches(name, others, n=6, cutoff=0.3) or others[-6:]
@@ -74,9 +74,10 @@ class OnnxFile(Network):
     def output(self, layer: str | None = None) -> Output:
         """See :meth:`Model.output`."""
         layer = self.full_name(layer)
-        shape = self._shape(layer.removesuffix(FLAT))
+        name, whole = self._tapped(layer)
+        shape = self._shape(name)
         axis = self._channels(len(shape) + 1) - 1
-        return Output(f"{self.name} {layer}", shape if layer.endswith(FLAT) else (shape[axis],))
+        return Output(f"{self.name} {layer}", shape if whole else (shape[axis],))
 
     def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
         """See :meth:`Network.compiled`."""
@@ -101,6 +102,12 @@ class OnnxFile(Network):
         ]
         return {name: port for port in [*ports, *(_source(one) for one in self._graph.outputs)] for name in port.names}
 
+    def _tapped(self, layer: str) -> tuple[str, bool]:
+        """The name of the tensor of a layer, and whether its whole map is embedded."""
+        if layer in self._tensors:
+            return layer, False
+        return layer.removesuffix(FLAT), layer.endswith(FLAT)
+
     def _shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor for one image."""
         shape = self._tensors[name].partial_shape
@@ -115,11 +122,11 @@ class OnnxFile(Network):
         """The output of an operation that computes vectors (b, D) in float32."""
         from openvino import opset13
 
-        name = layer.removesuffix(FLAT)
+        name, whole = self._tapped(layer)
         port = self._tensors[name]
         axes = len(self._shape(name)) + 1
         numbers = opset13.convert(port, "f32").output(0)
-        if layer.endswith(FLAT):
+        if whole:
             return opset13.reshape(numbers, [self.batch, -1], False).output(0)
         over = [axis for axis in range(1, axes) if axis != self._channels(axes)]
         return opset13.reduce_mean(numbers, over, False).output(0) if over else numbers
@@ -163,7 +170,7 @@ def load_onnx_file(path: Path, preprocessing: Preprocessing, size: int | None = 
     side, batch = preprocessing.shape[0], graph.input(0).partial_shape[0]
     shape = (_COLORS, side, side) if channels_first else (side, side, _COLORS)
     try:
-        graph.reshape([Network.batch if batch.is_dynamic else batch.get_length(), *shape])
+        graph.reshape([batch.get_min_length() or Network.batch, *shape])
     except Exception as failure:
         raise ModelError(f"{path}: the network does not take images of {side} by {side}: {told(failure)}") from failure
     digest = digest_of({place: sha256_of(file) for place, file in places.items()})
@@ -184,7 +191,8 @@ def files_of(path: Path) -> list[Path]:
 def _images(path: Path, graph: Any) -> tuple[bool, tuple[int | None, int | None]]:
     """Whether channels come first, and the height and width that a network expects; None for any."""
     inputs = graph.inputs
-    sides = [None if side.is_dynamic else side.get_length() for side in inputs[0].partial_shape] if inputs else []
+    # Some programs write 0 for any length.
+    sides = [side.get_min_length() or None for side in inputs[0].partial_shape] if inputs else []
     wanted = "(batch, 3, height, width) or (batch, height, width, 3)"
     if len(inputs) != 1 or len(sides) != 4 or not inputs[0].element_type.is_real() or _COLORS not in sides[1::2]:
         found = ", ".join(f"{_name_of(one)} {one.partial_shape} {one.element_type.to_string()}" for one in inputs)

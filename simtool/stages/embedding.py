@@ -124,7 +124,7 @@ def embed(
     chosen_layers = _one_each("--layer", source.layers(options), tables)
     chosen_names = _one_each("--name", names, tables)
     writes = [table_file(path) if shard is None else Folder(path) for path in places]
-    with stage("embed", reads=[path_of(images), _place(source.path)], writes=writes) as run:
+    with stage("embed", reads=[path_of(images), _place(source.path), *source.inputs], writes=writes) as run:
         selection = _select(run, images, split, shard)
         files: list[Path | None] = [*_files(places, shard)] or [None] * tables
         embedder = source.open(options)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto
 
@@ -21,7 +24,7 @@ RECIPE = named_preprocessing("torch")
 IMAGES = np.random.default_rng(0).normal(size=(5, 6, 6, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("batch", ["batch", 2])
+@pytest.mark.parametrize("batch", ["batch", 0, 2])
 @pytest.mark.parametrize("channels_first", [True, False])
 def test_images_are_given_in_the_order_and_number_that_the_network_takes(
     channels_first: bool, batch: object, tmp_path: Path
@@ -45,6 +48,25 @@ def test_any_tensor_is_a_layer_and_several_are_computed_in_one_pass(tmp_path: Pa
     np.testing.assert_allclose(embedding, embedded(IMAGES), atol=1e-5)
     with pytest.raises(ModelError, match="net has no layer rectifed; it has embedding, pooled, and tensors such as re"):
         network.output("rectifed")
+
+
+def test_a_tensor_whose_name_ends_like_a_whole_map_is_a_layer(tmp_path: Path) -> None:
+    content = onnx.load(write_network(tmp_path / "net.onnx"))
+    content.graph.node[-1].output[0] = content.graph.output[0].name = "embedding:flat"
+    onnx.save_model(content, tmp_path / "net.onnx")
+    network = load_onnx_file(tmp_path / "net.onnx", RECIPE)
+    for layer in (None, "embedding:flat", "embedding:flat:flat"):
+        np.testing.assert_allclose(network.embed(IMAGES, layer), embedded(IMAGES), atol=1e-5)
+
+
+def test_threads_may_share_a_network(tmp_path: Path) -> None:
+    network = load_onnx_file(write_network(tmp_path / "net.onnx"), RECIPE)
+    images = np.repeat(IMAGES, 80, axis=0)
+    expected = {layer: network.embed(images, layer) for layer in network.layers}
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda layer: network.embed(images, layer), network.layers * 16))
+    for layer, vectors in zip(network.layers * 16, found, strict=True):
+        np.testing.assert_array_equal(vectors, expected[layer])
 
 
 def test_a_network_for_any_size_takes_the_size_that_is_asked_for(tmp_path: Path) -> None:
@@ -123,3 +145,12 @@ def test_bfloat16_rounds_and_a_note_tells_how_much(tmp_path: Path, capsys: pytes
     [note] = capsys.readouterr().err.splitlines()
     assert note.startswith("bfloat16: 1 - cosine with float32 is at most ")
     assert note.endswith("on the first 5 images (net embedding)")
+
+
+def test_infinite_vectors_give_no_warning_of_numpy(tmp_path: Path) -> None:
+    network = load_onnx_file(write_network(tmp_path / "net.onnx"), RECIPE)
+    largest = np.sign(IMAGES) * np.float32(3e38)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vectors = network.executed(Execution("openvino", "bfloat16")).embed(largest, "seen:flat")
+    assert not np.isfinite(vectors).all()

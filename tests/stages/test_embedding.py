@@ -13,9 +13,11 @@ from simtool.images.preprocessing import named_preprocessing
 from simtool.images.shards import Shard
 from simtool.models.pixels import Pixels
 from simtool.pillow import ImageError
+from simtool.stages.places import PlaceError
 from simtool.tables.embeddings import open_embeddings
 from simtool.tables.images import read_images
 from simtool.tables.parquet import TableError
+from tests.models.onnx_networks import write_network
 from tests.photographs import write_table
 
 COUNT = 7
@@ -94,6 +96,15 @@ def test_images_that_cannot_be_decoded_are_left_out_and_recorded(tmp_path: Path)
     [found] = stages.embed(table, "pixels", size=8, skip_bad=True)
     assert found.info.skipped == ("bird-1",)
     assert found.image_id.tolist() == ["bird-0", "bird-2"]
+
+
+def test_no_table_replaces_the_weights_of_a_network(images: Path, tmp_path: Path) -> None:
+    network = write_network(tmp_path / "net.onnx", external="weights.data")
+    weights = tmp_path / "weights.data"
+    content = weights.read_bytes()
+    with pytest.raises(PlaceError, match=r"weights\.data: this is an input, which the output would replace"):
+        stages.embed(images, network, weights, preprocessing="torch")
+    assert weights.read_bytes() == content
 
 
 def test_every_table_needs_its_layer_and_its_label(images: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -109,8 +110,11 @@ def compiled_graph(model: Any, precision: str, outputs: Sequence[Any]) -> Run:
     except Exception as failure:  # whatever a network makes OpenVINO raise
         raise ModelError(f"OpenVINO cannot compute the network: {told(failure)}") from failure
 
+    turn = Lock()  # OpenVINO refuses a second thread during an inference
+
     def run(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        found = request.infer([images])
+        with turn:
+            found = request.infer([images])
         return [found[place] for place in places]
 
     return run
