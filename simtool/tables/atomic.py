@@ -165,6 +165,8 @@ def _named(failure: OSError, path: Path) -> OSError:
     number = failure.errno or (int(found[1]) if found else 0)
     if number in (errno.ENOSPC, errno.EDQUOT):
         return OSError(number, "the disk is full: free some space and try again; nothing was changed", str(path))
+    if number and failure.errno is None:
+        return OSError(number, os.strerror(number), str(path))
     file = Path(str(failure.filename))
     hidden = ((place.parent, _HIDDEN.fullmatch(place.name)) for place in (file, *file.parents))
     if any(folder == path.parent and match and match[1] == path.name for folder, match in hidden):

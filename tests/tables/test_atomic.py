@@ -137,6 +137,12 @@ def test_a_place_that_cannot_be_written_is_told_with_the_name_that_was_asked_for
     assert told.value.filename == "/proc/table"
 
 
+def test_a_failure_that_names_no_file_is_told_with_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="File too large") as told, atomic_path(tmp_path / "table"):
+        raise OSError("Error writing bytes to file. Detail: [errno 27] File too large")
+    assert told.value.filename == str(tmp_path / "table")
+
+
 def test_a_failure_of_another_file_keeps_its_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as told, atomic_path(tmp_path / "table"):
         (tmp_path / "absent").read_text()
