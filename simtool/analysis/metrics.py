@@ -65,6 +65,7 @@ METRICS = {
     metric.name: metric
     for metric in (
         TRIPLET_ACCURACY,
+        _score("odd_one_out", "Odd one out right"),
         _score("top_1", "First choice right"),
         _score("ordered", "Choices right, in order"),
         _score("unordered", "Choices right, in any order"),

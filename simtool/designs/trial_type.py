@@ -53,6 +53,7 @@ class TrialType(ABC):
         n_reference: N.
         n_select: K.
         word: names the design in a trial type, as in ``8-rank-2``.
+        selections: K in the name of the design: ``K``, or the only number that the design has.
         has_query: whether a trial shows a query, which its references are compared with.
         requirement: the possible sizes, in words.
     """
@@ -60,6 +61,7 @@ class TrialType(ABC):
     n_reference: int
     n_select: int
     word: ClassVar[str]
+    selections: ClassVar[str] = "K"
     has_query: ClassVar[bool] = True
     requirement: ClassVar[str] = f"1 <= selected < references <= {MOST_REFERENCES}"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from simtool.designs import MOST_REFERENCES, Choose, Rank
+from simtool.designs import MOST_REFERENCES, Choose, Odd, Rank
 from simtool.errors import SimtoolError
 from simtool.ids import Matches, match_ids
 from simtool.tables.carried import Carried, rows_of
@@ -22,6 +22,9 @@ __all__ = ["Judgments", "JudgmentsError", "Places", "Record", "assemble", "in_im
 
 #: The maximum sum of counts.
 MOST_TRIALS = 100_000_000
+
+#: The designs of judgments; the first is an unordered choice, the second a ranking.
+_DESIGNS = (Choose, Rank, Odd)
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -60,9 +63,10 @@ class Record:
 
     Attributes:
         images: (n,) the ids of all images.
-        query: (T,) positions in ``images``.
+        query: (T,) positions in ``images``; None for odd-one-out judgments, which have no query.
         references: (T, N) positions in ``images``, in the order of the source; -1 pads the end of a row.
-        selected: (T, K) positions in the references of the row, first choice first; -1 pads the end.
+        selected: (T, K) positions in the references of the row, first choice first; -1 pads the end. For odd-one-out
+            judgments (T, 1), the position of the odd one.
         ranked: (T,) whether the order of the selections counts.
         trial_id: (T,) the row of the source, from 0.
         participant: (T,) names or nulls; None if the source has no participants.
@@ -74,7 +78,7 @@ class Record:
     """
 
     images: NDArray[np.object_]
-    query: NDArray[np.integer[Any]]
+    query: NDArray[np.integer[Any]] | None
     references: NDArray[np.integer[Any]]
     selected: NDArray[np.integer[Any]]
     ranked: NDArray[np.bool_]
@@ -126,8 +130,10 @@ def assemble(record: Record, places: Places) -> Judgments:
     Raises:
         JudgmentsError: a row is at fault; the message names the first row, the fault, and the number of rows.
     """
-    count = np.ones(len(record.query), np.int64) if record.count is None else record.count
-    catch = is_catch(record.query, record.references)
+    total = len(record.trial_id)
+    count = np.ones(total, np.int64) if record.count is None else record.count
+    asked = np.full(total, -1, np.int32) if record.query is None else record.query
+    catch = is_catch(asked, record.references)
     unanswered = ~catch & (record.selected < 0).all(axis=1)
     kept = np.flatnonzero(~catch & ~unanswered & (count > 0))
     dropped = {"catch trials": int(count[catch].sum()), "unanswered trials": int(count[unanswered].sum())}
@@ -139,12 +145,13 @@ def assemble(record: Record, places: Places) -> Judgments:
         raise JudgmentsError(
             f"{places.source}: its counts sum to {count[kept].sum():,}; at most {MOST_TRIALS:,} are read"
         )
-    query, references, selected = record.query[kept], _rows(record.references, kept), _rows(record.selected, kept)
+    query, references, selected = asked[kept], _rows(record.references, kept), _rows(record.selected, kept)
     n_reference, n_select = (references >= 0).sum(axis=1), (selected >= 0).sum(axis=1)
     weight, response_ms = _singles(record.weight, kept), _singles(record.response_ms, kept)
     kept_places = Places(places.source, lambda row: places.of_row(int(kept[row])))
+    is_odd = record.query is None
     for fault, complaint in (
-        (n_reference < 2, "has fewer than two references"),
+        (n_reference < (3 if is_odd else 2), f"has fewer than {'three images' if is_odd else 'two references'}"),
         (n_reference > MOST_REFERENCES, f"has more than {MOST_REFERENCES} references"),
         *judgment_faults(references, selected, weight),
         (n_select >= n_reference, "selects every reference, which compares nothing"),
@@ -154,6 +161,7 @@ def assemble(record: Record, places: Places) -> Judgments:
         kept_places.refuse(np.isinf(response_ms), "has a response_ms beyond 3.4e38")
     # With one selection, ranked and unranked are the same judgment.
     ranked = record.ranked[kept] & (n_select > 1)
+    design = np.full(kept.size, _DESIGNS.index(Odd)) if is_odd else ranked.astype(np.intp)
     shown = np.zeros(record.images.size + 1, bool)  # the last entry is for the padding, -1
     shown[query] = shown[references] = True
     used = np.flatnonzero(shown[:-1])
@@ -161,7 +169,7 @@ def assemble(record: Record, places: Places) -> Judgments:
     renumbered[used] = np.arange(used.size)
     trials = Trials.build(
         images=record.images[used],
-        trial_type=_types(n_reference, n_select, ranked),
+        trial_type=_types(n_reference, n_select, design),
         query=renumbered[query],
         references=renumbered[references[:, : n_reference.max()]],
         selected=selected[:, : n_select.max()],
@@ -188,11 +196,12 @@ def _repeated(trials: Trials, count: NDArray[np.int64], next_id: int) -> Trials:
     return replace(trials.take(rows), trial_id=trial_id)
 
 
-def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], ranked: NDArray[np.bool_]) -> Labels:
-    """Return the types of the trials as text."""
-    encoded = pa.array((n_reference * 256 + n_select) * 2 + ranked).dictionary_encode()
-    types = [(Rank if code % 2 else Choose)(code // 512, code // 2 % 256) for code in encoded.dictionary.to_pylist()]
-    return Labels(pa.array(map(str, types), pa.string()), encoded.indices.to_numpy())
+def _types(n_reference: NDArray[np.intp], n_select: NDArray[np.intp], design: NDArray[np.intp]) -> Labels:
+    """Return the types of the trials as text, from their sizes and positions in the list of designs."""
+    encoded = pa.array((n_reference * 256 + n_select) * len(_DESIGNS) + design).dictionary_encode()
+    sizes = ((*divmod(code // len(_DESIGNS), 256), code % len(_DESIGNS)) for code in encoded.dictionary.to_pylist())
+    types = [str(_DESIGNS[design](references, selections)) for references, selections, design in sizes]
+    return Labels(pa.array(types, pa.string()), encoded.indices.to_numpy())
 
 
 def _rows(matrix: NDArray[_T], rows: NDArray[np.intp]) -> NDArray[_T]:

@@ -1,9 +1,10 @@
 """Reader of CSV files of judgments: one trial a line, images by their ids.
 
-The header is ``query,reference_1,...,reference_N,selected_1,...,selected_K``, in any order and case. The columns
-``participant``, ``session``, ``weight``, ``response_ms``, ``ranked`` and ``count`` are optional; other columns are
-kept. An empty reference cell makes a trial shorter. With several selections, ``selected_1`` is the first choice,
-unless ``ranked`` is ``false``. A trial without a selection has no answer.
+The header is ``query,reference_1,...,reference_N,selected_1,...,selected_K`` for choices, and
+``image_1,...,image_N,odd_one`` for odd-one-out judgments, in any order and case. The columns ``participant``,
+``session``, ``weight``, ``response_ms``, ``ranked`` and ``count`` are optional; other columns are kept. An empty cell
+of a reference or an image makes a trial shorter. With several selections, ``selected_1`` is the first choice, unless
+``ranked`` is ``false``. A trial without a selection has no answer.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ from simtool.tables.labels import Labels
 
 __all__ = ["read", "read_csv_trials", "recognises"]
 
+#: Faults of a selection that is not shown, for choices and for odd-one-out judgments.
+_NOT_SHOWN = (
+    "selects {named}, which is not among its references {shown}; write the id of a reference",
+    "has the odd one {named}, which is not among its images {shown}; write the id of the odd image, not its position",
+)
 #: Optional columns in which few texts occur often.
 _FEW_TEXTS = frozenset(("participant", "session", "ranked", "count"))
 
@@ -73,26 +79,28 @@ def _coded(headings: Headings) -> list[int]:
 
 def _shown(headings: Headings) -> list[int]:
     """Return the columns of images."""
-    return [headings.query, *headings.references, *headings.selected]
+    query = [] if headings.query is None else [headings.query]
+    return [*query, *headings.references, *headings.selected]
 
 
 def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
     images, codes = _images(cells, _shown(headings))
     _refuse_headers(cells.header, _shown(headings), images, codes, places)
-    query, shown, chosen = np.split(codes, [1, 1 + len(headings.references)], axis=1)
+    shown, chosen = np.split(codes, [-len(headings.selected)], axis=1)
+    query, shown = (None, shown) if headings.query is None else (shown[:, 0], shown[:, 1:])
     references = _closed_up(shown)
     answered = _without_fillers(chosen, references, images)
-    asked = (answered >= 0).any(axis=1)
-    places.refuse(asked & (query[:, 0] < 0), "has no query")
+    if query is not None:
+        places.refuse((answered >= 0).any(axis=1) & (query < 0), "has no query")
     labels = {name: cells.labels(place) for name, place in headings.optional.items() if place in cells.codes}
     texts = {name: cells.texts[place] for name, place in headings.optional.items() if place in cells.texts}
     ranked = truths(labels["ranked"], "ranked", places) if "ranked" in labels else np.ones(len(cells), bool)
     return assemble(
         Record(
             images=images,
-            query=query[:, 0],
+            query=query,
             references=references,
-            selected=_positions(references, _closed_up(answered), places, images),
+            selected=_positions(references, _closed_up(answered), places, images, _NOT_SHOWN[query is None]),
             ranked=ranked,
             trial_id=np.arange(len(cells), dtype=np.int64),
             participant=_named(labels.get("participant")),
@@ -150,7 +158,11 @@ def _without_fillers(
 
 
 def _positions(
-    references: NDArray[np.int32], chosen: NDArray[np.int32], places: Places, images: NDArray[np.object_]
+    references: NDArray[np.int32],
+    chosen: NDArray[np.int32],
+    places: Places,
+    images: NDArray[np.object_],
+    not_shown: str,
 ) -> NDArray[np.int16]:
     """Return the positions of the selected images among the references of their rows; -1 without a selection."""
     positions = np.full_like(chosen, -1, np.int16)
@@ -162,9 +174,7 @@ def _positions(
         if unknown.any():
             row = int(unknown.argmax())
             named, shown = clipped(images[chosen[row, rank]]), listed(images[references[row][references[row] >= 0]])
-            places.refuse(
-                unknown, f"selects {named}, which is not among its references {shown}; write the id of a reference"
-            )
+            places.refuse(unknown, not_shown.format(named=named, shown=shown))
     return positions
 
 

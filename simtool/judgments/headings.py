@@ -11,12 +11,49 @@ from simtool.errors import listed
 
 __all__ = ["Headings", "nearest", "recognize"]
 
-_HEADER = "query,reference_1,...,reference_N,selected_1,...,selected_K"
 _OPTIONAL = ("participant", "session", "weight", "response_ms", "ranked", "count")
 
-_NUMBERED = ("reference", "selected")
-_NUMBER = re.compile(r"(reference|selected)_([1-9][0-9]{0,5})")
-_FROM_ZERO = re.compile(r"(reference|selected)_?0+")
+
+@dataclass(frozen=True)
+class _Layout:
+    """The columns of a kind of judgments.
+
+    Attributes:
+        header: the header in messages.
+        single: the columns without a number, apart from the optional ones.
+        numbered: the stems of the numbered columns.
+        fewest: the minimum number of columns of the first stem.
+    """
+
+    header: str
+    single: tuple[str, ...]
+    numbered: tuple[str, ...]
+    fewest: int
+
+    @property
+    def number(self) -> re.Pattern[str]:
+        """The names of numbered columns."""
+        return re.compile(rf"({'|'.join(self.numbered)})_([1-9][0-9]{{0,5}})")
+
+    @property
+    def from_zero(self) -> re.Pattern[str]:
+        """The names of columns that count from 0."""
+        return re.compile(rf"({'|'.join(self.numbered)})_?0+")
+
+    @property
+    def legend(self) -> str:
+        """The header, with the minimum number of images."""
+        return f"{self.header} (N at least {self.fewest})"
+
+    def has(self, name: str) -> bool:
+        """Return whether a normalized name is the name of a column."""
+        return name in self.single or name in _OPTIONAL or self.number.fullmatch(name) is not None
+
+
+_CHOICES = _Layout(
+    "query,reference_1,...,reference_N,selected_1,...,selected_K", ("query",), ("reference", "selected"), 2
+)
+_ODD_ONE_OUT = _Layout("image_1,...,image_N,odd_one", ("odd_one",), ("image",), 3)
 #: Names of other programs for the participant and the response time.
 _PARTICIPANT = ("subject", "subj", "subject_id", "worker_id", "observer", "rater", "user", "user_id", "prolific_pid")
 _SYNONYMS = {
@@ -33,15 +70,15 @@ class Headings:
     """The positions of the columns of a header.
 
     Attributes:
-        query: the query.
-        references: the references, in the order of their numbers.
-        selected: the selections, in the order of their numbers.
+        query: the query; None for odd-one-out judgments.
+        references: the references, or the images of odd-one-out judgments, in the order of their numbers.
+        selected: the selections in the order of their numbers, or the odd one.
         optional: the optional columns, by name.
         others: the other columns, by name.
         unnamed: the columns without a name.
     """
 
-    query: int
+    query: int | None
     references: tuple[int, ...]
     selected: tuple[int, ...]
     optional: dict[str, int]
@@ -56,48 +93,52 @@ def recognize(names: Sequence[str]) -> Headings:
         ValueError: the header is not a header of judgments, or is ambiguous.
     """
     known = [_plain(name) for name in names]
-    for given, counts in ((known, _is_known), (names, bool)):
+    layout = _layout(known)
+    for given, counts in ((known, layout.has), (names, bool)):
         if repeated := sorted({name for name in given if name and given.count(name) > 1 and counts(name)}):
             raise ValueError(f"the header has {listed(repeated)} twice")
-    if zeros := [name for name, plain in zip(names, known, strict=True) if _FROM_ZERO.fullmatch(plain)]:
+    if zeros := [name for name, plain in zip(names, known, strict=True) if layout.from_zero.fullmatch(plain)]:
         raise ValueError(f"the header counts its columns from 0 ({listed(zeros)}); count them from 1")
-    numbered = {stem: _numbered(known, stem) for stem in _NUMBERED}
+    numbered = {stem: _numbered(known, layout, stem) for stem in layout.numbered}
     gaps = [stem for stem, places in numbered.items() if sorted(places) != list(range(1, len(places) + 1))]
     if gaps and not _meant(names):
         found = listed(sorted(numbered[gaps[0]]), 9)
         raise ValueError(f"the {gaps[0]} columns of the header have the numbers {found}: some are missing")
-    references, selected = (tuple(places[number] for number in sorted(places)) for places in numbered.values())
-    if gaps or "query" not in known or len(references) < 2 or not selected:
+    references, *selections = (tuple(places[number] for number in sorted(places)) for places in numbered.values())
+    single = [known.index(name) for name in layout.single if name in known]
+    if gaps or not single or len(references) < layout.fewest or not all(selections):
         raise ValueError(_refusal(names))
     return Headings(
-        query=known.index("query"),
+        query=None if layout is _ODD_ONE_OUT else single[0],
         references=references,
-        selected=selected,
+        selected=tuple(single) if layout is _ODD_ONE_OUT else selections[0],
         optional={name: known.index(name) for name in _OPTIONAL if name in known},
-        others={name: place for place, name in enumerate(names) if name and not _is_known(known[place])},
+        others={name: place for place, name in enumerate(names) if name and not layout.has(known[place])},
         unnamed=tuple(place for place, name in enumerate(names) if not name),
     )
+
+
+def _layout(known: Sequence[str]) -> _Layout:
+    """Return the kind of judgments: odd-one-out if a column is the odd one and no column belongs to choices."""
+    of_choices = any(name in _CHOICES.single or _CHOICES.number.fullmatch(name) for name in known)
+    return _ODD_ONE_OUT if "odd_one" in known and not of_choices else _CHOICES
 
 
 def _plain(name: str) -> str:
     """Normalize a name: ``Reference 1``, ``reference.01`` and ``REFERENCE_1`` become ``reference_1``."""
     plain = re.sub(r"[\s.-]+", "_", name.strip().casefold())
-    return re.sub(r"^(reference|selected)_0+(?=[1-9])", r"\1_", plain)
+    return re.sub(r"^(reference|selected|image)_0+(?=[1-9])", r"\1_", plain)
 
 
-def _is_known(name: str) -> bool:
-    return name == "query" or name in _OPTIONAL or _NUMBER.fullmatch(name) is not None
-
-
-def _numbered(known: Sequence[str], stem: str) -> dict[int, int]:
+def _numbered(known: Sequence[str], layout: _Layout, stem: str) -> dict[int, int]:
     """Return the positions of ``stem_1``, ``stem_2``, ... by their numbers."""
-    matches = ((_NUMBER.fullmatch(name), place) for place, name in enumerate(known))
+    matches = ((layout.number.fullmatch(name), place) for place, name in enumerate(known))
     return {int(match[2]): place for match, place in matches if match and match[1] == stem}
 
 
 def _meant(names: Sequence[str]) -> list[str]:
     """Return unknown names that resemble a known name: ``refrence_1 (did you mean reference_1?)``."""
-    others = [name for name in names if name and not _is_known(_plain(name))]
+    others = [name for name in names if name and not _CHOICES.has(_plain(name))]
     return [f"{name} (did you mean {near}?)" for name in others if (near := nearest(name))]
 
 
@@ -107,9 +148,9 @@ def nearest(name: str) -> str | None:
     if plain in _SYNONYMS:
         return _SYNONYMS[plain]
     stem, number = re.fullmatch(r"(.*?)_?(\d*)", plain, re.DOTALL).groups()  # type: ignore[union-attr]
-    if found := difflib.get_close_matches(stem, _NUMBERED, 1, 0.84):
+    if found := difflib.get_close_matches(stem, _CHOICES.numbered, 1, 0.84):
         return f"{found[0]}_{number or 1}"
-    single = ("query", *_OPTIONAL)
+    single = (*_CHOICES.single, *_OPTIONAL)
     swapped = next((known for known in single if sorted(known) == sorted(plain)), None)
     return swapped or next(iter(difflib.get_close_matches(plain, single, 1, 0.84)), None)
 
@@ -128,14 +169,14 @@ def _refusal(names: Sequence[str]) -> str:
     shown = listed(names, 6) or "empty"
     if _are_odd(names):
         return (
-            f"odd-one-out judgments ({shown}), which simtool cannot read; do not write them as choices among "
-            "references, because they have no query"
+            f"odd-one-out judgments need the header {_ODD_ONE_OUT.legend}, above rows of image ids; odd_one is the id "
+            f"of the odd image, not its position; the header is {shown}"
         )
     if len(names) == 3 and all(re.fullmatch(r"\d+(\.0*)?", name) for name in names):
         return (
-            f"no header, but {shown}: such triplets are usually odd-one-out judgments, which simtool cannot read; "
-            f"choices need the header {_HEADER}, above rows of image ids"
+            f"no header, but {shown}: such triplets are usually odd-one-out judgments, which need the header "
+            f"{_ODD_ONE_OUT.header}; choices need the header {_CHOICES.header}, above rows of image ids"
         )
     if meant := _meant(names):
-        return f"the header should be {_HEADER} (N at least 2); it is {shown}: {listed(meant)}"
-    return f"the header should be {_HEADER} (N at least 2), above rows of image ids; it is {shown}"
+        return f"the header should be {_CHOICES.legend}; it is {shown}: {listed(meant)}"
+    return f"the header should be {_CHOICES.legend}, above rows of image ids; it is {shown}"

@@ -1,50 +1,46 @@
-"""A new design of trials is one module and one entry in the table: here odd one out, defined in this test alone."""
+"""A new design is one module and one entry in the table: here the nearest pair, defined in this test alone."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from simtool.cli import app
 from simtool.designs import DESIGNS, DesignError, TrialScore, TrialType, parse_type
 from simtool.designs.trial_type import Codes, Positions
-from simtool.judgments.comparisons import Comparisons
 from simtool.tables.embeddings import write_embeddings
-from simtool.tables.files import TableError
-from simtool.tables.outcomes import read_outcomes
 from simtool.tables.provenance import Provenance
-from simtool.tables.trials import Trials, read_trials, write_trials
+from simtool.tables.trials import Trials, write_trials
 
 PROVENANCE = Provenance.of(["test"], [])
 
 
-class Odd(TrialType):
-    """``N-odd-1``: N images without a query, of which one is selected as unlike the others."""
+class Pair(TrialType):
+    """``N-pair-2``: N images without a query, of which the two most similar are selected."""
 
-    word = "odd"
+    word = "pair"
+    selections = "2"
     has_query = False
-    requirement = "3 <= references <= 128 and 1 selected"
+    requirement = "3 <= references <= 128 and 2 selected"
 
     @property
     def possible(self) -> bool:
-        return self.n_select == 1 and 3 <= self.n_reference <= 128
+        return self.n_select == 2 and 3 <= self.n_reference <= 128
 
     @property
     def comparisons(self) -> int:
-        return (self.n_reference - 1) * (self.n_reference - 2)
+        return 2 * (self.n_reference - 2)
 
     def compare(self, _: Codes, references: Codes, selected: Positions) -> tuple[Codes, Codes, Codes]:
-        odd = np.arange(self.n_reference) == selected
-        others = references[~odd].reshape(len(references), -1)
-        first, second = np.array(list(permutations(range(self.n_reference - 1), 2))).T
-        return others[:, first], others[:, second], np.repeat(references[odd][:, None], first.size, axis=1)
+        pair = np.take_along_axis(references, selected.astype(np.intp), axis=1)
+        others = references[(references[:, :, None] != pair[:, None]).all(axis=2)].reshape(len(references), -1)
+        anchor = np.repeat(pair, self.n_reference - 2, axis=1)
+        return anchor, np.repeat(pair[:, ::-1], self.n_reference - 2, axis=1), np.tile(others, (1, 2))
 
     @property
     def scores(self) -> Mapping[str, TrialScore]:
@@ -52,95 +48,46 @@ class Odd(TrialType):
         return {"top_1": right}
 
     def key_images(self, query: Codes, references: Codes, selected: Positions) -> Codes:
-        anchor, near, far = self.compare(query, references, selected)
-        return np.column_stack([anchor[:, 0], near[:, 0], far[:, 0]])
+        return np.column_stack([each[:, 0] for each in self.compare(query, references, selected)])
 
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DESIGNS, "odd", Odd)
-
-
-def odd_trials(count: int = 60, images: int = 12) -> tuple[Trials, np.ndarray]:
-    """Judgments by the distances of some vectors, in trials of three images and, every third, of a query and two."""
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(images, 4)).astype(np.float32)
-    shown = np.array([rng.permutation(images)[:3] for _ in range(count)])
-    apart = np.square(vectors[shown][:, :, None] - vectors[shown][:, None]).sum(axis=3)
-    odd = np.arange(count) % 3 > 0
-    query = np.where(odd, -1, shown[:, 0])
-    references = np.where(odd[:, None], shown, np.column_stack([shown[:, 1:], np.full(count, -1)]))
-    unlike = np.stack([apart[:, 1, 2], apart[:, 0, 2], apart[:, 0, 1]], axis=1).argmin(axis=1)
-    selected = np.where(odd, unlike, apart[:, 0, 1:].argmin(axis=1))[:, None]
-    types = ["3-odd-1" if one else "2-choose-1" for one in odd]
-    people = [f"p{number % 5}" for number in range(count)]
-    names = [f"image {number}" for number in range(images)]
-    return Trials.build(names, types, query, references, selected, participant=people), vectors
+    monkeypatch.setitem(DESIGNS, "pair", Pair)
 
 
 def test_a_type_of_the_design_is_known() -> None:
-    assert (str(parse_type("3-odd-1")), parse_type("4-odd-1").comparisons) == ("3-odd-1", 6)
-    with pytest.raises(DesignError, match="trial type 3-odd-2: needs 3 <= references <= 128 and 1 selected"):
-        parse_type("3-odd-2")
-
-
-def test_trials_without_a_query_have_null_in_the_table(tmp_path: Path) -> None:
-    trials, _ = odd_trials()
-    write_trials(tmp_path / "t.parquet", trials, PROVENANCE)
-    assert pq.read_table(tmp_path / "t.parquet").column("query").null_count == 40
-    read = read_trials(tmp_path / "t.parquet")
-    np.testing.assert_array_equal(read.query < 0, trials.query < 0)
-    for kind in trials.types:
-        rows, count = trials.of_type(kind), kind.n_reference
-        shown, expected = (each.images[each.references[rows, :count]] for each in (read, trials))
-        np.testing.assert_array_equal(shown, expected)
-
-
-@pytest.mark.parametrize(
-    ("kind", "query", "complaint"),
-    [
-        ("3-odd-1", 0, "trial_id 0 has a query, which trials of its type do not have"),
-        ("3-choose-1", -1, "trial_id 0 has no query"),
-    ],
-)
-def test_whether_a_trial_has_a_query_is_checked(kind: str, query: int, complaint: str) -> None:
-    with pytest.raises(TableError, match=complaint):
-        Trials.build(list("qabc"), [kind], np.array([query]), np.array([[1, 2, 3]]), np.array([[0]]))
-
-
-def test_the_two_that_go_together_are_nearer_to_each_other_than_the_odd_one_is_to_either() -> None:
-    trials = Trials.build(list("abc"), ["3-odd-1"], np.array([-1]), np.array([[0, 1, 2]]), np.array([[1]]))
-    found = Comparisons.of(trials)
-    assert ["".join(trials.images[list(each)]) for each in zip(found.anchor, found.near, found.far, strict=True)] == [
-        "acb",
-        "cab",
-    ]
+    assert (str(parse_type("4-pair-2")), parse_type("4-pair-2").comparisons) == ("4-pair-2", 4)
+    with pytest.raises(DesignError, match="trial type 3-pair-1: needs 3 <= references <= 128 and 2 selected"):
+        parse_type("3-pair-1")
+    with pytest.raises(DesignError, match="known are N-rank-K, N-choose-K, N-odd-1, N-pair-2 "):
+        parse_type("3-pear-1")
 
 
 def test_trials_of_the_design_are_scored_and_reported_from_files(tmp_path: Path) -> None:
-    trials, vectors = odd_trials()
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(12, 4)).astype(np.float32)
+    shown = np.array([rng.permutation(12)[:3] for _ in range(60)])
+    apart = np.square(vectors[shown][:, :, None] - vectors[shown][:, None]).sum(axis=3)
+    pairs = np.array([[0, 1], [0, 2], [1, 2]])
+    nearest = pairs[apart[:, pairs[:, 0], pairs[:, 1]].argmin(axis=1)]
+    names = [f"image {number}" for number in range(12)]
+    trials = Trials.build(names, ["3-pair-2"] * 60, np.full(60, -1), shown, nearest)
     write_trials(tmp_path / "t.parquet", trials, PROVENANCE)
-    names = [str(name) for name in trials.images]
-    noise = np.random.default_rng(1).normal(size=vectors.shape).astype(np.float32)
     write_embeddings(tmp_path / "right.parquet", names, vectors, PROVENANCE, name="right")
-    write_embeddings(tmp_path / "noise.parquet", names, noise, PROVENANCE, name="noise")
 
     def run(*words: object) -> str:
         done = CliRunner().invoke(app, [str(word) for word in words])
         assert done.exit_code == 0, done.output
         return done.stdout
 
-    tables = [tmp_path / "right.parquet", tmp_path / "noise.parquet"]
-    outcomes = tmp_path / "o.parquet"
-    run("score", *tables, "--trials", tmp_path / "t.parquet", "--distance", "mse", "--out", outcomes)
-    right, wrong = read_outcomes([outcomes])
-    assert (len(right.credit), right.credit.min()) == (100, 1)
-    assert 0.3 < wrong.credit.mean() < 0.7
-    assert "100" in run("show", tmp_path / "t.parquet")
-    shown = run("report", outcomes, "--replicates", 100)
-    assert "Triplet accuracy, 3-odd-1: 40 trials, 80 comparisons, chance .500" in shown
-    rows = json.loads(run("report", outcomes, "--trial-type", "3-odd-1", "--json", "-", "--replicates", 100))
-    assert {(row["metric"], row["chance"]) for row in rows} == {("triplet_accuracy", 0.5), ("top_1", 1 / 3)}
-    found = {(row["model"], row["metric"]): row["estimate"] for row in rows}
-    assert found["right", "triplet_accuracy"] == found["right", "top_1"] == 1
-    assert found["noise", "triplet_accuracy"] == pytest.approx(wrong.of_type(Odd(3, 1)).mean())
+    run(
+        "score", tmp_path / "right.parquet", "--trials", tmp_path / "t.parquet", "--distance", "mse",
+        "--out", tmp_path / "o.parquet",
+    )  # fmt: skip
+    assert "3-pair-2" in run("show", tmp_path / "t.parquet")
+    rows = json.loads(run("report", tmp_path / "o.parquet", "--trial-type", "3-pair-2", "--json", "-"))
+    assert {(row["metric"], row["chance"], row["estimate"]) for row in rows} == {
+        ("triplet_accuracy", 0.5, 1),
+        ("top_1", 1 / 3, 1),
+    }

@@ -25,8 +25,9 @@ def folder(tmp_path: Path) -> Path:
         path = tmp_path / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 255, (48, 48, 3), dtype=np.uint8)).save(path)
-    (judgments,) = (block.text for block in blocks(ROOT / "docs" / "howto-judgments.md") if block.language == "csv")
-    (tmp_path / "judgments.csv").write_text(judgments)
+    sheets = (block.text for block in blocks(ROOT / "docs" / "howto-judgments.md") if block.language == "csv")
+    for name, sheet in zip(("judgments.csv", "odd-one-out.csv"), sheets, strict=True):
+        (tmp_path / name).write_text(sheet)
     return tmp_path
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,16 @@ def test_types_follow_from_what_was_shown_and_chosen() -> None:
     trials = assemble(record([[1, 2, 3], [4, 5, -1]], [[2, 0], [1, -1]]), PLACES).trials
     assert [str(trials.types[index]) for index in trials.type_index] == ["3-rank-2", "2-choose-1"]
     assert summary(trials) == "2 trials (1 3-rank-2, 1 2-choose-1) of 6 images"
+
+
+def test_judgments_without_a_query_are_odd_one_out() -> None:
+    judged = replace(record([[1, 2, 3, -1], [4, 5, 6, 7]], [[2], [0]]), query=None)
+    trials = assemble(judged, PLACES).trials
+    assert [str(trials.types[index]) for index in trials.type_index] == ["3-odd-1", "4-odd-1"]
+    assert trials.query.tolist() == [-1, -1]
+    assert trials.images[trials.references[1]].tolist() == ["image 4", "image 5", "image 6", "image 7"]
+    with pytest.raises(JudgmentsError, match=r"^study: row 0 has fewer than three images$"):
+        assemble(replace(judged, references=np.array([[1, 2, -1], [4, 5, 6]]), selected=np.array([[0], [0]])), PLACES)
 
 
 def test_padding_that_no_trial_needs_any_more_is_cut() -> None:

@@ -54,6 +54,25 @@ def test_empty_cells_make_a_trial_shorter_wherever_they_stand(tmp_path: Path) ->
     assert third["kind"] == "3-rank-2"
 
 
+def test_odd_one_out_judgments_have_no_query(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "odd_one,Image 2,image_1,image_4,image_3,participant", "c,b,a,,c,p", "a,b,a,d,c,", "NA,b,a,,c,p"
+    )
+    judgments = read_csv_trials(path)
+    first, second = plain(judgments.trials)
+    assert (first["kind"], first["references"], first["selected"]) == ("3-odd-1", ["a", "b", "c"], [2])
+    assert (second["kind"], second["references"], second["selected"]) == ("4-odd-1", ["a", "b", "c", "d"], [0])
+    assert judgments.trials.query.tolist() == [-1, -1]
+    assert judgments.unanswered == 1
+
+
+def test_columns_of_choices_make_columns_of_images_extra(tmp_path: Path) -> None:
+    path = written(tmp_path, "query,reference_1,reference_2,selected_1,image_1,odd_one", "a,b,c,c,x,y")
+    judgments = read_csv_trials(path)
+    assert [row["kind"] for row in plain(judgments.trials)] == ["2-choose-1"]
+    assert list(judgments.trials.extra) == ["image_1", "odd_one"]
+
+
 def test_columns_may_be_numbered_with_zeros_before(tmp_path: Path) -> None:
     path = written(tmp_path, "query,reference_01,reference_02,selected_01", "a,b,c,c")
     (row,) = plain(read_csv_trials(path).trials)
@@ -94,6 +113,7 @@ def test_catch_trials_are_dropped_and_the_others_keep_their_rows(tmp_path: Path)
 
 
 HEADER = "query,reference_1,reference_2,selected_1"
+ODD = "image_1,image_2,image_3,odd_one"
 
 
 @pytest.mark.parametrize(
@@ -159,9 +179,21 @@ HEADER = "query,reference_1,reference_2,selected_1"
             ["query,refrence_1,reference 2,selected"],
             r"selected: refrence_1 \(did you mean reference_1\?\), selected \(did you",
         ),
-        (["image_1,image_2,image_3,odd_one", "a,b,c,a"], "odd-one-out judgments .* which simtool cannot read"),
-        (["image1\timage2\timage3\tchoice\tRT", "1\t2\t3\t1\t900"], "odd-one-out judgments .* cannot read"),
-        (["0 1 2", "3 4 5"], "no header, but 0, 1, 2: such triplets are usually odd-one-out judgments, which simtool"),
+        ([ODD, "a,b,c,a", "a,b,c,d"], "line 3 has the odd one d, which is not among its images a, b, c; write the id"),
+        ([ODD, "a,b,c,2"], "line 2 has the odd one 2, which is not .* write the id of the odd image, not its position"),
+        ([ODD, "a,b,,a"], "line 2 has fewer than three images"),
+        ([ODD, "a,b,a,a"], "line 2 shows a reference twice"),
+        ([ODD, "a,b,c,", "a,b,c,timeout"], "2 unanswered trials and no other, so there is nothing to import"),
+        ([ODD, "a,b,c,a", ODD], "line 3 repeats the header; delete it"),
+        ([ODD], "no trials below the header"),
+        (["image_1,image_2,odd_one", "a,b,b"], r"odd-one-out judgments need the header image_1,\.\.\.,image_N,odd_one"),
+        (["image_1,image_2,image_4,odd_one"], "image columns of the header have the numbers 1, 2, 4: some are missing"),
+        (["image_0,image_1,image_2,odd_one"], r"the header counts its columns from 0 \(image_0\); count them from 1"),
+        (["image_1,image_2,image_3,odd_one,Odd One"], "the header has odd_one twice"),
+        (["image_1,image_2,image_3,odd_one,selected_1", "a,b,c,a,a"], "odd-one-out judgments need the header"),
+        (["img1,img2,img3,ooo", "a,b,c,c"], "odd-one-out judgments need .*; the header is img1, img2, img3, ooo"),
+        (["image1\timage2\timage3\tchoice\tRT", "1\t2\t3\t1\t900"], "odd-one-out judgments need the header"),
+        (["0 1 2", "3 4 5"], "no header, but 0, 1, 2: such triplets are usually odd-one-out judgments, which need"),
         (["a.jpg; b.jpg; c.jpg", "d.jpg; e.jpg; f.jpg"], "the header should be .* it is a.jpg, b.jpg, c.jpg"),
         (["id,left_vote,right_vote,ref_path,left_path,right_path", "1,0,1,a,b,c"], "the header should be query,"),
         (["sep=é", "a,b"], "unsupported separator 'é': save it with commas"),
