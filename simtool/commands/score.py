@@ -21,7 +21,7 @@ __all__ = ["score"]
 
 
 def score(
-    tables: Annotated[list[Path], typer.Argument(metavar="TABLE", help="Tables of embeddings.")],
+    tables: Annotated[list[Path], typer.Argument(metavar="TABLE", help="Tables of embeddings or of distances.")],
     trials: Annotated[Path, typer.Option(metavar="TRIALS", help="Table of trials.")],
     out: Annotated[Path, typer.Option(metavar="OUTCOMES", help="The Parquet table of outcomes to write.")],
     distance: Annotated[
@@ -29,7 +29,7 @@ def score(
         typer.Option(
             metavar="D",
             help="mse, cosine, mse/segments, cosine/segments, euclidean, manhattan, dot or correlation; "
-            "may be given several times. [mse and cosine]",
+            "may be given several times. [mse and cosine] A table of distances has one: given.",
         ),
     ] = None,
     name: Annotated[

@@ -28,6 +28,7 @@ class Expected(Enum):
 
     TABLE = ("a table (Parquet)", _TABLES)
     EMBEDDINGS = ("a table of embeddings (Parquet)", _TABLES)
+    DISTANCES = ("a table of distances (Parquet)", _TABLES)
     TRIALS = ("a table of trials (Parquet)", _TABLES)
     OUTCOMES = ("a table of outcomes (Parquet)", _TABLES)
     IMAGES = ("a table of images (Parquet)", _TABLES)
@@ -101,6 +102,7 @@ _USES: Mapping[What, str] = {
 _TABLE_USES: Mapping[str, str] = {
     "images": "simtool embed, fit-pca, train-resnet and train-glow take it, and simtool score takes it as --images",
     "embeddings": "simtool score and compress take it",
+    "distances": "simtool score and export-distances take it",
     "trials": "simtool score takes it as --trials",
     "outcomes": "simtool report takes it",
 }

@@ -18,6 +18,7 @@ from simtool.tables.provenance import Provenance
 from simtool.text import counted
 
 if TYPE_CHECKING:
+    from simtool.tables.distances import DistanceTable
     from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingTable, EmbeddingWriter
     from simtool.tables.images import Images
 
@@ -115,10 +116,31 @@ class Run:
         def detail(table: EmbeddingTable) -> str:
             return f"{counted(len(table), 'vectors')} of {table.info.dimension:,} values ({table.info.name})"
 
-        if isinstance(source, EmbeddingTable) and source.source is not None:
-            self.begin(source)
-            self._inputs.append(source.source)
+        if isinstance(source, EmbeddingTable):
+            self._note_held(source)
         return self.load(source, open_embeddings, detail)
+
+    def read_model(self, source: str | Path | EmbeddingTable | DistanceTable) -> EmbeddingTable | DistanceTable:
+        """Open an argument that is a table of embeddings or a table of distances, and note it."""
+        from simtool.tables.distances import KIND, DistanceTable, read_distances
+        from simtool.tables.files import table_kind
+
+        def detail(table: DistanceTable) -> str:
+            pairs = f"{counted(len(table), 'pairs')} of {counted(len(table.image_id), 'images')}"
+            return f"distances of {pairs} ({table.info.name})"
+
+        if isinstance(source, DistanceTable):
+            self._note_held(source)
+            return source
+        if isinstance(source, str | Path) and table_kind(Path(source)) == KIND:
+            return self.load(source, read_distances, detail)
+        return self.read_embeddings(source)
+
+    def _note_held(self, table: EmbeddingTable | DistanceTable) -> None:
+        """Note a table in memory that was read from a file."""
+        if table.source is not None:
+            self.begin(table)
+            self._inputs.append(table.source)
 
     def embeddings(
         self, out: str | Path | None, info: EmbeddingInfo, float16: bool = False

@@ -1,4 +1,4 @@
-"""Score: from embeddings and judgments to outcomes."""
+"""Score: from embeddings or distances, and judgments, to outcomes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from simtool import console
@@ -14,11 +15,13 @@ from simtool.errors import SimtoolError, UsageError, listed
 from simtool.ids import match_ids
 from simtool.judgments.classes import with_classes
 from simtool.scoring.distances import DISTANCES
+from simtool.scoring.given import GIVEN, score_distances
 from simtool.scoring.plan import Plan
 from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
 from simtool.stages.remarks import note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
 from simtool.system.memory import AmountError, bytes_of
+from simtool.tables.distances import DistanceTable
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.files import check_unchanged, file_state
 from simtool.tables.images import Images
@@ -65,11 +68,11 @@ class Scores:
 
 @api
 def score(
-    tables: str | Path | EmbeddingTable | Sequence[str | Path | EmbeddingTable],
+    tables: str | Path | EmbeddingTable | DistanceTable | Sequence[str | Path | EmbeddingTable | DistanceTable],
     trials: str | Path | Trials,
     out: str | Path | None = None,
     *,
-    distances: Sequence[str] = DEFAULT_DISTANCES,
+    distances: Sequence[str] = (),
     names: Sequence[str] = (),
     images: str | Path | Images | None = None,
     memory: str | int | None = None,
@@ -79,10 +82,11 @@ def score(
     A model predicts that people select the reference nearest to the query. Ties get half credit.
 
     Args:
-        tables: one or more tables of embeddings.
+        tables: one or more tables of embeddings or of distances.
         trials: a table of trials.
         out: the Parquet table of outcomes to write. None keeps the outcomes in memory.
-        distances: names, see :data:`~simtool.scoring.distances.DISTANCES`.
+        distances: names, see :data:`~simtool.scoring.distances.DISTANCES`; ``mse`` and ``cosine`` without names.
+            A table of distances is scored as it is: its distance is ``given``.
         names: the label of each table's model in reports. Without them, the name that each table states.
         images: a table of images. Outcomes then say for each comparison which references share the query's class and
             group.
@@ -92,8 +96,8 @@ def score(
         The accuracies, and the outcomes.
 
     Raises:
-        UsageError: a distance, a name or an amount of memory is not valid.
-        SimtoolError: a table lacks an image, a vector is not valid, or a table is given twice.
+        UsageError: a distance, a name or an amount of memory is not valid, or no distance applies to a table.
+        SimtoolError: a table lacks an image or a pair, a vector is not valid, or a table is given twice.
 
     Example:
         >>> from simtool import stages
@@ -101,12 +105,12 @@ def score(
         >>> scores.tallies[0].accuracy  # doctest: +SKIP
         0.7132
     """
-    sources = [tables] if isinstance(tables, str | Path | EmbeddingTable) else list(tables)
-    distances = list(dict.fromkeys(distances or DEFAULT_DISTANCES))
+    sources = [tables] if isinstance(tables, str | Path | EmbeddingTable | DistanceTable) else list(tables)
+    distances = list(dict.fromkeys(distances))
     if not sources:
         raise UsageError("there are no embeddings to score; give a table of embeddings")
-    if unknown := [name for name in distances if name not in DISTANCES]:
-        raise UsageError(f"no distance is called {listed(unknown)}; choose from {', '.join(DISTANCES)}")
+    if unknown := [name for name in distances if name not in (*DISTANCES, GIVEN)]:
+        raise UsageError(f"no distance is called {listed(unknown)}; choose from {', '.join((*DISTANCES, GIVEN))}")
     _check_sources(sources, names)
     allowed = _bytes(memory)
     reads = [path_of(source) for source in (*sources, trials, images)]
@@ -114,7 +118,8 @@ def score(
         run.begin(trials, *sources)
         judgments = run.load(trials, read_trials, _trials_detail)
         warn_of_unused(path_of(trials) or Path("the trials"), judgments.extra)
-        opened = [run.read_embeddings(source) for source in sources]
+        opened = [run.read_model(source) for source in sources]
+        measured = _distances_of(opened, distances)
         labels = list(names) or _labels(opened)
         if images is not None:
             judgments = _with_classes(run, judgments, images)
@@ -124,20 +129,47 @@ def score(
         tallies: list[Tally] = []
 
         def scored() -> Iterator[Outcomes]:
-            for label, table in zip(labels, opened, strict=True):
-                with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
-                    for outcomes in score_table(table, plan, distances, label, allowed, bar.advance):
-                        tallies.extend(tally(outcomes))
-                        yield outcomes
+            for label, table, own in zip(labels, opened, measured, strict=True):
+                for outcomes in _scored(table, plan, own, label, allowed):
+                    tallies.extend(tally(outcomes))
+                    yield outcomes
 
         held = tuple(scored()) if out is None else ()
         if out is not None:
             write_outcomes(Path(out), judgments, scored(), run.provenance())
-            columns = f"{listed(labels, 4)} by {listed(distances, len(DISTANCES))}"
+            columns = f"{listed(labels, 4)} by {listed(dict.fromkeys(chain(*measured)), len(DISTANCES) + 1)}"
             run.wrote(Path(out), f"{counted(len(judgments), 'trials')}: {columns}")
     if odd := below_chance(tallies):
         console.warn(_doubt(odd))
     return Scores(tuple(tallies), path_of(out), held, None if out is None else file_state(Path(out)))
+
+
+def _distances_of(tables: Sequence[EmbeddingTable | DistanceTable], distances: Sequence[str]) -> list[list[str]]:
+    """The distances by which each table is scored: those asked for that apply to it.
+
+    Raises:
+        UsageError: none of them applies to any table of its kind.
+    """
+    own = [name for name in distances if name != GIVEN]
+    held = [table.path for table in tables if isinstance(table, DistanceTable)]
+    if distances and not own and len(held) < len(tables):
+        vectors = next(table.path for table in tables if not isinstance(table, DistanceTable))
+        raise UsageError(
+            f"--distance {GIVEN} is for tables of distances; {vectors} holds vectors: add another distance"
+        )
+    if own and len(held) == len(tables):
+        raise UsageError(f"--distance {own[0]} is for vectors; {held[0]} holds distances, which are scored as {GIVEN}")
+    return [[GIVEN] if isinstance(table, DistanceTable) else own or list(DEFAULT_DISTANCES) for table in tables]
+
+
+def _scored(
+    table: EmbeddingTable | DistanceTable, plan: Plan, distances: Sequence[str], label: str, memory: int | None
+) -> list[Outcomes]:
+    """The outcomes of one model."""
+    if isinstance(table, DistanceTable):
+        return score_distances(table, plan, label, memory)
+    with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
+        return score_table(table, plan, distances, label, memory, bar.advance)
 
 
 def _trials_detail(trials: Trials) -> str:
@@ -152,7 +184,7 @@ def _with_classes(run: Run, trials: Trials, images: str | Path | Images) -> Tria
     return found
 
 
-def _check_sources(sources: Sequence[str | Path | EmbeddingTable], names: Sequence[str]) -> None:
+def _check_sources(sources: Sequence[str | Path | EmbeddingTable | DistanceTable], names: Sequence[str]) -> None:
     """Refuse a table that is given twice, names that are not one for each table, and a name that is given twice."""
     paths = [path for source in sources if (path := path_of(source)) is not None]
     places = Counter(path.resolve() for path in paths)
@@ -174,7 +206,7 @@ def _bytes(memory: str | int | None) -> int | None:
         raise UsageError(f"--memory: {failure}") from failure
 
 
-def _labels(tables: Sequence[EmbeddingTable]) -> list[str]:
+def _labels(tables: Sequence[EmbeddingTable | DistanceTable]) -> list[str]:
     """The label of each model: the table's name, with the file's name where several tables have the same."""
     names = Counter(table.info.name for table in tables)
     labels = [

@@ -11,6 +11,7 @@ import numpy as np
 
 from simtool.errors import listed
 from simtool.tables.carried import described
+from simtool.tables.distances import read_distances
 from simtool.tables.embeddings import open_embeddings
 from simtool.tables.files import TableError, kind_by_columns, metadata_of, open_parquet, part_files
 from simtool.tables.images import image_paths, read_images
@@ -26,7 +27,7 @@ class Description:
     """A summary of a valid table or model.
 
     Attributes:
-        kind: ``images``, ``embeddings``, ``trials``, ``outcomes``, or the kind of a model.
+        kind: ``images``, ``embeddings``, ``distances``, ``trials``, ``outcomes``, or the kind of a model.
         facts: label and text of each line.
         provenance: its origin; None if unknown.
     """
@@ -109,6 +110,20 @@ def _embeddings(path: Path) -> list[tuple[str, str]]:
     ]
 
 
+def _distances(path: Path) -> list[tuple[str, str]]:
+    table = read_distances(path)
+    count = len(table.image_id)
+    every = count * (count - 1) // (2 if table.info.symmetric else 1)
+    return [
+        ("name", table.info.name),
+        ("images", f"{count:,}"),
+        ("pairs", f"{len(table):,} of {every:,}"),
+        ("direction", "none (symmetric)" if table.info.symmetric else "from image_1 to image_2"),
+        ("measure", table.info.measure or "not stated"),
+        ("smallest and largest", f"{table.distance.min():.6g}, {table.distance.max():.6g}"),
+    ]
+
+
 def _trials(path: Path) -> list[tuple[str, str]]:
     trials = read_trials(path)
     counts = np.bincount(trials.type_index, minlength=len(trials.types))
@@ -136,4 +151,10 @@ def _outcomes(path: Path) -> list[tuple[str, str]]:
     ]
 
 
-_SUMMARIES = {"images": _images, "embeddings": _embeddings, "trials": _trials, "outcomes": _outcomes}
+_SUMMARIES = {
+    "images": _images,
+    "embeddings": _embeddings,
+    "distances": _distances,
+    "trials": _trials,
+    "outcomes": _outcomes,
+}

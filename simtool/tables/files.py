@@ -48,12 +48,13 @@ __all__ = [
     "schema_of",
     "schema_with_metadata",
     "strings",
+    "table_kind",
     "write_groups",
     "write_table",
 ]
 
 #: The versions of the contract that this program writes.
-VERSIONS = {"images": 1, "embeddings": 1, "trials": 1, "outcomes": 2}
+VERSIONS = {"images": 1, "embeddings": 1, "distances": 1, "trials": 1, "outcomes": 2}
 
 #: How the names of outcomes' columns of credit and of log-likelihoods begin.
 CREDIT, LIKELIHOOD = "credit: ", "log_likelihood: "
@@ -65,6 +66,7 @@ _TELLTALE = {
     "embedding": "embeddings",
     "references": "trials",
     "path": "images",
+    "distance": "distances",
 }
 _KEY = b"simtool"
 
@@ -106,6 +108,17 @@ def kind_by_columns(names: Iterable[str]) -> str | None:
     """Return the kind of a table by a column that only this kind has; None without such a column."""
     held = {CREDIT if name.startswith(CREDIT) else name for name in names}
     return next((kind for name, kind in _TELLTALE.items() if name in held), None)
+
+
+def table_kind(path: Path) -> str | None:
+    """Return the kind of a table by its metadata, else by its columns; None if it is of no kind or cannot be read."""
+    try:
+        files = (open_parquet(part) for part in part_files(path))
+        schema = next((file.schema_arrow for file in files if file.metadata.num_rows), pa.schema([]))
+    except TableError:
+        return None
+    kind = metadata_of(schema).get("table", kind_by_columns(schema.names))
+    return kind if isinstance(kind, str) else None
 
 
 def lacking(path: Path, kind: str, missing: Iterable[str], names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from simtool.tables.parquet import TableError
 
-__all__ = ["EmbeddingInfo", "Segment", "skipped_of"]
+__all__ = ["EmbeddingInfo", "Metadata", "Segment", "skipped_of"]
 
 #: Maximum characters of a label, and of a preprocessing.
 _LONGEST_NAME, _LONGEST_RECIPE = 1_000, 1_000_000
@@ -97,7 +97,7 @@ class EmbeddingInfo:
         Raises:
             TableError: the metadata are inconsistent, or do not fit the vectors.
         """
-        stated = _Metadata(path, content)
+        stated = Metadata(path, content)
         if (claimed := stated.whole("dimension", content.get("dimension", dimension))) != dimension:
             raise TableError(f"{path}: the metadata state {claimed} dimensions, the vectors have {dimension}")
         fields: dict[str, Any] = {
@@ -124,10 +124,10 @@ def skipped_of(path: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         TableError: it is not a list of ids.
     """
-    return tuple(_Metadata(path, content).items("skipped", str, "ids"))
+    return tuple(Metadata(path, content).items("skipped", str, "ids"))
 
 
-class _Metadata:
+class Metadata:
     """The metadata of a table; values of other types than the contract's are refused."""
 
     def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
@@ -142,6 +142,13 @@ class _Metadata:
         if not isinstance(text, str) or len(text) > most:
             raise self._wrong(key, f"text of at most {most:,} characters", value)
         return text
+
+    def truth(self, key: str, default: bool) -> bool:
+        """Return true or false; the default if missing."""
+        value = self._content.get(key, default)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false", value)
+        return value
 
     def whole(self, key: str, value: Any) -> int:
         """Return an integer from 1."""
@@ -159,6 +166,7 @@ class _Metadata:
         return value or []
 
     def segment(self, entry: Any) -> Segment:
+        """Return an entry of the list of segments."""
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or "length" not in entry:
             raise self._wrong("segments", "a list of objects with name, length and count", entry)
         length = self.whole("length of a segment", entry["length"])

@@ -12,6 +12,7 @@ import pytest
 from simtool.scoring.columns import SpooledColumns, least_memory
 from simtool.scoring.distances import DISTANCES
 from simtool.scoring.plan import Plan
+from simtool.tables.distances import DistanceInfo, DistanceTable, Pairs, write_distances
 from simtool.tables.embeddings import Segment, write_embeddings
 from simtool.tables.images import Images, write_images
 from simtool.tables.outcomes import read_outcomes
@@ -310,3 +311,55 @@ def test_a_condition_of_a_csv_reaches_the_outcomes(simtool: Simtool, folder: Pat
     shown = simtool("show", folder / "outcomes.parquet").out
     assert "condition (string), age (int64)" in shown
     assert "human" in shown
+
+
+@pytest.fixture
+def pairs(folder: Path) -> Path:
+    """A table of all Manhattan distances of the vectors in ``hot.parquet``."""
+    vectors = some_vectors("one-hot").astype(float)
+    first, second = (each.astype(np.int32) for each in np.triu_indices(len(vectors), 1))
+    values = Pairs(TRIALS.images, first, second, abs(vectors[first] - vectors[second]).sum(axis=1))
+    write_distances(folder / "pairs.parquet", DistanceTable.of(values, DistanceInfo("pairs")), PROVENANCE)
+    return folder / "pairs.parquet"
+
+
+def test_a_table_of_distances_is_scored_as_it_is_beside_embeddings(simtool: Simtool, folder: Path, pairs: Path) -> None:
+    done = score(simtool, folder, pairs, folder / "hot.parquet", "--distance", "manhattan")
+    assert done.code == 0, done.err
+    given, measured = read_outcomes([folder / "outcomes.parquet"])
+    assert [(one.model, one.distance) for one in (given, measured)] == [("pairs", "given"), ("one-hot", "manhattan")]
+    np.testing.assert_array_equal(given.credit, measured.credit)
+    assert "distances of 780 pairs of 40 images (pairs)" in done.err
+    assert "pairs and one-hot by" not in done.err
+    shown = simtool("show", folder / "outcomes.parquet").out
+    assert "pairs.parquet: unchanged" in shown
+    report = simtool("report", folder / "outcomes.parquet", "--replicates", "100", "--figure", folder / "figure.png")
+    assert report.code == 0, report.err
+    assert "given" in report.out
+    assert (folder / "figure.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("tables", "distances", "complaint"),
+    [
+        (["pairs"], ["cosine"], "--distance cosine is for vectors; {pairs} holds distances, which are scored as given"),
+        (["hot"], ["given"], "--distance given is for tables of distances; {hot} holds vectors: add another distance"),
+        (["pairs", "hot"], ["given"], "--distance given is for tables of distances; {hot} holds vectors"),
+        (["pairs"], ["nearest"], "no distance is called nearest; choose from mse, cosine, "),
+    ],
+)
+def test_a_distance_that_does_not_apply_is_refused(
+    tables: list[str], distances: list[str], complaint: str, simtool: Simtool, folder: Path, pairs: Path
+) -> None:
+    places = {name: folder / f"{name}.parquet" for name in ("pairs", "hot")}
+    words = [word for name in distances for word in ("--distance", name)]
+    done = score(simtool, folder, *(places[name] for name in tables), *words)
+    assert done.code == 2
+    assert complaint.format_map(places) in " ".join(done.err.split())
+    assert not (folder / "outcomes.parquet").exists()
+
+
+def test_a_table_of_distances_is_no_table_of_embeddings(simtool: Simtool, folder: Path, pairs: Path) -> None:
+    done = simtool("compress", pairs, "--out", folder / "out.parquet")
+    assert done.code == 1
+    assert "this is a table of distances, not of embeddings; simtool score and export-distances take it" in done.err

@@ -18,6 +18,7 @@ from simtool.designs import parse_type
 from simtool.reporting.exports import records
 from simtool.reporting.formatting import FEW
 from simtool.scoring.distances import DISTANCES
+from simtool.scoring.given import GIVEN
 from tests.scored import latent, model, observe, outcomes_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -45,7 +46,7 @@ def test_the_table_of_metrics_has_every_metric_with_its_label_and_chance() -> No
 
 
 def test_the_table_of_distances_has_every_distance() -> None:
-    assert [line[0] for line in _table("name")[1:]] == [f"`{name}`" for name in DISTANCES]
+    assert [line[0] for line in _table("name")[1:]] == [f"`{name}`" for name in (*DISTANCES, GIVEN)]
 
 
 def test_the_table_of_columns_has_every_column_of_the_files() -> None:
