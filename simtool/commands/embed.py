@@ -33,7 +33,9 @@ def embed(
     runtime: Annotated[str | None, word(help=option_help("runtime"))] = None,
     size: Annotated[int | None, whole(min=1, help=option_help("size"))] = None,
     crop: Annotated[float | None, number(help=option_help("crop"))] = None,
-    recipe: Annotated[str | None, word(help=f"Preprocessing. {option_help('preprocessing')}")] = None,
+    recipe: Annotated[
+        str | None, word(help=f"Preprocessing: a name, or a .json file with its steps. {option_help('preprocessing')}")
+    ] = None,
     trust_code: Annotated[bool, typer.Option("--trust-code", help=option_help("trust_code"))] = False,
     split: Annotated[str, word(help="Embed this split of the table only: train or test.")] = "all",
     shard: Annotated[

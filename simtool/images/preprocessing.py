@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from PIL import ImageColor
@@ -65,7 +66,7 @@ class CentralCrop:
 
 @dataclass(frozen=True)
 class Resize:
-    """Resize bilinearly, as ``tf.image.resize`` does, to float32.
+    """Resize an image.
 
     Attributes:
         height: pixels.
@@ -73,12 +74,18 @@ class Resize:
         aspect: ``stretch`` resizes each side separately. ``crop`` keeps the aspect ratio: the image covers the target,
             and its margins are cut off on both sides.
         antialias: average over the source pixels when the image becomes smaller.
+        filter: ``bilinear``, as ``tf.image.resize``, to float32; or ``bicubic``, as ``PIL.Image.resize``, which rounds
+            to 8 bits after each side. ``bicubic`` has antialiasing.
+        crop_ratio: for ``crop``: the image covers a target that is larger by 1 / ``crop_ratio`` (rounded down), and the
+            margins of this target are cut off, too. timm calls it ``crop_pct``.
     """
 
     height: int
     width: int
     aspect: Literal["stretch", "crop"] = "stretch"
     antialias: bool = False
+    filter: Literal["bilinear", "bicubic"] = "bilinear"
+    crop_ratio: float = 1.0
 
     def __post_init__(self) -> None:
         for side in (self.height, self.width):
@@ -88,10 +95,30 @@ class Resize:
             raise PreprocessingError(f"the aspect of a resize is stretch or crop, not {self.aspect}")
         if self.antialias not in (True, False):
             raise PreprocessingError(f"antialias is true or false, not {self.antialias}")
+        if self.filter not in ("bilinear", "bicubic"):
+            raise PreprocessingError(f"the filter of a resize is bilinear or bicubic, not {self.filter}")
+        if self.filter == "bicubic" and not self.antialias:
+            raise PreprocessingError("a bicubic resize has antialiasing: set antialias to true")
+        longest = LARGEST_SIDE * _number(self.crop_ratio, "crop ratio")
+        if not 0 < self.crop_ratio <= 1 or max(self.height, self.width) > longest:
+            raise PreprocessingError(
+                f"a crop ratio is above 0 and at most 1, and gives a side of at most {LARGEST_SIDE} pixels before the "
+                f"crop, not {self.crop_ratio}"
+            )
+        if self.crop_ratio != 1 and self.aspect != "crop":
+            raise PreprocessingError("a resize with a crop ratio has the aspect crop")
+
+    @property
+    def covered(self) -> tuple[int, int]:
+        """Height and width that the resized image covers before its margins are cut off."""
+        return int(self.height / self.crop_ratio), int(self.width / self.crop_ratio)
 
     def __str__(self) -> str:
+        bicubic = "bicubic " if self.filter == "bicubic" else ""
         kept = ", keeping the aspect" if self.aspect == "crop" else ""
-        return f"resize to {self.height} x {self.width}{kept}{', with antialiasing' if self.antialias else ''}"
+        ratio = "" if self.crop_ratio == 1 else f", crop ratio {self.crop_ratio:g}"
+        antialias = ", with antialiasing" if self.antialias else ""
+        return f"{bicubic}resize to {self.height} x {self.width}{kept}{ratio}{antialias}"
 
 
 @dataclass(frozen=True)
@@ -157,6 +184,8 @@ _STEPS: dict[str, type[Step]] = {
     "divide-channels": DivideChannels,
 }
 _NAME_OF = {kind: name for name, kind in _STEPS.items()}
+#: Values that a preprocessing states only if it has others.
+_UNSTATED: dict[str, object] = {"filter": "bilinear", "crop_ratio": 1.0}
 
 
 @dataclass(frozen=True)
@@ -181,12 +210,21 @@ class Preprocessing:
         resizes = sum(isinstance(step, Resize) for step in self.steps)
         if resizes != 1:
             raise PreprocessingError(f"preprocessing {self.name} has {resizes} steps that resize, not one")
+        before = self.steps[: [isinstance(step, Resize) for step in self.steps].index(True)]
+        if self.resize.filter == "bicubic" and not all(isinstance(step, CentralCrop) for step in before):
+            raise PreprocessingError(
+                f"preprocessing {self.name} changes colors before a bicubic resize, which takes bytes; resize first"
+            )
+
+    @property
+    def resize(self) -> Resize:
+        """The step that resizes."""
+        return next(step for step in self.steps if isinstance(step, Resize))
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the result."""
-        (resize,) = (step for step in self.steps if isinstance(step, Resize))
-        return resize.height, resize.width, 3
+        return self.resize.height, self.resize.width, 3
 
     @property
     def dimension(self) -> int:
@@ -222,10 +260,9 @@ class Preprocessing:
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object that :meth:`from_json` reads. It states the background unless it is white."""
-        steps = [{"step": _NAME_OF[type(step)], **asdict(step)} for step in self.steps]
         return {
             "name": self.name,
-            "steps": steps,
+            "steps": [{"step": _NAME_OF[type(step)], **_stated(asdict(step))} for step in self.steps],
             **({} if self.background == WHITE else {_BACKGROUND: self.background}),
         }
 
@@ -259,6 +296,10 @@ def readable(text: str) -> str:
         return str(Preprocessing.from_json(json.loads(text)))
     except (ValueError, RecursionError, PreprocessingError):
         return text
+
+
+def _stated(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in _UNSTATED or value != _UNSTATED[name]}
 
 
 def _step_from_json(entry: object) -> Step:
@@ -351,12 +392,33 @@ def named_preprocessing(name: str) -> Preprocessing:
 def chosen_preprocessing(
     chosen: str | Preprocessing, size: int | None = None, crop: float | None = None
 ) -> Preprocessing:
-    """A preprocessing or the preprocessing of a name, with another size and crop (:meth:`Preprocessing.adjusted`).
+    """A preprocessing with another size and crop (:meth:`Preprocessing.adjusted`).
+
+    Args:
+        chosen: the preprocessing, its name, or the ``.json`` file that holds it.
+        size: height and width in pixels; None keeps those of the preprocessing.
+        crop: the fraction of each side that the central crop keeps; None keeps that of the preprocessing.
 
     Raises:
-        PreprocessingError: no preprocessing has that name, or a value is out of range.
+        PreprocessingError: no preprocessing has that name, the file does not hold one, or a value is out of range.
     """
-    return (named_preprocessing(chosen) if isinstance(chosen, str) else chosen).adjusted(size, crop)
+    if isinstance(chosen, str):
+        chosen = _from_file(Path(chosen)) if chosen.endswith(".json") else named_preprocessing(chosen)
+    return chosen.adjusted(size, crop)
+
+
+def _from_file(path: Path) -> Preprocessing:
+    """The preprocessing in a file of JSON, named after the file unless it has a name."""
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as failure:
+        raise PreprocessingError(f"{path}: {failure.strerror}") from failure
+    except (ValueError, RecursionError) as failure:
+        raise PreprocessingError(f"{path}: the file is not JSON") from failure
+    try:
+        return Preprocessing.from_json({"name": path.stem, **content} if isinstance(content, Mapping) else content)
+    except PreprocessingError as failure:
+        raise PreprocessingError(f"{path}: {failure}") from failure
 
 
 def _color(text: str) -> tuple[int, int, int]:

@@ -1,6 +1,7 @@
 """Bilinear resizing in float32, equal to ``tf.image.resize`` bit for bit: the same sums in the same order.
 
-Only the part of the resized image that is kept is computed.
+Only the part of the resized image that is kept is computed. Bicubic resizing is that of Pillow, which networks from
+PyTorch were trained with.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-__all__ = ["Side", "resized"]
+__all__ = ["Side", "bicubic", "resized"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,21 @@ def resized(image: NDArray[Any], down: Side, across: Side, antialias: bool) -> N
     """
     lines = _averaged(image, down, across) if antialias else _interpolated(image, down, across)
     return lines.reshape(down.count, across.count, image.shape[2])
+
+
+def bicubic(image: NDArray[np.uint8], down: Side, across: Side) -> NDArray[np.uint8]:
+    """Resize an image with the bicubic filter of Pillow, whose result has 8 bits.
+
+    Args:
+        image: (height, width, 3).
+        down: its height.
+        across: its width.
+
+    Returns:
+        (down.count, across.count, 3).
+    """
+    whole = Image.fromarray(image).resize((across.target, down.target), Image.Resampling.BICUBIC)
+    return np.asarray(whole)[down.start : down.start + down.count, across.start : across.start + across.count]
 
 
 # A row of pixels is a line of height x (width * channels) values, because numpy is slow along an axis of 3.

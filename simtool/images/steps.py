@@ -1,7 +1,7 @@
 """The steps of a preprocessing, carried out on an image in numpy.
 
-Each step gives the bits of the TensorFlow function that it is named after, so that vectors do not depend on the
-program that makes them.
+Each step gives the bits of the function of TensorFlow (a bicubic resize: of Pillow) that it is named after, so that
+vectors do not depend on the program that makes them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from simtool.images.preprocessing import (
     ReverseChannels,
     Subtract,
 )
-from simtool.images.resizing import Side, resized
+from simtool.images.resizing import Side, bicubic, resized
 from simtool.pillow import MOST_PIXELS, ImageError
 
 __all__ = ["numbers_of", "prepared", "recolored"]
@@ -44,7 +44,8 @@ def prepared(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[
         if isinstance(step, CentralCrop):
             values = _cropped(values, step)
         elif isinstance(step, Resize):
-            values = resized(values, *_sides(values, step), step.antialias)
+            sides = _sides(values, step)
+            values = bicubic(values, *sides) if step.filter == "bicubic" else resized(values, *sides, step.antialias)
         else:
             values = recolored(values, step, numbers_of(step))
     return values.astype(np.float32, copy=False)
@@ -87,10 +88,10 @@ def _sides(image: NDArray[Any], step: Resize) -> tuple[Side, Side]:
     if step.aspect == "stretch":
         larger = list(targets)
     else:
-        scale = max(target / source for source, target in zip(sources, targets, strict=True))
+        scale = max(covered / source for source, covered in zip(sources, step.covered, strict=True))
         if sources[0] * scale * (sources[1] * scale) > MOST_PIXELS:
             raise ImageError("too long and narrow for the size of the preprocessing, which keeps the aspect ratio")
-        larger = [max(target, round(source * scale)) for source, target in zip(sources, targets, strict=True)]
+        larger = [max(covered, round(source * scale)) for source, covered in zip(sources, step.covered, strict=True)]
     down, across = (
         Side(source, whole, (whole - target) // 2, target)
         for source, whole, target in zip(sources, larger, targets, strict=True)

@@ -480,6 +480,19 @@ def test_an_unwritable_place_is_found_before_the_work(simtool: Simtool, home: Pa
         assert "decod" not in ran.err
 
 
+def test_a_preprocessing_comes_from_a_file(simtool: Simtool, tmp_path: Path) -> None:
+    images, path, out = write_table(tmp_path, 2), tmp_path / "small.json", tmp_path / "small.parquet"
+    resize = {"step": "resize", "height": 4, "width": 4, "antialias": True, "filter": "bicubic"}
+    path.write_text(json.dumps({"steps": [resize, {"step": "divide", "by": 128}]}))
+    command = ("embed", images, "--model", "pixels", "--out", out, "--recipe", path)
+    assert simtool(*command).code == 0
+    whole = Image.open(tmp_path / "photographs/1.jpg").resize((4, 4), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(open_embeddings(out).read()[1], np.asarray(whole, np.float32).ravel() / 128)
+    path.write_text("{}")
+    refused = simtool(*command)
+    assert (refused.code, "small.json: the preprocessing should be an object" in refused.err) == (1, True)
+
+
 def test_a_keras_file_from_elsewhere_is_embedded_with_a_preprocessing(simtool: Simtool, tmp_path: Path) -> None:
     load_tensorflow()
     import keras

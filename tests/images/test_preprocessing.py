@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from simtool.images.preprocessing import (
     ReverseChannels,
     Step,
     Subtract,
+    chosen_preprocessing,
     named_preprocessing,
     readable,
 )
@@ -29,16 +31,19 @@ others: st.SearchStrategy[Step] = st.one_of(
     st.builds(Divide, numbers),
     st.builds(Subtract, st.tuples(numbers, numbers, numbers)),
 )
-resizes = st.builds(
-    Resize, st.integers(1, 500), st.integers(1, 500), st.sampled_from(["stretch", "crop"]), st.booleans()
-)
+sides = st.integers(1, 500)
+bilinear = st.builds(Resize, sides, sides, st.sampled_from(["stretch", "crop"]), st.booleans())
+bicubic = st.builds(
+    Resize, sides, sides, st.just("crop"), st.just(True), st.just("bicubic"), st.floats(0.125, 1)
+) | st.builds(Resize, sides, sides, st.just("stretch"), st.just(True), st.just("bicubic"))
 
 
 @st.composite
 def recipes(draw: st.DrawFn) -> Preprocessing:
-    steps = [*draw(st.lists(others, max_size=5)), draw(resizes)]
+    steps = draw(st.lists(others, max_size=5))
+    steps = draw(st.permutations([*steps, draw(bilinear)]) | st.builds(lambda first: [first, *steps], bicubic))
     background = draw(st.just(WHITE) | st.tuples(*[st.integers(0, 255)] * 3))
-    return Preprocessing(draw(st.text()), tuple(draw(st.permutations(steps))), background)
+    return Preprocessing(draw(st.text()), tuple(steps), background)
 
 
 @given(recipes())
@@ -64,6 +69,54 @@ def test_a_preprocessing_survives_json(recipe: Preprocessing) -> None:
 def test_a_person_reads_a_preprocessing_in_words(name: str, words: str) -> None:
     assert str(named_preprocessing(name)) == words
     assert readable(named_preprocessing(name).to_text()) == words
+
+
+#: EfficientNet-Lite2 of Google: timm would say crop_pct 0.875, interpolation bicubic.
+LITE2 = {
+    "name": "lite2",
+    "steps": [
+        {"step": "resize", "height": 260, "width": 260, "aspect": "crop", "antialias": True}
+        | {"filter": "bicubic", "crop_ratio": 0.875},
+        {"step": "subtract", "values": (127, 127, 127)},
+        {"step": "divide", "by": 128},
+    ],
+}
+
+
+def test_a_file_states_the_preprocessing_of_any_network(tmp_path: Path) -> None:
+    path = tmp_path / "lite2.json"
+    path.write_text(json.dumps({"steps": LITE2["steps"]}))
+    chosen = chosen_preprocessing(str(path))
+    assert chosen.to_json() == LITE2
+    assert chosen.resize.covered == (297, 297)
+    assert str(chosen) == (
+        "lite2: bicubic resize to 260 x 260, keeping the aspect, crop ratio 0.875, with antialiasing, subtract 127, "
+        "divide by 128"
+    )
+    assert chosen_preprocessing(str(path), size=224).resize.covered == (256, 256)
+    path.write_text(json.dumps(LITE2 | {"name": "another"}))
+    assert chosen_preprocessing(str(path)).name == "another"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "lite2[.]json: No such file"),
+        (b"steps: 3", "lite2[.]json: the file is not JSON"),
+        (b"\xff\xfe\x00", "lite2[.]json: the file is not JSON"),
+        (b"[" * 100_000, "lite2[.]json: the file is not JSON"),
+        (b"[1]", "lite2[.]json: the preprocessing should be an object"),
+        (b'{"steps": []}', "lite2[.]json: preprocessing lite2 has 0 steps that resize"),
+    ],
+)
+def test_a_file_without_a_preprocessing_is_an_error_that_names_it(
+    content: bytes | None, complaint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "lite2.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PreprocessingError, match=complaint):
+        chosen_preprocessing(str(path))
 
 
 @pytest.mark.parametrize("text", ["resized to 224", '{"name":"x","steps":[{"step":"rotate"}]}', "[" * 100_000])
@@ -137,6 +190,8 @@ def test_a_size_outside_its_range_is_an_error(size: int) -> None:
 
 
 RESIZE = {"step": "resize", "height": 8, "width": 8}
+CROPPED = RESIZE | {"aspect": "crop"}
+BICUBIC = RESIZE | {"filter": "bicubic", "antialias": True}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +208,14 @@ RESIZE = {"step": "resize", "height": 8, "width": 8}
         ({"steps": [RESIZE | {"height": 8.5}]}, "1 to 4096 pixels, not 8.5"),
         ({"steps": [RESIZE | {"aspect": "squeeze"}]}, "stretch or crop, not squeeze"),
         ({"steps": [RESIZE | {"antialias": "yes"}]}, "true or false, not yes"),
+        ({"steps": [RESIZE | {"filter": "lanczos"}]}, "bilinear or bicubic, not lanczos"),
+        ({"steps": [RESIZE | {"filter": "bicubic"}]}, "set antialias to true"),
+        ({"steps": [CROPPED | {"crop_ratio": "1"}]}, "the crop ratio is a finite number, not 1"),
+        ({"steps": [CROPPED | {"crop_ratio": 0}]}, "above 0 and at most 1, .*, not 0"),
+        ({"steps": [CROPPED | {"crop_ratio": 1.5}]}, "above 0 and at most 1, .*, not 1.5"),
+        ({"steps": [CROPPED | {"crop_ratio": 1e-320}]}, "at most 4096 pixels before the crop"),
+        ({"steps": [RESIZE | {"crop_ratio": 0.5}]}, "a resize with a crop ratio has the aspect crop"),
+        ({"name": "x", "steps": [{"step": "divide", "by": 255}, BICUBIC]}, "x changes colors before a bicubic resize"),
         ({"steps": [RESIZE, RESIZE]}, "has 2 steps that resize, not one"),
         ({"steps": []}, "has 0 steps that resize, not one"),
         ({"steps": [RESIZE, {"step": "divide", "by": 0}]}, "cannot divide by 0"),

@@ -97,6 +97,33 @@ def test_the_bits_are_equal_on_long_sides_too(source: int, target: int, upright:
     )
 
 
+@settings(max_examples=60, deadline=None)
+@given(sides, sides, sides, sides, st.floats(0.2, 1), st.floats(0.3, 1), st.integers(0, 99))
+def test_a_bicubic_resize_is_that_of_pillow(
+    height: int, width: int, tall: int, wide: int, ratio: float, crop: float, seed: int
+) -> None:
+    image = bytes_of(seed, height, width)
+    stretch = Preprocessing("any", (CentralCrop(crop), Resize(tall, wide, "stretch", True, "bicubic")))
+    top, left = int((height - height * crop) / 2), int((width - width * crop) / 2)
+    cropped = Image.fromarray(image[top : height - top, left : width - left])
+    np.testing.assert_array_equal(prepared(image, stretch), cropped.resize((wide, tall), Image.Resampling.BICUBIC))
+
+    square = Preprocessing("any", (Resize(tall, tall, "crop", True, "bicubic", ratio), Divide(2.0)))
+    scale = int(tall / ratio) / min(height, width)
+    size = (round(width * scale), round(height * scale))
+    whole = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
+    left, top = ((side - tall) // 2 for side in size)
+    expected = np.asarray(whole.crop((left, top, left + tall, top + tall)), np.float32) / np.float32(2)
+    np.testing.assert_array_equal(prepared(image, square), expected)
+
+
+def test_a_crop_ratio_cuts_off_the_margins_of_a_larger_image() -> None:
+    image = bytes_of(3, 40, 70)
+    whole = prepared(image, Preprocessing("any", (Resize(20, 20, "crop", True),)))
+    centre = prepared(image, Preprocessing("any", (Resize(10, 10, "crop", True, crop_ratio=0.5),)))
+    np.testing.assert_array_equal(centre, whole[5:15, 5:15])
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"progressive": True}], ids=str)
 def test_a_jpeg_is_decoded_as_by_tensorflow_with_accurate_transforms(mode: str, options: dict[str, Any]) -> None:
