@@ -46,7 +46,7 @@ def test_vectors_beyond_the_memory_are_spooled(tmp_path: Path, monkeypatch: pyte
 
 def test_little_memory_makes_blocks_narrow(tmp_path: Path) -> None:
     table = table_of(tmp_path / "t.parquet", np.ones((400, 8), np.float32))
-    for memory, width in ((1 << 30, 1024), (1 << 23, (1 << 19) // 400 // 4), (1 << 10, 16)):
+    for memory, width in ((1 << 30, 2048), (1 << 23, (1 << 19) // 400 // 4), (1 << 10, 16)):
         with columns_of(table, np.arange(400), memory) as columns:
             assert columns.width == width
 
@@ -70,8 +70,8 @@ def test_stored_values_are_held_exactly(stored: str, held: str) -> None:
 
 
 def test_many_vectors_make_blocks_narrow() -> None:
-    assert block_width(1000, np.dtype(np.float32)) == 1024
-    assert block_width(1000, np.dtype(np.float64)) == 512
+    assert block_width(1000, np.dtype(np.float32)) == 2048
+    assert block_width(1000, np.dtype(np.float64)) == 1024
     assert block_width(1_000_000, np.dtype(np.float32)) == 67
     assert block_width(10**9, np.dtype(np.float32)) == 16
 
