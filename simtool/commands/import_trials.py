@@ -27,8 +27,8 @@ def import_trials(
         str,
         typer.Option(
             "--format",
-            metavar="[auto|psiz-2018|psiz-0.6|psiz-json|csv]",
-            help="Format of SOURCE; auto detects it from the content.",
+            metavar="FORMAT",
+            help="Format of SOURCE: psiz-2018, psiz-0.6, psiz-json, nights or csv; auto detects it from the content.",
         ),
     ] = "auto",
     observers: Annotated[

@@ -101,6 +101,7 @@ class Judgments:
         unanswered: the number of other dropped trials, in which nothing is selected.
         unnamed: the dropped columns without a name, counted from 1.
         passed_over: the number of skipped entries of other kinds, by kind.
+        notes: other sentences about how the source was read.
     """
 
     trials: Trials
@@ -108,6 +109,7 @@ class Judgments:
     unanswered: int = 0
     unnamed: tuple[int, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:

@@ -20,8 +20,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
+from simtool.errors import listed
 from simtool.judgments.assembly import JudgmentsError
 from simtool.kinds import Expected, advice, kind_of
+from simtool.tables.files import strings
 from simtool.tables.labels import Labels
 
 __all__ = ["Cells", "Header", "read_cells", "read_header"]
@@ -65,6 +67,17 @@ class Header:
         """Open the text at its beginning."""
         return self.path.open(encoding=self.encoding, newline="")
 
+    def columns(self) -> dict[str, int]:
+        """Return the position of each column that has a name.
+
+        Raises:
+            JudgmentsError: a name occurs twice.
+        """
+        named = [name for name in self.names if name]
+        if repeated := sorted({name for name in named if named.count(name) > 1}):
+            raise JudgmentsError(f"{self.path}: the header has {listed(repeated)} twice")
+        return {name: place for place, name in enumerate(self.names) if name}
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -90,6 +103,11 @@ class Cells:
     def labels(self, place: int) -> Labels:
         """Return a column with few distinct texts."""
         return Labels(self.names, self.codes[place]).used()
+
+    def images(self, places: Sequence[int]) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
+        """Return the ids in several columns, and (rows, columns) positions in them; -1 for an empty cell."""
+        used = Labels(self.names, np.concatenate([self.codes[place] for place in places])).used()
+        return strings(used.names), used.code.reshape(len(places), -1).T
 
     def line_of(self, row: int) -> int:
         """Return the line of the file, from 1, on which a row begins."""

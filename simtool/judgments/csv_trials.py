@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from simtool.errors import clipped, listed
@@ -23,10 +22,8 @@ from simtool.judgments.catalog import is_catalog
 from simtool.judgments.cells import Cells, Header, read_cells, read_header
 from simtool.judgments.formats import Reading
 from simtool.judgments.headings import Headings, recognize
-from simtool.judgments.values import NO_ANSWER, are_missing, counts, guessed, numbers, truths
+from simtool.judgments.values import NO_ANSWER, are_missing, carried, counts, numbers, truths
 from simtool.kinds import Kind
-from simtool.tables.carried import carried_names
-from simtool.tables.files import strings
 from simtool.tables.labels import Labels
 
 __all__ = ["read", "read_csv_trials", "recognises"]
@@ -84,7 +81,7 @@ def _shown(headings: Headings) -> list[int]:
 
 
 def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
-    images, codes = _images(cells, _shown(headings))
+    images, codes = cells.images(_shown(headings))
     _refuse_headers(cells.header, _shown(headings), images, codes, places)
     shown, chosen = np.split(codes, [-len(headings.selected)], axis=1)
     query, shown = (None, shown) if headings.query is None else (shown[:, 0], shown[:, 1:])
@@ -93,7 +90,11 @@ def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
     if query is not None:
         places.refuse((answered >= 0).any(axis=1) & (query < 0), "has no query")
     labels = {name: cells.labels(place) for name, place in headings.optional.items() if place in cells.codes}
-    texts = {name: cells.texts[place] for name, place in headings.optional.items() if place in cells.texts}
+    figures = {
+        name: numbers(cells.texts[place], name, places)
+        for name, place in headings.optional.items()
+        if place in cells.texts
+    }
     ranked = truths(labels["ranked"], "ranked", places) if "ranked" in labels else np.ones(len(cells), bool)
     return assemble(
         Record(
@@ -105,19 +106,13 @@ def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
             trial_id=np.arange(len(cells), dtype=np.int64),
             participant=_named(labels.get("participant")),
             session=_named(labels.get("session")),
-            weight=numbers(texts.get("weight"), "weight", places),
-            response_ms=numbers(texts.get("response_ms"), "response_ms", places),
-            count=counts(labels.get("count"), places),
-            extra=_extra(cells, headings),
+            weight=figures.get("weight"),
+            response_ms=figures.get("response_ms"),
+            count=counts(labels["count"], "count", places) if "count" in labels else None,
+            extra=carried({name: cells.texts[place] for name, place in headings.others.items()}),
         ),
         places,
     )
-
-
-def _images(cells: Cells, places: Sequence[int]) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
-    """Return the ids in several columns, and (rows, columns) positions in them; -1 for an empty cell."""
-    used = Labels(cells.names, np.concatenate([cells.codes[place] for place in places])).used()
-    return strings(used.names), used.code.reshape(len(places), -1).T
 
 
 def _refuse_headers(
@@ -128,12 +123,6 @@ def _refuse_headers(
     for place, code in zip(shown, codes.T, strict=True):
         again &= np.isin(code, np.flatnonzero(images == header.names[place]))
     places.refuse(again, "repeats the header; delete it")
-
-
-def _extra(cells: Cells, headings: Headings) -> dict[str, pa.Array]:
-    """Return the other columns, each with the type of all its values."""
-    names = carried_names(headings.others)
-    return {names[name]: guessed(cells.texts[place]) for name, place in headings.others.items()}
 
 
 def _closed_up(codes: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -6,7 +6,7 @@ A cell that cannot be converted is a :class:`JudgmentsError`, whose message name
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from simtool.errors import clipped
 from simtool.judgments.assembly import Places
+from simtool.tables.carried import carried_names
 from simtool.tables.labels import Labels
 
-__all__ = ["NO_ANSWER", "NO_VALUE", "are_missing", "counts", "guessed", "numbers", "truths"]
+__all__ = ["NO_ANSWER", "NO_VALUE", "are_missing", "carried", "counts", "guessed", "numbers", "truths"]
 
 #: Words for a missing value, in lower case.
 NO_VALUE = frozenset(("", "na", "n/a", "nan", "<na>", "null", "none", "nil", "undefined"))
@@ -36,10 +37,8 @@ _TRUTH = "^(?i:true|false)$"
 _FEW = 100
 
 
-def numbers(column: pa.ChunkedArray | None, name: str, places: Places) -> NDArray[np.float64] | None:
-    """Convert a column to numbers; NaN for an empty cell or a word for a missing value; None without a column."""
-    if column is None:
-        return None
+def numbers(column: pa.ChunkedArray, name: str, places: Places) -> NDArray[np.float64]:
+    """Convert a column to numbers; NaN for an empty cell or a word for a missing value."""
     values = _floats(column)
     if values is None:
         values = _floats(_given(column))
@@ -66,13 +65,11 @@ def truths(column: Labels, name: str, places: Places) -> NDArray[np.bool_]:
     return _by_code(column, values, 1, name, "true or false or be empty", places).astype(bool)
 
 
-def counts(column: Labels | None, places: Places) -> NDArray[np.int64] | None:
-    """Convert a column to integers from 0; None without a column."""
-    if column is None:
-        return None
-    places.refuse(column.code < 0, "has no count; write 0 for no judgments")
+def counts(column: Labels, name: str, places: Places) -> NDArray[np.int64]:
+    """Convert a column to integers from 0."""
+    places.refuse(column.code < 0, f"has no {name}; write 0 for no judgments")
     values = [_whole(text) for text in column.names.to_pylist()]
-    return _by_code(column, values, 0, "count", f"a whole number from 0 to {MOST_COUNT:,}", places).astype(np.int64)
+    return _by_code(column, values, 0, name, f"a whole number from 0 to {MOST_COUNT:,}", places).astype(np.int64)
 
 
 def _by_code(
@@ -104,6 +101,12 @@ def _whole(text: str) -> float | None:
 
 def _is_missing(text: str) -> bool:
     return text.casefold() in NO_VALUE
+
+
+def carried(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, pa.Array]:
+    """Return columns to keep by their names in a table of trials, each with the type of all its values."""
+    names = carried_names(columns)
+    return {names[name]: guessed(column) for name, column in columns.items()}
 
 
 def guessed(column: pa.ChunkedArray) -> pa.Array:

@@ -32,7 +32,7 @@ def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUT
     if catalog is not None and imported.catalog is not None:
         run.read(catalog, imported.catalog.extent)
     elif catalog is not None:
-        console.warn(f"{catalog} is not used: a CSV names its images itself")
+        console.warn(f"{catalog} is not used: {source} names its images itself")
     _note_judgments(judgments)
     return judgments
 
@@ -46,7 +46,9 @@ def named_as_in(images: Images, table: Path, judgments: Judgments) -> Judgments:
 
 
 def _note_judgments(judgments: Judgments) -> None:
-    """Say what was left out of a source of judgments."""
+    """Say how a source of judgments was read, and what was left out of it."""
+    for sentence in judgments.notes:
+        console.note(f"       {sentence}")
     if judgments.catch:
         dropped = counted(judgments.catch, "catch trials")
         console.note(f"       dropped {dropped} (the query is among its references)")

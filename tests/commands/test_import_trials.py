@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_the_help_names_every_format(simtool: Simtool) -> None:
-    assert f"[{'|'.join(format_names())}]" in simtool("import-trials", "--help").out
+    words = re.findall(r"[\w.-]*\w", simtool("import-trials", "--help").out)
+    assert set(format_names()) <= set(words)
 
 
 def test_it_says_what_it_read_dropped_and_wrote(simtool: Simtool, tmp_path: Path, out: Path) -> None:
@@ -112,7 +114,7 @@ def test_a_catalog_that_a_csv_does_not_need_is_told(simtool: Simtool, tmp_path: 
     catalog = write_hdf5_catalog(tmp_path / "catalog.hdf5")
     ran = simtool("import-trials", tmp_path / "t.csv", "--catalog", catalog, "--out", out)
     assert ran.code == 0
-    assert f"warning: {catalog} is not used: a CSV names its images itself" in ran.err
+    assert f"warning: {catalog} is not used: {source} names its images itself" in ran.err
 
 
 @pytest.mark.parametrize(
