@@ -34,3 +34,9 @@ def birds16() -> Path:
 def cub127() -> Path:
     """The folder of real CUB photographs in the official archive's layout."""
     return _real("cub127")
+
+
+@pytest.fixture(scope="session")
+def formats() -> Path:
+    """The folder of small samples of other tools' formats, each with the expected content."""
+    return _real("formats")

@@ -62,7 +62,8 @@ def _judgments(cells: Cells, columns: dict[str, int], places: Places) -> Judgmen
     chosen = whole_votes(right, votes, places)
     kept = {name: cells.texts[place] for name, place in columns.items() if place in cells.texts and name not in _SHARES}
     judgments = from_votes(
-        Votes(images, shown, np.column_stack([votes - chosen, chosen]), {**carried(kept), _VOTES: pa.array(votes)}), places
+        Votes(images, shown, np.column_stack([votes - chosen, chosen]), {**carried(kept), _VOTES: pa.array(votes)}),
+        places,
     )
     few = int(((votes > 0) & (votes < _FEWEST_USED)).sum())
     note = f"{few:,} of {len(cells):,} rows have fewer than {_FEWEST_USED} votes; they are kept (DreamSim omits them)"
