@@ -55,10 +55,10 @@ def _line(cells: Cells, row: int) -> str:
 
 def _judgments(cells: Cells, columns: dict[str, int], places: Places) -> Judgments:
     images, shown = cells.images([columns[name] for name in _IMAGES])
-    places.refuse((shown < 0).any(axis=1), f"lacks a path: {', '.join(_IMAGES)} must all be there")
+    places.refuse(shown.min(axis=1) < 0, f"lacks a path: {', '.join(_IMAGES)} must all be there")
     votes = counts(cells.labels(columns[_VOTES]), _VOTES, places)
     left, right = (numbers(cells.texts[columns[name]], name, places) for name in _SHARES)
-    places.refuse(~np.isclose(left + right, 1), "has a left_vote and a right_vote that do not sum to 1")
+    places.refuse(~(np.abs(left + right - 1) < 1e-3), "has a left_vote and a right_vote that do not sum to 1")
     chosen = whole_votes(right, votes, places)
     kept = {name: cells.texts[place] for name, place in columns.items() if place in cells.texts and name not in _SHARES}
     judgments = from_votes(
