@@ -43,7 +43,7 @@ app = typer.Typer(
 )
 
 app.command(short_help="Download the photographs of CUB-200-2011")(fetch_cub)
-app.command(short_help="Download the birds-16 judgments and photographs")(fetch_judgments)
+app.command(short_help="Download the judgments of a published study")(fetch_judgments)
 app.command(short_help="Convert judgments to a table of trials")(import_trials)
 app.command(short_help="List the images of a folder in a table")(index_images)
 app.command(short_help="Fit principal components to images")(fit_pca)

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.archive import Source, open_archive, unpack
+from simtool.archive import open_archive, unpack
 from simtool.collections.folder import index_folder
 from simtool.errors import SimtoolError, listed
 from simtool.pillow import SUFFIXES
 from simtool.tables.atomic import atomic_path
-from simtool.tables.files import objects
-from simtool.tables.images import Images, image_paths, read_images, relative_path
+from simtool.tables.images import Images, image_paths, read_images
 from simtool.tables.provenance import sha256_of
 from simtool.text import counted
 
 __all__ = [
-    "JUDGMENTS",
-    "PHOTOGRAPHS",
     "Birds16Error",
     "altered",
     "are_placed",
@@ -31,18 +27,7 @@ __all__ = [
     "place_photographs",
     "placed_ids",
     "require_replaceable",
-    "subset",
 ]
-
-#: The judgments for psiz-datasets (``stimuli.txt``, ``train_seqs/*.json``), with the checksum of psiz-datasets 0.2.1.
-JUDGMENTS = Source(
-    name="birds16_rank2019.zip",
-    urls=("https://osf.io/43rmk/download",),
-    sha256=("42aadb6718ba53d3137f8e586230e48ce66a1bb5df76b2c8ca781823731c1933",),
-)
-
-#: The photographs that people saw; no checksum is published.
-PHOTOGRAPHS = Source(name="birds16_stimuli.zip", urls=("https://osf.io/x3vuh/download",))
 
 #: The photographs that were cropped or saved again, and the SHA-256 of the versions that people saw.
 ALTERED: Mapping[str, str] = {
@@ -158,28 +143,6 @@ def require_replaceable(table: Path, names: NDArray[np.object_]) -> None:
             f"{table} lists {counted(len(others), 'other images')} and would be overwritten: choose another folder, "
             f"or join the judgments to it with --images {table}"
         )
-
-
-def subset(
-    images: Images, source: Path, table: Path, names: NDArray[np.object_], matched: NDArray[np.object_]
-) -> Images:
-    """Select the rows of a table of images that the judgments mention, for a table in another folder.
-
-    Args:
-        images: the table, for example all of CUB.
-        source: the path of this table.
-        table: the path of the new table.
-        names: the images as named by the catalog of the judgments; the folder above the species is the family.
-        matched: the ids of the same images in ``images``.
-
-    Returns:
-        The rows in the order of the table. Images without a group get their family as the group.
-    """
-    family = {name: PurePosixPath(path).parent.parent.name or None for name, path in zip(matched, names, strict=True)}
-    rows = images.take(np.isin(images.image_id, matched))
-    groups = [group or family[name] for name, group in zip(rows.image_id, rows.group_name, strict=True)]
-    paths = [relative_path(path, table) for path in image_paths(source, rows)]
-    return replace(rows, path=objects(paths), group_name=objects(groups))
 
 
 def altered(images: Images, table: Path, mentioned: NDArray[np.object_]) -> list[str]:

@@ -21,7 +21,8 @@ def import_trials(
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of trials to write.")],
     catalog: Annotated[Path | None, file(help="Catalog of psiz's stimuli: HDF5, stimuli.txt or CSV.")] = None,
     images: Annotated[
-        Path | None, table(help="Use the ids of this table of images; other spellings match too.")
+        Path | None,
+        table(help="Name images as this table of images does, by id or file name, or by a file of names (see below)."),
     ] = None,
     kind: Annotated[
         str,
@@ -48,6 +49,10 @@ def import_trials(
     row with empty reference cells has fewer references. The id of a trial is its row in SOURCE,
     from 0. Catch trials (the query is among its references) and trials without an answer are
     dropped; a note tells how many.
+
+    With a table of images, --images matches ids exactly, else by spelling. A file of names is a CSV
+    or TSV with the columns id and name, or a list with one name a line: the id of a name is its
+    row, from 0, as in THINGS' unique_id.txt. Every id must have a name.
 
     \b
     Example:

@@ -42,7 +42,10 @@ def score(
             metavar="SIZE", help="Memory to use, such as 2G; larger tables use TMPDIR. [half of the free memory]"
         ),
     ] = None,
-    images: Annotated[Path | None, table(help="Copy the classes and groups of images from this table.")] = None,
+    images: Annotated[
+        Path | None,
+        table(help="Copy the classes and groups of images from this table; or name the ids of TRIALS by this file."),
+    ] = None,
 ) -> None:
     """Predict each judgment from the distances between the embeddings of its images.
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from simtool.stages.compression import compress as compress
     from simtool.stages.embedding import embed as embed
     from simtool.stages.fetching import fetch_cub as fetch_cub
-    from simtool.stages.fetching import fetch_judgments as fetch_judgments
     from simtool.stages.glow import plan_glow as plan_glow
     from simtool.stages.glow import train_glow as train_glow
     from simtool.stages.importing import import_trials as import_trials
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from simtool.stages.reporting import report as report
     from simtool.stages.sampling import sample as sample
     from simtool.stages.scoring import score as score
+    from simtool.stages.studies import fetch_judgments as fetch_judgments
 
 #: Each function, and the module of this package that holds it. A module is imported when its function is first used,
 #: so that ``import simtool.stages`` imports nothing heavy.
@@ -39,7 +39,7 @@ _MODULES: dict[str, str] = {
     "compress": "compression",
     "embed": "embedding",
     "fetch_cub": "fetching",
-    "fetch_judgments": "fetching",
+    "fetch_judgments": "studies",
     "fit_pca": "pca",
     "import_trials": "importing",
     "index_images": "indexing",

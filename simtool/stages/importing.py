@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from simtool.judgments.assembly import summary
+from simtool.judgments.assembly import Judgments, summary
 from simtool.judgments.formats import AUTO, format_names
-from simtool.stages.remarks import named_as_in, read_judgments
-from simtool.stages.run import Folder, Place, api, chosen, path_of, stage, table_file
+from simtool.stages.remarks import named, named_as_in, names_file, read_judgments
+from simtool.stages.run import Folder, Place, Run, api, chosen, path_of, stage, table_file
 from simtool.tables.images import Images
 from simtool.tables.observers import Observers
 from simtool.tables.trials import Trials, write_trials
@@ -34,7 +34,8 @@ def import_trials(
         catalog: the file that says which images the numbers in psiz's files are: an HDF5 catalog, ``stimuli.txt`` or
             a CSV.
         images: a table of images. Trials then name images as this table does: by equal id, else by the closest
-            spelling.
+            spelling. Or a file of names for the ids in ``source``: a list with one name a line (the id is the row,
+            from 0), or a CSV with the columns ``id`` and ``name``.
         format: of ``source``, one of :func:`~simtool.judgments.formats.format_names`; ``auto`` detects it from
             the content.
         observers: who judged, ``human`` or ``simulated``; stated in the table and in reports.
@@ -56,11 +57,17 @@ def import_trials(
     stated = None if observers is None else Observers(chosen(Observers, "--observers", observers))
     with stage("import-trials", reads=[place, catalog, path_of(images)], writes=[table_file(out)]) as run:
         judgments = read_judgments(run, source, catalog, format)
-        if images is not None:
-            label = path_of(images) or Path("the table of images")
-            judgments = named_as_in(run.read_images(images), label, judgments)
-        trials = replace(judgments.trials, observers=stated)
+        trials = replace(_named(run, judgments, images), observers=stated)
         if out is not None:
             write_trials(Path(out), trials, run.provenance())
             run.wrote(Path(out), summary(trials))
     return trials
+
+
+def _named(run: Run, judgments: Judgments, images: str | Path | Images | None) -> Trials:
+    """The trials, their images named as in a table of images, or by a file of names."""
+    if images is None:
+        return judgments.trials
+    if (names := names_file(images)) is not None:
+        return named(run, names, judgments.trials)
+    return named_as_in(run.read_images(images), path_of(images) or Path("the table of images"), judgments).trials

@@ -15,11 +15,14 @@ from simtool.judgments.assembly import Judgments, in_images
 from simtool.judgments.formats import AUTO
 from simtool.judgments.headings import nearest
 from simtool.judgments.importing import import_judgments
+from simtool.judgments.names import read_names
+from simtool.kinds import kind_of
 from simtool.stages.run import Run
 from simtool.tables.images import Images
+from simtool.tables.trials import Trials
 from simtool.text import counted, plural
 
-__all__ = ["named_as_in", "note_matches", "read_judgments", "warn_of_unused"]
+__all__ = ["named", "named_as_in", "names_file", "note_matches", "read_judgments", "warn_of_unused"]
 
 
 def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUTO) -> Judgments:
@@ -35,6 +38,25 @@ def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUT
         console.warn(f"{catalog} is not used: {source} names its images itself")
     _note_judgments(judgments)
     return judgments
+
+
+def names_file(images: str | Path | Images | None) -> Path | None:
+    """The path of an argument that is a text: a file of names. None for tables of images, and without the argument."""
+    if not isinstance(images, str | Path) or kind_of(Path(images)).text is None:
+        return None
+    return Path(images)
+
+
+def named(run: Run, source: Path, trials: Trials) -> Trials:
+    """Name the images of trials by a file of names, with remarks on the match."""
+    run.begin(source)
+    names = read_names(source)
+    run.read(source, names.extent)
+    found, matches = names.apply(trials)
+    note_matches(source, matches)
+    if names.are_rows and 0 not in matches.rows:
+        console.warn(f"{source}: no id is 0, but its rows count from 0; if ids count from 1, write a CSV of id,name")
+    return found
 
 
 def named_as_in(images: Images, table: Path, judgments: Judgments) -> Judgments:

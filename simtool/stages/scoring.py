@@ -18,7 +18,7 @@ from simtool.scoring.distances import DISTANCES
 from simtool.scoring.given import GIVEN, score_distances
 from simtool.scoring.plan import Plan
 from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
-from simtool.stages.remarks import note_matches, warn_of_unused
+from simtool.stages.remarks import named, names_file, note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
 from simtool.system.memory import AmountError, bytes_of
 from simtool.tables.distances import DistanceTable
@@ -89,7 +89,7 @@ def score(
             A table of distances is scored as it is: its distance is ``given``.
         names: the label of each table's model in reports. Without them, the name that each table states.
         images: a table of images. Outcomes then say for each comparison which references share the query's class and
-            group.
+            group. Or a file of names for the ids in ``trials``, as for :func:`import_trials`.
         memory: bytes that the process may use, as a number or such as ``2G``. None is half of the free memory.
 
     Returns:
@@ -121,7 +121,9 @@ def score(
         opened = [run.read_model(source) for source in sources]
         measured = _distances_of(opened, distances)
         labels = list(names) or _labels(opened)
-        if images is not None:
+        if (file := names_file(images)) is not None:
+            judgments = named(run, file, judgments)
+        elif images is not None:
             judgments = _with_classes(run, judgments, images)
         plan = Plan.of(judgments)
         for table in opened:

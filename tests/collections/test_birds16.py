@@ -15,7 +15,7 @@ from simtool.collections.folder import index_folder
 from simtool.ids import match_ids
 from simtool.judgments.importing import import_judgments
 from simtool.judgments.psiz.documents import judgments_in
-from simtool.tables.images import Images, image_paths, write_images
+from simtool.tables.images import Images, write_images
 from simtool.tables.provenance import Provenance, sha256_of
 from tests.studies import (
     IMAGES,
@@ -97,20 +97,6 @@ def test_a_table_of_other_images_is_not_overwritten(tmp_path: Path) -> None:
     write_images(table, Images.build([*IMAGES, "a", "b"], [*IMAGES, "a", "b"]), Provenance.of([], []))
     with pytest.raises(Birds16Error, match=r"lists 2 other images and would be overwritten.*--images"):
         birds.require_replaceable(table, NAMES)
-
-
-def test_the_rows_of_another_table_get_paths_from_their_new_place_and_families_as_groups(tmp_path: Path) -> None:
-    folder = write_photographs(tmp_path / "cub")
-    source, table = tmp_path / "cub" / "images.parquet", tmp_path / "birds16" / "images.parquet"
-    everything = index_folder(folder, source).images
-    everything.group_name[:] = None
-    everything.group_name[list(everything.image_id).index(IMAGES[5])] = "mine"
-    rows = birds.subset(everything, source, table, NAMES[[5, 6]], np.array([IMAGES[5], IMAGES[6]], object))
-    groups = dict(zip(rows.image_id, rows.group_name, strict=True))
-    assert groups == {IMAGES[5]: "mine", IMAGES[6]: "Family_0"}
-    assert [path.resolve() for path in image_paths(table, rows)] == [
-        (folder / name).resolve() for name in rows.image_id
-    ]
 
 
 def _cub(birds16: Path, folder: Path) -> tuple[Images, Path]:

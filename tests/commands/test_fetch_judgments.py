@@ -5,18 +5,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from simtool.archive import Source
 from simtool.collections import birds16 as birds
 from simtool.collections.folder import index_folder
+from simtool.collections.studies import studies
+from simtool.stages import studies as registry
 from simtool.system.lock import alone_in
 from simtool.tables.images import image_paths, read_images, write_images
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import read_trials
-from tests.servers import ArchiveServer, serving, web_page
+from tests.servers import ArchiveServer, breaks_after, serving, web_page
 from tests.studies import IMAGES, Judgment, catch, write_photographs, write_sequences, zipped
 
 Simtool = Callable[..., Any]
@@ -63,6 +67,8 @@ def test_both_zips_are_downloaded_and_become_two_tables(simtool: Simtool, tmp_pa
     assert ran.code == 0
     assert f"read   {folder / 'birds16_rank2019.zip'}: 15 trials (psiz-json)" in ran.err
     assert f"read   {folder / 'birds16_stimuli.zip'}: 40 photographs" in ran.err
+    assert f"{folder / 'birds16_stimuli.zip'} could not be checked: its checksum is not known" in ran.err
+    assert "judgments of birds-16: licence not known; cite Roads & Mozer (2019)" in ran.err
     assert "dropped 1 catch trial" in ran.err
     images, trials = read_images(folder / "images.parquet"), read_trials(folder / "trials.parquet")
     assert trials.observers == "human"
@@ -94,11 +100,16 @@ def test_a_second_run_downloads_nothing_and_repairs_what_is_gone(
 
 
 @pytest.mark.system
-def test_a_wrong_checksum_is_refused(simtool: Simtool, tmp_path: Path, judgments_server: ArchiveServer) -> None:
+def test_a_wrong_size_or_checksum_is_refused(simtool: Simtool, tmp_path: Path, judgments_server: ArchiveServer) -> None:
     ran = simtool("fetch-judgments", tmp_path / "birds16", "--url", judgments_server.url)
     assert ran.code == 1
-    assert "wrong checksum" in ran.err.splitlines()[-1]
+    size = len(judgments_server.content)
+    assert f"its file has {size:,} bytes instead of 1,671,961" in ran.err.splitlines()[-1]
     assert "--archive" in ran.err.splitlines()[-1]
+    assert not (tmp_path / "birds16" / "trials.parquet").exists()
+    ran = simtool("fetch-judgments", tmp_path / "birds16", "--url", judgments_server.url, "--sha256", "0" * 64)
+    assert ran.code == 1
+    assert "wrong checksum" in ran.err.splitlines()[-1]
     assert not (tmp_path / "birds16" / "trials.parquet").exists()
 
 
@@ -138,7 +149,7 @@ def test_local_copies_are_told_apart_by_content(
     folder = tmp_path / "birds16"
     ran = simtool("fetch-judgments", folder, "--archive", tmp_path / "a.zip", "--archive", tmp_path / "b.zip")
     assert ran.code == 0
-    assert f"warning: {tmp_path / 'b.zip'} is not the zip that is published now" in ran.err
+    assert f"warning: {tmp_path / 'b.zip'} is not the file that is published now" in ran.err
     assert len(read_images(folder / "images.parquet")) == 40
     assert len(read_trials(folder / "trials.parquet")) == 14
     assert not list(folder.glob("*.zip"))
@@ -230,6 +241,141 @@ def test_the_folder_of_birds16_is_a_copy_of_birds16(simtool: Simtool, birds16: P
     ran = simtool("fetch-judgments", tmp_path, "--archive", birds16)
     assert ran.code == 0
     assert "warning" not in ran.err
-    assert ran.err.splitlines()[-2].endswith("16,292 trials (8,772 8-rank-2, 7,520 2-choose-1) of 208 images")
+    assert ran.err.splitlines()[-3].endswith("16,292 trials (8,772 8-rank-2, 7,520 2-choose-1) of 208 images")
     images = read_images(tmp_path / "images.parquet")
     assert images.image_id.tolist() == index_folder(birds16 / "images", tmp_path / "t").images.image_id.tolist()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("study", ["imagenet-hsj", "skin-lesions"])
+def test_another_study_of_psiz_is_downloaded_and_its_images_are_not(
+    simtool: Simtool, tmp_path: Path, judgments_server: ArchiveServer, study: str
+) -> None:
+    checksum = hashlib.sha256(judgments_server.content).hexdigest()
+    mirror = ["--study", study, "--url", judgments_server.url, "--sha256", checksum]
+    folder, entry = tmp_path / "study", studies()[study]
+    ran = simtool("fetch-judgments", folder, *mirror)
+    assert ran.code == 0, ran.err
+    assert f"read   {folder / entry.judgments.name}: 15 trials (psiz-json)" in ran.err
+    assert ran.err.splitlines()[-3:-1] == [
+        f"judgments of {study}: licence {entry.licence or 'not known'}; cite {entry.citation}",
+        f"images of {study}: {entry.images_from}",
+    ]
+    assert len(read_trials(folder / "trials.parquet")) == 14
+    assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == sorted(
+        ["trials.parquet", entry.judgments.name]
+    )
+    asked = len(judgments_server.requests)
+    assert simtool("fetch-judgments", folder, *mirror).code == 0
+    assert len(judgments_server.requests) == asked
+
+
+@pytest.mark.system
+def test_a_broken_download_of_another_study_resumes(
+    simtool: Simtool, tmp_path: Path, judgments_server: ArchiveServer
+) -> None:
+    checksum = hashlib.sha256(judgments_server.content).hexdigest()
+    judgments_server.turns.append(breaks_after(500))
+    mirror = ["--study", "skin-lesions", "--url", judgments_server.url, "--sha256", checksum]
+    assert simtool("fetch-judgments", tmp_path / "study", *mirror).code == 0
+    assert [request.range for request in judgments_server.requests] == [None, "bytes=500-"]
+
+
+def test_another_study_joins_a_table_of_images_again_and_again(
+    simtool: Simtool, tmp_path: Path, sequences: Path, photographs: Path
+) -> None:
+    table, folder = tmp_path / "mine" / "images.parquet", tmp_path / "study"
+    write_images(table, index_folder(photographs, table).images, Provenance.of([], []))
+    for _ in range(2):
+        ran = simtool("fetch-judgments", folder, "--study", "imagenet-hsj", "--archive", sequences, "--images", table)
+        assert ran.code == 0, ran.err
+        assert "images of imagenet-hsj" not in ran.err
+        images = read_images(folder / "images.parquet")
+        assert images.image_id.tolist() == sorted(IMAGES)
+        assert all(path.is_file() for path in image_paths(folder / "images.parquet", images))
+
+
+@pytest.fixture
+def numbers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ArchiveServer, ArchiveServer]]:
+    """A study in the registry whose judgments number their images, and its two servers."""
+    judgments = b"query,reference_1,reference_2,selected_1\n0,1,2,2\n3,1,0,1\n"
+    with serving(judgments) as first, serving(b"wren\ntern\nowl\nrobin\n") as second:
+        study = replace(
+            studies()["things"],
+            name="numbers",
+            judgments=Source("trials.csv", (first.url,), len(judgments), (hashlib.sha256(judgments).hexdigest(),)),
+            names=Source("names.txt", (second.url,)),
+            format="csv",
+        )
+        monkeypatch.setattr(registry, "studies", lambda: {"numbers": study})
+        yield first, second
+
+
+@pytest.mark.system
+def test_a_study_of_numbers_gets_its_names(
+    simtool: Simtool, tmp_path: Path, numbers: tuple[ArchiveServer, ArchiveServer]
+) -> None:
+    ran = simtool("fetch-judgments", tmp_path / "n", "--study", "numbers")
+    assert ran.code == 0, ran.err
+    assert f"read   {tmp_path / 'n' / 'names.txt'}: 4 names, 0 to 3" in ran.err
+    assert f"{tmp_path / 'n' / 'names.txt'} could not be checked: its checksum is not known" in ran.err
+    assert "trials.csv could not be checked" not in ran.err
+    assert sorted(read_trials(tmp_path / "n" / "trials.parquet").images) == ["owl", "robin", "tern", "wren"]
+
+
+@pytest.mark.system
+def test_a_file_of_names_replaces_the_names_of_a_study(
+    simtool: Simtool, tmp_path: Path, numbers: tuple[ArchiveServer, ArchiveServer]
+) -> None:
+    mapping = tmp_path / "mapping.csv"
+    mapping.write_text("id,name\n" + "".join(f"{number},own/{number}.jpg\n" for number in range(4)))
+    ran = simtool("fetch-judgments", tmp_path / "n", "--study", "numbers", "--images", mapping)
+    assert ran.code == 0, ran.err
+    assert numbers[1].requests == []
+    assert sorted(read_trials(tmp_path / "n" / "trials.parquet").images) == [f"own/{n}.jpg" for n in range(4)]
+    assert not (tmp_path / "n" / "images.parquet").exists()
+
+
+def test_local_copies_of_judgments_and_names_need_no_network(
+    simtool: Simtool, tmp_path: Path, numbers: tuple[ArchiveServer, ArchiveServer]
+) -> None:
+    (tmp_path / "trials.csv").write_bytes(numbers[0].content)
+    (tmp_path / "unique_id.txt").write_bytes(numbers[1].content)
+    copies = ["--archive", tmp_path / "trials.csv", "--archive", tmp_path / "unique_id.txt"]
+    ran = simtool("fetch-judgments", tmp_path / "n", "--study", "numbers", *copies)
+    assert ran.code == 0, ran.err
+    assert "warning" not in ran.err
+    assert [server.requests for server in numbers] == [[], []]
+    assert sorted(read_trials(tmp_path / "n" / "trials.parquet").images) == ["owl", "robin", "tern", "wren"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["--study", "birds16"], 2, "--study is one of birds-16, imagenet-hsj, skin-lesions, things, not birds16"),
+        (["--study", "things", "--photographs-url", "https://x.y"], 2, "the images of things cannot be downloaded"),
+        (["--images", "t.csv"], 1, "t.csv: this is a CSV (first line: query, reference_1), not a table of images"),
+    ],
+)
+def test_wrong_usage_gives_one_line(
+    simtool: Simtool, tmp_path: Path, sequences: Path, arguments: list[str], code: int, complaint: str
+) -> None:
+    (tmp_path / "t.csv").write_text("query,reference_1\na,b\n")
+    arguments = [str(tmp_path / word) if word == "t.csv" else word for word in arguments]
+    ran = simtool("fetch-judgments", tmp_path / "out", "--archive", sequences, *arguments)
+    assert ran.code == code
+    assert complaint in ran.err.splitlines()[-1]
+    assert not list((tmp_path / "out").glob("*.parquet"))
+
+
+def test_the_list_shows_each_study_with_licence_images_and_citation(simtool: Simtool) -> None:
+    ran = simtool("fetch-judgments", "--list")
+    assert ran.code == 0
+    for name, study in studies().items():
+        assert f"\n{name} " in ran.out
+        for fact in (study.images_from, study.citation):
+            assert f"  {name:<12}  {fact}\n" in ran.out
+    words = " ".join(ran.out.split())
+    assert words.startswith("study judgments size SHA-256 from licence birds-16 ")
+    assert "CC BY 4.0" in words
+    assert words.count("not known") >= 3

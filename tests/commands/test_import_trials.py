@@ -75,6 +75,56 @@ def test_images_are_named_as_the_given_table_names_them(simtool: Simtool, tmp_pa
     assert second["references"] == [ids[image] for image in (5, 6, 8, 10)]
 
 
+def _numbered(path: Path) -> Path:
+    """Judgments whose images are numbers, from 0."""
+    path.write_text("query,reference_1,reference_2,selected_1\n0,1,2,2\n3,1,0,1\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("unique_id.txt", "wren\ntern\nowl\nrobin\n"),
+        ("things_concepts.tsv", "Word\tuniqueID\nWren\twren\nTern\ttern\nOwl\towl\nRobin\trobin\n"),
+        ("mapping.csv", "id,name\n3,robin\n2,owl\n1,tern\n0,wren\n"),
+    ],
+)
+def test_numbers_get_names_from_a_list_or_a_mapping(
+    simtool: Simtool, tmp_path: Path, out: Path, name: str, content: str
+) -> None:
+    names = tmp_path / name
+    names.write_text(content)
+    ran = simtool("import-trials", _numbered(tmp_path / "t.csv"), "--images", names, "--out", out)
+    assert ran.code == 0, ran.err
+    assert f"read   {names}: 4 names, " in ran.err
+    assert "warning" not in ran.err
+    first, second = plain(read_trials(out))
+    assert (first["query"], first["references"], first["selected"]) == ("wren", ["tern", "owl"], [1])
+    assert (second["query"], second["references"], second["selected"]) == ("robin", ["tern", "wren"], [0])
+    assert f"{name}: unchanged" in simtool("show", out).out
+
+
+def test_a_mapping_that_lacks_an_id_is_refused_and_nothing_is_written(
+    simtool: Simtool, tmp_path: Path, out: Path
+) -> None:
+    names = tmp_path / "mapping.csv"
+    names.write_text("id,name\n0,wren\n1,tern\n")
+    ran = simtool("import-trials", _numbered(tmp_path / "t.csv"), "--images", names, "--out", out)
+    assert (ran.code, out.exists()) == (1, False)
+    assert ran.err.splitlines()[-1] == (
+        f"error: {names}: lacks images that are needed (2 of 4): 3, 2; its ids are 0, 1"
+    )
+
+
+def test_a_list_without_its_first_row_is_suspected(simtool: Simtool, tmp_path: Path, out: Path) -> None:
+    (tmp_path / "t.csv").write_text("query,reference_1,reference_2,selected_1\n1,2,3,2\n")
+    (tmp_path / "list.txt").write_text("wren\ntern\nowl\nrobin\nkite\n")
+    ran = simtool("import-trials", tmp_path / "t.csv", "--images", tmp_path / "list.txt", "--out", out)
+    assert ran.code == 0
+    assert "warning: " in ran.err
+    assert "no id is 0, but its rows count from 0; if ids count from 1, write a CSV of id,name" in ran.err
+
+
 @pytest.mark.parametrize("observers", Observers)
 def test_who_judged_can_be_stated(simtool: Simtool, tmp_path: Path, out: Path, observers: Observers) -> None:
     write_csv(tmp_path / "t.csv", STUDY)

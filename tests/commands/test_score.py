@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -84,6 +85,23 @@ def test_asked_distances_are_computed_once_each_in_their_order(simtool: Simtool,
     )
     assert done.code == 0, done.err
     assert [one.distance for one in read_outcomes([folder / "outcomes.parquet"])] == ["cosine/segments", "dot"]
+
+
+def test_trials_of_numbers_are_scored_by_the_names_of_a_list(simtool: Simtool, folder: Path) -> None:
+    names = [str(name) for name in TRIALS.images]
+    (folder / "names.txt").write_text("\n".join(names))
+    plain = score(simtool, folder, folder / "hot.parquet")
+    numbered = replace(TRIALS, images=np.array([str(row) for row in range(40)], object))
+    write_trials(folder / "trials.parquet", numbered, PROVENANCE)
+    done = score(simtool, folder, folder / "hot.parquet", "--images", folder / "names.txt")
+    assert done.code == 0, done.err
+    assert done.out == plain.out
+    (found, _) = read_outcomes([folder / "outcomes.parquet"])
+    assert sorted(found.trials.images) == sorted(TRIALS.images)
+    (folder / "names.txt").write_text("\n".join(names[:38]))
+    done = score(simtool, folder, folder / "hot.parquet", "--images", folder / "names.txt")
+    assert done.code == 1
+    assert "names.txt: lacks images that are needed (2 of 40): 39, 38; its ids are 0, 1, 2 and 35 more\n" in done.err
 
 
 def test_images_add_the_classes_and_groups_of_what_was_shown(simtool: Simtool, folder: Path) -> None:

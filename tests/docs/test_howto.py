@@ -14,6 +14,8 @@ from tests.docs.examples import ROOT, Block, blocks, commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
+#: The files whose content the page on judgments shows, in order.
+SHEETS = ("judgments.csv", "odd-one-out.csv", "numbers.csv", "names.csv")
 IDS = ("Wren/a.jpg", "Wren/b.jpg", "Tern/a.jpg", "Tern/b.jpg")
 
 
@@ -26,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 255, (48, 48, 3), dtype=np.uint8)).save(path)
     sheets = (block.text for block in blocks(ROOT / "docs" / "howto-judgments.md") if block.language == "csv")
-    for name, sheet in zip(("judgments.csv", "odd-one-out.csv"), sheets, strict=True):
+    for name, sheet in zip(SHEETS, sheets, strict=True):
         (tmp_path / name).write_text(sheet)
     return tmp_path
 

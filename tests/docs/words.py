@@ -31,6 +31,7 @@ PHOTOGRAPHS = r"photographs?"
 OF_BIRDS = r"CUB|birds?\b|birds-16|species|Caltech|Kaggle"
 ABOUT_BIRDS = (
     *("simtool/collections/", "simtool/toy/", "simtool/demo.py", "simtool/commands/fetch_", "simtool/stages/fetching"),
+    *("simtool/stages/studies", "simtool/stages/copies"),
     *("docs/commands.md", "docs/glow.md", "docs/resnet.md", "docs/replication.md"),
     *("docs/benchmarks.md", "docs/slurm.md", "benchmarks/", "jobscripts/", "tests/"),
 )

@@ -13,7 +13,8 @@ from random import Random
 
 from simtool.archive import unpack
 from simtool.collections.cub import unpack_cub
-from simtool.stages.fetching import Copy, inspect_copy
+from simtool.collections.studies import studies
+from simtool.stages.copies import Copy, inspect_copy
 from simtool.tables.images import Images
 from tests.cub import PHOTOGRAPHS, miniature
 from tests.fuzz import values
@@ -198,5 +199,7 @@ def _judge_copy(found: Copy) -> str | None:
 DOORS = (
     Door("archives", _unpack, _structured, _valid, (1000, 500)),
     Door("cub", _unpack_cub, _structured_cub, None, (300, 0)),
-    Door("copies", lambda made: inspect_copy(made.path), _structured_copy, _valid_copy, (400, 200)),
+    Door(
+        "copies", lambda made: inspect_copy(made.path, studies()["birds-16"]), _structured_copy, _valid_copy, (400, 200)
+    ),
 )

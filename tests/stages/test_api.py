@@ -56,7 +56,7 @@ RENAMED = {
 #: Parameters without an option: the command prints the report through it.
 UNNAMED = {"report": {"show"}}
 #: Options that choose how the command prints a result, which the function returns.
-PRINTED = {("show", "json"), ("train-glow", "as_json"), ("train-resnet", "as_json")}
+PRINTED = {("show", "json"), ("fetch-judgments", "registry"), ("train-glow", "as_json"), ("train-resnet", "as_json")}
 #: The function of a command with the option --dry-run.
 PLANS = {"train-glow": "plan_glow", "train-resnet": "plan_resnet"}
 #: The names of the presets' values, which the functions that train take as further keyword arguments.
