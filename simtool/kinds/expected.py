@@ -78,6 +78,7 @@ _USES: Mapping[What, str] = {
     What.PSIZ_DOCKET: "import the observations that belong to it",
     What.PSIZ_RATINGS: "simtool reads choices among references, not ratings",
     **dict.fromkeys((What.PSIZ_JSON, What.PSIZ_FOLDER, What.PSIZ_ZIP), "simtool import-trials takes it"),
+    What.BAPPS_FOLDER: "simtool import-trials takes it, and simtool index-images takes its images",
     What.PSIZ_OBSERVATIONS: "simtool import-trials takes it, with --catalog",
     What.PSIZ_CATALOG: "simtool import-trials takes it as --catalog",
     **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8"),

@@ -20,6 +20,12 @@ __all__ = ["folder_kind"]
 _ENTRIES = 5000
 _BELOW = 50
 _MANIFEST_BYTES = 1 << 22
+#: The folders of a set of judgments of BAPPS: of choices, and of just noticeable differences.
+_BAPPS = (frozenset(("ref", "p0", "p1", "judge")), frozenset(("p0", "p1", "same")))
+#: The names of the folders above them.
+_ABOVE_BAPPS = frozenset(
+    (*("2afc", "jnd", "train", "val"), *("traditional", "cnn", "mix", "superres", "deblur", "color", "frameinterp"))
+)
 _IMAGES = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif", ".jfif")
 )
@@ -63,10 +69,19 @@ def _by_names(path: Path, files: list[str], folders: list[str]) -> What | None:
         What.ARROW_FOLDER: "dataset_info.json" in held and has(".arrow"),
         What.TFDS_FOLDER: "features.json" in held
         or ("dataset_info.json" in held and any(".tfrecord" in name for name in held)),
+        What.BAPPS_FOLDER: _holds_bapps(path, folders, depth=3),
         What.CUB_FOLDER: {"images.txt", "classes.txt"} <= held and "images" in folders,
         What.CHECKPOINT_FOLDER: "checkpoint" in held and has(".index"),
     }
     return next((what for what, applies in rules.items() if applies), None)
+
+
+def _holds_bapps(path: Path, folders: list[str], depth: int) -> bool:
+    """Return whether a folder, or a folder below it with a name of BAPPS, has the folders of a set of judgments."""
+    if any(names <= set(folders) for names in _BAPPS):
+        return True
+    below = [path / name for name in folders if name in _ABOVE_BAPPS] if depth else []
+    return any(_holds_bapps(folder, _listing(folder)[1], depth - 1) for folder in below)
 
 
 def _holds_sequences(path: Path, files: list[str], folders: list[str]) -> bool:

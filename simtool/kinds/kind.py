@@ -73,6 +73,7 @@ class What(StrEnum):
     TRAINING_FOLDER = "the folder of an unfinished training"
     PARQUET_FOLDER = "a folder of Parquet files"
     PSIZ_FOLDER = "a folder of psiz-datasets"
+    BAPPS_FOLDER = "a folder of BAPPS"
     CUB_FOLDER = "a copy of CUB-200-2011"
     IMAGE_FOLDER = "a folder of images"
     SAVED_MODEL = "a SavedModel of TensorFlow"
