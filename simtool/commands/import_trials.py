@@ -29,7 +29,8 @@ def import_trials(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="Format of SOURCE: psiz-2018, psiz-0.6, psiz-json, bapps, nights or csv; auto detects it from the content.",
+            help="Format of SOURCE; auto detects it from the content. The others are psiz-2018, psiz-0.6, psiz-json, "
+            "bapps, nights and csv.",
         ),
     ] = "auto",
     observers: Annotated[
