@@ -111,8 +111,13 @@ def _filled(cells: Cells, place: int) -> list[str]:
 
 def _lines(header: Header) -> list[str]:
     """The lines of a list; only its end may have empty lines."""
-    with header.open() as text:
-        lines = [line.strip() for line in text.read().rstrip().splitlines()]
+    try:
+        with header.open() as text:
+            lines = [line.strip() for line in text.read().rstrip().splitlines()]
+    except UnicodeError as failure:
+        raise NamesError(
+            f"{header.path}: not all of it is {header.encoding.removesuffix('-sig').upper()}: save it as UTF-8"
+        ) from failure
     if "" in lines:
         raise NamesError(f"{header.path}: line {lines.index('') + 1} is empty; a list has one name a line")
     return lines

@@ -127,5 +127,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NamesError, match=r"this is a NumPy array"):
         np.save(tmp_path / "names.npy", np.arange(3))
         read_names(tmp_path / "names.npy")
+    with pytest.raises(NamesError, match=r"not all of it is UTF-8: save it as UTF-8"):
+        read_names(write(tmp_path / "late.txt", b"wren\n" * 20_000 + b"t\xe9rn\n"))
     with pytest.raises(JudgmentsError, match=r"line 2 has 3 cells, the header 2"):
         read_names(text(tmp_path / "ragged.csv", "id,name\n1,a,b\n2,c\n3,d\n4,e\n"))
