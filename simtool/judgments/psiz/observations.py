@@ -23,6 +23,7 @@ from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record
 from simtool.judgments.catalog import Catalog, catalogs_in, read_catalog
 from simtool.judgments.formats import Reading
 from simtool.kinds import Expected, Kind, What, explain, kind_of
+from simtool.tables.carried import Carried
 from simtool.tables.labels import Labels
 
 __all__ = ["Layout", "layout_of", "read_observations"]
@@ -32,6 +33,8 @@ MOST_ENTRIES = 100_000_000
 
 #: Other files of psiz.
 _OTHERS = frozenset((What.PSIZ_TRIALS, What.PSIZ_DOCKET, What.PSIZ_RATINGS, What.PSIZ_CATALOG))
+#: The dataset of the class name up to psiz 0.4.1, whose stimuli always count from 0.
+_OLD = "trial_type"
 _REQUIRED = ("stimulus_set", "n_select", "is_ranked")
 
 
@@ -70,13 +73,15 @@ class _Columns:
     weight: NDArray[np.float64] | None
     rt_ms: NDArray[np.float64] | None
     mask_zero: bool | None
+    groups: Carried
 
 
 def read_observations(path: Path, catalog: Catalog, layout: Layout | None = None) -> Judgments:
     """Read a file of ranked observations.
 
     ``agent_id`` becomes the participant and ``session_id`` the session, unless all values are equal. A ``weight``
-    that is 1 in all rows is a placeholder and becomes null. An ``rt_ms`` that is negative or NaN becomes null.
+    that is 1 in all rows is a placeholder and becomes null. An ``rt_ms`` that is negative or NaN becomes null. The
+    columns of ``groups`` or ``group_id`` whose values differ are kept as ``group``, or ``group_1``, ``group_2``, ...
 
     Args:
         path: the HDF5 file.
@@ -117,6 +122,7 @@ def read_observations(path: Path, catalog: Catalog, layout: Layout | None = None
             session=_labels(columns.session_id),
             weight=None if columns.weight is None or (columns.weight == 1).all() else columns.weight,
             response_ms=None if columns.rt_ms is None else np.where(columns.rt_ms < 0, np.nan, columns.rt_ms),
+            extra=columns.groups,
         ),
         places,
     )
@@ -135,6 +141,8 @@ def layout_of(path: Path) -> Layout:
     with _opened(path) as file:
         if "mask_zero" in file:
             return Layout(int(_flag(path, file, "mask_zero")))
+        if _OLD in file:
+            return Layout.PSIZ_2018
         stimulus_set = _integers(path, file, "stimulus_set", ndim=2)
     return _detected(path, stimulus_set)
 
@@ -145,7 +153,7 @@ def _layout(path: Path, columns: _Columns, asked: Layout | None) -> Layout:
     if asked and stated not in (None, asked):
         first = 1 if columns.mask_zero else 0
         raise JudgmentsError(f"{path}: its mask_zero states that stimuli count from {first}: omit --format")
-    return asked or stated or _detected(path, columns.stimulus_set)
+    return asked or stated or layout_of(path)
 
 
 def _detected(path: Path, stimulus_set: NDArray[np.int64]) -> Layout:
@@ -195,7 +203,18 @@ def _read(path: Path) -> _Columns:
             weight=_floats(path, file, "weight", count) if "weight" in file else None,
             rt_ms=_floats(path, file, "rt_ms", count, nan=True) if "rt_ms" in file else None,
             mask_zero=_flag(path, file, "mask_zero") if "mask_zero" in file else None,
+            groups=_groups(path, file, count),
         )
+
+
+def _groups(path: Path, file: h5py.File, count: int) -> dict[str, pa.Array]:
+    """Read the groups of the participants; a group that is the same in all rows is a placeholder."""
+    if "groups" in file:
+        columns = list(_integers(path, file, "groups", ndim=2, count=count).T)
+    else:
+        columns = [_integers(path, file, "group_id", count=count)] if "group_id" in file else []
+    names = ["group"] if len(columns) == 1 else [f"group_{place}" for place in range(1, len(columns) + 1)]
+    return {name: pa.array(ids) for name, ids in zip(names, columns, strict=True) if (ids != ids[0]).any()}
 
 
 def _integers(path: Path, file: h5py.File, name: str, ndim: int = 1, count: int | None = None) -> NDArray[np.int64]:

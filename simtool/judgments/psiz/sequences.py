@@ -13,7 +13,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from simtool.judgments.formats import Reading
 from simtool.judgments.psiz.documents import Documents, find_documents, no_sequences
 from simtool.kinds import Kind, What
 from simtool.tables.labels import Labels
+from simtool.text import counted
 
 __all__ = ["read", "read_sequences", "recognises"]
 
@@ -33,7 +34,7 @@ _TRIAL = re.compile(r"rank:(\d{1,3})rank(\d{1,3})", re.ASCII)
 _SHOWN = re.compile(r"content:reference_(\d{1,3})", re.ASCII)
 _CHOSEN = re.compile(r"behavior:rank_(\d{1,3})", re.ASCII)
 _STIMULUS = re.compile(r"(\w{5})([0-9A-Z]{7})", re.ASCII)
-#: Questions between trials; they are skipped without a message.
+#: Questions between trials; they are skipped without a warning.
 _EXPECTED = "questionnaire:feedback"
 
 
@@ -57,21 +58,28 @@ def read_sequences(documents: Documents, catalog: Catalog) -> Judgments:
     """Read the judgments of sequences.
 
     ``anonymous_id`` becomes the participant, ``sequence_id`` the session, ``grade / 100`` the weight. The id of a
-    trial is its position among the timesteps of all documents. Questionnaires are skipped; timesteps of other kinds
-    are skipped and counted.
+    trial is its position among the timesteps of all documents. If the documents are in several folders such as
+    ``train_seqs`` and ``test_seqs``, the column ``split`` tells the folder. Timesteps of other kinds, such as
+    questionnaires, are skipped and counted.
 
     Raises:
         JudgmentsError: a document is malformed; the message names the document and the timestep.
     """
     reader = _Reader()
-    for name, content in documents.read(documents.names):
+    splits = [PurePosixPath(name).parent.name.removesuffix("_seqs") for name in documents.names]
+    for split, (name, content) in zip(splits, documents.read(documents.names), strict=True):
         try:
-            reader.read(name, content)
+            reader.read(name, content, split)
         except _MalformedError as failure:
             raise JudgmentsError(f"{name}: {failure}") from failure
     if not reader.trials:
         raise JudgmentsError(f"{documents.source}: no ranking trials in its {len(documents.names):,} documents")
-    return replace(_assemble(reader.trials, str(documents.source), catalog), passed_over=dict(reader.passed_over))
+    asked = reader.passed_over.pop(_EXPECTED, 0)
+    return replace(
+        _assemble(reader.trials, str(documents.source), catalog),
+        passed_over=dict(reader.passed_over),
+        notes=(f"left out {counted(asked, 'questionnaires')} ({_EXPECTED})",) if asked else (),
+    )
 
 
 class _MalformedError(ValueError):
@@ -90,6 +98,7 @@ class _Trial:
     participant: str | None
     session: str | None
     weight: float
+    split: str
     place: str
 
 
@@ -104,16 +113,16 @@ class _Reader:
     _set: str | None = None
     _documents: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def read(self, name: str, content: bytes) -> None:
-        """Add the trials of a document."""
+    def read(self, name: str, content: bytes, split: str) -> None:
+        """Add the trials of a document of a split."""
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as failure:
             raise _MalformedError(f"not JSON, or truncated ({failure})") from failure
         for sequence in _list(document, "data"):
-            self._take_sequence(name, sequence)
+            self._take_sequence(name, sequence, split)
 
-    def _take_sequence(self, name: str, sequence: Any) -> None:
+    def _take_sequence(self, name: str, sequence: Any, split: str) -> None:
         participant, session = _label(sequence, "anonymous_id"), _label(sequence, "sequence_id")
         self._refuse_copy(name, participant, session)
         timesteps = _list(sequence, "sequence")
@@ -125,7 +134,7 @@ class _Reader:
                 raise _MalformedError(f"timestep {position}: {failure}") from failure
             if answer is not None:
                 trial_id, place = self.timesteps + position, f"{name}: timestep {position}"
-                self.trials.append(_Trial(*answer, trial_id, participant, session, weight, place))
+                self.trials.append(_Trial(*answer, trial_id, participant, session, weight, split, place))
         self.timesteps += len(timesteps)
 
     def _refuse_copy(self, name: str, participant: str | None, session: str | None) -> None:
@@ -142,8 +151,7 @@ class _Reader:
         kind = _text(timestep, "kind")
         counts = _TRIAL.fullmatch(kind)
         if counts is None:
-            if kind != _EXPECTED:
-                self.passed_over[kind] += 1
+            self.passed_over[kind] += 1
             return None
         query: int | None = None
         shown: dict[int, int] = {}
@@ -198,6 +206,7 @@ def _assemble(trials: list[_Trial], source: str, catalog: Catalog) -> Judgments:
         (query < 0) | ((references < 0) & (numbers >= 0)).any(axis=1),
         f"shows a stimulus that is not in {catalog.name} ({catalog.extent}): give the right catalog with --catalog",
     )
+    splits = Labels.of([trial.split for trial in trials])
     return assemble(
         Record(
             images=catalog.image_id,
@@ -210,6 +219,7 @@ def _assemble(trials: list[_Trial], source: str, catalog: Catalog) -> Judgments:
             session=Labels.of([trial.session for trial in trials]),
             weight=np.array([trial.weight for trial in trials]),
             response_ms=np.array([trial.response_ms for trial in trials]),
+            extra={"split": splits.to_arrow()} if len(splits.names) > 1 else {},
         ),
         places,
     )

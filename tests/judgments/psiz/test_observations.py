@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from pathlib import Path
+import csv
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 
 from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.catalog import Catalog, read_catalog
+from simtool.judgments.importing import import_judgments
 from simtool.judgments.psiz.observations import Layout, layout_of, read_observations
 from tests.studies import IMAGES, Judgment, catch, expected, judgments, plain, write_hdf5
 
@@ -91,12 +93,28 @@ def test_a_statement_of_the_numbering_that_is_none_is_refused(tmp_path: Path, ma
 
 def test_a_zero_before_another_stimulus_is_a_stimulus(tmp_path: Path) -> None:
     study = [Judgment(5, (6, 0, 7), (0,)), Judgment(6, (3, 4, 7), (1,))]
-    path = write_hdf5(tmp_path / "obs.hdf5", study, modern=False)
+    path = write_hdf5(tmp_path / "obs.hdf5", study, modern=False, trial_type=None)
     assert layout_of(path) is Layout.PSIZ_2018
 
 
+def test_a_file_of_psiz_0_4_counts_from_0(tmp_path: Path) -> None:
+    path = write_hdf5(tmp_path / "obs.hdf5", [Judgment(5, (6, 7), (0,))], modern=False, trial_type="RankObservations")
+    assert plain(read_observations(path, CATALOG).trials)[0]["query"] == IMAGES[5]
+
+
+def test_groups_that_differ_are_kept(tmp_path: Path) -> None:
+    groups = np.array([[0, 7, 2], [1, 7, 2], [0, 7, 3]])
+    kept = read_observations(write_hdf5(tmp_path / "new", STUDY, modern=True, groups=groups), CATALOG).trials.extra
+    assert {name: column.to_pylist() for name, column in kept.items()} == {"group_1": [0, 1, 0], "group_3": [2, 2, 3]}
+    old = write_hdf5(tmp_path / "old", STUDY, modern=False, group_id=np.array([0, 1, 0]))
+    kept = read_observations(old, CATALOG).trials.extra
+    assert {name: column.to_pylist() for name, column in kept.items()} == {"group": [0, 1, 0]}
+    with pytest.raises(JudgmentsError, match=r"groups must have integers of shape \(trials, 1 \+ references\)"):
+        read_observations(write_hdf5(tmp_path / "bad", STUDY, modern=True, groups=np.zeros(3, int)), CATALOG)
+
+
 def test_a_numbering_that_nothing_tells_is_asked_for(tmp_path: Path) -> None:
-    path = write_hdf5(tmp_path / "obs.hdf5", [Judgment(5, (6, 7), (0,))], modern=False)
+    path = write_hdf5(tmp_path / "obs.hdf5", [Judgment(5, (6, 7), (0,))], modern=False, trial_type=None)
     with pytest.raises(JudgmentsError, match=r"--format psiz-2018 \(from 0\) or --format psiz-0\.6 \(from 1\)"):
         read_observations(path, CATALOG)
     assert plain(read_observations(path, CATALOG, Layout.PSIZ_2018).trials)[0]["query"] == IMAGES[5]
@@ -202,3 +220,25 @@ def test_both_files_of_birds16_hold_the_same_trials(birds16: Path) -> None:
     assert len(set(new.trials.session)) == 406
     assert new.trials.participant[0] is None
     assert np.isnan(new.trials.weight).all()
+
+
+@pytest.mark.parametrize("name", ["obs_mask_zero_False", "obs_mask_zero_True", "obs_psiz_0.4_layout"])
+def test_the_samples_have_their_expected_trials(formats: Path, name: str) -> None:
+    folder = formats / "psiz-0.8-hdf5"
+    trials = import_judgments(folder / f"{name}.hdf5", catalog=folder / "catalog.hdf5").judgments.trials
+    with (folder / "expected.csv").open() as file:
+        wanted = list(csv.DictReader(file))
+    assert len(trials) == len(wanted)
+    for row, group, text in zip(plain(trials), trials.extra["group"].to_pylist(), wanted, strict=True):
+        names = [PurePath(image).stem for image in (row["query"], *row["references"])]
+        assert names == [text["query"], *text["references"].split("|")]
+        assert [names[1 + place] for place in row["selected"]] == text["chosen_in_order"].split("|")
+        assert (row["participant"], str(group)) == (text["agent"], text["group"])
+        assert (row["weight"], row["response_ms"]) == (float(text["weight"]), float(text["rt_ms"]))
+
+
+@pytest.mark.parametrize("name", ["docket_mask_zero_False", "docket_mask_zero_True"])
+def test_the_questions_without_answers_of_the_samples_are_refused(formats: Path, name: str) -> None:
+    folder = formats / "psiz-0.8-hdf5"
+    with pytest.raises(JudgmentsError, match=r"a docket of psiz .*, which holds trials without answers"):
+        import_judgments(folder / f"{name}.hdf5", catalog=folder / "catalog.hdf5")

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import csv
 import json
 import math
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 
 from simtool.judgments.assembly import Judgments, JudgmentsError
 from simtool.judgments.catalog import Catalog, read_catalog
+from simtool.judgments.importing import import_judgments
 from simtool.judgments.psiz.documents import find_documents
 from simtool.judgments.psiz.observations import read_observations
 from simtool.judgments.psiz.sequences import read_sequences
@@ -75,6 +77,7 @@ def test_catch_trials_and_questionnaires_are_left_out_and_the_others_keep_their_
     judgments = read(single(tmp_path, sequence(steps)))
     assert judgments.catch == 1
     assert judgments.passed_over == {"sort:pile": 2}
+    assert judgments.notes == ("left out 1 questionnaire (questionnaire:feedback)",)
     assert judgments.trials.trial_id.tolist() == [1, 5]
 
 
@@ -308,3 +311,25 @@ def test_compressed_documents_are_refused_with_what_to_do(tmp_path: Path) -> Non
     for source in (folder, tmp_path / "study.zip"):
         with pytest.raises(JudgmentsError, match=r"compressed documents: .*more\.json\.gz; unpack them with gunzip"):
             find_documents(source)
+
+
+def test_the_folders_of_splits_become_a_column(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / f"{split}_seqs").mkdir()
+        single(tmp_path / f"{split}_seqs", sequence([timestep(STUDY[0])], participant=split))
+    trials = read(tmp_path).trials
+    assert trials.extra["split"].to_pylist() == trials.participant.tolist() == ["test", "train"]
+    assert read(tmp_path / "test_seqs").trials.extra == {}
+
+
+def test_the_sample_has_its_expected_trials(formats: Path) -> None:
+    folder = formats / "psiz-datasets"
+    judgments = import_judgments(folder).judgments
+    with (folder / "expected.csv").open() as file:
+        wanted = list(csv.DictReader(file))
+    assert judgments.catch == sum(row["catch"] == "1" for row in wanted)
+    for row, text in zip(plain(judgments.trials), (row for row in wanted if row["catch"] == "0"), strict=True):
+        names = [PurePath(image).stem for image in (row["query"], *row["references"])]
+        assert names == [text["query"], *text["references"].split("|")]
+        assert [names[1 + place] for place in row["selected"]] == text["chosen_in_order"].split("|")
+        assert row["weight"] == float(text["weight"])
