@@ -31,12 +31,12 @@ def birds16() -> Path:
 
 
 @pytest.fixture(scope="session")
-def cub127() -> Path:
-    """The folder of real CUB photographs in the official archive's layout."""
-    return _real("cub127")
+def formats() -> Path:
+    """The folder of samples of other tools' files, with the expected trials or vectors."""
+    return _real("formats")
 
 
 @pytest.fixture(scope="session")
-def formats() -> Path:
-    """The folder of small samples of other tools' formats, each with the expected content."""
-    return _real("formats")
+def cub127() -> Path:
+    """The folder of real CUB photographs in the official archive's layout."""
+    return _real("cub127")

@@ -19,7 +19,7 @@ _MAGIC = (
     (b"\x28\xb5\x2f\xfd", Kind(What.PACKED, detail="(zstd)")),
     (b"7z\xbc\xaf\x27\x1c", Kind(What.PACKED, detail="(7-Zip)")),
     (b"Rar!\x1a\x07", Kind(What.PACKED, detail="(RAR)")),
-    ((b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"), Kind(What.MATLAB)),
+    (b"MATLAB 5.0 MAT-file", Kind(What.MATLAB)),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind(What.XLS)),
     (b"SQLite format 3\0", Kind(What.SQLITE)),
     (b"%PDF-", Kind(What.PDF)),

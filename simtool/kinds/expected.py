@@ -16,6 +16,8 @@ __all__ = ["Expected", "advice", "explain", "wrong_table"]
 _TOLD_WHEN_DAMAGED = frozenset((What.IMAGE, What.FOREIGN_IMAGE, What.PICKLE, What.NPY))
 _TABLES = frozenset((What.PARQUET, What.PARQUET_FOLDER))
 _SHEETS = frozenset((What.XLSX, What.XLS, What.OFFICE))
+_ARRAYS = frozenset((What.NPY, What.NPZ, What.HDF5, What.FEATURES_HDF5, What.MATLAB, What.MATLAB_HDF5, What.ARROW))
+_VECTOR_FILES = _ARRAYS | {What.CSV, What.NUMBERS, What.TEXT}
 
 
 class Expected(Enum):
@@ -40,6 +42,8 @@ class Expected(Enum):
     MODEL_FOLDER = ("a model folder of simtool", frozenset((What.MODEL_FOLDER,)))
     IMAGE_FOLDER = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
+    VECTORS = ("vectors that simtool import-embeddings reads", _VECTOR_FILES | {What.PARQUET, What.FEATURES_FOLDER})
+    TRANSFORM = ("a transform of gLocal (transform.npz)", frozenset((What.NPZ,)))
 
     def __init__(self, description: str, kinds: frozenset[What]) -> None:
         self.description, self.kinds = description, kinds
@@ -47,7 +51,12 @@ class Expected(Enum):
 
 _HEADER = "query,reference_1,...,reference_N,selected_1,...,selected_K"
 _AS_TABLE = "as a Parquet file with the columns image_id and embedding (docs/tables.md shows how)"
+_UNPICKLED = (
+    "simtool does not load pickles, because they can run code: load it in Python, and save the array with "
+    'numpy.save("features.npy", ARRAY); a tensor with numpy.save("features.npy", TENSOR.numpy())'
+)
 _VECTORS = f"if it holds vectors, write them {_AS_TABLE}"
+_IMPORT_VECTORS = "if it holds vectors, simtool import-embeddings makes a table of embeddings from it"
 _AS_CSV = f"if it holds judgments, write them as a CSV with the header {_HEADER} for simtool import-trials"
 _NETWORK = (
     "embed the images with it, and write the vectors as a Parquet file of image_id and embedding (docs/tables.md)"
@@ -67,13 +76,13 @@ _ALWAYS: Mapping[What, str] = {
 #: Advice about a kind: the command that takes it, or a conversion.
 _USES: Mapping[What, str] = {
     **dict.fromkeys(_TABLES, "simtool show says which table it is"),
-    What.ARROW: "write it as Parquet (pyarrow.parquet.write_table)",
     What.ARROW_FOLDER: "write it as Parquet (Dataset.to_parquet)",
-    **dict.fromkeys((What.NPY, What.NPZ, What.RSATOOLBOX, What.MATLAB, What.HDF5), _VECTORS),
-    What.FEATURES_HDF5: f"write them {_AS_TABLE}",
+    **dict.fromkeys(_ARRAYS, _IMPORT_VECTORS),
+    What.FEATURES_FOLDER: "simtool import-embeddings takes it",
+    What.RSATOOLBOX: _VECTORS,
     What.PICKLE: "simtool does not load pickles: write the content as CSV or Parquet",
     **dict.fromkeys((What.R_DATA, What.SQLITE), "write the content as CSV or Parquet"),
-    What.CSV: "simtool import-trials takes it if it holds judgments",
+    What.CSV: "simtool import-trials takes it if it holds judgments, simtool import-embeddings if it holds vectors",
     **dict.fromkeys((What.NUMBERS, What.JSON, What.JSON_LINES, What.PSIZ_TRIALS, What.TFDS_FOLDER), _AS_CSV),
     What.PSIZ_DOCKET: "import the observations that belong to it",
     What.PSIZ_RATINGS: "simtool reads choices among references, not ratings",
@@ -124,6 +133,7 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
     },
     Expected.EMBEDDINGS: {
         **dict.fromkeys(_CELLS, _VECTORS),
+        **dict.fromkeys((What.CSV, What.NUMBERS, What.TEXT), _IMPORT_VECTORS),
         What.MODEL_FOLDER: "simtool embed makes a table of embeddings with it (--model)",
         **dict.fromkeys(
             (What.KERAS, What.ONNX), "simtool embed makes a table of embeddings with it (--model, and a --recipe)"
@@ -140,7 +150,11 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
         **dict.fromkeys(_TABLES, "if it is a table of trials, simtool score takes it as --trials"),
         **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, and import that"),
         What.ARROW: f"if it holds judgments, write them as a CSV with the header {_HEADER}",
-        **dict.fromkeys((What.NPY, What.NPZ), f"{_VECTORS}, which simtool score takes"),
+    },
+    Expected.VECTORS: {
+        **dict.fromkeys((What.PICKLE, What.TORCH), _UNPICKLED),
+        What.PARQUET_FOLDER: "if it is a table of embeddings, simtool score takes it",
+        **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, with the ids in the first column"),
     },
     Expected.MODEL: {**dict.fromkeys(_TABLES, "if it is a table of embeddings, simtool score takes it")},
     Expected.ARCHIVE: {What.GZIP: "get the archive again", What.PACKED: "pack it as a tar.gz or a zip"},
@@ -170,6 +184,8 @@ def _default(expected: Expected) -> str:
         Expected.MODEL_FOLDER: "a model folder has a model.json; fit-pca, train-resnet and train-glow write it",
         Expected.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
         Expected.IMAGE_FOLDER: "give the folder of the images",
+        Expected.VECTORS: "docs/howto-model.md lists the formats",
+        Expected.TRANSFORM: "gLocal stores its transforms as transforms/MODEL/MODULE/transform.npz",
         Expected.CATALOG: "a catalog is psiz's HDF5, a stimuli.txt, or a CSV of numbers and paths",
     }
     return makers.get(expected, "check that it is the right file")

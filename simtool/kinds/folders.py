@@ -72,6 +72,7 @@ def _by_names(path: Path, files: list[str], folders: list[str]) -> What | None:
         What.BAPPS_FOLDER: _holds_bapps(path, folders, depth=3),
         What.CUB_FOLDER: {"images.txt", "classes.txt"} <= held and "images" in folders,
         What.CHECKPOINT_FOLDER: "checkpoint" in held and has(".index"),
+        What.FEATURES_FOLDER: "file_names.txt" in held,
     }
     return next((what for what, applies in rules.items() if applies), None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import mmap
 import os
 from itertools import islice
 from typing import Any, BinaryIO
@@ -10,11 +12,9 @@ from simtool.errors import listed
 from simtool.kinds.hdf5_guards import has_sound_texts, survives
 from simtool.kinds.kind import TRUNCATED, Kind, What
 
-__all__ = ["hdf5_kind"]
+__all__ = ["hdf5_kind", "matlab_kind"]
 
 _MOST = 1000
-#: Maximum bytes of a file in which texts are checked.
-_CHECKED_BYTES = 1 << 26
 #: Maximum bytes of numbers that are read as a test.
 _WALKED_BYTES = 1 << 26
 
@@ -23,8 +23,7 @@ def hdf5_kind(content: BinaryIO) -> Kind:
     """Return the kind of an HDF5 file."""
     import h5py
 
-    content.seek(0)
-    checked = content.read(_CHECKED_BYTES)
+    checked = _mapped(content)
     if _stated_size(checked) > content.seek(0, os.SEEK_END):
         return Kind(What.HDF5, f"{TRUNCATED}: it is shorter than its header states")
     if not survives(lambda: _walk(content)):
@@ -44,12 +43,28 @@ def hdf5_kind(content: BinaryIO) -> Kind:
     return Kind(what, detail=f"that holds {listed(names, 6) or 'nothing'}" if what is What.HDF5 else "", keys=names)
 
 
-def _stated_size(content: bytes) -> int:
+def matlab_kind(content: BinaryIO) -> Kind:
+    """Return the kind of a MATLAB file of version 7.3: HDF5 behind a user block."""
+    if not survives(lambda: _walk(content)):
+        return Kind(What.MATLAB_HDF5, "damaged: HDF5 cannot read it without crashing")
+    return Kind(What.MATLAB_HDF5)
+
+
+def _mapped(content: BinaryIO) -> bytes | mmap.mmap:
+    """Return the bytes of a file, without reading them."""
+    try:
+        return mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ)
+    except io.UnsupportedOperation:
+        content.seek(0)
+        return content.read()
+
+
+def _stated_size(content: bytes | mmap.mmap) -> int:
     """Return the size of an HDF5 file by the superblock at its beginning; 0 where none with 8-byte addresses is there.
 
     Source: HDF5 File Format Specification 3.0, section II.A. A file that ends within its superblock counts as longer.
     """
-    if not content.startswith(b"\x89HDF\r\n\x1a\n"):
+    if content[:8] != b"\x89HDF\r\n\x1a\n":
         return 0
     if len(content) < 48:
         return len(content) + 1

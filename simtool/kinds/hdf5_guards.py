@@ -9,6 +9,7 @@ then its entries: a number, a size and the bytes, padded to a multiple of 8. Num
 from __future__ import annotations
 
 import faulthandler
+import mmap
 import os
 import resource
 import signal
@@ -54,7 +55,7 @@ def _run(step: Callable[[], object], seconds: int) -> None:
         os._exit(0)
 
 
-def has_sound_texts(dataset: Any, content: bytes) -> bool:
+def has_sound_texts(dataset: Any, content: bytes | mmap.mmap) -> bool:
     """Return whether all pointers of an h5py dataset of texts are valid in the bytes of its file.
 
     Numbers and fixed-length texts have no pointers, and are valid.
@@ -77,7 +78,7 @@ def has_sound_texts(dataset: Any, content: bytes) -> bool:
     return True
 
 
-def _entries(content: bytes, address: int) -> dict[int, int]:
+def _entries(content: bytes | mmap.mmap, address: int) -> dict[int, int]:
     """Return the size of each entry of a heap by its number; empty for a damaged heap."""
     if content[address : address + 5] != b"GCOL\1":
         return {}

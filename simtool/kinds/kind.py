@@ -39,6 +39,7 @@ class What(StrEnum):
     RSATOOLBOX = "a file of rsatoolbox (HDF5)"
     FEATURES_HDF5 = "an HDF5 file of features, as thingsvision writes it"
     MATLAB = "a MATLAB file (.mat)"
+    MATLAB_HDF5 = "a MATLAB file of version 7.3 (.mat)"
     XLSX = "an Excel workbook (.xlsx)"
     XLS = "an old Excel workbook or Word document"
     OFFICE = "an office document"
@@ -83,6 +84,7 @@ class What(StrEnum):
     TFDS_FOLDER = "a data set of tensorflow_datasets"
     ARROW_FOLDER = "a data set of Hugging Face (Arrow files)"
     EMPTY_FOLDER = "an empty folder"
+    FEATURES_FOLDER = "a folder of features, as thingsvision writes it"
     FOLDER = "a folder"
 
 

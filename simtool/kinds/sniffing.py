@@ -12,7 +12,7 @@ from typing import BinaryIO
 from simtool.kinds.archives import gzip_kind, tar_kind, zip_kind
 from simtool.kinds.binaries import arrow_kind, image_kind, magic_kind, message_kind, numpy_kind, parquet_kind
 from simtool.kinds.folders import folder_kind
-from simtool.kinds.hdf5 import hdf5_kind
+from simtool.kinds.hdf5 import hdf5_kind, matlab_kind
 from simtool.kinds.kind import Kind, KindError, What
 from simtool.kinds.texts import text_kind
 
@@ -21,6 +21,8 @@ __all__ = ["kind_of", "kind_of_content", "special"]
 #: Bytes at the beginning and at the end of a file that are read for most kinds.
 _START = _TAIL = 1 << 16
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+#: The beginning of the user block of MATLAB's HDF5 files.
+_MATLAB_HDF5 = b"MATLAB 7.3 MAT-file"
 #: Possible positions of HDF5 behind a user block.
 _USER_BLOCKS = tuple(512 << power for power in range(7))
 _LONGEST_NAME = 200
@@ -91,6 +93,8 @@ def _kind(file: BinaryIO, size: int) -> Kind:
         return gzip_kind(read)
     if start.startswith(_HDF5):
         return hdf5_kind(file)
+    if start.startswith(_MATLAB_HDF5):
+        return matlab_kind(file)
     return (
         tar_kind(read, size)
         or (hdf5_kind(file) if any(start.startswith(_HDF5, place) for place in _USER_BLOCKS) else None)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from simtool.stages.sampling import sample as sample
     from simtool.stages.scoring import score as score
     from simtool.stages.studies import fetch_judgments as fetch_judgments
+    from simtool.stages.vectors import import_embeddings as import_embeddings
 
 #: Each function, and the module of this package that holds it. A module is imported when its function is first used,
 #: so that ``import simtool.stages`` imports nothing heavy.
@@ -41,6 +42,7 @@ _MODULES: dict[str, str] = {
     "fetch_cub": "fetching",
     "fetch_judgments": "studies",
     "fit_pca": "pca",
+    "import_embeddings": "vectors",
     "import_trials": "importing",
     "index_images": "indexing",
     "plan_glow": "glow",

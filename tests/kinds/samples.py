@@ -142,7 +142,7 @@ SAMPLES: dict[str, tuple[What, bytes]] = {
     "features.hdf5": (What.FEATURES_HDF5, hdf5({"features": _NUMBERS})),
     "other.hdf5": (What.HDF5, hdf5({"waves": _NUMBERS})),
     "features.mat": (What.MATLAB, _written(lambda buffer: savemat(buffer, {"features": _NUMBERS}))),
-    "new.mat": (What.MATLAB, b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + hdf5({"features": _NUMBERS})),
+    "new.mat": (What.MATLAB_HDF5, b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + hdf5({"features": _NUMBERS})),
     "workbook.xlsx": (What.XLSX, zipped(*_WORKBOOK)),
     "openpyxl.xlsx": (What.XLSX, zipped(("docProps/app.xml", b"<x/>"), *_WORKBOOK)),
     "workbook.xls": (What.XLS, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),

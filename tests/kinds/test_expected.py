@@ -23,6 +23,8 @@ from simtool.tables.embeddings import open_embeddings
 from simtool.tables.images import read_images
 from simtool.tables.outcomes import read_outcomes
 from simtool.tables.trials import read_trials
+from simtool.transforms.glocal import Glocal
+from simtool.vectors.importing import open_vectors
 from tests.kinds.samples import SAMPLES
 
 #: The readers behind the doors.
@@ -36,6 +38,8 @@ READERS: dict[Expected, Callable[[Path], object]] = {
     Expected.CATALOG: read_catalog,
     Expected.ARCHIVE: lambda path: unpack(path, path.parent / "unpacked"),
     Expected.MODEL_FOLDER: read_manifest,
+    Expected.VECTORS: open_vectors,
+    Expected.TRANSFORM: lambda path: Glocal.read(path, 2),
     Expected.IMAGE_FOLDER: lambda path: index_folder(path, path.parent / "images.parquet"),
 }
 FILES = READERS.keys() - {Expected.IMAGE_FOLDER}
@@ -80,10 +84,13 @@ def test_no_reader_takes_a_file_of_another_kind(tmp_path: Path, name: str, asked
             "workbook.xlsx",
             "save the sheet as CSV UTF-8; simtool import-trials makes a table",
         ),
-        (Expected.TRIALS, "arrays.npz", "as a Parquet file with the columns image_id and embedding"),
-        (Expected.EMBEDDINGS, "judgments.csv", "as a Parquet file with the columns image_id and embedding"),
-        (Expected.EMBEDDINGS, "features.hdf5", "as a Parquet file with the columns image_id and embedding"),
-        (Expected.EMBEDDINGS, "table.feather", "write it as Parquet"),
+        (Expected.TRIALS, "arrays.npz", "simtool import-embeddings makes a table of embeddings from it"),
+        (Expected.EMBEDDINGS, "survey.json", "as a Parquet file with the columns image_id and embedding"),
+        (Expected.EMBEDDINGS, "judgments.csv", "simtool import-embeddings makes a table of embeddings from it"),
+        (Expected.EMBEDDINGS, "features.hdf5", "simtool import-embeddings makes a table of embeddings from it"),
+        (Expected.EMBEDDINGS, "table.feather", "simtool import-embeddings makes a table of embeddings from it"),
+        (Expected.VECTORS, "model.pt", 'save the array with numpy.save("features.npy", ARRAY)'),
+        (Expected.VECTORS, "workbook.xlsx", "save the sheet as CSV UTF-8, with the ids in the first column"),
         (Expected.EMBEDDINGS, "model.keras", "simtool embed makes a table of embeddings with it"),
         (Expected.IMAGES, "judgments.csv", "simtool index-images makes one from a folder of images"),
         (Expected.OUTCOMES, "judgments.csv", "simtool score makes one"),

@@ -225,6 +225,7 @@ SEQUENCE = SAMPLES["sequence.json"][1]
         ({"config.json": b"{}", "metadata.json": b"{}", "model.weights.h5": b"x"}, What.KERAS_FOLDER),
         ({"checkpoint": b"x", "ckpt-1.index": b"x", "ckpt-1.data-00000-of-00001": b"x"}, What.CHECKPOINT_FOLDER),
         ({"config.json": b"{}", "model.safetensors": b"x"}, What.TRANSFORMERS_FOLDER),
+        ({"file_names.txt": b"a.jpg", "fc/features.npy": b"x"}, What.FEATURES_FOLDER),
         (
             {"dataset_info.json": b"{}", "features.json": b"{}", "d-train.tfrecord-00000-of-00001": b"x"},
             What.TFDS_FOLDER,

@@ -1,0 +1,1 @@
+"""Readers of vectors that other programs wrote."""
