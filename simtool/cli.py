@@ -17,6 +17,7 @@ from simtool.commands.embed import embed
 from simtool.commands.fetch_cub import fetch_cub
 from simtool.commands.fetch_judgments import fetch_judgments
 from simtool.commands.fit_pca import fit_pca
+from simtool.commands.import_distances import import_distances
 from simtool.commands.import_embeddings import import_embeddings
 from simtool.commands.import_trials import import_trials
 from simtool.commands.index_images import index_images
@@ -52,6 +53,7 @@ app.command(short_help="Train a classifier of images")(train_resnet)
 app.command(short_help="Train Glow, a normalizing flow, on images")(train_glow)
 app.command(short_help="Convert images to vectors with a model")(embed)
 app.command(short_help="Convert vectors of other programs to a table")(import_embeddings)
+app.command(short_help="Convert distances of pairs to a table of distances")(import_distances)
 app.command(short_help="Project vectors on their principal components")(compress)
 app.command(short_help="Draw samples from a trained Glow")(sample)
 app.command(short_help="Predict judgments from distances between vectors")(score)

@@ -36,6 +36,9 @@ class Expected(Enum):
     IMAGES = ("a table of images (Parquet)", _TABLES)
     #: The table of formats (simtool.judgments.formats) lists the kinds of judgments.
     JUDGMENTS = ("judgments that simtool import-trials reads", frozenset[What]())
+    #: The table of readers (simtool.rdms.reading) lists the kinds of distances.
+    RDM = ("distances that simtool import-distances reads", frozenset[What]())
+    NAMES = ("a text with one name a line", frozenset((What.TEXT, What.CSV, What.NUMBERS)))
     CATALOG = ("a catalog of stimuli", frozenset((What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_CATALOG, What.HDF5)))
     ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP, What.PSIZ_ZIP)))
     MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS, What.ONNX)))
@@ -58,6 +61,7 @@ _UNPICKLED = (
 _VECTORS = f"if it holds vectors, write them {_AS_TABLE}"
 _IMPORT_VECTORS = "if it holds vectors, simtool import-embeddings makes a table of embeddings from it"
 _AS_CSV = f"if it holds judgments, write them as a CSV with the header {_HEADER} for simtool import-trials"
+_AS_PAIRS = "write the distances as a CSV with the header image_1,image_2,distance"
 _NETWORK = (
     "embed the images with it, and write the vectors as a Parquet file of image_id and embedding (docs/tables.md)"
 )
@@ -79,7 +83,7 @@ _USES: Mapping[What, str] = {
     What.ARROW_FOLDER: "write it as Parquet (Dataset.to_parquet)",
     **dict.fromkeys(_ARRAYS, _IMPORT_VECTORS),
     What.FEATURES_FOLDER: "simtool import-embeddings takes it",
-    What.RSATOOLBOX: _VECTORS,
+    What.RSATOOLBOX: "simtool import-distances takes its RDMs",
     What.PICKLE: "simtool does not load pickles: write the content as CSV or Parquet",
     **dict.fromkeys((What.R_DATA, What.SQLITE), "write the content as CSV or Parquet"),
     What.CSV: "simtool import-trials takes it if it holds judgments, simtool import-embeddings if it holds vectors",
@@ -156,6 +160,13 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
         What.PARQUET_FOLDER: "if it is a table of embeddings, simtool score takes it",
         **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, with the ids in the first column"),
     },
+    Expected.RDM: {
+        What.PICKLE: "simtool does not load pickles: save RDMs with RDMs.save(FILE, 'hdf5'), a matrix with numpy.save",
+        **dict.fromkeys((What.NPZ, What.HDF5), "if it holds a matrix of distances, save it with numpy.save"),
+        What.ARROW: "write it as Parquet (pyarrow.parquet.write_table)",
+        **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, and import that"),
+        **dict.fromkeys((What.JSON, What.JSON_LINES, What.TEXT), _AS_PAIRS),
+    },
     Expected.MODEL: {**dict.fromkeys(_TABLES, "if it is a table of embeddings, simtool score takes it")},
     Expected.ARCHIVE: {What.GZIP: "get the archive again", What.PACKED: "pack it as a tar.gz or a zip"},
 }
@@ -183,6 +194,7 @@ def _default(expected: Expected) -> str:
         Expected.MODEL: "a model is a .keras or .onnx file, or a folder that fit-pca, train-resnet or train-glow wrote",
         Expected.MODEL_FOLDER: "a model folder has a model.json; fit-pca, train-resnet and train-glow write it",
         Expected.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
+        Expected.RDM: f"{_AS_PAIRS}, or as a square matrix",
         Expected.IMAGE_FOLDER: "give the folder of the images",
         Expected.VECTORS: "docs/howto-model.md lists the formats",
         Expected.TRANSFORM: "gLocal stores its transforms as transforms/MODEL/MODULE/transform.npz",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simtool.stages.classifier import plan_resnet as plan_resnet
     from simtool.stages.classifier import train_resnet as train_resnet
     from simtool.stages.compression import compress as compress
+    from simtool.stages.distances import import_distances as import_distances
     from simtool.stages.embedding import embed as embed
     from simtool.stages.fetching import fetch_cub as fetch_cub
     from simtool.stages.glow import plan_glow as plan_glow
@@ -42,6 +43,7 @@ _MODULES: dict[str, str] = {
     "fetch_cub": "fetching",
     "fetch_judgments": "studies",
     "fit_pca": "pca",
+    "import_distances": "distances",
     "import_embeddings": "vectors",
     "import_trials": "importing",
     "index_images": "indexing",

@@ -1,0 +1,1 @@
+"""Distances of pairs of images from and for other programs: long tables, matrices, RDMs."""
