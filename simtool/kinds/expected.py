@@ -38,7 +38,6 @@ class Expected(Enum):
     JUDGMENTS = ("judgments that simtool import-trials reads", frozenset[What]())
     #: The table of readers (simtool.rdms.reading) lists the kinds of distances.
     RDM = ("distances that simtool import-distances reads", frozenset[What]())
-    NAMES = ("a text with one name a line", frozenset((What.TEXT, What.CSV, What.NUMBERS)))
     CATALOG = ("a catalog of stimuli", frozenset((What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_CATALOG, What.HDF5)))
     ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP, What.PSIZ_ZIP)))
     MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS, What.ONNX)))
@@ -163,6 +162,7 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
     Expected.RDM: {
         What.PICKLE: "simtool does not load pickles: save RDMs with RDMs.save(FILE, 'hdf5'), a matrix with numpy.save",
         **dict.fromkeys((What.NPZ, What.HDF5), "if it holds a matrix of distances, save it with numpy.save"),
+        What.MATLAB_HDF5: "save it with -v7, or the matrix with numpy.save",
         What.ARROW: "write it as Parquet (pyarrow.parquet.write_table)",
         **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, and import that"),
         **dict.fromkeys((What.JSON, What.JSON_LINES, What.TEXT), _AS_PAIRS),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simtool.rdms.rdm import Rdm, RdmError, Request, read_names, stacked
+from simtool.rdms.rdm import Rdm, RdmError, Request, names_of, stacked
 from simtool.system.npy import npy_header
 
 __all__ = ["read_npy"]
@@ -25,4 +25,4 @@ def read_npy(source: Path, request: Request) -> Rdm:
             raise RdmError(f"{source}: {failure}; save the matrix of numbers with numpy.save") from failure
         values = np.fromfile(file, dtype)
     stack = stacked(source, values.reshape(shape, order="F" if fortran else "C"))
-    return stack.rdm(source, stack.choose(source, request.rdm), read_names(source, request))
+    return stack.rdm(source, stack.choose(source, request.rdm), names_of(source, request))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import clipped, first_line
 from simtool.judgments.cells import Cells, Header, read_cells, read_header
-from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, read_names, stacked
+from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, names_of, stacked
 from simtool.tables.distances import Pairs
 from simtool.tables.files import strings
 
@@ -34,7 +34,7 @@ def read_numbers(source: Path, request: Request) -> Rdm:
     except ValueError as failure:
         raise RdmError(f"{source}: not a matrix of numbers: {first_line(failure)}") from failure
     stack = stacked(source, array)
-    return stack.rdm(source, stack.choose(source, request.rdm), read_names(source, request))
+    return stack.rdm(source, stack.choose(source, request.rdm), names_of(source, request))
 
 
 def read_csv(source: Path, request: Request) -> Rdm:
@@ -91,7 +91,7 @@ def _matrix(header: Header, request: Request) -> Rdm:
         request.refuse_names(path)
         return Stack([matrix], [""]).rdm(path, 0, header.names)
     whole = np.vstack([np.array(header.names, np.float64), matrix])
-    return Stack([whole], [""]).rdm(path, 0, read_names(path, request))
+    return Stack([whole], [""]).rdm(path, 0, names_of(path, request))
 
 
 def _is_number(text: str) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
 from simtool.rdms import meadows
-from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, read_names, stacked
+from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, names_of, stacked
 
 __all__ = ["read_mat"]
 
@@ -19,7 +19,7 @@ def read_mat(source: Path, request: Request) -> Rdm:
     """Read the only matrix of distances of a file, or the one that ``--rdm`` names.
 
     Raises:
-        RdmError: the file is damaged or of version 7.3, holds no such matrix, or the names do not fit.
+        RdmError: the file is damaged, holds no such matrix, or the names do not fit.
     """
     variables = _variables(source)
     if any(name.startswith(meadows.RDM) for name in variables):
@@ -38,7 +38,7 @@ def read_mat(source: Path, request: Request) -> Rdm:
     if not large:
         raise RdmError(f"{source}: no variable is a square matrix of numbers; it holds {listed(variables, 9)}")
     stack = Stack([arrays[at] for at in large], [labels[at] for at in large])
-    return stack.rdm(source, stack.choose(source, request.rdm), read_names(source, request))
+    return stack.rdm(source, stack.choose(source, request.rdm), names_of(source, request))
 
 
 def _variables(source: Path) -> dict[str, Any]:
@@ -46,8 +46,6 @@ def _variables(source: Path) -> dict[str, Any]:
 
     try:
         held = loadmat(source)
-    except NotImplementedError as failure:
-        raise RdmError(f"{source}: a MATLAB file of version 7.3; save it with -v7, or with numpy.save") from failure
     except Exception as failure:  # damaged files raise many types
         raise RdmError(f"{source}: SciPy cannot read it ({first_line(failure)}); save it again") from failure
     return {name: value for name, value in held.items() if not name.startswith("__")}

@@ -1,4 +1,4 @@
-"""Reader of Meadows' downloads: RDMs of multi-arrangement tasks, each with stimuli of its own.
+"""Reader of Meadows' downloads: RDMs of multi-arrangement tasks, each with its stimuli.
 
 Sources: Meadows' downloads as ``rsatoolbox.io.meadows`` (0.3.2) reads them: MATLAB files with ``rdmutv`` and
 ``stimuli`` of one participant, or ``rdmutv_NAME`` and ``stimuli_NAME`` of several; JSON files with the tasks of one

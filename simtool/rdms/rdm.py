@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, listed
-from simtool.kinds import Expected, explain, kind_of
 from simtool.tables.distances import DistanceInfo, DistanceTable, Pairs
 from simtool.tables.files import objects
 from simtool.text import counted
+from simtool.vectors.names import read_names
 
-__all__ = ["Rdm", "RdmError", "Request", "Stack", "read_names", "stacked", "table_of"]
+__all__ = ["Rdm", "RdmError", "Request", "Stack", "names_of", "stacked", "table_of"]
 
 #: Measures of rsatoolbox that are estimated across folds of the data, so that small distances may be negative.
 _UNBIASED = frozenset(("crossnobis", "poisson_cv"))
@@ -30,7 +30,7 @@ class RdmError(SimtoolError):
 
 @dataclass(frozen=True)
 class Request:
-    """What a reader is asked for.
+    """The options of a reader.
 
     Attributes:
         names: a file with the name of each image, or a pattern descriptor of rsatoolbox; None without.
@@ -175,26 +175,19 @@ def _check_names(source: Path, names: Sequence[str], count: int) -> None:
         raise RdmError(f"{source}: image {list(names).index('')} (from 0) has no name")
     if len(set(names)) != count:
         again = dict.fromkeys(name for at, name in enumerate(names) if name in names[:at])
-        raise RdmError(f"{source}: names are repeated: {listed(again)}; an image needs a name of its own")
+        raise RdmError(f"{source}: names are repeated: {listed(again)}; each image needs another name")
 
 
-def read_names(source: Path, request: Request) -> list[str]:
-    """The names in the file of ``--names``, one a line; blank lines at its end do not count.
+def names_of(source: Path, request: Request) -> list[str]:
+    """The names in the file of ``--names``.
 
     Raises:
-        RdmError: no file is given, or it is not text.
+        RdmError: no file is given.
+        VectorsError: it is no text with one name in each line.
     """
     if request.names is None:
         raise RdmError(f"{source}: it does not name its images: give a file with one name a line as --names")
-    path = Path(request.names)
-    kind = kind_of(path)
-    if kind.text is None or kind.damage:
-        raise RdmError(explain(path, Expected.NAMES))
-    try:
-        text = path.read_text(encoding=kind.text.encoding).lstrip("\ufeff")
-    except UnicodeError as failure:
-        raise RdmError(f"{path}: not in {kind.text.encoding.upper()}: save it in UTF-8") from failure
-    return [line.strip() for line in text.rstrip().splitlines()]
+    return read_names(Path(request.names))
 
 
 def table_of(source: Path, rdm: Rdm, request: Request, name: str | None = None) -> DistanceTable:

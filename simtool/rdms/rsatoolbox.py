@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
 from simtool.kinds.hdf5_guards import survives
-from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, read_names, stacked
+from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, names_of, stacked
 from simtool.tables.atomic import atomic_path
 from simtool.tables.distances import DistanceTable
 from simtool.text import counted
@@ -36,7 +36,7 @@ _MOST = 1 << 30
 
 @dataclass(frozen=True)
 class _Content:
-    """What a file holds: the descriptors as texts, one for each RDM or pattern."""
+    """The content of a file. Descriptors are texts, one for each RDM or pattern."""
 
     dissimilarities: NDArray[Any]
     measure: str | None
@@ -100,7 +100,7 @@ def _names(source: Path, content: _Content, request: Request) -> list[str]:
     others = {name: texts for name, texts in content.patterns.items() if name != _INDEX}
     named = [name for name, texts in others.items() if _are_distinct(texts)]
     if request.names is not None:
-        return read_names(source, request)
+        return names_of(source, request)
     if len(named) == 1:
         return others[named[0]]
     if named:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, read_names, stacked, table_of
+from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, names_of, stacked, table_of
 from simtool.tables.files import TableError
 from tests.rdms.written import MATRIX, NAMES, TRIANGLE, names_file
 
@@ -61,7 +61,7 @@ def test_one_of_several_is_chosen_by_name_or_number() -> None:
     [
         (NAMES[:2], "2 names for 3 images"),
         ([*NAMES, "x"], "4 names for 3 images"),
-        (["a", "b", "a"], "names are repeated: a; an image needs a name of its own"),
+        (["a", "b", "a"], "names are repeated: a; each image needs another name"),
         (["a", "", "b"], r"image 1 \(from 0\) has no name"),
     ],
 )
@@ -70,15 +70,10 @@ def test_names_that_do_not_fit_are_refused(names: list[str], complaint: str) -> 
         stacked(SOURCE, MATRIX).rdm(SOURCE, 0, names)
 
 
-def test_names_are_read_line_by_line(tmp_path: Path) -> None:
-    assert read_names(SOURCE, Request(names=names_file(tmp_path))) == NAMES
-    (tmp_path / "commas.txt").write_bytes("\ufeffa, b.png\r\nÄ.png\r\n\r\n".encode())
-    assert read_names(SOURCE, Request(names=str(tmp_path / "commas.txt"))) == ["a, b.png", "Ä.png"]
+def test_names_come_from_a_file(tmp_path: Path) -> None:
+    assert names_of(SOURCE, Request(names=names_file(tmp_path))) == NAMES
     with pytest.raises(RdmError, match="it does not name its images: give a file with one name a line as --names"):
-        read_names(SOURCE, Request())
-    np.save(tmp_path / "names.npy", MATRIX)
-    with pytest.raises(RdmError, match=r"NumPy array.*not a text with one name a line"):
-        read_names(SOURCE, Request(names=str(tmp_path / "names.npy")))
+        names_of(SOURCE, Request())
 
 
 def of(values: Any, measure: str | None = None) -> Rdm:

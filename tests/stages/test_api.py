@@ -315,7 +315,7 @@ WRONG: list[tuple[str, dict[str, object], str]] = [
         {"tables": held("gaussian"), "trials": held("one-hot")},
         "trials takes str | Path | Trials, not EmbeddingT",
     ),
-    ("score", {"tables": [TRIALS], "trials": TRIALS}, "Sequence[str | Path | EmbeddingTable], not list of Trials"),
+    ("score", {"tables": [TRIALS], "trials": TRIALS}, "Path | EmbeddingTable | DistanceTable], not list of Trials"),
     ("embed", {"images": "i.parquet", "model": 5}, "model takes str | Path | Model, not int"),
     ("show", {"file": None}, "show: file takes str | Path, not NoneType"),
     ("train_glow", {"images": "i.parquet", "out": None}, "train_glow: out takes str | Path, not NoneType"),
