@@ -30,7 +30,7 @@ def import_trials(
             "--format",
             metavar="FORMAT",
             help="Format of SOURCE; auto detects it from the content. The others are psiz-2018, psiz-0.6, psiz-json, "
-            "bapps, nights and csv.",
+            "bapps, meadows, nights and csv.",
         ),
     ] = "auto",
     observers: Annotated[

@@ -68,6 +68,8 @@ def recognises(source: Path, kind: Kind) -> bool:  # noqa: ARG001 - the kind tel
 
 def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - the files name the images
     """Read all sets of judgments of a folder: see :class:`simtool.judgments.formats.Reader`."""
+    if not source.is_dir():
+        raise JudgmentsError(f"{source}: not a folder of BAPPS; give the folder 2afc")
     sets, noticeable = _sets(source)
     if not sets:
         found = "just noticeable differences, which have no reference" if noticeable else "no judgments"

@@ -90,6 +90,7 @@ FORMATS: tuple[JudgmentFormat, ...] = (
     JudgmentFormat("psiz-0.6", _PSIZ_HDF5, "simtool.judgments.psiz.observations:Layout.PSIZ_06"),
     JudgmentFormat("psiz-json", _PSIZ_JSON, "simtool.judgments.psiz.sequences"),
     JudgmentFormat("bapps", frozenset((What.BAPPS_FOLDER, What.IMAGE_FOLDER)), "simtool.judgments.bapps"),
+    JudgmentFormat("meadows", frozenset((What.CSV, What.JSON)), "simtool.judgments.meadows"),
     JudgmentFormat("nights", frozenset((What.CSV,)), "simtool.judgments.nights"),
     JudgmentFormat("csv", frozenset((What.CSV, What.NUMBERS, What.TEXT)), "simtool.judgments.csv_trials"),
 )
