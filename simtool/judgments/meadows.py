@@ -125,9 +125,7 @@ def _from_json(source: Path) -> tuple[list[dict[str, str]], list[str], Places]:
 def _judgments(found: _Annotations) -> Judgments:
     names = list(dict.fromkeys(row[name] for row in found.rows for name in _NAMES))
     place_of = {name: place for place, name in enumerate(names)}
-    kept = [
-        name for name in found.columns if name and name not in (*_NAMES, *_IDS, _LABEL, _PERSON, *_TIMES)
-    ]
+    kept = [name for name in found.columns if name and name not in (*_NAMES, *_IDS, _LABEL, _PERSON, *_TIMES)]
     columns = {name: pa.chunked_array([[row.get(name) for row in found.rows]], pa.string()) for name in kept}
     places = Places(found.places.source, lambda row: found.places.of_row(found.row[row]))
     count = len(found.rows)
@@ -169,8 +167,8 @@ def _odd(row: Mapping[str, str], number: int, places: Places) -> int:
     shown = listed(row[name] for name in _NAMES)
     what = "several" if named else "none"
     raise JudgmentsError(
-        f"{places.of_row(number)} has the label {clipped(label, 40)!r}, which is the name or id of {what} of its images "
-        f"({shown}); the label of a Triplet Choice is the selected image"
+        f"{places.of_row(number)} has the label {clipped(label, 40)!r}, which is the name or id of {what} of its "
+        f"images ({shown}); the label of a Triplet Choice is the selected image"
     )
 
 

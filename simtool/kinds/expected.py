@@ -150,6 +150,10 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
         What.IMAGE: "simtool index-images makes a table of images from its folder",
     },
     Expected.JUDGMENTS: {
+        **dict.fromkeys(
+            (What.MATLAB, What.MATLAB_HDF5),
+            "simtool import-distances takes distances of pairs, simtool import-embeddings vectors",
+        ),
         **dict.fromkeys(_TABLES, "if it is a table of trials, simtool score takes it as --trials"),
         **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, and import that"),
         What.ARROW: f"if it holds judgments, write them as a CSV with the header {_HEADER}",

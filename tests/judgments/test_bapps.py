@@ -133,7 +133,7 @@ def test_a_folder_that_is_not_whole_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JudgmentsError, match="its folders judge are empty"):
         read(write_set(tmp_path / "val" / "mix", {}))
     with pytest.raises(JudgmentsError, match="not a folder of BAPPS; give the folder 2afc"):
-        import_judgments(folder / "judge" / "a.npy", "bapps")
+        import_judgments(Path(__file__), "bapps")
     with pytest.raises(JudgmentsError, match=r"its folder mine should be train \(2 people .*\) or val \(5 people\)"):
         read(write_set(tmp_path / "mine" / "cnn", {"a": 0}))
 

@@ -61,7 +61,12 @@ def test_the_label_is_the_odd_image_by_name_or_id(write: Callable[..., Path], tm
 
 @both
 def test_annotations_of_fewer_images_are_left_out_and_counted(write: Callable[..., Path], tmp_path: Path) -> None:
-    rows = [row("a", "a word", task="names"), row("abc", "b"), row("ab", "5", task="pairs"), row("b", "x", task="names")]
+    rows = [
+        row("a", "a word", task="names"),
+        row("abc", "b"),
+        row("ab", "5", task="pairs"),
+        row("b", "x", task="names"),
+    ]
     judgments = read(write(tmp_path / "annotations", rows))
     assert judgments.trials.trial_id.tolist() == [1]
     assert judgments.notes[1] == "left out 3 annotations of fewer than three images, by task: names (2), pairs (1)"
