@@ -16,7 +16,7 @@ __all__ = ["import_trials"]
 
 def import_trials(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A psiz HDF5 file, a folder or zip of psiz JSON, or a CSV.")
+        Path, typer.Argument(metavar="SOURCE", help="A file, folder or zip of judgments in one of the formats below.")
     ],
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of trials to write.")],
     catalog: Annotated[Path | None, file(help="Catalog of psiz's stimuli: HDF5, stimuli.txt or CSV.")] = None,
@@ -29,8 +29,7 @@ def import_trials(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="Format of SOURCE; auto detects it from the content. The others are psiz-2018, psiz-0.6, psiz-json, "
-            "bapps, meadows, nights and csv.",
+            help="Format of SOURCE, see below; auto detects it from the content.",
         ),
     ] = "auto",
     observers: Annotated[
@@ -39,11 +38,33 @@ def import_trials(
 ) -> None:
     """Convert similarity judgments to a table of trials.
 
-    Reads psiz's HDF5 files of all versions (with --catalog), the JSON sequences of psiz-datasets
-    (a folder or zip with stimuli.txt), and a CSV with the header
+    SOURCE is in one of these formats (docs/formats.md tells more):
+
+    \b
+      csv                  your own judgments: see below
+      psiz-2018, psiz-0.6  HDF5 of psiz, with --catalog
+      psiz-json            JSON of psiz-datasets: a folder or zip with stimuli.txt
+      nights, bapps        data.csv of NIGHTS, a folder of BAPPS
+      meadows              annotations of Meadows: CSV or JSON
+      things-raw           raw table of THINGS: image1, image2, image3, choice, ...
+      levels               JSON lines of Levels: a file, or a folder with a file for each person
+      hebart2023           CSV of Brain-Score: img1,img2,ooo
+      alignet              .npz of AligNet
+      cblearn              arrays of cblearn: query and response, or a sparse tensor
+      most-central         CSV of the 60 cars: which of three is the most central one
+      musicseer            text of musicseer
+      triplets-odd-last    three columns, the odd one last: THINGS, SPoSE, VICE (text or .npy)
+      triplets-odd-first   three columns, the odd one first
+      triplets-near-far    three columns: query, nearer image, farther image
+
+    The three columns of triplets have no header, so their order must be stated with --format; all
+    other formats are detected. Numbers of images become ids from 0: "0" is the first image.
+
+    A CSV has one of the headers
 
     \b
       query,reference_1,...,reference_N,selected_1,...,selected_K
+      image_1,...,image_N,odd_one
 
     Cells are image ids. The columns participant, session, weight, response_ms, ranked (true or
     false, for K > 1) and count (of identical judgments) are optional; other columns are kept. A

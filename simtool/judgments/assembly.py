@@ -74,6 +74,7 @@ class Record:
         weight: (T,) NaN for null; None if the source has no weights.
         response_ms: (T,) milliseconds, NaN for null; None if the source has no response times.
         count: (T,) the number of identical judgments of a row, from 0; None if each row is one judgment.
+        catch: (T,) the catch trials that the source marks; None if it marks none.
         extra: other columns to keep; (T,) each.
     """
 
@@ -88,6 +89,7 @@ class Record:
     weight: NDArray[np.floating[Any]] | None = None
     response_ms: NDArray[np.floating[Any]] | None = None
     count: NDArray[np.int64] | None = None
+    catch: NDArray[np.bool_] | None = None
     extra: Carried = field(default_factory=dict)
 
 
@@ -97,7 +99,7 @@ class Judgments:
 
     Attributes:
         trials: the judgments, over the images that they mention.
-        catch: the number of dropped catch trials, in which the query is among its references.
+        catch: the number of dropped catch trials: the source marks them, or the query is among its references.
         unanswered: the number of other dropped trials, in which nothing is selected.
         unnamed: the dropped columns without a name, counted from 1.
         passed_over: the number of skipped entries of other kinds, by kind.
@@ -136,6 +138,8 @@ def assemble(record: Record, places: Places) -> Judgments:
     count = np.ones(total, np.int64) if record.count is None else record.count
     asked = np.full(total, -1, np.int32) if record.query is None else record.query
     catch = is_catch(asked, record.references)
+    if record.catch is not None:
+        catch |= record.catch
     unanswered = ~catch & (record.selected < 0).all(axis=1)
     kept = np.flatnonzero(~catch & ~unanswered & (count > 0))
     dropped = {"catch trials": int(count[catch].sum()), "unanswered trials": int(count[unanswered].sum())}

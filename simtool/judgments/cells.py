@@ -22,11 +22,11 @@ from pyarrow import csv as arrow_csv
 
 from simtool.errors import listed
 from simtool.judgments.assembly import JudgmentsError
-from simtool.kinds import Expected, advice, kind_of
+from simtool.kinds import Expected, Kind, advice, kind_of
 from simtool.tables.files import strings
 from simtool.tables.labels import Labels
 
-__all__ = ["Cells", "Header", "read_cells", "read_header"]
+__all__ = ["Cells", "Header", "no_header", "read_cells", "read_header"]
 
 #: Missing values as pandas and R write them.
 _MISSING = ("", "NA")
@@ -122,12 +122,7 @@ def read_header(path: Path) -> Header:
     Raises:
         JudgmentsError: the file is not text, or cannot be read.
     """
-    kind = kind_of(path)
-    if kind.text is None:
-        raise JudgmentsError(f"{path}: this is {kind.description}, not a CSV; {advice(kind, Expected.JUDGMENTS)}")
-    if kind.text.encoding in ("latin-1", "cp1252"):
-        raise JudgmentsError(_undecodable(path, "utf-8"))
-    encoding = "utf-8-sig" if kind.text.encoding in _UTF8 else kind.text.encoding
+    encoding = _encoding(path, kind_of(path))
     with path.open(encoding=encoding, newline="") as text:
         try:
             return _header(path, encoding, text)
@@ -135,6 +130,29 @@ def read_header(path: Path) -> Header:
             raise JudgmentsError(_undecodable(path, encoding)) from failure
         except csv.Error as failure:
             raise JudgmentsError(f"{path}: the first line cannot be read: {failure}") from failure
+
+
+def no_header(path: Path, names: Sequence[str]) -> Header:
+    """Return the header of a delimited text whose first line is a row; a blank separates cells without commas.
+
+    Args:
+        path: the file.
+        names: the names of its columns.
+
+    Raises:
+        JudgmentsError: the file is not text.
+    """
+    kind = kind_of(path)
+    encoding = _encoding(path, kind)
+    return Header(path, encoding, (kind.text and kind.text.delimiter) or " ", 0, tuple(names))
+
+
+def _encoding(path: Path, kind: Kind) -> str:
+    if kind.text is None:
+        raise JudgmentsError(f"{path}: this is {kind.description}, not a CSV; {advice(kind, Expected.JUDGMENTS)}")
+    if kind.text.encoding in ("latin-1", "cp1252"):
+        raise JudgmentsError(_undecodable(path, "utf-8"))
+    return "utf-8-sig" if kind.text.encoding in _UTF8 else kind.text.encoding
 
 
 def _header(path: Path, encoding: str, text: TextIO) -> Header:
@@ -211,7 +229,8 @@ def _row(header: Header, line: int, cells: Sequence[str]) -> list[str | None]:
     """Return a row with as many cells as the header; None for a missing value."""
     width = len(header.names)
     if any(cell.strip() for cell in cells[width:]) or (len(cells) < width and any(cell.strip() for cell in cells)):
-        raise JudgmentsError(f"{header.path}: line {line} has {len(cells)} cells, the header {width}")
+        wanted = f"the header {width}" if header.lines else f"not {width}"
+        raise JudgmentsError(f"{header.path}: line {line} has {len(cells)} cells, {wanted}")
     padded = [*cells, *[""] * (width - len(cells))]  # a shorter row is a blank line
     return [None if cell in _MISSING else cell for cell in padded[:width]]
 

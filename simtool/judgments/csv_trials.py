@@ -22,9 +22,8 @@ from simtool.judgments.catalog import is_catalog
 from simtool.judgments.cells import Cells, Header, read_cells, read_header
 from simtool.judgments.formats import Reading
 from simtool.judgments.headings import Headings, recognize
-from simtool.judgments.values import NO_ANSWER, are_missing, carried, counts, numbers, truths
+from simtool.judgments.values import NO_ANSWER, carried, counts, named, numbers, truths
 from simtool.kinds import Kind
-from simtool.tables.labels import Labels
 
 __all__ = ["read", "read_csv_trials", "recognises"]
 
@@ -104,8 +103,8 @@ def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
             selected=_positions(references, _closed_up(answered), places, images, _NOT_SHOWN[query is None]),
             ranked=ranked,
             trial_id=np.arange(len(cells), dtype=np.int64),
-            participant=_named(labels.get("participant")),
-            session=_named(labels.get("session")),
+            participant=named(labels.get("participant")),
+            session=named(labels.get("session")),
             weight=figures.get("weight"),
             response_ms=figures.get("response_ms"),
             count=counts(labels["count"], "count", places) if "count" in labels else None,
@@ -165,12 +164,3 @@ def _positions(
             named, shown = clipped(images[chosen[row, rank]]), listed(images[references[row][references[row] >= 0]])
             places.refuse(unknown, not_shown.format(named=named, shown=shown))
     return positions
-
-
-def _named(column: Labels | None) -> Labels | None:
-    """Return an optional column of ids; null for a cell that is empty or means "no value"."""
-    if column is None:
-        return None
-    code = np.append(np.arange(len(column.names), dtype=np.int32), np.int32(-1))
-    code[:-1][are_missing(column.names).to_numpy(zero_copy_only=False)] = -1
-    return Labels(column.names, code[column.code])

@@ -84,15 +84,29 @@ _PSIZ_HDF5 = frozenset(
 )
 _PSIZ_JSON = frozenset((What.PSIZ_JSON, What.PSIZ_FOLDER, What.PSIZ_ZIP, What.FOLDER, What.EMPTY_FOLDER))
 
+_CELLS = frozenset((What.CSV, What.NUMBERS, What.TEXT))
+_TRIPLETS = _CELLS | {What.NPY}
+_LEVELS = frozenset((What.JSON_LINES, What.JSON, What.FOLDER))
+
 #: All formats. The first entry that recognises a source reads it.
 FORMATS: tuple[JudgmentFormat, ...] = (
     JudgmentFormat("psiz-2018", _PSIZ_HDF5, "simtool.judgments.psiz.observations:Layout.PSIZ_2018"),
     JudgmentFormat("psiz-0.6", _PSIZ_HDF5, "simtool.judgments.psiz.observations:Layout.PSIZ_06"),
+    JudgmentFormat("levels", _LEVELS, "simtool.judgments.levels"),
     JudgmentFormat("psiz-json", _PSIZ_JSON, "simtool.judgments.psiz.sequences"),
     JudgmentFormat("bapps", frozenset((What.BAPPS_FOLDER, What.IMAGE_FOLDER)), "simtool.judgments.bapps"),
     JudgmentFormat("meadows", frozenset((What.CSV, What.JSON)), "simtool.judgments.meadows"),
     JudgmentFormat("nights", frozenset((What.CSV,)), "simtool.judgments.nights"),
-    JudgmentFormat("csv", frozenset((What.CSV, What.NUMBERS, What.TEXT)), "simtool.judgments.csv_trials"),
+    JudgmentFormat("things-raw", frozenset((What.CSV,)), "simtool.judgments.things"),
+    JudgmentFormat("hebart2023", frozenset((What.CSV,)), "simtool.judgments.hebart2023"),
+    JudgmentFormat("alignet", frozenset((What.NPZ,)), "simtool.judgments.alignet"),
+    JudgmentFormat("cblearn", frozenset((What.NPY, What.NPZ)), "simtool.judgments.cblearn"),
+    JudgmentFormat("most-central", frozenset((What.CSV,)), "simtool.judgments.most_central"),
+    JudgmentFormat("musicseer", _CELLS, "simtool.judgments.musicseer"),
+    JudgmentFormat("triplets-odd-last", _TRIPLETS, "simtool.judgments.triplets:Layout.ODD_LAST"),
+    JudgmentFormat("triplets-odd-first", _TRIPLETS, "simtool.judgments.triplets:Layout.ODD_FIRST"),
+    JudgmentFormat("triplets-near-far", _TRIPLETS, "simtool.judgments.triplets:Layout.NEAR_FAR"),
+    JudgmentFormat("csv", _CELLS, "simtool.judgments.csv_trials"),
 )
 
 

@@ -18,7 +18,18 @@ from simtool.judgments.assembly import Places
 from simtool.tables.carried import carried_names
 from simtool.tables.labels import Labels
 
-__all__ = ["NO_ANSWER", "NO_VALUE", "are_missing", "carried", "counts", "guessed", "numbers", "truths"]
+__all__ = [
+    "NO_ANSWER",
+    "NO_VALUE",
+    "are_missing",
+    "carried",
+    "counts",
+    "guessed",
+    "named",
+    "numbers",
+    "positions",
+    "truths",
+]
 
 #: Words for a missing value, in lower case.
 NO_VALUE = frozenset(("", "na", "n/a", "nan", "<na>", "null", "none", "nil", "undefined"))
@@ -72,6 +83,21 @@ def counts(column: Labels, name: str, places: Places) -> NDArray[np.int64]:
     return _by_code(column, values, 0, name, f"a whole number from 0 to {MOST_COUNT:,}", places).astype(np.int64)
 
 
+def positions(column: Labels, name: str, most: int, places: Places) -> NDArray[np.int8]:
+    """Convert a column of positions, which count from 1, to positions from 0; -1 for a missing answer."""
+    values = [-1 if text.casefold() in NO_ANSWER else _position(text, most) for text in column.names.to_pylist()]
+    return _by_code(column, values, -1, name, f"a position from 1 to {most}", places).astype(np.int8)
+
+
+def named(column: Labels | None) -> Labels | None:
+    """Return a column of names; null for a cell that is empty or means "no value"; None without a column."""
+    if column is None:
+        return None
+    code = np.append(np.arange(len(column.names), dtype=np.int32), np.int32(-1))
+    code[:-1][are_missing(column.names).to_numpy(zero_copy_only=False)] = -1
+    return Labels(column.names, code[column.code])
+
+
 def _by_code(
     column: Labels, values: Sequence[float | None], absent: float, name: str, what: str, places: Places
 ) -> NDArray[np.float64]:
@@ -97,6 +123,11 @@ def _number(text: str) -> float | None:
 def _whole(text: str) -> float | None:
     value = _number(text)
     return value if value is not None and 0 <= value <= MOST_COUNT and value == int(value) else None
+
+
+def _position(text: str, most: int) -> float | None:
+    value = _whole(text)
+    return value - 1 if value is not None and 1 <= value <= most else None
 
 
 def _is_missing(text: str) -> bool:

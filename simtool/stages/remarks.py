@@ -35,7 +35,7 @@ def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUT
     if catalog is not None and imported.catalog is not None:
         run.read(catalog, imported.catalog.extent)
     elif catalog is not None:
-        console.warn(f"{catalog} is not used: {source} names its images itself")
+        console.warn(f"{catalog} is not used: only files of psiz need a catalog")
     _note_judgments(judgments)
     return judgments
 
@@ -73,7 +73,9 @@ def _note_judgments(judgments: Judgments) -> None:
         console.note(f"       {sentence}")
     if judgments.catch:
         dropped = counted(judgments.catch, "catch trials")
-        console.note(f"       dropped {dropped} (the query is among its references)")
+        asks = any(kind.has_query for kind in judgments.trials.types)
+        reason = "the query is among its references" if asks else "the source marks them"
+        console.note(f"       dropped {dropped} ({reason})")
     if judgments.unanswered:
         dropped = counted(judgments.unanswered, "trials")
         console.note(f"       dropped {dropped} without an answer (nothing is selected)")

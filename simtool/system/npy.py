@@ -12,11 +12,16 @@ from numpy.lib import format as npy
 __all__ = ["npy_header"]
 
 
-def npy_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def npy_header(file: IO[bytes], size: int, kinds: str = "biuf") -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the header of an open ``.npy`` file at its beginning, and check it against the file size in bytes.
 
+    Args:
+        file: the open file.
+        size: its size.
+        kinds: the accepted kinds of type, as numpy abbreviates them; the default is numbers.
+
     Returns:
-        The shape, whether the order is Fortran's, and a numeric type; the file is then at the first value.
+        The shape, whether the order is Fortran's, and a type of these kinds; the file is then at the first value.
 
     Raises:
         ValueError: the header is invalid or does not fit; the message gives the reason.
@@ -31,7 +36,7 @@ def npy_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dt
     # numpy parses the header as a Python expression; some faults are not a ValueError.
     except Exception as failure:
         raise ValueError(f"a header that cannot be read ({type(failure).__name__})") from failure
-    if dtype.kind not in "biuf" or any(isinstance(side, bool) or side < 0 for side in shape):
+    if dtype.kind not in kinds or any(isinstance(side, bool) or side < 0 for side in shape):
         raise ValueError(f"an array of {dtype} of shape {shape}")
     expected = math.prod(shape) * dtype.itemsize
     if (actual := size - file.tell()) != expected:

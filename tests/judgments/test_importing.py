@@ -168,3 +168,9 @@ def test_a_format_that_was_forced_is_held_to(tmp_path: Path) -> None:
         import_judgments(write_csv(tmp_path / "t.csv", STUDY), "psiz-0.6", write_stimuli(tmp_path / "stimuli.txt"))
     with pytest.raises(JudgmentsError, match=r"this is a file of psiz's observations \(HDF5\), not a CSV"):
         import_judgments(write_hdf5(tmp_path / "obs.hdf5", STUDY, modern=True), "csv")
+
+
+def test_the_documentation_has_a_row_for_every_format() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    rows = "\n".join(line.split("|")[1] for line in page.splitlines() if line.startswith("|"))
+    assert [entry.name for entry in FORMATS if f"`{entry.name}`" not in rows] == []
