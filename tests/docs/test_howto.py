@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.docs.examples import ROOT, Block, blocks, commands
+from tests.docs.examples import ROOT, blocks
+from tests.docs.running import printed
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
@@ -36,13 +35,4 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["howto-judgments.md", "howto-model.md"])
 def test_the_examples_of_a_how_to_run_in_the_order_of_the_page(folder: Path, name: str) -> None:
     for block in blocks(ROOT / "docs" / name):
-        for arguments in programs(block):
-            done = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-
-
-def programs(block: Block) -> list[list[str]]:
-    """The arguments of Python that run a block; none for a block that is not run."""
-    if block.language == "python":
-        return [["-c", block.text]]
-    return [["-m", "simtool", *words] for words in commands(block.text)] if block.language == "bash" else []
+        printed(block, folder)
