@@ -37,6 +37,12 @@ def formats() -> Path:
 
 
 @pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of vectors of birds-16 from a network with ImageNet's weights, computed by PyTorch."""
+    return _real("vectors")
+
+
+@pytest.fixture(scope="session")
 def cub127() -> Path:
     """The folder of real CUB photographs in the official archive's layout."""
     return _real("cub127")

@@ -5,41 +5,14 @@ Lukas Maninger (2023), Predicting Human Similarity Judgments Using Normalizing F
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from simtool.cli import app
 from simtool.tables.images import Images, image_paths, read_images, relative_path, write_images
 from simtool.tables.provenance import Provenance
-
-Accuracies = dict[tuple[str, str, str], float]
-Run = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    def simtool(*arguments: object) -> str:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return simtool
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("study")
-
-
-@pytest.fixture(scope="module")
-def images(birds16: Path, folder: Path, run: Run) -> Path:
-    run("index-images", birds16 / "images", "--out", folder / "images.parquet")
-    return folder / "images.parquet"
+from tests.replication.accuracies import Run, accuracies
 
 
 @pytest.fixture(scope="module", params=["obs_2018.hdf5", "obs_v0.6.0.hdf5"])
@@ -47,16 +20,6 @@ def trials(birds16: Path, folder: Path, run: Run, request: pytest.FixtureRequest
     out = folder / f"{request.param}.parquet"
     run("import-trials", birds16 / request.param, "--catalog", birds16 / "catalog_v0.6.0.hdf5", "--out", out)
     return out
-
-
-def accuracies(run: Run, folder: Path, trials: Path, tables: list[Path], distances: list[str]) -> Accuracies:
-    options = [word for distance in distances for word in ("--distance", distance)]
-    run("score", *tables, "--trials", trials, "--out", folder / "outcomes.parquet", *options)
-    rows = json.loads(run("report", folder / "outcomes.parquet", "--json", "-", "--replicates", 100))
-    chosen = [row for row in rows if row["metric"] == "triplet_accuracy"]
-    assert {row["trials"] for row in chosen if row["trial_type"] == "all"} == {16_292}
-    assert {row["comparisons"] for row in chosen if row["trial_type"] == "all"} == {121_556}
-    return {(row["model"], row["distance"], row["trial_type"]): row["estimate"] for row in chosen}
 
 
 @pytest.mark.slow
