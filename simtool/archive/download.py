@@ -13,7 +13,7 @@ from pathlib import Path
 from simtool import console
 from simtool.archive.partial import Origin, Partial
 from simtool.archive.server import Answer, BreakError, RefusalError, ask, host_of
-from simtool.archive.source import ArchiveError, Source, verify
+from simtool.archive.source import ArchiveError, Source
 from simtool.system.space import require_space, running_out_of_space
 from simtool.text import scaled
 
@@ -76,7 +76,7 @@ def _in_place(source: Source, target: Path) -> bool:
     try:
         if size == 0 or source.size not in (None, size):
             raise ArchiveError(f"{target}: incomplete: {size:,} bytes")
-        verify(target, source.sha256)
+        source.verify(target)
     except ArchiveError as failure:
         console.warn(f"{failure}; downloading it again")
         return False
@@ -92,7 +92,7 @@ def _fetch_from(url: str, source: Source, partial: Partial) -> None:
         partial.discard()
     _complete(url, source, partial)
     try:
-        verify(partial.path, source.sha256)
+        source.verify(partial.path)
     except ArchiveError as failure:
         # Bad bytes must not be resumed. They may come from an earlier run, so the mirror gets one more chance.
         partial.discard()
@@ -109,7 +109,7 @@ def _may_continue(url: str, source: Source, partial: Partial) -> bool:
     Without a checksum, which would detect a mixture of two files, only the same address can resume.
     """
     origin = partial.origin
-    return partial.size > 0 and (bool(source.sha256) or (origin is not None and origin.url == url))
+    return partial.size > 0 and (source.has_checksum or (origin is not None and origin.url == url))
 
 
 def _complete(url: str, source: Source, partial: Partial) -> None:

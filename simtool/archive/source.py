@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from simtool.errors import SimtoolError, listed
@@ -25,12 +27,42 @@ class Source:
         urls: the mirrors (http or https), tried in this order.
         size: bytes; None if unknown or if several versions are accepted.
         sha256: the accepted checksums in hexadecimal; empty if none is published.
+        md5: the published checksum of a file for which no SHA-256 is published; empty if none is.
     """
 
     name: str
     urls: tuple[str, ...]
     size: int | None = None
     sha256: tuple[str, ...] = ()
+    md5: str = ""
+
+    @property
+    def has_checksum(self) -> bool:
+        """Whether a checksum can tell the file from others."""
+        return bool(self.sha256 or self.md5)
+
+    def verify(self, path: Path) -> None:
+        """Check a copy; without published checksums every file is accepted.
+
+        Raises:
+            ArchiveError: the file has another checksum.
+            OSError: the file cannot be read.
+        """
+        verify(path, self.sha256)
+        if self.md5 and (found := _md5_of(path)) != self.md5:
+            raise ArchiveError(f"{path}: wrong checksum: expected MD5 {self.md5}, got {found}")
+
+    def is_copy(self, path: Path) -> bool:
+        """Whether a file is this file, by its checksum.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        try:
+            self.verify(path)
+        except ArchiveError:
+            return False
+        return self.has_checksum
 
 
 def verify(path: Path, sha256: Sequence[str]) -> None:
@@ -45,3 +77,8 @@ def verify(path: Path, sha256: Sequence[str]) -> None:
     found = sha256_of(path)
     if found not in {accepted.lower() for accepted in sha256}:
         raise ArchiveError(f"{path}: wrong checksum: expected SHA-256 {listed(sha256)}, got {found}")
+
+
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simtool import stages
-from simtool.commands.options import number, whole, word
+from simtool import console, stages
+from simtool.commands.options import file, number, whole, word
+from simtool.errors import UsageError
 from simtool.models.sources import labels, option_help, usages
+from simtool.text import counted
+
+if TYPE_CHECKING:
+    from simtool.models.interface import LayerShape
 
 __all__ = ["embed"]
 
 
 def embed(
-    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A table of images.")],
     model: Annotated[str, typer.Option(metavar=usages(), help=f"{labels()}.")],
+    images: Annotated[Path | None, typer.Argument(metavar="IMAGES", help="A table of images.")] = None,
     out: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--out", metavar="TABLE", help="The Parquet table of embeddings to write; with --shard, a folder."
         ),
-    ],
+    ] = None,
     layer: Annotated[
         list[str] | None,
         word(help=f"Layer of the network; repeat --layer and --out for several layers. {option_help('layer')}"),
     ] = None,
+    list_layers: Annotated[
+        bool, typer.Option("--list-layers", help="List the layers of the model; do not embed. Needs no IMAGES.")
+    ] = False,
     noise: Annotated[float | None, number(min=0, help=option_help("noise"))] = None,
     components: Annotated[int | None, whole(min=1, help=option_help("components"))] = None,
     precision: Annotated[str | None, word(help=option_help("precision"))] = None,
@@ -37,6 +46,8 @@ def embed(
         str | None, word(help=f"Preprocessing: a name, or a .json file with its steps. {option_help('preprocessing')}")
     ] = None,
     trust_code: Annotated[bool, typer.Option("--trust-code", help=option_help("trust_code"))] = False,
+    weights: Annotated[Path | None, file(help=option_help("weights"))] = None,
+    signature: Annotated[str | None, word(help=option_help("signature"))] = None,
     split: Annotated[str, word(help="Embed this split of the table only: train or test.")] = "all",
     shard: Annotated[
         str | None,
@@ -70,6 +81,8 @@ def embed(
       simtool embed cub/images.parquet --model glow --layer latent --out latent.parquet \\
           --layer posterior --out posterior.parquet
       simtool embed cub/images.parquet --model birds.keras --recipe caffe --out birds.parquet
+      simtool embed cub/images.parquet --model keras:ResNet50 --layer avg_pool --out resnet50.parquet
+      simtool embed --model keras:ResNet50 --list-layers
       simtool embed cub/images.parquet --model dino.onnx --recipe torch --precision bfloat16 \\
           --out dino.parquet
     """
@@ -77,6 +90,15 @@ def embed(
 
     from simtool.images.shards import chosen_shard
 
+    if list_layers:
+        found = stages.list_layers(
+            model, preprocessing=recipe, size=size, trust_code=trust_code, weights=weights, signature=signature
+        )
+        title = f"{model}: {counted(len(found), 'layers')}, the default first"
+        console.result_facts(title, [(layer.name or "(no name)", _described(layer)) for layer in found])
+        return
+    if images is None or not out:
+        raise UsageError("embed needs IMAGES, a table of images, and --out; --list-layers needs --model alone")
     stages.embed(
         images,
         model,
@@ -91,9 +113,21 @@ def embed(
         precision=precision,
         runtime=runtime,
         trust_code=trust_code,
+        weights=weights,
+        signature=signature,
         split=split,
         shard=chosen_shard(shard, os.environ),
         float16=float16,
         skip_bad=skip_bad,
         batch_size=batch_size,
     )
+
+
+def _described(layer: LayerShape) -> str:
+    """The length of the vectors of a layer, and the map that they average."""
+    values = counted(layer.dimension, "values")
+    if layer.shape in ((), (layer.dimension,)):
+        return values
+    shape = " x ".join(f"{side:,}" for side in layer.shape)
+    averaged = math.prod(layer.shape) > layer.dimension
+    return f"{values}, the mean of a map of {shape}" if averaged else f"{values}, {shape}"

@@ -31,7 +31,7 @@ def train_resnet(
     recipe: Annotated[
         str | None,
         options.word(
-            help="study-resnet, square, caffe, symmetric, torch or bytes. [the preset's, or the architecture's]"
+            help="study-resnet, square, caffe, symmetric, torch, unit or bytes. [the preset's, or the architecture's]"
         ),
     ] = None,
     augmentation: Annotated[str | None, options.word(help="study, field, flip or none. [the preset's]")] = None,

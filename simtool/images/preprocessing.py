@@ -345,7 +345,8 @@ _TORCH = (Divide(255.0), Subtract((0.485, 0.456, 0.406)), DivideChannels((0.229,
 #: ``study-resnet`` is its preprocessing for ResNet50. ``square`` keeps the aspect ratio, which ``study`` changes.
 #: The networks of ``keras.applications`` were trained with the others, for images of any shape: ``caffe`` (ResNet,
 #: VGG), ``symmetric`` (ResNetV2, Inception, MobileNet, Xception, NASNet: from -1 to 1), ``torch`` (DenseNet) and
-#: ``bytes`` (EfficientNet, ConvNeXt and MobileNetV3, which scale colors themselves).
+#: ``bytes`` (EfficientNet, ConvNeXt and MobileNetV3, which scale colors themselves). ``unit`` is for networks with
+#: colors from 0 to 1.
 PREPROCESSINGS: dict[str, Preprocessing] = {
     preprocessing.name: preprocessing
     for preprocessing in (
@@ -357,6 +358,7 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
         Preprocessing("caffe", (_SQUARE, *_CAFFE)),
         Preprocessing("symmetric", (_SQUARE, Divide(127.5), Subtract((1.0, 1.0, 1.0)))),
         Preprocessing("torch", (_SQUARE, *_TORCH)),
+        Preprocessing("unit", (_SQUARE, Divide(255.0))),
         Preprocessing("bytes", (_SQUARE,)),
     )
 }

@@ -40,7 +40,10 @@ class Expected(Enum):
     RDM = ("distances that simtool import-distances reads", frozenset[What]())
     CATALOG = ("a catalog of stimuli", frozenset((What.CSV, What.NUMBERS, What.TEXT, What.PSIZ_CATALOG, What.HDF5)))
     ARCHIVE = ("a tar or zip archive", frozenset((What.TAR, What.TAR_GZ, What.ZIP, What.PSIZ_ZIP)))
-    MODEL = ("a model that simtool can embed with", frozenset((What.MODEL_FOLDER, What.KERAS, What.ONNX)))
+    MODEL = (
+        "a model that simtool can embed with",
+        frozenset((What.MODEL_FOLDER, What.KERAS, What.ONNX, What.SAVED_MODEL)),
+    )
     MODEL_FOLDER = ("a model folder of simtool", frozenset((What.MODEL_FOLDER,)))
     IMAGE_FOLDER = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
@@ -64,6 +67,8 @@ _AS_PAIRS = "write the distances as a CSV with the header image_1,image_2,distan
 _NETWORK = (
     "embed the images with it, and write the vectors as a Parquet file of image_id and embedding (docs/tables.md)"
 )
+
+_EXPORT = "export the network with torch.onnx.export, and give the .onnx file (docs/howto-model.md)"
 
 #: Advice about a kind for every expectation.
 _ALWAYS: Mapping[What, str] = {
@@ -102,11 +107,13 @@ _USES: Mapping[What, str] = {
     What.CUB_FOLDER: "simtool fetch-cub --archive takes it, and makes a table of images",
     What.MODEL_FOLDER: "simtool embed takes it as --model",
     What.TRAINING_FOLDER: "run the training command again to resume and finish the training",
-    **dict.fromkeys((What.KERAS, What.ONNX), "simtool embed takes it as --model, with a --recipe"),
+    **dict.fromkeys((What.KERAS, What.ONNX, What.SAVED_MODEL), "simtool embed takes it as --model, with a --recipe"),
     What.KERAS_H5: 'load it in Keras, then save("model.keras"); simtool embed takes that with a --recipe',
-    What.KERAS_WEIGHTS: 'make the model in Keras, load_weights, then save("model.keras"); simtool embed takes that',
+    What.KERAS_WEIGHTS: (
+        "for a network of keras.applications, give it as --weights with --model keras:NAME; for another network, make "
+        'it in Keras, load_weights, then save("model.keras")'
+    ),
     What.KERAS_FOLDER: "zip its files into one .keras file; simtool embed takes that",
-    What.SAVED_MODEL: f'save the model from Keras with save("model.keras"), or {_NETWORK}',
     **dict.fromkeys((What.TORCH, What.TFLITE, What.SAFETENSORS, What.TRANSFORMERS_FOLDER), _NETWORK),
     What.CHECKPOINT_FOLDER: 'make the model in Keras, load the checkpoint, then save("model.keras")',
 }
@@ -139,7 +146,8 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
         **dict.fromkeys((What.CSV, What.NUMBERS, What.TEXT), _IMPORT_VECTORS),
         What.MODEL_FOLDER: "simtool embed makes a table of embeddings with it (--model)",
         **dict.fromkeys(
-            (What.KERAS, What.ONNX), "simtool embed makes a table of embeddings with it (--model, and a --recipe)"
+            (What.KERAS, What.ONNX, What.SAVED_MODEL),
+            "simtool embed makes a table of embeddings with it (--model, and a --recipe)",
         ),
         What.IMAGE_FOLDER: "simtool index-images makes a table of images from it, and simtool embed embeds that",
     },
@@ -171,7 +179,16 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
         **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, and import that"),
         **dict.fromkeys((What.JSON, What.JSON_LINES, What.TEXT), _AS_PAIRS),
     },
-    Expected.MODEL: {**dict.fromkeys(_TABLES, "if it is a table of embeddings, simtool score takes it")},
+    Expected.MODEL: {
+        **dict.fromkeys(_TABLES, "if it is a table of embeddings, simtool score takes it"),
+        What.TORCH: f"it can hold code, which simtool does not run: {_EXPORT}",
+        What.PICKLE: f"it can hold code, which simtool does not run: {_EXPORT}",
+        **dict.fromkeys((What.SAFETENSORS, What.TRANSFORMERS_FOLDER), f"build the network in PyTorch, and {_EXPORT}"),
+        What.KERAS_H5: (
+            'it can hold code, which simtool does not run: load it in Keras, save("model.keras"), and give that with a '
+            "--recipe"
+        ),
+    },
     Expected.ARCHIVE: {What.GZIP: "get the archive again", What.PACKED: "pack it as a tar.gz or a zip"},
 }
 
@@ -195,7 +212,10 @@ def _default(expected: Expected) -> str:
         Expected.TRIALS: "simtool import-trials makes one",
         Expected.OUTCOMES: "simtool score makes one",
         Expected.IMAGES: "simtool index-images makes one from a folder of images",
-        Expected.MODEL: "a model is a .keras or .onnx file, or a folder that fit-pca, train-resnet or train-glow wrote",
+        Expected.MODEL: (
+            "a model is keras:NAME, a .keras or .onnx file, a SavedModel, or a folder that fit-pca, train-resnet or "
+            "train-glow wrote"
+        ),
         Expected.MODEL_FOLDER: "a model folder has a model.json; fit-pca, train-resnet and train-glow write it",
         Expected.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
         Expected.RDM: f"{_AS_PAIRS}, or as a square matrix",

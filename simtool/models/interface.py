@@ -20,7 +20,7 @@ from simtool.models.runtimes import Execution
 from simtool.tables.embeddings import Segment
 from simtool.tables.provenance import Provenance, sha256_of
 
-__all__ = ["Model", "Output", "TrainedModel", "in_whole_batches"]
+__all__ = ["LayerShape", "Model", "Output", "TrainedModel", "in_whole_batches"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,21 @@ class Output:
     def dimension(self) -> int:
         """The length of a vector."""
         return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """A layer that can be embedded.
+
+    Attributes:
+        name: as :meth:`Model.output` takes it; empty for a model without a choice of layers.
+        shape: of its activations for one image.
+        dimension: the length of its vector, which is shorter than the activations where a map is averaged.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dimension: int
 
 
 class Model(ABC):
@@ -89,6 +104,11 @@ class Model(ABC):
             The result of :meth:`embed` for each layer.
         """
         return [self.embed(images, layer) for layer in layers]
+
+    def all_layers(self) -> list[LayerShape]:
+        """Every layer that can be embedded, those of ``layers`` first."""
+        outputs = {name or "": self.output(name) for name in self.layers or (None,)}
+        return [LayerShape(name, output.shape, output.dimension) for name, output in outputs.items()]
 
     def cut(self, count: int) -> Model:
         """The same model with its first ``count`` components only.

@@ -19,10 +19,12 @@ from simtool.models.runtimes import BFLOAT16, FLOAT32, Execution, Run
 from simtool.system.processor import has_bfloat16
 from simtool.text import counted
 
-__all__ = ["FLAT", "Network", "fitted"]
+__all__ = ["COLORS", "FLAT", "Network", "fitted", "image_sides", "scales_itself"]
 
 #: Images on which bfloat16 is compared with float32.
 _COMPARED = 32
+#: Channels of an image.
+COLORS = 3
 #: Suffix of the name of a layer for its whole map, which is not averaged over pixels.
 FLAT = ":flat"
 
@@ -132,3 +134,36 @@ def fitted(
     if len(sides) > 1 or (size and sides != {size}):
         raise ModelError(f"{path}: the network expects {expected[0]} by {expected[1]} pixels, not {size or 'a square'}")
     return preprocessing.adjusted(sides.pop())
+
+
+def image_sides(path: Path, sides: Sequence[int | None], found: str) -> tuple[bool, tuple[int | None, int | None]]:
+    """The layout of the images that a network takes.
+
+    Args:
+        path: of the network, for the message.
+        sides: of its only input of real numbers, None for any length; empty if it has no such input.
+        found: its inputs in words, for the message.
+
+    Returns:
+        Whether the channels come before height and width; and the height and the width, None for any.
+
+    Raises:
+        ModelError: the network takes no images, or the shape fits both orders.
+    """
+    wanted = "(batch, 3, height, width) or (batch, height, width, 3)"
+    if len(sides) != 4 or COLORS not in sides[1::2]:
+        raise ModelError(
+            f"{path}: embed needs a network with one input of real numbers, {wanted}, not {found or 'none'}"
+        )
+    if sides[1] == sides[3]:
+        raise ModelError(f"{path}: its input {found} can be {wanted}; export it with a larger size")
+    first = sides[1] == COLORS
+    return first, ((sides[2], sides[3]) if first else (sides[1], sides[2]))
+
+
+def scales_itself(scaling: str, preprocessing: Preprocessing) -> str:
+    """The note about a network that scales colors, after a preprocessing that scales them; ``scaling`` names where."""
+    return (
+        f"the network scales colors itself ({scaling}), and the preprocessing {preprocessing.name} scales them before; "
+        "--recipe bytes gives the network the bytes of the image, from 0 to 255"
+    )

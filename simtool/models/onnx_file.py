@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import difflib
+import json
 import mmap
 import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from simtool import console
 from simtool.errors import UsageError, listed
-from simtool.images.preprocessing import Preprocessing
+from simtool.images.preprocessing import Preprocessing, PreprocessingError, named_preprocessing
 from simtool.kinds import Expected, What, explain, kind_of
+from simtool.models.channels import AXES, channel_axes
 from simtool.models.errors import ModelError
 from simtool.models.folder import digest_of
-from simtool.models.interface import Output
-from simtool.models.network import FLAT, Network, fitted
+from simtool.models.interface import LayerShape, Output
+from simtool.models.network import COLORS, FLAT, Network, fitted, image_sides, scales_itself
 from simtool.models.runtimes import OPENVINO, Execution, Run
 from simtool.models.runtimes.openvino import compiled_graph, core, load_openvino, told
 from simtool.tables.provenance import sha256_of
 
-__all__ = ["OnnxFile", "files_of", "load_onnx_file"]
+__all__ = ["PREPROCESSING", "OnnxFile", "files_of", "load_onnx_file", "stated_preprocessing"]
 
+#: The key of the metadata that states the preprocessing, and where OpenVINO keeps the metadata of a file.
+PREPROCESSING, _METADATA = "simtool.preprocessing", "framework"
+#: Operations before the first convolution that change colors or their order, and the least divisor of bytes.
+_BEFORE, _LEAST = frozenset(("Add", "Convert", "Divide", "Multiply", "Pad", "Subtract", "Transpose")), 16
 #: The place of weights in another file, as an entry of TensorProto.external_data: its key, then its value.
 _EXTERNAL = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
-_COLORS = 3
 
 
 class OnnxFile(Network):
-    """A network from a file. Its layers are its outputs; any other tensor can be embedded by its name, too.
+    """A network from a file. Its layers are its outputs; any other tensor can be embedded by its name or its node's.
 
-    A map of activations is averaged over its pixels; ``NAME:flat`` keeps the whole map. The channels of a map are on
-    the axis on which the input has its colors; the last axis of an array (b, tokens, channels) holds its channels.
+    A map of activations is averaged over its pixels; ``NAME:flat`` keeps the whole map. See :func:`channel_axes` for
+    the axis of the channels.
 
     Args:
         name: of the network, for reports.
@@ -76,7 +82,7 @@ class OnnxFile(Network):
         layer = self.full_name(layer)
         name, whole = self._tapped(layer)
         shape = self._shape(name)
-        axis = self._channels(len(shape) + 1) - 1
+        axis = self._channels(name) - 1
         return Output(f"{self.name} {layer}", shape if whole else (shape[axis],))
 
     def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
@@ -91,16 +97,32 @@ class OnnxFile(Network):
 
         return from_images
 
+    def all_layers(self) -> list[LayerShape]:
+        """The outputs, then the other tensors that hold vectors or maps. See :meth:`Model.all_layers`."""
+        others = dict.fromkeys(min(port.names) for port in self._tensors.values() if not port.names & {*self.layers})
+        return [
+            LayerShape(name, self._shape(name), self.output(name).dimension)
+            for name in (*self.layers, *others)
+            if self._holds_vectors(name)
+        ]
+
     @cached_property
     def _tensors(self) -> dict[str, Any]:
-        """The outputs of operations by name, without weights."""
-        ports = [
-            port
+        """The outputs of operations by the names of tensors, and of their nodes, without weights."""
+        nodes = [
+            node
             for node in self._graph.get_ordered_ops()
             if node.get_type_name() not in ("Parameter", "Constant", "Result")
-            for port in node.outputs()
         ]
-        return {name: port for port in [*ports, *(_source(one) for one in self._graph.outputs)] for name in port.names}
+        ports = [port for node in nodes for port in node.outputs()]
+        of_nodes = {node.get_friendly_name(): node.output(0) for node in nodes if len(node.outputs()) == 1}
+        outputs = [_source(one) for one in self._graph.outputs]
+        named = {name: port for port in [*ports, *outputs] for name in port.names}
+        return {name: port for name, port in of_nodes.items() if port.names} | named
+
+    @cached_property
+    def _channel_axes(self) -> dict[tuple[str, int], int]:
+        return channel_axes(self._graph, 1 if self._channels_first else 3)
 
     def _tapped(self, layer: str) -> tuple[str, bool]:
         """The name of the tensor of a layer, and whether its whole map is embedded."""
@@ -110,13 +132,20 @@ class OnnxFile(Network):
 
     def _shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor for one image."""
-        shape = self._tensors[name].partial_shape
-        if shape.is_dynamic or len(shape) < 2 or shape[0].get_length() != self.batch:
+        if not self._holds_vectors(name):
             raise ModelError(f"layer {name} of {self.name} gives no vector of fixed length for each image")
-        return tuple(side.get_length() for side in shape)[1:]
+        return tuple(side.get_length() for side in self._tensors[name].partial_shape)[1:]
 
-    def _channels(self, axes: int) -> int:
-        return 1 if self._channels_first and axes > 3 else axes - 1
+    def _holds_vectors(self, name: str) -> bool:
+        """Whether a tensor has numbers for each image of a batch."""
+        shape = self._tensors[name].partial_shape
+        return shape.is_static and len(shape) > 1 and bool(shape[0].get_length() == self.batch)
+
+    def _channels(self, name: str) -> int:
+        """The axis of the channels of a tensor."""
+        port = self._tensors[name]
+        axes = len(port.partial_shape)
+        return self._channel_axes[port.get_node().get_name(), port.get_index()] if axes == AXES else axes - 1
 
     def _vector(self, layer: str) -> Any:
         """The output of an operation that computes vectors (b, D) in float32."""
@@ -124,11 +153,10 @@ class OnnxFile(Network):
 
         name, whole = self._tapped(layer)
         port = self._tensors[name]
-        axes = len(self._shape(name)) + 1
         numbers = opset13.convert(port, "f32").output(0)
         if whole:
             return opset13.reshape(numbers, [self.batch, -1], False).output(0)
-        over = [axis for axis in range(1, axes) if axis != self._channels(axes)]
+        over = [axis for axis in range(1, len(port.partial_shape)) if axis != self._channels(name)]
         return opset13.reduce_mean(numbers, over, False).output(0) if over else numbers
 
 
@@ -160,21 +188,68 @@ def load_onnx_file(path: Path, preprocessing: Preprocessing, size: int | None = 
     places = {str(file.relative_to(path.parent)): file for file in files_of(path)}
     if missing := [place for place, file in places.items() if not file.is_file()]:
         raise ModelError(f"{path}: its weights are in {listed(missing)}, which is not in its folder; copy it there")
-    openvino = core()
-    try:
-        graph = openvino.read_model(path)
-    except Exception as failure:  # whatever a file from elsewhere makes OpenVINO raise
-        raise ModelError(f"{path}: OpenVINO cannot read it: {told(failure)}") from failure
+    graph = _graph(path)
     channels_first, expected = _images(path, graph)
     preprocessing = fitted(path, preprocessing, expected, size)
     side, batch = preprocessing.shape[0], graph.input(0).partial_shape[0]
-    shape = (_COLORS, side, side) if channels_first else (side, side, _COLORS)
+    shape = (COLORS, side, side) if channels_first else (side, side, COLORS)
     try:
         graph.reshape([batch.get_min_length() or Network.batch, *shape])
     except Exception as failure:
         raise ModelError(f"{path}: the network does not take images of {side} by {side}: {told(failure)}") from failure
+    if preprocessing.colors and (scaling := _scaling(graph)):
+        console.note(f"{path}: {scales_itself(f'operation {scaling}', preprocessing)}")
     digest = digest_of({place: sha256_of(file) for place, file in places.items()})
     return OnnxFile(path.stem, graph, channels_first, preprocessing, digest)
+
+
+def stated_preprocessing(path: Path) -> Preprocessing | None:
+    """The preprocessing that an ``.onnx`` file states in its metadata; None if it states none.
+
+    The key of ``metadata_props`` is ``simtool.preprocessing``. The value is the name of a preprocessing, or its steps
+    as :meth:`Preprocessing.to_json` writes them. No other key is read: the keys of other programs have no agreed
+    meaning.
+
+    Raises:
+        ModelError: OpenVINO is not installed or cannot read the file, or the value is no preprocessing.
+    """
+    graph = _graph(path)
+    if not graph.has_rt_info([_METADATA, PREPROCESSING]):
+        return None
+    text = graph.get_rt_info([_METADATA, PREPROCESSING]).astype(str)
+    try:
+        return Preprocessing.from_json(json.loads(text)) if text.lstrip().startswith("{") else named_preprocessing(text)
+    except (PreprocessingError, ValueError, RecursionError) as failure:
+        raise ModelError(f"{path}: {PREPROCESSING} in its metadata: {failure}; give --recipe") from failure
+
+
+def _graph(path: Path) -> Any:
+    openvino = core()
+    try:
+        return openvino.read_model(path)
+    except Exception as failure:  # whatever a file from elsewhere makes OpenVINO raise
+        raise ModelError(f"{path}: OpenVINO cannot read it: {told(failure)}") from failure
+
+
+def _scaling(graph: Any) -> str:
+    """The name of an operation that scales bytes before the first convolution; empty if there is none."""
+    node = graph.get_parameters()[0]
+    while len(targets := node.output(0).get_target_inputs()) == 1:
+        node = next(iter(targets)).get_node()
+        kind = node.get_type_name()
+        if kind not in _BEFORE:
+            break
+        constants = [one for one in (port.get_source_output().get_node() for port in node.inputs()) if _constant(one)]
+        values = [float(abs(one.get_data()).max()) for one in constants if one.get_data().size]
+        if (kind == "Multiply" and values and max(values) < 1 / _LEAST) or (
+            kind == "Divide" and values and min(values) > _LEAST
+        ):
+            return str(node.get_friendly_name())
+    return ""
+
+
+def _constant(node: Any) -> bool:
+    return bool(node.get_type_name() == "Constant")
 
 
 def files_of(path: Path) -> list[Path]:
@@ -191,15 +266,7 @@ def files_of(path: Path) -> list[Path]:
 def _images(path: Path, graph: Any) -> tuple[bool, tuple[int | None, int | None]]:
     """Whether channels come first, and the height and width that a network expects; None for any."""
     inputs = graph.inputs
+    found = ", ".join(f"{_name_of(one)} {one.partial_shape} {one.element_type.to_string()}" for one in inputs)
+    fits = len(inputs) == 1 and inputs[0].partial_shape.rank.is_static and inputs[0].element_type.is_real()
     # Some programs write 0 for any length.
-    sides = [side.get_min_length() or None for side in inputs[0].partial_shape] if inputs else []
-    wanted = "(batch, 3, height, width) or (batch, height, width, 3)"
-    if len(inputs) != 1 or len(sides) != 4 or not inputs[0].element_type.is_real() or _COLORS not in sides[1::2]:
-        found = ", ".join(f"{_name_of(one)} {one.partial_shape} {one.element_type.to_string()}" for one in inputs)
-        raise ModelError(
-            f"{path}: embed needs a network with one input of real numbers, {wanted}, not {found or 'none'}"
-        )
-    if sides[1] == sides[3]:
-        raise ModelError(f"{path}: its input {inputs[0].partial_shape} can be {wanted}; export it with a larger size")
-    first = sides[1] == _COLORS
-    return first, ((sides[2], sides[3]) if first else (sides[1], sides[2]))
+    return image_sides(path, [side.get_min_length() or None for side in inputs[0].partial_shape] if fits else [], found)

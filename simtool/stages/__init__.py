@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simtool.stages.compression import compress as compress
     from simtool.stages.distances import import_distances as import_distances
     from simtool.stages.embedding import embed as embed
+    from simtool.stages.embedding import list_layers as list_layers
     from simtool.stages.fetching import fetch_cub as fetch_cub
     from simtool.stages.glow import plan_glow as plan_glow
     from simtool.stages.glow import train_glow as train_glow
@@ -47,6 +48,7 @@ _MODULES: dict[str, str] = {
     "import_embeddings": "vectors",
     "import_trials": "importing",
     "index_images": "indexing",
+    "list_layers": "embedding",
     "plan_glow": "glow",
     "plan_resnet": "classifier",
     "report": "reporting",

@@ -13,7 +13,7 @@ from simtool.errors import UsageError, listed
 from simtool.images.pipeline import BadImage, check_files, described, stream
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.shards import Shard
-from simtool.models.interface import Model
+from simtool.models.interface import LayerShape, Model
 from simtool.models.sources import ModelOptions, source_of
 from simtool.pillow import ImageError
 from simtool.stages.arguments import at_least
@@ -31,7 +31,7 @@ from simtool.tables.freshness import is_fresh
 from simtool.tables.images import Images
 from simtool.text import counted
 
-__all__ = ["embed"]
+__all__ = ["embed", "list_layers"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ def embed(
     precision: str | None = None,
     runtime: str | None = None,
     trust_code: bool = False,
+    weights: str | Path | None = None,
+    signature: str | None = None,
     split: str = "all",
     shard: Shard | None = None,
     float16: bool = False,
@@ -80,8 +82,8 @@ def embed(
 
     Args:
         images: a table of images. The files of a table in memory lie below the current folder.
-        model: ``pixels``, the path of a model folder, a ``.keras`` file or an ``.onnx`` file (see
-            :mod:`simtool.models.sources`), or an open model.
+        model: ``pixels``, ``keras:NAME`` for a network of ``keras.applications``, the path of a model folder, a
+            ``.keras`` file, an ``.onnx`` file or a SavedModel (see :mod:`simtool.models.sources`), or an open model.
         out: the Parquet file of each table; with ``shard``, the folder of each table. None keeps the tables in memory.
         layers: of the model, one for each table. Empty for the model's default.
         names: the label of each table in reports. Empty for the model's names.
@@ -93,6 +95,8 @@ def embed(
         precision: ``float32`` or ``bfloat16``, for networks. None is ``float32``.
         runtime: ``tensorflow`` or ``openvino``, which computes a network. None is the usual one of the model.
         trust_code: run code that a ``.keras`` file holds.
+        weights: a file of weights for ``keras:NAME``. None downloads the published weights of ImageNet once.
+        signature: the function of a SavedModel that is called. None is ``serving_default``, or the only one.
         split: embed the images of this split only.
         shard: embed this part of the images only. A part that exists and is up to date is not written again.
         float16: write half the bytes, with 3 significant digits.
@@ -117,7 +121,19 @@ def embed(
     """
     at_least(1, batch_size=batch_size, components=components)
     at_least(0, noise=noise)
-    options = ModelOptions(preprocessing, size, crop, trust_code, tuple(layers), noise, components, precision, runtime)
+    options = ModelOptions(
+        preprocessing=preprocessing,
+        size=size,
+        crop=crop,
+        trust_code=trust_code,
+        layer=tuple(layers),
+        noise=noise,
+        components=components,
+        precision=precision,
+        runtime=runtime,
+        weights=path_of(weights),
+        signature=signature,
+    )
     source = source_of(model, options)
     places = [Path(path) for path in ([out] if isinstance(out, str | Path) else out or ())]
     tables = len(places) or len(layers) or 1
@@ -150,6 +166,48 @@ def embed(
     if left:
         return [open_embeddings(path) for path in files if path is not None]
     return [writer.table for writer in writers] if kept else []
+
+
+@api
+def list_layers(
+    model: str | Path | Model,
+    *,
+    preprocessing: str | Preprocessing | None = None,
+    size: int | None = None,
+    trust_code: bool = False,
+    weights: str | Path | None = None,
+    signature: str | None = None,
+) -> list[LayerShape]:
+    """The layers of a model that :func:`embed` takes, the default layer first.
+
+    Args:
+        model: as for :func:`embed`.
+        preprocessing: as for :func:`embed`. It sets the size of the images, which the shapes of maps depend on.
+        size: height and width in pixels, for a network that takes any size.
+        trust_code: run code that a ``.keras`` file holds.
+        weights: as for :func:`embed`.
+        signature: as for :func:`embed`.
+
+    Returns:
+        Name, shape of the activations for one image, and length of the vector of each layer.
+
+    Raises:
+        UsageError: options do not apply to the model.
+        ModelError: the model cannot be read.
+
+    Example:
+        >>> from simtool import stages
+        >>> stages.list_layers("keras:ResNet50")[0]  # doctest: +SKIP
+        LayerShape(name='penultimate', shape=(2048,), dimension=2048)
+    """
+    options = ModelOptions(
+        preprocessing=preprocessing,
+        size=size,
+        trust_code=trust_code,
+        weights=path_of(weights),
+        signature=signature,
+    )
+    return source_of(model, options).inspected(options).all_layers()
 
 
 def _place(path: Path | None) -> Place | None:

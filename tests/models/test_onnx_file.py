@@ -10,11 +10,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
+from onnx.reference import ReferenceEvaluator
 
 from simtool.errors import UsageError
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
-from simtool.models.onnx_file import files_of, load_onnx_file
+from simtool.models.interface import LayerShape
+from simtool.models.onnx_file import PREPROCESSING, files_of, load_onnx_file, stated_preprocessing
 from simtool.models.runtimes import Execution
 from simtool.system.processor import has_bfloat16
 from simtool.tables.provenance import sha256_of
@@ -48,6 +50,123 @@ def test_any_tensor_is_a_layer_and_several_are_computed_in_one_pass(tmp_path: Pa
     np.testing.assert_allclose(embedding, embedded(IMAGES), atol=1e-5)
     with pytest.raises(ModelError, match="net has no layer rectifed; it has embedding, pooled, and tensors such as re"):
         network.output("rectifed")
+
+
+def test_the_name_of_a_node_is_a_layer_too(tmp_path: Path) -> None:
+    content = onnx.load(write_network(tmp_path / "net.onnx"))
+    content.graph.node[3].name = "the/rectifier"
+    onnx.save_model(content, tmp_path / "net.onnx")
+    network = load_onnx_file(tmp_path / "net.onnx", RECIPE)
+    for suffix in ("", ":flat"):
+        np.testing.assert_array_equal(
+            network.embed(IMAGES, f"the/rectifier{suffix}"), network.embed(IMAGES, f"rectified{suffix}")
+        )
+
+
+def test_all_layers_are_the_outputs_then_the_other_tensors_with_vectors(tmp_path: Path) -> None:
+    network = load_onnx_file(write_network(tmp_path / "net.onnx"), RECIPE)
+    listed = network.all_layers()
+    assert listed[:2] == [LayerShape("embedding", (4,), 4), LayerShape("pooled", (5,), 5)]
+    assert LayerShape("rectified", (5, 6, 6), 5) in listed
+    for layer in listed:
+        assert network.embed(IMAGES, layer.name).shape == (5, layer.dimension)
+
+
+def test_a_map_is_averaged_over_pixels_where_a_network_turns_images_for_its_convolutions(tmp_path: Path) -> None:
+    """Networks from Keras take (b, height, width, 3); their convolutions compute (b, channels, height, width)."""
+    network = load_onnx_file(write_network(tmp_path / "net.onnx", ("batch", 6, 6, 3), channels_first=False), RECIPE)
+    maps = activations(IMAGES)
+    np.testing.assert_allclose(network.embed(IMAGES, "rectified"), maps.mean(axis=(1, 2)), atol=1e-5)
+    np.testing.assert_allclose(network.embed(IMAGES, "numbers"), IMAGES.mean(axis=(1, 2)), atol=1e-5)
+    np.testing.assert_allclose(network.embed(IMAGES, "turned"), IMAGES.mean(axis=(1, 2)), atol=1e-5)
+
+
+@pytest.mark.parametrize("stated", ["torch", "study:background=black", RECIPE.adjusted(6, 0.5).to_text()])
+def test_the_metadata_of_a_file_can_state_the_preprocessing(stated: str, tmp_path: Path) -> None:
+    content = onnx.load(write_network(tmp_path / "net.onnx"))
+    onnx.helper.set_model_props(content, {"preprocessing": "caffe", "mean": "0.5", PREPROCESSING: stated})
+    onnx.save_model(content, tmp_path / "net.onnx")
+    expected = RECIPE.adjusted(6, 0.5) if stated.startswith("{") else named_preprocessing(stated)
+    assert stated_preprocessing(tmp_path / "net.onnx") == expected
+
+
+def test_keys_of_other_programs_state_no_preprocessing(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "net.onnx")
+    assert stated_preprocessing(path) is None
+    content = onnx.load(path)
+    onnx.helper.set_model_props(content, {"preprocessing": "caffe", "mean": "0.5", "recipe": "torch"})
+    onnx.save_model(content, path)
+    assert stated_preprocessing(path) is None
+
+
+@pytest.mark.parametrize("stated", ["imagenet", "", '{"steps": []}', "{", '{"steps": 1}'])
+def test_a_preprocessing_in_the_metadata_that_does_not_exist_is_refused(stated: str, tmp_path: Path) -> None:
+    content = onnx.load(write_network(tmp_path / "net.onnx"))
+    onnx.helper.set_model_props(content, {PREPROCESSING: stated})
+    onnx.save_model(content, tmp_path / "net.onnx")
+    with pytest.raises(ModelError, match=r"^[^\n]*net\.onnx: simtool\.preprocessing in its metadata: .*give --recipe$"):
+        stated_preprocessing(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(("kind", "number"), [("Mul", 1 / 255), ("Div", 127.5)])
+def test_a_note_says_that_network_and_preprocessing_scale_colors(
+    kind: str, number: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_network(tmp_path / "net.onnx")
+    load_onnx_file(path, RECIPE)
+    content = onnx.load(path)
+    content.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(number), "scale"))
+    content.graph.node.insert(2, onnx.helper.make_node(kind, ["turned", "scale"], ["scaled"], name="scaling"))
+    content.graph.node[3].input[0] = "scaled"
+    onnx.save_model(content, path)
+    load_onnx_file(path, named_preprocessing("bytes"))
+    assert not capsys.readouterr().err
+    load_onnx_file(path, RECIPE)
+    assert "scales colors itself (operation scaling), and the preprocessing torch" in capsys.readouterr().err
+
+
+#: The outputs of the samples of Keras, which lose their names on PyTorch and in a list.
+OUTPUTS = {"224": "embedding", "x1.15": "pool", "Identity:0": "pool", "Identity_1:0": "embedding"}
+SAMPLES = {
+    **dict.fromkeys(("torch", "torch-dynamo", "torch-dynamo-plain", "torch-legacy", "torch-with-metadata"), "torch"),
+    **dict.fromkeys(("keras-tensorflow", "keras-tensorflow-list"), "keras-tensorflow"),
+    "keras-torch": "keras-torch",
+}
+
+
+def sampled(formats: Path, family: str) -> np.ndarray:
+    """The images of the samples, as networks of a family take them, (12, 64, 64, 3)."""
+    with np.load(formats / "onnx" / "inputs.npz") as inputs:
+        if family == "torch":
+            return np.asarray(inputs["torch_nchw"].transpose(0, 2, 3, 1), np.float32)
+        return np.asarray(inputs["keras_nhwc_0_255"], np.float32)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_samples_of_all_exporters_give_the_vectors_of_their_framework(sample: str, formats: Path) -> None:
+    family = SAMPLES[sample]
+    recipe = RECIPE if family == "torch" else named_preprocessing("bytes")
+    network = load_onnx_file(formats / "onnx" / f"{sample}.onnx", recipe)
+    assert network.preprocessing.shape == (64, 64, 3)
+    assert {OUTPUTS.get(layer, layer) for layer in network.layers} == {"pool", "embedding"}
+    for layer in network.layers:
+        expected = np.load(formats / "onnx" / f"{family}-{OUTPUTS.get(layer, layer)}.npy")
+        np.testing.assert_allclose(network.embed(sampled(formats, family), layer), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["functional_1/c2_1/Relu:0", "functional_1/c2_1/Relu"])
+def test_the_last_map_of_a_sample_of_keras_averages_to_its_pooled_output(layer: str, formats: Path) -> None:
+    network = load_onnx_file(formats / "onnx" / "keras-tensorflow.onnx", named_preprocessing("bytes"))
+    images = sampled(formats, "keras-tensorflow")
+    np.testing.assert_allclose(network.embed(images, layer), network.embed(images, "pool"), atol=1e-5)
+
+
+def test_the_sample_of_16_bits_equals_its_graph_in_16_bits(formats: Path) -> None:
+    path = formats / "onnx" / "torch-half.onnx"
+    images, network = sampled(formats, "torch"), load_onnx_file(path, RECIPE)
+    halves = images.transpose(0, 3, 1, 2).astype(np.float16)
+    for layer, expected in zip(network.layers, ReferenceEvaluator(str(path)).run(None, {"image": halves}), strict=True):
+        np.testing.assert_allclose(network.embed(images, layer), expected, atol=1e-3)
 
 
 def test_a_tensor_whose_name_ends_like_a_whole_map_is_a_layer(tmp_path: Path) -> None:
@@ -90,7 +209,7 @@ def test_other_inputs_are_refused_with_what_was_found(tmp_path: Path) -> None:
     network = write_network(tmp_path / "net.onnx", ("batch", 6, 6, "colors"), channels_first=False)
     with pytest.raises(ModelError, match=r"not image \[\?,6,6,\?\] f32$"):
         load_onnx_file(network, RECIPE)
-    with pytest.raises(ModelError, match=r"its input \[\?,3,6,3\] can be .*; export it with a larger size"):
+    with pytest.raises(ModelError, match=r"its input image \[\?,3,6,3\] f32 can be .*; export it with a larger size"):
         load_onnx_file(write_network(tmp_path / "net.onnx", ("batch", 3, 6, 3)), RECIPE)
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import difflib
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from simtool import console
 from simtool.errors import listed
 from simtool.models.classifier.folding import Folding
 from simtool.models.classifier.graph import SEPARATOR, Call, calls
 from simtool.models.errors import ModelError
-from simtool.models.interface import Output
+from simtool.models.interface import LayerShape, Output
 from simtool.models.network import FLAT, Network
-from simtool.models.runtimes import OPENVINO, Run, openvino, tensorflow
+from simtool.models.runtimes import FLOAT32, OPENVINO, Run, openvino, tensorflow
 from simtool.tensorflow import load_tensorflow
 
 __all__ = ["FINAL", "LOGITS", "PENULTIMATE", "Activations"]
@@ -33,9 +33,12 @@ class Activations(Network):
 
     Attributes:
         network: a functional Keras model with one input, (b, height, width, 3).
+        as_in_keras: whether TensorFlow computes every layer by itself in float32. Else normalisations are folded, which
+            is faster, and moves vectors by about 1e-6 of the largest value.
     """
 
     network: Any
+    as_in_keras: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -66,6 +69,28 @@ class Activations(Network):
         """Known activations by the full name of their layer."""
         return {}
 
+    def all_layers(self) -> list[LayerShape]:
+        """The layers with a name here, then those of the network. See :meth:`Model.all_layers`."""
+        inner = {name: call.node.outputs for name, call in self._calls.items()}
+        shapes: dict[str, tuple[int | None, ...]] = {name: self._shape(name) for name in self.named} | {
+            name: tuple(outputs[0].shape)[1:]
+            for name, outputs in inner.items()
+            if len(outputs) == 1 and len(outputs[0].shape) > 1 and name not in self.named
+        }
+        shapes |= self._computed([name for name, shape in shapes.items() if None in shape])
+        whole = {name: tuple(int(side) for side in shape if side) for name, shape in shapes.items()}
+        return [LayerShape(name, shape, shape[-1]) for name, shape in whole.items() if len(shape) == len(shapes[name])]
+
+    def _computed(self, layers: Sequence[str]) -> dict[str, tuple[int | None, ...]]:
+        """The shapes of layers of a network that takes images of any size, as Keras computes them; None for any."""
+        import keras
+
+        if not layers:
+            return {}
+        tapped = keras.Model(self.network.inputs, [self._tensor(name) for name in layers])
+        found = tapped.compute_output_shape((self.batch, *self.preprocessing.shape))
+        return dict(zip(layers, (tuple(shape)[1:] for shape in found), strict=True))
+
     def full_name(self, layer: str | None) -> str:
         """A name within a nested network is completed if it is unique. See :meth:`Network.full_name`."""
         if layer is None:
@@ -91,15 +116,18 @@ class Activations(Network):
 
     def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
         """See :meth:`Network.compiled`."""
-        compiled = openvino.compiled if self.execution.runtime == OPENVINO else tensorflow.compiled
-        return compiled(self._traced(layers), precision)
+        if self.execution.runtime == OPENVINO:
+            return openvino.compiled(self._traced(layers, folded=True), precision)
+        return tensorflow.compiled(self._traced(layers, not self.as_in_keras or precision != FLOAT32), precision)
 
-    def _traced(self, layers: tuple[str, ...]) -> Any:
+    def _traced(self, layers: tuple[str, ...], folded: bool) -> Any:
         """A concrete function of TensorFlow, from a batch of images to the vectors of some layers."""
         tf = load_tensorflow()
         import keras
 
-        tapped = self._folding.folded(keras.Model(self.network.inputs, {name: self._tensor(name) for name in layers}))
+        tapped = keras.Model(self.network.inputs, {name: self._tensor(name) for name in layers})
+        if folded:
+            tapped = self._folding.folded(tapped)
 
         def vectors(images: Any) -> list[Any]:
             found = tapped([images], training=False)
@@ -122,16 +150,12 @@ class Activations(Network):
 
     def _shape(self, layer: str) -> tuple[int, ...]:
         """The shape of the activations of a layer for one image; the network may take images of any size."""
-        import keras
-
-        tensor = self._tensor(layer)
-        shape = tensor.shape
-        if None in shape[1:]:
-            images = (self.batch, *self.preprocessing.shape)
-            shape = keras.Model(self.network.inputs, tensor).compute_output_shape(images)
-        if None in shape[1:]:
+        shape = tuple(self._tensor(layer).shape)[1:]
+        if None in shape:
+            shape = self._computed([layer])[layer]
+        if None in shape:
             raise ModelError(f"layer {layer} of {self.name} gives vectors of no fixed length")
-        return tuple(int(side) for side in shape[1:])
+        return tuple(int(side) for side in shape if side is not None)
 
 
 def _vector(activations: Any, whole: bool) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from simtool.errors import listed
 from simtool.models.errors import ModelError
 
-__all__ = ["ARCHITECTURES", "Architecture", "named_architecture"]
+__all__ = ["APPLICATIONS", "ARCHITECTURES", "SMALL", "Architecture", "named_architecture"]
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,13 @@ class Architecture:
         name: of the function in ``keras.applications``; or ResNet20.
         recipe: the name of the preprocessing that its ImageNet weights were trained with.
         least: the smallest height and width in pixels.
+        size: height and width in pixels of the images that its ImageNet weights were trained with.
     """
 
     name: str
     recipe: str
     least: int = 32
+    size: int = 224
 
     @property
     def scaled(self) -> bool:
@@ -30,9 +32,24 @@ class Architecture:
         return self.name.startswith("EfficientNetB")
 
 
+#: The network that is not in ``keras.applications``.
+SMALL = "ResNet20"
+
+#: The sizes other than 224.
+_SIZES: dict[str, int] = {
+    **dict.fromkeys(("InceptionV3", "InceptionResNetV2", "Xception"), 299),
+    "NASNetLarge": 331,
+    **{f"EfficientNetB{place}": size for place, size in enumerate((224, 240, 260, 300, 380, 456, 528, 600))},
+    "EfficientNetV2B1": 240,
+    "EfficientNetV2B2": 260,
+    "EfficientNetV2B3": 300,
+    "EfficientNetV2S": 384,
+    "EfficientNetV2M": 480,
+    "EfficientNetV2L": 480,
+}
 _FAMILIES: dict[tuple[str, int], tuple[str, ...]] = {
     ("caffe", 32): ("ResNet50", "ResNet101", "ResNet152", "VGG16", "VGG19"),
-    ("symmetric", 8): ("ResNet20",),
+    ("symmetric", 8): (SMALL,),
     ("symmetric", 32): (
         *("ResNet50V2", "ResNet101V2", "ResNet152V2", "MobileNet", "MobileNetV2", "NASNetMobile", "NASNetLarge"),
     ),
@@ -49,8 +66,12 @@ _FAMILIES: dict[tuple[str, int], tuple[str, ...]] = {
 
 #: All networks by name.
 ARCHITECTURES: dict[str, Architecture] = {
-    name: Architecture(name, recipe, least) for (recipe, least), names in _FAMILIES.items() for name in names
+    name: Architecture(name, recipe, least, _SIZES.get(name, 224))
+    for (recipe, least), names in _FAMILIES.items()
+    for name in names
 }
+#: The networks of ``keras.applications``.
+APPLICATIONS: dict[str, Architecture] = {name: one for name, one in ARCHITECTURES.items() if name != SMALL}
 
 
 def named_architecture(name: str) -> Architecture:

@@ -22,7 +22,7 @@ from simtool.kinds import Expected, What, explain, kind_of
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.graph import Call, calls, dense_head
 from simtool.models.errors import ModelError
-from simtool.models.network import fitted
+from simtool.models.network import fitted, scales_itself
 from simtool.tables.provenance import sha256_of
 from simtool.tensorflow import load_tensorflow
 
@@ -116,11 +116,7 @@ def load_keras_file(
     expected = _sides(path, network)
     preprocessing = fitted(path, preprocessing, expected, size)
     if preprocessing.colors and (scaling := _scaling(network)):
-        console.note(
-            f"{path}: the network scales colors itself (layer {listed(scaling)}), and the preprocessing "
-            f"{preprocessing.name} scales them before; --recipe bytes gives the network the bytes of the image, from 0 "
-            "to 255"
-        )
+        console.note(f"{path}: {scales_itself(f'layer {listed(scaling)}', preprocessing)}")
     return KerasFile(path.stem, network, preprocessing, sha256_of(path))
 
 

@@ -12,20 +12,29 @@ import numpy as np
 
 from simtool.errors import first_line
 from simtool.kinds import kind_of
+from simtool.models.classifier.architectures import SMALL
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.small import resnet20
 from simtool.models.errors import ModelError
 from simtool.tensorflow import load_tensorflow
 from simtool.training.arrays import Arrays, assign_arrays
 
-__all__ = ["HEAD", "build", "count_parameters", "load_arrays", "load_backbone", "named_weights", "rate_multipliers"]
+__all__ = [
+    "HEAD",
+    "build",
+    "count_parameters",
+    "load_arrays",
+    "load_backbone",
+    "named_weights",
+    "rate_multipliers",
+    "scale_twice",
+    "settle",
+]
 
 #: The layer that is new for each set of classes.
 HEAD = "predictions"
 #: Number of parts of the network, from its beginning to its end, with different learning rates.
 _PARTS = 5
-#: The network that is not in ``keras.applications``.
-_SMALL = "ResNet20"
 #: Standard deviations of ImageNet's red, green and blue. EfficientNetB0 to B7 with ImageNet weights divide normalized
 #: colors by their square roots once more; Keras adds a layer for this to the network with ImageNet weights. Here, the
 #: variance of the normalization is multiplied by these values, which gives the same colors.
@@ -86,12 +95,18 @@ def _take_over(network: Any, source: Any, config: ClassifierConfig) -> None:
     for target, layer in zip(targets, layers, strict=True):
         target.set_weights(layer.get_weights())
     if config.scaled:
-        normalization = next(layer for layer in targets if type(layer).__name__ == "Normalization")
-        normalization.adapt_variance.assign(normalization.adapt_variance * np.array(_DEVIATIONS, np.float32))
-    _settle(network)
+        scale_twice(network)
+    settle(network)
 
 
-def _settle(network: Any) -> None:
+def scale_twice(network: Any) -> None:
+    """Let an EfficientNet scale colors once more, as Keras does in a network with ImageNet weights."""
+    normalization = next(layer for layer in network.layers if type(layer).__name__ == "Normalization")
+    normalization.adapt_variance.assign(normalization.adapt_variance * np.array(_DEVIATIONS, np.float32))
+    settle(network)
+
+
+def settle(network: Any) -> None:
     """Let layers compute the values that depend on their weights."""
     for layer in network.layers:
         if hasattr(layer, "finalize_state"):
@@ -102,9 +117,9 @@ def _backbone(config: ClassifierConfig, published: bool = False) -> Any:
     """A network without its last layer; ``published``: with ImageNet weights, which are downloaded once."""
     import keras
 
-    if published and config.architecture == _SMALL:
-        raise ModelError(f"{_SMALL} has no ImageNet weights; train it from scratch, or use --weights FILE")
-    make = resnet20 if config.architecture == _SMALL else getattr(keras.applications, config.architecture)
+    if published and config.architecture == SMALL:
+        raise ModelError(f"{SMALL} has no ImageNet weights; train it from scratch, or use --weights FILE")
+    make = resnet20 if config.architecture == SMALL else getattr(keras.applications, config.architecture)
     weights, shape = "imagenet" if published else None, (config.size, config.size, 3)
     return make(weights=weights, include_top=False, input_shape=shape, pooling="avg")
 
@@ -152,7 +167,7 @@ def named_weights(network: Any) -> dict[str, Any]:
 def load_arrays(network: Any, arrays: Arrays) -> None:
     """Assign arrays to the weights with the same names."""
     assign_arrays(named_weights(network), arrays)
-    _settle(network)
+    settle(network)
 
 
 def rate_multipliers(network: Any, decay: float) -> list[float]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simtool.errors import UsageError
+from simtool.models.sources.application import ApplicationSource
 from simtool.models.sources.folder import FolderSource
 from simtool.models.sources.keras_file import KerasFileSource
 from simtool.models.sources.onnx_file import OnnxFileSource
 from simtool.models.sources.pixels import PixelsSource
+from simtool.models.sources.saved_model import SavedModelSource
 from simtool.models.sources.source import ModelOptions, OpenModel, Source, option_of
 
 if TYPE_CHECKING:
@@ -21,16 +23,23 @@ if TYPE_CHECKING:
 __all__ = ["SOURCES", "ModelOptions", "Source", "labels", "option_help", "source_of", "usages"]
 
 #: Sources in the order of the help.
-SOURCES: tuple[type[Source], ...] = (PixelsSource, FolderSource, KerasFileSource, OnnxFileSource)
+SOURCES: tuple[type[Source], ...] = (
+    PixelsSource,
+    FolderSource,
+    ApplicationSource,
+    KerasFileSource,
+    OnnxFileSource,
+    SavedModelSource,
+)
 
 
 def usages() -> str:
-    """How the help writes what ``--model`` takes: ``pixels|FOLDER|FILE.keras|FILE.onnx``."""
+    """How the help writes what ``--model`` takes: ``pixels|FOLDER|keras:NAME|FILE.keras``."""
     return "|".join(source.usage for source in SOURCES)
 
 
 def labels() -> str:
-    """The sources in words: ``pixels, a model folder, a .keras file or an .onnx file``."""
+    """The sources in words: ``pixels, a model folder or a .keras file``."""
     return _either([source.label for source in SOURCES])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,15 +16,15 @@ __all__ = ["OnnxFileSource"]
 
 
 class OnnxFileSource(Source):
-    """An ``.onnx`` file, which does not state its preprocessing."""
+    """An ``.onnx`` file, which can state its preprocessing in its metadata."""
 
     usage = "FILE.onnx"
     label = "an .onnx file"
     options: ClassVar[Mapping[str, str]] = {
-        "preprocessing": "torch for most networks from PyTorch; as the network expects [required]",
+        "preprocessing": "torch for most networks from PyTorch; as the network expects [the file's metadata]",
         "size": SIZE,
         "crop": "central part of each side that is kept [the preprocessing's]",
-        "layer": "an output or another tensor by its name [the first output]",
+        "layer": "an output, or another tensor by its name or its node's [the first output]",
         "precision": PRECISION,
         "runtime": "always openvino",
     }
@@ -41,4 +42,17 @@ class OnnxFileSource(Source):
         """See :meth:`Source.open`."""
         from simtool.models.onnx_file import load_onnx_file
 
-        return options.applied(load_onnx_file(Path(self.argument), options.recipe(self.label), options.size))
+        recipe = self._stated(options).recipe(self.label)
+        return options.applied(load_onnx_file(Path(self.argument), recipe, options.size))
+
+    def inspected(self, options: ModelOptions) -> Model:
+        """See :meth:`Source.inspected`."""
+        return super().inspected(self._stated(options))
+
+    def _stated(self, options: ModelOptions) -> ModelOptions:
+        """The options, with the preprocessing in the metadata of the file if they name none."""
+        from simtool.models.onnx_file import stated_preprocessing
+
+        if options.preprocessing is not None:
+            return options
+        return replace(options, preprocessing=stated_preprocessing(Path(self.argument)))

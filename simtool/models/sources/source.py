@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,6 +43,8 @@ class ModelOptions:
         components: how many components to keep.
         precision: of the arithmetic of a network.
         runtime: that computes a network.
+        weights: a file of weights for a network that is built by its name.
+        signature: the name of a function of a SavedModel.
     """
 
     preprocessing: str | Preprocessing | None = None
@@ -54,6 +56,8 @@ class ModelOptions:
     components: int | None = None
     precision: str | None = None
     runtime: str | None = None
+    weights: Path | None = None
+    signature: str | None = None
 
     def given(self) -> list[str]:
         """The names of the options that are given."""
@@ -158,6 +162,15 @@ class Source(ABC):
             UsageError: an option is missing.
             ModelError: the model cannot be read, or does not fit the options.
         """
+
+    def inspected(self, options: ModelOptions) -> Model:
+        """The model with any preprocessing that it can take, for a look at its layers.
+
+        Raises:
+            ModelError: the model cannot be read, or does not fit the options.
+        """
+        needed = "preprocessing" in self.options and options.preprocessing is None
+        return self.open(replace(options, preprocessing="bytes") if needed else options)
 
     def layers(self, options: ModelOptions) -> list[str]:
         """The layers that the options ask for, as :meth:`Model.embed` takes them.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -19,13 +20,15 @@ from simtool.images.preprocessing import named_preprocessing
 from simtool.kinds import Expected, What
 from simtool.models import sources
 from simtool.models.errors import ModelError
-from simtool.models.interface import Model, Output
+from simtool.models.interface import LayerShape, Model, Output
+from simtool.models.onnx_file import PREPROCESSING
 from simtool.models.pixels import Pixels
 from simtool.models.sources import SOURCES, ModelOptions, Source, labels, option_help, source_of, usages
 from simtool.models.sources.folder import FolderSource
 from simtool.models.sources.keras_file import KerasFileSource
 from simtool.models.sources.onnx_file import OnnxFileSource
 from simtool.models.sources.pixels import PixelsSource
+from simtool.models.sources.saved_model import SavedModelSource
 from simtool.models.sources.source import option_of
 from simtool.stages.embedding import embed
 from simtool.tables.embeddings import open_embeddings
@@ -82,12 +85,13 @@ def test_a_further_source_is_embedded_with_and_appears_in_messages_and_help(tmp_
     assert (table.info.name, table.info.dimension) == ("gray", 5)
     np.testing.assert_allclose(table.read()[:, 4], pixels.read().mean(axis=1), atol=1e-6)
     with pytest.raises(
-        UsageError, match=r"--crop is for pixels, a \.keras file or an \.onnx file; gray levels have no other"
+        UsageError,
+        match=r"--crop is for pixels, a network of .*, a \.keras file, .* or a SavedModel; gray levels have no other",
     ):
         embed(images, "gray:5", crop=0.5)
-    assert usages() == "pixels|FOLDER|FILE.keras|FILE.onnx|gray:VALUES"
+    assert usages() == "pixels|FOLDER|keras:NAME|FILE.keras|FILE.onnx|SAVEDMODEL|gray:VALUES"
     assert option_help("size").endswith("; for gray levels: nothing.")
-    with pytest.raises(ModelError, match=r"a model folder, a \.keras file, an \.onnx file or gray levels"):
+    with pytest.raises(ModelError, match=r"a \.keras file, an \.onnx file, a SavedModel or gray levels"):
         source_of("grey:5", NONE)
 
 
@@ -132,7 +136,7 @@ def test_an_option_that_does_not_apply_is_refused_before_the_model_is_read() -> 
         UsageError, match=r"--trust-code is for a [.]keras file; pixels have no layers, no components, no network"
     ):
         source_of("pixels", ModelOptions(trust_code=True))
-    with pytest.raises(UsageError, match=r"or an [.]onnx file; a model folder has its own preprocessing"):
+    with pytest.raises(UsageError, match=r"or a SavedModel; a model folder has its own preprocessing"):
         source_of(PCA, ModelOptions(size=8))
     assert source_of("pixels", ModelOptions(preprocessing="square", size=8, crop=1)).argument == "pixels"
 
@@ -152,15 +156,39 @@ def test_a_wrong_precision_or_runtime_is_refused_before_the_model_is_read(
 
 def test_sources_for_which_an_option_means_the_same_share_its_help() -> None:
     assert option_help("crop") == (
-        "For pixels: central part of each side that is kept [the preprocessing's: 0.8]; for a .keras file or an .onnx "
-        "file: central part of each side that is kept [the preprocessing's]."
+        "For pixels: central part of each side that is kept [the preprocessing's: 0.8]; for a network of "
+        "keras.applications: central part of each side that is kept [all]; for a .keras file, an .onnx file or a "
+        "SavedModel: central part of each side that is kept [the preprocessing's]."
     )
 
 
-@pytest.mark.parametrize("source", [KerasFileSource("birds.keras"), OnnxFileSource("birds.onnx")])
-def test_the_file_of_a_network_needs_a_preprocessing(source: Source) -> None:
+@pytest.mark.parametrize("source", [KerasFileSource, OnnxFileSource, SavedModelSource])
+def test_the_file_of_a_network_needs_a_preprocessing(source: type[Source], tmp_path: Path) -> None:
+    network = write_network(tmp_path / "net.onnx")  # no other source reads its file before it asks
     with pytest.raises(UsageError, match="does not say which preprocessing it needs: name it with --recipe"):
-        source.open(NONE)
+        source(str(network)).open(NONE)
+
+
+def test_an_onnx_file_can_state_its_preprocessing_and_the_option_goes_before(tmp_path: Path) -> None:
+    network = write_network(tmp_path / "net.onnx")
+    content = onnx.load(network)
+    onnx.helper.set_model_props(content, {PREPROCESSING: "caffe"})
+    onnx.save_model(content, network)
+    assert OnnxFileSource(str(network)).open(NONE).preprocessing == named_preprocessing("caffe").adjusted(6)
+    stated = OnnxFileSource(str(network)).open(ModelOptions(crop=0.5)).preprocessing
+    assert stated == named_preprocessing("caffe").adjusted(6, 0.5)
+    asked = OnnxFileSource(str(network)).open(ModelOptions(preprocessing="torch")).preprocessing
+    assert asked == named_preprocessing("torch").adjusted(6)
+
+
+def test_layers_are_listed_without_a_preprocessing(tmp_path: Path) -> None:
+    network = write_network(tmp_path / "net.onnx", ("batch", 3, "height", "width"))
+    for options, side in ((NONE, 224), (ModelOptions(size=8), 8)):
+        listed = source_of(network, NONE).inspected(options).all_layers()
+        assert listed[0] == LayerShape("embedding", (4,), 4)
+        assert LayerShape("rectified", (5, side, side), 5) in listed
+    assert source_of("pixels", NONE).inspected(ModelOptions(size=4)).all_layers() == [LayerShape("", (4, 4, 3), 48)]
+    assert source_of(PCA, NONE).inspected(NONE).all_layers()[0].dimension == 6
 
 
 def test_an_onnx_file_is_embedded_with_and_the_table_states_how(tmp_path: Path) -> None:
@@ -201,4 +229,6 @@ def test_the_noise_of_the_posterior_becomes_a_part_of_its_layer() -> None:
 
 
 def test_the_arguments_are_listed_in_words() -> None:
-    assert labels() == "pixels, a model folder, a .keras file or an .onnx file"
+    assert labels() == (
+        "pixels, a model folder, a network of keras.applications, a .keras file, an .onnx file or a SavedModel"
+    )

@@ -1,0 +1,43 @@
+"""``--model keras:NAME``: a network of ``keras.applications``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from simtool.models.sources.source import PRECISION, RUNTIME, ModelOptions, Source
+
+if TYPE_CHECKING:
+    from simtool.models.interface import Model
+
+__all__ = ["ApplicationSource"]
+
+_PREFIX = "keras:"
+
+
+class ApplicationSource(Source):
+    """A network that is built by its name, with published weights or with weights from a file."""
+
+    usage = "keras:NAME"
+    label = "a network of keras.applications"
+    options: ClassVar[Mapping[str, str]] = {
+        "size": "height and width [those of the published weights]",
+        "crop": "central part of each side that is kept [all]",
+        "weights": "a file of weights that Keras saved [the published weights of ImageNet, downloaded once]",
+        "layer": "penultimate, logits, final, or a layer by its name, such as avg_pool [penultimate]",
+        "precision": PRECISION,
+        "runtime": RUNTIME,
+    }
+    limits = "a network of keras.applications has its own preprocessing, and no components, noise or code"
+
+    @classmethod
+    def is_named(cls, argument: str) -> bool:
+        """See :meth:`Source.is_named`."""
+        return argument.startswith(_PREFIX)
+
+    def open(self, options: ModelOptions) -> Model:
+        """See :meth:`Source.open`."""
+        from simtool.models.classifier.application import load_application
+
+        name = self.argument.removeprefix(_PREFIX)
+        return options.applied(load_application(name, options.size, options.crop, options.weights))
