@@ -202,9 +202,9 @@ def _shapes(path: Path, signature: Signature, batch: int, side: int) -> dict[str
         ) from failure
     shapes = {
         name: tuple(values.shape[1:])
-        for name, values in found.items()
+        for name, values in sorted(found.items())
         if values.dtype.is_floating and len(values.shape) > 1 and values.shape[0] == batch
     }
     if not shapes:
-        raise ModelError(f"{path}: no output of the signature gives vectors, only {listed(found, 20)}")
+        raise ModelError(f"{path}: no output of the signature gives vectors, only {listed(sorted(found), 20)}")
     return shapes

@@ -21,6 +21,7 @@ from simtool.tables.images import read_images, write_images
 from simtool.tables.parquet import TableError
 from simtool.tables.provenance import Provenance, sha256_of
 from simtool.tensorflow import load_tensorflow
+from tests.models.onnx_networks import write_network
 from tests.photographs import draw, prepared, write_table
 
 Simtool = Callable[..., Any]
@@ -407,7 +408,7 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
     [
         (
             ("--model", "pixel"),
-            "pixel: no such file or folder; --model takes pixels, a model folder, a .keras file or an .onnx file",
+            "pixel: no such file or folder; --model takes pixels, a model folder, a network of keras.applications, a .keras file",
         ),
         (("--model", "pixels", "--recipe", "coffee"), "no preprocessing is called coffee"),
         (
@@ -433,15 +434,15 @@ def test_a_wrong_choice_is_one_line(
     [
         (
             ("--model", "PCA", "--size", "64"),
-            "--size is for pixels, a .keras file or an .onnx file; a model folder has its own preprocessing",
+            "an .onnx file or a SavedModel; a model folder has its own preprocessing",
         ),
         (
             ("--model", "PCA", "--recipe", "study", "--crop", "1"),
-            "--recipe is for pixels, a .keras file or an .onnx file; a model folder has its own preprocessing",
+            "--recipe is for pixels, a .keras file, an .onnx file or a SavedModel; a model folder has its own preprocessing",
         ),
         (
             ("--model", "pixels", "--layer", "final"),
-            "--layer is for a model folder, a .keras file or an .onnx file; pixels have no layers",
+            "an .onnx file or a SavedModel; pixels have no layers",
         ),
         (("--model", "pixels", "--components", "3"), "--components is for a model folder; pixels have no layers"),
         (("--model", "pixels", "--noise", "0.1"), "--noise is for a model folder; pixels have no layers"),
@@ -512,3 +513,36 @@ def test_a_keras_file_from_elsewhere_is_embedded_with_a_preprocessing(simtool: S
     assert (table.info.name, table.info.model) == ("birds final", sha256_of(path))
     other = simtool("embed", images, "--model", "pixels", "--out", tmp_path / "pixels.parquet", "--trust-code")
     assert (other.code, "--trust-code is for a .keras file; pixels" in other.err) == (2, True)
+
+
+def test_list_layers_needs_no_images_and_prints_names_and_shapes(simtool: Simtool, tmp_path: Path) -> None:
+    network = write_network(tmp_path / "small.onnx")
+    ran = simtool("embed", "--model", network, "--list-layers")
+    assert ran.code == 0
+    title, *lines = ran.out.splitlines()
+    assert title == f"{network}: {len(lines)} layers, the default first"
+    assert [" ".join(line.split()) for line in lines] == [
+        "embedding 4 values",
+        "pooled 5 values",
+        "numbers 3 values, the mean of a map of 3 x 6 x 6",
+        "turned 3 values, the mean of a map of 3 x 6 x 6",
+        "seen 5 values, the mean of a map of 5 x 6 x 6",
+        "rectified 5 values, the mean of a map of 5 x 6 x 6",
+        "mean 5 values, 5 x 1 x 1",
+    ]
+    assert list(tmp_path.iterdir()) == [network]
+
+
+def test_every_kind_of_model_lists_its_layers(simtool: Simtool, pca: Path) -> None:
+    listed = [simtool("embed", "--model", model, "--list-layers").out for model in ("pixels", pca)]
+    assert [" ".join(out.split("\n")[1].split()) for out in listed] == [
+        "(no name) 49,152 values, 128 x 128 x 3",
+        "(no name) 6 values",
+    ]
+
+
+def test_images_and_an_output_are_needed_to_embed(simtool: Simtool, home: Path) -> None:
+    for arguments in ((), (home / "images.parquet",), ("--out", "e.parquet")):
+        ran = simtool("embed", *arguments, "--model", "pixels")
+        assert ran.code == 2
+        assert "embed needs IMAGES, a table of images, and --out; --list-layers needs --model alone" in ran.err

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import PRECISION, RUNTIME, SIZE, ModelOptions, Source
+from simtool.models.sources.source import PRECISION, RUNTIME, SIZE, ModelOptions, NetworkFile
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["KerasFileSource"]
 
 
-class KerasFileSource(Source):
+class KerasFileSource(NetworkFile):
     """A ``.keras`` file, which does not state its preprocessing."""
 
     usage = "FILE.keras"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import PRECISION, SIZE, ModelOptions, Source
+from simtool.models.sources.source import PRECISION, SIZE, ModelOptions, NetworkFile
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["OnnxFileSource"]
 
 
-class OnnxFileSource(Source):
+class OnnxFileSource(NetworkFile):
     """An ``.onnx`` file, which can state its preprocessing in its metadata."""
 
     usage = "FILE.onnx"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simtool.kinds import What
     from simtool.models.interface import Model
 
-__all__ = ["PRECISION", "RUNTIME", "SIZE", "ModelOptions", "OpenModel", "Source", "option_of"]
+__all__ = ["PRECISION", "RUNTIME", "SIZE", "ModelOptions", "NetworkFile", "OpenModel", "Source", "option_of"]
 
 #: The help of options that mean the same for several sources.
 SIZE = "height and width, if the network takes any [the preprocessing's]"
@@ -164,13 +164,12 @@ class Source(ABC):
         """
 
     def inspected(self, options: ModelOptions) -> Model:
-        """The model with any preprocessing that it can take, for a look at its layers.
+        """The model for a look at its layers, which needs no preprocessing.
 
         Raises:
             ModelError: the model cannot be read, or does not fit the options.
         """
-        needed = "preprocessing" in self.options and options.preprocessing is None
-        return self.open(replace(options, preprocessing="bytes") if needed else options)
+        return self.open(options)
 
     def layers(self, options: ModelOptions) -> list[str]:
         """The layers that the options ask for, as :meth:`Model.embed` takes them.
@@ -179,6 +178,14 @@ class Source(ABC):
             UsageError: options do not fit together.
         """
         return list(options.layer)
+
+
+class NetworkFile(Source):
+    """A network from elsewhere, whose file does not state its preprocessing."""
+
+    def inspected(self, options: ModelOptions) -> Model:
+        """See :meth:`Source.inspected`. The shapes of layers depend on the size of the images only."""
+        return self.open(replace(options, preprocessing=options.preprocessing or "bytes"))
 
 
 class OpenModel(Source):
