@@ -46,9 +46,3 @@ def vectors() -> Path:
 def cub127() -> Path:
     """The folder of real CUB photographs in the official archive's layout."""
     return _real("cub127")
-
-
-@pytest.fixture(scope="session")
-def formats() -> Path:
-    """The folder of samples of other tools' files."""
-    return _real("formats")

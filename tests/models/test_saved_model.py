@@ -42,22 +42,18 @@ def write(
         names: of the signatures.
     """
     tf = load_tensorflow()
+    network: Any = tf.Module()
+    network.kernel = tf.Variable(KERNEL[:, :, 0, 0].T)
 
-    class Network(tf.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.kernel = tf.Variable(KERNEL[:, :, 0, 0].T)
+    def run(images: Any) -> dict[str, Any]:
+        if compute is not None:
+            return compute(images, network.kernel)
+        turned = tf.transpose(images, (0, 2, 3, 1)) if shape[1] == 3 else images
+        maps = tf.nn.relu(tf.cast(turned, tf.float32) @ network.kernel)
+        maps_out = tf.transpose(maps, (0, 3, 1, 2)) if shape[1] == 3 else maps
+        return {"pooled": tf.reduce_mean(maps, (1, 2)), "maps": maps_out, "count": tf.shape(images)[0]}
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, getattr(tf, kind), name="images")])
-        def run(self, images: Any) -> dict[str, Any]:
-            if compute is not None:
-                return compute(images, self.kernel)
-            turned = tf.transpose(images, (0, 2, 3, 1)) if shape[1] == 3 else images
-            maps = tf.nn.relu(tf.cast(turned, tf.float32) @ self.kernel)
-            maps_out = tf.transpose(maps, (0, 3, 1, 2)) if shape[1] == 3 else maps
-            return {"pooled": tf.reduce_mean(maps, (1, 2)), "maps": maps_out, "count": tf.shape(images)[0]}
-
-    network = Network()
+    network.run = tf.function(run, input_signature=[tf.TensorSpec(shape, getattr(tf, kind), name="images")])
     tf.saved_model.save(network, str(path), signatures=dict.fromkeys(names, network.run))
     return path
 
