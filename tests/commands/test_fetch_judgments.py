@@ -295,6 +295,28 @@ def test_another_study_joins_a_table_of_images_again_and_again(
         assert all(path.is_file() for path in image_paths(folder / "images.parquet", images))
 
 
+@pytest.mark.system
+def test_the_triplets_of_things_name_its_objects(simtool: Simtool, tmp_path: Path) -> None:
+    header = "image1 image2 image3 choice RT noise_ceiling subject_id HIT_nr trial_nr age gender date time dataset"
+    rows = ["1 2 3 1 900 0 S1 1 1 30 x 2000-01-01 12:00:00 1", "3 4 1 2 800 1 S2 1 1 30 x 2000-01-01 12:00:00 1"]
+    content = "\n".join([header, *rows]).replace(" ", "\t").encode()
+    (tmp_path / "unique_id.txt").write_text("aardvark\nabacus\naccordion\nacorn\n")
+    names = ["--archive", tmp_path / "unique_id.txt"]
+    with serving(content) as server:
+        mirror = ["--url", server.url, "--sha256", hashlib.sha256(content).hexdigest()]
+        ran = simtool("fetch-judgments", tmp_path / "things", "--study", "things", *mirror, *names)
+    assert ran.code == 0, ran.err
+    assert "cite Hebart et al. (2023)" in ran.err
+    assert "academic use only" in ran.err
+    trials = read_trials(tmp_path / "things" / "trials.parquet")
+    assert trials.images[trials.references].tolist() == [
+        ["aardvark", "abacus", "accordion"],
+        ["accordion", "acorn", "aardvark"],
+    ]
+    assert trials.selected[:, 0].tolist() == [0, 1]
+    assert trials.participant.tolist() == ["S1", "S2"]
+
+
 @pytest.fixture
 def numbers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ArchiveServer, ArchiveServer]]:
     """A study in the registry whose judgments number their images, and its two servers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simtool.judgments.assembly import JudgmentsError
+from simtool.judgments.importing import import_judgments
 from simtool.judgments.names import Names, NamesError, read_names
 from simtool.kinds import KindError
 from simtool.tables.trials import Trials
@@ -92,6 +94,25 @@ def test_an_id_that_fits_several_ids_of_the_file_is_refused(tmp_path: Path) -> N
     names = read_names(text(tmp_path / "m.csv", "id,name\nx/a.jpg,wren\ny/a.jpg,tern\nb.jpg,owl\nc.jpg,robin\n"))
     with pytest.raises(NamesError, match=r"1 of 3 images fit several of its ids: a\.jpg fits x/a\.jpg, y/a\.jpg"):
         names.apply(trials_of("a.jpg", "b.jpg", "c.jpg"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "things-raw/triplets_large_final_correctednc_correctedorder.csv",  # counts from 1
+        "brainscore-hebart2023/validationset.csv",  # counts from 0
+    ],
+)
+def test_the_numbers_of_things_get_the_names_of_its_unique_ids(formats: Path, source: str) -> None:
+    trials, _ = read_names(formats / "triplets-odd-last" / "unique_id.txt").apply(
+        import_judgments(formats / source).judgments.trials
+    )
+    with (formats / source).with_name("expected.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = trials.images[trials.references]
+    assert shown.tolist() == [[row[f"image_{place}"] for place in (1, 2, 3)] for row in rows]
+    odd = np.take_along_axis(shown, trials.selected.astype(int), axis=1)[:, 0]
+    assert odd.tolist() == [row["odd"] for row in rows]
 
 
 @pytest.mark.parametrize(
