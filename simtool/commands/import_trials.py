@@ -43,6 +43,7 @@ def import_trials(
     \b
       csv                  your own judgments: see below
       psiz-2018, psiz-0.6  HDF5 of psiz, with --catalog
+      psiz-npz             arrays of psiz 0.9 to 0.13, saved by numpy.savez, with --catalog
       psiz-json            JSON of psiz-datasets: a folder or zip with stimuli.txt
       nights, bapps        data.csv of NIGHTS, a folder of BAPPS
       meadows              annotations of Meadows: CSV or JSON

@@ -93,6 +93,7 @@ FORMATS: tuple[JudgmentFormat, ...] = (
     JudgmentFormat("psiz-2018", _PSIZ_HDF5, "simtool.judgments.psiz.observations:Layout.PSIZ_2018"),
     JudgmentFormat("psiz-0.6", _PSIZ_HDF5, "simtool.judgments.psiz.observations:Layout.PSIZ_06"),
     JudgmentFormat("levels", _LEVELS, "simtool.judgments.levels"),
+    JudgmentFormat("psiz-npz", frozenset((What.NPZ,)), "simtool.judgments.psiz.saved"),
     JudgmentFormat("psiz-json", _PSIZ_JSON, "simtool.judgments.psiz.sequences"),
     JudgmentFormat("bapps", frozenset((What.BAPPS_FOLDER, What.IMAGE_FOLDER)), "simtool.judgments.bapps"),
     JudgmentFormat("meadows", frozenset((What.CSV, What.JSON)), "simtool.judgments.meadows"),

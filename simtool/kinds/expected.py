@@ -92,6 +92,8 @@ _USES: Mapping[What, str] = {
     **dict.fromkeys((What.R_DATA, What.SQLITE), "write the content as CSV or Parquet"),
     What.CSV: "simtool import-trials takes it if it holds judgments, simtool import-embeddings if it holds vectors",
     **dict.fromkeys((What.NUMBERS, What.JSON, What.JSON_LINES, What.PSIZ_TRIALS, What.TFDS_FOLDER), _AS_CSV),
+    What.TFDATA_FOLDER: "load it with tf.data.Dataset.load, and save its arrays with numpy.savez; simtool "
+    "import-trials takes arrays of psiz (given8rank2_stimulus_set, outcome, agent, sample_weight)",
     What.PSIZ_DOCKET: "import the observations that belong to it",
     What.PSIZ_RATINGS: "simtool reads choices among references, not ratings",
     **dict.fromkeys((What.PSIZ_JSON, What.PSIZ_FOLDER, What.PSIZ_ZIP), "simtool import-trials takes it"),

@@ -69,6 +69,7 @@ def _by_names(path: Path, files: list[str], folders: list[str]) -> What | None:
         What.ARROW_FOLDER: "dataset_info.json" in held and has(".arrow"),
         What.TFDS_FOLDER: "features.json" in held
         or ("dataset_info.json" in held and any(".tfrecord" in name for name in held)),
+        What.TFDATA_FOLDER: {"snapshot.metadata", "dataset_spec.pb"} <= held,
         What.BAPPS_FOLDER: _holds_bapps(path, folders, depth=3),
         What.CUB_FOLDER: {"images.txt", "classes.txt"} <= held and "images" in folders,
         What.CHECKPOINT_FOLDER: "checkpoint" in held and has(".index"),

@@ -81,6 +81,7 @@ class What(StrEnum):
     KERAS_FOLDER = "an unpacked .keras model"
     CHECKPOINT_FOLDER = "a folder of TensorFlow checkpoints"
     TRANSFORMERS_FOLDER = "a model folder of Hugging Face"
+    TFDATA_FOLDER = "a data set that tf.data saved"
     TFDS_FOLDER = "a data set of tensorflow_datasets"
     ARROW_FOLDER = "a data set of Hugging Face (Arrow files)"
     EMPTY_FOLDER = "an empty folder"

@@ -217,6 +217,7 @@ SEQUENCE = SAMPLES["sequence.json"][1]
         ({"s.json": SEQUENCE}, What.PSIZ_FOLDER),
         ({"survey.json": b'{"trials": []}'}, What.FOLDER),
         ({"images.txt": b"x", "classes.txt": b"x", "images/001/a.jpg": b"x"}, What.CUB_FOLDER),
+        ({"dataset_spec.pb": b"x", "snapshot.metadata": b"x", "1/00000000.shard/a.snapshot": b"x"}, What.TFDATA_FOLDER),
         (dict.fromkeys(("ref/a.png", "p0/a.png", "p1/a.png", "judge/a.npy"), b"x"), What.BAPPS_FOLDER),
         (dict.fromkeys([f"2afc/val/cnn/{name}/a" for name in ("ref", "p0", "p1", "judge")], b"x"), What.BAPPS_FOLDER),
         (dict.fromkeys([f"jnd/val/cnn/{name}/a" for name in ("p0", "p1", "same")], b"x"), What.BAPPS_FOLDER),

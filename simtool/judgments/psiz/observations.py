@@ -26,7 +26,7 @@ from simtool.kinds import Expected, Kind, What, explain, kind_of
 from simtool.tables.carried import Carried
 from simtool.tables.labels import Labels
 
-__all__ = ["Layout", "layout_of", "read_observations"]
+__all__ = ["Layout", "labels_of", "layout_of", "read_observations", "required_catalog"]
 
 #: Maximum entries of a dataset; a larger number is a sign of damage or of an attack.
 MOST_ENTRIES = 100_000_000
@@ -53,12 +53,22 @@ class Layout(Enum):
 
     def read(self, source: Path, catalog: Path | None) -> Reading:
         """Read a file of observations; its catalog is required."""
-        if catalog is None:
-            found = catalogs_in(source.parent)
-            hint = f"for example --catalog {found[0]}" if found else "a catalog of psiz, a stimuli.txt or a CSV"
-            raise JudgmentsError(f"{source}: it shows stimuli by number: name their images with --catalog ({hint})")
-        stimuli = read_catalog(catalog)
+        stimuli = required_catalog(source, catalog)
         return Reading(read_observations(source, stimuli, self), [source], stimuli)
+
+
+def required_catalog(source: Path, catalog: Path | None) -> Catalog:
+    """Read the catalog of a source that shows its stimuli by number.
+
+    Raises:
+        JudgmentsError: there is no catalog; the message suggests one beside the source.
+        CatalogError: the catalog is malformed.
+    """
+    if catalog is not None:
+        return read_catalog(catalog)
+    found = catalogs_in(source.parent)
+    hint = f"for example --catalog {found[0]}" if found else "a catalog of psiz, a stimuli.txt or a CSV"
+    raise JudgmentsError(f"{source}: it shows stimuli by number: name their images with --catalog ({hint})")
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,8 @@ class _Columns:
     stimulus_set: NDArray[np.int64]
     n_select: NDArray[np.int64]
     is_ranked: NDArray[np.bool_]
-    agent_id: NDArray[np.int64] | None
-    session_id: NDArray[np.int64] | None
+    agent_id: pa.Array | None
+    session_id: pa.Array | None
     weight: NDArray[np.float64] | None
     rt_ms: NDArray[np.float64] | None
     mask_zero: bool | None
@@ -118,8 +128,8 @@ def read_observations(path: Path, catalog: Catalog, layout: Layout | None = None
             selected=np.where(positions[:, None] < columns.n_select, positions[:, None], np.int16(-1)).T,
             ranked=columns.is_ranked,
             trial_id=np.arange(len(stimuli), dtype=np.int64),
-            participant=_labels(columns.agent_id),
-            session=_labels(columns.session_id),
+            participant=labels_of(columns.agent_id),
+            session=labels_of(columns.session_id),
             weight=None if columns.weight is None or (columns.weight == 1).all() else columns.weight,
             response_ms=None if columns.rt_ms is None else np.where(columns.rt_ms < 0, np.nan, columns.rt_ms),
             extra=columns.groups,
@@ -198,8 +208,8 @@ def _read(path: Path) -> _Columns:
             stimulus_set=stimulus_set,
             n_select=_integers(path, file, "n_select", count=count),
             is_ranked=_integers(path, file, "is_ranked", count=count) != 0,
-            agent_id=_integers(path, file, "agent_id", count=count) if "agent_id" in file else None,
-            session_id=_integers(path, file, "session_id", count=count) if "session_id" in file else None,
+            agent_id=pa.array(_integers(path, file, "agent_id", count=count)) if "agent_id" in file else None,
+            session_id=pa.array(_integers(path, file, "session_id", count=count)) if "session_id" in file else None,
             weight=_floats(path, file, "weight", count) if "weight" in file else None,
             rt_ms=_floats(path, file, "rt_ms", count, nan=True) if "rt_ms" in file else None,
             mask_zero=_flag(path, file, "mask_zero") if "mask_zero" in file else None,
@@ -252,9 +262,9 @@ def _flag(path: Path, file: h5py.File, name: str) -> bool:
     return bool(np.all(dataset[()]))
 
 
-def _labels(ids: NDArray[np.int64] | None) -> Labels | None:
+def labels_of(ids: pa.Array | None) -> Labels | None:
     """Return ids as text; None if all are equal, because then they are a placeholder."""
-    if ids is None or (ids == ids[0]).all():
+    encoded = None if ids is None else ids.dictionary_encode()
+    if encoded is None or len(encoded.dictionary) == 1:
         return None
-    encoded = pa.array(ids).dictionary_encode()
     return Labels(encoded.dictionary.cast(pa.string()), encoded.indices.to_numpy())
