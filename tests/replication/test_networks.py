@@ -5,14 +5,12 @@ EfficientNet-Lite2 (Tan & Le, 2019), exported by ``benchmarks/lite2.py``. Its ve
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.lite2 import PREPROCESSING
 from simtool.tables.embeddings import open_embeddings
 from tests.replication.accuracies import Accuracies, Run, accuracies
 
@@ -70,9 +68,7 @@ def test_the_exported_network_predicts_people(
     tables = [folder / f"{layer}.parquet" for layer in LAYERS]
     outputs = zip(("pooled", "softmax"), tables, strict=True)
     options = [word for layer, table in outputs for word in ("--layer", layer, "--out", table)]
-    recipe = folder / "lite2.json"
-    recipe.write_text(json.dumps(PREPROCESSING))
-    run("embed", images, "--model", network, "--recipe", recipe, *options)
+    run("embed", images, "--model", network, *options)
     for ours, theirs in zip(tables, by_torch, strict=True):
         np.testing.assert_allclose(vectors_of(ours), vectors_of(theirs), atol=1e-4)
     assert scores(run, folder, trials, tables) == pytest.approx(EXPECTED, abs=0.002)
