@@ -14,6 +14,7 @@ from simtool import __version__, console
 from simtool.commands.compress import compress
 from simtool.commands.demo import demo
 from simtool.commands.embed import embed
+from simtool.commands.export_distances import export_distances
 from simtool.commands.fetch_cub import fetch_cub
 from simtool.commands.fetch_judgments import fetch_judgments
 from simtool.commands.fit_pca import fit_pca
@@ -57,6 +58,7 @@ app.command(short_help="Convert distances of pairs to a table of distances")(imp
 app.command(short_help="Project vectors on their principal components")(compress)
 app.command(short_help="Draw samples from a trained Glow")(sample)
 app.command(short_help="Predict judgments from distances between vectors")(score)
+app.command(short_help="Write the distances of all pairs of images")(export_distances)
 app.command(short_help="Report how well each model predicts the judgments")(report)
 app.command(short_help="Run all stages on generated toy birds")(demo)
 app.command(short_help="Describe and check a table or a model")(show)

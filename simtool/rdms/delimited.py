@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import csv
 
 from simtool.errors import clipped, first_line
 from simtool.judgments.cells import Cells, Header, read_cells, read_header
 from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, names_of, stacked
-from simtool.tables.distances import Pairs
-from simtool.tables.files import strings
+from simtool.tables.atomic import atomic_path
+from simtool.tables.distances import DistanceTable, Pairs
+from simtool.tables.files import row_groups, strings
 
-__all__ = ["read_csv", "read_numbers"]
+__all__ = ["read_csv", "read_numbers", "write_csv"]
 
 _ENDS = ("image_1", "image_2")
 _VALUES = ("distance", "similarity")
@@ -114,3 +116,17 @@ def _numbers(cells: Cells, place: int, column: pa.ChunkedArray) -> NDArray[np.fl
         row, text = next((row, text) for row, text in enumerate(column.to_pylist()) if not _is_number(text))
         where = f"{cells.header.path}: line {cells.line_of(row)}"
         raise RdmError(f"{where} has {clipped(text, 40)!r} in column {name}, which should hold a number") from failure
+
+
+def write_csv(path: Path, table: DistanceTable) -> None:
+    """Write a table of pairs with the header ``image_1,image_2,distance``; the numbers keep all digits.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    names = pa.array(table.image_id, pa.string())
+    schema = pa.schema([*((end, pa.string()) for end in _ENDS), (_VALUES[0], pa.float64())])
+    with atomic_path(path) as temporary, csv.CSVWriter(temporary, schema) as writer:
+        for rows in row_groups(len(table)):
+            ends = (names.take(pa.array(each[rows])) for each in (table.first, table.second))
+            writer.write_table(pa.table([*ends, pa.array(table.distance[rows])], schema=schema))

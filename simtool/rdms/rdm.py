@@ -72,12 +72,14 @@ class Rdm:
         label: which of several RDMs it is; None for the only one.
         measure: what the distances are; None if it is not stated.
         triangle: whether it is the triangle of a symmetric matrix.
+        stated: the metadata, if the source is a table of distances.
     """
 
     pairs: Pairs
     label: str | None = None
     measure: str | None = None
     triangle: bool = False
+    stated: DistanceInfo | None = None
 
     @property
     def has_zero_diagonal(self) -> bool:
@@ -208,13 +210,13 @@ def table_of(source: Path, rdm: Rdm, request: Request, name: str | None = None) 
     """
     if rdm.triangle and not request.symmetric:
         raise RdmError(f"{source}: it holds the triangle of a symmetric matrix; leave --asymmetric out")
-    pairs, measure = rdm.pairs, rdm.measure
+    pairs, measure, stated = rdm.pairs, rdm.measure, rdm.stated or DistanceInfo(source.resolve().stem)
     if request.similarity:
         own = pairs.first == pairs.second
         pairs, measure = replace(pairs.take(~own), value=-pairs.value[~own]), _SIMILARITY
-    label = name or " ".join(filter(None, (source.resolve().stem, rdm.label)))
-    info = DistanceInfo(label, request.symmetric, measure)
-    # A stated measure is no reason for a negative distance here, except where it explains one.
-    explained = measure == _SIMILARITY or measure in _UNBIASED
+    label = name or " ".join(filter(None, (stated.name, rdm.label)))
+    info = DistanceInfo(label, request.symmetric and stated.symmetric, measure or stated.measure)
+    # A measure of another program is no reason for a negative distance, except where it explains one.
+    explained = measure is None or measure == _SIMILARITY or measure in _UNBIASED
     checked = DistanceTable.of(pairs, info if explained else replace(info, measure=None), source)
     return replace(checked, info=info)

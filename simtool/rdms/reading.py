@@ -21,8 +21,8 @@ def _read_table(source: Path, request: Request) -> Rdm:
     """Read a Parquet table of pairs."""
     request.refuse_names(source)
     request.refuse_choice(source)
-    pairs, _ = read_pairs(source)
-    return Rdm(pairs)
+    pairs, info = read_pairs(source)
+    return Rdm(pairs, stated=info)
 
 
 #: For each kind of file the place of its reader, which is imported when it is needed.

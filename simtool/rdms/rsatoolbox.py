@@ -30,6 +30,8 @@ _VERSION = "0.3.2"
 #: The descriptor that rsatoolbox adds: the positions.
 _INDEX = "index"
 _MEASURE = "dissimilarity_measure"
+#: The names of simtool's distances in rsatoolbox, where they differ.
+_NAMES = {"mse": "squared euclidean"}
 #: More numbers are a sign of damage.
 _MOST = 1 << 30
 
@@ -124,17 +126,16 @@ def write_rdm(path: Path, table: DistanceTable) -> None:
         ids = f"{counted(len(odd), 'ids')} {'is' if len(odd) == 1 else 'are'} not ASCII"
         raise RdmError(f"{path}: {ids} ({listed(odd)}), which rsatoolbox cannot load; write .parquet or .csv")
     if lacking := count * (count - 1) // 2 - len(table):
-        raise RdmError(
-            f"{table.path}: {counted(lacking, 'pairs')} of {count:,} images have no distance, as an RDM needs"
-        )
+        some = f"{counted(lacking, 'pairs')} of {count:,} images {'has' if lacking == 1 else 'have'}"
+        raise RdmError(f"{table.path}: {some} no distance, which an RDM needs")
     label = table.info.name.encode("ascii", "backslashreplace")
     with atomic_path(path) as temporary, h5py.File(temporary, "w", locking=False) as file:
         file.attrs["rsatoolbox_version"] = _VERSION
         if table.info.measure is None:
             file[_MEASURE] = h5py.Empty("f")
         else:
-            file.attrs[_MEASURE] = table.info.measure
-        file["dissimilarities"] = table.distance[np.lexsort([table.second, table.first])][np.newaxis]
+            file.attrs[_MEASURE] = _NAMES.get(table.info.measure, table.info.measure)
+        file["dissimilarities"] = table.distance[np.newaxis]
         file.create_group("descriptors")
         for group, descriptor, texts in (("rdm", "model", [label]), ("pattern", "image_id", names)):
             descriptors = file.create_group(f"{group}_descriptors")

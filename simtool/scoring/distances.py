@@ -99,6 +99,7 @@ class Distance:
         term: the sum that it needs.
         measure: computes the distances from the sums.
         direction: of an angle between vectors, the directions.
+        degree: vectors times f have a distance times f to this power.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Distance:
     term: Term
     measure: Callable[[Sums], Measured] | None = None
     direction: Callable[[RowSums], Direction] | None = None
+    degree: int = 0
 
     @property
     def by_segment(self) -> bool:
@@ -154,13 +156,13 @@ def _around_mean(rows: RowSums) -> Direction:
 
 
 _ALL = (
-    Distance("mse", "mean squared difference", Term.SQUARES, _mse),
+    Distance("mse", "mean squared difference", Term.SQUARES, _mse, degree=2),
     Distance("cosine", "1 - cosine similarity", Term.SQUARES, direction=_whole),
-    Distance("mse/segments", "mse within each segment, averaged", Term.SEGMENT_SQUARES, _segment_mse),
+    Distance("mse/segments", "mse within each segment, averaged", Term.SEGMENT_SQUARES, _segment_mse, degree=2),
     Distance("cosine/segments", "cosine within each segment, averaged", Term.SEGMENT_ANGLES, _segment_cosine),
-    Distance("euclidean", "root of the summed squared difference", Term.SQUARES, _euclidean),
-    Distance("manhattan", "sum of absolute differences", Term.ABSOLUTES, _manhattan),
-    Distance("dot", "minus the inner product", Term.PRODUCTS, _dot),
+    Distance("euclidean", "root of the summed squared difference", Term.SQUARES, _euclidean, degree=1),
+    Distance("manhattan", "sum of absolute differences", Term.ABSOLUTES, _manhattan, degree=1),
+    Distance("dot", "minus the inner product", Term.PRODUCTS, _dot, degree=2),
     Distance("correlation", "1 - Pearson correlation", Term.SQUARES, direction=_around_mean),
 )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simtool.stages.distances import import_distances as import_distances
     from simtool.stages.embedding import embed as embed
     from simtool.stages.embedding import list_layers as list_layers
+    from simtool.stages.exporting import export_distances as export_distances
     from simtool.stages.fetching import fetch_cub as fetch_cub
     from simtool.stages.glow import plan_glow as plan_glow
     from simtool.stages.glow import train_glow as train_glow
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _MODULES: dict[str, str] = {
     "compress": "compression",
     "embed": "embedding",
+    "export_distances": "exporting",
     "fetch_cub": "fetching",
     "fetch_judgments": "studies",
     "fit_pca": "pca",

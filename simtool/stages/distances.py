@@ -1,4 +1,4 @@
-"""Distances of pairs of images from other programs, and for them."""
+"""Import distances: from tables, matrices and RDMs to a table of distances."""
 
 from __future__ import annotations
 

@@ -101,7 +101,9 @@ class DistanceInfo:
 
 @dataclass(frozen=True, eq=False)
 class DistanceTable:
-    """Distances of distinct pairs of images. The ids are codes, so that millions of pairs take little memory.
+    """Distances of distinct pairs of images, ascending by the position of the first image, then of the second.
+
+    The ids are codes, so that millions of pairs take little memory.
 
     Attributes:
         path: the file or folder; of a table in memory, its name.
@@ -210,29 +212,16 @@ def _conflict(
     return f"{some}: {names} {low[0]:.6g} and {high[0]:.6g}{advice}"
 
 
-def read_pairs(path: Path) -> tuple[Pairs, list[dict[str, Any]]]:
-    """Read the columns of a table of distances as they are, and the metadata of its parts.
+def read_pairs(path: Path) -> tuple[Pairs, DistanceInfo]:
+    """Read the pairs of a table of distances as they are, and its metadata.
 
     Args:
         path: a Parquet file, or a folder of parts.
 
     Raises:
-        TableError: a column is missing, has another type, or has nulls.
+        TableError: a column is missing, has another type, or has nulls; the parts disagree.
     """
-    texts = Vocabulary()
-    firsts, seconds, values = [], [], []
-    for batch in read_batches(path, KIND, _COLUMNS, {}):
-        firsts.append(texts.encode(batch.column("image_1")))
-        seconds.append(texts.encode(batch.column("image_2")))
-        values.append(batch.column("distance").to_numpy(zero_copy_only=False))
-    stated = []
-    for part in part_files(path, Expected.DISTANCES):
-        file = open_parquet(part, Expected.DISTANCES)
-        if file.metadata.num_rows:
-            stated.append(metadata_of(file.schema_arrow))
-    none = np.empty(0, np.int32)
-    first, second = (np.concatenate([none, *each]) for each in (firsts, seconds))
-    return Pairs(strings(texts.names), first, second, np.concatenate([np.empty(0), *values])), stated
+    return _pairs(path), _info_of(path, _stated(path))
 
 
 def read_distances(path: Path) -> DistanceTable:
@@ -242,14 +231,37 @@ def read_distances(path: Path) -> DistanceTable:
         path: a Parquet file, or a folder of parts.
 
     Raises:
-        TableError: it is not such a table, its parts disagree, or a pair is not valid: see :meth:`DistanceTable.of`.
+        TableError: as for :func:`read_pairs`, or a pair is not valid: see :meth:`DistanceTable.of`.
     """
-    pairs, stated = read_pairs(path)
-    infos = [DistanceInfo.from_json(content, path) for content in stated] or [DistanceInfo(path.resolve().stem)]
+    stated = _stated(path)
+    table = DistanceTable.of(_pairs(path), _info_of(path, stated), path)
+    return replace(table, provenance=Provenance.from_json(stated[0]) if stated else None, source=path.absolute())
+
+
+def _pairs(path: Path) -> Pairs:
+    """The columns."""
+    texts = Vocabulary()
+    firsts, seconds, values = [], [], []
+    for batch in read_batches(path, KIND, _COLUMNS, {}):
+        firsts.append(texts.encode(batch.column("image_1")))
+        seconds.append(texts.encode(batch.column("image_2")))
+        values.append(batch.column("distance").to_numpy(zero_copy_only=False))
+    none = np.empty(0, np.int32)
+    first, second = (np.concatenate([none, *each]) for each in (firsts, seconds))
+    return Pairs(strings(texts.names), first, second, np.concatenate([np.empty(0), *values]))
+
+
+def _stated(path: Path) -> list[dict[str, Any]]:
+    """The metadata of the parts that have rows."""
+    files = [open_parquet(part, Expected.DISTANCES) for part in part_files(path, Expected.DISTANCES)]
+    return [metadata_of(file.schema_arrow) for file in files if file.metadata.num_rows]
+
+
+def _info_of(path: Path, stated: Sequence[dict[str, Any]]) -> DistanceInfo:
+    infos = [DistanceInfo.from_json(content, path) for content in stated or [{}]]
     if odd := [info for info in infos if info != infos[0]]:
         raise TableError(f"{path}: parts disagree: {infos[0].to_json()} and {odd[0].to_json()}")
-    provenance = Provenance.from_json(stated[0]) if stated else None
-    return replace(DistanceTable.of(pairs, infos[0], path), provenance=provenance, source=path.absolute())
+    return infos[0]
 
 
 def write_distances(path: Path, table: DistanceTable, provenance: Provenance) -> None:

@@ -74,6 +74,16 @@ COMMANDS: dict[str, Command] = {
     "compress": Command(
         "compress embed/pixels.parquet --components 5 --out {out}/small.parquet", ("small.parquet",), ("embed",)
     ),
+    "export-distances": Command(
+        "export-distances embed/pixels.parquet --distance cosine --out {out}/pairs.parquet",
+        ("pairs.parquet",),
+        ("embed",),
+    ),
+    "import-distances": Command(
+        "import-distances export-distances/pairs.parquet --images index-images/images.parquet --out {out}/d.parquet",
+        ("d.parquet",),
+        ("export-distances", "index-images"),
+    ),
     "score": Command(
         "score embed/pixels.parquet --trials import-trials/trials.parquet --images index-images/images.parquet "
         "--out {out}/outcomes.parquet",
