@@ -41,7 +41,8 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - the i
         named = archive.array(_NAMES).require("U", (None, 3), "text of shape (trials, 3)")
         similarities = archive.array(_SIMILARITIES).require("f", (named.shape[0], 3), f"numbers of shape {named.shape}")
         shown = _shown(named)
-        values = similarities.values().astype(np.float32)
+        with np.errstate(over="ignore"):
+            values = similarities.values().astype(np.float32)
     pair, *others = values.T
     places.refuse(
         ~((pair >= others[0]) & (pair >= others[1])),

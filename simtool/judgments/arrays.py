@@ -27,7 +27,11 @@ __all__ = ["Archive", "StoredArray", "are_whole", "open_archive", "open_array", 
 MOST_BYTES = 1 << 31
 #: Bytes of a block of rows.
 _BLOCK = 1 << 24
-_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError)
+#: Exceptions of zipfile for damaged and unsupported files.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError),
+    *(IndexError, ValueError, OverflowError),
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,9 @@ def _reading(label: str) -> Iterator[None]:
     """Turn a failure of unpacking into one line."""
     try:
         yield
-    except _DAMAGE as failure:
+    except (*_DAMAGE, OSError) as failure:
+        if isinstance(failure, OSError) and failure.filename is not None:
+            raise
         raise JudgmentsError(f"{label}: damaged ({first_line(failure)}); get it again") from failure
 
 
@@ -179,7 +185,7 @@ def are_whole(values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.ones(values.shape, bool)
     if values.dtype.kind == "u":
         return np.asarray(values <= np.iinfo(np.int64).max)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray((np.abs(values) < 2.0**53) & (values == np.floor(values)))
 
 

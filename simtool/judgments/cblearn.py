@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.judgments.arrays import open_archive, open_array, whole_numbers
-from simtool.judgments.assembly import Judgments, JudgmentsError, Places, assemble
+from simtool.judgments.assembly import MOST_TRIALS, Judgments, JudgmentsError, Places, assemble
 from simtool.judgments.formats import Reading
 from simtool.judgments.records import near_far, odd_one_out
 from simtool.judgments.shown import from_numbers
@@ -31,6 +31,8 @@ __all__ = ["read", "recognises"]
 
 _QUERIES = "queries of shape (trials, 3)"
 _PAIR = frozenset(("query", "response"))
+#: A number of answers that is refused; larger numbers are cut to it, because their sum overflows.
+_TOO_MANY = MOST_TRIALS + 1
 _TENSOR = frozenset(("coords", "data", "shape"))
 
 
@@ -117,4 +119,5 @@ def _counted(queries: NDArray[np.int64], responses: NDArray[Any], places: Places
     answers = whole_numbers(responses[:, None], places)[:, 0]
     near = np.select([answers > 0, answers < 0], [0, 1], -1)
     record = near_far(from_numbers(queries, 0, places), near)
-    return assemble(replace(record, count=np.maximum(np.abs(answers), 1)), places)
+    count = np.abs(np.clip(answers, -_TOO_MANY, _TOO_MANY))
+    return assemble(replace(record, count=np.maximum(count, 1)), places)

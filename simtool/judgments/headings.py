@@ -172,11 +172,6 @@ def _refusal(names: Sequence[str]) -> str:
             f"odd-one-out judgments need the header {_ODD_ONE_OUT.legend}, above rows of image ids; odd_one is the id "
             f"of the odd image, not its position; the header is {shown}"
         )
-    if len(names) == 3 and all(re.fullmatch(r"\d+(\.0*)?", name) for name in names):
-        return (
-            f"no header, but {shown}: such triplets are usually odd-one-out judgments, which need the header "
-            f"{_ODD_ONE_OUT.header}; choices need the header {_CHOICES.header}, above rows of image ids"
-        )
     if meant := _meant(names):
         return f"the header should be {_CHOICES.legend}; it is {shown}: {listed(meant)}"
     return f"the header should be {_CHOICES.legend}, above rows of image ids; it is {shown}"

@@ -136,8 +136,7 @@ class _Rows:
         self.catch.append(trial.get("exp_trial_type") == _CATCH)
         self.response_ms.append(_number(trial, "rt"))
         self.participant.append(_text(trial, "subject_id"))
-        number = trial.get("trial")
-        self.trial.append(number if isinstance(number, int) and abs(number) < 2**63 else None)
+        self.trial.append(_whole(trial, "trial"))
         self.triplet_class.append(_text(trial, "triplet_class"))
         self._refuse_copy(file)
 
@@ -180,6 +179,12 @@ def _text(trial: dict[str, Any], key: str) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise _MalformedError(f"{key} has half a character, or is not in UTF-8: {text[:40]!r}")
     return text
+
+
+def _whole(trial: dict[str, Any], key: str) -> int | None:
+    """Return a whole number, else None."""
+    value = trial.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 
 def _number(trial: dict[str, Any], key: str) -> float:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from simtool.errors import listed
 from simtool.kinds.kind import TRUNCATED, Kind, What
 from simtool.kinds.texts import WHOLE_JSON, text_kind
+from simtool.text import printable
 
 __all__ = ["Reader", "gzip_kind", "tar_kind", "zip_kind"]
 
@@ -119,13 +120,13 @@ def _by_members(names: tuple[str, ...], whole: bool = True) -> Kind:
         return Kind(What.TORCH, keys=kept)
     if kept and all(name.endswith(".npy") for name in kept):
         arrays = tuple(name.removesuffix(".npy") for name in kept)
-        return Kind(What.NPZ, detail=f"of {listed(arrays, 6)}", keys=arrays)
+        return Kind(What.NPZ, detail=f"of {listed(map(printable, arrays), 6)}", keys=arrays)
     return Kind(What.ZIP, detail=f"of {_contents(kept)}", keys=kept)
 
 
 def _contents(names: tuple[str, ...]) -> str:
     """Count files by suffix: ``12 .jpg, 1 .csv``."""
-    suffixes = Counter(PurePosixPath(name).suffix.lower() or "other" for name in names)
+    suffixes = Counter(printable(PurePosixPath(name).suffix.lower()) or "other" for name in names)
     return listed((f"{count:,} {suffix}" for suffix, count in suffixes.most_common()), 4) or "nothing"
 
 

@@ -31,9 +31,7 @@ def npy_header(file: IO[bytes], size: int, kinds: str = "biuf") -> tuple[tuple[i
     try:
         with warnings.catch_warnings(action="error"):
             shape, fortran, dtype = npy.read_array_header_1_0(file, max_header_size=1000)
-    except ValueError:
-        raise
-    # numpy parses the header as a Python expression; some faults are not a ValueError.
+    # numpy parses the header as a Python expression: faults of any type, with messages that name objects of the parser.
     except Exception as failure:
         raise ValueError(f"a header that cannot be read ({type(failure).__name__})") from failure
     if dtype.kind not in kinds or any(isinstance(side, bool) or side < 0 for side in shape):

@@ -92,7 +92,8 @@ def test_responses_name_the_file_to_give(tmp_path: Path) -> None:
         (QUERIES, [True, False], "should be 3 responses, one for a query; it is bool of shape (2,)"),
         (QUERIES, [1, 0.5, 1], "row 1 has 0.5, which is not a whole number"),
         (QUERIES, [1, np.nan, 1], "row 1 has nan, which is not a whole number"),
-        (QUERIES, [0, 0, 2**40], "its counts sum to 1,099,511,627,776; at most 100,000,000 are read"),
+        (QUERIES, [0, 0, 2**40], "its counts sum to 100,000,001; at most 100,000,000 are read"),
+        (QUERIES, [2, 3, -(2**63)], "its counts sum to 100,000,006; at most 100,000,000 are read"),
         ([[0, 1, 1]], [1], "row 0 shows a reference twice"),
     ],
 )

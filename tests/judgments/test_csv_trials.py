@@ -193,7 +193,7 @@ ODD = "image_1,image_2,image_3,odd_one"
         (["image_1,image_2,image_3,odd_one,selected_1", "a,b,c,a,a"], "odd-one-out judgments need the header"),
         (["img1,img2,img3,ooo", "a,b,c,c"], "odd-one-out judgments need .*; the header is img1, img2, img3, ooo"),
         (["image1\timage2\timage3\tchoice\tRT", "1\t2\t3\t1\t900"], "odd-one-out judgments need the header"),
-        (["0 1 2", "3 4 5"], "no header, but 0, 1, 2: such triplets are usually odd-one-out judgments, which need"),
+        (["0 1 2", "3 4 5"], "the header should be .* it is 0, 1, 2"),
         (["a.jpg; b.jpg; c.jpg", "d.jpg; e.jpg; f.jpg"], "the header should be .* it is a.jpg, b.jpg, c.jpg"),
         (["id,left_vote,right_vote,ref_path,left_path,right_path", "1,0,1,a,b,c"], "the header should be query,"),
         (["sep=é", "a,b"], "unsupported separator 'é': save it with commas"),
