@@ -25,8 +25,11 @@ else:
 
 __all__ = ["MAKERS"]
 
-#: Images and dimensions by kind of data. A sixth of the mixed trials are 8-rank-2; all others are 2-choose-1.
-SHAPES = {"mixed": (11_788, 2048), "things": (1854, 768)}
+#: Images and dimensions by kind of data. A sixth of the mixed trials are 8-rank-2, the trials of "odd" are 3-odd-1, and
+#: all others are 2-choose-1.
+SHAPES = {"mixed": (11_788, 2048), "things": (1854, 768), "odd": (1854, 768)}
+#: Type, selected positions and comparisons of the trials that make_cards names.
+KINDS = {"two": ("2-choose-1", [0], 1), "eight": ("8-rank-2", [0, 1], 13), "odd": ("3-odd-1", [2], 2)}
 PARTICIPANTS = 100
 #: Rows of a table in memory at a time.
 ROWS = 1 << 17
@@ -38,7 +41,7 @@ WORST, BEST = 0.55, 0.75
 
 def image_ids(data: str) -> pa.Array:
     """Image ids as long as those of CUB (mixed) or of THINGS."""
-    if data == "things":
+    if data != "mixed":
         return pa.array([f"object_{image:04d}/object_{image:04d}_01b.jpg" for image in range(SHAPES[data][0])])
     return pa.array(
         [
@@ -54,17 +57,20 @@ def judgments(data: str, trials: int) -> Iterator[tuple[int, pa.Table]]:
     ranked = trials // 6 if data == "mixed" else 0
     people = np.random.default_rng(2).integers(0, PARTICIPANTS, trials)
     done = 0
-    for name, cards in make_cards(SHAPES[data][0], trials - ranked, ranked).items():
-        kind, selected, comparisons = ("2-choose-1", [0], 1) if name == "two" else ("8-rank-2", [0, 1], 13)
+    sizes = (0, 0, trials) if data == "odd" else (trials - ranked, ranked, 0)
+    for name, cards in make_cards(SHAPES[data][0], *sizes).items():
+        kind, selected, comparisons = KINDS[name]
         for start in range(0, len(cards), ROWS):
             some = cards[start : start + ROWS]
-            count, length = len(some), some.shape[1] - 1
+            shown = some if name == "odd" else some[:, 1:]
+            count, length = shown.shape
+            query = ids.take(pa.array(some[:, 0])) if name != "odd" else pa.nulls(count, pa.string())
             participants = [f"participant-{person:03d}" for person in range(PARTICIPANTS)]
             columns = {
                 "trial_id": pa.array(np.arange(done, done + count)),
                 "trial_type": pa.array([kind]).take(pa.array(np.zeros(count, np.int8))),
-                "query": ids.take(pa.array(some[:, 0])),
-                "references": lists(ids.take(pa.array(some[:, 1:].ravel())), length),
+                "query": query,
+                "references": lists(ids.take(pa.array(shown.ravel())), length),
                 "selected": lists(pa.array(np.tile(np.array(selected, np.int8), count)), len(selected)),
                 "participant": pa.array(participants).take(pa.array(people[done : done + count])),
             }
@@ -110,12 +116,14 @@ def make_outcomes(path: Path, data: str, trials: int, pairs: int) -> None:
 
 
 def make_csv(path: Path, data: str, trials: int, _pairs: int) -> None:
-    """2-choose-1 judgments as a CSV."""
-    cards = make_cards(SHAPES[data][0], trials, 0)["two"]
+    """2-choose-1 or 3-odd-1 judgments as a CSV."""
+    (cards,) = make_cards(SHAPES[data][0], *((0, 0, trials) if data == "odd" else (trials, 0))).values()
     ids = image_ids(data)
-    names = ("query", "reference_1", "reference_2")
+    choices = (("query", "reference_1", "reference_2"), "selected_1", "reference_1")
+    odd = (("image_1", "image_2", "image_3"), "odd_one", "image_3")
+    names, answer, selected = odd if data == "odd" else choices
     columns = {name: ids.take(pa.array(cards[:, place])) for place, name in enumerate(names)}
-    columns["selected_1"] = columns["reference_1"]
+    columns[answer] = columns[selected]
     people = np.random.default_rng(2).integers(0, PARTICIPANTS, trials)
     columns["participant"] = pa.array([f"participant-{person:03d}" for person in people])
     pa.csv.write_csv(pa.table(columns), path, pa.csv.WriteOptions(quoting_style="none"))

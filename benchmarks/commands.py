@@ -42,10 +42,14 @@ TRIALS, PAIRS = [75_000, 300_000, 1_200_000, 4_700_000], [2, 12, 24]
 
 
 class Data(StrEnum):
-    """Mixed: 11,788 images, 2,048 dimensions, a sixth of the trials 8-rank-2. Things: 1,854 images, 768 dimensions."""
+    """Mixed: 11,788 images, 2,048 dimensions, a sixth of the trials 8-rank-2. Things: 1,854 images, 768 dimensions.
+
+    Odd: like things, but odd-one-out judgments.
+    """
 
     mixed = "mixed"
     things = "things"
+    odd = "odd"
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,7 @@ def cases(commands: list[str], data: list[Data], trials: list[int], pairs: list[
 
 def main(
     command: Annotated[list[str] | None, typer.Option(help="Command to measure; repeatable. [all]")] = None,
-    data: Annotated[list[Data] | None, typer.Option(help="Kind of data; repeatable. [both]")] = None,
+    data: Annotated[list[Data] | None, typer.Option(help="Kind of data; repeatable. [all]")] = None,
     trials: Annotated[list[int] | None, typer.Option(help="Number of trials; repeatable. [75 k to 4.7 M]")] = None,
     pairs: Annotated[
         list[int] | None, typer.Option(help="Pairs of model and distance in a report; repeatable. [2, 12 and 24]")

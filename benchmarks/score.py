@@ -41,6 +41,8 @@ CONSOLE = Console(stderr=True)
 FOREIGN = ("faiss", "torch", "psiz", "cblearn")
 #: Subjects that support only a part of the task.
 SCOPE = {"cblearn": "2-choose-1 by mse only"}
+#: Subjects that judge odd-one-out trials.
+ODD = ("simtool", "numpy gram")
 #: Number of columns that the float64 reference processes at a time.
 REFERENCE_COLUMNS = 2048
 #: Relative differences of distances: below TIE they are a tie in float64; below DOUBT they are computed again directly.
@@ -57,21 +59,28 @@ class Data(StrEnum):
 
 
 class Size(NamedTuple):
-    """Numbers of images, dimensions, 2-choose-1 trials and 8-rank-2 trials."""
+    """Numbers of images, dimensions, and 2-choose-1, 8-rank-2 and 3-odd-1 trials."""
 
     images: int = 11_788
     dimensions: int = 2048
     triplets: int = 1_000_000
     ranked: int = 200_000
+    odd: int = 0
 
     def __str__(self) -> str:
-        ranked = f", {self.ranked} 8-rank-2" if self.ranked else ""
-        return f"{self.images} x {self.dimensions}, {self.triplets} 2-choose-1{ranked}"
+        counts = {"2-choose-1": self.triplets, "8-rank-2": self.ranked, "3-odd-1": self.odd}
+        shown = [f"{count} {kind}" for kind, count in counts.items() if count]
+        return ", ".join([f"{self.images} x {self.dimensions}", *shown])
 
 
 #: Sparse: the trials show few pairs of many images (CUB's number; features of ResNet50, and pixels). Dense: they show
-#: most pairs (THINGS' numbers of images and trials).
-SIZES = {"features": Size(), "pixels": Size(dimensions=49_152), "things": Size(1854, 768, 4_700_000, 0)}
+#: most pairs (THINGS' numbers of images and trials, as choices and as odd-one-out judgments).
+SIZES = {
+    "features": Size(),
+    "pixels": Size(dimensions=49_152),
+    "things": Size(1854, 768, 4_700_000, 0),
+    "odd": Size(1854, 768, 0, 0, 4_700_000),
+}
 
 
 @dataclass
@@ -107,11 +116,11 @@ def make_vectors(kind: Data, images: int, dimensions: int) -> NDArray[np.float32
     return vectors
 
 
-def make_cards(images: int, triplets: int, ranked: int) -> dict[str, NDArray[np.int32]]:
-    """Random trials of the types that occur: a query and distinct references that differ from the query."""
+def make_cards(images: int, triplets: int, ranked: int, odd: int = 0) -> dict[str, NDArray[np.int32]]:
+    """Random trials of the types that occur, of distinct images. A query comes first; an odd one comes last."""
     rng = np.random.default_rng(1)
     cards = {}
-    for name, count, references in (("two", triplets, 2), ("eight", ranked, 8)):
+    for name, count, references in (("two", triplets, 2), ("eight", ranked, 8), ("odd", odd, 2)):
         if not count:
             continue
         shift = np.sort(rng.integers(1, images - references + 1, (count, references)), axis=1) + np.arange(references)
@@ -132,15 +141,24 @@ def reference(vectors: NDArray[np.float32], cards: dict[str, NDArray[np.int32]])
         center += np.einsum("ij,ij->i", block, block)
         gram += block @ block.T
     norm = np.sqrt(square)
-    decisions = {}
-    for name, trials in cards.items():
+    decisions: dict[str, NDArray[np.int8]] = {}
+    for name, trials in in_choices(cards):
         query, references = trials[:, :1], trials[:, 1:]
         squares = center[query] + center[references] - 2 * gram[query, references]
         angles = (squares - (norm[query] - norm[references]) ** 2) / (2 * norm[query] * norm[references])
         for distance, near, length in (("mse", squares, np.ones(count)), ("cosine", angles, norm)):
-            settled = settle(near, trials, vectors, length, 1 if name == "two" else 2)
-            decisions[f"{distance}_{name}"] = settled
+            settled = settle(near, trials, vectors, length, 2 if name == "eight" else 1)
+            label = f"{distance}_{name}"
+            decisions[label] = np.concatenate([decisions[label], settled], axis=1) if label in decisions else settled
     return decisions
+
+
+def in_choices(cards: dict[str, NDArray[np.int32]]) -> Iterator[tuple[str, NDArray[np.int32]]]:
+    """The trials as choices: with an odd one c, people chose b rather than c for a, and a rather than c for b."""
+    for name, trials in cards.items():
+        yield name, trials
+        if name == "odd":
+            yield name, trials[:, [1, 0, 2]]
 
 
 def settle(
@@ -188,7 +206,7 @@ def prepare(folder: Path, kind: Data, size: Size) -> None:
     if (folder / "reference.npz").exists():
         return
     CONSOLE.print(f"making {folder.name} and its float64 reference")
-    cards = make_cards(size.images, size.triplets, size.ranked)
+    cards = make_cards(size.images, size.triplets, size.ranked, size.odd)
     for name, trials in cards.items():
         np.save(folder / f"{name}.npy", trials)
     vectors = make_vectors(kind, size.images, size.dimensions)
@@ -258,6 +276,7 @@ def main(
     dimensions: Annotated[int | None, typer.Option(help="The dimension of the other size. [2048]")] = None,
     triplets: Annotated[int | None, typer.Option(help="The 2-choose-1 trials of the other size. [1000000]")] = None,
     ranked: Annotated[int | None, typer.Option(help="The 8-rank-2 trials of the other size. [200000]")] = None,
+    odd: Annotated[int | None, typer.Option(help="The 3-odd-1 trials of the other size. [0]")] = None,
     repeats: Annotated[int, typer.Option(help="Runs of a subject that takes less than a minute.")] = 3,
     timeout: Annotated[float, typer.Option(help="Seconds for all runs of a subject.")] = 1800,
     peers_python: Annotated[Path | None, typer.Option(help="A Python with faiss-cpu, torch, psiz, cblearn.")] = None,
@@ -269,7 +288,7 @@ def main(
     for names, known in ((subjects, SUBJECTS), (size, SIZES)):
         if unknown := [name for name in names or () if name not in known]:
             raise typer.BadParameter(f"there is no {unknown[0]}; there are {', '.join(known)}")
-    other = {"images": images, "dimensions": dimensions, "triplets": triplets, "ranked": ranked}
+    other = {"images": images, "dimensions": dimensions, "triplets": triplets, "ranked": ranked, "odd": odd}
     stated = {name: value for name, value in other.items() if value is not None}
     sizes = [Size(**stated)] if stated else [SIZES[name] for name in size or SIZES]
     rows: list[Row] = []
@@ -278,7 +297,7 @@ def main(
         own = place / case.replace(",", "").replace(" ", "-")
         prepare(own, kind, one)
         found: list[Row] = []
-        for subject in subjects or SUBJECTS:
+        for subject in subjects or (ODD if one.odd else SUBJECTS):
             python = peers_python if subject in FOREIGN else Path(sys.executable)
             if python is None:
                 measured: dict[str, Any] = {"failure": "needs --peers-python"}

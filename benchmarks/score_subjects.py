@@ -1,9 +1,10 @@
 """One method of scoring trials in a separate process: ``score_subjects.py SUBJECT FOLDER RESULT REPEATS``.
 
 This program runs under any Python that has numpy and the subject. It reads ``vectors.npy``, ``two.npy`` (query,
-selected, other) and ``eight.npy`` (query, first choice, second choice, six others) into memory, if they exist. A
-subject converts them to decisions by mean squared difference and by cosine, one decision per implied comparison. Before
-the measurement it runs once on a few trials, so that imports and compilation are not measured.
+selected, other), ``eight.npy`` (query, first choice, second choice, six others) and ``odd.npy`` (two that remain, the
+odd one) into memory, if they exist. A subject converts them to decisions by mean squared difference and by cosine, one
+decision per implied comparison. Before the measurement it runs once on a few trials, so that imports and compilation
+are not measured.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 __all__ = ["SUBJECTS", "Decisions", "decide"]
 
-#: The credit of each comparison, or twice that as an integer, (T, 1) or (T, 13), by distance and type of trial.
+#: The credit of each comparison, or twice that as an integer, (T, C), by distance and type of trial.
 Decisions: TypeAlias = Mapping[str, NDArray[np.int8] | NDArray[np.float32]]
 Vectors: TypeAlias = NDArray[np.float32]
 Cards: TypeAlias = NDArray[np.int32]
@@ -49,8 +50,11 @@ def _look_up(gram: NDArray[np.float32], cards: dict[str, Cards]) -> Decisions:
     """
     squares, flat = gram.diagonal().copy(), gram.reshape(-1)
     halves, scales = squares / 2, 1 / np.sqrt(squares)
-    decisions = {}
+    decisions: dict[str, NDArray[np.int8]] = {}
     for name, trials in cards.items():
+        if name == "odd":
+            decisions |= _odd_look_up(flat, halves, scales, trials)
+            continue
         comparisons = 1 if name == "two" else 13
         by_mse, by_cosine = (np.empty((len(trials), comparisons), np.int8) for _ in range(2))
         for start in range(0, len(trials), BLOCK):
@@ -71,27 +75,44 @@ def _look_up(gram: NDArray[np.float32], cards: dict[str, Cards]) -> Decisions:
     return decisions
 
 
+def _odd_look_up(
+    gram: NDArray[np.float32], halves: NDArray[np.floating], scales: NDArray[np.floating], trials: Cards
+) -> dict[str, NDArray[np.int8]]:
+    """Decisions on trials whose third image is the odd one: a is nearer to b than to c, and b is nearer to a."""
+    found = {f"{distance} odd": np.empty((len(trials), 2), np.int8) for distance in ("mse", "cosine")}
+    for start in range(0, len(trials), BLOCK):
+        a, b, c = trials[start : start + BLOCK].T.astype(np.intp)
+        first, second = a * halves.size, b * halves.size
+        pair, others = gram.take(first + b), (gram.take(first + c), gram.take(second + c))
+        for name, reduce, part in (("mse odd", np.subtract, halves), ("cosine odd", np.multiply, scales)):
+            for column, (mate, other) in enumerate(zip((b, a), others, strict=True)):
+                x, y = reduce(pair, part.take(mate)), reduce(other, part.take(c))
+                block = found[name][start : start + BLOCK, column]
+                np.add((x > y).view(np.int8) * np.int8(2), x == y, out=block)
+    return found
+
+
 def _trials(count: int, cards: dict[str, Cards]) -> Any:
     """The trials as simtool holds them, over ``count`` images."""
+    from simtool.designs import parse_type
     from simtool.tables.trials import Trials
 
-    kinds = {name: KINDS[name] for name in cards}
-    longest, most = (max(int(kind.split("-")[place]) for kind in kinds.values()) for place in (0, 2))
+    kinds = [parse_type(KINDS[name]) for name in cards]
+    longest, most = max(kind.n_reference for kind in kinds), max(kind.n_select for kind in kinds)
     parts = []
-    for name, trials in cards.items():
-        total, width = len(trials), trials.shape[1] - 1
+    for kind, trials in zip(kinds, cards.values(), strict=True):
+        total, width = len(trials), kind.n_reference
         references, selected = np.full((total, longest), -1, np.int32), np.full((total, most), -1, np.int8)
-        references[:, :width] = trials[:, 1:]
-        chosen = int(kinds[name].split("-")[2])
-        selected[:, :chosen] = np.arange(chosen)
-        parts.append((trials[:, 0], references, selected))
+        references[:, :width] = trials[:, -width:]
+        selected[:, : kind.n_select] = np.arange(kind.n_select) if kind.has_query else width - 1
+        parts.append((trials[:, 0] if kind.has_query else np.full(total, -1), references, selected))
     query, references, selected = (np.concatenate(column) for column in zip(*parts, strict=True))
-    types = [kind for name, kind in kinds.items() for _ in range(len(cards[name]))]
+    types = [str(kind) for kind, trials in zip(kinds, cards.values(), strict=True) for _ in range(len(trials))]
     return Trials.build([str(image) for image in range(count)], types, query, references, selected)
 
 
 #: The trial types of the arrays of trials.
-KINDS = {"two": "2-choose-1", "eight": "8-rank-2"}
+KINDS = {"two": "2-choose-1", "eight": "8-rank-2", "odd": "3-odd-1"}
 
 
 def simtool(vectors: Vectors, trials: Any) -> Decisions:
