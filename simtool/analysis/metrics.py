@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from simtool.designs import TrialType
 
-__all__ = ["METRICS", "TRIPLET_ACCURACY", "Metric", "OfTrials", "Order"]
+__all__ = ["METRICS", "TRIPLET_ACCURACY", "USUAL", "Metric", "OfTrials", "Order"]
 
 Credit: TypeAlias = "NDArray[np.float32]"
 Values: TypeAlias = "NDArray[np.floating]"
@@ -33,7 +33,8 @@ class Metric:
         chance: the expected value of guessing on trials of a type; None if the metric does not apply to the type.
         of_trials: the values of t trials of a type, (t,), from the credit of their C comparisons, (t, C), and the
             positions of the selected references, (t, K). None if the metric is the credit of each comparison.
-        has_noise_ceiling: whether the noise ceiling limits the metric.
+        has_noise_ceiling: whether the noise ceiling limits the metric: that of comparisons, or that of sets of three
+            images for a metric of trials.
     """
 
     name: str
@@ -49,23 +50,27 @@ class Metric:
         return _named, (self.name,)  # pickled by name, because pickle takes no lambdas
 
 
-def _score(name: str, label: str) -> Metric:
+def _score(name: str, label: str, has_noise_ceiling: bool = False) -> Metric:
     """A metric of whole trials that their designs define (:attr:`~simtool.designs.TrialType.scores`)."""
     return Metric(
         name,
         label,
         chance=lambda kind: kind.scores[name].chance if name in kind.scores else None,
         of_trials=lambda kind, credit, selected: kind.scores[name].of(credit, selected).astype("float32"),
+        has_noise_ceiling=has_noise_ceiling,
     )
 
 
 TRIPLET_ACCURACY = Metric("triplet_accuracy", "Triplet accuracy", chance=lambda _: 0.5, has_noise_ceiling=True)
+ODD_ONE_OUT = _score("odd_one_out", "Odd one of three right", has_noise_ceiling=True)
+#: The metrics that a report shows if no other is wanted, where they apply.
+USUAL = (TRIPLET_ACCURACY, ODD_ONE_OUT)
 #: The metrics by name, in the order of reports.
 METRICS = {
     metric.name: metric
     for metric in (
         TRIPLET_ACCURACY,
-        _score("odd_one_out", "Odd one out right"),
+        ODD_ONE_OUT,
         _score("top_1", "First choice right"),
         _score("ordered", "Choices right, in order"),
         _score("unordered", "Choices right, in any order"),

@@ -84,7 +84,7 @@ class Rows:
         place = self._measure(study.compared, self._credit, self._inside)
         for at, (stratum, inside) in enumerate(zip(study.strata, self._inside, strict=True)):
             if (chance := study.chance(metric, stratum)) is not None:
-                ceiling = study.noise_ceiling(inside) if metric.has_noise_ceiling else None
+                ceiling = study.noise_ceiling(inside, metric)
                 ties = self._credit.fractions(inside)
                 sample = study.sample(study.compared.take(inside))
                 yield _Block(
@@ -120,7 +120,9 @@ class Rows:
         sample = self._study.sample(observations)
         for at, (metric, _, chance) in enumerate(wanted):
             columns = slice(at * models, (at + 1) * models)
-            yield _Block(stratum, metric, chance, sample, int(inside.sum()), ties[columns], (place, 0), columns)
+            ceiling = self._study.noise_ceiling(inside, metric)
+            count = int(inside.sum())
+            yield _Block(stratum, metric, chance, sample, count, ties[columns], (place, 0), columns, ceiling)
 
     def _rows(self, block: _Block, estimates: Estimates) -> Iterator[Row]:
         """The rows of a block."""

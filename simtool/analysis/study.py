@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simtool.analysis.inference.observations import Observations, clusters_of, distinct, ranks
 from simtool.analysis.metrics import Metric
-from simtool.analysis.noise_ceiling import NoiseCeiling, noise_ceiling
+from simtool.analysis.noise_ceiling import NoiseCeiling, noise_ceiling, noise_ceiling_of_triplets
 from simtool.analysis.report import Sample
 from simtool.analysis.strata import Mask, Stratum, strata_of
 from simtool.judgments.comparisons import Comparisons, key_images
@@ -74,10 +74,13 @@ class Study:
         chances = {metric.chance(self.trials.types[kind]) for kind in kinds}
         return chances.pop() if len(chances) == 1 else None
 
-    def noise_ceiling(self, mask: Mask) -> NoiseCeiling:
-        """The noise ceiling of some comparisons."""
+    def noise_ceiling(self, mask: Mask, metric: Metric) -> NoiseCeiling | None:
+        """The noise ceiling of a metric in some comparisons; None if it has none."""
+        if not metric.has_noise_ceiling:
+            return None
         weight = self.weight_of(self.compared)
-        return noise_ceiling(self.comparisons.take(mask), None if weight is None else weight[mask])
+        ceiling_of = noise_ceiling if metric.of_trials is None else noise_ceiling_of_triplets
+        return ceiling_of(self.comparisons.take(mask), None if weight is None else weight[mask])
 
     def sample(self, observations: Observations) -> Sample:
         """The data that the intervals of some observations depend on."""

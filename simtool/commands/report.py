@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console, stages
-from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Order
+from simtool.analysis.metrics import METRICS, USUAL, Order
 from simtool.commands.options import file, number, whole
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def report(
         if Path("-") not in (html, csv, json, markdown):
             from simtool.reporting.terminal import terminal_report
 
-            console.result(terminal_report(content, [METRICS[name] for name in metric or [TRIPLET_ACCURACY.name]]))
+            console.result(terminal_report(content, [METRICS[name] for name in metric or ()] or USUAL))
 
     stages.report(
         outcomes,

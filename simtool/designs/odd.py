@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simtool.designs.ties import chance_of_first
 from simtool.designs.trial_type import MOST_REFERENCES, Codes, Positions, TrialScore, TrialType
@@ -32,23 +33,34 @@ class Odd(TrialType):
         """(N - 1) (N - 2)."""
         return (self.n_reference - 1) * (self.n_reference - 2)
 
+    @property
+    def _ends(self) -> NDArray[np.intp]:
+        """The places of anchor and nearer image among the remaining images, (2, C)."""
+        return np.array(list(permutations(range(self.n_reference - 1), 2)), np.intp).T
+
     def compare(self, query: Codes, references: Codes, selected: Positions) -> tuple[Codes, Codes, Codes]:  # noqa: ARG002 - there is no query
         """See :meth:`TrialType.compare`. Each remaining image is an anchor, with each other one as the nearer image."""
         is_odd = np.arange(self.n_reference) == selected
         remaining = references[~is_odd].reshape(len(references), -1)
-        anchor, near = np.array(list(permutations(range(self.n_reference - 1), 2))).T
+        anchor, near = self._ends
         return remaining[:, anchor], remaining[:, near], np.repeat(references[is_odd][:, None], near.size, axis=1)
 
     @property
     def scores(self) -> Mapping[str, TrialScore]:
-        """Whether the nearest pair of three images is the pair that remains.
+        """Whether, of the odd one and two remaining images, the nearest pair is the pair that remains.
 
-        The pair has two rivals, and each shares an image with it: the two comparisons tell all. The credit of more
-        images does not tell which of two pairs without a common image is nearer, so that they have no such score.
+        The mean over all pairs that remain. The pair has two rivals, and shares an image with each: its two comparisons
+        tell all. With more than three images, comparisons do not tell which image the model would select, because pairs
+        without a common image are not compared.
         """
-        if self.n_reference > 3:
-            return {}
-        return {"odd_one_out": TrialScore(1 / 3, lambda credit, _: chance_of_first(credit))}
+        return {"odd_one_out": TrialScore(1 / 3, lambda credit, _: self._pairs_right(credit))}
+
+    def _pairs_right(self, credit: NDArray[np.float32]) -> NDArray[np.float64]:
+        anchor, near = self._ends
+        order = np.lexsort((anchor, np.maximum(anchor, near), np.minimum(anchor, near)))  # both comparisons of a pair
+        right = chance_of_first(credit[:, order].reshape(-1, 2)).reshape(len(credit), -1)
+        mean: NDArray[np.float64] = right.mean(axis=1)
+        return mean
 
     def key_images(self, query: Codes, references: Codes, selected: Positions) -> Codes:
         """Choose the images of the first comparison: the first two of the remaining images, and the odd one."""

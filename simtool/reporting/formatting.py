@@ -108,7 +108,7 @@ def block_caption(block: Block) -> str | None:
     found = block.noise_ceiling
     if found is None:
         return None
-    repeats = f"{found.repeated:,} of {counted(found.distinct, 'comparisons')}"
+    repeats = f"{found.repeated:,} of {counted(found.distinct, found.judged)}"
     judgments = counted(found.judgments, "judgments")
     if found.upper is None or found.lower is None or found.agreement is None:
         more = f"{repeats} {plural(found.repeated, 'were', 'was')} judged more than once ({judgments})"

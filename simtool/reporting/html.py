@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 
 from simtool import __version__
-from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
+from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
@@ -43,7 +43,14 @@ dt { font-weight: 600; margin-top: .6rem; } dd { margin: 0; }
 _EXPLANATION = {
     "Triplet accuracy": (
         "The share of comparisons (a query, a selected reference and another reference) in which the model finds the "
-        "selected reference more similar to the query. Every comparison counts the same. A tie gets half credit."
+        "selected reference more similar to the query. Of odd-one-out judgments, each remaining image is compared: the "
+        "other remaining image should be more similar to it than the odd one. Every comparison counts the same. A tie "
+        "gets half credit."
+    ),
+    "Odd one of three right": (
+        "The share of odd-one-out trials in which, of the odd one and two remaining images, the most similar pair of "
+        "the model is the pair that remains. Pairs that are tied share the credit. A trial with more images counts as "
+        "the mean over the pairs that remain."
     ),
     "First choice, choices in order and in any order": (
         "The share of trials in which the model makes the same first choice, the same choices in their order, and the "
@@ -66,14 +73,15 @@ _EXPLANATION = {
         "not tested if it does not vary or depends on fewer than two observers."
     ),
     "Noise ceiling": (
-        "The accuracy with which people predict people, from comparisons that were judged more than once; it takes "
-        f"{ENOUGH:,} such judgments. The upper end is the accuracy of the majority of all judgments of a comparison, "
-        "the lower end that of the majority of the other judgments. The best possible model is between them."
+        "The accuracy with which people predict people, from comparisons (or sets of three images) that were judged "
+        f"more than once; it takes {ENOUGH:,} such judgments. The upper end is the accuracy of the majority of all "
+        "judgments of a comparison, the lower end that of the majority of the other judgments. The best possible model "
+        "is between them."
     ),
 }
 
 
-def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = (TRIPLET_ACCURACY,)) -> str:
+def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = USUAL) -> str:
     """Write a report as an HTML page.
 
     Args:

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, OverflowMethod, Rendera
 from rich.table import Table
 from rich.text import Text
 
-from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
+from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.report import Block, Report, Row, Settings
 from simtool.reporting import formatting
 
@@ -24,7 +24,7 @@ NAME_WIDTH = 12
 GAP = 2
 
 
-def terminal_report(report: Report, metrics: Sequence[Metric] = (TRIPLET_ACCURACY,)) -> RenderableType:
+def terminal_report(report: Report, metrics: Sequence[Metric] = USUAL) -> RenderableType:
     """Lay some metrics of a report out for a terminal of 80 columns or more."""
     parts: list[RenderableType] = [Text(report.title, style="bold")]
     for block in report.blocks(metrics):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simtool import console
 from simtool.analysis.building import build_report
-from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric, Order
+from simtool.analysis.metrics import METRICS, USUAL, Metric, Order
 from simtool.analysis.report import Report, ReportError, Settings
 from simtool.errors import UsageError
 from simtool.reporting.exports import to_csv, to_json, to_markdown
@@ -39,7 +39,7 @@ def report(
     csv: str | Path | None = None,
     json: str | Path | None = None,
     markdown: str | Path | None = None,
-    metrics: Sequence[str] = (TRIPLET_ACCURACY.name,),
+    metrics: Sequence[str] = (),
     trial_type: str | None = None,
     baseline: str | None = None,
     weighted: bool = False,
@@ -62,8 +62,9 @@ def report(
         csv: a file for all numbers.
         json: a file for all numbers.
         markdown: a file for tables to paste into Markdown.
-        metrics: names, see :data:`~simtool.analysis.metrics.METRICS`. The figure shows the first metric. Where a file
-            of numbers is written, all metrics are computed.
+        metrics: names, see :data:`~simtool.analysis.metrics.METRICS`; none for triplet accuracy and, where it applies,
+            odd-one-out accuracy. The figure shows the first metric. Where a file of numbers is written, all metrics are
+            computed.
         trial_type: report only this type, for example ``8-rank-2``, or ``all`` (pooled).
         baseline: the model to compare the other models with, for each distance.
         weighted: weigh each trial by its weight; else all trials count the same.
@@ -92,7 +93,7 @@ def report(
     _check(drawn, written, level)
     at_least(LEAST_REPLICATES, replicates=replicates)
     at_least(0, seed=seed)
-    wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics or (TRIPLET_ACCURACY.name,)]
+    wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics] or list(USUAL)
     settings = Settings(level, replicates, seed, baseline, Order(chosen(Order, "--sort", sort)), weighted)
     outcomes = outcomes.sources if isinstance(outcomes, Scores) else outcomes
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
@@ -107,7 +108,7 @@ def report(
         content = build_report(tables, settings, list(METRICS.values()) if written else wanted, _progress)
         content = content if trial_type is None else content.of_type(trial_type)
         if not any(True for _ in content.blocks(wanted)):
-            raise ReportError(f"no trial has {' or '.join(map(str, wanted))}: it takes several choices in a trial")
+            raise ReportError(f"no trial has {' or '.join(map(str, wanted))}: it takes trials of another type")
         if show is not None:
             show(content)
         if drawn is not None:

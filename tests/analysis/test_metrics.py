@@ -81,7 +81,7 @@ def test_a_metric_of_comparisons_is_left_out_where_it_does_not_apply_or_chance_d
         ("4-choose-2", {"triplet_accuracy": 1 / 2, "top_1": 1 / 2, "unordered": 1 / 6}),
         ("3-rank-1", {"triplet_accuracy": 1 / 2, "top_1": 1 / 3}),
         ("3-odd-1", {"triplet_accuracy": 1 / 2, "odd_one_out": 1 / 3}),
-        ("4-odd-1", {"triplet_accuracy": 1 / 2}),
+        ("4-odd-1", {"triplet_accuracy": 1 / 2, "odd_one_out": 1 / 3}),
     ],
 )
 def test_a_metric_applies_to_a_type_exactly_if_it_has_a_chance_there(kind: str, chances: dict[str, float]) -> None:

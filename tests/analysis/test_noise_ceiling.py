@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
-from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, noise_ceiling
+from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, noise_ceiling, noise_ceiling_of_triplets
 from simtool.judgments.comparisons import Comparisons
 from simtool.judgments.importing import import_judgments
+from simtool.tables.trials import Trials
 
 
 def _ceiling(judged: ArrayLike, weight: NDArray[np.float64] | None = None, enough: int = 1) -> NoiseCeiling:
@@ -111,6 +112,51 @@ def test_the_noise_ceiling_is_that_of_counting_votes(judged: list[list[int]]) ->
         assert found.upper is not None
         assert (found.lower, found.upper) == pytest.approx((np.mean(lower), np.mean(upper)))
         assert found.lower <= found.upper
+
+
+def _odd_ceiling(judged: ArrayLike, weight: NDArray[np.float64] | None = None) -> NoiseCeiling:
+    """The noise ceiling of odd-one-out judgments of three images, which are rows with the odd one last."""
+    images = np.asarray(judged, np.int32).reshape(-1, 3)
+    count = len(images)
+    trials = Trials.build(
+        [str(image) for image in range(9)], ["3-odd-1"] * count, np.full(count, -1), images, np.full((count, 1), 2)
+    )
+    comparisons = Comparisons.of(trials)
+    return noise_ceiling_of_triplets(comparisons, None if weight is None else weight[comparisons.trial], 1)
+
+
+def test_an_odd_one_out_judgment_has_three_answers() -> None:
+    # Of 1, 2, 3: odd 3, 3, 1, 2. Of 4, 5, 6, once.
+    found = _odd_ceiling([[1, 2, 3], [2, 1, 3], [2, 3, 1], [3, 1, 2], [4, 5, 6]])
+    assert (found.distinct, found.repeated, found.judgments, found.judged) == (2, 1, 4, "sets of three images")
+    assert found.upper == pytest.approx(2 / 4)
+    # Each 3 sees 3, 1, 2 (a third), the 1 and the 2 see 3 twice (wrong).
+    assert found.lower == pytest.approx((1 / 3 + 1 / 3) / 4)
+    assert found.agreement == pytest.approx((1 / 3 + 1 / 3) / 4)
+
+
+def test_weights_decide_the_most_frequent_odd_one() -> None:
+    found = _odd_ceiling([[1, 2, 3], [1, 2, 3], [1, 3, 2], [2, 3, 1]], np.array([1.0, 1.0, 4.0, 0.0]))
+    assert (found.judgments, found.lower) == (3, 0)
+    assert found.upper == pytest.approx(4 / 6)
+
+
+@given(st.lists(st.permutations(range(4)).map(lambda order: order[:3]), min_size=2, max_size=60))
+def test_the_noise_ceiling_of_odd_one_out_is_that_of_counting_votes(judged: list[list[int]]) -> None:
+    votes: dict[frozenset[int], list[int]] = defaultdict(list)
+    for *remaining, odd in judged:
+        votes[frozenset((*remaining, odd))].append(odd)
+    lower: list[float] = []
+    upper: list[float] = []
+    for cast in votes.values():
+        for at, vote in enumerate(cast) if len(cast) > 1 else ():
+            for bound, jury in ((lower, cast[:at] + cast[at + 1 :]), (upper, cast)):
+                best = [each for each in set(jury) if jury.count(each) == max(map(jury.count, jury))]
+                bound.append((vote in best) / len(best))
+    found = _odd_ceiling(judged)
+    assert (found.lower, found.upper) == (
+        (pytest.approx(np.mean(lower)), pytest.approx(np.mean(upper))) if upper else (None, None)
+    )
 
 
 def test_birds_16_agrees_with_published_counts(birds16: Path) -> None:

@@ -18,7 +18,7 @@ from simtool.designs import Choose, DesignError, Odd, Rank, TrialType, parse_typ
         ("2-choose-1", 1, {"top_1": 1 / 2}),
         ("3-rank-1", 2, {"top_1": 1 / 3}),
         ("3-odd-1", 2, {"odd_one_out": 1 / 3}),
-        ("4-odd-1", 6, {}),
+        ("4-odd-1", 6, {"odd_one_out": 1 / 3}),
     ],
 )
 def test_what_a_trial_type_implies(text: str, comparisons: int, chances: dict[str, float]) -> None:

@@ -122,15 +122,16 @@ def repeated(values: Sequence[Any]) -> bool:
 
 def sound_trial(trial: Mapping[str, Any]) -> str | None:
     """The reason why a trial is impossible; None if it is possible."""
-    match = re.fullmatch(r"([0-9]+)-(rank|choose)-([0-9]+)", str(trial["trial_type"]))
+    match = re.fullmatch(r"([0-9]+)-(rank|choose|odd)-([0-9]+)", str(trial["trial_type"]))
     if match is None:
         return f"type {trial['trial_type']!r}"
     n, k = int(match[1]), int(match[3])
     references, selected = list(trial["references"]), list(trial["selected"])
-    if not 1 <= k < n or len(references) != n or len(selected) != k:
+    odd = match[2] == "odd"
+    if not 1 <= k < n or (odd and (n < 3 or k > 1)) or len(references) != n or len(selected) != k:
         return f"{len(references)} references and {len(selected)} selections in a {match[0]}"
     if repeated(references) or repeated(selected) or trial["query"] in references:
         return "an image or a selection twice"
-    if trial["query"] is None or None in references:
-        return "an image without a name"
+    if (trial["query"] is None) != odd or None in references:
+        return "an image without a name, or a query in a design without one"
     return None if all(0 <= place < n for place in selected) else "a selection out of range"

@@ -146,9 +146,10 @@ def trials(chance: Random) -> Sheet:
     pool = [f"{chr(97 + at)}.jpg" for at in range(10)]
     rows = []
     for number in range(chance.choice((1, 3, 6))):
-        n, k, kind = chance.choice(((2, 1, "choose"), (8, 2, "rank"), (3, 2, "choose")))
-        shown = chance.sample(pool, n + 1)
-        rows.append((number, f"{n}-{kind}-{k}", shown[0], shown[1:], chance.sample(range(n), k)))
+        n, k, kind = chance.choice(((2, 1, "choose"), (8, 2, "rank"), (3, 2, "choose"), (3, 1, "odd")))
+        query, *shown = chance.sample(pool, n + 1)
+        asked = None if kind == "odd" else query
+        rows.append((number, f"{n}-{kind}-{k}", asked, shown, chance.sample(range(n), k)))
     count = len(rows)
     ids, types, query, references, selected = (list(column) for column in zip(*rows, strict=True))
     return Sheet(
@@ -201,6 +202,8 @@ def credit(chance: Random) -> Sheet:
 def _comparisons(kind: str) -> int:
     n, how, k = kind.split("-")
     references, chosen = int(n), int(k)
+    if how == "odd":
+        return (references - 1) * (references - 2)
     if how == "choose":
         return chosen * (references - chosen)
     return sum(references - rank for rank in range(1, chosen + 1))

@@ -27,17 +27,16 @@ def sample(chance: Random) -> Cells:
     pool = [f"{chr(97 + at)}.jpg" for at in range(9)]
     n, k = chance.choice(((2, 1), (4, 2), (3, 1)))
     optional = chance.sample(["participant", "session", "weight", "response_ms"], chance.randrange(4))
-    header = [
-        "query",
-        *(f"reference_{at}" for at in range(1, n + 1)),
-        *(f"selected_{at}" for at in range(1, k + 1)),
-        *optional,
-    ]
-    rows = [tuple(header)]
+    if odd := chance.random() < 0.3:
+        k, header = 1, [*(f"image_{at}" for at in range(1, n + 2)), "odd_one"]
+    else:
+        references = (f"reference_{at}" for at in range(1, n + 1))
+        header = ["query", *references, *(f"selected_{at}" for at in range(1, k + 1))]
+    rows = [(*header, *optional)]
     for number in range(chance.choice((1, 3, 5))):
         shown = chance.sample(pool, n + 1)
         own = {"participant": f"p{number % 2}", "session": "s", "weight": f"{number / 2}", "response_ms": "812.5"}
-        rows.append((*shown, *chance.sample(shown[1:], k), *(own[name] for name in optional)))
+        rows.append((*shown, *chance.sample(shown[0 if odd else 1 :], k), *(own[name] for name in optional)))
     return Cells(tuple(rows))
 
 
@@ -49,12 +48,14 @@ def _plain(table: Sequence[Sequence[str]]) -> list[_Row]:
     for cells_of_row in table[1:]:
         exact = dict(zip(spelled, (cell.strip() for cell in cells_of_row), strict=False))
         named = {name.casefold(): cell for name, cell in exact.items()} | exact
+        is_odd = "odd_one" in named and not any(re.match(r"query$|reference_|selected_", name) for name in named)
+        answer = named.get("odd_one", "")
         rows.append(
             {
-                "query": named.get("query", ""),
-                "references": _numbered(named, "reference"),
-                "all references": _numbered(named, "reference", ("", "NA")),
-                "chosen": _numbered(named, "selected"),
+                "query": None if is_odd else named.get("query", ""),
+                "references": _numbered(named, "image" if is_odd else "reference"),
+                "all references": _numbered(named, "image" if is_odd else "reference", ("", "NA")),
+                "chosen": ([] if answer in ABSENT else [answer]) if is_odd else _numbered(named, "selected"),
                 "participant": named.get("participant"),
                 "weight": _number(named.get("weight")),
                 "response_ms": _number(named.get("response_ms")),

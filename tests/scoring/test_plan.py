@@ -53,7 +53,7 @@ def test_few_images_in_many_trials_take_a_matrix_and_many_images_a_list() -> Non
     assert not Plan.of(some_trials(40, images=300)).numbers.dense
 
 
-TYPES = ("2-choose-1", "8-rank-2", "5-choose-2", "3-rank-1", "4-rank-3")
+TYPES = ("2-choose-1", "8-rank-2", "5-choose-2", "3-rank-1", "4-rank-3", "3-odd-1", "5-odd-1")
 
 
 @st.composite
@@ -64,7 +64,7 @@ def experiments(draw: st.DrawFn) -> Trials:
     references, selected, query = np.full((len(kinds), 8), -1), np.full((len(kinds), 3), -1), []
     for row, kind in enumerate(map(parse_type, kinds)):
         first, *shown = rng.permutation(14)[: kind.n_reference + 1]
-        query.append(first)
+        query.append(first if kind.has_query else -1)
         references[row, : kind.n_reference] = shown
         selected[row, : kind.n_select] = rng.permutation(kind.n_reference)[: kind.n_select]
     return Trials.build([f"image {image}" for image in range(16)], kinds, np.array(query), references, selected)
