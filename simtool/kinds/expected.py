@@ -219,7 +219,7 @@ def _default(expected: Expected) -> str:
             "train-glow wrote"
         ),
         Expected.MODEL_FOLDER: "a model folder has a model.json; fit-pca, train-resnet and train-glow write it",
-        Expected.JUDGMENTS: f"judgments are a CSV with the header {_HEADER}",
+        Expected.JUDGMENTS: f"judgments are a CSV with the header {_HEADER} or image_1,...,image_N,odd_one",
         Expected.RDM: f"{_AS_PAIRS}, or as a square matrix",
         Expected.IMAGE_FOLDER: "give the folder of the images",
         Expected.VECTORS: "docs/howto-model.md lists the formats",

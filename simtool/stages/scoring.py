@@ -141,8 +141,8 @@ def score(
             write_outcomes(Path(out), judgments, scored(), run.provenance())
             columns = f"{listed(labels, 4)} by {listed(dict.fromkeys(chain(*measured)), len(DISTANCES) + 1)}"
             run.wrote(Path(out), f"{counted(len(judgments), 'trials')}: {columns}")
-    if odd := below_chance(tallies):
-        console.warn(_doubt(odd))
+    if doubtful := below_chance(tallies):
+        console.warn(_doubt(doubtful))
     return Scores(tuple(tallies), path_of(out), held, None if out is None else file_state(Path(out)))
 
 
@@ -221,12 +221,19 @@ def _labels(tables: Sequence[EmbeddingTable | DistanceTable]) -> list[str]:
     return labels
 
 
-def _doubt(odd: Sequence[Tally]) -> str:
+def _doubt(doubtful: Sequence[Tally]) -> str:
     """The possible reason for models far below chance."""
-    first = odd[0]
-    others = f" (and {len(odd) - 1:,} more)" if odd[1:] else ""
+    first = doubtful[0]
+    others = f" (and {len(doubtful) - 1:,} more)" if doubtful[1:] else ""
+    reason = (
+        "The odd one of these trials may be another image: the image that people chose as most similar, or a position "
+        "that counts from another number"
+        if first.are_odd
+        else "The selected image may be the odd one out (import-trials reads it with the header "
+        "image_1,...,image_N,odd_one), or the image least similar to the query (then the trials must name the other "
+        "images as selected)"
+    )
     return (
         f"{first.model} by {first.distance}{others} predicts {first.accuracy:.0%} of {first.comparisons:,} "
-        "comparisons; guessing predicts half. If people selected the odd one out, or the image least similar to the "
-        "query, the trials must name the other images as selected"
+        f"comparisons; guessing predicts half. {reason}"
     )

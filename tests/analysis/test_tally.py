@@ -5,6 +5,7 @@ import numpy as np
 from simtool.analysis.tally import Tally, below_chance, tally
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
+from tests.scored import outcomes_of
 
 TRIALS = Trials.build(
     list("abcd"),
@@ -43,3 +44,22 @@ def test_a_model_that_is_mostly_wrong_on_enough_comparisons_is_below_chance() ->
         ]
     )
     assert [(one.model, one.trials) for one in found] == [("odd", "all")]
+
+
+def test_the_wrong_odd_one_is_found_although_one_of_two_comparisons_stays_near_chance() -> None:
+    """The model made the judgments, with noise."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(60, 6))
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    shown = np.array([rng.permutation(60)[:3] for _ in range(1000)])
+    a, b, c = shown.T
+    noise = rng.normal(1, 0.2, (3, 1000))
+    odd = np.argmin(noise * [distances[b, c], distances[a, c], distances[a, b]], axis=0)
+    for shift, doubtful in ((0, False), (1, True), (2, True)):
+        selected = (odd + shift)[:, np.newaxis] % 3
+        trials = Trials.build(
+            [str(image) for image in range(60)], ["3-odd-1"] * 1000, np.full(1000, -1), shown, selected
+        )
+        (whole,) = tally(outcomes_of("model", "mse", trials, distances))
+        assert whole.are_odd
+        assert bool(below_chance([whole])) == doubtful

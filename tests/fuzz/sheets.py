@@ -147,8 +147,8 @@ def trials(chance: Random) -> Sheet:
     rows = []
     for number in range(chance.choice((1, 3, 6))):
         n, k, kind = chance.choice(((2, 1, "choose"), (8, 2, "rank"), (3, 2, "choose"), (3, 1, "odd")))
-        query, *shown = chance.sample(pool, n + 1)
-        asked = None if kind == "odd" else query
+        first, *shown = chance.sample(pool, n + 1)
+        asked = None if kind == "odd" else first
         rows.append((number, f"{n}-{kind}-{k}", asked, shown, chance.sample(range(n), k)))
     count = len(rows)
     ids, types, query, references, selected = (list(column) for column in zip(*rows, strict=True))
