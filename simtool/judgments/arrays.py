@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line
 from simtool.judgments.assembly import MOST_TRIALS, JudgmentsError, Places
+from simtool.kinds import Expected, What, advice, kind_of
 from simtool.system.npy import npy_header
 
 __all__ = ["Archive", "StoredArray", "are_whole", "open_archive", "open_array", "whole_numbers"]
@@ -151,6 +152,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
     Raises:
         JudgmentsError: it is damaged.
     """
+    _require(path, What.NPZ)
     with _reading(str(path)):
         archive = zipfile.ZipFile(path)
     with archive, ExitStack() as opened:
@@ -164,8 +166,15 @@ def open_array(path: Path) -> Iterator[StoredArray]:
     Raises:
         JudgmentsError: it is no array of numbers or text.
     """
+    _require(path, What.NPY)
     with path.open("rb") as file:
         yield StoredArray.opened(str(path), file, os.fstat(file.fileno()).st_size)
+
+
+def _require(path: Path, what: What) -> None:
+    kind = kind_of(path)
+    if kind.what is not what:
+        raise JudgmentsError(f"{path}: this is {kind.description}, not {what}; {advice(kind, Expected.JUDGMENTS)}")
 
 
 @contextmanager

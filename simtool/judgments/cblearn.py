@@ -62,7 +62,8 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbe
         return Reading(_judgments(queries, values, places), [source, responses])
     if _are_doubled(queries):
         shown = from_numbers(queries[: len(queries) // 2], 0, places)
-        return Reading(assemble(odd_one_out(shown, 2), places), [source])
+        judgments = assemble(odd_one_out(shown, 2), places)
+        return Reading(replace(judgments, notes=("each judgment is in the file twice, and was read once",)), [source])
     raise JudgmentsError(
         f"{source}: no responses: save query and response in one .npz, or add --format triplets-near-far if the second "
         "image is the nearer one in every row"

@@ -22,6 +22,7 @@ from simtool.judgments.shown import from_cells
 from simtool.judgments.values import named, numbers
 from simtool.kinds import Kind, What
 from simtool.tables.labels import Labels
+from simtool.text import counted
 
 __all__ = ["read", "recognises"]
 
@@ -71,4 +72,5 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbe
         session=session and Labels.concatenated([session, session]),
         response_ms=np.tile(seconds * 1000, 2),
     )
-    return Reading(assemble(record, places), [source])
+    note = f"each of {counted(count, 'rows')} became two trials, one for each image beside the central one"
+    return Reading(replace(assemble(record, places), notes=(note,)), [source])

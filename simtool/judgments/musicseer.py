@@ -19,6 +19,7 @@ from simtool.judgments.shown import Shown
 from simtool.kinds import Kind
 from simtool.tables.files import objects
 from simtool.tables.labels import Labels
+from simtool.text import counted
 
 __all__ = ["read", "recognises"]
 
@@ -56,8 +57,9 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbe
         participant=Labels.of(user),
         extra={"judgement": Labels.of(judgement).to_arrow(), "survey": Labels.of(survey).to_arrow()},
     )
-    passed_over = {"lines with fewer than three artists": int((~compares).sum())}
-    judgments = replace(assemble(record, places), passed_over={what: n for what, n in passed_over.items() if n})
+    judgments = assemble(record, places)
+    if nothing := int((~compares).sum()):
+        judgments = replace(judgments, notes=(f"left out {counted(nothing, 'lines')} with fewer than three artists",))
     return Reading(judgments, [source])
 
 

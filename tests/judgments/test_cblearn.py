@@ -68,8 +68,9 @@ def test_converted_odd_one_out_judgments_are_read_once(odd_last: list[list[int]]
     with TemporaryDirectory() as folder:
         path = Path(folder, "triplets.npy")
         np.save(path, np.concatenate([rows, rows[:, [1, 0, 2]]]))
-        found = odd_rows(read(path).trials)
-    assert found == [[*map(str, row), str(row[2])] for row in odd_last]
+        judgments = read(path)
+    assert judgments.notes == ("each judgment is in the file twice, and was read once",)
+    assert odd_rows(judgments.trials) == [[*map(str, row), str(row[2])] for row in odd_last]
 
 
 def test_queries_without_responses_are_refused(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def test_the_central_image_is_nearer_to_both_others_than_they_are(tmp_path: Path
     assert trials.session.tolist() == ["1", "2", "1", "2"]
     np.testing.assert_array_equal(trials.response_ms, np.array([2500, 4000, 2500, 4000], np.float32))
     assert trials.trial_id.tolist() == [0, 1, 2, 3]
+    assert reading.judgments.notes == ("each of 2 rows became two trials, one for each image beside the central one",)
 
 
 @pytest.mark.parametrize(
