@@ -15,13 +15,19 @@ from simtool.kinds import Expected, explain
 from simtool.models.errors import ModelError
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["GRAPH", "check_graph"]
+__all__ = ["GRAPH", "check_graph", "reaches_outside"]
 
 GRAPH = "saved_model.pb"
 #: Operations that reach outside of the graph: files, the terminal, the network, functions of Python.
 _OUTSIDE = re.compile(
     r"PyFunc|File|Reader|Writer|Save|Restore|Checkpoint|Dataset|Iterator|Print|Summary|Rpc|Socket|Dump|Debug"
+    r"|CustomCall|RemoteCall|RecordInput|Remap|CandidateSampler|Skipgram"
 )
+
+
+def reaches_outside(operation: str) -> bool:
+    """Whether an operation of TensorFlow can do more than compute."""
+    return _OUTSIDE.search(operation) is not None
 
 
 def check_graph(path: Path) -> None:
@@ -47,7 +53,7 @@ def check_graph(path: Path) -> None:
             f"{path}: it holds no functions of TensorFlow 2; load it with tf.saved_model.load, and save that with "
             "tf.saved_model.save and its signatures"
         )
-    if found := sorted({name for name in _operations(graphs[0]) if _OUTSIDE.search(name)}):
+    if found := sorted({name for name in _operations(graphs[0]) if reaches_outside(name)}):
         raise ModelError(
             f"{path}: its functions read or write files, or call Python (operations {listed(found)}), which is not "
             "safe; save the network alone, with a signature from images to vectors"

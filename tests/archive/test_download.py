@@ -377,3 +377,22 @@ def test_verify_accepts_any_published_checksum_in_any_case(tmp_path: Path) -> No
     verify(path, (checksum(OTHER), checksum(CONTENT).upper()))
     with pytest.raises(ArchiveError, match=r"birds\.tgz: wrong checksum"):
         verify(path, (checksum(OTHER),))
+
+
+def test_a_file_with_an_md5_alone_is_verified_by_it(server: ArchiveServer, tmp_path: Path) -> None:
+    known = Source("birds.tgz", (server.url,), md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
+    assert fetched(known, tmp_path) == CONTENT
+    assert known.is_copy(tmp_path / "birds.tgz")
+    (tmp_path / "birds.tgz").write_bytes(OTHER)
+    assert not known.is_copy(tmp_path / "birds.tgz")
+    assert fetched(known, tmp_path) == CONTENT
+    server.content = OTHER
+    (tmp_path / "birds.tgz").unlink()
+    with pytest.raises(ArchiveError, match=r"wrong checksum: expected MD5 [0-9a-f]{32}, got [0-9a-f]{32}$"):
+        fetch(known, tmp_path)
+
+
+def test_without_a_published_checksum_no_file_is_known_to_be_a_copy(server: ArchiveServer, tmp_path: Path) -> None:
+    unknown = Source("birds.tgz", (server.url,))
+    assert fetched(unknown, tmp_path) == CONTENT
+    assert not unknown.is_copy(tmp_path / "birds.tgz")

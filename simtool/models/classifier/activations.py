@@ -71,7 +71,13 @@ class Activations(Network):
 
     def all_layers(self) -> list[LayerShape]:
         """The layers with a name here, then those of the network. See :meth:`Model.all_layers`."""
-        inner = {name: call.node.outputs for name, call in self._calls.items()}
+        import keras
+
+        inner = {
+            name: call.node.outputs
+            for name, call in self._calls.items()
+            if not isinstance(call.layer, keras.layers.InputLayer)
+        }
         shapes: dict[str, tuple[int | None, ...]] = {name: self._shape(name) for name in self.named} | {
             name: tuple(outputs[0].shape)[1:]
             for name, outputs in inner.items()

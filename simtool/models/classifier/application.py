@@ -26,7 +26,7 @@ from simtool.models.network import COLORS
 from simtool.tables.provenance import sha256_of
 from simtool.tensorflow import load_tensorflow
 
-__all__ = ["Application", "application_named", "cache", "load_application"]
+__all__ = ["Application", "application_named", "cache", "load_application", "untrained_application"]
 
 
 class Application(KerasFile):
@@ -90,8 +90,22 @@ def load_application(
     network = _loaded(architecture, size, file)
     if architecture.scaled and PUBLISHED[architecture.name].is_copy(file):
         scale_twice(network)
+    return _application(architecture, network, crop, sha256_of(file))
+
+
+def untrained_application(name: str, size: int | None = None) -> Application:
+    """The network with random weights, for a look at its layers; nothing is downloaded.
+
+    Raises:
+        ModelError: there is no such network, or it does not take images of that size.
+    """
+    architecture = application_named(name)
+    return _application(architecture, _built(architecture, size, top=True), None, None)
+
+
+def _application(architecture: Architecture, network: Any, crop: float | None, weights: str | None) -> Application:
     preprocessing = named_preprocessing(architecture.recipe).adjusted(network.input_shape[1], crop)
-    return Application(f"keras:{architecture.name}", network, preprocessing, sha256_of(file))
+    return Application(f"keras:{architecture.name}", network, preprocessing, weights)
 
 
 def cache() -> Path:

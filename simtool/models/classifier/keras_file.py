@@ -47,10 +47,10 @@ class KerasFile(Activations):
         name: of the network, for reports.
         network: a functional Keras model with one input, (b, height, width, 3).
         preprocessing: of images, before the network.
-        weights: the SHA-256 of the file.
+        weights: the SHA-256 of the file; None for random weights.
     """
 
-    def __init__(self, name: str, network: Any, preprocessing: Preprocessing, weights: str) -> None:
+    def __init__(self, name: str, network: Any, preprocessing: Preprocessing, weights: str | None) -> None:
         self.name, self.network, self.preprocessing, self.weights = name, network, preprocessing, weights
         self.layers = tuple(self.named)
 

@@ -39,5 +39,14 @@ class ApplicationSource(Source):
         """See :meth:`Source.open`."""
         from simtool.models.classifier.application import load_application
 
-        name = self.argument.removeprefix(_PREFIX)
-        return options.applied(load_application(name, options.size, options.crop, options.weights))
+        return options.applied(load_application(self._name, options.size, options.crop, options.weights))
+
+    def inspected(self, options: ModelOptions) -> Model:
+        """See :meth:`Source.inspected`. The layers do not depend on the weights, which are not downloaded."""
+        from simtool.models.classifier.application import untrained_application
+
+        return untrained_application(self._name, options.size) if options.weights is None else self.open(options)
+
+    @property
+    def _name(self) -> str:
+        return self.argument.removeprefix(_PREFIX)

@@ -108,6 +108,14 @@ def test_its_source_has_its_own_preprocessing_and_takes_weights(weights: Path) -
     assert str(model.preprocessing).startswith("symmetric: central crop 0.5, resize to 32 x 32")
 
 
+def test_layers_are_listed_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    listed = source_of("keras:MobileNet", ModelOptions()).inspected(ModelOptions(size=64)).all_layers()
+    assert LayerShape("conv_pw_13_relu", (2, 2, 1024), 1024) in listed
+    assert listed[-1] == LayerShape("predictions", (1000,), 1000)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["whole.h5", "whole.keras"])
 def test_weights_can_be_those_in_a_whole_model(name: str, network: Any, weights: Path, tmp_path: Path) -> None:
     network.save(tmp_path / name)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.classifier.keras_file import KerasFile, load_keras_file
 from simtool.models.errors import ModelError
+from simtool.models.interface import LayerShape
 from simtool.tables.provenance import sha256_of
 
 RECIPE = named_preprocessing("symmetric")
@@ -104,6 +105,21 @@ def test_layers_of_nested_networks_have_names(
     assert capsys.readouterr().err == "layer stem_out of nested is backbone/stem/stem_out\n"
     with pytest.raises(ModelError, match="2 layers conv: name one of backbone/stem/conv, backbone/body/conv"):
         loaded.output("conv")
+
+
+def test_all_layers_are_listed_with_the_shapes_of_their_maps(
+    nested: Any, tmp_path: Path, images: NDArray[np.float32]
+) -> None:
+    loaded = load_keras_file(tmp_path / "nested.keras", RECIPE)
+    listed = {layer.name: layer for layer in loaded.all_layers()}
+    assert list(listed)[:3] == ["penultimate", "logits", "final"]
+    assert listed["backbone/stem/conv"] == LayerShape("backbone/stem/conv", (6, 6, 4), 4)
+    assert listed["backbone"] == LayerShape("backbone", (4, 4, 5), 5)
+    found = loaded.embed_layers(images, list(listed))
+    assert [vectors.shape[1] for vectors in found] == [layer.dimension for layer in listed.values()]
+    saved(tmp_path / "any.keras", None)
+    any_size = load_keras_file(tmp_path / "any.keras", RECIPE, 12)
+    assert LayerShape("seen", (10, 10, 5), 5) in any_size.all_layers()
 
 
 def test_a_head_may_be_within_a_nested_network(nested: Any, tmp_path: Path, images: NDArray[np.float32]) -> None:

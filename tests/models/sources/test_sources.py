@@ -32,6 +32,7 @@ from simtool.models.sources.saved_model import SavedModelSource
 from simtool.models.sources.source import option_of
 from simtool.stages.embedding import embed
 from simtool.tables.embeddings import open_embeddings
+from tests.kinds.samples import SAMPLES
 from tests.models.onnx_networks import activations, write_network
 from tests.photographs import write_table
 
@@ -109,6 +110,26 @@ def test_another_file_is_refused_with_its_kind(tmp_path: Path) -> None:
     (tmp_path / "model.txt").write_text("a model")
     with pytest.raises(ModelError, match="this is a text file, not a model that simtool can embed with"):
         source_of(tmp_path / "model.txt", NONE)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("model.pt", "it can hold code, which simtool does not run: export the network with torch.onnx.export"),
+        ("old.pth", "it can hold code, which simtool does not run: export the network with torch.onnx.export"),
+        ("rdms.pkl", "it can hold code, which simtool does not run: export the network with torch.onnx.export"),
+        ("model.h5", 'it can hold code, which simtool does not run: load it in Keras, save("model.keras")'),
+        ("model.safetensors", "build the network in PyTorch, and export the network with torch.onnx.export"),
+        ("old-weights.h5", "give it as --weights with --model keras:NAME"),
+    ],
+)
+def test_files_that_can_hold_code_or_no_network_are_refused_with_what_to_do(
+    name: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(SAMPLES[name][1])
+    with pytest.raises(ModelError, match=rf"^{tmp_path / name}: this is [^\n]*, not a model [^\n]*; ") as refused:
+        source_of(tmp_path / name, NONE)
+    assert told in str(refused.value)
 
 
 def test_the_kinds_of_files_that_sources_read_are_those_that_messages_offer() -> None:
@@ -189,6 +210,9 @@ def test_layers_are_listed_without_a_preprocessing(tmp_path: Path) -> None:
         assert LayerShape("rectified", (5, side, side), 5) in listed
     assert source_of("pixels", NONE).inspected(ModelOptions(size=4)).all_layers() == [LayerShape("", (4, 4, 3), 48)]
     assert source_of(PCA, NONE).inspected(NONE).all_layers()[0].dimension == 6
+    glow = source_of(PCA.parent / "glow", NONE).inspected(NONE)
+    assert [layer.name for layer in glow.all_layers()] == list(glow.layers)
+    assert all(layer.dimension == glow.output(layer.name).dimension for layer in glow.all_layers())
 
 
 def test_an_onnx_file_is_embedded_with_and_the_table_states_how(tmp_path: Path) -> None:
