@@ -115,10 +115,13 @@ def test_a_file_that_is_no_share_is_named(tmp_path: Path) -> None:
     np.save(file, np.array([None]), allow_pickle=True)
     with pytest.raises(JudgmentsError, match=rf"{file}: not one share in a \.npy file: an array of object"):
         read(folder)
-    for content in (b"", b"0.5\n", file.read_bytes()[:40]):
+    np.save(file, np.zeros(1))
+    broken = file.read_bytes().replace(b"False", b"Falsy")
+    for content in (b"", b"0.5\n", broken[:40], broken):
         file.write_bytes(content)
-        with pytest.raises(JudgmentsError, match=rf"{file}: not one share in a \.npy file"):
+        with pytest.raises(JudgmentsError, match=rf"{file}: not one share in a \.npy file") as caught:
             read(folder)
+        assert "object at" not in str(caught.value)
 
 
 def test_a_folder_that_is_not_whole_is_refused(tmp_path: Path) -> None:
