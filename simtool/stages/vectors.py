@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def _ids(run: Run, vectors: Vectors, images: str | Path | Images | None) -> Ids:
     return [matches.ids[row] for row in matches.rows]
 
 
-def _single(source: Path, values: NDArray[np.float64]) -> NDArray[np.float32]:
+def _single(source: Path, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Vectors as float32.
 
     Raises:

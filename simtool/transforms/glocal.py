@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,6 @@ class Glocal:
         """K, the length of a transformed vector."""
         return int(self.weights.shape[1])
 
-    def apply(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    def apply(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Transform (n, D) vectors to (n, K) vectors: ``((x - mean) / std) @ weights + bias``."""
         return ((vectors - self.mean) / self.std) @ self.weights + self.bias

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +25,8 @@ _PICKLES = (
     "an array of Python objects is a pickle, which simtool does not load; "
     "save numbers: numpy.save(FILE, numpy.stack(list(ARRAY)))"
 )
+#: Blocks of rows that are read at once in Fortran's order, so that reads are longer.
+_READ_AHEAD = 4
 #: Maximum characters of a header.
 _HEADER = 1000
 
@@ -71,26 +74,41 @@ class _Array:
         return Vectors(self.path, shape[0], shape[1:], self.blocks, (self.path,))
 
     def blocks(self) -> Iterator[Block]:
-        """Read the rows in blocks. A file in Fortran's order is mapped; a member in this order is read at once."""
+        """Read the rows in blocks; a member of an archive in Fortran's order is read at once."""
         with self.open() as file, reading(self.path):
             shape, fortran, dtype = self.header(file)
             width = math.prod(shape[1:])
-            size = block_rows(width * dtype.itemsize)
-            place = file.tell()
-            held = self.read(file, shape, dtype) if fortran and self.member is not None else None
-            for start in range(0, shape[0], size):
-                count = min(size, shape[0] - start)
-                if not fortran:
+            if fortran and self.member is None:
+                yield from _fortran_blocks(file, shape, dtype)
+            elif fortran:
+                yield self.read(file, shape, dtype).reshape(shape[0], width)
+            else:
+                for count in _counts(shape[0], block_rows(width * dtype.itemsize)):
                     yield np.frombuffer(file.read(count * width * dtype.itemsize), dtype).reshape(count, width)
-                    continue
-                # The memory of a map counts as used until it is closed.
-                array = np.memmap(self.path, dtype, "r", place, shape, "F") if held is None else held
-                yield np.array(array[start : start + count], order="C").reshape(count, width)
 
     @staticmethod
     def read(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], fortran: bool = True) -> NDArray[Any]:
         """Read all values of an array whose header is read."""
         return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _counts(rows: int, size: int) -> Iterator[int]:
+    """The number of rows of each block."""
+    for start in range(0, rows, size):
+        yield min(size, rows - start)
+
+
+def _fortran_blocks(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[Block]:
+    """The rows of an array in Fortran's order, whose columns are apart in the file."""
+    rows, width, place = shape[0], math.prod(shape[1:]), file.tell()
+    start = 0
+    for count in _counts(rows, _READ_AHEAD * block_rows(width * dtype.itemsize)):
+        columns = np.empty((width, count), dtype)
+        for column in range(width):
+            offset = place + (column * rows + start) * dtype.itemsize
+            columns[column] = np.frombuffer(os.pread(file.fileno(), count * dtype.itemsize, offset), dtype)
+        yield columns.T.reshape((count, *shape[1:]), order="F").reshape(count, width)
+        start += count
 
 
 def open_npy(path: Path) -> Vectors:

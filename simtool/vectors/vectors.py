@@ -73,18 +73,18 @@ class Vectors:
             )
         return replace(self, names=names, files=tuple(dict.fromkeys((*self.files, file))))
 
-    def batches(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    def batches(self) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
         """The rows and values of each block.
 
         Yields:
-            The rows, and their vectors (rows, D).
+            The rows, and their vectors (rows, D), of the smallest floating type that holds the values.
 
         Raises:
             VectorsError: a value is NaN or infinite; the message names the vectors.
         """
         start = 0
         for block in self.blocks():
-            values = np.asarray(block, np.float64)
+            values = np.asarray(block, np.result_type(block.dtype, np.float16))
             if (bad := np.flatnonzero(~np.isfinite(values).all(axis=1))).size:
                 names = (self.names[start + row] if self.names else f"row {start + row}" for row in bad.tolist())
                 raise VectorsError(f"{self.path}: NaN or infinity in {counted(bad.size, 'vectors')}: {listed(names)}")

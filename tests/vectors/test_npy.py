@@ -53,7 +53,7 @@ def test_a_large_array_is_read_in_blocks(tmp_path: Path, order: str) -> None:
     total = 0.0
     tracemalloc.start()
     for _, block in open_npy(tmp_path / "large.npy").batches():
-        total += block.sum()
+        total += block.sum(dtype=np.float64)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert total == array.sum(dtype=np.float64)
