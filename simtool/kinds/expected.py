@@ -235,13 +235,14 @@ def wrong_table(path: Path, found: str, wanted: str) -> str:
     return f"{path}: this is a table of {found}, not of {wanted}" + (f"; {use}" if use else "")
 
 
-def explain(path: Path, expected: Expected, reason: str = "") -> str:
+def explain(path: Path, expected: Expected, reason: str = "", kind: Kind | None = None) -> str:
     """Explain in one line why a file or folder cannot be read: its kind, the expectation, and advice.
 
-    The reason is the fault that a reader found in a file of the right kind.
+    The reason is the fault that a reader found in a file of the right kind. A kind that is known already is not found
+    again: that can take seconds for a damaged file.
     """
     try:
-        kind = kind_of(path)
+        kind = kind or kind_of(path)
     except KindError as failure:
         return str(failure)
     if kind.damage and kind.what in _TOLD_WHEN_DAMAGED - expected.kinds:

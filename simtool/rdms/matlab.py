@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
+from simtool.kinds.hdf5_guards import survives
 from simtool.rdms import meadows
 from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, names_of, stacked
 
@@ -44,6 +45,8 @@ def read_mat(source: Path, request: Request) -> Rdm:
 def _variables(source: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
+    if not survives(lambda: loadmat(source)):
+        raise RdmError(f"{source}: damaged: SciPy cannot read it without crashing; save it again")
     try:
         held = loadmat(source)
     except Exception as failure:  # damaged files raise many types

@@ -51,6 +51,6 @@ def read_rdm(source: Path, request: Request) -> Rdm:
     """
     kind = kind_of(source)
     if kind.damage or kind.what not in READERS:
-        raise RdmError(explain(source, Expected.RDM))
+        raise RdmError(explain(source, Expected.RDM, kind=kind))
     reader = cast("Callable[[Path, Request], Rdm]", pkgutil.resolve_name(READERS[kind.what]))
     return reader(source, request)

@@ -161,6 +161,13 @@ def _import_trials(chance: Random, folder: Path) -> Line:
     return Line(["import-trials", made.path, *catalog, "--out", out], made.what, [out])
 
 
+def _import_distances(chance: Random, folder: Path) -> Line:
+    made = _made(("distances",), chance, folder / "in")
+    out = folder / "distances.parquet"
+    names = ["--names", made.other] if made.other is not None else []
+    return Line(["import-distances", made.path, *names, "--out", out], made.what, [out])
+
+
 def _import_catalog(chance: Random, folder: Path) -> Line:
     source, out = folder / "obs.hdf5", folder / "trials.parquet"
     psiz.write_hdf5(source, psiz.observations(chance, 1))
@@ -214,6 +221,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Random, Path], Line], int]] = {
     "compress": (_compress, 12),
     "import-trials": (_import_trials, 30),
     "import-catalog": (_import_catalog, 12),
+    "import-distances": (_import_distances, 12),
     "index-images": (_index_images, 12),
     "fit-pca": (_fit_pca, 8),
     "fetch-cub": (_fetch_cub, 12),

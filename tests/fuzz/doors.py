@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.fuzz import images, models, names, odd, others, packed, psiz, states, tables, triplets, votes, weights
+from tests.fuzz import (
+    distances,
+    images,
+    models,
+    names,
+    odd,
+    others,
+    packed,
+    psiz,
+    states,
+    tables,
+    triplets,
+    votes,
+    weights,
+)
 from tests.fuzz.case import Door
 
 __all__ = ["DOORS"]
 
-_MODULES = (tables, triplets, odd, votes, psiz, names, images, packed, models, weights, states, others)
+_MODULES = (tables, triplets, odd, votes, psiz, names, images, packed, models, weights, states, distances, others)
 
 DOORS: Mapping[str, Door] = {door.name: door for module in _MODULES for door in module.DOORS}
