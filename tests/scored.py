@@ -32,7 +32,7 @@ def observe(
     who: str = "person",
     **columns: Any,
 ) -> Trials:
-    """Simulate observers with individual weights who choose by noisy distances.
+    """Simulate observers with individual weights who choose by noisy distances: near the query, or far from the others.
 
     Args:
         rng: of everything random.
@@ -51,8 +51,10 @@ def observe(
     selected = np.full((len(kinds), most), -1)
     for trial, kind in enumerate(kinds):
         shown = rng.permutation(len(minds))[: kind.n_reference + 1]
-        query[trial], others = shown[0], shown[1:]
-        away = np.sqrt(((minds[others] - minds[shown[0]]) ** 2 * taste[judge[trial]]).sum(axis=1))
+        query[trial], others = (shown[0], shown[1:]) if kind.has_query else (-1, shown[1:])
+        anchors = shown[:1] if kind.has_query else others
+        gaps = (minds[others][:, np.newaxis] - minds[anchors]) ** 2 * taste[judge[trial]]
+        away = np.sqrt(gaps.sum(axis=2)).sum(axis=1) * (1 if kind.has_query else -1)
         references[trial, : kind.n_reference] = others
         selected[trial, : kind.n_select] = np.argsort(away + rng.gumbel(size=len(others)))[: kind.n_select]
     if participants:

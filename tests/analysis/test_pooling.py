@@ -46,6 +46,18 @@ def test_the_trials_of_two_experiments_count_as_one_set() -> None:
         assert _rows(report, name)["8-rank-2", METRICS["ordered"]].trials == 10
 
 
+def test_odd_one_out_judgments_pool_with_choices() -> None:
+    odd = observe(np.random.default_rng(4), MINDS, {"3-odd-1": 50}, 6)
+    report = build_report([*_scored(_experiment(1, 30)), *_scored(odd)], FEW)
+    rows = _rows(report, "good")
+    counts = {trial_type: rows[trial_type, TRIPLET_ACCURACY].comparisons for trial_type in report.trial_types}
+    assert counts == {"all": 130, "2-choose-1": 30, "3-odd-1": 100}
+    alone = _rows(build_report(_scored(odd), FEW), "good")
+    for metric in (TRIPLET_ACCURACY, METRICS["odd_one_out"]):
+        mine, theirs = rows["3-odd-1", metric], alone["3-odd-1", metric]
+        assert (mine.estimate, mine.trials, mine.chance) == (theirs.estimate, 50, theirs.chance)
+
+
 def test_the_parts_of_one_table_pool_to_the_whole() -> None:
     whole = _experiment(3, 30, ranked=10)
     cuts = [np.arange(0, 40, 3), np.setdiff1d(np.arange(40), np.arange(0, 40, 3))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from simtool.analysis.building import build_report
+from simtool.analysis.report import Settings
 from simtool.cli import app
 from simtool.designs import Odd
+from simtool.judgments.comparisons import key_images
 from simtool.tables.embeddings import write_embeddings
 from simtool.tables.files import TableError
 from simtool.tables.outcomes import read_outcomes
 from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, read_trials, write_trials
+from tests.scored import latent, model, observe, outcomes_of
 
 PROVENANCE = Provenance.of(["test"], [])
 
@@ -62,6 +67,51 @@ def test_whether_a_trial_has_a_query_is_checked(kind: str, query: int, complaint
         Trials.build(list("qabc"), [kind], np.array([query]), np.array([[1, 2, 3]]), np.array([[0]]))
 
 
+def in_places(trials: Trials, order: np.ndarray) -> Trials:
+    """The same odd-one-out trials with their images at other places, (T, 3)."""
+    references = np.take_along_axis(trials.references, order, axis=1)
+    selected = (order == trials.selected.astype(int)).argmax(axis=1)[:, np.newaxis].astype(np.int8)
+    return replace(trials, references=references, selected=selected)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_places_of_the_images_change_no_number_of_a_report(tied: bool) -> None:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 9)
+    trials = observe(rng, minds, {"3-odd-1": 1200})
+    distances = model(rng, minds, 1.0)
+    distances = np.rint(distances) if tied else distances
+    moved = in_places(trials, rng.permuted(np.tile(np.arange(3), (1200, 1)), axis=1))
+    assert (moved.selected != trials.selected).any()
+    first, second = (
+        build_report([outcomes_of("model", "mse", each, distances)], Settings(replicates=100)).rows
+        for each in (trials, moved)
+    )
+    assert [row.metric.name for row in first] == ["triplet_accuracy", "triplet_accuracy", "odd_one_out"]
+    for one, other in zip(first, second, strict=True):
+        assert (one.low, one.estimate, one.high) == pytest.approx((other.low, other.estimate, other.high))
+        assert (one.ties, one.sample) == (other.ties, other.sample)
+        assert one.noise_ceiling is not None
+        assert other.noise_ceiling is not None
+        ceilings = ((each.distinct, each.lower, each.upper) for each in (one.noise_ceiling, other.noise_ceiling))
+        assert next(ceilings) == pytest.approx(next(ceilings))
+        assert (one.ties > 0) == tied
+
+
+def test_a_model_with_equal_vectors_is_at_chance() -> None:
+    rng = np.random.default_rng(0)
+    trials = observe(rng, latent(rng, 9), {"3-odd-1": 30, "5-odd-1": 30})
+    rows = build_report([outcomes_of("same", "mse", trials, np.zeros((9, 9)))], Settings(replicates=100)).rows
+    assert {row.trial_type for row in rows} == {"all", "3-odd-1", "5-odd-1"}
+    assert [row.estimate for row in rows] == pytest.approx([row.chance for row in rows])
+
+
+def test_three_images_decide_which_trials_depend_on_each_other() -> None:
+    trials, _ = odd_trials()
+    rows = trials.of_type(Odd(3, 1))
+    np.testing.assert_array_equal(np.sort(key_images(trials)[rows]), np.sort(trials.references[rows]))
+
+
 def test_trials_of_the_design_are_scored_and_reported_from_files(tmp_path: Path) -> None:
     trials, vectors = odd_trials()
     write_trials(tmp_path / "t.parquet", trials, PROVENANCE)
@@ -84,6 +134,13 @@ def test_trials_of_the_design_are_scored_and_reported_from_files(tmp_path: Path)
     assert "100" in run("show", tmp_path / "t.parquet")
     shown = run("report", outcomes, "--replicates", 100)
     assert "Triplet accuracy, 3-odd-1: 40 trials, 80 comparisons, chance .500" in shown
+    assert "Odd one of three right, 3-odd-1: 40 trials, 80 comparisons, chance .333" in shown
+    for view in ("--html", "--markdown"):
+        assert "Odd one of three right, 3-odd-1" in run("report", outcomes, view, "-", "--replicates", 100)
+    assert ",3-odd-1,odd_one_out," in run("report", outcomes, "--csv", "-", "--replicates", 100)
+    words = ("--metric", "odd_one_out", "--figure", tmp_path / "odd.svg", "--replicates", 100)
+    assert "Triplet" not in run("report", outcomes, *words)
+    assert (tmp_path / "odd.svg").stat().st_size
     rows = json.loads(run("report", outcomes, "--trial-type", "3-odd-1", "--json", "-", "--replicates", 100))
     assert {(row["metric"], row["chance"]) for row in rows} == {("triplet_accuracy", 0.5), ("odd_one_out", 1 / 3)}
     found = {(row["model"], row["metric"]): row["estimate"] for row in rows}
