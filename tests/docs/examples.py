@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
-_FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+#: A block of code: its language, and its text.
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 #: A remark after an example: ``# remark``, or words after a wide gap as in help texts.
 _REMARK = re.compile(r"\s+#.*|\s{4,}.*")
 
@@ -26,12 +27,17 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     """Every block of code of a page, in order."""
-    return [Block(*found) for found in _FENCE.findall(page.read_text(encoding="utf-8"))]
+    return blocks_of(page.read_text(encoding="utf-8"))
+
+
+def blocks_of(text: str) -> list[Block]:
+    """Every block of code of the text of a page, in order."""
+    return [Block(*found) for found in FENCE.findall(text)]
 
 
 def prose(page: Path) -> str:
     """A page without its blocks of code."""
-    return _FENCE.sub("", page.read_text(encoding="utf-8"))
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
 def commands(text: str) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""The tutorials run as written, and print what they show."""
+"""The tutorials run as written, and print what they show: ``python -m tests.docs.running`` updates them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.docs.examples import ROOT, blocks
-from tests.docs.running import printed
-
-TUTORIALS = sorted((ROOT / "docs").glob("tutorial-*.md"))
+from tests.docs.examples import blocks, blocks_of
+from tests.docs.running import SHOWN, TUTORIALS, with_outputs
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
 BAR = re.compile("[│┊─█▉▊▋▌▍▎▏]+")
@@ -38,12 +36,9 @@ def test_an_output_is_its_words_and_its_numbers() -> None:
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_prints_what_it_shows(page: Path, tmp_path: Path) -> None:
     """A block of ``text`` shows the output of the block before it; vectors of networks differ between processors."""
-    output, shown = "", 0
-    for block in blocks(page):
-        if block.language == "text":
-            assert words_of(output) == words_of(block.text)
-            np.testing.assert_allclose(numbers_of(output), numbers_of(block.text), atol=0.02)
-            shown += 1
-        else:
-            output = printed(block, tmp_path)
-    assert shown
+    pairs = zip(blocks_of(with_outputs(page, tmp_path)), blocks(page), strict=True)
+    outputs = [(ran.text, written.text) for ran, written in pairs if written.language == SHOWN]
+    for ran, written in outputs:
+        assert words_of(ran) == words_of(written)
+        np.testing.assert_allclose(numbers_of(ran), numbers_of(written), atol=0.02)
+    assert outputs
