@@ -133,7 +133,7 @@ def read_header(path: Path) -> Header:
 
 
 def no_header(path: Path, names: Sequence[str]) -> Header:
-    """Return the header of a delimited text whose first line is a row; a blank separates cells without commas.
+    """Return the header of a delimited text whose first line is a row; blanks separate cells without commas.
 
     Args:
         path: the file.
@@ -251,6 +251,9 @@ def _records(header: Header, text: TextIO) -> Iterator[tuple[int, Sequence[str]]
     reader = csv.reader(text, delimiter=header.separator)
     begins = 1
     try:
+        if header.separator == " " and not header.lines:
+            yield from ((line, cells) for line, cells in enumerate(map(str.split, text), 1) if cells)
+            return
         for cells in reader:
             if cells and begins > header.lines:
                 yield begins, cells

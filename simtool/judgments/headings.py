@@ -94,9 +94,7 @@ def recognize(names: Sequence[str]) -> Headings:
     """
     known = [_plain(name) for name in names]
     layout = _layout(known)
-    for given, counts in ((known, layout.has), (names, bool)):
-        if repeated := sorted({name for name in given if name and given.count(name) > 1 and counts(name)}):
-            raise ValueError(f"the header has {listed(repeated)} twice")
+    _refuse_repeated([name for name in known if layout.has(name)])
     if zeros := [name for name, plain in zip(names, known, strict=True) if layout.from_zero.fullmatch(plain)]:
         raise ValueError(f"the header counts its columns from 0 ({listed(zeros)}); count them from 1")
     numbered = {stem: _numbered(known, layout, stem) for stem in layout.numbered}
@@ -108,6 +106,7 @@ def recognize(names: Sequence[str]) -> Headings:
     single = [known.index(name) for name in layout.single if name in known]
     if gaps or not single or len(references) < layout.fewest or not all(selections):
         raise ValueError(_refusal(names))
+    _refuse_repeated([name for name in names if name])
     return Headings(
         query=None if layout is _ODD_ONE_OUT else single[0],
         references=references,
@@ -116,6 +115,11 @@ def recognize(names: Sequence[str]) -> Headings:
         others={name: place for place, name in enumerate(names) if name and not layout.has(known[place])},
         unnamed=tuple(place for place, name in enumerate(names) if not name),
     )
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"the header has {listed(repeated)} twice")
 
 
 def _layout(known: Sequence[str]) -> _Layout:
@@ -168,9 +172,11 @@ def _refusal(names: Sequence[str]) -> str:
         names = names[0].split()
     shown = listed(names, 6) or "empty"
     if _are_odd(names):
+        position = "choice" in map(_plain, names)
+        hint = "; if choice is the position of the odd one, add --format things-raw" if position else ""
         return (
             f"odd-one-out judgments need the header {_ODD_ONE_OUT.legend}, above rows of image ids; odd_one is the id "
-            f"of the odd image, not its position; the header is {shown}"
+            f"of the odd image, not its position; the header is {shown}{hint}"
         )
     if meant := _meant(names):
         return f"the header should be {_CHOICES.legend}; it is {shown}: {listed(meant)}"

@@ -23,7 +23,7 @@ _HEADER = ("img1", "img2", "ooo")
 
 def recognises(source: Path, kind: Kind) -> bool:  # noqa: ARG001 - the header decides
     """Accept a table with this header: see :class:`simtool.judgments.formats.Reader`."""
-    return set(_HEADER) <= set(kind.keys)
+    return set(_HEADER) <= set(kind.keys) and "img3" not in kind.keys
 
 
 def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbers are positions

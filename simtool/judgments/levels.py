@@ -176,8 +176,8 @@ def _text(trial: dict[str, Any], key: str) -> str | None:
     if isinstance(value, dict | list | bool | float):
         raise _MalformedError(f"{key} should be a text; it is {clipped(value, 40)}")
     text = str(value)
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise _MalformedError(f"{key} has half a character, or is not in UTF-8: {text[:40]!r}")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+        raise _MalformedError(f"{key} has a null or half a character, or is not in UTF-8: {text[:40]!r}")
     return text
 
 

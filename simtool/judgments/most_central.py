@@ -2,7 +2,7 @@
 
 A row has the number of the survey, the central image, the three images, and the time; images count from 1. The central
 image is nearer to each of the other two than these are to each other: two choices between two references. The time
-is in seconds.
+is in seconds. Only the name of the second column tells these judgments from odd-one-out: it has the word ``central``.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ _FEWEST = 2
 
 
 def recognises(source: Path, kind: Kind) -> bool:
-    """Accept six columns of numbers, of which the second is among the next three in the first rows."""
+    """Accept six columns of numbers, of which the second is named central, and is among the next three."""
     if kind.what is not What.CSV or kind.text is None or len(kind.keys) != _WIDTH:
+        return False
+    if "central" not in kind.keys[_CENTRAL].casefold():
         return False
     with source.open(encoding=kind.text.encoding, errors="replace", newline="") as text:
         rows = list(islice(csv.reader(text, delimiter=kind.text.delimiter), 1, 1 + _LOOKED_AT))

@@ -46,7 +46,8 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbe
     places = Places(str(source), lambda row: f"{source}: line {row + 2}")
     judgement, survey, user, *images = zip(*rows, strict=True)
     target, chosen, other = (np.array(column, object) for column in images)
-    compares = (other != "") & (other != chosen) & (other != target) & (chosen != target)
+    compares = (other != chosen) & (other != target) & (chosen != target)
+    compares &= (other != "") & (chosen != "") & (target != "")
     if not compares.any():
         raise JudgmentsError(f"{source}: no line has three artists")
     labels = Labels.of([*target, *chosen, *other])

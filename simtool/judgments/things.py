@@ -26,12 +26,14 @@ __all__ = ["read", "recognises"]
 
 _IMAGES = ("image1", "image2", "image3")
 _CHOICE, _PARTICIPANT, _SESSION, _RESPONSE_MS = "choice", "subject_id", "HIT_nr", "RT"
+#: Columns that tell these judgments from tables whose choice is something else.
+_OWN = frozenset(("noise_ceiling", _SESSION))
 _USED = frozenset((*_IMAGES, _CHOICE, _PARTICIPANT, _SESSION, _RESPONSE_MS))
 
 
 def recognises(source: Path, kind: Kind) -> bool:  # noqa: ARG001 - the header decides
     """Accept a table with this header: see :class:`simtool.judgments.formats.Reader`."""
-    return {*_IMAGES, _CHOICE} <= set(kind.keys)
+    return {*_IMAGES, _CHOICE} <= set(kind.keys) and not _OWN.isdisjoint(kind.keys)
 
 
 def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbers are positions

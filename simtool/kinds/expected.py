@@ -245,7 +245,8 @@ def explain(path: Path, expected: Expected, reason: str = "", kind: Kind | None 
         kind = kind or kind_of(path)
     except KindError as failure:
         return str(failure)
-    if kind.damage and kind.what in _TOLD_WHEN_DAMAGED - expected.kinds:
+    can_be_judgments = expected is Expected.JUDGMENTS and kind.what is What.NPY
+    if kind.damage and kind.what in _TOLD_WHEN_DAMAGED - expected.kinds and not can_be_judgments:
         kind = replace(kind, damage="")
     if expected is not Expected.IMAGE_FOLDER and (kind.damage or kind.what in _ALWAYS):
         return f"{path}: this is {kind.description}; {advice(kind, expected)}"

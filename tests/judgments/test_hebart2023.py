@@ -29,6 +29,7 @@ def test_ooo_is_the_odd_one_and_images_count_from_0(tmp_path: Path, text: str) -
         ("img1,img2,ooo\n1,2,\n", "line 2 lacks an image"),
         ("img1,img2,ooo\n", "no trials below the header"),
         ("img1,img2,ooo,ooo\n1,2,3,4\n", "the header has ooo twice"),
+        ("img1,img2,img3,ooo\n1,2,3,3\n", "odd-one-out judgments need the header image_1"),
     ],
 )
 def test_a_malformed_table_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

@@ -59,6 +59,12 @@ def test_catch_trials_and_omissions_are_dropped_and_counted(tmp_path: Path) -> N
     assert (judgments.catch, judgments.unanswered, judgments.trials.trial_id.tolist()) == (2, 1, [3])
 
 
+def test_a_number_of_a_trial_that_is_no_integer_is_missing(tmp_path: Path) -> None:
+    numbers = (5, True, "x", 2**70, 1.5)
+    rows = [{**trial(), "trial": number} for number in numbers]
+    assert read(written(tmp_path / "p1", *rows)).trials.extra["trial"].to_pylist() == [5, None, None, None, None]
+
+
 def test_a_folder_is_read_by_participant(tmp_path: Path) -> None:
     written(tmp_path / "b.jsonl", trial(0, "b.png", subject_id="b"), trial(1, subject_id="b"))
     written(tmp_path / "a.json", trial(0, "a.png", subject_id="a"))
@@ -91,7 +97,8 @@ def test_a_damaged_file_of_a_folder_is_not_passed_over(tmp_path: Path, content: 
         ({"selected_image": "a.png"}, "line 2: no text 'image1Path'"),
         (trial(1, image2Path=None), "line 2: no text 'image2Path'"),
         (trial(1, image2Path=["b.png"]), "line 2: image2Path should be a text; it is ['b.png']"),
-        (trial(1, subject_id="\ud800"), "line 2: subject_id has half a character"),
+        (trial(1, subject_id="\ud800"), "line 2: subject_id has a null or half a character"),
+        (trial(1, "a\0", image2Path="a\0"), "line 2: image2Path has a null or half a character"),
         (trial(1, image2Path="a.png"), "line 2 shows a reference twice"),
         ([1], "line 2: not an object with the keys of a trial"),
     ],

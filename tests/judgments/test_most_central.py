@@ -48,6 +48,23 @@ def test_other_columns_of_numbers_are_no_such_judgments(tmp_path: Path) -> None:
         import_judgments(written(tmp_path, "1,7,12,7,11,2.5", "1,4,1,2,3,9"))
 
 
+@pytest.mark.parametrize(
+    ("header", "design"),
+    [
+        ("session,odd_one,image_1,image_2,image_3,response_ms", "3-odd-1"),
+        ("session,selected_1,reference_1,reference_2,query,response_ms", "2-choose-1"),
+    ],
+)
+def test_a_table_whose_second_column_is_the_selection_keeps_its_meaning(
+    tmp_path: Path, header: str, design: str
+) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"{header}\n1,1,1,2,3,900\n1,5,4,5,6,900\n")
+    reading = import_judgments(path)
+    assert reading.format == "csv"
+    assert list(map(str, reading.judgments.trials.types)) == [design]
+
+
 def test_the_sample_is_read_rightly(formats: Path) -> None:
     folder = formats / "cblearn"
     trials = import_judgments(folder / "cars-survey_data.csv").judgments.trials

@@ -31,7 +31,7 @@ def test_the_chosen_artist_is_nearer_to_the_target_than_the_other(tmp_path: Path
 def test_rows_that_compare_nothing_are_counted_and_closing_lines_dropped(
     tmp_path: Path, closing: tuple[str, ...]
 ) -> None:
-    rows = ("0 S u0 111 106 110", "1 S u0 111 106 ", "2 S u0 111 106 106", "3 S u0 111 110 106")
+    rows = ("0 S u0 111 106 110", "1 S u0 111 106 ", "2 S u0 111  106", "3 S u0 111 110 106")
     judgments = import_judgments(written(tmp_path, *rows, *closing)).judgments
     assert judgments.trials.trial_id.tolist() == [0, 3]
     assert judgments.notes == ("left out 2 lines with fewer than three artists",)

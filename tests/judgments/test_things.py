@@ -51,7 +51,7 @@ def test_other_columns_are_kept_with_their_types(tmp_path: Path) -> None:
 
 def test_a_trial_without_a_choice_is_dropped_and_counted(tmp_path: Path) -> None:
     path = written(tmp_path, "1\t2\t3\t", "1\t2\t4\t2", "1\t2\t5\tNaN", header=SHORT)
-    judgments = import_judgments(path).judgments
+    judgments = import_judgments(path, "things-raw").judgments
     assert (len(judgments.trials), judgments.unanswered, judgments.trials.trial_id.tolist()) == (1, 2, [1])
 
 
@@ -71,13 +71,21 @@ def test_a_trial_without_a_choice_is_dropped_and_counted(tmp_path: Path) -> None
 def test_a_malformed_line_is_named(tmp_path: Path, row: str, complaint: str) -> None:
     path = written(tmp_path, "1\t2\t3\t1", row, header=SHORT)
     with pytest.raises(JudgmentsError) as failure:
-        import_judgments(path)
+        import_judgments(path, "things-raw")
     assert complaint in str(failure.value)
 
 
 def test_a_column_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "1\t2\t3\t1\t2", header="image1\timage2\timage3\tchoice\tchoice")
     with pytest.raises(JudgmentsError, match="the header has choice twice"):
+        import_judgments(path, "things-raw")
+
+
+@pytest.mark.parametrize("first", ["query,", "reference,", "image4,", ""])
+def test_a_choice_of_another_design_is_not_taken_for_the_position_of_the_odd_one(tmp_path: Path, first: str) -> None:
+    header = f"{first}image1,image2,image3,choice"
+    path = written(tmp_path, ",".join(str(number) for number in range(header.count(",") + 1)), header=header)
+    with pytest.raises(JudgmentsError, match=r"need the header|the header should be"):
         import_judgments(path)
 
 

@@ -43,6 +43,7 @@ def test_the_format_says_which_column_is_the_odd_one(tmp_path: Path) -> None:
 
 TEXTS = {
     "blanks": "9 3 11\n0 5 8\n6 3 7\n",
+    "aligned by blanks": " 9  3 11 \n\n 0  5  8 \n 6  3  7 \n",
     "tabs": "9\t3\t11\n0\t5\t8\n6\t3\t7\n",
     "commas and blank lines": "9,3,11\n\n0,5,8\n6,3,7\n\n",
     "numpy.savetxt": "".join(" ".join(f"{number:.18e}" for number in row) + "\n" for row in TRIPLETS),
@@ -56,7 +57,7 @@ def test_every_spelling_of_numbers_gives_the_same_trials(tmp_path: Path, text: s
     assert odd_rows(found) == [[*map(str, row), str(row[2])] for row in TRIPLETS]
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "uint32", ">i8", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "uint32", ">i8", "float16", "float32", "float64"])
 def test_every_type_of_array_gives_the_same_trials(tmp_path: Path, dtype: str) -> None:
     found = import_judgments(saved(tmp_path, TRIPLETS, dtype), ODD_LAST).judgments.trials
     assert odd_rows(found) == [[*map(str, row), str(row[2])] for row in TRIPLETS]
@@ -124,6 +125,8 @@ def test_an_array_of_other_values_is_no_triplets(tmp_path: Path, values: object)
         ("1 2 3\n1 2 40000000\n", "line 2 shows image 40000000; at most 10,000,000 images are read"),
         ("1 2 3\n1 2 1e300\n", "line 2 has '1e300', which is not a whole number"),
         ("1,2,3\n4,,6\n", "line 2 lacks an image"),
+        ("  1  2  3\n\n  4  5\n", "line 3 has 2 cells, not 3"),
+        ("  1  2  3\n\n  4  5  x\n", "line 3 has 'x', which is not a whole number"),
         ("1 2 3\n5 6 5\n", "line 2 shows a reference twice"),
         ("\n\n", "an empty file"),
     ],
@@ -149,6 +152,13 @@ def test_a_malformed_array_is_refused(tmp_path: Path, values: object, complaint:
     with pytest.raises(JudgmentsError) as failure:
         import_judgments(saved(tmp_path, values), ODD_LAST)
     assert complaint in str(failure.value)
+
+
+def test_a_truncated_array_is_called_truncated(tmp_path: Path) -> None:
+    path = saved(tmp_path, TRIPLETS)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(JudgmentsError, match="but truncated: it ends before its last value; get it again"):
+        import_judgments(path, ODD_LAST)
 
 
 def test_an_array_of_python_objects_is_refused_and_never_loaded(tmp_path: Path) -> None:
