@@ -23,9 +23,11 @@ import numpy as np
 import pyarrow as pa
 
 from simtool.errors import clipped, listed
-from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
+from simtool.judgments.assembly import Judgments, JudgmentsError, Places, assemble
 from simtool.judgments.cells import read_cells, read_header
 from simtool.judgments.formats import Reading
+from simtool.judgments.records import odd_one_out
+from simtool.judgments.shown import Shown
 from simtool.judgments.values import carried
 from simtool.kinds import Kind, What, kind_of
 from simtool.tables.files import objects
@@ -128,14 +130,11 @@ def _judgments(found: _Annotations) -> Judgments:
     kept = [name for name in found.columns if name and name not in (*_NAMES, *_IDS, _LABEL, _PERSON, *_TIMES)]
     columns = {name: pa.chunked_array([[row.get(name) for row in found.rows]], pa.string()) for name in kept}
     places = Places(found.places.source, lambda row: found.places.of_row(found.row[row]))
-    count = len(found.rows)
+    shown = np.array([[place_of[row[name]] for name in _NAMES] for row in found.rows], np.int32)
+    odd = np.array([_odd(row, number, places) for number, row in enumerate(found.rows)])
     judgments = assemble(
-        Record(
-            images=objects(names),
-            query=None,
-            references=np.array([[place_of[row[name]] for name in _NAMES] for row in found.rows]),
-            selected=np.array([[_odd(row, number, places)] for number, row in enumerate(found.rows)], np.int16),
-            ranked=np.zeros(count, bool),
+        replace(
+            odd_one_out(Shown(objects(names), shown), odd),
             trial_id=np.array(found.row, np.int64),
             participant=Labels.of([row.get(_PERSON) for row in found.rows]),
             response_ms=_response_ms(found.rows),
