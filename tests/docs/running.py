@@ -1,4 +1,4 @@
-"""Run the examples of a page: ``python -m tests.docs.running`` writes the outputs in the tutorials anew."""
+"""Run the examples of a page. ``python -m tests.docs.running`` updates the outputs in the tutorials."""
 
 from __future__ import annotations
 
