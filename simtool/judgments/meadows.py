@@ -66,7 +66,7 @@ class _Annotations:
 
 def recognises(source: Path, kind: Kind) -> bool:
     """Return whether a table has the columns of annotations: see :class:`simtool.judgments.formats.Reader`."""
-    if kind.what is What.JSON and kind.keys == ("tasks",):
+    if kind.what is What.JSON and "tasks" in kind.keys:
         raise JudgmentsError(
             f"{source}: this is a tree of Meadows, not judgments: simtool import-distances takes its arrangements; for "
             "a Triplet Choice task, download the annotations"

@@ -141,3 +141,9 @@ def test_the_arrangements_of_the_samples_are_pair_distances(formats: Path) -> No
     for file in sorted((formats / "meadows").glob("Meadows_*")):
         with pytest.raises(JudgmentsError, match=f"^{file}: .*simtool import-distances takes"):
             import_judgments(file)
+
+
+def test_a_tree_of_meadows_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tree.json").write_text('{"participation": "calm-ox", "tasks": []}')
+    with pytest.raises(JudgmentsError, match=r"this is a tree of Meadows.*simtool import-distances.*annotations"):
+        import_judgments(tmp_path / "tree.json")
