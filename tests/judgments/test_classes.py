@@ -36,6 +36,12 @@ def test_trials_get_the_classes_and_groups_of_their_images() -> None:
     }
 
 
+def test_odd_one_out_trials_have_no_class_of_a_query() -> None:
+    odd = Trials.build(NAMES, ["3-odd-1"], np.array([-1]), np.array([[3, 1, 2]]), np.array([[0]]))
+    found = columns(with_classes(odd, images(class_name=["owl", "tit", "wren", "wren"])))
+    assert (found["query_class"], found["reference_classes"]) == ([None], [["owl", "wren", "tit"]])
+
+
 def test_unknown_classes_and_groups_are_null() -> None:
     found = columns(with_classes(TRIALS, images(class_name=["owl", None, "wren", None])))
     assert found["query_class"] == [None, None]

@@ -66,6 +66,23 @@ def test_odd_one_out_judgments_have_no_query(tmp_path: Path) -> None:
     assert judgments.unanswered == 1
 
 
+@given(
+    st.lists(st.tuples(st.lists(st.integers(0, 9), min_size=3, max_size=6, unique=True), st.integers(0, 5)), min_size=1)
+)
+@settings(max_examples=30, deadline=None)
+def test_odd_one_out_judgments_that_were_written_come_back(study: list[tuple[list[int], int]]) -> None:
+    longest = max(len(shown) for shown, _ in study)
+    lines = [",".join([*(f"image_{place}" for place in range(1, longest + 1)), "odd_one"])]
+    for shown, place in study:
+        names = [f"i{image}" for image in shown]
+        lines.append(",".join([*names, *[""] * (longest - len(names)), names[place % len(names)]]))
+    with TemporaryDirectory() as folder:
+        rows = plain(read_csv_trials(written(Path(folder), *lines)).trials)
+    for row, (shown, place) in zip(rows, study, strict=True):
+        assert row["references"] == [f"i{image}" for image in shown]
+        assert (row["kind"], row["selected"]) == (f"{len(shown)}-odd-1", [place % len(shown)])
+
+
 def test_columns_of_choices_make_columns_of_images_extra(tmp_path: Path) -> None:
     path = written(tmp_path, "query,reference_1,reference_2,selected_1,image_1,odd_one", "a,b,c,c,x,y")
     judgments = read_csv_trials(path)
