@@ -1,14 +1,16 @@
 """Reader of the odd-one-out judgments of Levels (Muttenthaler et al., 2025): JSON lines, a file for each participant.
 
-A line has ``subject_id``, ``rt`` (milliseconds), ``image1Path`` to ``image3Path``, ``selected_image`` (the odd one, or
-``No image selected``), ``exp_trial_type`` (``catch_trial`` for a catch trial), ``trial`` and ``triplet_class``
-(``between_class``, ``within_class``, ``class_border``).
+The experiment (jsPsych; Frieda-Josefine/HumanEval_experiment) writes a line for every event. The line of a trial has
+``subject_id``, ``rt`` (milliseconds), ``image1Path`` to ``image3Path``, ``selected_image`` (the odd one, or
+``No image selected``), ``exp_trial_type`` (``exp_trial``, ``catch_trial`` or ``training_trial``), its number, and
+``triplet_class`` (``between_class``, ``within_class``, ``class_border``). Other events have no images.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,13 +27,16 @@ from simtool.judgments.shown import Shown
 from simtool.kinds import Expected, Kind, What, explain, kind_of
 from simtool.tables.files import objects
 from simtool.tables.labels import Labels
+from simtool.text import counted
 
 __all__ = ["read", "recognises"]
 
 _IMAGES = ("image1Path", "image2Path", "image3Path")
 _KEYS = frozenset((*_IMAGES, "selected_image"))
 _OMISSION = "No image selected"
-_CATCH = "catch_trial"
+_CATCH, _TRAINING = "catch_trial", "training_trial"
+#: Keys of the number of a trial; the first one that a line has counts.
+_NUMBERS = ("trial", "exp_trial_number", "trial_index")
 _LINES = frozenset((What.JSON, What.JSON_LINES))
 _SUFFIXES = frozenset((".json", ".jsonl", ".ndjson"))
 #: Maximum bytes of a file, and characters of a line.
@@ -110,14 +115,18 @@ class _Rows:
     trial: list[int | None] = field(default_factory=list)
     triplet_class: list[str | None] = field(default_factory=list)
     place: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
     _first: dict[tuple[str, int], Path] = field(default_factory=dict)
 
     def add(self, file: Path, line: int, trial: dict[str, Any]) -> None:
-        """Add a trial.
+        """Add a trial. Other events and training trials are counted.
 
         Raises:
             JudgmentsError: the trial is malformed; the message names the line.
         """
+        if _is_other_event(trial) or trial.get("exp_trial_type") == _TRAINING:
+            self.left_out["other events" if _is_other_event(trial) else "training trials"] += 1
+            return
         try:
             self._add(file, trial)
         except _MalformedError as failure:
@@ -136,7 +145,7 @@ class _Rows:
         self.catch.append(trial.get("exp_trial_type") == _CATCH)
         self.response_ms.append(_number(trial, "rt"))
         self.participant.append(_text(trial, "subject_id"))
-        self.trial.append(_whole(trial, "trial"))
+        self.trial.append(next((number for key in _NUMBERS if (number := _whole(trial, key)) is not None), None))
         self.triplet_class.append(_text(trial, "triplet_class"))
         self._refuse_copy(file)
 
@@ -161,11 +170,18 @@ class _Rows:
                 "triplet_class": Labels.of(self.triplet_class).to_arrow(),
             },
         )
-        return assemble(record, Places(str(source), self.place.__getitem__))
+        judgments = assemble(record, Places(str(source), self.place.__getitem__))
+        notes = [f"left out {counted(count, what)}" for what, count in sorted(self.left_out.items())]
+        return replace(judgments, notes=tuple(notes))
 
 
 class _MalformedError(ValueError):
     """A fault of a trial; the caller adds its line."""
+
+
+def _is_other_event(line: dict[str, Any]) -> bool:
+    """Return whether a line shows no images: an instruction, a break, a message."""
+    return all(line.get(key) is None for key in (*_IMAGES, "selected_image"))
 
 
 def _text(trial: dict[str, Any], key: str) -> str | None:
@@ -184,6 +200,8 @@ def _text(trial: dict[str, Any], key: str) -> str | None:
 def _whole(trial: dict[str, Any], key: str) -> int | None:
     """Return a whole number, else None."""
     value = trial.get(key)
+    if isinstance(value, float) and value.is_integer():  # pandas writes 12.0 in a column with nulls
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 

@@ -40,7 +40,10 @@ def recognises(source: Path, kind: Kind) -> bool:
     if "central" not in kind.keys[_CENTRAL].casefold():
         return False
     with source.open(encoding=kind.text.encoding, errors="replace", newline="") as text:
-        rows = list(islice(csv.reader(text, delimiter=kind.text.delimiter), 1, 1 + _LOOKED_AT))
+        try:
+            rows = list(islice(csv.reader(text, delimiter=kind.text.delimiter), 1, 1 + _LOOKED_AT))
+        except csv.Error:
+            return False
     numbers = [[cell.strip() for cell in row] for row in rows if row]
     return len(numbers) >= _FEWEST and all(
         len(row) == _WIDTH and all(cell.isdecimal() for cell in row[:-1]) and row[_CENTRAL] in row[_SHOWN[0] : _SECONDS]

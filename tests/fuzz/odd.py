@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -130,10 +131,9 @@ def _text(chance: Random) -> Cells:
 
 
 def _read_text(content: bytes) -> Iterator[Sequence[_Row]]:
-    texts = (content.decode(encoding, "replace") for encoding in _ENCODINGS)
-    spaced = [re.split(r"[\r\n]+", text) for text in texts]
-    tables = ([[*filter(None, re.split(blank, line))] for line in lines] for lines in spaced for blank in (r"\s+", " "))
-    for table in (*tables, *cells.readings(content)):
+    texts = [content.decode(encoding, "replace").lstrip("\ufeff") for encoding in _ENCODINGS]
+    spaced = ([line.split() for line in re.split(r"[\r\n]+", text)] for text in texts)
+    for table in (*spaced, *map(_quoted, texts), *cells.readings(content)):
         rows = [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]
         if any(len(row) < 3 for row in rows):
             continue
@@ -141,6 +141,14 @@ def _read_text(content: bytes) -> Iterator[Sequence[_Row]]:
             yield [(named, named[2]) for named in (_numbered(row[:3], 0) for row in rows)]
         except (ValueError, OverflowError):
             yield [(tuple(row[:3]), row[2]) for row in rows]
+
+
+def _quoted(text: str) -> list[list[str]]:
+    """The cells of a text with blanks between them, as a general CSV."""
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        rows += csv.reader(io.StringIO(text, newline=""), delimiter=" ")
+    return rows
 
 
 def _structured_text(chance: Random, folder: Path) -> Made:
@@ -302,9 +310,11 @@ def _read_lines(content: bytes) -> Iterator[Sequence[_Row]]:
     rows = [json.loads(line) for line in content.decode("utf-8-sig", "surrogateescape").split("\n") if line.strip()]
     plain = []
     for row in rows:
+        if all(row.get(key) is None for key in ("image1Path", "image2Path", "image3Path", "selected_image")):
+            continue
         shown = tuple(str(row[f"image{at}Path"]) for at in (1, 2, 3))
         odd = None if row.get("selected_image") is None else str(row["selected_image"])
-        dropped = odd not in shown or row.get("exp_trial_type") == "catch_trial"
+        dropped = odd not in shown or row.get("exp_trial_type") in ("catch_trial", "training_trial")
         plain.append((shown, None if dropped else odd))
     yield plain
 

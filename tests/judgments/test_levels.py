@@ -65,6 +65,27 @@ def test_a_number_of_a_trial_that_is_no_integer_is_missing(tmp_path: Path) -> No
     assert read(written(tmp_path / "p1", *rows)).trials.extra["trial"].to_pylist() == [5, None, None, None, None]
 
 
+def test_events_that_are_no_trials_are_left_out_and_counted(tmp_path: Path) -> None:
+    event = dict.fromkeys(trial()) | {"exp_trial_type": "break", "trial_type": "html-keyboard-response"}
+    rows = (
+        event,
+        trial(0, exp_trial_type="training_trial"),
+        trial(1),
+        event,
+        trial(2, "a.png"),
+        dict.fromkeys(trial()),
+    )
+    judgments = read(written(tmp_path / "p1.jsonl", *rows))
+    assert judgments.trials.extra["trial"].to_pylist() == [1, 2]
+    assert judgments.notes == ("left out 3 other events", "left out 1 training trial")
+
+
+@pytest.mark.parametrize("key", ["exp_trial_number", "trial_index"])
+def test_the_number_of_a_trial_has_other_names(tmp_path: Path, key: str) -> None:
+    rows = [{name: value for name, value in trial().items() if name != "trial"} | {key: at} for at in (3.0, 4)]
+    assert read(written(tmp_path / "p1.jsonl", *rows)).trials.extra["trial"].to_pylist() == [3, 4]
+
+
 def test_a_folder_is_read_by_participant(tmp_path: Path) -> None:
     written(tmp_path / "b.jsonl", trial(0, "b.png", subject_id="b"), trial(1, subject_id="b"))
     written(tmp_path / "a.json", trial(0, "a.png", subject_id="a"))
@@ -95,6 +116,7 @@ def test_a_damaged_file_of_a_folder_is_not_passed_over(tmp_path: Path, content: 
         (trial(1, "d.png"), "line 2: selects d.png, which is not among its images a.png, b.png, c.png"),
         (trial(1, "c"), "line 2: selects c, which is not among its images"),
         ({"selected_image": "a.png"}, "line 2: no text 'image1Path'"),
+        ({"image2Path": "a.png"}, "line 2: no text 'image1Path'"),
         (trial(1, image2Path=None), "line 2: no text 'image2Path'"),
         (trial(1, image2Path=["b.png"]), "line 2: image2Path should be a text; it is ['b.png']"),
         (trial(1, subject_id="\ud800"), "line 2: subject_id has a null or half a character"),

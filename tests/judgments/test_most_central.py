@@ -65,6 +65,11 @@ def test_a_table_whose_second_column_is_the_selection_keeps_its_meaning(
     assert list(map(str, reading.judgments.trials.types)) == [design]
 
 
+def test_a_row_that_cannot_be_read_is_no_such_judgment(tmp_path: Path) -> None:
+    with pytest.raises(JudgmentsError, match="the header should be"):
+        import_judgments(written(tmp_path, "1,7,12,7,11,2.5", f'1,"{"7" * 200_000}",1,2,3,9'))
+
+
 def test_the_sample_is_read_rightly(formats: Path) -> None:
     folder = formats / "cblearn"
     trials = import_judgments(folder / "cars-survey_data.csv").judgments.trials
