@@ -252,7 +252,8 @@ def _records(header: Header, text: TextIO) -> Iterator[tuple[int, Sequence[str]]
     begins = 1
     try:
         if header.separator == " " and not header.lines:
-            yield from ((line, cells) for line, cells in enumerate(map(str.split, text), 1) if cells)
+            # A line of blanks is a record, as it is for Arrow.
+            yield from ((number, line.split()) for number, line in enumerate(text, 1) if line.rstrip("\r\n"))
             return
         for cells in reader:
             if cells and begins > header.lines:

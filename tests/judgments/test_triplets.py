@@ -125,6 +125,7 @@ def test_an_array_of_other_values_is_no_triplets(tmp_path: Path, values: object)
         ("1 2 3\n1 2 40000000\n", "line 2 shows image 40000000; at most 10,000,000 images are read"),
         ("1 2 3\n1 2 1e300\n", "line 2 has '1e300', which is not a whole number"),
         ("1,2,3\n4,,6\n", "line 2 lacks an image"),
+        ("1 2 3\n  \n\n6 6 4\n", "line 4 shows a reference twice"),
         ("  1  2  3\n\n  4  5\n", "line 3 has 2 cells, not 3"),
         ("  1  2  3\n\n  4  5  x\n", "line 3 has 'x', which is not a whole number"),
         ("1 2 3\n5 6 5\n", "line 2 shows a reference twice"),
