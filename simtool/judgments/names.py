@@ -26,6 +26,10 @@ from simtool.text import counted
 __all__ = ["Names", "NamesError", "read_names"]
 
 _ID, _NAME, _UNIQUE_ID = "id", "name", "uniqueid"
+#: First lines that are the header of a list; as a name, it would shift all others.
+_HEADERS = frozenset(
+    f"{word}{end}" for word in ("name", "filename", "image", "imageid", "id", "concept") for end in ("", "s")
+)
 
 
 class NamesError(SimtoolError):
@@ -80,7 +84,7 @@ def read_names(path: Path) -> Names:
     if kind.damage or kind.what not in (What.CSV, What.TEXT):
         raise NamesError(_refusal(path, kind.description))
     header = read_header(path)
-    columns = [re.sub(r"[\s_-]", "", name.casefold()) for name in header.names]
+    columns = [_plain(name) for name in header.names]
     if columns.count(_ID) == 1 and columns.count(_NAME) == 1:
         cells = read_cells(header, [columns.index(_ID), columns.index(_NAME)])
         ids, names = (_filled(cells, columns.index(name)) for name in (_ID, _NAME))
@@ -91,6 +95,10 @@ def read_names(path: Path) -> Names:
     if kind.what is What.CSV:
         raise NamesError(_refusal(path, kind.description))
     return _names(path, None, _lines(header), lambda row: row + 1)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name.casefold())
 
 
 def _refusal(path: Path, found: str) -> str:
@@ -120,6 +128,10 @@ def _lines(header: Header) -> list[str]:
         ) from failure
     if "" in lines:
         raise NamesError(f"{header.path}: line {lines.index('') + 1} is empty; a list has one name a line")
+    if lines and _plain(lines[0]) in _HEADERS:
+        raise NamesError(
+            f"{header.path}: line 1 is a header ({lines[0]}): remove it, because ids are the lines, from 0"
+        )
     return lines
 
 

@@ -120,6 +120,8 @@ def test_the_numbers_of_things_get_the_names_of_its_unique_ids(formats: Path, so
     [
         ("wren\ntern\nwren\n", r"several rows have the same name: wren \(lines 1 and 3\)$"),
         ("wren\n\ntern\n", "line 2 is empty; a list has one name a line"),
+        ("name\nwren\ntern\n", r"line 1 is a header \(name\): remove it, because ids are the lines, from 0$"),
+        ("File_Names\r\nwren\r\n", r"line 1 is a header \(File_Names\): remove it"),
         ("id,name\n1,wren\n1,tern\n", r"several rows have the same id: 1 \(lines 2 and 3\)$"),
         ("id,name\n1,a\n2,a\n3,b\n4,b\n", r"the same name: a \(lines 2 and 3\) and 1 more$"),
         ("id,name\n1,wren\n2,\n", "line 3 has no name"),
