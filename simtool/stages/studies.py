@@ -15,6 +15,7 @@ from simtool.collections import birds16
 from simtool.collections.studies import Study, studies, subset
 from simtool.errors import SimtoolError, UsageError
 from simtool.judgments.assembly import Judgments, summary
+from simtool.judgments.formats import AUTO
 from simtool.stages.copies import Copy, holding, inspect_copy
 from simtool.stages.downloads import checksum_of, downloaded, folder_of, source_of
 from simtool.stages.remarks import named, named_as_in, names_file, read_judgments
@@ -110,7 +111,8 @@ def _judgments(run: Run, folder: Path, copies: Sequence[Copy], source: Source, s
     whole = place.is_file() and catalog is None
     if whole and source.sha256 and checksum_of(place, source, strict) not in source.sha256:
         console.warn(f"{place} is not the file that is published now; it is used as it is")
-    return read_judgments(run, place, catalog)
+    # A catalog belongs to psiz's HDF5, of which there are two formats.
+    return read_judgments(run, place, catalog, study.format if catalog is None else AUTO)
 
 
 def _named(run: Run, folder: Path, copies: Sequence[Copy], source: Source, trials: Trials) -> Trials:

@@ -372,6 +372,20 @@ def test_local_copies_of_judgments_and_names_need_no_network(
 
 
 @pytest.mark.parametrize(
+    ("study", "complaint"),
+    [("imagenet-hsj", "own.csv: no JSON sequences in it"), ("things", "own.csv: not THINGS' raw judgments")],
+)
+def test_a_copy_in_another_format_is_not_taken_for_the_study(
+    simtool: Simtool, tmp_path: Path, study: str, complaint: str
+) -> None:
+    (tmp_path / "own.csv").write_text("image_1,image_2,image_3,odd_one\na,b,c,c\n")
+    ran = simtool("fetch-judgments", tmp_path / "out", "--study", study, "--archive", tmp_path / "own.csv")
+    assert ran.code == 1
+    assert complaint in ran.err.splitlines()[-1]
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
         (["--study", "birds16"], 2, "--study is one of birds-16, imagenet-hsj, skin-lesions, things, not birds16"),
