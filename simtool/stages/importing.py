@@ -29,7 +29,7 @@ def import_trials(
     """Turn judgments of similarity into a table of trials.
 
     Args:
-        source: a psiz HDF5 file, a folder or zip of psiz JSON, or a CSV.
+        source: a file, folder or zip of judgments in one of the formats of docs/formats.md.
         out: the Parquet file to write; None writes nothing.
         catalog: the file that says which images the numbers in psiz's files are: an HDF5 catalog, ``stimuli.txt`` or
             a CSV.
