@@ -19,7 +19,13 @@ def import_embeddings(
     ],
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of embeddings to write.")],
     ids: Annotated[
-        Path | None, file(help="Text file with one id in each line, in the order of the vectors. [the ids in SOURCE]")
+        Path | None,
+        typer.Option(
+            "--ids",
+            "--names",
+            metavar="FILE",
+            help="Text file with one id in each line, in the order of the vectors. [the ids in SOURCE]",
+        ),
     ] = None,
     images: Annotated[
         Path | None, table(help="Use the ids of this table of images; other spellings match too.")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import first_line, listed
-from simtool.kinds.hdf5_guards import survives
+from simtool.errors import listed
 from simtool.rdms import meadows
 from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, names_of, stacked
+from simtool.vectors.matlab import mat5_variables
 
 __all__ = ["read_mat"]
 
@@ -20,9 +20,10 @@ def read_mat(source: Path, request: Request) -> Rdm:
     """Read the only matrix of distances of a file, or the one that ``--rdm`` names.
 
     Raises:
-        RdmError: the file is damaged, holds no such matrix, or the names do not fit.
+        RdmError: the file holds no such matrix, or the names do not fit.
+        VectorsError: the file is damaged.
     """
-    variables = _variables(source)
+    variables = mat5_variables(source)
     if any(name.startswith(meadows.RDM) for name in variables):
         return meadows.read_variables(source, variables, request)
     arrays: list[NDArray[Any]] = []
@@ -40,15 +41,3 @@ def read_mat(source: Path, request: Request) -> Rdm:
         raise RdmError(f"{source}: no variable is a square matrix of numbers; it holds {listed(variables, 9)}")
     stack = Stack([arrays[at] for at in large], [labels[at] for at in large])
     return stack.rdm(source, stack.choose(source, request.rdm), names_of(source, request))
-
-
-def _variables(source: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
-
-    if not survives(lambda: loadmat(source)):
-        raise RdmError(f"{source}: damaged: SciPy cannot read it without crashing; save it again")
-    try:
-        held = loadmat(source)
-    except Exception as failure:  # damaged files raise many types
-        raise RdmError(f"{source}: SciPy cannot read it ({first_line(failure)}); save it again") from failure
-    return {name: value for name, value in held.items() if not name.startswith("__")}

@@ -11,10 +11,9 @@ import pyarrow as pa
 from simtool.errors import listed
 from simtool.kinds import Kind, What
 from simtool.tables.columns import as_type, is_list
-from simtool.tables.files import check_unique, open_parquet, strings
+from simtool.tables.files import open_parquet, strings
 from simtool.tables.parquet import reading
 from simtool.tables.vectors import as_matrix, common_shape, value_dtype
-from simtool.text import counted
 from simtool.vectors.vectors import Block, Vectors, VectorsError
 
 __all__ = ["open_arrow"]
@@ -43,6 +42,7 @@ def open_arrow(path: Path, kind: Kind, asked: str | None) -> Vectors:
     batches = _parquet(path) if kind.what is What.PARQUET else _arrow(path)
     with reading(path):
         first = next(batches(None), None)
+        _ = first and first.schema.names  # a damaged name cannot be decoded
     if first is None:
         raise VectorsError(f"{path}: it has no rows")
     named = _column_of_names(first.schema)
@@ -106,18 +106,11 @@ def _column_of_names(schema: pa.Schema) -> str | None:
 
 
 def _names(path: Path, batches: Batches, column: str) -> list[str]:
-    """The cells of the column of names.
-
-    Raises:
-        VectorsError: a name is missing.
-        TableError: a name is repeated, or is no text.
-    """
+    """The cells of the column of names; an empty text where a cell is missing."""
     names: list[str] = []
     for batch in _read(path, batches, [column]):
-        names.extend(strings(as_type(path, column, pa.chunked_array([batch.column(0)]), pa.string())))
-    if missing := sum(name is None for name in names):
-        raise VectorsError(f"{path}: column {column} has {counted(missing, 'missing values')}")
-    check_unique(path, "name", names)
+        cells = as_type(path, column, pa.chunked_array([batch.column(0)]), pa.string())
+        names.extend(strings(cells.fill_null("")))
     return names
 
 

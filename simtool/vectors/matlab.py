@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import listed
+from simtool.kinds.hdf5_guards import survives
 from simtool.vectors.hdf5 import datasets, opened, require_sound
 from simtool.vectors.vectors import NUMBERS, Block, Vectors, VectorsError, block_rows, chosen_array, reading
 
-__all__ = ["open_matlab"]
+__all__ = ["mat5_variables", "open_matlab"]
 
-#: MATLAB's classes of numbers.
-_CLASSES = re.compile(r"double|single|u?int(8|16|32|64)|logical")
+#: Seconds to read a file, and bytes that are read in one of them.
+_SECONDS, _SPEED = 10, 10 << 20
 #: The extensions that thingsvision removes from a file name to make the name of a variable.
 _REMOVED = re.compile(r"\.(eps|jpg|jpeg|png|PNG|tif|tiff)$")
 _HDF5 = b"MATLAB 7.3"
@@ -50,23 +51,16 @@ class _Mat5(_Variables):
 
     @cached_property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        from scipy.io import whosmat
-
-        with reading(self.path), warnings.catch_warnings(action="ignore"):
-            held = whosmat(str(self.path))
-        return {name: tuple(shape) for name, shape, kind in held if _CLASSES.fullmatch(kind)}
+        arrays = {name: value for name, value in self._content.items() if isinstance(value, np.ndarray)}
+        return {name: array.shape for name, array in arrays.items() if array.dtype.kind in NUMBERS}
 
     def rows(self, names: Sequence[str], rows: slice = slice(None)) -> Iterator[NDArray[Any]]:
         for name in names:
             yield self._content[name][rows]
 
     @cached_property
-    def _content(self) -> Mapping[str, NDArray[Any]]:
-        from scipy.io import loadmat
-
-        with reading(self.path), warnings.catch_warnings(action="ignore"):
-            content: Mapping[str, NDArray[Any]] = loadmat(str(self.path), variable_names=list(self.shapes))
-        return content
+    def _content(self) -> Mapping[str, Any]:
+        return mat5_variables(self.path)
 
 
 class _Mat73(_Variables):
@@ -83,6 +77,24 @@ class _Mat73(_Variables):
         with opened(self.path) as file:
             for name in names:
                 yield file[name][..., rows].T
+
+
+def mat5_variables(path: Path) -> dict[str, Any]:
+    """Read all variables of a file of MATLAB 5 to 7.2, first in another process: SciPy can crash on damaged files.
+
+    Raises:
+        VectorsError: SciPy cannot read the file.
+    """
+    from scipy.io import loadmat
+
+    def load() -> dict[str, Any]:
+        with warnings.catch_warnings(action="ignore"):
+            return {name: value for name, value in loadmat(str(path)).items() if not name.startswith("__")}
+
+    if not survives(load, _SECONDS + path.stat().st_size // _SPEED):
+        raise VectorsError(f"{path}: damaged: SciPy cannot read it without crashing; get it again")
+    with reading(path):
+        return load()
 
 
 def open_matlab(path: Path, asked: str | None = None, names: Sequence[str] | None = None) -> Vectors:

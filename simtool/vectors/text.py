@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from simtool.errors import clipped
 from simtool.kinds import Kind, Text
-from simtool.tables.files import check_unique
-from simtool.text import counted
 from simtool.vectors.vectors import Block, Vectors, VectorsError, block_rows, reading
 
 __all__ = ["open_text"]
@@ -117,14 +115,11 @@ def open_text(path: Path, kind: Kind, named: bool) -> Vectors:
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:
-    if empty := sum(not name for name in names):
-        raise VectorsError(f"{path}: {counted(empty, 'lines')} without a name in the first column")
     if all(map(_is_number, names)) and not all(map(_WHOLE.fullmatch, names)):
         raise VectorsError(
             f"{path}: the first column holds numbers, not names; give a file of names with --ids, "
             "or add a first column of names"
         )
-    check_unique(path, "name", names)
 
 
 def _is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError, first_line, listed
+from simtool.tables.files import check_unique
 from simtool.text import counted
 
 __all__ = ["NUMBERS", "Vectors", "VectorsError", "block_rows", "chosen_array", "reading", "shown_shape"]
@@ -41,7 +42,7 @@ class Vectors:
         shape: the shape of one vector before it is flattened.
         blocks: reads the vectors from the first to the last, in blocks (rows, D) that are flattened in C order.
         files: the files that are read.
-        names: (rows,) the name of each vector; None if the files hold no names.
+        names: (rows,) the name of each vector, all different; None if the files hold no names.
     """
 
     path: Path
@@ -54,6 +55,10 @@ class Vectors:
     def __post_init__(self) -> None:
         if not self.rows or not self.dimension:
             raise VectorsError(f"{self.path}: it holds no vectors: {shown_shape((self.rows, *self.shape))}")
+        if self.names is not None:
+            if empty := sum(not name for name in self.names):
+                raise VectorsError(f"{self.path}: {counted(empty, 'vectors')} without a name")
+            check_unique(self.path, "name", self.names)
 
     @property
     def dimension(self) -> int:
@@ -139,6 +144,6 @@ def reading(path: Path) -> Iterator[None]:
     except SimtoolError:
         raise
     except Exception as failure:  # readers of foreign formats raise many types
-        if isinstance(failure, OSError) and failure.errno and failure.strerror:
+        if isinstance(failure, OSError) and failure.filename is not None:
             raise
         raise VectorsError(f"{path}: damaged, or not as stated ({first_line(failure)}); get it again") from failure

@@ -154,6 +154,13 @@ def _compress(chance: Random, folder: Path) -> Line:
     return Line(["compress", made.path, "--components", "2", "--out", out], made.what, [out])
 
 
+def _import_embeddings(chance: Random, folder: Path) -> Line:
+    made = _made(("vectors",), chance, folder / "in")
+    out = folder / "vectors.parquet"
+    ids = ["--ids", made.other] if made.other is not None else []
+    return Line(["import-embeddings", made.path, *ids, "--out", out], made.what, [out])
+
+
 def _import_trials(chance: Random, folder: Path) -> Line:
     made = _made(("triplets", "triplets", "observations", "sequences"), chance, folder / "in")
     out = folder / "trials.parquet"
@@ -219,6 +226,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Random, Path], Line], int]] = {
     "embed": (_embed, 16),
     "embed-model": (_embed_model, 10),
     "compress": (_compress, 12),
+    "import-embeddings": (_import_embeddings, 20),
     "import-trials": (_import_trials, 30),
     "import-catalog": (_import_catalog, 12),
     "import-distances": (_import_distances, 12),

@@ -16,6 +16,7 @@ from tests.fuzz import (
     states,
     tables,
     triplets,
+    vectors,
     votes,
     weights,
 )
@@ -23,6 +24,21 @@ from tests.fuzz.case import Door
 
 __all__ = ["DOORS"]
 
-_MODULES = (tables, triplets, odd, votes, psiz, names, images, packed, models, weights, states, distances, others)
+_MODULES = (
+    tables,
+    triplets,
+    odd,
+    votes,
+    psiz,
+    names,
+    vectors,
+    images,
+    packed,
+    models,
+    weights,
+    states,
+    distances,
+    others,
+)
 
 DOORS: Mapping[str, Door] = {door.name: door for module in _MODULES for door in module.DOORS}

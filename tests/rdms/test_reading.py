@@ -197,7 +197,7 @@ def test_the_measure_of_rsatoolbox_is_kept(tmp_path: Path) -> None:
     ("name", "content", "complaint"),
     [
         ("r.pkl", pickle.dumps({"dissimilarities": TRIANGLE}), "does not load pickles: save RDMs with RDMs.save"),
-        ("r.mat", b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + b"\7" * 90, "SciPy cannot read it"),
+        ("r.mat", b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + b"\7" * 90, "damaged, or not as stated"),
         ("r.mat", b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM", "of version 7.3 .*; save it with -v7"),
         ("r.json", b'{"stimuli": ["a"]}', "a JSON file .* not distances that simtool import-distances reads"),
         ("r.json", b'{"tasks": [{"task": {}}]}', "none of its 1 tasks has an RDM"),
@@ -208,7 +208,7 @@ def test_the_measure_of_rsatoolbox_is_kept(tmp_path: Path) -> None:
 )
 def test_other_files_are_refused(name: str, content: bytes, complaint: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(RdmError, match=complaint):
+    with pytest.raises(SimtoolError, match=complaint):
         read(tmp_path / name, names=None)
 
 

@@ -71,6 +71,11 @@ COMMANDS: dict[str, Command] = {
     "fit-pca": Command(
         "fit-pca index-images/images.parquet --size 16 --components 8 --out {out}/pca", ("pca",), ("index-images",)
     ),
+    "import-embeddings": Command(
+        "import-embeddings embed/pixels.parquet --images index-images/images.parquet --out {out}/vectors.parquet",
+        ("vectors.parquet",),
+        ("embed", "index-images"),
+    ),
     "compress": Command(
         "compress embed/pixels.parquet --components 5 --out {out}/small.parquet", ("small.parquet",), ("embed",)
     ),

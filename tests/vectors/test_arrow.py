@@ -89,7 +89,7 @@ def test_of_several_columns_of_vectors_one_must_be_named(tmp_path: Path) -> None
         (pa.table({"name": ["a", "b"], "v": [[1.0, 2.0], None]}), "1 vector differs: row 1 (b): missing"),
         (pa.table({"name": ["a", "b"], "v": [[1.0, 2.0], [1.0, None]]}), "missing values in 1 vector: row 1 (b)"),
         (pa.table({"name": ["a", "a"], "v": [[1.0], [2.0]]}), "name is not unique, 1 repeated: a (rows 0 and 1)"),
-        (pa.table({"name": ["a", None], "v": [[1.0], [2.0]]}), "column name has 1 missing value"),
+        (pa.table({"name": ["a", None], "v": [[1.0], [2.0]]}), "1 vector without a name"),
         (pa.table({"name": ["a", "b"], "v": [1.0, None]}), "column v has missing values"),
         (pa.table({"name": ["a", "b"], "v": [1.0, 2.0], "class": ["x", "y"]}), "column class holds no numbers"),
         (pa.table({"name": ["a", "b"]}), "it holds no vectors: 2 x 0"),

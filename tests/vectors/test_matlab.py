@@ -106,6 +106,15 @@ def test_variables_that_are_no_numbers_are_refused(tmp_path: Path, variables: di
         open_matlab(tmp_path / "a.mat")
 
 
+def test_a_file_that_crashes_scipy_is_one_line(tmp_path: Path) -> None:
+    write_v5(tmp_path / "a.mat", {"features": NUMBERS})
+    content = bytearray((tmp_path / "a.mat").read_bytes())
+    content[184:192] = bytes(8)  # the type and the length of the values
+    (tmp_path / "a.mat").write_bytes(content)
+    with pytest.raises(VectorsError, match="damaged"):
+        open_matlab(tmp_path / "a.mat")
+
+
 @both
 @pytest.mark.parametrize("cut", [0.3, 0.6, 0.95])
 def test_a_truncated_file_is_one_line(tmp_path: Path, write: object, cut: float) -> None:

@@ -74,7 +74,7 @@ def test_a_text_of_several_blocks_is_read_completely(tmp_path: Path) -> None:
         ("name,x,y\na,1,2\nb,1\n", "line 3 has 1 values, the first line 2"),
         ("name,x,y\na,1,2\nb,nan,1\n", "NaN or infinity in 1 vector: b"),
         ("name,x,y\na,1,2\nb,1,2\na,1,2\n", "name is not unique, 1 repeated: a (rows 0 and 2)"),
-        ("name,x,y\na,1,2\n,1,2\n", "1 line without a name in the first column"),
+        ("name,x,y\na,1,2\n,1,2\n", "1 vector without a name"),
         ("0.5,1,2\n0.7,1,2\n", "the first column holds numbers, not names; give a file of names with --ids"),
         ("name,x,y\n", "it holds no vectors: 0 x"),
     ],
