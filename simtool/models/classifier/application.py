@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simtool import console
-from simtool.archive import fetch
+from simtool.archive import ArchiveError, fetch
 from simtool.errors import first_line, listed
 from simtool.images.preprocessing import named_preprocessing
 from simtool.kinds import What, kind_of
@@ -23,6 +23,7 @@ from simtool.models.classifier.network import scale_twice, settle
 from simtool.models.classifier.published import PUBLISHED
 from simtool.models.errors import ModelError
 from simtool.models.network import COLORS
+from simtool.system.lock import alone_in
 from simtool.tables.provenance import sha256_of
 from simtool.tensorflow import load_tensorflow
 
@@ -81,11 +82,11 @@ def load_application(
 
     Raises:
         ModelError: there is no such network, it does not take images of that size, or the file does not fit it.
-        ArchiveError: the download fails.
+        ModelError: or the download fails.
         OSError: the cache cannot be written.
     """
     architecture = application_named(name)
-    file = fetch(PUBLISHED[architecture.name], cache()) if weights is None else weights
+    file = _downloaded(architecture) if weights is None else weights
     _check(file)
     network = _loaded(architecture, size, file)
     if architecture.scaled and PUBLISHED[architecture.name].is_copy(file):
@@ -112,6 +113,22 @@ def cache() -> Path:
     """The folder in which ``keras.applications`` looks for weights."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "models"
+
+
+def _downloaded(architecture: Architecture) -> Path:
+    """The published weights in the cache, which one process at a time downloads."""
+    published, folder = PUBLISHED[architecture.name], cache()
+    if (folder / published.name).is_file() and published.is_copy(folder / published.name):
+        return folder / published.name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with alone_in(folder, f"keras:{architecture.name}", tell=console.note):
+            return fetch(published, folder)
+    except ArchiveError as failure:
+        raise ModelError(
+            f"{failure}; without a network, get {listed(published.urls)} on another machine, and give the file as "
+            "--weights"
+        ) from failure
 
 
 def _loaded(architecture: Architecture, size: int | None, file: Path) -> Any:
