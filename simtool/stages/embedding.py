@@ -140,7 +140,9 @@ def embed(
     chosen_layers = _one_each("--layer", source.layers(options), tables)
     chosen_names = _one_each("--name", names, tables)
     writes = [table_file(path) if shard is None else Folder(path) for path in places]
-    with stage("embed", reads=[path_of(images), _place(source.path), *source.inputs], writes=writes) as run:
+    with stage(
+        "embed", reads=[path_of(images), _place(source.path), *source.inputs, options.weights], writes=writes
+    ) as run:
         selection = _select(run, images, split, shard)
         files: list[Path | None] = [*_files(places, shard)] or [None] * tables
         embedder = source.open(options)
@@ -149,6 +151,8 @@ def embed(
         ]
         if source.path is not None:
             run.read(source.path, listed([output.info.name for output in outputs]), source.inputs)
+        if options.weights is not None:
+            run.read(options.weights, f"weights of {listed([output.info.name for output in outputs])}")
         left = [output for output in outputs if _is_left(output, run, selection.images, float16)]
         stale = [output for output in outputs if output not in left]
         bad: list[BadImage] = []

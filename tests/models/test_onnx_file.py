@@ -248,6 +248,15 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path) -> None:
         load_onnx_file(tmp_path / "none.onnx", RECIPE)
 
 
+def test_an_operation_that_openvino_lacks_is_named(tmp_path: Path) -> None:
+    content = onnx.load(write_network(tmp_path / "net.onnx"))
+    content.graph.node[2].op_type = "DeformConv"
+    content.opset_import[0].version = 22
+    onnx.save_model(content, tmp_path / "net.onnx")
+    with pytest.raises(ModelError, match=r"OpenVINO cannot read it: [^\n]* operations: DeformConv-22$"):
+        load_onnx_file(tmp_path / "net.onnx", RECIPE)
+
+
 def test_only_openvino_computes_it(tmp_path: Path) -> None:
     network = load_onnx_file(write_network(tmp_path / "net.onnx"), RECIPE)
     with pytest.raises(UsageError, match=r"--runtime tensorflow does not read \.onnx files; openvino does"):

@@ -1,7 +1,8 @@
 """OpenVINO as a runtime. It is an optional dependency (the extra ``openvino``).
 
 OpenVINO reads ONNX files itself, and converts graphs of TensorFlow in memory. ONNX Runtime was the alternative: its
-package is half as large, but it is slower here, computes no bfloat16 on x86, and needs a converter for Keras.
+package is half as large, and it reads more operations (of texts, sequences, trees), but it is slower here, computes no
+bfloat16 on x86, and needs a converter for Keras.
 """
 
 from __future__ import annotations
@@ -123,4 +124,4 @@ def compiled_graph(model: Any, precision: str, outputs: Sequence[Any]) -> Run:
 def told(failure: Exception) -> str:
     """The last line of a message of OpenVINO; the lines before name places in its source."""
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return lines[-1] if lines else type(failure).__name__
+    return lines[-1].removeprefix("-- ") if lines else type(failure).__name__

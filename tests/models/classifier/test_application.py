@@ -17,8 +17,11 @@ from simtool.models.classifier.published import PUBLISHED
 from simtool.models.errors import ModelError
 from simtool.models.interface import LayerShape
 from simtool.models.sources import ModelOptions, source_of
+from simtool.stages.embedding import embed
+from simtool.tables.embeddings import open_embeddings
 from simtool.tables.provenance import sha256_of
 from simtool.tensorflow import load_tensorflow
+from tests.photographs import write_table
 from tests.servers import breaks_after, serving, web_page
 
 SIDE = 32
@@ -106,6 +109,18 @@ def test_its_source_has_its_own_preprocessing_and_takes_weights(weights: Path) -
     options = ModelOptions(size=SIDE, crop=0.5, weights=weights)
     model = source_of("keras:mobilenet", options).open(options)
     assert str(model.preprocessing).startswith("symmetric: central crop 0.5, resize to 32 x 32")
+
+
+def test_a_table_states_the_file_of_the_weights(weights: Path, tmp_path: Path) -> None:
+    images, out = write_table(tmp_path, 3), tmp_path / "vectors.parquet"
+    embed(images, "keras:MobileNet", out, size=SIDE, weights=weights)
+    table = open_embeddings(out)
+    assert (table.info.name, table.info.model) == ("keras:MobileNet penultimate", sha256_of(weights))
+    assert table.provenance is not None
+    assert {Path(entry.name).name for entry in table.provenance.inputs} == {"images.parquet", weights.name}
+    [pixels] = embed(images, "pixels", preprocessing="symmetric", size=SIDE)
+    expected = load_application("MobileNet", SIDE, weights=weights).embed(pixels.read().reshape(3, SIDE, SIDE, 3))
+    np.testing.assert_array_equal(table.read(), expected)
 
 
 def test_layers_are_listed_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
