@@ -47,7 +47,7 @@ class Expected(Enum):
     MODEL_FOLDER = ("a model folder of simtool", frozenset((What.MODEL_FOLDER,)))
     IMAGE_FOLDER = ("a folder of images", frozenset((What.IMAGE_FOLDER, What.CUB_FOLDER)))
     IMAGE = ("an image that simtool reads", frozenset((What.IMAGE,)))
-    VECTORS = ("vectors that simtool import-embeddings reads", _VECTOR_FILES | {What.PARQUET, What.FEATURES_FOLDER})
+    VECTORS = ("vectors that simtool import-embeddings reads", _VECTOR_FILES | _TABLES | {What.FEATURES_FOLDER})
     TRANSFORM = ("a transform of gLocal (transform.npz)", frozenset((What.NPZ,)))
 
     def __init__(self, description: str, kinds: frozenset[What]) -> None:
@@ -170,7 +170,7 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
     },
     Expected.VECTORS: {
         **dict.fromkeys((What.PICKLE, What.TORCH), _UNPICKLED),
-        What.PARQUET_FOLDER: "if it is a table of embeddings, simtool score takes it",
+        What.FOLDER: "a folder of thingsvision has a file_names.txt; if the list is elsewhere, give it with --ids",
         **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, with the ids in the first column"),
     },
     Expected.RDM: {

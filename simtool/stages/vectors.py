@@ -62,11 +62,11 @@ def import_embeddings(
         >>> stages.import_embeddings("features.npy", "clip.parquet", ids="file_names.txt")  # doctest: +SKIP
         EmbeddingTable(clip, 1,854 images, 512 values)
     """
-    source, listed, linear = Path(source), path_of(ids), path_of(transform)
+    source, names, linear = Path(source), path_of(ids), path_of(transform)
     place: Place = Folder(source) if source.is_dir() else source
-    reads = [place, listed, path_of(images), linear]
+    reads = [place, names, path_of(images), linear]
     with stage("import-embeddings", reads=reads, writes=[table_file(out)]) as run:
-        vectors = open_vectors(source, listed, dataset, module)
+        vectors = open_vectors(source, names, dataset, module)
         run.begin(*vectors.files, linear)
         run.read(source, f"{counted(vectors.rows, 'vectors')} of {counted(vectors.dimension, 'values')}", vectors.files)
         image_id = _ids(run, vectors, images)

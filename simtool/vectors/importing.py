@@ -12,6 +12,9 @@ from simtool.vectors.vectors import Vectors, VectorsError
 
 __all__ = ["open_vectors"]
 
+#: Kinds that hold one array, without a name.
+_SINGLE = frozenset((What.NPY, What.CSV, What.NUMBERS, What.TEXT, What.PARQUET_FOLDER))
+
 
 def open_vectors(
     source: Path, ids: Path | None = None, dataset: str | None = None, module: str | None = None
@@ -32,14 +35,14 @@ def open_vectors(
         OSError: a file cannot be read.
     """
     kind = kind_of(source)
-    if kind.damage or kind.what not in Expected.VECTORS.kinds:
-        raise VectorsError(explain(source, Expected.VECTORS))
-    if module is not None and kind.what is not What.FEATURES_FOLDER:
+    # The list of names can be in another folder.
+    is_folder = kind.what is What.FEATURES_FOLDER or (kind.what is What.FOLDER and ids is not None)
+    if module is not None and not is_folder:
         raise UsageError(f"--module: {source} is not a folder of thingsvision, which has modules")
-    if kind.what is What.FEATURES_FOLDER:
+    if is_folder:
         file = ids or source / FILE_NAMES
         names = read_names(file)
-        return open_folder(source, module, lambda path: _of_file(path, dataset, names)).named(names, file)
+        return open_folder(source, module, lambda path: _opened(path, kind_of(path), dataset, names)).named(names, file)
     if ids is not None:
         names = read_names(ids)
         return _opened(source, kind, dataset, names).named(names, ids)
@@ -55,16 +58,12 @@ def open_vectors(
     return vectors
 
 
-def _of_file(path: Path, dataset: str | None, names: list[str]) -> Vectors:
-    """Open a file of a folder."""
-    kind = kind_of(path)
+def _opened(path: Path, kind: Kind, dataset: str | None, names: list[str] | None) -> Vectors:
+    """Open vectors of a known kind; their own names are used only without other names."""
     if kind.damage or kind.what not in Expected.VECTORS.kinds:
         raise VectorsError(explain(path, Expected.VECTORS))
-    return _opened(path, kind, dataset, names)
-
-
-def _opened(path: Path, kind: Kind, dataset: str | None, names: list[str] | None) -> Vectors:
-    """Open a file of a known kind; its own names are used only without other names."""
+    if dataset is not None and kind.what in _SINGLE:
+        raise UsageError(f"--dataset: {path} is {kind.what}, which holds one array")
     match kind.what:
         case What.NPY:
             from simtool.vectors.npy import open_npy
@@ -82,6 +81,10 @@ def _opened(path: Path, kind: Kind, dataset: str | None, names: list[str] | None
             from simtool.vectors.matlab import open_matlab
 
             return open_matlab(path, dataset, names)
+        case What.PARQUET_FOLDER:
+            from simtool.vectors.parts import open_parts
+
+            return open_parts(path)
         case What.ARROW | What.PARQUET:
             from simtool.vectors.arrow import open_arrow
 

@@ -99,6 +99,15 @@ def test_a_table_of_embeddings_is_transformed(home: Path) -> None:
     np.testing.assert_array_equal(table.read(), 2 * NUMBERS)
 
 
+def test_a_table_in_parts_is_one_table(home: Path) -> None:
+    for at, rows in enumerate((slice(0, 2), slice(2, 5))):
+        part = Path("net") / f"part-{at:05}-of-00002.parquet"
+        write_embeddings(part, NAMES[rows], NUMBERS[rows], Provenance.of([], []), "net")
+    table = stages.import_embeddings("net")
+    assert table.image_id.tolist() == NAMES
+    np.testing.assert_array_equal(table.read(), NUMBERS)
+
+
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
@@ -173,10 +182,17 @@ def test_other_files_are_refused_with_what_to_do(
     assert reason in ran.err
 
 
-def test_a_module_is_an_option_of_folders_only(simtool: Simtool, home: Path) -> None:
-    ran = simtool("import-embeddings", "features.npy", "--module", "fc", "--out", "out.parquet")
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--module", "--module: features.npy is not a folder of thingsvision, which has modules"),
+        ("--dataset", "--dataset: features.npy is a NumPy array (.npy), which holds one array"),
+    ],
+)
+def test_an_option_of_other_sources_is_wrong_usage(simtool: Simtool, home: Path, option: str, reason: str) -> None:
+    ran = simtool("import-embeddings", "features.npy", "--ids", "names.txt", option, "fc", "--out", "out.parquet")
     assert ran.code == 2
-    assert "--module: features.npy is not a folder of thingsvision" in ran.err
+    assert reason in ran.err
 
 
 def test_imported_vectors_are_scored_as_the_same_table_is(home: Path) -> None:
