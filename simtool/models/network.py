@@ -19,12 +19,14 @@ from simtool.models.runtimes import BFLOAT16, FLOAT32, Execution, Run
 from simtool.system.processor import has_bfloat16
 from simtool.text import counted
 
-__all__ = ["COLORS", "FLAT", "Network", "fitted", "image_sides", "scales_itself"]
+__all__ = ["COLORS", "FLAT", "Network", "divides_bytes", "fitted", "image_sides", "scales_itself"]
 
 #: Images on which bfloat16 is compared with float32.
 _COMPARED = 32
 #: Channels of an image.
 COLORS = 3
+#: The least number that a division of bytes has. A division by a standard deviation of colors from 0 to 1 has less.
+_BYTES = 16
 #: Suffix of the name of a layer for its whole map, which is not averaged over pixels.
 FLAT = ":flat"
 
@@ -159,6 +161,12 @@ def image_sides(path: Path, sides: Sequence[int | None], found: str) -> tuple[bo
         raise ModelError(f"{path}: its input {found} can be {wanted}; export it with a larger size")
     first = sides[1] == COLORS
     return first, ((sides[2], sides[3]) if first else (sides[1], sides[2]))
+
+
+def divides_bytes(numbers: Sequence[float], multiplied: bool) -> bool:
+    """Whether an operation brings bytes to about 1: it divides by numbers of at least 16, or multiplies by inverses."""
+    sizes = [abs(number) for number in numbers]
+    return bool(sizes) and (max(sizes) * _BYTES <= 1 if multiplied else min(sizes) >= _BYTES)
 
 
 def scales_itself(scaling: str, preprocessing: Preprocessing) -> str:

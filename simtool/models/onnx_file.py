@@ -18,7 +18,7 @@ from simtool.models.channels import AXES, channel_axes
 from simtool.models.errors import ModelError
 from simtool.models.folder import digest_of
 from simtool.models.interface import LayerShape, Output
-from simtool.models.network import COLORS, FLAT, Network, fitted, image_sides, scales_itself
+from simtool.models.network import COLORS, FLAT, Network, divides_bytes, fitted, image_sides, scales_itself
 from simtool.models.runtimes import OPENVINO, Execution, Run
 from simtool.models.runtimes.openvino import compiled_graph, core, load_openvino, told
 from simtool.tables.provenance import sha256_of
@@ -27,8 +27,8 @@ __all__ = ["PREPROCESSING", "OnnxFile", "files_of", "load_onnx_file", "stated_pr
 
 #: The key of the metadata that states the preprocessing, and where OpenVINO keeps the metadata of a file.
 PREPROCESSING, _METADATA = "simtool.preprocessing", "framework"
-#: Operations before the first convolution that change colors or their order, and the least divisor of bytes.
-_BEFORE, _LEAST = frozenset(("Add", "Convert", "Divide", "Multiply", "Pad", "Subtract", "Transpose")), 16
+#: Operations before the first convolution that change colors or their order.
+_BEFORE = frozenset(("Add", "Convert", "Divide", "Multiply", "Pad", "Subtract", "Transpose"))
 #: The place of weights in another file, as an entry of TensorProto.external_data: its key, then its value.
 _EXTERNAL = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
 
@@ -239,17 +239,12 @@ def _scaling(graph: Any) -> str:
         kind = node.get_type_name()
         if kind not in _BEFORE:
             break
-        constants = [one for one in (port.get_source_output().get_node() for port in node.inputs()) if _constant(one)]
-        values = [float(abs(one.get_data()).max()) for one in constants if one.get_data().size]
-        if (kind == "Multiply" and values and max(values) < 1 / _LEAST) or (
-            kind == "Divide" and values and min(values) > _LEAST
-        ):
+        sources = [port.get_source_output().get_node() for port in node.inputs()]
+        constants = [one.get_data() for one in sources if one.get_type_name() == "Constant"]
+        numbers = [float(number) for values in constants for number in values.ravel()]
+        if kind in ("Multiply", "Divide") and divides_bytes(numbers, multiplied=kind == "Multiply"):
             return str(node.get_friendly_name())
     return ""
-
-
-def _constant(node: Any) -> bool:
-    return bool(node.get_type_name() == "Constant")
 
 
 def files_of(path: Path) -> list[Path]:

@@ -30,8 +30,11 @@ def reaches_outside(operation: str) -> bool:
     return _OUTSIDE.search(operation) is not None
 
 
-def check_graph(path: Path) -> None:
+def check_graph(path: Path) -> Any:
     """Refuse a SavedModel that could do more than compute.
+
+    Returns:
+        Its graph, a ``MetaGraphDef``.
 
     Raises:
         ModelError: it is damaged, or of TensorFlow 1; or an operation reaches outside of the graph.
@@ -58,6 +61,7 @@ def check_graph(path: Path) -> None:
             f"{path}: its functions read or write files, or call Python (operations {listed(found)}), which is not "
             "safe; save the network alone, with a signature from images to vectors"
         )
+    return graphs[0]
 
 
 def _operations(graph: Any) -> Iterator[str]:

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from simtool import console
 from simtool.errors import first_line, listed
 from simtool.images.preprocessing import Preprocessing
 from simtool.kinds import Expected, What, explain, kind_of
 from simtool.models.errors import ModelError
 from simtool.models.folder import digest_of
 from simtool.models.interface import LayerShape, Output
-from simtool.models.network import COLORS, FLAT, Network, fitted, image_sides
+from simtool.models.network import COLORS, FLAT, Network, fitted, image_sides, scales_itself
 from simtool.models.runtimes import OPENVINO, Run, openvino, tensorflow
 from simtool.models.saved_graph import check_graph
+from simtool.models.saved_scaling import scaling_operation
 from simtool.tables.provenance import sha256_of
 from simtool.tensorflow import load_tensorflow
 
@@ -157,13 +159,14 @@ def load_saved_model(
         raise ModelError(explain(path, Expected.MODEL))
     if not path.is_dir():
         raise ModelError(f"{path}: this is the graph of a SavedModel; give its folder")
-    check_graph(path)
+    graph = check_graph(path)
     tf = load_tensorflow()
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as failure:  # whatever a folder from elsewhere makes TensorFlow raise
         raise ModelError(f"{path}: TensorFlow cannot load it: {first_line(failure)}") from failure
-    function = loaded.signatures[_chosen(path, list(loaded.signatures), signature)]
+    chosen = _chosen(path, list(loaded.signatures), signature)
+    function = loaded.signatures[chosen]
     inputs: dict[str, Any] = function.structured_input_signature[1]
     found = ", ".join(f"{name} {spec.shape} {spec.dtype.name}" for name, spec in inputs.items())
     argument, spec = next(iter(inputs.items()), ("", tf.TensorSpec(None)))
@@ -171,6 +174,8 @@ def load_saved_model(
     sides = spec.shape.as_list() if fits else []
     channels_first, expected = image_sides(path, sides, found)
     preprocessing = fitted(path, preprocessing, expected, size)
+    if preprocessing.colors and (scaling := scaling_operation(graph, chosen)):
+        console.note(f"{path}: {scales_itself(f'operation {scaling}', preprocessing)}")
     called = Signature(loaded, function, argument, spec.dtype, channels_first)
     shapes = _shapes(path, called, sides[0] or 1, preprocessing.shape[0])
     digest = digest_of({str(file.relative_to(path)): sha256_of(file) for file in files_of(path)})

@@ -212,6 +212,31 @@ def test_the_export_of_keras_is_embedded_with_as_the_network_itself(tmp_path: Pa
     assert {Path(entry.name).name for entry in table.provenance.inputs} >= {"saved_model.pb", "variables.index"}
 
 
+@pytest.mark.parametrize("scale", [1 / 255, 1.0])
+def test_a_note_says_that_network_and_preprocessing_scale_colors(
+    scale: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_tensorflow()
+    import keras
+
+    layers = [keras.Input((8, 8, 3)), keras.layers.Rescaling(scale, -1.0, name="scale"), keras.layers.Conv2D(4, 3)]
+    keras.Sequential(layers).export(tmp_path / "keras", verbose=False)
+    load_saved_model(tmp_path / "keras", named_preprocessing("bytes"))
+    assert not capsys.readouterr().err
+    load_saved_model(tmp_path / "keras", RECIPE)
+    note = capsys.readouterr().err
+    assert ("the network scales colors itself (operation " in note) == (scale < 1)
+
+
+@pytest.mark.parametrize("divisor", [127.5, 0.229])
+def test_a_division_in_a_function_of_its_own_is_found(
+    divisor: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "small", compute=lambda images, kernel: {"n": ((images - 0.5) / divisor)[:, 0] @ kernel})
+    load_saved_model(path, RECIPE)
+    assert ("scales colors itself (operation " in capsys.readouterr().err) == (divisor > 1)
+
+
 def test_its_source_lists_all_files_and_the_weights_depend_on_them(tmp_path: Path) -> None:
     path = write(tmp_path / "small")
     source = source_of(path, ModelOptions())
