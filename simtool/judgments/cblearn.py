@@ -24,7 +24,7 @@ from simtool.judgments.assembly import MOST_TRIALS, Judgments, JudgmentsError, P
 from simtool.judgments.formats import Reading
 from simtool.judgments.records import near_far, odd_one_out
 from simtool.judgments.shown import from_numbers
-from simtool.judgments.triplets import are_triplets
+from simtool.judgments.triplets import are_triplets, sibling
 from simtool.kinds import Kind, What, kind_of
 
 __all__ = ["read", "recognises"]
@@ -42,11 +42,11 @@ def recognises(source: Path, kind: Kind) -> bool:
         return bool(set(kind.keys) >= _PAIR or set(kind.keys) >= _TENSOR)
     if kind.what is not What.NPY:
         return False
-    if (queries := _sibling(source, "response", "query")) is not None:
+    if (queries := sibling(source, "response", "query")) is not None:
         raise JudgmentsError(f"{source}: these are the responses; give the file of the queries, {queries}")
     if not are_triplets(source, kind):
         return False
-    return _sibling(source, "query", "response") is not None or _are_doubled(_queries(source))
+    return sibling(source, "query", "response") is not None or _are_doubled(_queries(source))
 
 
 def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbers are positions
@@ -55,7 +55,7 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbe
     if kind_of(source).what is What.NPZ:
         return Reading(_archived(source, places), [source])
     queries = whole_numbers(_queries(source), places)
-    responses = _sibling(source, "query", "response")
+    responses = sibling(source, "query", "response")
     if responses is not None:
         with open_array(responses) as array:
             values = array.require("biuf", (len(queries),), f"{len(queries):,} responses, one for a query").values()
@@ -73,12 +73,6 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbe
 def _queries(source: Path) -> NDArray[Any]:
     with open_array(source) as array:
         return array.require("iuf", (None, 3), _QUERIES).values()
-
-
-def _sibling(source: Path, word: str, other: str) -> Path | None:
-    """Return the array beside a file whose name has another word: ``a-response.npy`` for ``a-query.npy``."""
-    named = source.with_name(other.join(source.name.rsplit(word, 1)))
-    return named if word in source.name and named.is_file() and kind_of(named).what is What.NPY else None
 
 
 def _are_doubled(queries: NDArray[Any]) -> bool:

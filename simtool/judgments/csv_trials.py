@@ -161,6 +161,8 @@ def _positions(
         unknown = given & (positions[:, rank] < 0)
         if unknown.any():
             row = int(unknown.argmax())
-            named, shown = clipped(images[chosen[row, rank]]), listed(images[references[row][references[row] >= 0]])
-            places.refuse(unknown, not_shown.format(named=named, shown=shown))
+            name, shown = images[chosen[row, rank]], images[references[row][references[row] >= 0]]
+            as_float = name.endswith(".0") and name.removesuffix(".0") in shown
+            hint = "; pandas adds the .0 where cells are empty: save the column as Int64" if as_float else ""
+            places.refuse(unknown, not_shown.format(named=clipped(name), shown=listed(shown)) + hint)
     return positions

@@ -23,9 +23,9 @@ from simtool.judgments.cells import no_header, read_cells
 from simtool.judgments.formats import Reading
 from simtool.judgments.records import near_far, odd_one_out
 from simtool.judgments.shown import Shown, from_cells, from_numbers
-from simtool.kinds import Kind, What
+from simtool.kinds import Kind, What, kind_of
 
-__all__ = ["Layout", "are_triplets"]
+__all__ = ["Layout", "are_triplets", "sibling"]
 
 _COLUMNS = ("image 1", "image 2", "image 3")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?([eE]\+?\d{1,2})?", re.ASCII)
@@ -63,6 +63,8 @@ class Layout(Enum):
 
     def read(self, source: Path, catalog: Path | None) -> Reading:  # noqa: ARG002 - numbers are positions
         """Read triplets in this order: see :class:`simtool.judgments.formats.Reader`."""
+        if (responses := sibling(source, "query", "response")) is not None:
+            raise JudgmentsError(f"{source}: its responses are in {responses}: leave out --format to read both")
         with source.open("rb") as file:
             is_array = file.read(6) == b"\x93NUMPY"
         shown, places = _from_array(source) if is_array else _from_text(source)
@@ -78,6 +80,12 @@ class Layout(Enum):
                 "queries without their responses; save both in one .npz (query, response)"
             )
         return assemble(near_far(shown), places)
+
+
+def sibling(source: Path, word: str, other: str) -> Path | None:
+    """Return the array beside a file whose name has another word: ``a-response.npy`` for ``a-query.npy``."""
+    named = source.with_name(other.join(source.name.rsplit(word, 1)))
+    return named if word in source.name and named.is_file() and kind_of(named).what is What.NPY else None
 
 
 def are_triplets(source: Path, kind: Kind) -> bool:

@@ -197,6 +197,8 @@ ODD = "image_1,image_2,image_3,odd_one"
             r"selected: refrence_1 \(did you mean reference_1\?\), selected \(did you",
         ),
         ([ODD, "a,b,c,a", "a,b,c,d"], "line 3 has the odd one d, which is not among its images a, b, c; write the id"),
+        ([ODD, "1,2,3,3.0", "1,2,3,"], "line 2 has the odd one 3.0, .*: save the column as Int64$"),
+        ([HEADER, "1,2,3,3.0", "1,2,3,"], "line 2 selects 3.0, .*: save the column as Int64$"),
         ([ODD, "a,b,c,2"], "line 2 has the odd one 2, which is not .* write the id of the odd image, not its position"),
         ([ODD, "a,b,,a"], "line 2 has fewer than three images"),
         ([ODD, "a,b,a,a"], "line 2 shows a reference twice"),

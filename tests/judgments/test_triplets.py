@@ -168,6 +168,14 @@ def test_an_array_of_python_objects_is_refused_and_never_loaded(tmp_path: Path) 
         import_judgments(tmp_path / "trials.npy", ODD_LAST)
 
 
+@pytest.mark.parametrize("layout", [ODD_LAST, "triplets-near-far"])
+def test_queries_with_their_responses_beside_them_are_not_read_alone(tmp_path: Path, layout: str) -> None:
+    np.save(tmp_path / "query.npy", np.array(TRIPLETS))
+    np.save(tmp_path / "response.npy", np.array([1, -1, 1]))
+    with pytest.raises(JudgmentsError, match=r"its responses are in .*response\.npy: leave out --format"):
+        import_judgments(tmp_path / "query.npy", layout)
+
+
 def test_queries_without_their_responses_are_not_read_as_near_and_far(tmp_path: Path) -> None:
     rows = [[30, at, at + 1] for at in range(20)]
     with pytest.raises(JudgmentsError, match=r"these are cblearn's queries without their responses"):
