@@ -21,6 +21,8 @@ def import_distances(
     names: Annotated[
         str | None,
         typer.Option(
+            "--names",
+            "--ids",
             metavar="FILE",
             help="Text with one image id a line, for a matrix without names; or the pattern descriptor of rsatoolbox "
             "that names the images.",

@@ -61,7 +61,10 @@ _UNPICKLED = (
     'numpy.save("features.npy", ARRAY); a tensor with numpy.save("features.npy", TENSOR.numpy())'
 )
 _VECTORS = f"if it holds vectors, write them {_AS_TABLE}"
-_IMPORT_VECTORS = "if it holds vectors, simtool import-embeddings makes a table of embeddings from it"
+_IMPORT_VECTORS = (
+    "if it holds vectors, simtool import-embeddings makes a table of embeddings from it; "
+    "if it holds distances of pairs, simtool import-distances makes a table of distances"
+)
 _AS_CSV = f"if it holds judgments, write them as a CSV with the header {_HEADER} for simtool import-trials"
 _AS_PAIRS = "write the distances as a CSV with the header image_1,image_2,distance"
 _NETWORK = (

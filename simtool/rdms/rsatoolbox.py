@@ -32,6 +32,8 @@ _INDEX = "index"
 _MEASURE = "dissimilarity_measure"
 #: The names of simtool's distances in rsatoolbox, where they differ.
 _NAMES = {"mse": "squared euclidean"}
+#: The time to read a file: seconds, and bytes in a second.
+_SECONDS, _SPEED = 5, 20_000_000
 #: More numbers are a sign of damage.
 _MOST = 1 << 30
 
@@ -52,7 +54,7 @@ def read_rdms(source: Path, request: Request) -> Rdm:
     Raises:
         RdmError: the file is damaged or holds no RDMs; several RDMs or names without a choice.
     """
-    if not survives(lambda: _read(source)):
+    if not survives(lambda: _read(source), _SECONDS + source.stat().st_size // _SPEED):
         raise RdmError(f"{source}: damaged: HDF5 cannot read it without crashing; save it again")
     try:
         content = _read(source)

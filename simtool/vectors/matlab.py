@@ -28,6 +28,8 @@ _SECONDS, _SPEED = 10, 10 << 20
 #: The extensions that thingsvision removes from a file name to make the name of a variable.
 _REMOVED = re.compile(r"\.(eps|jpg|jpeg|png|PNG|tif|tiff)$")
 _HDF5 = b"MATLAB 7.3"
+#: How the names of Meadows' variables with distances begin.
+_MEADOWS = "rdmutv"
 
 
 class _Variables(ABC):
@@ -111,6 +113,8 @@ def open_matlab(path: Path, asked: str | None = None, names: Sequence[str] | Non
     with path.open("rb") as file:
         variables = (_Mat73 if file.read(len(_HDF5)) == _HDF5 else _Mat5)(path)
     shapes = variables.shapes
+    if any(name.startswith(_MEADOWS) for name in shapes):
+        raise VectorsError(f"{path}: it holds distances of Meadows, not vectors; simtool import-distances takes it")
     if names is not None and asked is None and not (len(shapes) == 1 and next(iter(shapes.values()))[0] == len(names)):
         return _one_each(variables, names, _variables_of(path, names, shapes))
     if names is None and asked is None and len(shapes) > 1 and _are_rows(list(shapes.values())):

@@ -124,3 +124,11 @@ def test_a_truncated_file_is_one_line(tmp_path: Path, write: object, cut: float)
     (tmp_path / "a.mat").write_bytes(content[: int(len(content) * cut)])
     with pytest.raises(VectorsError):
         values(open_matlab(tmp_path / "a.mat"))
+
+
+def test_distances_of_meadows_are_no_vectors(tmp_path: Path) -> None:
+    write_v5(tmp_path / "a.mat", {"rdmutv_calm_ox": NUMBERS[:1], "rdmutv_wise_ant": NUMBERS[1:2]})
+    with pytest.raises(
+        VectorsError, match="it holds distances of Meadows, not vectors; simtool import-distances takes it"
+    ):
+        open_matlab(tmp_path / "a.mat")
