@@ -174,7 +174,7 @@ def _array(chance: Random, rows: int) -> Array:
 
 
 def _written(chance: Random, folder: Path, names: Sequence[str], array: Array, listed: Sequence[str]) -> Made:
-    """Write vectors with ``names`` in a layout; a list of names beside them holds ``listed``."""
+    """Write vectors with ``names`` in a layout; a list of names in the same folder holds ``listed``."""
     kind = chance.choice(tuple(_LAYOUTS))
     layout = _LAYOUTS[kind]
     path, ids = folder / layout.file, folder / _LIST

@@ -169,7 +169,7 @@ def test_an_array_of_python_objects_is_refused_and_never_loaded(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("layout", [ODD_LAST, "triplets-near-far"])
-def test_queries_with_their_responses_beside_them_are_not_read_alone(tmp_path: Path, layout: str) -> None:
+def test_queries_are_not_read_without_the_responses_of_the_same_folder(tmp_path: Path, layout: str) -> None:
     np.save(tmp_path / "query.npy", np.array(TRIPLETS))
     np.save(tmp_path / "response.npy", np.array([1, -1, 1]))
     with pytest.raises(JudgmentsError, match=r"its responses are in .*response\.npy: leave out --format"):
