@@ -53,6 +53,19 @@ def test_credit_is_that_of_a_look_up_in_a_matrix(images: int, symmetric: bool) -
     assert (found.model, found.distance) == ("m", "given")
 
 
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_odd_one_out_judgments_take_each_remaining_image_as_the_anchor(symmetric: bool) -> None:
+    rng = np.random.default_rng(0)
+    shown = np.array([rng.permutation(12)[:4] for _ in range(300)])
+    shown[150:, 3] = -1
+    kinds = ["4-odd-1"] * 150 + ["3-odd-1"] * 150
+    names = [f"image {number}" for number in range(12)]
+    trials = Trials.build(names, kinds, np.full(300, -1), shown, rng.integers(0, 3, (300, 1)))
+    distances = matrix(12, symmetric)
+    (found,) = score_distances(table_of(trials, distances, symmetric), Plan.of(trials))
+    np.testing.assert_array_equal(found.credit, outcomes_of("m", "given", trials, distances).credit)
+
+
 @given(seed=st.integers(0, 1000), left_out=st.integers(1, 40), symmetric=st.booleans())
 @settings(max_examples=20, deadline=None)
 def test_missing_pairs_are_refused_counted_and_named(seed: int, left_out: int, symmetric: bool) -> None:
