@@ -94,8 +94,10 @@ def embed(
         found = stages.list_layers(
             model, preprocessing=recipe, size=size, trust_code=trust_code, weights=weights, signature=signature
         )
-        title = f"{model}: {counted(len(found), 'layers')}, the default first"
-        console.result_facts(title, [(layer.name or "(no name)", _described(layer)) for layer in found])
+        console.result_facts(
+            f"{model}: {counted(len(found), 'layers')}",
+            [(layer.name or "(no name)", _described(layer)) for layer in found],
+        )
         return
     if images is None or not out:
         raise UsageError("embed needs IMAGES, a table of images, and --out; --list-layers needs --model alone")

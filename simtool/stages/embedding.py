@@ -182,7 +182,7 @@ def list_layers(
     weights: str | Path | None = None,
     signature: str | None = None,
 ) -> list[LayerShape]:
-    """The layers of a model that :func:`embed` takes, the default layer first.
+    """The layers of a model that :func:`embed` takes. If there is a default, it is the first.
 
     Args:
         model: as for :func:`embed`.

@@ -520,7 +520,7 @@ def test_list_layers_needs_no_images_and_prints_names_and_shapes(simtool: Simtoo
     ran = simtool("embed", "--model", network, "--list-layers")
     assert ran.code == 0
     title, *lines = ran.out.splitlines()
-    assert title == f"{network}: {len(lines)} layers, the default first"
+    assert title == f"{network}: {len(lines)} layers"
     assert [" ".join(line.split()) for line in lines] == [
         "embedding 4 values",
         "pooled 5 values",

@@ -229,7 +229,7 @@ def test_a_note_says_that_network_and_preprocessing_scale_colors(
 
 
 @pytest.mark.parametrize("divisor", [127.5, 0.229])
-def test_a_division_in_a_function_of_its_own_is_found(
+def test_a_division_in_an_inner_function_is_found(
     divisor: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "small", compute=lambda images, kernel: {"n": ((images - 0.5) / divisor)[:, 0] @ kernel})
