@@ -172,7 +172,7 @@ def _refusal(names: Sequence[str]) -> str:
         names = names[0].split()
     shown = listed(names, 6) or "empty"
     if _are_odd(names):
-        position = "choice" in map(_plain, names)
+        position = {"image1", "image2", "image3", "choice"} <= set(names) and "image4" not in names
         hint = "; if choice is the position of the odd one, add --format things-raw" if position else ""
         return (
             f"odd-one-out judgments need the header {_ODD_ONE_OUT.legend}, above rows of image ids; odd_one is the id "

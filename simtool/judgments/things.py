@@ -42,6 +42,8 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - numbe
     place = header.columns()
     if missing := [name for name in (*_IMAGES, _CHOICE) if name not in place]:
         raise JudgmentsError(f"{source}: not THINGS' raw judgments: no columns {listed(missing)}")
+    if "image4" in place:
+        raise JudgmentsError(f"{source}: not THINGS' raw judgments: they show three images, not image4")
     cells = read_cells(header, [at for name, at in place.items() if name != _RESPONSE_MS])
     places = Places(str(source), lambda row: f"{source}: line {cells.line_of(row)}")
     if not len(cells):

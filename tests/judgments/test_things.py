@@ -95,6 +95,12 @@ def test_a_format_that_was_forced_names_the_missing_columns(tmp_path: Path) -> N
         import_judgments(path, "things-raw")
 
 
+def test_a_fourth_image_is_not_left_out(tmp_path: Path) -> None:
+    path = written(tmp_path, "1,2,3,4,1", header="image1,image2,image3,image4,choice")
+    with pytest.raises(JudgmentsError, match="they show three images, not image4"):
+        import_judgments(path, "things-raw")
+
+
 def test_the_sample_is_read_rightly(formats: Path) -> None:
     folder = formats / "things-raw"
     trials = read(folder / "triplets_large_final_correctednc_correctedorder.csv")
