@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import listed
 from simtool.scoring.distances import SimilarityError
 from simtool.scoring.pairs import Codes, look_up
 from simtool.scoring.plan import STEP, Plan
 from simtool.scoring.scoring import room_for_vectors
 from simtool.system.threads import in_threads
-from simtool.tables.distances import DistanceTable
+from simtool.tables.distances import DistanceTable, Pairs
 from simtool.tables.outcomes import Outcomes
 from simtool.text import counted
 
@@ -106,10 +105,11 @@ def _lacking(table: DistanceTable, plan: Plan, values: NDArray[np.float64], want
     anchor = np.concatenate([compared.anchor, compared.anchor])
     other = np.concatenate([compared.near, compared.far])
     absent = np.isnan(_between(plan, values, anchor, other))
-    ends = np.stack([anchor[absent], other[absent]])
+    one, two = anchor[absent], other[absent]
     if table.info.symmetric:
-        ends.sort(axis=0)
-    pairs = np.unique(ends, axis=1).T
-    word = "and" if table.info.symmetric else "to"
-    names = [f"{plan.trials.images[one]} {word} {plan.trials.images[two]}" for one, two in pairs]
-    return f"{table.path}: lacks {counted(len(names), 'pairs')} that the trials compare: {listed(names)}"
+        one, two = np.minimum(one, two), np.maximum(one, two)
+    images = plan.trials.images
+    first, second = np.divmod(np.unique(one.astype(np.int64) * len(images) + two), len(images))
+    pairs = Pairs(images, first.astype(np.int32), second.astype(np.int32), np.full(first.size, np.nan))
+    names = pairs.named(np.arange(first.size), table.info.symmetric)
+    return f"{table.path}: lacks {counted(first.size, 'pairs')} that the trials compare: {names}"

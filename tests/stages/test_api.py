@@ -152,6 +152,18 @@ def test_objects_in_memory_are_scored_as_their_files_are(home: Path) -> None:
         np.testing.assert_array_equal(one.credit, other.credit)
 
 
+def test_distances_in_memory_are_scored_as_their_file_is(home: Path) -> None:
+    before = files(home)
+    table = stages.export_distances(held("one-hot"), distance="cosine", name="pairs")
+    scores = stages.score([table, held("one-hot")], TRIALS, distances=["cosine"])
+    assert files(home) == before
+    assert [outcomes.distance for outcomes in scores.outcomes] == ["given", "cosine"]
+    np.testing.assert_array_equal(scores.outcomes[0].credit, scores.outcomes[1].credit)
+    stages.export_distances("one-hot.parquet", "pairs.parquet", distance="cosine")
+    written = stages.score(["pairs.parquet", "one-hot.parquet"], TRIALS, distances=["cosine"])
+    np.testing.assert_array_equal(written.outcomes[0].credit, scores.outcomes[0].credit)
+
+
 def test_outcomes_in_memory_are_reported_as_their_file_is(home: Path) -> None:
     scores = stages.score(["gaussian.parquet"], "trials.parquet", "outcomes.parquet", distances=["mse"])
     again = stages.score("gaussian.parquet", TRIALS, distances=["mse"])
