@@ -20,7 +20,7 @@ from simtool.models.classifier.architectures import APPLICATIONS, Architecture
 from simtool.models.classifier.graph import dense_head, made_by
 from simtool.models.classifier.keras_file import KerasFile
 from simtool.models.classifier.network import scale_twice, settle
-from simtool.models.classifier.published import PUBLISHED
+from simtool.models.classifier.published import PUBLISHED, is_published
 from simtool.models.errors import ModelError
 from simtool.models.network import COLORS
 from simtool.system.lock import alone_in
@@ -89,7 +89,7 @@ def load_application(
     file = _downloaded(architecture) if weights is None else weights
     _check(file)
     network = _loaded(architecture, size, file)
-    if architecture.scaled and PUBLISHED[architecture.name].is_copy(file):
+    if architecture.scaled and is_published(architecture.name, file):
         scale_twice(network)
     return _application(architecture, network, crop, sha256_of(file))
 
@@ -118,8 +118,9 @@ def cache() -> Path:
 def _downloaded(architecture: Architecture) -> Path:
     """The published weights in the cache, which one process at a time downloads."""
     published, folder = PUBLISHED[architecture.name], cache()
-    if (folder / published.name).is_file() and published.is_copy(folder / published.name):
-        return folder / published.name
+    file = folder / published.name
+    if file.is_file() and (published.is_copy(file) or not published.has_checksum):
+        return file
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with alone_in(folder, f"keras:{architecture.name}", tell=console.note):
@@ -138,7 +139,7 @@ def _loaded(architecture: Architecture, size: int | None, file: Path) -> Any:
         network = _built(architecture, size, top)
         if not (reason := _failure(network, file)):
             if not top:
-                console.note(f"{file}: these are the weights of {architecture.name} without its last layer")
+                console.note(f"{file}: the weights fit {architecture.name} without its last layers only")
             return network
         reasons.append(reason)
     images = f" for images of {size} by {size}" if size else ""

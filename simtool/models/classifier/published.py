@@ -6,9 +6,11 @@ them). A test compares them.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from simtool.archive import Source
 
-__all__ = ["PUBLISHED"]
+__all__ = ["PUBLISHED", "is_published"]
 
 _SERVER = "https://storage.googleapis.com"
 _KERAS = "tensorflow/keras-applications"
@@ -123,3 +125,24 @@ PUBLISHED: dict[str, Source] = {
         f"{_KERAS}/mobilenet_v3", "weights_mobilenet_v3_large_224_1.0_float.h5", "59e551e166be033d707958cf9e29a6a7"
     ),
 }
+
+#: The MD5 of the files without the last layer, for the networks that Keras scales colors for.
+_WITHOUT_TOP: dict[str, str] = {
+    "EfficientNetB0": "50bc09e76180e00e4465e1a485ddc09d",
+    "EfficientNetB1": "74c4e6b3e1f6a1eea24c589628592432",
+    "EfficientNetB2": "111f8e2ac8aa800a7a99e3239f7bfb39",
+    "EfficientNetB3": "af6d107764bb5b1abb91932881670226",
+    "EfficientNetB4": "ebc24e6d6c33eaebbd558eafbeedf1ba",
+    "EfficientNetB5": "38879255a25d3c92d5e44e04ae6cec6f",
+    "EfficientNetB6": "9ecce42647a20130c1f39a5d4cb75743",
+    "EfficientNetB7": "cbcfe4450ddf6f3ad90b1b398090fe4a",
+}
+
+
+def is_published(name: str, file: Path) -> bool:
+    """Whether a file holds the published weights of a network; of EfficientNet, also without the last layer.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return any(source.is_copy(file) for source in (PUBLISHED[name], Source("", (), md5=_WITHOUT_TOP.get(name, ""))))

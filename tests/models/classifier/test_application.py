@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simtool.archive import Source
+from simtool.models.classifier import published
 from simtool.models.classifier.application import application_named, load_application
 from simtool.models.classifier.architectures import APPLICATIONS
 from simtool.models.classifier.published import PUBLISHED
@@ -146,7 +147,7 @@ def test_weights_without_the_last_layer_give_the_other_layers(
     network = built("MobileNet", input_shape=(SIDE, SIDE, 3), include_top=False)
     network.save(tmp_path / "mobilenet_no_top.h5")
     model = load_application("MobileNet", SIDE, weights=tmp_path / "mobilenet_no_top.h5")
-    assert "these are the weights of MobileNet without its last layer" in capsys.readouterr().err
+    assert "the weights fit MobileNet without its last layers only" in capsys.readouterr().err
     assert model.output().shape == (1024,)
     close(model.embed(BYTES), by_hand(network, BYTES, "conv_pw_13_relu"))
 
@@ -192,6 +193,19 @@ def test_a_download_that_is_not_the_published_file_is_refused(tmp_path: Path, mo
             ):
                 load_application("MobileNet")
     assert {file.name for file in (tmp_path / "models").iterdir()} <= {".simtool.lock"}
+
+
+def test_the_checksums_without_the_last_layer_are_those_of_keras(tmp_path: Path) -> None:
+    load_tensorflow()
+    from keras.src.applications import efficientnet
+
+    for size, (whole, without) in efficientnet.WEIGHTS_HASHES.items():
+        name = f"EfficientNet{size.upper()}"
+        assert PUBLISHED[name].md5 == whole
+        assert published._WITHOUT_TOP[name] == without
+    (tmp_path / "other.h5").write_bytes(b"other")
+    assert not published.is_published("EfficientNetB0", tmp_path / "other.h5")
+    assert not published.is_published("MobileNet", tmp_path / "other.h5")
 
 
 @pytest.mark.slow
