@@ -180,4 +180,7 @@ def _refusal(names: Sequence[str]) -> str:
         )
     if meant := _meant(names):
         return f"the header should be {_CHOICES.legend}; it is {shown}: {listed(meant)}"
-    return f"the header should be {_CHOICES.legend}, above rows of image ids; it is {shown}"
+    return (
+        f"the header should be {_CHOICES.legend} or {_ODD_ONE_OUT.header}, above rows of image ids; it is {shown}; "
+        "simtool import-embeddings takes vectors, simtool import-distances takes distances of pairs"
+    )

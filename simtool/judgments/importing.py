@@ -9,9 +9,13 @@ from simtool.errors import listed
 from simtool.judgments import formats
 from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.formats import AUTO, JudgmentFormat, Reading, format_names
-from simtool.kinds import Expected, Kind, explain, kind_of
+from simtool.judgments.headings import recognize
+from simtool.kinds import Expected, Kind, What, explain, kind_of
 
-__all__ = ["import_judgments"]
+__all__ = ["import_judgments", "refuse_judgments"]
+
+#: Formats without a header or names, whose numbers can also be vectors or distances.
+_UNNAMED = frozenset(("triplets-odd-last", "triplets-odd-first", "triplets-near-far"))
 
 
 def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None = None) -> Reading:
@@ -43,3 +47,28 @@ def _recognised(source: Path, kind: Kind) -> JudgmentFormat:
         if kind.what in entry.kinds and entry.reader.recognises(source, kind):
             return entry
     raise JudgmentsError(explain(source, Expected.JUDGMENTS))
+
+
+def refuse_judgments(source: Path) -> None:
+    """Refuse a text file or archive of arrays that holds judgments, where another content is expected.
+
+    Raises:
+        JudgmentsError: the names of its columns, keys or arrays are those of a format of judgments.
+    """
+    kind = kind_of(source)
+    if kind.text is None and kind.what is not What.NPZ:
+        return
+    for entry in formats.FORMATS:
+        if entry.name not in _UNNAMED and kind.what in entry.kinds and _holds(entry, source, kind):
+            raise JudgmentsError(
+                f"{source}: these are judgments (format {entry.name}); simtool import-trials takes them"
+            )
+
+
+def _holds(entry: JudgmentFormat, source: Path, kind: Kind) -> bool:
+    try:
+        if entry.name == "csv":
+            recognize(kind.keys)
+        return entry.reader.recognises(source, kind)
+    except (JudgmentsError, ValueError):
+        return False

@@ -22,7 +22,10 @@ __all__ = ["read_csv", "read_numbers", "write_csv"]
 
 _ENDS = ("image_1", "image_2")
 _VALUES = ("distance", "similarity")
-_FORMS = "a table of pairs has the header image_1,image_2,distance; a matrix has a row for each column"
+_FORMS = (
+    "a table of pairs has the header image_1,image_2,distance; a matrix has a row for each column; "
+    "simtool import-embeddings takes vectors"
+)
 
 
 def read_numbers(source: Path, request: Request) -> Rdm:
@@ -60,7 +63,7 @@ def _pairs(header: Header, names: Sequence[str], request: Request) -> Rdm:
     found = [name for name in names if name in (*_ENDS, *_VALUES)]
     values = [name for name in found if name in _VALUES]
     if len(found) != 3 or len(values) != 1:
-        raise RdmError(f"{path}: {_FORMS}; this header has {clipped(', '.join(header.names))}")
+        raise RdmError(f"{path}: this header has {clipped(', '.join(header.names))}; {_FORMS}")
     if values == ["similarity"] and not request.similarity:
         raise RdmError(f"{path}: it has a column similarity: add --similarity if larger numbers mean more similar")
     ends = [names.index(name) for name in _ENDS]

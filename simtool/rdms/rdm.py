@@ -157,7 +157,7 @@ def stacked(source: Path, array: NDArray[Any], label: str | None = None) -> Stac
     else:
         raise RdmError(
             f"{source}: an array of shape {' x '.join(map(str, shape))} is no square matrix of distances, "
-            "and no upper triangle of one"
+            "and no upper triangle of one; simtool import-embeddings takes vectors"
         )
     several = len(arrays) > 1
     labels = [str(at) if label is None else f"{label}[{at}]" if several else label for at in range(len(arrays))]

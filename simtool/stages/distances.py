@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simtool import console
 from simtool.ids import match_ids
+from simtool.judgments.importing import refuse_judgments
 from simtool.rdms.rdm import RdmError, Request, table_of
 from simtool.rdms.reading import read_rdm
 from simtool.stages.remarks import note_matches
@@ -65,6 +66,7 @@ def import_distances(
     with stage("import-distances", reads=[path, _file(names), path_of(images)], writes=[table_file(out)]) as run:
         if path.is_file():
             run.begin(path)
+        refuse_judgments(path)
         found = read_rdm(path, request)
         table = table_of(path, found, request, name)
         label = "" if found.label is None else f" of {found.label}"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError
 from simtool.ids import match_ids
+from simtool.judgments.importing import refuse_judgments
 from simtool.stages.remarks import note_matches
 from simtool.stages.run import Folder, Place, Run, api, path_of, stage, table_file
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, Ids
@@ -66,7 +67,9 @@ def import_embeddings(
     place: Place = Folder(source) if source.is_dir() else source
     reads = [place, names, path_of(images), linear]
     with stage("import-embeddings", reads=reads, writes=[table_file(out)]) as run:
+        refuse_judgments(source)
         vectors = open_vectors(source, names, dataset, module)
+        vectors.refuse_distances()
         run.begin(*vectors.files, linear)
         run.read(source, f"{counted(vectors.rows, 'vectors')} of {counted(vectors.dimension, 'values')}", vectors.files)
         image_id = _ids(run, vectors, images)

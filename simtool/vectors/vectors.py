@@ -78,6 +78,18 @@ class Vectors:
             )
         return replace(self, names=names, files=tuple(dict.fromkeys((*self.files, file))))
 
+    def refuse_distances(self) -> None:
+        """Refuse a matrix of distances. Rows are read until one differs from such a matrix.
+
+        Raises:
+            VectorsError: the vectors form a square matrix with zeros on the diagonal only, and with symmetric blocks.
+        """
+        if self.rows == self.dimension > 2 and all(_are_distances(values[:, rows]) for rows, values in self.batches()):
+            raise VectorsError(
+                f"{self.path}: this is a square matrix of distances (symmetric, with a zero diagonal), not vectors; "
+                "simtool import-distances takes it"
+            )
+
     def batches(self) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
         """The rows and values of each block.
 
@@ -95,6 +107,11 @@ class Vectors:
                 raise VectorsError(f"{self.path}: NaN or infinity in {counted(bad.size, 'vectors')}: {listed(names)}")
             yield slice(start, start + len(values)), values
             start += len(values)
+
+
+def _are_distances(square: NDArray[np.floating[Any]]) -> bool:
+    """Whether a block on the diagonal of a square matrix, (rows, rows), can hold distances."""
+    return not square.diagonal().any() and bool(square.any()) and np.allclose(square, square.T)
 
 
 def block_rows(row_bytes: int) -> int:

@@ -204,3 +204,39 @@ def test_imported_vectors_are_scored_as_the_same_table_is(home: Path) -> None:
     one, other = stages.score([imported, "same.parquet"], "trials.parquet", distances=["mse"]).outcomes
     assert (one.model, other.model) == ("vectors", "same")
     np.testing.assert_array_equal(one.credit, other.credit)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "layout"),
+    [
+        ("odd.csv", "image_1,image_2,image_3,odd_one\na,b,c,a\nb,c,d,d\n", "csv"),
+        ("choices.csv", "query,reference_1,reference_2,selected_1\na,b,c,b\nb,c,d,d\n", "csv"),
+        ("raw.csv", "image1\timage2\timage3\tchoice\tHIT_nr\n1\t2\t3\t1\t1\n2\t3\t4\t1\t1\n", "things-raw"),
+        ("brain.csv", "img1,img2,ooo\n0,1,2\n1,2,3\n", "hebart2023"),
+    ],
+)
+@pytest.mark.parametrize("command", ["import-embeddings", "import-distances"])
+def test_judgments_are_refused_with_the_command_that_takes_them(
+    simtool: Simtool, home: Path, command: str, file: str, content: str, layout: str
+) -> None:
+    Path(file).write_text(content)
+    ran = simtool(command, file, "--out", "out.parquet")
+    complaint = f"error: {file}: these are judgments (format {layout}); simtool import-trials takes them"
+    assert (ran.code, ran.err.strip().splitlines()[-1]) == (1, complaint)
+    assert not Path("out.parquet").exists()
+
+
+def test_distances_are_refused_and_other_square_arrays_are_vectors(simtool: Simtool, home: Path) -> None:
+    apart = np.abs(np.subtract.outer(np.arange(5.0), np.arange(5.0)))
+    np.save("rdm.npy", apart)
+    pd.DataFrame(apart, NAMES, NAMES).to_csv("rdm.csv")
+    for source in (["rdm.npy", "--ids", "names.txt"], ["rdm.csv"]):
+        ran = simtool("import-embeddings", *source, "--out", "out.parquet")
+        assert ran.code == 1
+        assert (
+            "this is a square matrix of distances (symmetric, with a zero diagonal), not vectors; simtool " in ran.err
+        )
+        assert ran.err.strip().endswith("import-distances takes it")
+    for square in (np.eye(5), np.zeros((5, 5)), np.triu(apart), apart + 1):
+        np.save("square.npy", square)
+        np.testing.assert_array_equal(stages.import_embeddings("square.npy", ids="names.txt").read(), square)

@@ -86,7 +86,9 @@ def _recognised(argument: str | Path) -> Source:
     try:
         kind = kind_of(path)
     except KindError as failure:
-        raise ModelError(f"{failure}; --model takes {labels()}") from failure
+        raise ModelError(
+            f"{failure}; --model takes {labels()} (keras:NAME is a network of keras.applications)"
+        ) from failure
     source = next((one for one in SOURCES if one.reads(kind.what)), None)
     if kind.damage or source is None:
         raise ModelError(explain(path, Expected.MODEL))
