@@ -10,7 +10,8 @@ from simtool.judgments import formats
 from simtool.judgments.assembly import JudgmentsError
 from simtool.judgments.formats import AUTO, JudgmentFormat, Reading, format_names
 from simtool.judgments.headings import recognize
-from simtool.kinds import Expected, Kind, What, explain, kind_of
+from simtool.kinds import Expected, Kind, What, explain, kind_of, wrong_table
+from simtool.tables.files import table_kind
 
 __all__ = ["import_judgments", "refuse_judgments"]
 
@@ -36,10 +37,16 @@ def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None
         raise JudgmentsError(f"{source}: unknown format {format_name}: choose one of {listed(format_names(), 99)}")
     kind = kind_of(source)
     if kind.damage or not any(kind.what in entry.kinds for entry in formats.FORMATS):
-        raise JudgmentsError(explain(source, Expected.JUDGMENTS))
+        raise JudgmentsError(_refusal(source, kind))
     named = next((entry for entry in formats.FORMATS if entry.name == format_name), None)
     found = named or _recognised(source, kind)
     return replace(found.reader.read(source, catalog), format=found.name)
+
+
+def _refusal(source: Path, kind: Kind) -> str:
+    """Explain why a source holds no judgments."""
+    found = table_kind(source) if kind.what is What.PARQUET and not kind.damage else None
+    return wrong_table(source, found, "judgments") if found else explain(source, Expected.JUDGMENTS)
 
 
 def _recognised(source: Path, kind: Kind) -> JudgmentFormat:

@@ -175,6 +175,8 @@ _AT: Mapping[Expected, Mapping[What, str]] = {
         **dict.fromkeys((What.PICKLE, What.TORCH), _UNPICKLED),
         What.FOLDER: "a folder of thingsvision has a file_names.txt; if the list is elsewhere, give it with --ids",
         **dict.fromkeys(_SHEETS, "save the sheet as CSV UTF-8, with the ids in the first column"),
+        What.JSON: "simtool import-distances takes a tree of Meadows; write vectors as a CSV with the ids in the first "
+        "column",
     },
     Expected.RDM: {
         What.PICKLE: "simtool does not load pickles: save RDMs with RDMs.save(FILE, 'hdf5'), a matrix with numpy.save",

@@ -11,7 +11,8 @@ import pyarrow as pa
 from simtool.errors import listed
 from simtool.kinds import Kind, What
 from simtool.tables.columns import as_type, is_list
-from simtool.tables.files import open_parquet, strings
+from simtool.tables.embeddings import KIND
+from simtool.tables.files import check_kind, metadata_of, open_parquet, strings
 from simtool.tables.parquet import reading
 from simtool.tables.vectors import as_matrix, common_shape, value_dtype
 from simtool.vectors.vectors import Block, Vectors, VectorsError
@@ -37,7 +38,7 @@ def open_arrow(path: Path, kind: Kind, asked: str | None) -> Vectors:
 
     Raises:
         VectorsError: the table has no vectors, or several columns of lists.
-        TableError: it cannot be read, vectors have unequal lengths, or names are repeated.
+        TableError: it cannot be read or is another table of simtool, vectors have unequal lengths, or names are repeated.
     """
     batches = _parquet(path) if kind.what is What.PARQUET else _arrow(path)
     with reading(path):
@@ -45,6 +46,7 @@ def open_arrow(path: Path, kind: Kind, asked: str | None) -> Vectors:
         _ = first and first.schema.names  # a damaged name cannot be decoded
     if first is None:
         raise VectorsError(f"{path}: it has no rows")
+    check_kind(path, metadata_of(first.schema), KIND)
     named = _column_of_names(first.schema)
     names = None if named is None else _names(path, batches, named)
     lists = [field.name for field in first.schema if is_list(_storage(field.type))]

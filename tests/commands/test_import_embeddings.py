@@ -240,3 +240,12 @@ def test_distances_are_refused_and_other_square_arrays_are_vectors(simtool: Simt
     for square in (np.eye(5), np.zeros((5, 5)), np.triu(apart), apart + 1):
         np.save("square.npy", square)
         np.testing.assert_array_equal(stages.import_embeddings("square.npy", ids="names.txt").read(), square)
+
+
+@pytest.mark.parametrize("command", ["import-embeddings", "import-distances", "import-trials"])
+def test_another_table_of_simtool_is_named(simtool: Simtool, home: Path, command: str) -> None:
+    write_images(Path("images.parquet"), Images.build(NAMES, NAMES), Provenance.of([], []))
+    ran = simtool(command, "images.parquet", "--out", "out.parquet")
+    assert ran.code == 1
+    assert "error: images.parquet: this is a table of images, not of " in ran.err
+    assert "simtool embed, fit-pca" in ran.err

@@ -100,7 +100,9 @@ class ModelOptions:
         from simtool.images.preprocessing import chosen_preprocessing
 
         if self.preprocessing is None:
-            raise UsageError(f"{label} does not say which preprocessing it needs: name it with --recipe")
+            raise UsageError(
+                f"{label} does not say which preprocessing it needs: name it with --recipe, such as torch for most networks from PyTorch"
+            )
         return chosen_preprocessing(self.preprocessing, None, self.crop)
 
 
