@@ -38,7 +38,7 @@ def open_arrow(path: Path, kind: Kind, asked: str | None) -> Vectors:
 
     Raises:
         VectorsError: the table has no vectors, or several columns of lists.
-        TableError: it cannot be read or is another table of simtool, vectors have unequal lengths, or names are repeated.
+        TableError: it cannot be read, is another table of simtool, or has vectors of unequal lengths or repeated names.
     """
     batches = _parquet(path) if kind.what is What.PARQUET else _arrow(path)
     with reading(path):

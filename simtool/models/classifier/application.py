@@ -179,6 +179,6 @@ def _failure(network: Any, file: Path) -> str:
         with warnings.catch_warnings(action="ignore"):
             network.load_weights(file)
     except Exception as failure:  # a file from elsewhere can make Keras raise any exception
-        return first_line(failure)
+        return first_line(failure).partition(" Example error message")[0]
     settle(network)
     return ""

@@ -101,7 +101,8 @@ class ModelOptions:
 
         if self.preprocessing is None:
             raise UsageError(
-                f"{label} does not say which preprocessing it needs: name it with --recipe, such as torch for most networks from PyTorch"
+                f"{label} does not say which preprocessing it needs: name it with --recipe, such as torch for most "
+                "networks from PyTorch"
             )
         return chosen_preprocessing(self.preprocessing, None, self.crop)
 
