@@ -32,7 +32,8 @@ def fetch_judgments(
     images: Annotated[
         Path | None,
         table(
-            help="Use the images of this table (for example CUB's), by file name; or a file of names: import-trials."
+            help="Use the images of this table (for example CUB's), by file name; or name the images by a file, as "
+            "in import-trials."
         ),
     ] = None,
     url: Annotated[

@@ -47,12 +47,12 @@ def score(
         table(help="Copy the classes and groups of images from this table; or name the ids of TRIALS by this file."),
     ] = None,
 ) -> None:
-    """Predict each judgment from the distances between the embeddings of its images.
+    """Predict each judgment from the distances between its images.
 
-    A model predicts that people select the reference nearest to the query. Ties get half credit.
-    mse/segments and cosine/segments average the distance over the segments of a vector: pixels
-    (the study's cosine of pixels), or the scales of a flow. The result of each comparison is that
-    of exact arithmetic.
+    A model predicts that people select the reference nearest to the query. In odd-one-out trials,
+    it predicts that people leave the nearest pair. Ties share the credit. mse/segments and
+    cosine/segments average the distance over the segments of a vector: pixels (the study's cosine
+    of pixels), or the scales of a flow. The result of each comparison is that of exact arithmetic.
 
     \b
     Example:

@@ -51,7 +51,11 @@ def chosen(names: Iterable[str], option: str, value: str) -> str:
     """The value of an option that takes one of some names; a UsageError lists them."""
     known = list(names)
     if value not in known:
-        raise UsageError(f"{option} is one of {', '.join(known)}, not {clipped(value)}")
+        import difflib
+
+        near = difflib.get_close_matches(value, known, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UsageError(f"{option} is one of {', '.join(known)}, not {clipped(value)}{hint}")
     return value
 
 

@@ -103,7 +103,7 @@ def test_an_unknown_metric_is_one_line_with_the_known_metrics(scored: Outcomes, 
     command = [sys.executable, "-m", "simtool", "report", str(table), "--metric", "top1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"error: --metric is one of {', '.join(METRICS)}, not top1\n"
+    assert done.stderr == f"error: --metric is one of {', '.join(METRICS)}, not top1 (did you mean top_1?)\n"
 
 
 def test_a_report_can_be_pickled(scored: Outcomes) -> None:

@@ -156,8 +156,11 @@ def test_other_files_are_refused_in_one_line(weights: Path, tmp_path: Path) -> N
     (tmp_path / "notes.h5").write_text("no weights")
     with pytest.raises(ModelError, match=r"notes.h5: this is a text file, not a file of weights that Keras saved$"):
         load_application("MobileNet", weights=tmp_path / "notes.h5")
-    with pytest.raises(ModelError, match=r"^[^\n]*; these are not the weights of MobileNetV2 for images of 32 by 32: "):
+    with pytest.raises(
+        ModelError, match=r"^[^\n]*; these are not the weights of MobileNetV2 for images of 32 by 32: "
+    ) as no:
         load_application("MobileNetV2", SIDE, weights=weights)
+    assert "Example error" not in str(no.value)
     (tmp_path / "cut.weights.h5").write_bytes(weights.read_bytes()[:100_000])
     with pytest.raises(ModelError, match=r"^[^\n]*cut.weights.h5: this is an HDF5 file, but truncated"):
         load_application("MobileNet", weights=tmp_path / "cut.weights.h5")
