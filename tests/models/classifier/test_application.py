@@ -67,9 +67,9 @@ def by_hand(network: Any, images: NDArray[np.float32], layer: str) -> NDArray[np
     return found.mean(axis=tuple(range(1, found.ndim - 1))) if found.ndim > 2 else found
 
 
-def close(found: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
-    """Equal to 1e-6 of the largest value."""
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+def close(found: NDArray[np.float32], expected: NDArray[np.float32], tolerance: float = 1e-6) -> None:
+    """Equal to a part of the largest value."""
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
 def test_the_networks_are_those_of_keras() -> None:
@@ -239,7 +239,10 @@ def test_weights_and_sizes_are_those_of_keras(name: str, monkeypatch: pytest.Mon
 def test_a_large_network_equals_keras_at_its_own_size(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """EfficientNet scales colors once more with ImageNet's weights, which Keras knows by its argument."""
+    """EfficientNet scales colors once more with ImageNet's weights, which Keras knows by its argument.
+
+    Its values differ by up to 2e-6 of the largest from run to run, those of ResNet50 not at all.
+    """
     import keras
 
     built(name).save(tmp_path / "random.h5")
@@ -256,4 +259,5 @@ def test_a_large_network_equals_keras_at_its_own_size(
     images = np.random.default_rng(0).uniform(0, 255, (2, side, side, 3)).astype(np.float32)
     images -= 128 if name == "ResNet50" else 0
     for layer in ("avg_pool", "predictions"):
-        close(model.embed(images, layer), by_hand(theirs, images, layer))
+        found, expected = model.embed(images, layer), by_hand(theirs, images, layer)
+        close(found, expected, tolerance=1e-6 if name == "ResNet50" else 1e-5)
