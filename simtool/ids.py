@@ -12,8 +12,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Self
 
-from simtool.errors import listed
+from simtool.errors import SimtoolError, listed
 
 __all__ = ["Matches", "match_ids"]
 
@@ -102,6 +103,20 @@ class Matches:
             pair = " and ".join(several[:2])
             return f"{len(self.shared):,} of its ids have two names: {pair} both fit {one}; use one name for an image"
         return None
+
+    def checked(self, table: object, error: type[SimtoolError]) -> Self:
+        """Return the matches if all names have an id.
+
+        Args:
+            table: the table of the ids, for the message.
+            error: the type of error to raise.
+
+        Raises:
+            SimtoolError: of this type, with the :attr:`complaint` about the table.
+        """
+        if self.complaint:
+            raise error(f"{table}: {self.complaint}")
+        return self
 
 
 def match_ids(names: Iterable[str], ids: Iterable[str]) -> Matches:

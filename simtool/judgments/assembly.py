@@ -227,9 +227,7 @@ def in_images(judgments: Judgments, image_id: NDArray[np.object_], table: str) -
     Raises:
         JudgmentsError: images are missing in the table, or match several of its images.
     """
-    matches = match_ids(judgments.trials.images, image_id)
-    if matches.complaint:
-        raise JudgmentsError(f"{table}: {matches.complaint}")
+    matches = match_ids(judgments.trials.images, image_id).checked(table, JudgmentsError)
     return replace(judgments, trials=replace(judgments.trials, images=image_id[matches.rows])), matches
 
 

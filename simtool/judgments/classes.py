@@ -35,9 +35,7 @@ def with_classes(trials: Trials, images: Images, table: object = "the table of i
     """
     shown = np.unique(np.concatenate([trials.query, trials.references.ravel()]))
     used = shown[shown >= 0]
-    matches = match_ids(trials.images[used], images.image_id)
-    if matches.complaint:
-        raise TableError(f"{table}: {matches.complaint}")
+    matches = match_ids(trials.images[used], images.image_id).checked(table, TableError)
     rows = np.full(trials.images.size, -1, np.intp)
     rows[used] = matches.rows
     numbers = [None if number < 0 else str(number) for number in images.class_id]

@@ -14,7 +14,7 @@ from typing import Any
 from simtool.errors import listed
 from simtool.kinds.kind import TRUNCATED, Kind, Text, What
 
-__all__ = ["WHOLE_JSON", "text_kind"]
+__all__ = ["WHOLE_JSON", "is_number", "text_kind"]
 
 #: Reads up to a number of bytes from the beginning of a file.
 Rest = Callable[[int], bytes]
@@ -220,3 +220,12 @@ def _is_even(rows: list[list[str]], delimiter: str) -> bool:
 
 def _are_numbers(rows: list[list[str]]) -> bool:
     return all(re.fullmatch(r"[-+.\deE]+", cell) for row in rows[1:] or rows for cell in row)
+
+
+def is_number(text: str) -> bool:
+    """Return whether a cell is a number, as Python reads one."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -13,6 +13,7 @@ from pyarrow import csv
 
 from simtool.errors import clipped, first_line
 from simtool.judgments.cells import Cells, Header, read_cells, read_header
+from simtool.kinds.texts import is_number
 from simtool.rdms.rdm import Rdm, RdmError, Request, Stack, names_of, stacked
 from simtool.tables.atomic import atomic_path
 from simtool.tables.distances import DistanceTable, Pairs
@@ -79,7 +80,7 @@ def _matrix(header: Header, request: Request) -> Rdm:
     path, width = header.path, len(header.names)
     cells = read_cells(header, [0])
     start = cells.labels(0).tolist()
-    numeric = all(map(_is_number, header.names))
+    numeric = all(map(is_number, header.names))
     if len(cells) == width - 1 and not numeric:
         request.refuse_names(path)
         names = header.names[1:]
@@ -99,14 +100,6 @@ def _matrix(header: Header, request: Request) -> Rdm:
     return Stack([whole], [""]).rdm(path, 0, names_of(path, request))
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _numbers(cells: Cells, place: int, column: pa.ChunkedArray) -> NDArray[np.float64]:
     """A column of cells as numbers, (rows,)."""
     name = clipped(cells.header.names[place], 40)
@@ -116,7 +109,7 @@ def _numbers(cells: Cells, place: int, column: pa.ChunkedArray) -> NDArray[np.fl
     try:
         return np.asarray(column.cast(pa.float64()).to_numpy())
     except pa.ArrowInvalid as failure:
-        row, text = next((row, text) for row, text in enumerate(column.to_pylist()) if not _is_number(text))
+        row, text = next((row, text) for row, text in enumerate(column.to_pylist()) if not is_number(text))
         where = f"{cells.header.path}: line {cells.line_of(row)}"
         raise RdmError(f"{where} has {clipped(text, 40)!r} in column {name}, which should hold a number") from failure
 

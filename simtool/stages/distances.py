@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from simtool import console
-from simtool.ids import match_ids
 from simtool.judgments.importing import refuse_judgments
 from simtool.rdms.rdm import RdmError, Request, table_of
 from simtool.rdms.reading import read_rdm
-from simtool.stages.remarks import note_matches
-from simtool.stages.run import Run, api, path_of, stage, table_file
+from simtool.stages.remarks import ids_as_in
+from simtool.stages.run import api, path_of, stage, table_file
 from simtool.tables.distances import DistanceTable, write_distances
 from simtool.tables.images import Images
 from simtool.text import counted
@@ -78,7 +77,7 @@ def import_distances(
                 f"{path}: the diagonal is 0, as of distances; --similarity reads larger numbers as more similar"
             )
         if images is not None:
-            table = _named_as_in(run, images, table)
+            table = replace(table, image_id=ids_as_in(run, images, table.image_id, RdmError))
         if out is not None:
             write_distances(Path(out), table, run.provenance())
             run.wrote(Path(out), f"distances of {counted(len(table), 'pairs')} ({table.info.name})")
@@ -88,14 +87,3 @@ def import_distances(
 def _file(names: str | Path | None) -> Path | None:
     """The file of names; None for a descriptor."""
     return Path(names) if names is not None and Path(names).exists() else None
-
-
-def _named_as_in(run: Run, images: str | Path | Images, table: DistanceTable) -> DistanceTable:
-    """Name the images of distances as a table does."""
-    known = run.read_images(images)
-    matches = match_ids(table.image_id, known.image_id)
-    label = path_of(images) or Path("the table of images")
-    if matches.complaint:
-        raise RdmError(f"{label}: {matches.complaint}")
-    note_matches(label, matches)
-    return replace(table, image_id=known.image_id[matches.rows])

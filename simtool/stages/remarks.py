@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numpy import object_
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.errors import listed
-from simtool.ids import Matches
+from simtool.errors import SimtoolError, listed
+from simtool.ids import Matches, match_ids
 from simtool.judgments.assembly import Judgments, in_images
 from simtool.judgments.formats import AUTO
 from simtool.judgments.headings import nearest
 from simtool.judgments.importing import import_judgments
 from simtool.judgments.names import read_names
 from simtool.kinds import kind_of
-from simtool.stages.run import Run
+from simtool.stages.run import Run, path_of
 from simtool.tables.images import Images
 from simtool.tables.trials import Trials
 from simtool.text import counted, plural
 
-__all__ = ["named", "named_as_in", "names_file", "note_matches", "read_judgments", "warn_of_unused"]
+if TYPE_CHECKING:
+    from simtool.tables.embeddings import Ids
+
+__all__ = ["ids_as_in", "named", "named_as_in", "names_file", "note_matches", "read_judgments", "warn_of_unused"]
 
 
 def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUTO) -> Judgments:
@@ -57,6 +61,18 @@ def named(run: Run, source: Path, trials: Trials) -> Trials:
     if names.are_rows and 0 not in matches.rows:
         console.warn(f"{source}: no id is 0, but its rows count from 0; if ids count from 1, write a CSV of id,name")
     return found
+
+
+def ids_as_in(run: Run, images: str | Path | Images, ids: Ids, error: type[SimtoolError]) -> NDArray[object_]:
+    """The ids as a table of images spells them, with a remark on spelling.
+
+    Raises:
+        SimtoolError: of the type ``error``: an id is no image of the table, or fits several.
+    """
+    known, table = run.read_images(images).image_id, path_of(images) or Path("the table of images")
+    matches = match_ids(ids, known).checked(table, error)
+    note_matches(table, matches)
+    return known[matches.rows]
 
 
 def named_as_in(images: Images, table: Path, judgments: Judgments) -> Judgments:

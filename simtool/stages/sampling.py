@@ -147,10 +147,7 @@ def _images(
     if len(images) < least:
         raise ImageError(f"{table}: --interpolate needs at least 2 images; the table has {len(images)}")
     if image_ids:
-        matches = match_ids(image_ids, images.image_id)
-        if matches.complaint:
-            raise UsageError(f"{table}: {matches.complaint}")
-        rows = np.array(matches.rows)
+        rows = np.array(match_ids(image_ids, images.image_id).checked(table, UsageError).rows)
     else:
         rows = np.random.default_rng(seed).permutation(len(images))[:count]
     chosen = images.take(rows)

@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import SimtoolError
-from simtool.ids import match_ids
 from simtool.judgments.importing import refuse_judgments
-from simtool.stages.remarks import note_matches
-from simtool.stages.run import Folder, Place, Run, api, path_of, stage, table_file
+from simtool.stages.remarks import ids_as_in
+from simtool.stages.run import Folder, Place, api, path_of, stage, table_file
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, Ids
 from simtool.tables.images import Images
 from simtool.text import counted
 from simtool.transforms.glocal import Glocal
 from simtool.vectors.importing import open_vectors
-from simtool.vectors.vectors import Vectors, VectorsError
+from simtool.vectors.vectors import VectorsError
 
 __all__ = ["import_embeddings"]
 
@@ -72,7 +71,9 @@ def import_embeddings(
         vectors.refuse_distances()
         run.begin(*vectors.files, linear)
         run.read(source, f"{counted(vectors.rows, 'vectors')} of {counted(vectors.dimension, 'values')}", vectors.files)
-        image_id = _ids(run, vectors, images)
+        image_id: Ids = list(vectors.names or ())
+        if images is not None:
+            image_id = ids_as_in(run, images, image_id, VectorsError)
         label = name or Path(out or source).stem
         info = EmbeddingInfo(name=label, dimension=vectors.dimension, shape=vectors.shape)
         glocal = None
@@ -87,23 +88,6 @@ def import_embeddings(
         if out is not None:
             run.wrote(Path(out), f"{counted(vectors.rows, 'vectors')} of {counted(info.dimension, 'values')}")
     return writer.table
-
-
-def _ids(run: Run, vectors: Vectors, images: str | Path | Images | None) -> Ids:
-    """The ids of the vectors, as a table of images spells them.
-
-    Raises:
-        VectorsError: a name is no image of the table, or fits several.
-    """
-    names = list(vectors.names or ())
-    if images is None:
-        return names
-    table = path_of(images) or Path("the table of images")
-    matches = match_ids(names, run.read_images(images).image_id)
-    if matches.complaint:
-        raise VectorsError(f"{table}: {matches.complaint}")
-    note_matches(table, matches)
-    return [matches.ids[row] for row in matches.rows]
 
 
 def _single(source: Path, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

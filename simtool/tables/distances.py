@@ -170,10 +170,7 @@ class DistanceTable:
         Raises:
             TableError: images are missing or ambiguous; says how many, and names the first few.
         """
-        matches = match_ids(image_ids, self.image_id)
-        if matches.complaint:
-            raise TableError(f"{self.path}: {matches.complaint}")
-        return matches
+        return match_ids(image_ids, self.image_id).checked(self.path, TableError)
 
 
 def _slack(value: NDArray[np.float64]) -> float:

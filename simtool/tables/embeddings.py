@@ -122,10 +122,7 @@ class EmbeddingTable:
         Raises:
             TableError: images are missing or ambiguous; says how many, and names the first few.
         """
-        matches = match_ids(image_ids, self.image_id)
-        if matches.complaint:
-            raise TableError(f"{self.path}: {matches.complaint}")
-        return matches
+        return match_ids(image_ids, self.image_id).checked(self.path, TableError)
 
     def rows_of(self, image_ids: Ids) -> NDArray[np.intp]:
         """The rows of the given images; see :meth:`match`."""

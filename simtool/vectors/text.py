@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import clipped
 from simtool.kinds import Kind, Text
+from simtool.kinds.texts import is_number
 from simtool.vectors.vectors import Block, Vectors, VectorsError, block_rows, reading
 
 __all__ = ["open_text"]
@@ -60,9 +61,7 @@ class _Table:
         values = cells[1:] if self.named else cells
         if self.named and not cells[0].strip():
             return True
-        return not all(map(_is_number, values)) or (
-            len(values) > 2 and values == [str(at) for at in range(len(values))]
-        )
+        return not all(map(is_number, values)) or (len(values) > 2 and values == [str(at) for at in range(len(values))])
 
     def values(self, number: int, cells: list[str], width: int) -> NDArray[np.float64]:
         """The values of a line.
@@ -76,7 +75,7 @@ class _Table:
         try:
             return np.array(texts, np.float64)
         except ValueError as failure:
-            wrong = next((text for text in texts if not _is_number(text)), "")
+            wrong = next((text for text in texts if not is_number(text)), "")
             raise VectorsError(f"{self.path}: line {number}: {clipped(wrong, 40)!r} is not a number") from failure
 
 
@@ -115,16 +114,8 @@ def open_text(path: Path, kind: Kind, named: bool) -> Vectors:
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:
-    if all(map(_is_number, names)) and not all(map(_WHOLE.fullmatch, names)):
+    if all(map(is_number, names)) and not all(map(_WHOLE.fullmatch, names)):
         raise VectorsError(
             f"{path}: the first column holds numbers, not names; give a file of names with --ids, "
             "or add a first column of names"
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
