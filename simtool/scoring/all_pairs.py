@@ -7,13 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.scoring.columns import columns_of, least_memory
+from simtool.scoring.columns import columns_of, free_memory, least_memory
 from simtool.scoring.distances import Measured, SimilarityError, distance_named
 from simtool.scoring.measuring import measure
 from simtool.scoring.pairs import Pairs as ImagePairs
 from simtool.scoring.rows import RowSums
 from simtool.scoring.settling import Settler
-from simtool.system.memory import available_memory
 from simtool.tables.distances import DistanceInfo, DistanceTable, Pairs
 from simtool.tables.embeddings import EmbeddingTable
 
@@ -21,8 +20,6 @@ __all__ = ["all_distances"]
 
 #: Bytes of the work for each pair.
 _PAIR = 160
-#: The free memory that is assumed if the system does not report it.
-_UNKNOWN = 8 << 30
 
 
 def all_distances(
@@ -47,7 +44,7 @@ def all_distances(
     """
     wanted, count = distance_named(distance), len(table)
     pairs = count * (count - 1) // 2
-    free = available_memory() or _UNKNOWN
+    free = free_memory()
     if (needed := pairs * _PAIR + least_memory(count)) > free:
         raise SimilarityError(
             f"{table.path}: {pairs:,} pairs need {needed / 1e6:,.0f} MB of memory, {free / 1e6:,.0f} MB are free; "

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.system.memory import available_memory
 from simtool.system.scratch import ColumnFile
 from simtool.tables.embeddings import EmbeddingTable
 
-__all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of", "least_memory"]
+__all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of", "free_memory", "least_memory"]
 
 #: Bytes of one vector in a block (measured: twice as many take twice the time). Shorter vectors are not copied.
 _PIECE = 8192
@@ -26,6 +27,8 @@ _WORK = 24
 _ROWS = 16 << 20
 #: Bytes for reading a table and for exact arithmetic, for a table of any size.
 _READING = 96 << 20
+#: The free memory that is assumed if the system does not report it.
+_UNKNOWN = 8 << 30
 
 
 class HeldColumns:
@@ -126,6 +129,12 @@ def _largest(vectors: NDArray[Any]) -> float:
 def block_width(count: int, dtype: np.dtype[Any], most: int = _BLOCK) -> int:
     """How many columns of ``count`` vectors to read at a time; ``most`` bytes, unless the block is too narrow."""
     return max(_NARROWEST, min(_PIECE, most // count) // dtype.itemsize)
+
+
+def free_memory() -> int:
+    """The bytes that this process can take."""
+    free = available_memory()
+    return _UNKNOWN if free is None else free
 
 
 def least_memory(count: int) -> int:

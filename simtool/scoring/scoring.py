@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.scoring.columns import Columns, HeldColumns, columns_of, least_memory
+from simtool.scoring.columns import Columns, HeldColumns, columns_of, free_memory, least_memory
 from simtool.scoring.credit import credit_of
 from simtool.scoring.distances import Distance, SimilarityError, distance_named
 from simtool.scoring.measuring import Names, check_segments, measure
@@ -17,7 +17,7 @@ from simtool.scoring.pairs import ComparedPairs
 from simtool.scoring.plan import Plan
 from simtool.scoring.screening import is_screened, screen
 from simtool.scoring.settling import Settler
-from simtool.system.memory import available_memory, used_memory
+from simtool.system.memory import used_memory
 from simtool.tables.embeddings import EmbeddingTable, Segment
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
@@ -27,8 +27,6 @@ __all__ = ["DEFAULT_DISTANCES", "room_for_vectors", "score_table", "score_vector
 DEFAULT_DISTANCES = ("mse", "cosine")
 #: The share of the free memory that is used by default.
 _SHARE = 0.5
-#: The free memory that is assumed if the system does not report it.
-_UNKNOWN = 8 << 30
 
 
 def score_table(
@@ -139,8 +137,7 @@ def room_for_vectors(plan: Plan, distances: int, memory: int | None = None) -> i
     footprint = plan.footprint(distances)
     least = footprint + least_memory(plan.used.size)
     if memory is None:
-        free = available_memory()
-        free = _UNKNOWN if free is None else free
+        free = free_memory()
         if least > free:
             raise SimilarityError(
                 f"these trials need {least / 1e6:,.0f} MB of memory, {free / 1e6:,.0f} MB are free; "

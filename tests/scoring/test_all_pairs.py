@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.scoring import all_pairs
+from simtool.scoring import columns
 from simtool.scoring.all_pairs import all_distances
 from simtool.scoring.distances import DISTANCES, SimilarityError
 from simtool.scoring.given import score_distances
@@ -65,7 +65,7 @@ def test_one_image_has_no_pairs() -> None:
 
 
 def test_pairs_that_do_not_fit_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(all_pairs, "available_memory", lambda: 50_000_000)
+    monkeypatch.setattr(columns, "available_memory", lambda: 50_000_000)
     with pytest.raises(SimilarityError, match=r"m: 780 pairs need \d+ MB of memory, 50 MB are free"):
         all_distances(table_of(some_vectors("gaussian")), "mse")
 

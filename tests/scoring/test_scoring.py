@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simtool.designs import parse_type
 from simtool.judgments.comparisons import Comparisons
-from simtool.scoring import plan, scoring
+from simtool.scoring import columns, plan, scoring
 from simtool.scoring.columns import least_memory
 from simtool.scoring.distances import DISTANCES, SimilarityError
 from simtool.scoring.plan import Plan
@@ -205,9 +205,9 @@ PLAN = Plan.of(some_trials(40))
 
 
 def test_half_of_what_is_free_is_taken_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "available_memory", lambda: 2 << 30)
+    monkeypatch.setattr(columns, "available_memory", lambda: 2 << 30)
     assert room_for_vectors(PLAN, 2) == (1 << 30) - PLAN.footprint(2)
-    monkeypatch.setattr(scoring, "available_memory", lambda: None)
+    monkeypatch.setattr(columns, "available_memory", lambda: None)
     assert room_for_vectors(PLAN, 2) == (4 << 30) - PLAN.footprint(2)
 
 
@@ -227,9 +227,9 @@ def test_too_little_memory_is_refused_with_what_would_do(monkeypatch: pytest.Mon
 
 def test_a_machine_with_little_memory_gives_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     least = PLAN.footprint(1) + least_memory(PLAN.used.size)
-    monkeypatch.setattr(scoring, "available_memory", lambda: least)
+    monkeypatch.setattr(columns, "available_memory", lambda: least)
     assert room_for_vectors(PLAN, 1) == least_memory(PLAN.used.size)
-    monkeypatch.setattr(scoring, "available_memory", lambda: least - 1)
+    monkeypatch.setattr(columns, "available_memory", lambda: least - 1)
     with pytest.raises(SimilarityError, match=r"these trials need 101 MB of memory, 101 MB are free; fewer trials"):
         room_for_vectors(PLAN, 1)
 
