@@ -20,6 +20,13 @@ __all__ = ["report"]
 def report(
     outcomes: Annotated[list[Path], typer.Argument(metavar="OUTCOMES", help="Tables of outcomes.")],
     figure: Annotated[Path | None, file(help="Write a figure: .png, .svg or .pdf.")] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write every figure of the report into a folder, one file each."),
+    ] = None,
+    figure_format: Annotated[
+        str, typer.Option(metavar="png|svg|pdf", help="Format of the files in --figures.")
+    ] = "png",
     html: Annotated[Path | None, file(help="Write a self-contained HTML page.")] = None,
     csv: Annotated[Path | None, file(help="Write all numbers as CSV.")] = None,
     json: Annotated[Path | None, file(help="Write all numbers as JSON.")] = None,
@@ -69,6 +76,8 @@ def report(
     stages.report(
         outcomes,
         figure=figure,
+        figures=figures,
+        figure_format=figure_format,
         html=html,
         csv=csv,
         json=json,

@@ -12,6 +12,8 @@ from typing import Any
 
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.sections import SECTIONS
+from simtool.reporting.sections.section import Sheet
 
 __all__ = ["records", "to_csv", "to_json", "to_markdown"]
 
@@ -24,11 +26,15 @@ _DIFFERENCE = ("difference", "difference_low", "difference_high", "p_value", "p_
 
 
 def records(report: Report) -> list[dict[str, Any]]:
-    """One flat object for each row; see docs/metrics.md for the columns.
+    """One flat object for each row and for each number of a section; see docs/metrics.md for the columns.
 
-    Columns of differences exist only with a baseline. A value that does not apply or is unknown is None.
+    All objects have the same columns. Columns of differences exist only with a baseline, and those of a section only
+    if the report holds it. A value that does not apply or is unknown is None.
     """
-    return [_record(row, report) for row in report.rows]
+    found = [_record(row, report) for row in report.rows]
+    found += [dict(record) for section in SECTIONS for record in section.records(report)]
+    columns = dict.fromkeys(column for record in found for column in record)
+    return [{column: record.get(column) for column in columns} for record in found]
 
 
 def _record(row: Row, report: Report) -> dict[str, Any]:
@@ -79,16 +85,23 @@ def to_markdown(report: Report) -> str:
         parts += [f"**{formatting.headline(block)}**", _markdown_table(block, report)]
         caption = formatting.block_caption(block)
         parts += [] if caption is None else [caption]
+    for sheet in (sheet for section in SECTIONS for sheet in section.sheets(report)):
+        parts += [f"**{_escaped(sheet.title)}**", _markdown_sheet(sheet)]
+        parts += [] if sheet.caption is None else [_escaped(sheet.caption)]
     parts += [_escaped(line) for line in [*formatting.method(report), *formatting.notes(report)]]
     return "\n\n".join(parts) + "\n"
 
 
 def _markdown_table(block: Block, report: Report) -> str:
     header, lines = formatting.table(block, report, with_chance=False)  # it is in the headline
-    escaped = [[_escaped(cell) for cell in line] for line in [header, *lines]]
-    widths = [max(len(line[column]) for line in escaped) for column in range(len(header))]
-    rule = ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
-    form = " | ".join(f"{{:{'<' if column < 2 else '>'}{width}}}" for column, width in enumerate(widths))
+    return _markdown_sheet(Sheet(formatting.headline(block), header, lines))
+
+
+def _markdown_sheet(sheet: Sheet) -> str:
+    escaped = [[_escaped(cell) for cell in line] for line in [sheet.header, *sheet.lines]]
+    widths = [max(len(line[column]) for line in escaped) for column in range(len(sheet.header))]
+    rule = ["-" * width if column < sheet.texts else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
+    form = " | ".join(f"{{:{'<' if column < sheet.texts else '>'}{width}}}" for column, width in enumerate(widths))
     return "\n".join(f"| {form.format(*line)} |" for line in [escaped[0], rule, *escaped[1:]])
 
 

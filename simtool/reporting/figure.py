@@ -25,12 +25,13 @@ from rich.cells import cell_len
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.sections.section import Section
 from simtool.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw", "figure_bytes", "styled"]
+__all__ = ["draw", "figure_bytes", "picture_bytes", "styled"]
 
 #: The palette of Okabe & Ito, which is safe for color-blind people. Dark and light alternate, for grey prints.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#000000")
@@ -73,11 +74,23 @@ _STYLE: Any = {
 
 def figure_bytes(report: Report, kind: str, metric: Metric = TRIPLET_ACCURACY) -> bytes:
     """Draw a metric as ``png``, ``svg`` or ``pdf``. The same numbers give the same bytes."""
-    buffer = BytesIO()
     with styled():
-        figure = draw(report, metric)
-        dpi = min(200.0, MOST_PIXELS / max(figure.get_size_inches()))
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
+        return _saved(draw(report, metric), kind)
+
+
+def picture_bytes(section: Section, report: Report, kind: str) -> bytes | None:
+    """Draw the picture of a section, as :func:`figure_bytes` does; None if it has none."""
+    if section.draw is None:
+        return None
+    with styled():
+        figure = section.draw(report)
+        return None if figure is None else _saved(figure, kind)
+
+
+def _saved(figure: Figure, kind: str) -> bytes:
+    buffer = BytesIO()
+    dpi = min(200.0, MOST_PIXELS / max(figure.get_size_inches()))
+    figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
     return buffer.getvalue()
 
 

@@ -14,7 +14,9 @@ from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
-from simtool.reporting.figure import figure_bytes
+from simtool.reporting.figure import figure_bytes, picture_bytes
+from simtool.reporting.sections import SECTIONS
+from simtool.reporting.sections.section import Section, Sheet
 from simtool.tables.provenance import Provenance
 
 __all__ = ["to_html"]
@@ -94,6 +96,7 @@ def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = 
     body += [f'<p class="quiet">{escape(line)}</p>' for line in formatting.method(report)]
     body += [_figure(report, metric) for metric in metrics if any(True for _ in report.blocks([metric]))]
     body += [_table(block, report) for block in report.blocks()]
+    body += [part for section in SECTIONS for part in _section(section, report)]
     terms = (f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in _EXPLANATION.items())
     body += ["<h2>How the numbers were computed</h2>", f"<dl>{''.join(terms)}</dl>"]
     body += ["<h2>Where the numbers come from</h2>", _origin(provenance)]
@@ -107,10 +110,30 @@ def to_html(report: Report, provenance: Provenance, metrics: Sequence[Metric] = 
 
 
 def _figure(report: Report, metric: Metric) -> str:
-    drawing = figure_bytes(report, "svg", metric).decode()
+    label = f"{metric.label}: a bar for each model and distance. The tables below hold the same numbers."
+    return _drawing(figure_bytes(report, "svg", metric), label)
+
+
+def _drawing(svg: bytes, label: str) -> str:
+    drawing = svg.decode()
     drawing = drawing[drawing.index("<svg") :]
-    label = escape(f"{metric.label}: a bar for each model and distance. The tables below hold the same numbers.")
-    return f'<figure role="img" aria-label="{label}">{drawing}</figure>'
+    return f'<figure role="img" aria-label="{escape(label)}">{drawing}</figure>'
+
+
+def _section(section: Section, report: Report) -> list[str]:
+    """The tables of a section and its picture."""
+    sheets = section.sheets(report)
+    parts = [_sheet(sheet) for sheet in sheets]
+    drawing = picture_bytes(section, report, "svg")
+    if drawing is not None:
+        title = sheets[0].title if sheets else section.name
+        parts.append(_drawing(drawing, f"{title}. The tables hold the same numbers."))
+    return parts
+
+
+def _sheet(sheet: Sheet) -> str:
+    lines = [f"<tr>{_cells('td', line, sheet.texts)}</tr>" for line in sheet.lines]
+    return _framed(sheet.title, sheet.caption, _cells("th", sheet.header, sheet.texts), lines)
 
 
 def _table(block: Block, report: Report) -> str:
@@ -120,20 +143,23 @@ def _table(block: Block, report: Report) -> str:
         f'<tr>{_cells("td", line)}<td class="bar">{scale.bar(row)}</td></tr>'
         for row, line in zip(block.rows, cells, strict=True)
     ]
-    caption = formatting.block_caption(block)
+    header = f'{_cells("th", titles)}<th aria-hidden="true"></th>'
+    return _framed(formatting.headline(block), formatting.block_caption(block), header, lines)
+
+
+def _framed(title: str, caption: str | None, header: str, lines: Sequence[str]) -> str:
+    """A title and a table of HTML cells, with its caption."""
     below = "" if caption is None else f"<caption>{escape(caption)}</caption>"
     return (
-        f'<h2>{escape(formatting.headline(block))}</h2>\n<div class="scroll"><table>{below}'
-        f'<thead><tr>{_cells("th", titles)}<th aria-hidden="true"></th></tr></thead>\n<tbody>\n'
-        + "\n".join(lines)
-        + "\n</tbody></table></div>"
+        f'<h2>{escape(title)}</h2>\n<div class="scroll"><table>{below}'
+        f"<thead><tr>{header}</tr></thead>\n<tbody>\n" + "\n".join(lines) + "\n</tbody></table></div>"
     )
 
 
-def _cells(tag: str, texts: Sequence[str]) -> str:
-    """A line of a table: model and distance, then numbers."""
-    kinds = [' class="name"', "", *[' class="n"'] * (len(texts) - 2)]
-    return "".join(f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in zip(kinds, texts, strict=True))
+def _cells(tag: str, cells: Sequence[str], texts: int = 2) -> str:
+    """A line of a table: columns of text (the model first), then numbers."""
+    kinds = [' class="name"', *[""] * (texts - 1), *[' class="n"'] * (len(cells) - texts)]
+    return "".join(f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in zip(kinds, cells, strict=True))
 
 
 class _Scale:

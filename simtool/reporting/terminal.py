@@ -13,6 +13,8 @@ from rich.text import Text
 from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.report import Block, Report, Row, Settings
 from simtool.reporting import formatting
+from simtool.reporting.sections import SECTIONS
+from simtool.reporting.sections.section import Sheet
 
 __all__ = ["terminal_report"]
 
@@ -29,6 +31,8 @@ def terminal_report(report: Report, metrics: Sequence[Metric] = USUAL) -> Render
     parts: list[RenderableType] = [Text(report.title, style="bold")]
     for block in report.blocks(metrics):
         parts += ["", _BlockTables(block, report.settings)]
+    for sheet in (sheet for section in SECTIONS for sheet in section.sheets(report) if sheet.in_terminal):
+        parts += ["", _SheetTable(sheet)]
     parts += ["", *(Text(line, style="dim") for line in formatting.method(report))]
     parts += [Text(line, style="yellow") for line in formatting.notes(report)]
     return Group(*parts)
@@ -75,7 +79,11 @@ class _Glyphs:
 
     def spelled(self, name: str) -> str:
         """A name with escapes for characters that the terminal cannot show."""
-        return formatting.name(name).encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return self.shown(formatting.name(name))
+
+    def shown(self, text: str) -> str:
+        """A text with escapes for characters that the terminal cannot show."""
+        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     def names(self, row: Row) -> list[str]:
         """The model and the distance of a row."""
@@ -173,13 +181,33 @@ class _BlockTables:
         return table
 
 
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]], available: int, glyphs: _Glyphs) -> tuple[Table, int]:
-    """A table whose first column (the models) shrinks to fit, and the width that it uses."""
+@dataclass(frozen=True)
+class _SheetTable:
+    """The table of a section, fitted to the width of the terminal."""
+
+    sheet: Sheet
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        glyphs = _ASCII if options.ascii_only else _UNICODE
+        lines = [[glyphs.shown(cell) for cell in line] for line in self.sheet.lines]
+        table, _ = _table(self.sheet.header, lines, options.max_width, glyphs, self.sheet.texts)
+        for line in lines:
+            table.add_row(*map(Text, line))
+        yield Text(self.sheet.title, style="bold")
+        yield table
+        if self.sheet.caption:
+            yield Text(self.sheet.caption, style="dim")
+
+
+def _table(
+    header: Sequence[str], lines: Sequence[Sequence[str]], available: int, glyphs: _Glyphs, texts: int = 2
+) -> tuple[Table, int]:
+    """A table whose first column (the models) shrinks to fit, and its width. Its first ``texts`` columns are text."""
     widths = [max(cell_len(line[column]) for line in [header, *lines]) for column in range(len(header))]
     spare = available - sum(widths[1:]) - GAP * (len(widths) - 1)
     widths[0] = min(widths[0], max(NAME_WIDTH, spare))
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
     cut: OverflowMethod = "crop" if glyphs is _ASCII else "ellipsis"
     for column, (title, width) in enumerate(zip(header, widths, strict=True)):
-        table.add_column(title, justify="left" if column < 2 else "right", width=width, no_wrap=True, overflow=cut)
+        table.add_column(title, justify="left" if column < texts else "right", width=width, no_wrap=True, overflow=cut)
     return table, sum(widths) + GAP * (len(widths) - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,8 @@ __all__ = ["report"]
 
 #: The suffixes of figures.
 FORMATS = ("png", "svg", "pdf")
+#: The name of the picture of the accuracies in a folder of pictures.
+ACCURACY = "accuracy"
 #: The lowest and the highest level of an interval.
 LEVELS = (0.01, 0.999999)
 LEAST_REPLICATES = 100
@@ -35,6 +37,8 @@ def report(
     outcomes: str | Path | Outcomes | Scores | Sequence[str | Path | Outcomes],
     *,
     figure: str | Path | None = None,
+    figures: str | Path | None = None,
+    figure_format: str = "png",
     html: str | Path | None = None,
     csv: str | Path | None = None,
     json: str | Path | None = None,
@@ -58,6 +62,8 @@ def report(
         outcomes: tables of outcomes, outcomes in memory, or the result of :func:`~simtool.stages.score`. Several are
             pooled: a model that was scored on several experiments gets one row for all their trials.
         figure: a file to draw: ``.png``, ``.svg`` or ``.pdf``.
+        figures: a folder for every picture of the report: the accuracies, and one for each section that has a picture.
+        figure_format: of the files in that folder, ``png``, ``svg`` or ``pdf``.
         html: a file for a self-contained page; as for the next three, ``-`` is standard output.
         csv: a file for all numbers.
         json: a file for all numbers.
@@ -89,7 +95,7 @@ def report(
     """
     texts = {"html": path_of(html), "csv": path_of(csv), "json": path_of(json), "markdown": path_of(markdown)}
     written = [path for path in texts.values() if path is not None]
-    drawn = path_of(figure)
+    drawn, pictures = path_of(figure), _pictures(path_of(figures), figure_format)
     _check(drawn, written, level)
     at_least(LEAST_REPLICATES, replicates=replicates)
     at_least(0, seed=seed)
@@ -100,7 +106,9 @@ def report(
     if not sources:
         raise UsageError("there are no outcomes to report; give a table of outcomes")
     paths = [path for source in sources if (path := path_of(source)) is not None]
-    with stage("report", reads=paths, writes=[drawn, *(path for path in written if path != STDOUT)]) as run:
+    with stage(
+        "report", reads=paths, writes=[drawn, *pictures.values(), *(path for path in written if path != STDOUT)]
+    ) as run:
         tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
             held = counted(len(tables), "pairs of model and distance", "pair of model and distance")
@@ -113,6 +121,7 @@ def report(
             show(content)
         if drawn is not None:
             _draw(run, drawn, content, wanted[0])
+        _draw_all(run, pictures, content, wanted[0])
         formats: dict[str, Callable[[], str]] = {
             "html": lambda: _page(run, content, wanted),
             "csv": lambda: to_csv(content),
@@ -146,9 +155,39 @@ def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:
 def _draw(run: Run, path: Path, content: Report, metric: Metric) -> None:
     from simtool.reporting.figure import figure_bytes
 
+    _save(run, path, figure_bytes(content, path.suffix.lower().removeprefix("."), metric))
+
+
+def _save(run: Run, path: Path, drawing: bytes) -> None:
     with atomic_path(path) as temporary:
-        temporary.write_bytes(figure_bytes(content, path.suffix.lower().removeprefix("."), metric))
+        temporary.write_bytes(drawing)
     run.wrote(path, "figure")
+
+
+def _pictures(folder: Path | None, kind: str) -> dict[str, Path]:
+    """The files in a folder that pictures of a report may be written to, by the name of the picture."""
+    from simtool.reporting.sections import SECTIONS
+
+    chosen(FORMATS, "--figure-format", kind)
+    if folder is None:
+        return {}
+    names = [ACCURACY, *(section.name for section in SECTIONS if section.draw is not None)]
+    return {name: folder / f"{name}.{kind}" for name in names}
+
+
+def _draw_all(run: Run, pictures: Mapping[str, Path], content: Report, metric: Metric) -> None:
+    """Draw every picture that the report has."""
+    if not pictures:
+        return
+    from simtool.reporting.figure import picture_bytes
+    from simtool.reporting.sections import SECTIONS
+
+    _draw(run, pictures[ACCURACY], content, metric)
+    for section in SECTIONS:
+        path = pictures.get(section.name)
+        drawing = None if path is None else picture_bytes(section, content, path.suffix[1:])
+        if path is not None and drawing is not None:
+            _save(run, path, drawing)
 
 
 def _page(run: Run, content: Report, metrics: Sequence[Metric]) -> str:

@@ -1,0 +1,9 @@
+"""The parts of a report after the accuracies, in the order of every view."""
+
+from __future__ import annotations
+
+from simtool.reporting.sections.section import Section
+
+__all__ = ["SECTIONS"]
+
+SECTIONS: tuple[Section, ...] = ()
