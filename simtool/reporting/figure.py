@@ -31,7 +31,7 @@ from simtool.text import counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw", "figure_bytes", "picture_bytes", "styled"]
+__all__ = ["draw", "figure_bytes", "section_bytes", "styled"]
 
 #: The palette of Okabe & Ito, which is safe for color-blind people. Dark and light alternate, for grey prints.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#000000")
@@ -78,8 +78,8 @@ def figure_bytes(report: Report, kind: str, metric: Metric = TRIPLET_ACCURACY) -
         return _saved(draw(report, metric), kind)
 
 
-def picture_bytes(section: Section, report: Report, kind: str) -> bytes | None:
-    """Draw the picture of a section, as :func:`figure_bytes` does; None if it has none."""
+def section_bytes(section: Section, report: Report, kind: str) -> bytes | None:
+    """Draw the figure of a section, as :func:`figure_bytes` does; None if it has none."""
     if section.draw is None:
         return None
     with styled():

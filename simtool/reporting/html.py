@@ -14,7 +14,7 @@ from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
-from simtool.reporting.figure import figure_bytes, picture_bytes
+from simtool.reporting.figure import figure_bytes, section_bytes
 from simtool.reporting.sections import SECTIONS
 from simtool.reporting.sections.section import Section, Sheet
 from simtool.tables.provenance import Provenance
@@ -121,10 +121,10 @@ def _drawing(svg: bytes, label: str) -> str:
 
 
 def _section(section: Section, report: Report) -> list[str]:
-    """The tables of a section and its picture."""
+    """The tables of a section and its figure."""
     sheets = section.sheets(report)
     parts = [_sheet(sheet) for sheet in sheets]
-    drawing = picture_bytes(section, report, "svg")
+    drawing = section_bytes(section, report, "svg")
     if drawing is not None:
         title = sheets[0].title if sheets else section.name
         parts.append(_drawing(drawing, f"{title}. The tables hold the same numbers."))

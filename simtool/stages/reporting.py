@@ -23,7 +23,7 @@ __all__ = ["report"]
 
 #: The suffixes of figures.
 FORMATS = ("png", "svg", "pdf")
-#: The name of the picture of the accuracies in a folder of pictures.
+#: The name of the figure of the accuracies in a folder of figures.
 ACCURACY = "accuracy"
 #: The lowest and the highest level of an interval.
 LEVELS = (0.01, 0.999999)
@@ -62,7 +62,7 @@ def report(
         outcomes: tables of outcomes, outcomes in memory, or the result of :func:`~simtool.stages.score`. Several are
             pooled: a model that was scored on several experiments gets one row for all their trials.
         figure: a file to draw: ``.png``, ``.svg`` or ``.pdf``.
-        figures: a folder for every picture of the report: the accuracies, and one for each section that has a picture.
+        figures: a folder for every figure of the report: the accuracies, and one for each section that has a figure.
         figure_format: of the files in that folder, ``png``, ``svg`` or ``pdf``.
         html: a file for a self-contained page; as for the next three, ``-`` is standard output.
         csv: a file for all numbers.
@@ -95,7 +95,7 @@ def report(
     """
     texts = {"html": path_of(html), "csv": path_of(csv), "json": path_of(json), "markdown": path_of(markdown)}
     written = [path for path in texts.values() if path is not None]
-    drawn, pictures = path_of(figure), _pictures(path_of(figures), figure_format)
+    drawn, drawings = path_of(figure), _figures_in(path_of(figures), figure_format)
     _check(drawn, written, level)
     at_least(LEAST_REPLICATES, replicates=replicates)
     at_least(0, seed=seed)
@@ -107,7 +107,7 @@ def report(
         raise UsageError("there are no outcomes to report; give a table of outcomes")
     paths = [path for source in sources if (path := path_of(source)) is not None]
     with stage(
-        "report", reads=paths, writes=[drawn, *pictures.values(), *(path for path in written if path != STDOUT)]
+        "report", reads=paths, writes=[drawn, *drawings.values(), *(path for path in written if path != STDOUT)]
     ) as run:
         tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
@@ -121,7 +121,7 @@ def report(
             show(content)
         if drawn is not None:
             _draw(run, drawn, content, wanted[0])
-        _draw_all(run, pictures, content, wanted[0])
+        _draw_all(run, drawings, content, wanted[0])
         formats: dict[str, Callable[[], str]] = {
             "html": lambda: _page(run, content, wanted),
             "csv": lambda: to_csv(content),
@@ -164,8 +164,8 @@ def _save(run: Run, path: Path, drawing: bytes) -> None:
     run.wrote(path, "figure")
 
 
-def _pictures(folder: Path | None, kind: str) -> dict[str, Path]:
-    """The files in a folder that pictures of a report may be written to, by the name of the picture."""
+def _figures_in(folder: Path | None, kind: str) -> dict[str, Path]:
+    """The files in a folder that figures of a report may be written to, by the name of the figure."""
     from simtool.reporting.sections import SECTIONS
 
     chosen(FORMATS, "--figure-format", kind)
@@ -175,17 +175,17 @@ def _pictures(folder: Path | None, kind: str) -> dict[str, Path]:
     return {name: folder / f"{name}.{kind}" for name in names}
 
 
-def _draw_all(run: Run, pictures: Mapping[str, Path], content: Report, metric: Metric) -> None:
-    """Draw every picture that the report has."""
-    if not pictures:
+def _draw_all(run: Run, drawings: Mapping[str, Path], content: Report, metric: Metric) -> None:
+    """Draw every figure that the report has."""
+    if not drawings:
         return
-    from simtool.reporting.figure import picture_bytes
+    from simtool.reporting.figure import section_bytes
     from simtool.reporting.sections import SECTIONS
 
-    _draw(run, pictures[ACCURACY], content, metric)
+    _draw(run, drawings[ACCURACY], content, metric)
     for section in SECTIONS:
-        path = pictures.get(section.name)
-        drawing = None if path is None else picture_bytes(section, content, path.suffix[1:])
+        path = drawings.get(section.name)
+        drawing = None if path is None else section_bytes(section, content, path.suffix[1:])
         if path is not None and drawing is not None:
             _save(run, path, drawing)
 

@@ -1,4 +1,4 @@
-"""What a part of a report shows in every view: tables, a picture and records."""
+"""What a part of a report shows in every view: tables, a figure and records."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Section:
     """A part of a report after the accuracies. It is empty if the report does not hold what it shows.
 
     Attributes:
-        name: the name of its picture's file, and of its place in the page.
+        name: the name of its figure's file, and of its place in the page.
         sheets: the tables.
         records: the objects for files of numbers, with the columns that docs/metrics.md lists.
-        draw: the picture; None if there is nothing to draw. It is called inside
+        draw: the figure; None if there is nothing to draw. It is called inside
             :func:`simtool.reporting.figure.styled`. It imports matplotlib itself.
 
     Example:

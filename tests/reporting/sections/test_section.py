@@ -1,4 +1,4 @@
-"""A section is shown in every view: its tables, its picture and its records."""
+"""A section is shown in every view: its tables, its figure and its records."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_hostile_names_act_in_no_view(hostile: Report) -> None:
     assert len(_counts(hostile)) == len(HOSTILE)
 
 
-def test_the_page_holds_its_tables_and_its_picture(report: Report) -> None:
+def test_the_page_holds_its_tables_and_its_figure(report: Report) -> None:
     page = html.to_html(report, Provenance.of(("report",), []))
     assert "<h2>Rows of each model</h2>" in page
     assert "<h2>Only in files</h2>" in page
@@ -88,12 +88,12 @@ def test_all_records_have_the_same_columns(report: Report) -> None:
     assert lines[-1]["rows"] == str(found[-1]["rows"])
 
 
-def test_equal_numbers_give_equal_pictures(report: Report, section: Section) -> None:
-    assert figure.picture_bytes(section, report, "svg") == figure.picture_bytes(section, report, "svg")
-    assert figure.picture_bytes(Section("none"), report, "svg") is None
+def test_equal_numbers_give_equal_figures(report: Report, section: Section) -> None:
+    assert figure.section_bytes(section, report, "svg") == figure.section_bytes(section, report, "svg")
+    assert figure.section_bytes(Section("none"), report, "svg") is None
 
 
-def test_a_folder_gets_every_picture_that_there_is(tmp_path: Path) -> None:
+def test_a_folder_gets_every_figure_that_there_is(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     minds = latent(rng, 10)
     outcomes = outcomes_of("model", "mse", observe(rng, minds, {"2-choose-1": 30}), model(rng, minds, 1))
