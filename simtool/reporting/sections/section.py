@@ -1,4 +1,4 @@
-"""What a part of a report shows in every view: tables, a figure and records."""
+"""A part of a report in every view: tables, a figure and records."""
 
 from __future__ import annotations
 
