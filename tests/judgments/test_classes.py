@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from simtool.judgments.classes import with_classes
+from simtool.judgments.classes import classes_of, with_classes
 from simtool.tables.files import TableError
 from simtool.tables.images import Images
 from simtool.tables.trials import Trials
@@ -71,3 +71,24 @@ def test_images_that_no_trial_shows_may_be_missing() -> None:
     table = Images.build(["query", "cousin", "stranger"], ["a", "b", "c"], class_name=["wren", "tit", "owl"])
     found = with_classes(TRIALS.take(np.array([1])), table)
     assert columns(found)["reference_classes"] == [["tit", "owl"]]
+
+
+def test_the_class_of_each_image_is_found_in_the_columns() -> None:
+    found = classes_of(with_classes(TRIALS, images(class_name=["owl", "tit", None, "wren"])))
+    assert found is not None
+    assert found.tolist() == ["wren", None, "tit", "owl"]
+    assert classes_of(TRIALS) is None
+
+
+def test_classes_in_plain_text_of_other_programs_are_read() -> None:
+    extra = {"query_class": pa.array(["a", "a"]), "reference_classes": pa.array([["d", "b", "c"], ["c", "d"]])}
+    found = classes_of(replace(TRIALS, extra=extra))
+    assert found is not None
+    assert found.tolist() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("classes", [[["d"], ["c", "d"]], [[[1], [2], [3]], [[1], [2]]]])
+def test_columns_that_do_not_fit_the_references_are_refused(classes: list[Any]) -> None:
+    extra = {"query_class": pa.array(["a", "a"]), "reference_classes": pa.array(classes)}
+    with pytest.raises(TableError, match="reference_classes"):
+        classes_of(replace(TRIALS, extra=extra))
