@@ -13,6 +13,7 @@ Example:
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ _MODULES: dict[str, str] = {
 
 __all__ = [*_MODULES]
 
-#: Whether this process runs one command only, so that no other program in it uses pyarrow with pandas.
+#: Whether this process runs one command only, so that no other program in it uses pyarrow with pandas, or numba with
+#: scipy.
 in_own_process = False
 
 
@@ -77,6 +79,10 @@ def __getattr__(name: str) -> Any:
 
         leave_out_pandas()
         return_memory()
+        if "simtool.system.compiled" in sys.modules:
+            from simtool.system.compiled import leave_out_scipy
+
+            leave_out_scipy()
     return found
 
 
