@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simtool.analysis.inference.estimation import Progress, silent
+from simtool.analysis.labels import oracles
 from simtool.analysis.metrics import METRICS, Metric, Order
-from simtool.analysis.report import Report, ReportError, Row, Settings
+from simtool.analysis.report import Report, ReportError, Row, Settings, Split
 from simtool.analysis.rows import Rows
 from simtool.analysis.strata import Stratum
 from simtool.analysis.study import Study
@@ -38,32 +39,61 @@ def build_report(
         metrics: the metrics to compute; None for all.
         progress: opens a display of the progress.
 
+    If the trials state the labels of their images, models that know labels only are added
+    (:func:`~simtool.analysis.labels.oracles`), unless models were scored on different trials.
+
     Raises:
-        ReportError: the baseline is not among the models; weights are to be used and are missing, or all are 0.
+        ReportError: the baseline is not among the models; weights are to be used and are missing, or all are 0; a
+            column to divide the trials by does not exist or has too many values.
     """
-    _check_baseline(settings.baseline, outcomes)
     sets = {id(each.trials): each.trials for each in outcomes}.values()
     if settings.weighted:
         for trials in sets:
             _check_weights(trials)
     pooled = pools(outcomes)
     studies = [Study(pool.outcomes[0].trials, settings.weighted, len(pool.sets)) for pool in pooled]
+    for study in studies:
+        study.divide(settings.by, settings.trial_type)
+    if len(studies) == 1 and studies[0].labels is not None:
+        known = oracles(studies[0].trials, studies[0].labels)
+        outcomes = [*outcomes, *known]
+        pooled = [replace(pooled[0], outcomes=(*pooled[0].outcomes, *known))]
+    _check_baseline(settings.baseline, outcomes)
     wanted = tuple(METRICS.values()) if metrics is None else metrics
     rows = [
         row
         for study, pool in zip(studies, pooled, strict=True)
         for row in Rows(study, pool.outcomes, settings).of(wanted, progress)
     ]
-    strata = {stratum.name: stratum for study in studies for stratum in study.strata}
+    strata = {stratum.name: stratum for study in studies for stratum in study.strata if stratum.within is None}
+    whole = _sorted([row for row in rows if row.part is None], strata.values(), outcomes, settings.order)
     return Report(
-        rows=_sorted(rows, strata.values(), outcomes, settings.order),
+        rows=whole,
         samples=tuple(study.sample(study.compared) for study in studies),
         settings=settings,
         observers=_observers(sets),
         trial_types=tuple(strata),
         shared=max(shared_judgments(pool.sets) for pool in pooled),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
+        splits=tuple(_splits(whole, [row for row in rows if row.part is not None])),
+        unlabelled=next((study.unlabelled for study in studies if study.unlabelled), None),
     )
+
+
+def _splits(rows: Iterable[Row], parts: Sequence[Row]) -> Iterator[Split]:
+    """Each accuracy that is divided into parts, with its parts."""
+    found: dict[tuple[object, ...], dict[str, list[Row]]] = {}
+    for part in parts:
+        if part.part is not None:
+            found.setdefault(_subject(part), {}).setdefault(part.part.by, []).append(part)
+    whole = [row for row in rows if _subject(row) in found]
+    for by in dict.fromkeys(by for own in found.values() for by in own):
+        yield from (Split(by, row, tuple(found[_subject(row)][by])) for row in whole if by in found[_subject(row)])
+
+
+def _subject(row: Row) -> tuple[object, ...]:
+    """What a row is about, for itself and for its parts."""
+    return row.model, row.distance, row.trial_type, row.metric
 
 
 @dataclass(frozen=True)

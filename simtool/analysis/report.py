@@ -13,7 +13,7 @@ from simtool.errors import SimtoolError, listed
 from simtool.tables.observers import Observers
 from simtool.text import counted
 
-__all__ = ["Block", "Report", "ReportError", "Row", "Sample", "Settings"]
+__all__ = ["Block", "Part", "Report", "ReportError", "Row", "Sample", "Settings", "Split"]
 
 
 class ReportError(SimtoolError):
@@ -31,6 +31,8 @@ class Settings:
         baseline: the model that the other models are compared with; None for no comparison.
         order: order of the rows.
         weighted: whether each trial counts by its weight; else all trials count the same.
+        by: columns of the trials that divide them into strata.
+        trial_type: the type of the trials that strata divide; None for all trials.
     """
 
     level: float = 0.95
@@ -39,6 +41,8 @@ class Settings:
     baseline: str | None = None
     order: Order = Order.ACCURACY
     weighted: bool = False
+    by: tuple[str, ...] = ()
+    trial_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,21 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a stratum.
+
+    Attributes:
+        by: what divides the stratum: ``labels``, or a column of the trials.
+        name: name of the part.
+        share: the share of the comparisons of the stratum (with weights, of their weights) that are in the part.
+    """
+
+    by: str
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
 class Row:
     """A number with its interval.
 
@@ -85,6 +104,7 @@ class Row:
         sample: the data that the interval depends on.
         noise_ceiling: the noise ceiling; None for metrics without one.
         difference: difference from the baseline; None without a baseline, and for the baseline itself.
+        part: the part of the stratum that the number is about; None for the whole stratum.
     """
 
     model: str
@@ -101,6 +121,32 @@ class Row:
     sample: Sample
     noise_ceiling: NoiseCeiling | None = None
     difference: Difference | None = None
+    part: Part | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """The accuracy of a model, divided into parts of the data.
+
+    Attributes:
+        by: what divides the data: ``labels``, or a column of the trials.
+        whole: the accuracy over all parts.
+        parts: the accuracy in each part.
+    """
+
+    by: str
+    whole: Row
+    parts: tuple[Row, ...]
+
+    @property
+    def advantage(self) -> float:
+        """The accuracy minus chance: the sum of :attr:`advantages`."""
+        return self.whole.estimate - self.whole.chance
+
+    @property
+    def advantages(self) -> tuple[float, ...]:
+        """What each part adds to the advantage over chance: its share of the comparisons times its own advantage."""
+        return tuple(row.part.share * (row.estimate - row.chance) for row in self.parts if row.part is not None)
 
 
 @dataclass(frozen=True)
@@ -156,6 +202,8 @@ class Report:
         trial_types: the names of the strata: ``all``, and the types of the trials.
         unequal: whether trials have different weights.
         shared: number of judgments that several of the pooled sets of trials contain.
+        splits: triplet accuracies by the labels of the display and by columns of the trials.
+        unlabelled: why there are no strata by labels, if the trials state labels that contradict each other.
     """
 
     rows: tuple[Row, ...]
@@ -165,6 +213,8 @@ class Report:
     trial_types: tuple[str, ...]
     unequal: bool = False
     shared: int = 0
+    splits: tuple[Split, ...] = ()
+    unlabelled: str | None = None
 
     def __repr__(self) -> str:
         return f"Report({counted(len(self.rows), 'rows')}, {', '.join(self.trial_types)})"
@@ -202,4 +252,5 @@ class Report:
         """
         if trial_type not in self.trial_types:
             raise ReportError(f"no trial is of type {trial_type}; the types are {listed(self.trial_types, most=8)}")
-        return replace(self, rows=tuple(row for row in self.rows if row.trial_type == trial_type))
+        splits = tuple(split for split in self.splits if split.whole.trial_type == trial_type)
+        return replace(self, rows=tuple(row for row in self.rows if row.trial_type == trial_type), splits=splits)

@@ -14,7 +14,7 @@ from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.values import Values
 from simtool.analysis.metrics import Metric, OfTrials
 from simtool.analysis.noise_ceiling import NoiseCeiling
-from simtool.analysis.report import Row, Sample, Settings
+from simtool.analysis.report import Part, Row, Sample, Settings
 from simtool.analysis.strata import Mask, Stratum
 from simtool.analysis.study import Study
 from simtool.designs import TrialType
@@ -37,6 +37,7 @@ class _Block:
         place: the position of the measured values, and of the stratum among theirs.
         columns: the columns of the values.
         noise_ceiling: the noise ceiling.
+        part: the part of a larger stratum that the stratum is; None if it is none.
     """
 
     stratum: Stratum
@@ -48,6 +49,7 @@ class _Block:
     place: tuple[int, int]
     columns: slice
     noise_ceiling: NoiseCeiling | None = None
+    part: Part | None = None
 
 
 class Rows:
@@ -84,12 +86,21 @@ class Rows:
         place = self._measure(study.compared, self._credit, self._inside)
         for at, (stratum, inside) in enumerate(zip(study.strata, self._inside, strict=True)):
             if (chance := study.chance(metric, stratum)) is not None:
-                ceiling = study.noise_ceiling(inside, metric)
+                part = self._part(stratum, inside)
+                ceiling = study.noise_ceiling(inside, metric) if part is None else None
                 ties = self._credit.fractions(inside)
                 sample = study.sample(study.compared.take(inside))
                 yield _Block(
-                    stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), ceiling
+                    stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), ceiling, part
                 )
+
+    def _part(self, stratum: Stratum, inside: Mask) -> Part | None:
+        """The part of a larger stratum that a stratum is; None if it is none."""
+        if stratum.within is None or stratum.by is None:
+            return None
+        names = [each.name for each in self._study.strata if each.within is None]
+        share = self._study.share(inside, self._inside[names.index(stratum.within)])
+        return Part(stratum.by, stratum.name, share)
 
     def _of_trials(
         self, stratum: Stratum, kind: TrialType, inside: Mask, metrics: Sequence[Metric], compared: _Block | None
@@ -133,7 +144,7 @@ class Rows:
             yield Row(
                 model=each.model,
                 distance=each.distance,
-                trial_type=block.stratum.name,
+                trial_type=block.stratum.within or block.stratum.name,
                 metric=block.metric,
                 estimate=float(estimates.mean[column]),
                 low=low,
@@ -145,6 +156,7 @@ class Rows:
                 sample=block.sample,
                 noise_ceiling=block.noise_ceiling,
                 difference=gains.get(column),
+                part=block.part,
             )
 
 

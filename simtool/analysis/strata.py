@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ from simtool.designs import TrialType
 from simtool.judgments.comparisons import Comparisons
 from simtool.tables.trials import Trials
 
-__all__ = ["ALL", "Mask", "Stratum", "cells_of", "strata_of"]
+__all__ = ["ALL", "Mask", "Stratum", "cells_of", "divided", "strata_of"]
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -30,11 +30,15 @@ class Stratum:
         mask: the members: (T,) over trials or (C,) over comparisons.
         trial_type: the type of the trials if the stratum holds whole trials of a single type; else None. Metrics of
             whole trials are computed on such strata only, because their chance depends on the type.
+        within: the larger stratum that this one is a part of; None for all trials and for trial types.
+        by: what divides the larger stratum: :data:`~simtool.analysis.labels.LABELS`, or a column of the trials.
     """
 
     name: str
     mask: Mask
     trial_type: TrialType | None = None
+    within: str | None = None
+    by: str | None = None
 
     def over(self, comparisons: Comparisons) -> Mask:
         """The mask over comparisons, (C,)."""
@@ -47,6 +51,20 @@ def strata_of(trials: Trials) -> list[Stratum]:
     masks = [(kind, trials.type_index == at) for at, kind in enumerate(trials.types)]
     whole = Stratum(ALL, np.ones(len(trials), bool))
     return [whole, *(Stratum(str(kind), mask, kind) for kind, mask in masks if mask.any())]
+
+
+def divided(whole: Stratum, parts: Iterable[Stratum], by: str, comparisons: Comparisons) -> list[Stratum]:
+    """The parts of a stratum that some strata divide it into: those that have members.
+
+    Args:
+        whole: the stratum.
+        parts: strata that do not overlap and together hold everything.
+        by: what they are divided by.
+        comparisons: the comparisons of all trials.
+    """
+    inside = whole.over(comparisons)
+    masks = ((part.name, part.over(comparisons) & inside) for part in parts)
+    return [Stratum(name, mask, within=whole.name, by=by) for name, mask in masks if mask.any()]
 
 
 def cells_of(masks: Sequence[Mask]) -> tuple[NDArray[np.int32], list[NDArray[np.intp]]]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.analysis.columns import column_strata
 from simtool.analysis.inference.observations import Observations, clusters_of, distinct, ranks
+from simtool.analysis.labels import LABELS, Told, label_strata, told
 from simtool.analysis.metrics import Metric
 from simtool.analysis.noise_ceiling import NoiseCeiling, noise_ceiling, noise_ceiling_of_triplets
 from simtool.analysis.report import Sample
-from simtool.analysis.strata import Mask, Stratum, strata_of
+from simtool.analysis.strata import ALL, Mask, Stratum, divided, strata_of
+from simtool.judgments.classes import classes_of, groups_of
 from simtool.judgments.comparisons import Comparisons, key_images
+from simtool.tables.parquet import TableError
 from simtool.tables.trials import Trials
 
 __all__ = ["Study"]
@@ -35,6 +40,42 @@ class Study:
         self._clusters = clusters_of(trials)
         self._weight = trials.weight.astype(np.float64) if weighted else None
         self._sets = sets
+
+    def divide(self, columns: Sequence[str] = (), trial_type: str | None = None) -> None:
+        """Add the strata by the labels of the display, if the trials state labels, and by columns of the trials.
+
+        Args:
+            columns: names of columns.
+            trial_type: divide the trials of this type; None for all trials.
+
+        Raises:
+            ReportError: a column does not exist, or cannot divide trials.
+        """
+        whole = next((stratum for stratum in self.strata if stratum.name == (trial_type or ALL)), None)
+        if whole is None:
+            return
+        parts = {} if self.labels is None else {LABELS: label_strata(self.labels)}
+        parts |= {name: column_strata(self.trials, name) for name in columns}
+        for by, own in parts.items():
+            self.strata += divided(whole, own, by, self.comparisons)
+
+    @cached_property
+    def _told(self) -> Told | TableError | None:
+        try:
+            classes, groups = classes_of(self.trials), groups_of(self.trials)
+        except TableError as failure:
+            return failure
+        return None if classes is None and groups is None else told(self.comparisons, classes, groups)
+
+    @property
+    def labels(self) -> Told | None:
+        """What the labels of images tell about the comparisons; None if the trials do not state labels."""
+        return self._told if isinstance(self._told, Told) else None
+
+    @property
+    def unlabelled(self) -> str | None:
+        """Why there are no labels, if the trials state them in a way that cannot be used."""
+        return str(self._told) if isinstance(self._told, TableError) else None
 
     @cached_property
     def compared(self) -> Observations:
@@ -67,6 +108,12 @@ class Study:
     def weight_of(self, observations: Observations) -> NDArray[np.float64] | None:
         """The weight of each observation, (N,); None for equal weights."""
         return None if self._weight is None else self._weight[observations.trial]
+
+    def share(self, part: Mask, whole: Mask) -> float:
+        """The share of the comparisons of a stratum that are in a part of it; masks are over comparisons, (C,)."""
+        weight = self.weight_of(self.compared)
+        sums = [np.count_nonzero(mask) if weight is None else weight[mask].sum() for mask in (part, whole)]
+        return float(sums[0] / sums[1])
 
     def chance(self, metric: Metric, stratum: Stratum) -> float | None:
         """The expected value of guessing; None if the trial types differ in it, or if the metric does not apply."""

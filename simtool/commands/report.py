@@ -46,6 +46,12 @@ def report(
     weighted: Annotated[
         bool, typer.Option("--weighted", help="Use the weights of the trials. [all trials count the same]")
     ] = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", help="Divide the accuracy by a column of the trials; may be given several times."
+        ),
+    ] = None,
     sort: Annotated[str, typer.Option(metavar="|".join(Order), help="Order of rows.")] = Order.ACCURACY.value,
     level: Annotated[float, number(help="Level of the intervals.")] = 0.95,
     replicates: Annotated[int, whole(min=100, help="Number of resamples of participants and images.")] = 1000,
@@ -86,6 +92,7 @@ def report(
         trial_type=trial_type,
         baseline=baseline,
         weighted=weighted,
+        by=by or (),
         sort=sort,
         level=level,
         replicates=replicates,

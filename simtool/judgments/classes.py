@@ -17,9 +17,10 @@ from simtool.tables.images import Images
 from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials
 
-__all__ = ["classes_of", "with_classes"]
+__all__ = ["classes_of", "groups_of", "with_classes"]
 
-_QUERY, _REFERENCES = "query_class", "reference_classes"
+#: The columns of the query and of the references.
+_CLASS, _GROUP = ("query_class", "reference_classes"), ("query_group", "reference_groups")
 
 
 def with_classes(trials: Trials, images: Images, table: object = "the table of images") -> Trials:
@@ -47,8 +48,8 @@ def with_classes(trials: Trials, images: Images, table: object = "the table of i
         trials,
         extra={
             **trials.extra,
-            **_columns(trials, rows, classes, _QUERY, _REFERENCES),
-            **_columns(trials, rows, images.group_name, "query_group", "reference_groups"),
+            **_columns(trials, rows, classes, *_CLASS),
+            **_columns(trials, rows, images.group_name, *_GROUP),
         },
     )
 
@@ -75,19 +76,39 @@ def classes_of(trials: Trials) -> Labels | None:
     An image that no trial shows has none.
 
     Raises:
-        TableError: the columns hold no text for each query and each reference.
+        TableError: the columns hold no text for each query and each reference, or two classes of an image.
     """
-    if _QUERY not in trials.extra or _REFERENCES not in trials.extra:
+    return _of_images(trials, *_CLASS)
+
+
+def groups_of(trials: Trials) -> Labels | None:
+    """The group of each image, as :func:`classes_of` gives its class."""
+    return _of_images(trials, *_GROUP)
+
+
+def _of_images(trials: Trials, query: str, references: str) -> Labels | None:
+    """The label of each image, from a column with that of the query and a column with those of the references."""
+    if query not in trials.extra or references not in trials.extra:
         return None
-    shown, asked = trials.references >= 0, trials.query >= 0
     try:
-        queries = converted(trials.extra[_QUERY], pa.string())
-        references = converted(trials.extra[_REFERENCES], pa.list_(pa.string()))
+        asked = converted(trials.extra[query], pa.string())
+        shown = converted(trials.extra[references], pa.list_(pa.string()))
     except pa.ArrowException as failure:
-        raise TableError(f"columns {_QUERY} and {_REFERENCES} should hold text: {failure}") from failure
-    if not np.array_equal(pc.fill_null(pc.list_value_length(references), 0).to_numpy(), lengths(trials.references)):
-        raise TableError(f"column {_REFERENCES} has another number of classes than of references in some trials")
-    found = Labels.concatenated([Labels.of(queries)[asked], Labels.of(references.flatten())])
+        raise TableError(f"columns {query} and {references} should hold text: {failure}") from failure
+    sizes, stated = lengths(trials.references), shown.is_valid().to_numpy(zero_copy_only=False)
+    if not np.array_equal(pc.fill_null(pc.list_value_length(shown), 0).to_numpy(), np.where(stated, sizes, 0)):
+        raise TableError(f"column {references} has another number of labels than of references in some trials")
+    found = Labels.concatenated([Labels.of(asked), Labels.of(shown.flatten())])
+    image = np.concatenate([trials.query, trials.references[(trials.references >= 0) & stated[:, np.newaxis]]])
+    known = (image >= 0) & (found.code >= 0)
+    image, found = image[known], found[known]
     code = np.full(trials.images.size, -1, np.int32)
-    code[np.concatenate([trials.query[asked], trials.references[shown]])] = found.code
+    code[image] = found.code
+    if (other := np.flatnonzero(code[image] != found.code)).size:
+        at = other[0]
+        names = " and ".join(sorted(str(found.names[int(each)]) for each in (found.code[at], code[image[at]])))
+        raise TableError(
+            f"columns {query} and {references} give the image {trials.images[image[at]]} two labels: {names}; "
+            "score all trials with the same table of images (--images)"
+        )
     return Labels(found.names, code)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from simtool.tables.carried import joined
 from simtool.tables.files import strings
 from simtool.tables.labels import Labels
 from simtool.tables.trials import Trials
@@ -18,7 +19,10 @@ __all__ = ["pooled_trials", "shared_judgments"]
 
 
 def pooled_trials(sets: Sequence[Trials]) -> Trials:
-    """Join sets of trials. Equal names are the same image, participant or session; trials get new ids."""
+    """Join sets of trials. Equal names are the same image, participant or session; trials get new ids.
+
+    Other columns are kept (:func:`~simtool.tables.carried.joined`). A set that lacks a column has nulls in it.
+    """
     if len(sets) == 1:
         return sets[0]
     known = Labels.of([name for trials in sets for name in trials.images])
@@ -35,6 +39,8 @@ def pooled_trials(sets: Sequence[Trials]) -> Trials:
         participant=Labels.concatenated([each.participant for each in sets]),
         session=Labels.concatenated([each.session for each in sets]),
         weight=np.concatenate([each.weight for each in sets]),
+        response_ms=np.concatenate([each.response_ms for each in sets]),
+        extra=joined([(each.extra, len(each)) for each in sets]),
     )
 
 

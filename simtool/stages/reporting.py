@@ -10,6 +10,7 @@ from simtool import console
 from simtool.analysis.building import build_report
 from simtool.analysis.metrics import METRICS, USUAL, Metric, Order
 from simtool.analysis.report import Report, ReportError, Settings
+from simtool.analysis.strata import ALL
 from simtool.errors import UsageError
 from simtool.reporting.exports import to_csv, to_json, to_markdown
 from simtool.stages.arguments import at_least
@@ -47,6 +48,7 @@ def report(
     trial_type: str | None = None,
     baseline: str | None = None,
     weighted: bool = False,
+    by: Sequence[str] = (),
     sort: str = Order.ACCURACY,
     level: float = 0.95,
     replicates: int = 1000,
@@ -74,6 +76,7 @@ def report(
         trial_type: report only this type, for example ``8-rank-2``, or ``all`` (pooled).
         baseline: the model to compare the other models with, for each distance.
         weighted: weigh each trial by its weight; else all trials count the same.
+        by: columns of the trials, for example a condition: the report divides the accuracy by their values.
         sort: the order of rows, ``accuracy``, ``given`` or ``name``.
         level: of the intervals.
         replicates: number of resamples.
@@ -100,7 +103,16 @@ def report(
     at_least(LEAST_REPLICATES, replicates=replicates)
     at_least(0, seed=seed)
     wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics] or list(USUAL)
-    settings = Settings(level, replicates, seed, baseline, Order(chosen(Order, "--sort", sort)), weighted)
+    settings = Settings(
+        level,
+        replicates,
+        seed,
+        baseline,
+        Order(chosen(Order, "--sort", sort)),
+        weighted,
+        tuple(dict.fromkeys([by] if isinstance(by, str) else by)),
+        None if trial_type == ALL else trial_type,
+    )
     outcomes = outcomes.sources if isinstance(outcomes, Scores) else outcomes
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
     if not sources:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from simtool.tables.files import CREDIT, LIKELIHOOD, check_columns, open_parquet
 from simtool.tables.parquet import ARROW_FAILURES, TableError, reading
 from simtool.tables.parts import hive_keys, part_files
 
-__all__ = ["VERSION_1", "Carried", "carried_names", "described", "read_carried", "rows_of"]
+__all__ = ["VERSION_1", "Carried", "carried_names", "described", "joined", "read_carried", "rows_of"]
 
 #: Columns by name, one value for each row.
 Carried = Mapping[str, pa.Array]
@@ -95,6 +95,40 @@ def rows_of(columns: Carried, rows: NDArray[np.integer[Any]] | NDArray[np.bool_]
         return {name: column[rows] for name, column in columns.items()}
     taken = pa.array(np.flatnonzero(rows) if rows.dtype == bool else rows)
     return {name: column.take(taken) for name, column in columns.items()}
+
+
+def joined(sets: Sequence[tuple[Carried, int]]) -> dict[str, pa.Array]:
+    """Columns of several tables one after the other.
+
+    A table that lacks a column has nulls in it. If the types of a column do not fit together, it becomes text. A column
+    that cannot become text is left out.
+
+    Args:
+        sets: the columns of each table, and its number of rows.
+    """
+    names = dict.fromkeys(name for columns, _ in sets for name in columns)
+    pieces = {name: [columns.get(name, pa.nulls(count)) for columns, count in sets] for name in names}
+    found = {name: _concatenated(own) for name, own in pieces.items()}
+    return {name: column for name, column in found.items() if column is not None}
+
+
+def _concatenated(pieces: Sequence[pa.Array]) -> pa.Array | None:
+    """Arrays one after the other, as text if their types do not fit together; None if they cannot be text."""
+    plain = [piece.cast(_without_dictionaries(piece.type)) for piece in pieces]
+    for as_text in (False, True):
+        try:
+            own = [converted(piece, pa.string()) for piece in plain] if as_text else plain
+            tables = [pa.table({"": piece}) for piece in own]
+            return pa.concat_tables(tables, promote_options="permissive").column("").combine_chunks()
+        except ARROW_FAILURES:
+            continue
+    return None
+
+
+def _without_dictionaries(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    return pa.list_(_without_dictionaries(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def described(columns: Carried) -> str:
