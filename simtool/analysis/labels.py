@@ -54,8 +54,10 @@ def _credit(comparisons: Comparisons, labels: Labels | None) -> NDArray[np.float
         return np.full(len(comparisons), 0.5, np.float32)
     anchor, near, far = (labels.code[each] for each in (comparisons.anchor, comparisons.near, comparisons.far))
     known = anchor >= 0
-    shares = [(known & (anchor == other)).astype(np.int8) for other in (near, far)]
-    return (np.float32(1) + shares[0] - shares[1]) / np.float32(2)
+    credit = np.full(len(comparisons), 0.5, np.float32)
+    credit[known & (anchor == near)] += 0.5
+    credit[known & (anchor == far)] -= 0.5
+    return credit
 
 
 def label_strata(labels: Told) -> list[Stratum]:
