@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simtool.analysis.consistency import consistencies
 from simtool.analysis.inference.estimation import Progress, silent
+from simtool.analysis.kappa import Consistency
 from simtool.analysis.labels import oracles
 from simtool.analysis.metrics import METRICS, Metric, Order
 from simtool.analysis.report import Report, ReportError, Row, Settings, Split
@@ -74,6 +76,7 @@ def build_report(
         observers=_observers(sets),
         trial_types=tuple(strata),
         shared=max(shared_judgments(pool.sets) for pool in pooled),
+        consistency=tuple(_consistency(studies, pooled, settings)),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
         splits=tuple(_splits(whole, [row for row in rows if row.part is not None])),
         unlabelled=next((study.unlabelled for study in studies if study.unlabelled), None),
@@ -94,6 +97,13 @@ def _splits(rows: Iterable[Row], parts: Sequence[Row]) -> Iterator[Split]:
 def _subject(row: Row) -> tuple[object, ...]:
     """What a row is about, for itself and for its parts."""
     return row.model, row.distance, row.trial_type, row.metric
+
+
+def _consistency(studies: Sequence[Study], pooled: Sequence[Pool], settings: Settings) -> Iterator[Consistency]:
+    """The error consistency of the models of each set of trials, if it is wanted."""
+    if settings.consistency:
+        for study, pool in zip(studies, pooled, strict=True):
+            yield from consistencies(study, pool.outcomes, settings.level)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from simtool.analysis.inference.intervals import Difference
+from simtool.analysis.kappa import Consistency
 from simtool.analysis.metrics import Metric, Order
 from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.strata import ALL
@@ -33,6 +34,7 @@ class Settings:
         weighted: whether each trial counts by its weight; else all trials count the same.
         by: columns of the trials that divide them into strata.
         trial_type: the type of the trials that strata divide; None for all trials.
+        consistency: whether the report holds the error consistency of models and people.
     """
 
     level: float = 0.95
@@ -43,6 +45,7 @@ class Settings:
     weighted: bool = False
     by: tuple[str, ...] = ()
     trial_type: str | None = None
+    consistency: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,7 @@ class Report:
         shared: number of judgments that several of the pooled sets of trials contain.
         splits: triplet accuracies by the labels of the display and by columns of the trials.
         unlabelled: why there are no strata by labels, if the trials state labels that contradict each other.
+        consistency: the error consistency of every two models, and of models with people, if it was wanted.
     """
 
     rows: tuple[Row, ...]
@@ -215,6 +219,7 @@ class Report:
     shared: int = 0
     splits: tuple[Split, ...] = ()
     unlabelled: str | None = None
+    consistency: tuple[Consistency, ...] = ()
 
     def __repr__(self) -> str:
         return f"Report({counted(len(self.rows), 'rows')}, {', '.join(self.trial_types)})"
@@ -253,4 +258,9 @@ class Report:
         if trial_type not in self.trial_types:
             raise ReportError(f"no trial is of type {trial_type}; the types are {listed(self.trial_types, most=8)}")
         splits = tuple(split for split in self.splits if split.whole.trial_type == trial_type)
-        return replace(self, rows=tuple(row for row in self.rows if row.trial_type == trial_type), splits=splits)
+        return replace(
+            self,
+            rows=tuple(row for row in self.rows if row.trial_type == trial_type),
+            splits=splits,
+            consistency=tuple(each for each in self.consistency if each.trial_type == trial_type),
+        )

@@ -52,6 +52,12 @@ def report(
             metavar="COLUMN", help="Divide the accuracy by a column of the trials; may be given several times."
         ),
     ] = None,
+    consistency: Annotated[
+        bool,
+        typer.Option(
+            "--consistency", help="Add the error consistency (Cohen's kappa) of models with each other and with people."
+        ),
+    ] = False,
     sort: Annotated[str, typer.Option(metavar="|".join(Order), help="Order of rows.")] = Order.ACCURACY.value,
     level: Annotated[float, number(help="Level of the intervals.")] = 0.95,
     replicates: Annotated[int, whole(min=100, help="Number of resamples of participants and images.")] = 1000,
@@ -93,6 +99,7 @@ def report(
         baseline=baseline,
         weighted=weighted,
         by=by or (),
+        consistency=consistency,
         sort=sort,
         level=level,
         replicates=replicates,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from simtool.analysis.inference.intervals import BEYOND, Difference
 from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.report import Block, Report, Row, Sample
@@ -17,6 +19,7 @@ __all__ = [
     "accuracy",
     "block_caption",
     "difference_interval",
+    "ends",
     "headline",
     "interval",
     "method",
@@ -24,9 +27,12 @@ __all__ = [
     "notes",
     "p_value",
     "percent",
+    "share",
+    "shown_strata",
     "signed",
     "table",
     "trials",
+    "trials_of",
 ]
 
 #: Number of clusters or images below which a report warns of wide intervals.
@@ -43,6 +49,16 @@ def accuracy(value: float, digits: int = 4) -> str:
 def signed(value: float, digits: int = 4) -> str:
     """A difference of shares: ``+.0312``."""
     return ("-" if value < 0 else "+") + accuracy(abs(value), digits)
+
+
+def share(value: float, digits: int = 4) -> str:
+    """A number near 0 to 1 that can be negative: ``.529``, ``-.013``."""
+    return ("-" if round(value, digits) < 0 else "") + accuracy(abs(value), digits)
+
+
+def ends(low: float | None, high: float | None, digits: int = 3) -> str:
+    """The ends of an interval that can be negative: ``-.012 to .034``; empty if there is none."""
+    return "" if low is None or high is None else f"{share(low, digits)} to {share(high, digits)}"
 
 
 def interval(row: Row, dash: str = "–") -> str:
@@ -71,7 +87,17 @@ def percent(level: float) -> str:
 
 def trials(block: Block) -> str:
     """The trials of a block: ``all trials`` or a trial type."""
-    return "all trials" if block.trial_type == ALL else block.trial_type
+    return trials_of(block.trial_type)
+
+
+def trials_of(stratum: str) -> str:
+    """The trials of a stratum: ``all trials`` or a trial type."""
+    return "all trials" if stratum == ALL else stratum
+
+
+def shown_strata(names: Collection[str]) -> list[str]:
+    """The strata to show: without ``all`` if there is one other only."""
+    return [name for name in names if name != ALL or len(names) != 2]
 
 
 def headline(block: Block) -> str:

@@ -49,6 +49,7 @@ def report(
     baseline: str | None = None,
     weighted: bool = False,
     by: Sequence[str] = (),
+    consistency: bool = False,
     sort: str = Order.ACCURACY,
     level: float = 0.95,
     replicates: int = 1000,
@@ -77,6 +78,7 @@ def report(
         baseline: the model to compare the other models with, for each distance.
         weighted: weigh each trial by its weight; else all trials count the same.
         by: columns of the trials, for example a condition: the report divides the accuracy by their values.
+        consistency: compute the error consistency of every two models, and of every model with people.
         sort: the order of rows, ``accuracy``, ``given`` or ``name``.
         level: of the intervals.
         replicates: number of resamples.
@@ -112,6 +114,7 @@ def report(
         weighted,
         tuple(dict.fromkeys([by] if isinstance(by, str) else by)),
         None if trial_type == ALL else trial_type,
+        consistency,
     )
     outcomes = outcomes.sources if isinstance(outcomes, Scores) else outcomes
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)

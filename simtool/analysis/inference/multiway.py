@@ -13,10 +13,11 @@ where f is the share of such pairs among all pairs.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.segments import Entries, Influence, order_of
 from simtool.analysis.inference.values import Values
 
-__all__ = ["Covariance", "covariance"]
+__all__ = ["Covariance", "Dependence", "covariance"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,19 @@ class Covariance:
 def covariance(
     observations: Observations, values: Values, weight: NDArray[np.float64] | None = None, pool: Executor | None = None
 ) -> Covariance:
-    """The covariance of the means of the values of n observations.
+    """The covariance of the means of the values of n observations; see :class:`Dependence`.
+
+    Args:
+        observations: n observations.
+        values: n values of M models.
+        weight: (n,) weight of each observation in the means; None for equal weights.
+        pool: threads.
+    """
+    return Dependence(observations, pool).covariance(values, weight)
+
+
+class Dependence:
+    """Which of n observations share the cluster or images. It serves the covariances of several sets of values.
 
     Two observations share m of three images. Since m - m(m-1)/2 + m(m-1)(m-2)/6 is 1 for m = 1, 2, 3, the sums over
     images, minus the sums over pairs of images, plus the sums over triples, count each pair of observations once. Only
@@ -70,30 +83,46 @@ def covariance(
 
     Args:
         observations: n observations.
-        values: n values of M models.
-        weight: (n,) weight of each observation in the means; None for equal weights.
         pool: threads.
     """
-    order = order_of(observations.cluster, observations.cluster_count)
-    influence = Influence(values.take(order), np.ones(len(order)) if weight is None else weight[order])
-    cluster, number = observations.cluster[order], np.arange(len(order), dtype=np.int32)
-    images = _ascending(observations.without_shared_images().images, order)
 
-    def sharing(members: int) -> NDArray[np.float64]:
-        """The products of the pairs that share sets of some number of images; for no image, the cluster."""
-        if not members:
-            return influence.products_between(Entries.of([[cluster]], observations.cluster_count), number)
-        return influence.products_between(_sets(images, members, observations.image_count), cluster)
+    def __init__(self, observations: Observations, pool: Executor | None = None) -> None:
+        self._pool = pool
+        self._order = order_of(observations.cluster, observations.cluster_count)
+        self._cluster = observations.cluster[self._order]
+        images = _ascending(observations.without_shared_images().images, self._order)
 
-    sizes = range(len(images) + 1)
-    unclustered = influence.products()
-    within, *shared = map(sharing, sizes) if pool is None else pool.map(sharing, sizes)
-    one_way = unclustered + within
-    multiway = one_way + sum(
-        (products if size % 2 else -products for size, products in enumerate(shared, 1)),
-        np.zeros_like(one_way),
-    )
-    return Covariance(*(_unbiased(sums) for sums in (multiway, one_way, unclustered)))
+        def sharing(members: int) -> Entries:
+            """The groups of observations that share a set of some number of images; for no image, the cluster."""
+            if not members:
+                return Entries.of([[self._cluster]], observations.cluster_count)
+            return _sets(images, members, observations.image_count)
+
+        self._groups = list(self._map(sharing, range(len(images) + 1)))
+
+    def covariance(self, values: Values, weight: NDArray[np.float64] | None = None) -> Covariance:
+        """The covariance of the means of values.
+
+        Args:
+            values: n values of M models.
+            weight: (n,) weight of each observation in the means; None for equal weights.
+        """
+        order = self._order
+        influence = Influence(values.take(order), np.ones(len(order)) if weight is None else weight[order])
+        number = np.arange(len(order), dtype=np.int32)
+        parts = [number, *[self._cluster] * (len(self._groups) - 1)]
+        unclustered = influence.products()
+        within, *shared = self._map(influence.products_between, self._groups, parts)
+        one_way = unclustered + within
+        multiway = one_way + sum(
+            (products if size % 2 else -products for size, products in enumerate(shared, 1)),
+            np.zeros_like(one_way),
+        )
+        return Covariance(*(_unbiased(sums) for sums in (multiway, one_way, unclustered)))
+
+    @property
+    def _map(self) -> Callable[..., Iterable[Any]]:
+        return map if self._pool is None else self._pool.map
 
 
 def _ascending(images: NDArray[np.integer], order: NDArray[np.integer]) -> list[NDArray[np.integer]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from simtool.reporting.sections.consistency import CONSISTENCY
 from simtool.reporting.sections.section import Section
 
 __all__ = ["SECTIONS"]
 
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (CONSISTENCY,)

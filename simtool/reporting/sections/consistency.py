@@ -1,0 +1,141 @@
+"""Error consistency: a table of models with people, a table of all pairs of models, and a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simtool.analysis.kappa import PEOPLE, Consistency, Predictor
+from simtool.analysis.report import Report
+from simtool.reporting import formatting
+from simtool.reporting.sections.section import Record, Section, Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["CONSISTENCY"]
+
+#: The most pairs of models that the terminal shows.
+_SHOWN = 15
+#: The most rows of a matrix that shows its numbers.
+_NUMBERS = 24
+_WITH_PEOPLE = (
+    "Correct means: as one person chose. The error consistency is Cohen's kappa of a model with another person who "
+    "judged the same comparison; the first line is that of two people."
+)
+_OF_MODELS = (
+    "Cohen's kappa of being right: 1 if two models are right and wrong on the same comparisons, 0 if their errors are "
+    "independent."
+)
+
+
+def _by_stratum(report: Report) -> dict[str, list[Consistency]]:
+    """The strata to show: without ``all`` if there is one trial type only."""
+    grouped: dict[str, list[Consistency]] = {}
+    for each in report.consistency:
+        grouped.setdefault(each.trial_type, []).append(each)
+    return {name: grouped[name] for name in formatting.shown_strata(grouped)}
+
+
+def _sheets(report: Report) -> list[Sheet]:
+    level = formatting.percent(report.settings.level)
+    numbers = ["kappa", f"{level} CI", "observed", "expected"]
+    sheets = []
+    for at, (stratum, found) in enumerate(_by_stratum(report).items()):
+        people = [each for each in found if each.second == PEOPLE]
+        models = sorted((each for each in found if each.second != PEOPLE), key=lambda each: -(each.kappa or 0))
+        where = formatting.trials_of(stratum)
+        if people:
+            count = f"{people[0].comparisons:,} judgments of repeated comparisons"
+            lines = [[*_names(each.first), *_cells(each)] for each in people]
+            header = ["model", "distance", *numbers]
+            sheets.append(Sheet(f"Error consistency with people, {where}: {count}", header, lines, 2, _WITH_PEOPLE))
+        if models:
+            lines = [[*_names(each.first), *_names(each.second), *_cells(each)] for each in models]
+            header = ["model", "distance", "and model", "distance", *numbers]
+            shown = not at and len(models) <= _SHOWN
+            title = f"Error consistency of models, {where}"
+            sheets.append(Sheet(title, header, lines, 4, _OF_MODELS, in_terminal=shown))
+    return sheets
+
+
+def _names(predictor: Predictor) -> list[str]:
+    return [formatting.name(predictor.model), formatting.name(predictor.distance)]
+
+
+def _cells(found: Consistency) -> list[str]:
+    return [
+        "" if found.kappa is None else formatting.share(found.kappa, 3),
+        formatting.ends(found.low, found.high),
+        formatting.accuracy(found.observed, 3),
+        formatting.accuracy(found.expected, 3),
+    ]
+
+
+def _records(report: Report) -> list[Record]:
+    return [
+        {
+            "model": each.first.model,
+            "distance": each.first.distance,
+            "trial_type": each.trial_type,
+            "metric": "error_consistency",
+            "estimate": each.kappa,
+            "low": each.low,
+            "high": each.high,
+            "comparisons": each.comparisons,
+            "other_model": each.second.model,
+            "other_distance": each.second.distance,
+            "observed": each.observed,
+            "expected": each.expected,
+        }
+        for each in report.consistency
+    ]
+
+
+def _draw(report: Report) -> Figure | None:
+    from matplotlib.figure import Figure
+
+    strata = _by_stratum(report)
+    if not strata:
+        return None
+    most = max(len(_predictors(found)) for found in strata.values())
+    side = max(3.2, 1.2 + 0.34 * most)
+    figure = Figure(figsize=(1.4 + (side - 0.8) * len(strata), side + 1.4), layout="constrained")
+    panels: Sequence[Axes] = figure.subplots(1, len(strata), sharey=True, squeeze=False)[0]
+    for panel, (stratum, found) in zip(panels, strata.items(), strict=True):
+        _draw_matrix(panel, found)
+        panel.set_title(formatting.trials_of(stratum), fontsize=9.5, fontweight="bold")
+    figure.suptitle("Error consistency (Cohen's kappa)", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _predictors(found: Iterable[Consistency]) -> list[Predictor]:
+    """Models in their order, and people last."""
+    pairs = [(each.first, each.second) for each in found]
+    names = dict.fromkeys(one for pair in pairs for one in pair)
+    return [*(name for name in names if name != PEOPLE), *([PEOPLE] if PEOPLE in names else [])]
+
+
+def _draw_matrix(panel: Axes, found: Sequence[Consistency]) -> None:
+    names = _predictors(found)
+    kappa = np.full((len(names), len(names)), np.nan)
+    for each in found:
+        one, two = names.index(each.first), names.index(each.second)
+        kappa[one, two] = kappa[two, one] = np.nan if each.kappa is None else each.kappa
+    panel.imshow(kappa, cmap="Blues", vmin=0, vmax=1)
+    labels = [" ".join(_names(name)).strip() for name in names]
+    panel.set_xticks(range(len(names)), labels, rotation=90, fontsize=7)
+    panel.set_yticks(range(len(names)), labels, fontsize=7)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    if len(names) <= _NUMBERS:
+        for row, column in np.argwhere(~np.isnan(kappa)):
+            value = kappa[row, column]
+            color = "white" if value > 0.6 else "black"
+            panel.text(column, row, formatting.share(value, 2), ha="center", va="center", fontsize=6, color=color)
+
+
+CONSISTENCY = Section("consistency", _sheets, _records, _draw)
