@@ -52,7 +52,7 @@ class Kappa:
 
 @dataclass(frozen=True)
 class Predictor:
-    """What predicts choices: a model with a distance, or a person.
+    """A model with a distance, or a person: whoever predicts choices.
 
     Attributes:
         model: the label of the model; ``people`` for a person.
