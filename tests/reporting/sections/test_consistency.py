@@ -13,17 +13,17 @@ from simtool.reporting.sections.consistency import CONSISTENCY
 from tests.scored import latent, model, observe, outcomes_of
 
 
-def _report(kinds: dict[str, int], models: int = 3, **settings: bool) -> Report:
+def _report(kinds: dict[str, int], models: int = 3, consistency: bool = True) -> Report:
     rng = np.random.default_rng(0)
     minds = latent(rng, 12)
     trials = observe(rng, minds, kinds)
     outcomes = [outcomes_of(f"model-{at}", "mse", trials, model(rng, minds, 1 + at)) for at in range(models)]
-    return build_report(outcomes, Settings(replicates=100, **settings))
+    return build_report(outcomes, Settings(replicates=100, consistency=consistency))
 
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return _report({"8-rank-2": 20, "2-choose-1": 60}, consistency=True)
+    return _report({"8-rank-2": 20, "2-choose-1": 60})
 
 
 def test_a_table_lists_the_pairs_of_models_from_the_most_alike(report: Report) -> None:
@@ -44,7 +44,7 @@ def test_files_hold_every_stratum(report: Report) -> None:
 
 
 def test_the_terminal_shows_few_pairs_and_files_show_all() -> None:
-    many = _report({"2-choose-1": 60}, models=7, consistency=True)
+    many = _report({"2-choose-1": 60}, models=7)
     (sheet,) = CONSISTENCY.sheets(many)
     assert sheet.title.endswith("2-choose-1")  # not a second time for all trials
     assert (len(sheet.lines), sheet.in_terminal) == (21, False)
@@ -58,7 +58,7 @@ def test_the_matrix_is_drawn(report: Report, kind: str) -> None:
 
 
 def test_it_is_empty_unless_it_is_wanted() -> None:
-    plain = _report({"2-choose-1": 60})
+    plain = _report({"2-choose-1": 60}, consistency=False)
     assert not CONSISTENCY.sheets(plain)
     assert not CONSISTENCY.records(plain)
     assert section_bytes(CONSISTENCY, plain, "png") is None
