@@ -12,6 +12,7 @@ from simtool.analysis.inference.estimation import Progress, silent
 from simtool.analysis.kappa import Consistency
 from simtool.analysis.labels import oracles
 from simtool.analysis.metrics import METRICS, Metric, Order
+from simtool.analysis.participants import Spread, spreads
 from simtool.analysis.report import Report, ReportError, Row, Settings, Split
 from simtool.analysis.rows import Rows
 from simtool.analysis.strata import Stratum
@@ -62,11 +63,12 @@ def build_report(
         pooled = [replace(pooled[0], outcomes=(*pooled[0].outcomes, *known))]
     _check_baseline(settings.baseline, outcomes)
     wanted = tuple(METRICS.values()) if metrics is None else metrics
-    rows = [
-        row
-        for study, pool in zip(studies, pooled, strict=True)
-        for row in Rows(study, pool.outcomes, settings).of(wanted, progress)
-    ]
+    rows: list[Row] = []
+    people: list[Spread] = []
+    for study, pool in zip(studies, pooled, strict=True):
+        computed = Rows(study, pool.outcomes, settings)
+        rows += computed.of(wanted, progress)
+        people += spreads(study.trials, study.comparisons, pool.outcomes, computed.credit, study.weight)
     strata = {stratum.name: stratum for study in studies for stratum in study.strata if stratum.within is None}
     whole = _sorted([row for row in rows if row.part is None], strata.values(), outcomes, settings.order)
     return Report(
@@ -79,6 +81,7 @@ def build_report(
         consistency=tuple(_consistency(studies, pooled, settings)),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
         splits=tuple(_splits(whole, [row for row in rows if row.part is not None])),
+        spreads=tuple(people),
         unlabelled=next((study.unlabelled for study in studies if study.unlabelled), None),
     )
 

@@ -9,6 +9,7 @@ from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.kappa import Consistency
 from simtool.analysis.metrics import Metric, Order
 from simtool.analysis.noise_ceiling import NoiseCeiling
+from simtool.analysis.participants import Spread
 from simtool.analysis.strata import ALL
 from simtool.errors import SimtoolError, listed
 from simtool.tables.observers import Observers
@@ -206,6 +207,7 @@ class Report:
         unequal: whether trials have different weights.
         shared: number of judgments that several of the pooled sets of trials contain.
         splits: triplet accuracies by the labels of the display and by columns of the trials.
+        spreads: triplet accuracies for each participant, by type of trials.
         unlabelled: why there are no strata by labels, if the trials state labels that contradict each other.
         consistency: the error consistency of every two models, and of models with people, if it was wanted.
     """
@@ -218,6 +220,7 @@ class Report:
     unequal: bool = False
     shared: int = 0
     splits: tuple[Split, ...] = ()
+    spreads: tuple[Spread, ...] = ()
     unlabelled: str | None = None
     consistency: tuple[Consistency, ...] = ()
 
@@ -257,10 +260,10 @@ class Report:
         """
         if trial_type not in self.trial_types:
             raise ReportError(f"no trial is of type {trial_type}; the types are {listed(self.trial_types, most=8)}")
-        splits = tuple(split for split in self.splits if split.whole.trial_type == trial_type)
         return replace(
             self,
             rows=tuple(row for row in self.rows if row.trial_type == trial_type),
-            splits=splits,
+            splits=tuple(split for split in self.splits if split.whole.trial_type == trial_type),
+            spreads=tuple(each for each in self.spreads if trial_type in (ALL, each.people.trial_type)),
             consistency=tuple(each for each in self.consistency if each.trial_type == trial_type),
         )

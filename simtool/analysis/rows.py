@@ -53,13 +53,17 @@ class _Block:
 
 
 class Rows:
-    """Computes the rows of the models that were scored on the same trials."""
+    """Computes the rows of the models that were scored on the same trials.
+
+    Attributes:
+        credit: the credit of each comparison, for each model and distance.
+    """
 
     def __init__(self, study: Study, outcomes: Sequence[Outcomes], settings: Settings) -> None:
         self._study = study
         self._outcomes = outcomes
         self._settings = settings
-        self._credit = Values.of([each.credit for each in outcomes])
+        self.credit = Values.of([each.credit for each in outcomes])
         self._inside = [stratum.over(study.comparisons) for stratum in study.strata]
         self._measured: list[Measured] = []
 
@@ -83,12 +87,12 @@ class Rows:
     def _of_comparisons(self, metric: Metric) -> Iterator[_Block]:
         """A metric that is the credit of each comparison."""
         study = self._study
-        place = self._measure(study.compared, self._credit, self._inside)
+        place = self._measure(study.compared, self.credit, self._inside)
         for at, (stratum, inside) in enumerate(zip(study.strata, self._inside, strict=True)):
             if (chance := study.chance(metric, stratum)) is not None:
                 part = self._part(stratum, inside)
                 ceiling = study.noise_ceiling(inside, metric) if part is None else None
-                ties = self._credit.fractions(inside)
+                ties = self.credit.fractions(inside)
                 sample = study.sample(study.compared.take(inside))
                 yield _Block(
                     stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), ceiling, part
@@ -119,7 +123,7 @@ class Rows:
             return
         selected = self._study.trials.selected[stratum.mask, : kind.n_select]
         same = all(_is_credit(of_trials, kind, selected[:1]) for _, of_trials, _ in wanted)
-        if compared is not None and self._credit.are_halves and same:
+        if compared is not None and self.credit.are_halves and same:
             for metric, _, chance in wanted:
                 yield replace(compared, metric=metric, chance=chance, noise_ceiling=None)
             return

@@ -30,6 +30,7 @@ class Study:
         trials: T trials.
         comparisons: the C comparisons that they imply.
         strata: the parts of the data that a report has rows for.
+        weight: (T,) weight of each trial; None for equal weights.
     """
 
     def __init__(self, trials: Trials, weighted: bool = False, sets: int = 1) -> None:
@@ -38,7 +39,7 @@ class Study:
         self.comparisons = Comparisons.of(trials)
         self.strata = strata_of(trials)
         self._clusters = clusters_of(trials)
-        self._weight = trials.weight.astype(np.float64) if weighted else None
+        self.weight = trials.weight.astype(np.float64) if weighted else None
         self._sets = sets
 
     def divide(self, columns: Sequence[str] = (), trial_type: str | None = None) -> None:
@@ -107,7 +108,7 @@ class Study:
 
     def weight_of(self, observations: Observations) -> NDArray[np.float64] | None:
         """The weight of each observation, (N,); None for equal weights."""
-        return None if self._weight is None else self._weight[observations.trial]
+        return None if self.weight is None else self.weight[observations.trial]
 
     def share(self, part: Mask, whole: Mask) -> float:
         """The share of the comparisons of a stratum that are in a part of it; masks are over comparisons, (C,)."""
