@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simtool.analysis.baseline import Baseline
 from simtool.analysis.consistency import consistencies
 from simtool.analysis.inference.estimation import Progress, silent
 from simtool.analysis.kappa import Consistency
@@ -48,25 +49,27 @@ def build_report(
     Raises:
         ReportError: the baseline is not among the models; weights are to be used and are missing, or all are 0; a
             column to divide the trials by does not exist or has too many values.
+        TableError: intervals are to resample classes of images, which the trials do not name.
     """
     sets = {id(each.trials): each.trials for each in outcomes}.values()
     if settings.weighted:
         for trials in sets:
             _check_weights(trials)
     pooled = pools(outcomes)
-    studies = [Study(pool.outcomes[0].trials, settings.weighted, len(pool.sets)) for pool in pooled]
+    studies = [Study(pool.outcomes[0].trials, settings.weighted, len(pool.sets), settings.units) for pool in pooled]
     for study in studies:
         study.divide(settings.by, settings.trial_type)
     if len(studies) == 1 and studies[0].labels is not None:
         known = oracles(studies[0].trials, studies[0].labels)
         outcomes = [*outcomes, *known]
         pooled = [replace(pooled[0], outcomes=(*pooled[0].outcomes, *known))]
-    _check_baseline(settings.baseline, outcomes)
+    entries = [(each.model, each.distance) for each in outcomes]
+    baseline = None if settings.baseline is None else Baseline.named(settings.baseline, entries)
     wanted = tuple(METRICS.values()) if metrics is None else metrics
     rows: list[Row] = []
     people: list[Spread] = []
     for study, pool in zip(studies, pooled, strict=True):
-        computed = Rows(study, pool.outcomes, settings)
+        computed = Rows(study, pool.outcomes, settings, baseline)
         rows += computed.of(wanted, progress)
         people += spreads(study.trials, study.comparisons, pool.outcomes, computed.credit, study.weight)
     strata = {stratum.name: stratum for study in studies for stratum in study.strata if stratum.within is None}
@@ -142,13 +145,6 @@ def _pool(models: Sequence[Sequence[Outcomes]]) -> Pool:
     joined = (parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in credit)
     pairs = zip(models, joined, strict=True)
     return Pool(sets, tuple(Outcomes(parts[0].model, parts[0].distance, trials, own) for parts, own in pairs))
-
-
-def _check_baseline(baseline: str | None, outcomes: Iterable[Outcomes]) -> None:
-    """Refuse a baseline without outcomes."""
-    models = dict.fromkeys(each.model for each in outcomes)
-    if baseline is not None and baseline not in models:
-        raise ReportError(f"the baseline {baseline} is not among the models: {listed(models, most=8)}")
 
 
 def _check_weights(trials: Trials) -> None:

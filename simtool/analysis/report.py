@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from simtool.analysis.contrasts import Contrast
 from simtool.analysis.inference.intervals import Difference
+from simtool.analysis.inference.units import Units
 from simtool.analysis.kappa import Consistency
 from simtool.analysis.metrics import Metric, Order
 from simtool.analysis.noise_ceiling import NoiseCeiling
@@ -30,12 +32,14 @@ class Settings:
         level: level of the intervals.
         replicates: number of replicates.
         seed: seed of the replicates.
-        baseline: the model that the other models are compared with; None for no comparison.
+        baseline: the model that the other models are compared with, ``MODEL`` or ``MODEL:DISTANCE``; None for none.
         order: order of the rows.
         weighted: whether each trial counts by its weight; else all trials count the same.
         by: columns of the trials that divide them into strata.
         trial_type: the type of the trials that strata divide; None for all trials.
         consistency: whether the report holds the error consistency of models and people.
+        compare: whether all models are compared with each other; with a baseline, all are compared with it.
+        units: what stands for the images in intervals.
     """
 
     level: float = 0.95
@@ -47,6 +51,8 @@ class Settings:
     by: tuple[str, ...] = ()
     trial_type: str | None = None
     consistency: bool = False
+    compare: bool = False
+    units: Units = Units.IMAGE
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,14 @@ class Sample:
     Attributes:
         clusters: ``participants``, ``sessions`` or ``trials``.
         cluster_count: number of clusters.
-        images: number of images.
+        images: number of images, or of the classes or groups that stand for them; 0 if images are fixed.
         trials: number of trials.
         participants: number of participants that the table names.
         unnamed: number of trials that name no participant.
         not_resampled: number of trials that belong to no cluster. The intervals do not depend on them.
         sets: number of sets of trials that were pooled.
+        units: what stands for the images.
+        has_classes: whether the trials name the classes of their images.
     """
 
     clusters: str
@@ -72,6 +80,8 @@ class Sample:
     unnamed: int
     not_resampled: int
     sets: int = 1
+    units: Units = Units.IMAGE
+    has_classes: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,9 @@ class Row:
         noise_ceiling: the noise ceiling; None for metrics without one.
         difference: difference from the baseline; None without a baseline, and for the baseline itself.
         part: the part of the stratum that the number is about; None for the whole stratum.
+        p_chance: two-sided p value of the hypothesis that the true value is chance; None if it cannot be tested.
+        p_chance_holm: the same, adjusted by Holm's method for all models that were scored on the same trials.
+        contrasts: differences from other models.
     """
 
     model: str
@@ -126,6 +139,9 @@ class Row:
     noise_ceiling: NoiseCeiling | None = None
     difference: Difference | None = None
     part: Part | None = None
+    p_chance: float | None = None
+    p_chance_holm: float | None = None
+    contrasts: tuple[Contrast, ...] = ()
 
 
 @dataclass(frozen=True)

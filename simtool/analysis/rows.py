@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.analysis.baseline import Baseline
+from simtool.analysis.contrasts import Contrast, contrasts
 from simtool.analysis.inference.estimation import Measured, Progress, estimate, silent
-from simtool.analysis.inference.intervals import Difference, Estimates, holm
+from simtool.analysis.inference.intervals import Estimates, holm
 from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.values import Values
 from simtool.analysis.metrics import Metric, OfTrials
@@ -59,13 +62,18 @@ class Rows:
         credit: the credit of each comparison, for each model and distance.
     """
 
-    def __init__(self, study: Study, outcomes: Sequence[Outcomes], settings: Settings) -> None:
+    def __init__(
+        self, study: Study, outcomes: Sequence[Outcomes], settings: Settings, baseline: Baseline | None = None
+    ) -> None:
         self._study = study
         self._outcomes = outcomes
         self._settings = settings
+        self._baseline = baseline
         self.credit = Values.of([each.credit for each in outcomes])
         self._inside = [stratum.over(study.comparisons) for stratum in study.strata]
         self._measured: list[Measured] = []
+        self._entries = [(each.model, each.distance) for each in outcomes]
+        self._pairs = self._compared()
 
     def of(self, metrics: Sequence[Metric], progress: Progress = silent) -> Iterator[Row]:
         """The rows of some metrics, in no particular order."""
@@ -78,6 +86,16 @@ class Rows:
         for block in blocks:
             measured, stratum_at = block.place
             yield from self._rows(block, found[measured][stratum_at].take(block.columns))
+
+    def _compared(self) -> list[tuple[int, int]]:
+        """The positions of the models that are compared. Of all pairs, the more accurate model comes first."""
+        if self._baseline is not None:
+            return self._baseline.pairs(self._entries)
+        if not self._settings.compare:
+            return []
+        weight = self._study.weight_of(self._study.compared)
+        mean = self.credit.mean(np.ones(len(self.credit)) if weight is None else weight)
+        return list(combinations(np.argsort(-mean, kind="stable").tolist(), 2))
 
     def _measure(self, observations: Observations, values: Values, strata: Sequence[Mask]) -> int:
         """Note values to estimate the means of; return their position."""
@@ -142,9 +160,12 @@ class Rows:
     def _rows(self, block: _Block, estimates: Estimates) -> Iterator[Row]:
         """The rows of a block."""
         level = self._settings.level
-        gains = _differences(estimates, self._outcomes, self._settings.baseline, level)
+        compared = self._contrasts(block, estimates)
+        p_values = [estimates.p_value(column, block.chance) for column in range(len(self._outcomes))]
+        p_holm = holm(p_values)
         for column, each in enumerate(self._outcomes):
             low, high = estimates.interval(column, level)
+            own = compared[column]
             yield Row(
                 model=each.model,
                 distance=each.distance,
@@ -159,27 +180,27 @@ class Rows:
                 ties=int(block.ties[column]),
                 sample=block.sample,
                 noise_ceiling=block.noise_ceiling,
-                difference=gains.get(column),
+                difference=own[0].difference if own and self._baseline is not None else None,
+                p_chance=p_values[column],
+                p_chance_holm=p_holm[column],
+                contrasts=own,
                 part=block.part,
             )
+
+    def _contrasts(self, block: _Block, estimates: Estimates) -> list[tuple[Contrast, ...]]:
+        """The contrasts of each model in a block."""
+        found: list[list[Contrast]] = [[] for _ in self._outcomes]
+        if self._pairs:
+            measured, stratum_at = block.place
+            own = self._measured[measured]
+            equal = own.values.first_equal(own.strata[stratum_at])[block.columns]
+            listed = contrasts(estimates, self._entries, self._pairs, equal, self._settings.level)
+            for (column, _), contrast in zip(self._pairs, listed, strict=True):
+                found[column].append(contrast)
+        return [tuple(each) for each in found]
 
 
 def _is_credit(of_trials: OfTrials, kind: TrialType, selected: NDArray[np.integer]) -> bool:
     """Whether a metric of a trial, (1, K), is the credit of its only comparison, where this is right, wrong or tied."""
     halves = np.array([[0], [0.5], [1]], np.float32)
     return kind.comparisons == 1 and np.array_equal(of_trials(kind, halves, selected.repeat(3, axis=0)), halves[:, 0])
-
-
-def _differences(
-    estimates: Estimates, outcomes: Sequence[Outcomes], baseline: str | None, level: float
-) -> dict[int, Difference]:
-    """Compare each model with the baseline that has the same distance, by position in ``outcomes``."""
-    base = {each.distance: at for at, each in enumerate(outcomes) if each.model == baseline}
-    pairs = [
-        (at, base[each.distance])
-        for at, each in enumerate(outcomes)
-        if each.model != baseline and each.distance in base
-    ]
-    found = {at: estimates.difference(at, other, level) for at, other in pairs}
-    adjusted = holm([gain.p_value for gain in found.values()])
-    return {at: replace(gain, p_holm=p_holm) for (at, gain), p_holm in zip(found.items(), adjusted, strict=True)}

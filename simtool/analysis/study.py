@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.analysis.columns import column_strata
-from simtool.analysis.inference.observations import Observations, clusters_of, distinct, ranks
+from simtool.analysis.inference.observations import Observations, clusters_of, distinct
+from simtool.analysis.inference.units import ImageUnits, Units
 from simtool.analysis.labels import LABELS, Told, label_strata, told
 from simtool.analysis.metrics import Metric
 from simtool.analysis.noise_ceiling import NoiseCeiling, noise_ceiling, noise_ceiling_of_triplets
@@ -33,9 +34,20 @@ class Study:
         weight: (T,) weight of each trial; None for equal weights.
     """
 
-    def __init__(self, trials: Trials, weighted: bool = False, sets: int = 1) -> None:
-        """Prepare trials, with their weights if ``weighted``; ``sets`` is the number of sets that were pooled."""
+    def __init__(self, trials: Trials, weighted: bool = False, sets: int = 1, units: Units = Units.IMAGE) -> None:
+        """Prepare trials.
+
+        Args:
+            trials: T trials.
+            weighted: whether each trial counts by its weight.
+            sets: number of sets that were pooled.
+            units: what stands for the images in intervals.
+
+        Raises:
+            TableError: the trials do not name the classes that are the units.
+        """
         self.trials = trials
+        self._units = units
         self.comparisons = Comparisons.of(trials)
         self.strata = strata_of(trials)
         self._clusters = clusters_of(trials)
@@ -90,21 +102,16 @@ class Study:
         return self._observe(np.arange(len(self.trials), dtype=np.int32), *key_images(self.trials).T)
 
     def _observe(self, trial: NDArray[np.int32], *images: NDArray[np.int32]) -> Observations:
-        rank, count = self._image_ranks
-        codes = np.empty((len(trial), len(images)), np.int32)
-        for column, image in zip(codes.T, images, strict=True):
-            column[:] = rank[image]
-        return Observations(trial, self._clusters.code[trial], codes, self._clusters.count, count)
+        found = self._image_units
+        return Observations(trial, self._clusters.code[trial], found.of(images), self._clusters.count, found.count)
 
     @cached_property
-    def _image_ranks(self) -> tuple[NDArray[np.int32], int]:
-        """The rank of each compared image in the order of names, and the number of these images."""
+    def _image_units(self) -> ImageUnits:
+        """The units of the compared images."""
         shown = np.zeros(len(self.trials.images), bool)
         for side in (self.comparisons.anchor, self.comparisons.near, self.comparisons.far):
             shown[side] = True
-        rank = np.zeros(len(shown), np.int32)
-        rank[shown], count = ranks(self.trials.images[shown].tolist())
-        return rank, count
+        return ImageUnits(self.trials, shown, self._units)
 
     def weight_of(self, observations: Observations) -> NDArray[np.float64] | None:
         """The weight of each observation, (N,); None for equal weights."""
@@ -138,10 +145,12 @@ class Study:
         return Sample(
             clusters=self._clusters.name,
             cluster_count=distinct(informative.cluster, informative.cluster_count),
-            images=distinct(informative.images, informative.image_count),
+            images=informative.distinct_images(),
             trials=int(np.count_nonzero(trials)),
             participants=self._clusters.participants,
             unnamed=self._clusters.unnamed,
             not_resampled=int(np.count_nonzero(self._clusters.code[trials] < 0)),
             sets=self._sets,
+            units=self._units,
+            has_classes=self.labels is not None,
         )

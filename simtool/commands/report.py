@@ -41,8 +41,24 @@ def report(
         str | None, typer.Option(metavar="TYPE", help="Report only this type, for example 8-rank-2, or all (pooled).")
     ] = None,
     baseline: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Model to compare the other models with, for each distance.")
+        str | None,
+        typer.Option(
+            metavar="MODEL[:DISTANCE]",
+            help="Model to compare the others with: for each distance, or all with one of its distances.",
+        ),
     ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare all models and distances with each other, or with --baseline.")
+    ] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="class|group", help="Resample classes or groups of images, for intervals about new ones. [images]"
+        ),
+    ] = None,
+    fixed_images: Annotated[
+        bool, typer.Option("--fixed-images", help="Resample participants only, for intervals about these very images.")
+    ] = False,
     weighted: Annotated[
         bool, typer.Option("--weighted", help="Use the weights of the trials. [all trials count the same]")
     ] = False,
@@ -67,8 +83,9 @@ def report(
 
     Prints a table for all trials and one for each trial type. The intervals resample participants
     (or sessions, where participants are not recorded) and images together, because the comparisons
-    of a trial are not independent. All models are scored on the same resamples. The noise ceiling
-    needs 1,000 repeated judgments.
+    of a trial are not independent. All models are scored on the same resamples. The intervals hold
+    for new images that are drawn like these; --cluster and --fixed-images change this. The noise
+    ceiling needs 1,000 repeated judgments.
 
     If FILE is -, the command writes to standard output and does not print the tables. Several OUTCOMES are pooled: a
     model that was scored on several experiments gets one row for all their trials.
@@ -76,6 +93,7 @@ def report(
     \b
     Example:
       simtool report outcomes.parquet
+      simtool report outcomes.parquet --compare
       simtool report outcomes.parquet --figure accuracy.pdf --html report.html --json - | jq .
     """
 
@@ -97,6 +115,9 @@ def report(
         metrics=metric or (),
         trial_type=trial_type,
         baseline=baseline,
+        compare=compare,
+        cluster=cluster,
+        fixed_images=fixed_images,
         weighted=weighted,
         by=by or (),
         consistency=consistency,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from simtool.analysis.inference.intervals import BEYOND, Difference
+from simtool.analysis.inference.units import Units
 from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.report import Block, Report, Row, Sample
 from simtool.analysis.strata import ALL
@@ -16,6 +17,7 @@ from simtool.text import printable as name
 __all__ = [
     "FEW",
     "UNTESTED",
+    "about",
     "accuracy",
     "block_caption",
     "difference_interval",
@@ -151,13 +153,42 @@ def method(report: Report) -> list[str]:
     settings = report.settings
     how = f"{percent(settings.level)} intervals from {settings.replicates:,} replicates (seed {settings.seed})"
     lines = [f"{how} that resample {_resampled(sample)}." for sample in dict.fromkeys(report.samples)]
+    lines += dict.fromkeys(map(about, report.samples))
     if settings.weighted:
         lines.append("Each trial counts by its weight in every accuracy and interval. Counts are of trials.")
     return lines
 
 
+#: What stands for the images, in the plural and in the singular.
+_UNITS = {
+    Units.IMAGE: ("images", "image"),
+    Units.CLASS: ("classes of images", "class of images"),
+    Units.GROUP: ("groups of images", "group of images"),
+}
+#: What intervals are about, by what stands for the images.
+_ABOUT = {
+    Units.IMAGE: "new images that are drawn like these",
+    Units.CLASS: "images of new classes that are drawn like these classes",
+    Units.GROUP: "images of new groups that are drawn like these groups",
+    Units.NOTHING: "these very images",
+}
+
+
+def about(sample: Sample) -> str:
+    """The sentence that says for what the intervals of a sample hold."""
+    alone = sample.participants == 1 and not sample.unnamed
+    people = f"new {sample.clusters} of this one participant" if alone else f"new {sample.clusters}"
+    text = f"The intervals hold for {people} and {_ABOUT[sample.units]}"
+    if sample.units is not Units.IMAGE:
+        return f"{text}."
+    others = "--cluster class for new classes of images, " if sample.has_classes else ""
+    return f"{text} ({others}--fixed-images for these very images)."
+
+
 def _resampled(sample: Sample) -> str:
-    text = f"{counted(sample.cluster_count, sample.clusters)} and {counted(sample.images, 'images')} together"
+    text = counted(sample.cluster_count, sample.clusters)
+    if sample.units in _UNITS:
+        text += f" and {counted(sample.images, *_UNITS[sample.units])} together"
     if sample.sets > 1:
         text += f", from {sample.sets} pooled sets of trials (equal names are the same participant or image)"
     return "; ".join([text, *_judges(sample)])
@@ -166,9 +197,7 @@ def _resampled(sample: Sample) -> str:
 def _judges(sample: Sample) -> list[str]:
     """Missing names of participants or sessions, and their consequences for the intervals."""
     if sample.participants == 1 and not sample.unnamed:
-        return [
-            f"one participant judged all, so {sample.clusters} are resampled and the intervals describe this person"
-        ]
+        return [f"one participant judged all, so {sample.clusters} are resampled"]
     unnamed = _lacking(sample.unnamed, sample.trials, "participant")
     if sample.clusters == "trials":
         reason = unnamed if sample.participants else "the table does not say which trials one person judged"
@@ -225,8 +254,10 @@ def _cautions(report: Report) -> list[str]:
 
 def _few(sample: Sample) -> str:
     """The clusters and images of which there are few: ``2 sessions and 3 images``; empty if there are enough."""
-    counts = ((sample.cluster_count, sample.clusters), (sample.images, "images"))
-    return " and ".join(counted(number, things) for number, things in counts if number < FEW)
+    found = [counted(sample.cluster_count, sample.clusters)] if sample.cluster_count < FEW else []
+    if sample.units in _UNITS and sample.images < FEW:
+        found.append(counted(sample.images, *_UNITS[sample.units]))
+    return " and ".join(found)
 
 
 def _comparison_notes(report: Report) -> list[str]:

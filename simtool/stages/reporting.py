@@ -8,6 +8,7 @@ from pathlib import Path
 
 from simtool import console
 from simtool.analysis.building import build_report
+from simtool.analysis.inference.units import Units
 from simtool.analysis.metrics import METRICS, USUAL, Metric, Order
 from simtool.analysis.report import Report, ReportError, Settings
 from simtool.analysis.strata import ALL
@@ -47,6 +48,9 @@ def report(
     metrics: Sequence[str] = (),
     trial_type: str | None = None,
     baseline: str | None = None,
+    compare: bool = False,
+    cluster: str | None = None,
+    fixed_images: bool = False,
     weighted: bool = False,
     by: Sequence[str] = (),
     consistency: bool = False,
@@ -75,7 +79,12 @@ def report(
             odd-one-out accuracy. The figure shows the first metric. Where a file of numbers is written, all metrics are
             computed.
         trial_type: report only this type, for example ``8-rank-2``, or ``all`` (pooled).
-        baseline: the model to compare the other models with, for each distance.
+        baseline: ``MODEL``, to compare each other model with this one at the same distance, or ``MODEL:DISTANCE``, to
+            compare everything with this model and distance.
+        compare: compare all pairs of models and distances; with a baseline, compare with it.
+        cluster: ``class`` or ``group`` for intervals about new classes or groups of images: images of a class are
+            resampled together. The outcomes must hold classes (:func:`~simtool.stages.score` with ``images``).
+        fixed_images: resample participants only, for intervals about these very images.
         weighted: weigh each trial by its weight; else all trials count the same.
         by: columns of the trials, for example a condition: the report divides the accuracy by their values.
         consistency: compute the error consistency of every two models, and of every model with people.
@@ -112,9 +121,11 @@ def report(
         baseline,
         Order(chosen(Order, "--sort", sort)),
         weighted,
-        tuple(dict.fromkeys([by] if isinstance(by, str) else by)),
-        None if trial_type == ALL else trial_type,
-        consistency,
+        by=tuple(dict.fromkeys([by] if isinstance(by, str) else by)),
+        trial_type=None if trial_type == ALL else trial_type,
+        consistency=consistency,
+        compare=compare,
+        units=_units(cluster, fixed_images),
     )
     outcomes = outcomes.sources if isinstance(outcomes, Scores) else outcomes
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
@@ -147,6 +158,15 @@ def report(
             if target is not None:
                 _write(run, target, formats[name](), counted(len(content.rows), "numbers"))
     return content
+
+
+def _units(cluster: str | None, fixed_images: bool) -> Units:
+    """What stands for the images in intervals."""
+    if cluster is None:
+        return Units.NOTHING if fixed_images else Units.IMAGE
+    if fixed_images:
+        raise UsageError("--cluster asks about new images, and --fixed-images about these; give one of them")
+    return Units(chosen((Units.CLASS, Units.GROUP), "--cluster", cluster))
 
 
 @contextmanager

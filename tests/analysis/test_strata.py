@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simtool.analysis.baseline import Baseline
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY
 from simtool.analysis.report import Row, Settings
 from simtool.analysis.rows import Rows
@@ -20,7 +21,8 @@ SCORED = [outcomes_of(name, "mse", TRIALS, model(RNG, MINDS, noise)) for name, n
 
 
 def _rows(study: Study, weighted: bool = False) -> dict[tuple[str, str, str], Row]:
-    rows = Rows(study, SCORED, Settings(replicates=100, baseline="fair", weighted=weighted)).of(list(METRICS.values()))
+    numbers = Rows(study, SCORED, Settings(replicates=100, weighted=weighted), Baseline("fair"))
+    rows = numbers.of(list(METRICS.values()))
     return {(row.trial_type, row.model, row.metric.name): row for row in rows}
 
 

@@ -94,7 +94,7 @@ class Sampled:
             members: positions.
             clusters: (C, B) drawn weights of C clusters.
             first: the first of these clusters.
-            images: (images, B) drawn weights.
+            images: (images + 1, B) drawn weights; 1 in the last row.
         """
         total = np.zeros((self.models + 1, clusters.shape[1]))
         room = np.empty((BLOCK, clusters.shape[1]), self._dtype)
@@ -135,7 +135,8 @@ def resample(
     """
     totals = [np.zeros((sample.cells, sample.models + 1, replicates)) for sample in samples]
     cluster_random, image_random = (np.random.default_rng([seed, factor]) for factor in (0, 1))
-    images = _drawn(image_random, samples[0].images, replicates)
+    images = np.ones((samples[0].images + 1, replicates), np.uint8)  # the last is for a repetition of an image
+    images[:-1] = _drawn(image_random, samples[0].images, replicates)
     parts = pieces_of(replicates, available_cores())
     for block, first in enumerate(range(0, samples[0].clusters, CLUSTER_BLOCK)):
         clusters = _drawn(cluster_random, min(CLUSTER_BLOCK, samples[0].clusters - first), replicates)

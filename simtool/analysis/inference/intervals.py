@@ -22,20 +22,22 @@ BEYOND = 2
 
 @dataclass(frozen=True)
 class Difference:
-    """The accuracy of a model minus that of the baseline with the same distance on the same trials.
+    """The accuracy of a model minus that of another one on the same trials.
 
     All fields but the estimate are None if the difference has no standard error: with fewer than 2 clusters or images,
     or if the difference does not vary.
 
     Attributes:
         estimate: the difference.
+        standard_error: of the estimate.
         low: lower end of its interval.
         high: upper end of its interval.
         p_value: two-sided p value of the hypothesis that both accuracies are equal.
-        p_holm: the p value, adjusted by Holm's method for all tested differences of a block.
+        p_holm: the p value, adjusted by Holm's method for all tested differences of a family.
     """
 
     estimate: float
+    standard_error: float | None = None
     low: float | None = None
     high: float | None = None
     p_value: float | None = None
@@ -79,19 +81,35 @@ class Estimates:
         return max(0.0, mean + min(low, 0.0)), min(1.0, mean + max(high, 0.0))
 
     def difference(self, column: int, baseline: int, level: float) -> Difference:
-        """The mean of a column minus that of the baseline's column. The variance that both share cancels.
+        """The mean of a column minus that of the baseline's column; see :meth:`differences`."""
+        return self.differences([(column, baseline)], level)[0]
+
+    def differences(self, pairs: Sequence[tuple[int, int]], level: float) -> list[Difference]:
+        """The mean of the first column of each pair minus that of the second. The variance that both share cancels.
 
         Interval and p value use Student's distribution. The interval excludes 0 exactly if the p value is below
         1 - ``level``.
         """
-        identity = np.eye(len(self.mean))
-        contrast = identity[column] - identity[baseline]
-        gain, error = float(contrast @ self.mean), self._error(contrast)
-        if error is None:
-            return Difference(gain)
-        half = error * self._t(level)
-        p_value = float(2 * stdtr(self.effective_size - 1, -abs(gain / error)))
-        return Difference(gain, max(-1.0, gain - half), min(1.0, gain + half), p_value)
+        first, second = np.array(pairs, np.intp).reshape(-1, 2).T
+        gains, errors = self.mean[first] - self.mean[second], self.covariance.errors_of_differences(first, second)
+        tested = errors > NOTHING if self.effective_size > 1 else np.zeros(len(gains), bool)
+        half = errors * self._t(level)
+        ends = np.maximum(gains - half, -1), np.minimum(gains + half, 1)
+        p_values = self._two_sided(gains, np.where(tested, errors, 1))
+        columns = (column.tolist() for column in (gains, errors, *ends, p_values))
+        return [
+            Difference(*numbers) if sound else Difference(numbers[0])
+            for sound, numbers in zip(tested, zip(*columns, strict=True), strict=True)
+        ]
+
+    def p_value(self, column: int, value: float) -> float | None:
+        """The two-sided p value of the hypothesis that a mean is some value; None without a standard error."""
+        error = self._error(np.eye(len(self.mean))[column])
+        return None if error is None else float(self._two_sided(self.mean[column] - value, error))
+
+    def _two_sided(self, gain: NDArray[np.float64] | float, error: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """The two-sided p values of Student's distribution."""
+        return np.asarray(2 * stdtr(self.effective_size - 1, -np.abs(gain / error)))
 
     def _error(self, contrast: NDArray[np.float64]) -> float | None:
         """The standard error of a linear combination of means; None if the sample is too small or does not vary."""

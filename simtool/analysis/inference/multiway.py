@@ -56,6 +56,19 @@ class Covariance:
         estimates = (self.multiway, self.one_way, self.unclustered)
         return math.sqrt(max(0.0, *(float(contrast @ matrix @ contrast) for matrix in estimates)))
 
+    def errors_of_differences(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> NDArray[np.float64]:
+        """The standard errors of differences of two means, as :meth:`standard_error` defines them.
+
+        Args:
+            first: (P,) positions of means.
+            second: (P,) positions of the means that are subtracted.
+        """
+        variance = np.zeros(len(first))
+        for matrix in (self.multiway, self.one_way, self.unclustered):
+            own = matrix[first, first] + matrix[second, second]
+            np.maximum(variance, own - matrix[first, second] - matrix[second, first], out=variance)
+        return np.sqrt(variance)
+
 
 def covariance(
     observations: Observations, values: Values, weight: NDArray[np.float64] | None = None, pool: Executor | None = None
@@ -137,8 +150,17 @@ def _ascending(images: NDArray[np.integer], order: NDArray[np.integer]) -> list[
 
 
 def _sets(images: Sequence[NDArray[np.integer]], members: int, count: int) -> Entries:
-    """The groups of observations that share a set of images, of columns of images, (n,) each, in ascending order."""
-    return Entries.of(list(combinations(images, members)), count)
+    """The groups of observations that share a set of images.
+
+    Args:
+        images: columns of images, (n,) each, in ascending order; ``count`` in the place of a repetition.
+        members: the size of the sets.
+        count: number of images.
+    """
+    groups = list(combinations(images, members))
+    if images[-1].max(initial=0) < count:
+        return Entries.of(groups, count)
+    return Entries.of(groups, count + 1, [last < count for *_, last in groups])
 
 
 def _unbiased(sums: NDArray[np.float64]) -> NDArray[np.float64]:

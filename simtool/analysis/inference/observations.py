@@ -65,15 +65,17 @@ def _names(column: Labels) -> tuple[int, NDArray[np.int32]]:
 class Observations:
     """N scored observations: comparisons, or whole trials.
 
-    Two observations count as dependent if they share the cluster or an image.
+    Two observations count as dependent if they share the cluster or an image. In place of images there can be classes
+    of images, or nothing (:class:`~simtool.analysis.inference.units.Units`).
 
     Attributes:
         trial: (N,) the row of the trial.
         cluster: (N,) the cluster, less than ``cluster_count``; -1 if it is unknown.
-        images: (N, 3) the images that decide, less than ``image_count``. Codes of clusters and of images follow the
-            order of names, so results do not depend on the order of rows.
+        images: (N, 3) the different images that decide, less than ``image_count``; ``image_count`` in the place of a
+            repetition. Codes of clusters and of images follow the order of names, so results do not depend on the order
+            of rows.
         cluster_count: number of clusters.
-        image_count: number of images.
+        image_count: number of images; 0 if images are fixed.
     """
 
     trial: NDArray[np.integer]
@@ -98,13 +100,18 @@ class Observations:
 
     def effective_size(self) -> int:
         """The greatest number of independent observations: the smaller number of clusters and images."""
-        return min(distinct(self.cluster, self.cluster_count), distinct(self.images, self.image_count))
+        clusters = distinct(self.cluster, self.cluster_count)
+        return min(clusters, self.distinct_images()) if self.image_count else clusters
+
+    def distinct_images(self) -> int:
+        """The number of distinct images."""
+        return distinct(self.images, self.image_count)
 
     def shown_by_all(self) -> NDArray[np.integer]:
         """The images that every observation shows."""
-        return np.array(
-            [image for image in np.unique(self.images[:1]) if (self.images == image).any(axis=1).all()], int
-        )
+        first = np.unique(self.images[:1])
+        images = first[first < self.image_count]
+        return np.array([image for image in images if (self.images == image).any(axis=1).all()], int)
 
     def without_shared_images(self) -> Observations:
         """The same observations without the images that all of them show: with fewer columns of images, if any."""
@@ -116,10 +123,10 @@ class Observations:
 
 
 def distinct(codes: NDArray[np.integer], size: int) -> int:
-    """The number of distinct codes, which are at least 0 and less than ``size``."""
-    seen = np.zeros(size, bool)
+    """The number of distinct codes from 0 to ``size`` - 1; ``size`` stands for none."""
+    seen = np.zeros(size + 1, bool)
     seen[codes] = True
-    return int(np.count_nonzero(seen))
+    return int(np.count_nonzero(seen[:-1]))
 
 
 def ranks(names: Sequence[Any]) -> tuple[NDArray[np.intp], int]:

@@ -35,12 +35,18 @@ class Entries:
     shift: int
 
     @classmethod
-    def of(cls, groups: Sequence[Sequence[NDArray[np.integer]] | NDArray[np.integer]], count: int) -> Entries:
+    def of(
+        cls,
+        groups: Sequence[Sequence[NDArray[np.integer]] | NDArray[np.integer]],
+        count: int,
+        kept: Sequence[NDArray[np.bool_]] | None = None,
+    ) -> Entries:
         """Group N members by some numbers that they have.
 
         Args:
             groups: for each of a member's groups, the columns of its numbers, (N,) each.
             count: a number that all numbers are less than; they are at least 0.
+            kept: for each of a member's groups, the members that are in it, (N,); None for all.
         """
         members = len(groups[0][0])
         shift = max(members - 1, 1).bit_length()
@@ -58,7 +64,7 @@ class Entries:
                     own += column[part].astype(np.uint64)
                 own <<= np.uint64(shift)
                 own |= number
-        flat = key.reshape(-1)
+        flat = key.reshape(-1) if kept is None else key[np.stack(kept)]
         flat.sort()
         return cls(flat, shift)
 

@@ -61,6 +61,10 @@ class Values:
         """Count the values between 0 and 1 in each column, (M,); only in the rows ``inside``, if given."""
         return np.asarray(_between(self.multiples, np.ones(len(self), bool) if inside is None else inside, self.unit))
 
+    def first_equal(self, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """For each column the first column that has the same values in the rows ``inside``, (M,)."""
+        return np.asarray(_first_equal(self.multiples, inside))
+
     def mean(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """The means of the columns with weights, (N,); (M,). They are NaN if there is no weight."""
         with np.errstate(invalid="ignore"):
@@ -83,6 +87,28 @@ def _between(values: NDArray[np.number], inside: NDArray[np.bool_], unit: float)
             for column in range(counts.size):
                 counts[column] += (row[column] > 0) & (unit * row[column] < 1)
     return counts
+
+
+@compiled
+def _first_equal(values: NDArray[np.number], inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Split the columns into groups, row by row, until each group is a single column or the rows are done."""
+    columns = values.shape[1]
+    first = np.zeros(columns, np.int64)
+    alone = columns == 1
+    for at in range(inside.size):
+        if alone:
+            break
+        if not inside[at]:
+            continue
+        row, before = values[at], first.copy()
+        alone = True
+        for column in range(columns):
+            for other in range(column + 1):
+                if before[other] == before[column] and row[other] == row[column]:
+                    first[column] = other
+                    break
+            alone &= first[column] == column
+    return first
 
 
 @compiled
