@@ -39,7 +39,7 @@ class Settings:
         trial_type: the type of the trials that strata divide; None for all trials.
         consistency: whether the report holds the error consistency of models and people.
         compare: whether all models are compared with each other; with a baseline, all are compared with it.
-        units: what stands for the images in intervals.
+        units: the units in which intervals resample images.
     """
 
     level: float = 0.95
@@ -62,13 +62,13 @@ class Sample:
     Attributes:
         clusters: ``participants``, ``sessions`` or ``trials``.
         cluster_count: number of clusters.
-        images: number of images, or of the classes or groups that stand for them; 0 if images are fixed.
+        images: number of images, or of their classes or groups if these are resampled; 0 if images are fixed.
         trials: number of trials.
         participants: number of participants that the table names.
         unnamed: number of trials that name no participant.
         not_resampled: number of trials that belong to no cluster. The intervals do not depend on them.
         sets: number of sets of trials that were pooled.
-        units: what stands for the images.
+        units: the units in which images are resampled.
         has_classes: whether the trials name the classes of their images.
     """
 

@@ -41,7 +41,7 @@ class Study:
             trials: T trials.
             weighted: whether each trial counts by its weight.
             sets: number of sets that were pooled.
-            units: what stands for the images in intervals.
+            units: the units in which intervals resample images.
 
         Raises:
             TableError: the trials do not name the classes that are the units.

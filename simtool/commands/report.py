@@ -84,8 +84,8 @@ def report(
     Prints a table for all trials and one for each trial type. The intervals resample participants
     (or sessions, where participants are not recorded) and images together, because the comparisons
     of a trial are not independent. All models are scored on the same resamples. The intervals hold
-    for new images that are drawn like these; --cluster and --fixed-images change this. The noise
-    ceiling needs 1,000 repeated judgments.
+    for new images that are drawn like these; --cluster and --fixed-images change this.
+    The noise ceiling needs 1,000 repeated judgments.
 
     If FILE is -, the command writes to standard output and does not print the tables. Several OUTCOMES are pooled: a
     model that was scored on several experiments gets one row for all their trials.

@@ -159,13 +159,13 @@ def method(report: Report) -> list[str]:
     return lines
 
 
-#: What stands for the images, in the plural and in the singular.
+#: The units of images, in the plural and in the singular.
 _UNITS = {
     Units.IMAGE: ("images", "image"),
     Units.CLASS: ("classes of images", "class of images"),
     Units.GROUP: ("groups of images", "group of images"),
 }
-#: What intervals are about, by what stands for the images.
+#: The images for which intervals hold.
 _ABOUT = {
     Units.IMAGE: "new images that are drawn like these",
     Units.CLASS: "images of new classes that are drawn like these classes",

@@ -161,7 +161,7 @@ def report(
 
 
 def _units(cluster: str | None, fixed_images: bool) -> Units:
-    """What stands for the images in intervals."""
+    """The units in which intervals resample images."""
     if cluster is None:
         return Units.NOTHING if fixed_images else Units.IMAGE
     if fixed_images:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from simtool.analysis.inference.intervals import Difference
+from simtool.analysis.inference.units import Units
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
 from tests.reporting.conftest import make_report
@@ -24,7 +26,7 @@ from tests.reporting.conftest import make_report
         (formatting.p_value(0.00099), "<.001"),
         (formatting.p_value(0.0123), ".012"),
         (formatting.p_value(None), ""),
-        (formatting.difference_interval(Difference(0.1, -0.012, 0.2)), "-.012 to +.200"),
+        (formatting.difference_interval(Difference(0.1, 0.05, -0.012, 0.2)), "-.012 to +.200"),
         (formatting.difference_interval(Difference(0.1)), "too few to test"),
     ],
 )
@@ -35,9 +37,53 @@ def test_numbers_are_short_and_have_no_leading_zero(shown: str, expected: str) -
 def test_the_method_states_weights_and_pooled_sets(report: Report) -> None:
     (sample,) = report.samples
     pooled = replace(report, samples=(replace(sample, sets=3),), settings=replace(report.settings, weighted=True))
-    first, second = formatting.method(pooled)
+    first, _, third = formatting.method(pooled)
     assert "from 3 pooled sets of trials" in first
-    assert second == "Each trial counts by its weight in every accuracy and interval. Counts are of trials."
+    assert third == "Each trial counts by its weight in every accuracy and interval. Counts are of trials."
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {},
+            "The intervals hold for new participants and new images that are drawn like these (--fixed-images for "
+            "these very images).",
+        ),
+        (
+            {"clusters": "sessions", "participants": 0, "has_classes": True},
+            "The intervals hold for new sessions and new images that are drawn like these (--cluster class for new "
+            "classes of images, --fixed-images for these very images).",
+        ),
+        (
+            {"clusters": "sessions", "participants": 1, "units": Units.NOTHING},
+            "The intervals hold for new sessions of this one participant and these very images.",
+        ),
+        (
+            {"units": Units.CLASS},
+            "The intervals hold for new participants and images of new classes that are drawn like these classes.",
+        ),
+        (
+            {"units": Units.GROUP},
+            "The intervals hold for new participants and images of new groups that are drawn like these groups.",
+        ),
+    ],
+)
+def test_one_sentence_says_for_which_people_and_images_the_intervals_hold(
+    report: Report, changes: dict[str, Any], sentence: str
+) -> None:
+    (sample,) = report.samples
+    _, about = formatting.method(replace(report, samples=(replace(sample, **changes),)))
+    assert about == sentence
+
+
+def test_the_method_names_the_units_of_images(report: Report) -> None:
+    (sample,) = report.samples
+    classes = replace(sample, units=Units.CLASS, images=16)
+    fixed = replace(sample, units=Units.NOTHING, images=0)
+    lines = [formatting.method(replace(report, samples=(each,)))[0] for each in (classes, fixed)]
+    assert lines[0].endswith("that resample 8 participants and 16 classes of images together.")
+    assert lines[1].endswith("that resample 8 participants.")
 
 
 def test_a_baseline_alone_is_a_note() -> None:
@@ -48,5 +94,5 @@ def test_one_judgment_takes_verbs_in_the_singular(report: Report) -> None:
     shared = next(note for note in formatting.notes(replace(report, shared=1)) if "pooled tables" in note)
     assert "is in several of the pooled tables and counts each time" in shared
     sample = replace(report.samples[0], unnamed=1, trials=120, not_resampled=1)
-    (line,) = formatting.method(replace(report, samples=(sample,)))
+    line, _ = formatting.method(replace(report, samples=(sample,)))
     assert "1 of 120 trials does not name a participant" in line

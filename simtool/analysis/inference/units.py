@@ -1,4 +1,4 @@
-"""What stands for the images in intervals: images, classes or groups of images, or nothing."""
+"""The units in which intervals resample images: single images, classes of images, groups of images, or none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ImageUnits", "Units"]
 
 
 class Units(StrEnum):
-    """What is drawn anew when a study is repeated with other images. Intervals hold for such a repetition."""
+    """The units that differ between a study and its repetition, for which the intervals hold."""
 
     IMAGE = "image"
     CLASS = "class"
@@ -34,7 +34,7 @@ class ImageUnits:
     Args:
         trials: the trials.
         shown: (n,) which images count.
-        units: what the units are. An image without a class, or without a group, is a unit of its own.
+        units: their kind. An image without a class, or without a group, is a unit.
 
     Raises:
         TableError: the trials do not name classes.
