@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from simtool.analysis.contrasts import Entry
-from simtool.analysis.report import ReportError
+from simtool.analysis.failure import ReportError
 from simtool.errors import listed
 
 __all__ = ["Baseline"]

@@ -82,6 +82,7 @@ def build_report(
         trial_types=tuple(strata),
         shared=max(shared_judgments(pool.sets) for pool in pooled),
         consistency=tuple(_consistency(studies, pooled, settings)),
+        baseline=baseline,
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
         splits=tuple(_splits(whole, [row for row in rows if row.part is not None])),
         spreads=tuple(people),

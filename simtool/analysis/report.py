@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from simtool.analysis.baseline import Baseline
 from simtool.analysis.contrasts import Contrast
+from simtool.analysis.failure import ReportError
 from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.inference.units import Units
 from simtool.analysis.kappa import Consistency
@@ -13,15 +15,11 @@ from simtool.analysis.metrics import Metric, Order
 from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.participants import Spread
 from simtool.analysis.strata import ALL
-from simtool.errors import SimtoolError, listed
+from simtool.errors import listed
 from simtool.tables.observers import Observers
 from simtool.text import counted
 
 __all__ = ["Block", "Part", "Report", "ReportError", "Row", "Sample", "Settings", "Split"]
-
-
-class ReportError(SimtoolError):
-    """The outcomes do not hold the data that a report needs."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,6 @@ class Sample:
         not_resampled: number of trials that belong to no cluster. The intervals do not depend on them.
         sets: number of sets of trials that were pooled.
         units: the units in which images are resampled.
-        has_classes: whether the trials name the classes of their images.
     """
 
     clusters: str
@@ -81,7 +78,6 @@ class Sample:
     not_resampled: int
     sets: int = 1
     units: Units = Units.IMAGE
-    has_classes: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,6 @@ class Row:
         difference: difference from the baseline; None without a baseline, and for the baseline itself.
         part: the part of the stratum that the number is about; None for the whole stratum.
         p_chance: two-sided p value of the hypothesis that the true value is chance; None if it cannot be tested.
-        p_chance_holm: the same, adjusted by Holm's method for all models that were scored on the same trials.
         contrasts: differences from other models.
     """
 
@@ -140,7 +135,6 @@ class Row:
     difference: Difference | None = None
     part: Part | None = None
     p_chance: float | None = None
-    p_chance_holm: float | None = None
     contrasts: tuple[Contrast, ...] = ()
 
 
@@ -226,6 +220,7 @@ class Report:
         spreads: triplet accuracies for each participant, by type of trials.
         unlabelled: why there are no strata by labels, if the trials state labels that contradict each other.
         consistency: the error consistency of every two models, and of models with people, if it was wanted.
+        baseline: the model that the other models are compared with; None for none.
     """
 
     rows: tuple[Row, ...]
@@ -239,6 +234,7 @@ class Report:
     spreads: tuple[Spread, ...] = ()
     unlabelled: str | None = None
     consistency: tuple[Consistency, ...] = ()
+    baseline: Baseline | None = None
 
     def __repr__(self) -> str:
         return f"Report({counted(len(self.rows), 'rows')}, {', '.join(self.trial_types)})"
@@ -248,6 +244,11 @@ class Report:
         """The headline of every view."""
         who = "" if self.observers is None else f" ({self.observers} observers)"
         return f"Prediction of similarity judgments{who}"
+
+    def is_baseline(self, row: Row) -> bool:
+        """Whether a row is of the model that the others are compared with."""
+        found = self.baseline
+        return found is not None and row.model == found.model and found.distance in (None, row.distance)
 
     def blocks(self, metrics: Iterable[Metric] | None = None) -> Iterator[Block]:
         """The blocks to show: without ``all`` if there is one type only, and without repetitions of an earlier block.

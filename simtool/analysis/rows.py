@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.contrasts import Contrast, contrasts
 from simtool.analysis.inference.estimation import Measured, Progress, estimate, silent
-from simtool.analysis.inference.intervals import Estimates, holm
+from simtool.analysis.inference.intervals import Estimates
 from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.values import Values
 from simtool.analysis.metrics import Metric, OfTrials
@@ -161,8 +161,6 @@ class Rows:
         """The rows of a block."""
         level = self._settings.level
         compared = self._contrasts(block, estimates)
-        p_values = [estimates.p_value(column, block.chance) for column in range(len(self._outcomes))]
-        p_holm = holm(p_values)
         for column, each in enumerate(self._outcomes):
             low, high = estimates.interval(column, level)
             own = compared[column]
@@ -181,8 +179,7 @@ class Rows:
                 sample=block.sample,
                 noise_ceiling=block.noise_ceiling,
                 difference=own[0].difference if own and self._baseline is not None else None,
-                p_chance=p_values[column],
-                p_chance_holm=p_holm[column],
+                p_chance=estimates.p_value(column, block.chance),
                 contrasts=own,
                 part=block.part,
             )

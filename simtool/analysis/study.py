@@ -152,5 +152,4 @@ class Study:
             not_resampled=int(np.count_nonzero(self._clusters.code[trials] < 0)),
             sets=self._sets,
             units=self._units,
-            has_classes=self.labels is not None,
         )

@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import re
-from dataclasses import astuple
-from itertools import repeat
 from typing import Any
 
 from simtool.analysis.report import Block, Report, Row
@@ -22,7 +20,13 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 #: Columns that identify a row, its numbers, and the fields of its difference from the baseline.
 _KEY = ("model", "distance", "trial_type", "metric")
 _NUMBERS = ("estimate", "low", "high", "chance", "trials", "comparisons", "ties")
-_DIFFERENCE = ("difference", "difference_low", "difference_high", "p_value", "p_holm")
+_DIFFERENCE = {
+    "difference": "estimate",
+    "difference_low": "low",
+    "difference_high": "high",
+    "p_value": "p_value",
+    "p_holm": "p_holm",
+}
 
 
 def records(report: Report) -> list[dict[str, Any]]:
@@ -45,9 +49,11 @@ def _record(row: Row, report: Report) -> dict[str, Any]:
         "ceiling_lower": ceiling and ceiling.lower,
         "ceiling_upper": ceiling and ceiling.upper,
         "weighted": report.settings.weighted,
+        "p_chance": row.p_chance,
+        "scope": formatting.scope(row.sample),
     }
     if report.settings.baseline is not None:
-        record |= zip(_DIFFERENCE, repeat(None) if gain is None else astuple(gain), strict=False)
+        record |= {column: gain and getattr(gain, name) for column, name in _DIFFERENCE.items()}
     return record
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "notes",
     "p_value",
     "percent",
+    "scope",
     "share",
     "shown_strata",
     "signed",
@@ -176,13 +177,17 @@ _ABOUT = {
 
 def about(sample: Sample) -> str:
     """The sentence that says for what the intervals of a sample hold."""
-    alone = sample.participants == 1 and not sample.unnamed
-    people = f"new {sample.clusters} of this one participant" if alone else f"new {sample.clusters}"
-    text = f"The intervals hold for {people} and {_ABOUT[sample.units]}"
+    text = f"The intervals hold for {scope(sample)}"
     if sample.units is not Units.IMAGE:
         return f"{text}."
-    others = "--cluster class for new classes of images, " if sample.has_classes else ""
-    return f"{text} ({others}--fixed-images for these very images)."
+    return f"{text} (--cluster class for new classes of images, --fixed-images for these very images)."
+
+
+def scope(sample: Sample) -> str:
+    """The people and the images for which the intervals of a sample hold."""
+    alone = sample.participants == 1 and not sample.unnamed
+    people = f"new {sample.clusters} of this one participant" if alone else f"new {sample.clusters}"
+    return f"{people} and {_ABOUT[sample.units]}"
 
 
 def _resampled(sample: Sample) -> str:
@@ -266,7 +271,7 @@ def _comparison_notes(report: Report) -> list[str]:
     if baseline is None:
         return []
     found = []
-    others = [row for row in report.rows if row.model != baseline]
+    others = [row for row in report.rows if not report.is_baseline(row)]
     if not others:
         found.append(f"There is no other model to compare with {name(baseline)}.")
     alone = dict.fromkeys(f"{name(row.model)} with {name(row.distance)}" for row in others if row.difference is None)

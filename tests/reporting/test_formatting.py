@@ -47,12 +47,7 @@ def test_the_method_states_weights_and_pooled_sets(report: Report) -> None:
     [
         (
             {},
-            "The intervals hold for new participants and new images that are drawn like these (--fixed-images for "
-            "these very images).",
-        ),
-        (
-            {"clusters": "sessions", "participants": 0, "has_classes": True},
-            "The intervals hold for new sessions and new images that are drawn like these (--cluster class for new "
+            "The intervals hold for new participants and new images that are drawn like these (--cluster class for new "
             "classes of images, --fixed-images for these very images).",
         ),
         (
