@@ -1,0 +1,167 @@
+"""Coverage of intervals and error of tests, over simulated studies of one design."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from simtool.analysis.inference.intervals import Estimates
+from simtool.validity.population import Redrawn
+from simtool.validity.power import LEVEL, power_of
+from simtool.validity.setting import Setting
+from simtool.validity.share import Share
+from simtool.validity.world import BLIND, GOOD, MODELS, TWIN, WEAKER, World, estimates
+
+__all__ = ["Coverage", "Found", "Simulated", "simulate"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+#: The accuracies and the differences whose intervals are checked, with their names.
+_ACCURACIES = {GOOD: "a good model", BLIND: "a model at chance"}
+_PAIRS = {(GOOD, TWIN): "two equal models", (GOOD, WEAKER): "two close models", (GOOD, BLIND): "good and at chance"}
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The intervals of one quantity, over simulated studies.
+
+    Attributes:
+        redrawn: what differs between the studies, besides the people.
+        quantity: ``accuracy`` or ``difference``.
+        of: the model or the two models.
+        truth: the true value: the mean over the studies; 0 for models that are equal.
+        held: the studies whose interval holds the truth.
+        rejected: the studies in which the test rejects the truth at level .05; None for an accuracy.
+        width: the mean width of the intervals, relative to what the variation over the studies asks for.
+    """
+
+    redrawn: Redrawn
+    quantity: str
+    of: str
+    truth: float
+    held: Share
+    rejected: Share | None
+    width: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """How often the test finds a true difference.
+
+    Attributes:
+        redrawn: what differs between the studies, besides the people.
+        difference: the true difference of two models.
+        error: the mean of its standard errors.
+        predicted: the power that these tell.
+        observed: the studies in which the test finds the difference.
+    """
+
+    redrawn: Redrawn
+    difference: float
+    error: float
+    predicted: float
+    observed: Share
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Simulated studies with one kind of repetition."""
+
+    coverage: tuple[Coverage, ...]
+    power: Found
+
+
+def simulate(
+    world: World, redrawn: Redrawn, studies: int, setting: Setting, advance: Callable[[int], object] = lambda _: None
+) -> Simulated:
+    """Simulate studies, and look at their intervals and tests.
+
+    Args:
+        world: of the studies.
+        redrawn: what differs between them, besides the people.
+        studies: number of studies, at least 2.
+        setting: replicates, level and seed.
+        advance: called with 1 after each of them.
+    """
+    found = []
+    for number in range(studies):
+        found.append(estimates(*world.study(number, redrawn), setting))
+        advance(1)
+    means = np.array([each.mean for each in found])
+    t = np.mean([stdtrit(max(each.effective_size - 1, 1), (1 + setting.level) / 2) for each in found])
+    accuracies = []
+    for column, name in _ACCURACIES.items():
+        ends = np.array([each.interval(column, setting.level) for each in found])
+        truth = float(means[:, column].mean())
+        accuracies.append(
+            Coverage(redrawn, "accuracy", name, truth, _held(ends, truth), None, _width(ends, means[:, column], t))
+        )
+    differences = []
+    for (one, other), name in _PAIRS.items():
+        tests = _Tests.of(found, one, other)
+        truth = 0.0 if (one, other) == (GOOD, TWIN) and redrawn is not Redrawn.NOTHING else tests.truth
+        ends = tests.ends(setting.level)
+        rejected, width = Share.of(tests.p_values(truth) < LEVEL), _width(ends, tests.gain, t)
+        differences.append(Coverage(redrawn, "difference", name, truth, _held(ends, truth), rejected, width))
+    close = _Tests.of(found, GOOD, WEAKER)
+    return Simulated((*accuracies, *differences), _power(redrawn, close))
+
+
+@dataclass(frozen=True)
+class _Tests:
+    """The difference of two models in S studies.
+
+    Attributes:
+        gain: (S,) the differences.
+        error: (S,) their standard errors.
+        freedom: (S,) degrees of freedom.
+    """
+
+    gain: Floats
+    error: Floats
+    freedom: Floats
+
+    @classmethod
+    def of(cls, found: Sequence[Estimates], one: int, other: int) -> _Tests:
+        contrast = np.eye(len(MODELS))[one] - np.eye(len(MODELS))[other]
+        gain = np.array([contrast @ each.mean for each in found])
+        error = np.array([each.covariance.standard_error(contrast) for each in found])
+        return cls(gain, error, np.array([max(each.effective_size - 1, 1) for each in found]))
+
+    @property
+    def truth(self) -> float:
+        """The mean difference."""
+        return float(self.gain.mean())
+
+    def ends(self, level: float) -> Floats:
+        """The intervals, (S, 2)."""
+        half = self.error * stdtrit(self.freedom, (1 + level) / 2)
+        return np.stack([self.gain - half, self.gain + half], axis=1)
+
+    def p_values(self, truth: float) -> Floats:
+        """The two-sided p values of the hypothesis that the difference is some value, (S,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.abs((self.gain - truth) / self.error)
+        return np.asarray(2 * stdtr(self.freedom, -np.nan_to_num(ratio, nan=0.0, posinf=np.inf)))
+
+
+def _held(ends: Floats, truth: float) -> Share:
+    return Share.of((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
+
+
+def _width(ends: Floats, values: Floats, t: float) -> float:
+    """The mean width of intervals, (S, 2), relative to 2 t standard deviations of the values, (S,)."""
+    spread = float(values.std(ddof=1))
+    return float((ends[:, 1] - ends[:, 0]).mean() / (2 * t * spread)) if spread else math.inf
+
+
+def _power(redrawn: Redrawn, tests: _Tests) -> Found:
+    error, freedom = float(tests.error.mean()), int(np.median(tests.freedom))
+    predicted = power_of(tests.truth, error, freedom)
+    return Found(redrawn, tests.truth, error, predicted, Share.of(tests.p_values(0.0) < LEVEL))

@@ -1,0 +1,73 @@
+"""Populations of images: positions in a latent space, in groups and classes, of which each study draws a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Population", "Redrawn"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+#: Dimensions of the latent space.
+DIMENSIONS = 8
+#: The share of the variance between groups, between the classes of a group, and between the images of a class.
+SHARES = (0.3, 0.3, 0.4)
+
+
+class Redrawn(StrEnum):
+    """What differs between a study and its repetition, besides the people."""
+
+    NOTHING = "the same images"
+    IMAGES = "new images"
+    CLASSES = "new classes"
+    GROUPS = "new groups"
+
+
+@dataclass(frozen=True)
+class Population:
+    """Images of known classes and groups. Without these, all images are alike.
+
+    Attributes:
+        classes: (n,) the class of each image, counted from 0; None if no classes are known.
+        groups: (n,) the group of each image, counted from 0; None if no groups are known.
+        images: n.
+    """
+
+    classes: NDArray[np.int32] | None
+    groups: NDArray[np.int32] | None
+    images: int
+
+    @property
+    def repetitions(self) -> list[Redrawn]:
+        """The kinds of repetition that the population knows."""
+        known = [Redrawn.NOTHING, Redrawn.IMAGES]
+        if self.classes is not None:
+            known.append(Redrawn.CLASSES)
+        if self.groups is not None:
+            known.append(Redrawn.GROUPS)
+        return known
+
+    def draw(self, same: np.random.Generator, fresh: np.random.Generator, redrawn: Redrawn) -> Floats:
+        """Draw positions, (n, DIMENSIONS), with a mean squared distance near 1.
+
+        Args:
+            same: draws what all repetitions share; it must be in the same state in each repetition.
+            fresh: draws the rest.
+            redrawn: what differs between the repetitions.
+        """
+        levels = [(self.groups, Redrawn.GROUPS), (self.classes, Redrawn.CLASSES), (np.arange(self.images), Redrawn.IMAGES)]
+        order, points, variance = list(Redrawn), np.zeros((self.images, DIMENSIONS)), 0.0
+        for (code, level), share in zip(levels, SHARES, strict=True):
+            variance += share
+            if code is None:
+                continue  # the next level has its variance, too
+            generator = fresh if order.index(level) <= order.index(redrawn) else same
+            drawn = generator.standard_normal((int(code.max()) + 1, DIMENSIONS))
+            points += np.sqrt(variance) * drawn[code]
+            variance = 0.0
+        return points / np.sqrt(2 * DIMENSIONS)
