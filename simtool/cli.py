@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from simtool import __version__, console
+from simtool.commands.check import check
 from simtool.commands.compress import compress
 from simtool.commands.demo import demo
 from simtool.commands.embed import embed
@@ -60,6 +61,7 @@ app.command(short_help="Draw samples from a trained Glow")(sample)
 app.command(short_help="Predict judgments from distances between vectors")(score)
 app.command(short_help="Write the distances of all pairs of images")(export_distances)
 app.command(short_help="Report how well each model predicts the judgments")(report)
+app.command(short_help="Check intervals and tests on simulated people")(check)
 app.command(short_help="Run all stages on generated toy birds")(demo)
 app.command(short_help="Describe and check a table or a model")(show)
 

@@ -16,7 +16,7 @@ from simtool.reporting import formatting
 from simtool.reporting.sections import SECTIONS
 from simtool.reporting.sections.section import Sheet
 
-__all__ = ["terminal_report"]
+__all__ = ["SheetTable", "terminal_report"]
 
 #: The least and the greatest width of a bar, in columns.
 BAR_WIDTH = (10, 60)
@@ -32,7 +32,7 @@ def terminal_report(report: Report, metrics: Sequence[Metric] = USUAL) -> Render
     for block in report.blocks(metrics):
         parts += ["", _BlockTables(block, report.settings)]
     for sheet in (sheet for section in SECTIONS for sheet in section.sheets(report) if sheet.in_terminal):
-        parts += ["", _SheetTable(sheet)]
+        parts += ["", SheetTable(sheet)]
     parts += ["", *(Text(line, style="dim") for line in formatting.method(report))]
     parts += [Text(line, style="yellow") for line in formatting.notes(report)]
     return Group(*parts)
@@ -182,7 +182,7 @@ class _BlockTables:
 
 
 @dataclass(frozen=True)
-class _SheetTable:
+class SheetTable:
     """The table of a section, fitted to the width of the terminal."""
 
     sheet: Sheet

@@ -36,11 +36,13 @@ if TYPE_CHECKING:
     from simtool.stages.sampling import sample as sample
     from simtool.stages.scoring import score as score
     from simtool.stages.studies import fetch_judgments as fetch_judgments
+    from simtool.stages.validity import check as check
     from simtool.stages.vectors import import_embeddings as import_embeddings
 
 #: Each function, and the module of this package that holds it. A module is imported when its function is first used,
 #: so that ``import simtool.stages`` imports nothing heavy.
 _MODULES: dict[str, str] = {
+    "check": "validity",
     "compress": "compression",
     "embed": "embedding",
     "export_distances": "exporting",

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from simtool.analysis.inference.estimation import Measured, estimate
+from simtool.analysis.inference.values import Values
 from simtool.analysis.report import Sample
-from simtool.validity.coverage import Coverage, Found
-from simtool.validity.null import Shuffled
-from simtool.validity.power import Detectable
-from simtool.validity.recovery import Recovered
-from simtool.validity.setting import Setting
+from simtool.analysis.study import Study
+from simtool.tables.outcomes import Outcomes
+from simtool.validity.coverage import Coverage, Found, simulate
+from simtool.validity.displays import Displays, Distances
+from simtool.validity.null import Shuffled, shuffle
+from simtool.validity.population import Population
+from simtool.validity.power import Detectable, detectable
+from simtool.validity.recovery import Recovered, recover, zero_shot
+from simtool.validity.setting import Label, Setting
+from simtool.validity.world import World
 
-__all__ = ["Check"]
+__all__ = ["Check", "check_design", "check_models"]
+
+#: The accuracies that simulated people can be as predictable as.
+_LEAST, _MOST = 0.55, 0.95
 
 
 @dataclass(frozen=True)
@@ -20,8 +33,8 @@ class Check:
 
     Attributes:
         sample: the data that intervals depend on.
-        setting: how simulated studies were analysed.
-        studies: number of simulated studies of each kind.
+        setting: how simulated studies are drawn and analysed.
+        studies: number of simulated studies of each kind of repetition.
         best: the accuracy of the best model, which simulated people are as predictable as.
         detectable: the differences that can be found, by trial type.
         coverage: the intervals in simulated studies.
@@ -39,3 +52,69 @@ class Check:
     power: tuple[Found, ...]
     shuffled: tuple[Shuffled, ...] = ()
     recovered: tuple[Recovered, ...] = ()
+
+
+def check_design(
+    outcomes: Sequence[Outcomes], studies: int, setting: Setting, advance: Callable[[int], object] = lambda _: None
+) -> Check:
+    """Check the intervals and the power of a study on simulated studies of its design.
+
+    Args:
+        outcomes: of one or more models, on the same trials.
+        studies: number of simulated studies of each kind of repetition.
+        setting: replicates, level and seed.
+        advance: called with 1 after each simulated study.
+
+    Raises:
+        ChoiceError: a type of trials has no rule of choice.
+        TableError: the columns of classes or groups are not valid.
+    """
+    trials = outcomes[0].trials
+    study, population = Study(trials), Population.of(trials)
+    best = min(max(*(each.credit.mean(dtype=np.float64).item() for each in outcomes), _LEAST), _MOST)
+    world = World(Displays(trials), population, setting.seed).calibrated(best + (1 - best) / 4, best, setting)
+    simulated = [simulate(world, redrawn, studies, setting, advance) for redrawn in population.repetitions]
+    return Check(
+        sample=study.sample(study.compared),
+        setting=setting,
+        studies=studies,
+        best=best,
+        detectable=_detectable(study, outcomes, setting),
+        coverage=tuple(row for each in simulated for row in each.coverage),
+        power=tuple(each.power for each in simulated),
+    )
+
+
+def _detectable(study: Study, outcomes: Sequence[Outcomes], setting: Setting) -> tuple[Detectable, ...]:
+    """The differences that can be found between the models, in each stratum."""
+    # The stratum of all trials is that of the only type, if there is one type.
+    strata = study.strata if len(study.strata) > 2 else study.strata[1:]
+    masks = [stratum.over(study.comparisons) for stratum in strata]
+    measured = Measured(study.compared, Values.of([each.credit for each in outcomes]), masks)
+    (found,) = estimate([measured], setting.replicates, setting.seed)
+    rows = [detectable(stratum.name, estimates) for stratum, estimates in zip(strata, found, strict=True)]
+    return tuple(row for row in rows if row is not None)
+
+
+def check_models(
+    check: Check,
+    displays: Displays,
+    models: Mapping[Label, Distances],
+    studies: int,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Check:
+    """Add what needs the distances of models: shuffled judgments, and model recovery.
+
+    Args:
+        check: of the design.
+        displays: of the trials.
+        models: the distances of each model, by model and distance.
+        studies: number of shuffles, and of simulated studies for each model.
+        advance: called with 1 after each of them.
+    """
+    judge, seed = zero_shot(displays, models), check.setting.seed
+    shuffled = shuffle(displays, models, check.setting, studies, advance)
+    recovered = [
+        recover(displays, label, own, judge, check.best, studies, seed, advance) for label, own in models.items()
+    ]
+    return replace(check, shuffled=tuple(shuffled), recovered=tuple(recovered))

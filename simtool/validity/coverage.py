@@ -23,8 +23,8 @@ __all__ = ["Coverage", "Found", "Simulated", "simulate"]
 Floats: TypeAlias = NDArray[np.float64]
 
 #: The accuracies and the differences whose intervals are checked, with their names.
-_ACCURACIES = {GOOD: "a good model", BLIND: "a model at chance"}
-_PAIRS = {(GOOD, TWIN): "two equal models", (GOOD, WEAKER): "two close models", (GOOD, BLIND): "good and at chance"}
+_ACCURACIES = {GOOD: "good model", BLIND: "blind model"}
+_PAIRS = {(GOOD, TWIN): "equal models", (GOOD, WEAKER): "close models", (GOOD, BLIND): "good - blind"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Coverage:
     Attributes:
         redrawn: what differs between the studies, besides the people.
         quantity: ``accuracy`` or ``difference``.
-        of: the model or the two models.
+        of: the model, or the two models. A blind model knows nothing.
         truth: the true value: the mean over the studies; 0 for models that are equal.
         held: the studies whose interval holds the truth.
         rejected: the studies in which the test rejects the truth at level .05; None for an accuracy.

@@ -62,7 +62,9 @@ class Displays:
 
     def __init__(self, trials: Trials) -> None:
         self.trials = trials
-        self.parts = [_display(trials, place) for place in range(len(trials.types)) if (trials.type_index == place).any()]
+        self.parts = [
+            _display(trials, place) for place in range(len(trials.types)) if (trials.type_index == place).any()
+        ]
         self._start = np.cumsum(trials.implied) - trials.implied
 
     def __len__(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +48,8 @@ def distances_of(
     if isinstance(table, EmbeddingTable):
         rows = table.rows_of(images[used])
         vectors = table.read(rows, table.dtype)
-        table_of_used = EmbeddingTable.of(images[used], vectors, replace(table.info, shape=None))
-        return _looked_up(all_distances(table_of_used, distance, advance), displays, used)
+        held = EmbeddingTable.of(images[used], vectors, table.info)
+        return _looked_up(all_distances(held, distance, advance), displays, used)
     if not table.info.symmetric and not all(part.rule.kind.has_query for part in displays.parts):
         raise ValidityError(
             f"{table.path}: its distances have a direction, which simulated odd-one-out judgments do not have; "

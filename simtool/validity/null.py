@@ -11,8 +11,8 @@ from simtool.analysis.inference.estimation import Measured, estimate
 from simtool.analysis.inference.values import Values
 from simtool.analysis.study import Study
 from simtool.validity.displays import Displays, Distances
-from simtool.validity.share import Share
 from simtool.validity.setting import CHANCE, Label, Setting
+from simtool.validity.share import Share
 
 __all__ = ["Shuffled", "shuffle"]
 

@@ -9,6 +9,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.judgments.classes import classes_of, groups_of
+from simtool.tables.labels import Labels
+from simtool.tables.trials import Trials
+
 __all__ = ["Population", "Redrawn"]
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -22,10 +26,15 @@ SHARES = (0.3, 0.3, 0.4)
 class Redrawn(StrEnum):
     """What differs between a study and its repetition, besides the people."""
 
-    NOTHING = "the same images"
+    NOTHING = "same images"
     IMAGES = "new images"
     CLASSES = "new classes"
     GROUPS = "new groups"
+
+    def includes(self, other: Redrawn) -> bool:
+        """Whether all that differs by ``other`` differs: with new groups, classes and images are new, too."""
+        order = list(Redrawn)
+        return order.index(other) <= order.index(self)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,15 @@ class Population:
     classes: NDArray[np.int32] | None
     groups: NDArray[np.int32] | None
     images: int
+
+    @classmethod
+    def of(cls, trials: Trials) -> Population:
+        """The classes and groups that the trials name (``score --images``).
+
+        Raises:
+            TableError: the columns of classes or groups are not valid.
+        """
+        return cls(_codes(classes_of(trials)), _codes(groups_of(trials)), len(trials.images))
 
     @property
     def repetitions(self) -> list[Redrawn]:
@@ -60,7 +78,11 @@ class Population:
             fresh: draws the rest.
             redrawn: what differs between the repetitions.
         """
-        levels = [(self.groups, Redrawn.GROUPS), (self.classes, Redrawn.CLASSES), (np.arange(self.images), Redrawn.IMAGES)]
+        levels = [
+            (self.groups, Redrawn.GROUPS),
+            (self.classes, Redrawn.CLASSES),
+            (np.arange(self.images), Redrawn.IMAGES),
+        ]
         order, points, variance = list(Redrawn), np.zeros((self.images, DIMENSIONS)), 0.0
         for (code, level), share in zip(levels, SHARES, strict=True):
             variance += share
@@ -71,3 +93,14 @@ class Population:
             points += np.sqrt(variance) * drawn[code]
             variance = 0.0
         return points / np.sqrt(2 * DIMENSIONS)
+
+
+def _codes(labels: Labels | None) -> NDArray[np.int32] | None:
+    """The number of each label, (n,); an image without a label has a number of its own. None if fewer than 2 differ."""
+    if labels is None:
+        return None
+    unnamed = labels.code < 0
+    code = labels.code.copy()
+    code[unnamed] = len(labels.names) + np.arange(np.count_nonzero(unnamed))
+    number = np.unique(code, return_inverse=True)[1]
+    return None if number.max(initial=0) < 1 or number.max() == len(number) - 1 else number.astype(np.int32)

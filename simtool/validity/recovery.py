@@ -93,7 +93,9 @@ def recover(
     own, _ = label
     winners = [max(found, key=lambda name: found[name]) for found in best]
     lost = Counter(winner for winner in winners if winner != own).most_common(1)
-    leads = [found[own] - max(value for name, value in found.items() if name != own) for found in best if len(found) > 1]
+    leads = [
+        found[own] - max(value for name, value in found.items() if name != own) for found in best if len(found) > 1
+    ]
     return Recovered(
         *label,
         accuracy=float(np.mean([found[own] for found in best])),
