@@ -131,9 +131,7 @@ def _models(
         own = [each for each in scored if each.model == model]
         if not own:
             known = listed(dict.fromkeys(each.model for each in scored), most=8)
-            raise ValidityError(
-                f"{table.path}: {model} is not among the models of the outcomes: {known}; --name names it"
-            )
+            raise ValidityError(f"{table.path}: the outcomes hold {known}, not {model}; --name tells which it is")
         for outcomes in own:
             with console.progress(f"measuring {model}", None, "columns") as bar:
                 found = distances_of(table, outcomes.distance, displays, bar.advance)

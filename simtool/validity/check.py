@@ -29,7 +29,7 @@ _LEAST, _MOST = 0.55, 0.95
 
 @dataclass(frozen=True)
 class Check:
-    """What a report on the trials of a study can be trusted with.
+    """The results of all checks of a study.
 
     Attributes:
         sample: the data that intervals depend on.

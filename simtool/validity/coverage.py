@@ -32,7 +32,7 @@ class Coverage:
     """The intervals of one quantity, over simulated studies.
 
     Attributes:
-        redrawn: what differs between the studies, besides the people.
+        redrawn: what differs between the studies, in addition to the people.
         quantity: ``accuracy`` or ``difference``.
         of: the model, or the two models. A blind model knows nothing.
         truth: the true value: the mean over the studies; 0 for models that are equal.
@@ -55,7 +55,7 @@ class Found:
     """How often the test finds a true difference.
 
     Attributes:
-        redrawn: what differs between the studies, besides the people.
+        redrawn: what differs between the studies, in addition to the people.
         difference: the true difference of two models.
         error: the mean of its standard errors.
         predicted: the power that these tell.
@@ -84,7 +84,7 @@ def simulate(
 
     Args:
         world: of the studies.
-        redrawn: what differs between them, besides the people.
+        redrawn: what differs between them, in addition to the people.
         studies: number of studies, at least 2.
         setting: replicates, level and seed.
         advance: called with 1 after each of them.

@@ -44,10 +44,10 @@ class Habits:
 
 
 class Crowd:
-    """The people and sessions of a table of trials, whose habits are drawn anew for each simulated study.
+    """The people and sessions of a table of trials, with other habits in each simulated study.
 
-    A trial that names no participant belongs to the person of its session. Without a session it belongs to a person of
-    its own.
+    A trial that names no participant belongs to the person of its session. Without a session it belongs to a person
+    who judged nothing else.
 
     Args:
         displays: of the trials.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -24,7 +25,7 @@ SHARES = (0.3, 0.3, 0.4)
 
 
 class Redrawn(StrEnum):
-    """What differs between a study and its repetition, besides the people."""
+    """The difference between a study and its repetition, in addition to the people."""
 
     NOTHING = "same images"
     IMAGES = "new images"
@@ -78,25 +79,22 @@ class Population:
             fresh: draws the rest.
             redrawn: what differs between the repetitions.
         """
-        levels = [
-            (self.groups, Redrawn.GROUPS),
-            (self.classes, Redrawn.CLASSES),
-            (np.arange(self.images), Redrawn.IMAGES),
-        ]
-        order, points, variance = list(Redrawn), np.zeros((self.images, DIMENSIONS)), 0.0
-        for (code, level), share in zip(levels, SHARES, strict=True):
+        levels = zip(Redrawn, (None, np.arange(self.images), self.classes, self.groups), strict=True)
+        points: Floats = np.zeros((self.images, DIMENSIONS))
+        variance = 0.0
+        for (level, code), share in zip(reversed(list(levels)), (*SHARES, 0.0), strict=True):
             variance += share
             if code is None:
                 continue  # the next level has its variance, too
-            generator = fresh if order.index(level) <= order.index(redrawn) else same
+            generator = fresh if redrawn.includes(level) else same
             drawn = generator.standard_normal((int(code.max()) + 1, DIMENSIONS))
-            points += np.sqrt(variance) * drawn[code]
+            points += math.sqrt(variance / (2 * DIMENSIONS)) * drawn[code]
             variance = 0.0
-        return points / np.sqrt(2 * DIMENSIONS)
+        return points
 
 
 def _codes(labels: Labels | None) -> NDArray[np.int32] | None:
-    """The number of each label, (n,); an image without a label has a number of its own. None if fewer than 2 differ."""
+    """The number of each label, (n,); an image without a label has another number. None if fewer than 2 differ."""
     if labels is None:
         return None
     unnamed = labels.code < 0

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import nctdtr, stdtrit
+from scipy.special import gammaincinv, ndtr, stdtrit
 
 from simtool.analysis.inference.intervals import Estimates
 
@@ -15,6 +16,8 @@ __all__ = ["LEVEL", "POWER", "Detectable", "detectable", "power_of", "smallest_d
 
 #: The level of the test, and the power at which a difference counts as detectable.
 LEVEL, POWER = 0.05, 0.8
+#: Quantiles for the mean over a distribution; they give 5 digits.
+_QUANTILES = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,37 @@ class Detectable:
 
 
 def power_of(difference: float, error: float, freedom: int) -> float:
-    """The probability that a two-sided test of level ``LEVEL`` finds a true difference: that of noncentral t.
+    """The probability that a two-sided test of level ``LEVEL`` finds a true difference: a tail of noncentral t.
+
+    Given how far the estimated standard error is off, the estimate is normal. The probability is the mean over the
+    quantiles of the chi-squared distribution. (SciPy's ``nctdtr`` is NaN in some of the lower tails.)
 
     Args:
         difference: the true difference.
         error: its standard error.
         freedom: degrees of freedom of Student's distribution.
     """
-    limit, shift = float(stdtrit(freedom, 1 - LEVEL / 2)), abs(difference) / error
-    return float(1 - nctdtr(freedom, shift, limit) + nctdtr(freedom, shift, -limit))
+    return _beyond(_limits(freedom), difference / error)
 
 
 def smallest_difference(error: float, freedom: int) -> float:
-    """The true difference that the test finds with probability ``POWER``; the arguments are those of `power_of`."""
-    low, high = 1.0, 2.0
-    while power_of(high, 1.0, freedom) < POWER:
-        low, high = high, 2 * high
-    return error * float(brentq(lambda shift: power_of(shift, 1.0, freedom) - POWER, low, high, xtol=1e-6))
+    """The true difference that the test finds with probability ``POWER``; see :func:`power_of` for the arguments."""
+    limits, high = _limits(freedom), 2.0
+    while _beyond(limits, high) < POWER:
+        high *= 2
+    return error * float(brentq(lambda shift: _beyond(limits, shift) - POWER, high / 2, high, xtol=1e-6))
+
+
+def _limits(freedom: int) -> NDArray[np.float64]:
+    """How many true standard errors the test asks for, at equally likely errors of the estimated standard error."""
+    quantile = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    limits: NDArray[np.float64] = np.sqrt(2 * gammaincinv(freedom / 2, quantile) / freedom)
+    return float(stdtrit(freedom, 1 - LEVEL / 2)) * limits
+
+
+def _beyond(limits: NDArray[np.float64], shift: float) -> float:
+    """The mean probability that an estimate is beyond the limits, for a true difference in standard errors."""
+    return float(np.mean(ndtr(shift - limits) + ndtr(-shift - limits)))
 
 
 def detectable(trial_type: str, estimates: Estimates) -> Detectable | None:

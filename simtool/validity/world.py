@@ -58,7 +58,7 @@ class _Drawn:
 
 @dataclass(frozen=True)
 class World:
-    """What is fixed when studies of the same design are simulated.
+    """The design, the images, the people and the models of simulated studies.
 
     Attributes:
         displays: of the trials.
@@ -84,7 +84,7 @@ class World:
 
         Args:
             number: of the study; the same number gives the same study.
-            redrawn: what differs between the studies, besides the people.
+            redrawn: what differs between the studies, in addition to the people.
         """
         drawn = self._draw(number, redrawn)
         selections = self._choose(drawn)

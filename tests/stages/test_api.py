@@ -46,6 +46,7 @@ RENAMED = {
     ("fit-pca", "recipe"): "preprocessing",
     ("score", "distance"): "distances",
     ("score", "name"): "names",
+    ("check", "name"): "names",
     ("report", "metric"): "metrics",
     ("sample", "image"): "image_ids",
     ("sample", "temperature"): "temperatures",
@@ -54,7 +55,7 @@ RENAMED = {
     ("train-resnet", "change"): "changes",
 }
 #: Parameters without an option: the command prints the report through it.
-UNNAMED = {"report": {"show"}}
+UNNAMED = {"report": {"show"}, "check": {"show"}}
 #: Options that choose how the command prints a result, which the function returns.
 PRINTED = {("show", "json"), ("fetch-judgments", "registry"), ("train-glow", "as_json"), ("train-resnet", "as_json")}
 #: The function that a command calls instead, with an option.
@@ -301,6 +302,9 @@ def test_an_output_does_not_replace_an_input(home: Path) -> None:
         (lambda: stages.report([]), "there are no outcomes to report"),
         (lambda: stages.report("o.parquet", replicates=99), "--replicates is at least 100, not 99"),
         (lambda: stages.report("o.parquet", seed=-1), "--seed is at least 0, not -1"),
+        (lambda: stages.check([]), "there are no outcomes to check"),
+        (lambda: stages.check("o.parquet", studies=9), "--studies is at least 10, not 9"),
+        (lambda: stages.check("o.parquet", names=["a"]), "give one --name for each table of --vectors, not 1 for 0"),
         (lambda: stages.score([], TRIALS), "there are no embeddings to score"),
         (lambda: stages.embed("i.parquet", "pixels", batch_size=0), "--batch-size is at least 1, not 0"),
         (lambda: stages.compress("gaussian.parquet", components=0), "--components is at least 1, not 0"),

@@ -101,6 +101,11 @@ COMMANDS: dict[str, Command] = {
         ("r.csv", "r.json", "r.html", "r.png", "r.md"),
         ("score",),
     ),
+    "check": Command(
+        "check score/outcomes.parquet --vectors embed/pixels.parquet --json {out}/c.json --studies 10 --replicates 100",
+        ("c.json",),
+        ("score", "embed"),
+    ),
     "train-resnet": Command(
         f"train-resnet index-images/images.parquet --out {{out}}/resnet {_TINY} --size 16 --epochs 2",
         ("resnet",),
