@@ -78,14 +78,14 @@ class Selections:
         of_trial, sizes = np.empty(len(trials), np.int32), np.empty(0, np.int64)
         found = [np.empty((3, 0), np.int16)]
         for place, kind in enumerate(trials.types):
-            own = trials.type_index == place
-            count = np.count_nonzero(own)
-            if not count:
+            own = slice(None) if len(trials.types) == 1 else trials.type_index == place
+            selected = trials.selected[own, : kind.n_select]
+            if not len(selected):
                 continue
-            selected = trials.selected if count == len(trials) else trials.selected[own]
-            chosen, number = _distinct(selected[:, : kind.n_select], kind.n_reference)
-            number += sizes.size
-            if count == len(trials):
+            chosen, number = _distinct(selected, kind.n_reference)
+            if sizes.size:
+                number += sizes.size
+            if len(trials.types) == 1:
                 of_trial = number
             else:
                 of_trial[own] = number

@@ -23,6 +23,7 @@ __all__ = [
     "add_over_pairs",
     "add_over_rows",
     "finest_unit",
+    "square",
 ]
 
 Block: TypeAlias = NDArray[Any]
@@ -72,7 +73,7 @@ def _add(
                 out[pair + offset] += sums[offset]
             pair += 3
         else:
-            out[pair] += _square(x, y)
+            out[pair] += square(x, y)
         pair += 1
 
 
@@ -93,7 +94,8 @@ def _absolute(x: Block, y: Block) -> float:
 
 
 @compiled_sum
-def _square(x: Block, y: Block) -> float:
+def square(x: Block, y: Block) -> float:
+    """The sum of (x - y)²."""
     total = 0.0
     for column in range(x.size):
         difference = np.float64(x[column]) - np.float64(y[column])

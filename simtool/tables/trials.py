@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ class Trials:
         """(T,) the number of comparisons that each trial implies."""
         return np.array([kind.comparisons for kind in self.types], np.int64)[self.type_index]
 
-    @property
+    @cached_property
     def comparisons(self) -> int:
         """The number of comparisons that all trials imply."""
         counts = [int(np.count_nonzero(self.type_index == place)) for place in range(len(self.types))]
