@@ -44,6 +44,7 @@ def records(report: Report) -> list[dict[str, Any]]:
 def _record(row: Row, report: Report) -> dict[str, Any]:
     ceiling, gain = row.noise_ceiling, row.difference
     record: dict[str, Any] = {name: getattr(row, name) for name in (*_KEY, *_NUMBERS)} | {
+        "stratum": None,
         "metric": row.metric.name,
         "observers": report.observers,
         "ceiling_lower": ceiling and ceiling.lower,

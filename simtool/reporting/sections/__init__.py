@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from simtool.reporting.sections.consistency import CONSISTENCY
+from simtool.reporting.sections.participants import PARTICIPANTS
 from simtool.reporting.sections.section import Section
+from simtool.reporting.sections.strata import STRATA
 
 __all__ = ["SECTIONS"]
 
-SECTIONS: tuple[Section, ...] = (CONSISTENCY,)
+SECTIONS: tuple[Section, ...] = (STRATA, CONSISTENCY, PARTICIPANTS)
