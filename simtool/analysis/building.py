@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simtool.analysis.baseline import Baseline
+from simtool.analysis.ceilings import noise_ceilings
 from simtool.analysis.consistency import consistencies
 from simtool.analysis.inference.estimation import Progress, silent
 from simtool.analysis.kappa import Consistency
 from simtool.analysis.labels import oracles
 from simtool.analysis.metrics import METRICS, Metric, Order
+from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.participants import Spread, spreads
 from simtool.analysis.report import Report, ReportError, Row, Settings, Split
 from simtool.analysis.rows import Rows
@@ -69,10 +70,12 @@ def build_report(
     wanted = tuple(METRICS.values()) if metrics is None else metrics
     rows: list[Row] = []
     people: list[Spread] = []
+    ceilings: list[NoiseCeiling] = []
     for study, pool in zip(studies, pooled, strict=True):
         computed = Rows(study, pool.outcomes, settings, baseline)
         rows += computed.of(wanted, progress)
         people += spreads(study.trials, study.comparisons, pool.outcomes, computed.credit, study.weight)
+        ceilings += noise_ceilings(study, pool.outcomes, wanted, settings.level)
     strata = {stratum.name: stratum for study in studies for stratum in study.strata if stratum.within is None}
     whole = _sorted([row for row in rows if row.part is None], strata.values(), outcomes, settings.order)
     return Report(
@@ -84,6 +87,7 @@ def build_report(
         shared=max(shared_judgments(pool.sets) for pool in pooled),
         consistency=tuple(_consistency(studies, pooled, settings)),
         baseline=baseline,
+        noise_ceilings=tuple(sorted(ceilings, key=lambda each: _sizes(strata[each.trial_type]))),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
         splits=tuple(_splits(whole, [row for row in rows if row.part is not None])),
         spreads=tuple(people),
@@ -103,7 +107,7 @@ def _splits(rows: Iterable[Row], parts: Sequence[Row]) -> Iterator[Split]:
 
 
 def _subject(row: Row) -> tuple[object, ...]:
-    """The model and the trials of a row, which its parts share."""
+    """What a row is about, for itself and for its parts."""
     return row.model, row.distance, row.trial_type, row.metric
 
 
@@ -143,19 +147,10 @@ def _pool(models: Sequence[Sequence[Outcomes]]) -> Pool:
     """Join the outcomes of models that were scored on the same sets of trials."""
     sets = tuple(part.trials for part in models[0])
     trials = pooled_trials(sets)
-    return Pool(sets, tuple(_joined(trials, parts) for parts in models))
-
-
-def _joined(trials: Trials, parts: Sequence[Outcomes]) -> Outcomes:
-    """Join the outcomes of a model on several sets of trials."""
-    credit = _concatenated([part.credit for part in parts])
-    found = ([getattr(part, name) for part in parts] for name in ("log_likelihood", "probability"))
-    of_choice = (None if any(values is None for values in own) else _concatenated(own) for own in found)
-    return Outcomes(parts[0].model, parts[0].distance, trials, credit, *of_choice)
-
-
-def _concatenated(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return values[0] if len(values) == 1 else np.concatenate(values)
+    credit = ([part.credit for part in parts] for parts in models)
+    joined = (parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in credit)
+    pairs = zip(models, joined, strict=True)
+    return Pool(sets, tuple(Outcomes(parts[0].model, parts[0].distance, trials, own) for parts, own in pairs))
 
 
 def _check_weights(trials: Trials) -> None:
@@ -180,11 +175,16 @@ def _observers(sets: Iterable[Trials]) -> Observers | None:
     return found.pop() if len(found) == 1 else None
 
 
+def _sizes(stratum: Stratum) -> tuple[object, ...]:
+    """A key that orders strata: pooled strata first, then types with many references first."""
+    return (-stratum.trial_type.n_reference, stratum.name) if stratum.trial_type else ()
+
+
 def _sorted(
     rows: Iterable[Row], strata: Iterable[Stratum], outcomes: Sequence[Outcomes], order: Order
 ) -> tuple[Row, ...]:
     """Rows by stratum (pooled strata first, then types with many references first), by metric, and in some order."""
-    by_size = sorted(strata, key=lambda each: (-each.trial_type.n_reference, each.name) if each.trial_type else ())
+    by_size = sorted(strata, key=_sizes)
     stratum = {each.name: at for at, each in enumerate(by_size)}
     metric = {name: at for at, name in enumerate(METRICS)}
     given = {(each.model, each.distance): at for at, each in reversed(list(enumerate(outcomes)))}

@@ -1,140 +1,126 @@
-"""The noise ceiling: how well people predict people, and so the accuracy that a model can reach.
+"""The noise ceiling: how well people predict people, and what that says about the best model.
 
-Some comparisons, or sets of images, are judged several times. The agreement of these judgments limits the accuracy of
-any model that knows only the images.
+A model that knows only the images gives everybody the same answer to a comparison. If people give answer k with
+probability p_k, the best such model gives the most probable answer and is right with probability max p. One other
+person is right with probability sum p_k^2. The mean of the latter over comparisons, the agreement, can be estimated
+without bias from pairs of judgments. The mean of max p cannot: two judgments of a comparison do not show its p.
+Agreement limits it from both sides, and gives an estimate if the form of the distribution of p is assumed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import gammainc, gammaincc
 
-from simtool.analysis.inference.segments import Entries
-from simtool.judgments.comparisons import Comparisons
+from simtool.analysis.inference.intervals import Interval
+from simtool.analysis.metrics import Metric
 
-__all__ = ["ENOUGH", "NoiseCeiling", "noise_ceiling", "noise_ceiling_of_triplets"]
+__all__ = ["ENOUGH", "NoiseCeiling", "Reach", "best_accuracy", "highest_accuracy"]
 
 #: The least number of repeated judgments for a noise ceiling. With fewer, its error is too large.
 ENOUGH = 1000
 
 
 @dataclass(frozen=True)
-class NoiseCeiling:
-    """The noise ceiling of triplet accuracy, from comparisons that were judged more than once.
-
-    That of odd-one-out accuracy is from sets of three images that were judged more than once.
-
-    The accuracy of the best model lies between ``lower`` and ``upper`` (Nili et al. 2014,
-    https://doi.org/10.1371/journal.pcbi.1003553). ``agreement``, ``lower`` and ``upper`` are None if too few judgments
-    were repeated.
+class Reach:
+    """How far a model gets on the comparisons that the noise ceiling is from.
 
     Attributes:
-        distinct: number of different comparisons (an anchor with two other images, in any order) or sets of images.
-        repeated: number of these that were judged more than once. Only they count.
-        judgments: number of their judgments.
-        agreement: probability that another judgment of the same comparison or set, picked at random, is the same.
-        lower: accuracy of the most frequent answer among the other judgments. Answers that are equally frequent share
-            the credit.
-        upper: the same among all judgments, which include the predicted judgment.
-        judged: what was judged, in the plural: ``comparisons`` or ``sets of three images``.
+        model: label of the embeddings.
+        distance: name of the distance.
+        accuracy: accuracy on the repeated judgments.
+        share: the part of the way from chance to the estimated accuracy of the best model; 1 at the noise ceiling.
+            The interval carries the errors of both. None if people may agree no more often than by chance.
     """
 
+    model: str
+    distance: str
+    accuracy: Interval
+    share: Interval | None
+
+
+@dataclass(frozen=True)
+class NoiseCeiling:
+    """The noise ceiling of a metric in the trials of one type, from comparisons that several people judged.
+
+    That of odd-one-out accuracy is from sets of three images that several people judged. ``agreement`` is None, and
+    with it all that follows from it, if too few judgments were repeated.
+
+    Attributes:
+        trial_type: the type of the trials.
+        metric: the metric.
+        answers: number of possible answers of a judgment: 2, or 3 for odd-one-out.
+        distinct: number of different comparisons (an anchor with two other images, in any order) or sets of images.
+        repeated: number of these that several people judged. Only they count.
+        judgments: number of their judgments.
+        agreement: probability that one other person gives the same answer.
+        best: estimated accuracy of the best model that knows the images only (:func:`best_accuracy`).
+        reached: the accuracy of each model on the same judgments.
+    """
+
+    trial_type: str
+    metric: Metric
+    answers: int
     distinct: int
     repeated: int
     judgments: int
-    agreement: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    judged: str = "comparisons"
+    agreement: Interval | None = None
+    best: Interval | None = None
+    reached: tuple[Reach, ...] = ()
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of guessing."""
+        return 1 / self.answers
+
+    @property
+    def bracket(self) -> tuple[float, float] | None:
+        """The limits of the accuracy of the best model that knows the images only."""
+        if self.agreement is None:
+            return None
+        found = self.agreement.estimate
+        return max(found, self.chance), highest_accuracy(found, self.answers)
+
+    @property
+    def judged(self) -> str:
+        """What was judged, in the plural."""
+        return "comparisons" if self.answers == 2 else "sets of three images"
 
 
-def noise_ceiling(
-    comparisons: Comparisons, weight: NDArray[np.float64] | None = None, enough: int = ENOUGH
-) -> NoiseCeiling:
-    """Estimate the noise ceiling. All averages are over judgments.
+def highest_accuracy(agreement: float, answers: int) -> float:
+    """The upper limit of the accuracy of the best model: the mean of max p, where the mean of sum p^2 is known.
 
-    Args:
-        comparisons: N judged comparisons.
-        weight: (N,) weight of each judgment, in averages and in majorities; None for equal weights. A weight is not a
-            repetition: a judgment of weight 3 is one judgment, and a judgment of weight 0 is none.
-        enough: the least number of judgments of repeated comparisons.
+    With K answers, max p is at most 1/K + sqrt((1 - 1/K) (sum p^2 - 1/K)), with equality if the other answers are
+    equally probable (Samuelson 1968, https://doi.org/10.1080/01621459.1968.10480944). This is concave in sum p^2, so by
+    Jensen's inequality it holds for the means. With two answers it is 1/2 + sqrt((agreement - 1/2) / 2).
     """
-    if weight is not None:
-        comparisons, weight = comparisons.take(weight > 0), weight[weight > 0]
-    near, far = comparisons.near, comparisons.far
-    first, last = np.minimum(near, far), np.maximum(near, far)
-    judged = _grouped([comparisons.anchor, first, last])
-    return _ceiling(judged, (near < far).astype(np.int8), weight, enough, "comparisons")
+    chance = 1 / answers
+    return chance + math.sqrt((1 - chance) * max(agreement - chance, 0))
 
 
-def noise_ceiling_of_triplets(
-    comparisons: Comparisons, weight: NDArray[np.float64] | None = None, enough: int = ENOUGH
-) -> NoiseCeiling:
-    """Estimate the noise ceiling of odd-one-out accuracy, in which a judgment has one of three answers.
+def best_accuracy(agreement: float, answers: int) -> float:
+    """The accuracy of the best model if p has a symmetric Dirichlet distribution over comparisons (with K = 2, Beta).
 
-    Args:
-        comparisons: of odd-one-out judgments. The two that remain are the anchor and the nearer image in turn; one of
-            these comparisons is the judgment.
-        weight: as in :func:`noise_ceiling`.
-        enough: as in :func:`noise_ceiling`.
+    Its parameter alpha is that with the same agreement, (alpha + 1) / (K alpha + 1): the answers to a comparison are
+    beta-binomial, fitted by the moment of pairs. The proportions are K gamma variables with shape alpha, divided by
+    their sum, which does not depend on the proportions. So the mean of max p is that of the greatest of the variables,
+    the integral of 1 - F(x)^K, divided by K alpha. With two answers it is 1/2 + 4^-alpha / (alpha B(alpha, alpha)).
     """
-    once = comparisons.anchor < comparisons.near
-    if weight is not None:
-        once &= weight > 0
-        weight = weight[once]
-    comparisons = comparisons.take(once)
-    images = np.sort([comparisons.anchor, comparisons.near, comparisons.far], axis=0)
-    answer = (images < comparisons.far).sum(axis=0, dtype=np.int8)
-    return _ceiling(_grouped(list(images)), answer, weight, enough, "sets of three images")
-
-
-def _grouped(columns: Sequence[NDArray[np.int32]]) -> Entries:
-    """The judgments that agree in some columns, (N,) each."""
-    return Entries.of([columns], 1 + max(int(column.max(initial=0)) for column in columns))
-
-
-def _ceiling(
-    judged: Entries, answer: NDArray[np.int8], weight: NDArray[np.float64] | None, enough: int, name: str
-) -> NoiseCeiling:
-    """The noise ceiling of N judgments.
-
-    Args:
-        judged: the judgments of the same comparison or set.
-        answer: (N,) the answer of each judgment, from 0.
-        weight: (N,) or None for equal weights.
-        enough: the least number of repeated judgments.
-        name: of what was judged.
-    """
-    first = judged.first
-    repeated = ~first
-    repeated[:-1] |= repeated[1:]
-    counts = int(first.sum()), int((first & repeated).sum()), int(repeated.sum())
-    if counts[-1] < max(enough, 1):
-        return NoiseCeiling(*counts, judged=name)
-    rows = judged.members[repeated]
-    code = (np.cumsum(first[repeated]) - 1)[np.argsort(rows)]
-    rows.sort()
-    own = np.ones(len(rows)) if weight is None else (weight / weight.max())[rows]
-    place = np.arange(len(rows)), answer[rows]
-    votes = np.stack([np.bincount(code, own * (place[1] == each), counts[1]) for each in range(int(answer.max()) + 1)])
-    among = votes.T[code]
-    upper = _most_frequent(among, place)
-    among[place] -= own
-    others: NDArray[np.float64] = np.maximum(among.sum(axis=1), np.finfo(float).tiny)
-    return NoiseCeiling(
-        *counts,
-        agreement=float(np.average(np.clip(among[place] / others, 0, 1), weights=own)),
-        lower=float(np.average(_most_frequent(among, place), weights=own)),
-        upper=float(np.average(upper, weights=own)),
-        judged=name,
-    )
-
-
-def _most_frequent(votes: NDArray[np.float64], place: tuple[NDArray[np.intp], NDArray[np.int8]]) -> NDArray[np.float64]:
-    """The credit of the most frequent answer, from the votes for each answer, (N, K), and the place of the own one."""
-    margin = votes.max(axis=1) - 1e-9 * votes.sum(axis=1)
-    best = votes >= margin[:, np.newaxis]
-    return np.where(best[place], 1 / best.sum(axis=1), 0)
+    if agreement * answers - 1 < 1e-9:
+        return max(1 / answers, min(agreement, 1.0))
+    if 1 - agreement < 1e-6:
+        return 1.0
+    alpha = (1 - agreement) / (answers * agreement - 1)
+    # Over the logarithm t of x, in panels that are narrow where F rises.
+    last, width = math.log(alpha + 12 * math.sqrt(alpha) + 60), 12 / math.sqrt(alpha)
+    rise = math.log(alpha) + width * np.linspace(-1, 1, 9)
+    edges = np.unique(np.concatenate([np.linspace(-40, last, 12), np.clip(rise, -40, last)]))
+    node, weight = np.polynomial.legendre.leggauss(24)
+    half = np.diff(edges)[:, np.newaxis] / 2
+    x = np.exp(edges[:-1, np.newaxis] + half * (1 + node))
+    below, above = gammainc(alpha, x), gammaincc(alpha, x)
+    integrand = x * above * sum(below**power for power in range(answers))  # 1 - F^K, without cancellation
+    return float((half * weight * integrand).sum() / (answers * alpha))

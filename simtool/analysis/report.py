@@ -112,7 +112,6 @@ class Row:
         comparisons: number of comparisons that these imply.
         ties: number of observations in which a tie matters: comparisons for triplet accuracy, else trials.
         sample: the data that the interval depends on.
-        noise_ceiling: the noise ceiling; None for metrics without one.
         difference: difference from the baseline; None without a baseline, and for the baseline itself.
         part: the part of the stratum that the number is about; None for the whole stratum.
         p_chance: two-sided p value of the hypothesis that the true value is chance; None if it cannot be tested.
@@ -131,7 +130,6 @@ class Row:
     comparisons: int
     ties: int
     sample: Sample
-    noise_ceiling: NoiseCeiling | None = None
     difference: Difference | None = None
     part: Part | None = None
     p_chance: float | None = None
@@ -159,17 +157,26 @@ class Split:
 
     @property
     def advantages(self) -> tuple[float, ...]:
-        """The part of the advantage over chance that each part of the data adds: its share times its own advantage."""
+        """What each part adds to the advantage over chance: its share of the comparisons times its own advantage."""
         return tuple(row.part.share * (row.estimate - row.chance) for row in self.parts if row.part is not None)
 
 
 @dataclass(frozen=True)
 class Block:
-    """The rows of one metric in one stratum: the content of one table or panel."""
+    """The rows of one metric in one stratum: the content of one table or panel.
+
+    Attributes:
+        trial_type: name of the stratum.
+        metric: the metric.
+        rows: the rows.
+        noise_ceiling: the noise ceiling of all rows; None for metrics and strata without one, or if rows differ in
+            trials.
+    """
 
     trial_type: str
     metric: Metric
     rows: tuple[Row, ...]
+    noise_ceiling: NoiseCeiling | None = None
 
     @property
     def chance(self) -> float:
@@ -177,15 +184,10 @@ class Block:
         return self.rows[0].chance
 
     @property
-    def noise_ceiling(self) -> NoiseCeiling | None:
-        """The noise ceiling of all rows; None for metrics without one, or if rows differ in trials."""
-        found = {row.noise_ceiling for row in self.rows}
-        return found.pop() if len(found) == 1 else None
-
-    @property
-    def ceiling_upper(self) -> float | None:
-        """The upper end of the noise ceiling of all rows; None if there is none."""
-        return None if self.noise_ceiling is None else self.noise_ceiling.upper
+    def agreement(self) -> float | None:
+        """The agreement with one other person; None if there is no noise ceiling."""
+        found = None if self.noise_ceiling is None else self.noise_ceiling.agreement
+        return None if found is None else found.estimate
 
     @property
     def ends(self) -> list[float]:
@@ -221,6 +223,7 @@ class Report:
         unlabelled: why there are no strata by labels, if the trials state labels that contradict each other.
         consistency: the error consistency of every two models, and of models with people, if it was wanted.
         baseline: the model that the other models are compared with; None for none.
+        noise_ceilings: the noise ceilings, by trial type and metric, of each set of trials.
     """
 
     rows: tuple[Row, ...]
@@ -235,6 +238,7 @@ class Report:
     unlabelled: str | None = None
     consistency: tuple[Consistency, ...] = ()
     baseline: Baseline | None = None
+    noise_ceilings: tuple[NoiseCeiling, ...] = ()
 
     def __repr__(self) -> str:
         return f"Report({counted(len(self.rows), 'rows')}, {', '.join(self.trial_types)})"
@@ -264,7 +268,8 @@ class Report:
                 grouped.setdefault((row.trial_type, row.metric), []).append(row)
         shown: list[Block] = []
         for (trial_type, metric), rows in grouped.items():
-            block = Block(trial_type, metric, tuple(rows))
+            ceilings = [each for each in self.noise_ceilings if (each.trial_type, each.metric) == (trial_type, metric)]
+            block = Block(trial_type, metric, tuple(rows), ceilings[0] if len(ceilings) == 1 else None)
             if not any(block.repeats(earlier) for earlier in shown):
                 shown.append(block)
         yield from shown
@@ -283,4 +288,5 @@ class Report:
             splits=tuple(split for split in self.splits if split.whole.trial_type == trial_type),
             spreads=tuple(each for each in self.spreads if trial_type in (ALL, each.people.trial_type)),
             consistency=tuple(each for each in self.consistency if each.trial_type == trial_type),
+            noise_ceilings=tuple(each for each in self.noise_ceilings if each.trial_type == trial_type),
         )

@@ -16,7 +16,6 @@ from simtool.analysis.inference.intervals import Estimates
 from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.values import Values
 from simtool.analysis.metrics import Metric, OfTrials
-from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.report import Part, Row, Sample, Settings
 from simtool.analysis.strata import Mask, Stratum
 from simtool.analysis.study import Study
@@ -39,7 +38,6 @@ class _Block:
         ties: (M,) the number of observations in which a tie matters, for each model and distance.
         place: the position of the measured values, and of the stratum among theirs.
         columns: the columns of the values.
-        noise_ceiling: the noise ceiling.
         part: the part of a larger stratum that the stratum is; None if it is none.
     """
 
@@ -51,7 +49,6 @@ class _Block:
     ties: NDArray[np.int64]
     place: tuple[int, int]
     columns: slice
-    noise_ceiling: NoiseCeiling | None = None
     part: Part | None = None
 
 
@@ -109,12 +106,9 @@ class Rows:
         for at, (stratum, inside) in enumerate(zip(study.strata, self._inside, strict=True)):
             if (chance := study.chance(metric, stratum)) is not None:
                 part = self._part(stratum, inside)
-                ceiling = study.noise_ceiling(inside, metric) if part is None else None
                 ties = self.credit.fractions(inside)
                 sample = study.sample(study.compared.take(inside))
-                yield _Block(
-                    stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), ceiling, part
-                )
+                yield _Block(stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), part)
 
     def _part(self, stratum: Stratum, inside: Mask) -> Part | None:
         """The part of a larger stratum that a stratum is; None if it is none."""
@@ -143,7 +137,7 @@ class Rows:
         same = all(_is_credit(of_trials, kind, selected[:1]) for _, of_trials, _ in wanted)
         if compared is not None and self.credit.are_halves and same:
             for metric, _, chance in wanted:
-                yield replace(compared, metric=metric, chance=chance, noise_ceiling=None)
+                yield replace(compared, metric=metric, chance=chance)
             return
         credits = [each.credit[inside].reshape(-1, kind.comparisons) for each in self._outcomes]
         values = Values.of([of_trials(kind, credit, selected) for _, of_trials, _ in wanted for credit in credits])
@@ -153,9 +147,8 @@ class Rows:
         sample = self._study.sample(observations)
         for at, (metric, _, chance) in enumerate(wanted):
             columns = slice(at * models, (at + 1) * models)
-            ceiling = self._study.noise_ceiling(inside, metric)
             count = int(inside.sum())
-            yield _Block(stratum, metric, chance, sample, count, ties[columns], (place, 0), columns, ceiling)
+            yield _Block(stratum, metric, chance, sample, count, ties[columns], (place, 0), columns)
 
     def _rows(self, block: _Block, estimates: Estimates) -> Iterator[Row]:
         """The rows of a block."""
@@ -177,7 +170,6 @@ class Rows:
                 comparisons=block.comparisons,
                 ties=int(block.ties[column]),
                 sample=block.sample,
-                noise_ceiling=block.noise_ceiling,
                 difference=own[0].difference if own and self._baseline is not None else None,
                 p_chance=estimates.p_value(column, block.chance),
                 contrasts=own,

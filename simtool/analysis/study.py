@@ -13,7 +13,6 @@ from simtool.analysis.inference.observations import Observations, clusters_of, d
 from simtool.analysis.inference.units import ImageUnits, Units
 from simtool.analysis.labels import LABELS, Told, label_strata, told
 from simtool.analysis.metrics import Metric
-from simtool.analysis.noise_ceiling import NoiseCeiling, noise_ceiling, noise_ceiling_of_triplets
 from simtool.analysis.report import Sample
 from simtool.analysis.strata import ALL, Mask, Stratum, divided, strata_of
 from simtool.judgments.classes import classes_of, groups_of
@@ -82,7 +81,7 @@ class Study:
 
     @property
     def labels(self) -> Told | None:
-        """How the labels of images tell the comparisons apart; None if the trials do not state labels."""
+        """What the labels of images tell about the comparisons; None if the trials do not state labels."""
         return self._told if isinstance(self._told, Told) else None
 
     @property
@@ -129,13 +128,9 @@ class Study:
         chances = {metric.chance(self.trials.types[kind]) for kind in kinds}
         return chances.pop() if len(chances) == 1 else None
 
-    def noise_ceiling(self, mask: Mask, metric: Metric) -> NoiseCeiling | None:
-        """The noise ceiling of a metric in some comparisons; None if it has none."""
-        if not metric.has_noise_ceiling:
-            return None
-        weight = self.weight_of(self.compared)
-        ceiling_of = noise_ceiling if metric.of_trials is None else noise_ceiling_of_triplets
-        return ceiling_of(self.comparisons.take(mask), None if weight is None else weight[mask])
+    def person_of(self, observations: Observations) -> NDArray[np.int32] | None:
+        """The participant of each observation, (N,), -1 if unknown; None if fewer than two are named."""
+        return self._clusters.code[observations.trial] if self._clusters.name == "participants" else None
 
     def sample(self, observations: Observations) -> Sample:
         """The data that the intervals of some observations depend on."""

@@ -38,6 +38,12 @@ class Odd(TrialType):
         """The places of anchor and nearer image among the remaining images, (2, C)."""
         return np.array(list(permutations(range(self.n_reference - 1), 2)), np.intp).T
 
+    @property
+    def pairs(self) -> NDArray[np.intp]:
+        """Both comparisons of each pair that remains, (P, 2): positions among the comparisons of a trial."""
+        anchor, near = self._ends
+        return np.lexsort((anchor, np.maximum(anchor, near), np.minimum(anchor, near))).reshape(-1, 2)
+
     def compare(self, query: Codes, references: Codes, selected: Positions) -> tuple[Codes, Codes, Codes]:  # noqa: ARG002 - there is no query
         """See :meth:`TrialType.compare`. Each remaining image is an anchor, with each other one as the nearer image."""
         is_odd = np.arange(self.n_reference) == selected
@@ -56,9 +62,7 @@ class Odd(TrialType):
         return {"odd_one_out": TrialScore(1 / 3, lambda credit, _: self._pairs_right(credit))}
 
     def _pairs_right(self, credit: NDArray[np.float32]) -> NDArray[np.float64]:
-        anchor, near = self._ends
-        order = np.lexsort((anchor, np.maximum(anchor, near), np.minimum(anchor, near)))  # both comparisons of a pair
-        right = chance_of_first(credit[:, order].reshape(-1, 2)).reshape(len(credit), -1)
+        right = chance_of_first(credit[:, self.pairs].reshape(-1, 2)).reshape(len(credit), -1)
         mean: NDArray[np.float64] = right.mean(axis=1)
         return mean
 

@@ -42,13 +42,10 @@ def records(report: Report) -> list[dict[str, Any]]:
 
 
 def _record(row: Row, report: Report) -> dict[str, Any]:
-    ceiling, gain = row.noise_ceiling, row.difference
+    gain = row.difference
     record: dict[str, Any] = {name: getattr(row, name) for name in (*_KEY, *_NUMBERS)} | {
-        "stratum": None,
         "metric": row.metric.name,
         "observers": report.observers,
-        "ceiling_lower": ceiling and ceiling.lower,
-        "ceiling_upper": ceiling and ceiling.upper,
         "weighted": report.settings.weighted,
         "p_chance": row.p_chance,
         "scope": formatting.scope(row.sample),
@@ -90,7 +87,7 @@ def to_markdown(report: Report) -> str:
     parts = [f"### {report.title}"]
     for block in report.blocks():
         parts += [f"**{formatting.headline(block)}**", _markdown_table(block, report)]
-        caption = formatting.block_caption(block)
+        caption = formatting.block_caption(block, report.settings.level)
         parts += [] if caption is None else [caption]
     for sheet in (sheet for section in SECTIONS for sheet in section.sheets(report)):
         parts += [f"**{_escaped(sheet.title)}**", _markdown_sheet(sheet)]

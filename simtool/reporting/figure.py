@@ -25,7 +25,6 @@ from rich.cells import cell_len
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
-from simtool.reporting.palette import BAND, COLORS, INK, QUIET
 from simtool.reporting.sections.section import Section
 from simtool.text import counted
 
@@ -34,6 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "figure_bytes", "section_bytes", "styled"]
 
+#: The palette of Okabe & Ito, which is safe for color-blind people. Dark and light alternate, for grey prints.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#000000")
+INK = "#222222"
+QUIET = "#666666"
+BAND = "#D4D4D4"
 #: Metadata that would state when, and by which release of a program, a file was drawn. It is left out, so that equal
 #: numbers give equal files.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -45,7 +49,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
 #: Characters in a line of the name of a model and of a distance, and the greatest number of lines of a name.
 NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
-#: Entries of the legend that are no distance: the interval, chance, the noise ceiling and its upper end.
+#: Entries of the legend that are no distance: the interval, chance, one other person, and the limits of the best model.
 MARKS = 4
 #: The greatest number of pixels on a side of a PNG.
 MOST_PIXELS = 65_000
@@ -198,10 +202,9 @@ def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
     for row in block.rows:
         _draw_bar(panel, row, layout)
     panel.axvline(block.chance, color=INK, lw=0.9, zorder=3)
-    ceiling = block.noise_ceiling
-    if ceiling is not None and ceiling.upper is not None and ceiling.lower is not None:
-        panel.axvspan(ceiling.lower, ceiling.upper, facecolor="none", edgecolor=BAND, hatch="///", lw=0)
-        panel.axvline(ceiling.upper, color=INK, lw=1.1, ls=(0, (4, 2)), zorder=3)
+    if (bracket := _bracket(block)) is not None and block.agreement is not None:
+        panel.axvspan(*bracket, facecolor="none", edgecolor=BAND, hatch="///", lw=0)
+        panel.axvline(block.agreement, color=INK, lw=1.1, ls=(0, (4, 2)), zorder=3)
     left, right = _limits(block)
     before = panel.get_xlim() if panel.get_autoscalex_on() is False else (left, right)
     panel.set_xlim(min(left, before[0]), max(right, before[1]))
@@ -234,9 +237,13 @@ def _draw_bar(panel: Axes, row: Row, layout: _Layout) -> None:
 def _limits(block: Block) -> tuple[float, float]:
     """The ends of the axis of a panel, with space for the numbers after the bars."""
     ends = block.ends
-    ceiling = max(ends) if block.ceiling_upper is None else block.ceiling_upper
-    span = max(*ends, ceiling) - min(ends)
-    return min(ends) - 0.03 * span, max(max(ends) + 0.16 * span, ceiling + 0.03 * span)
+    highest = max([*ends, *(_bracket(block) or ())])
+    span = highest - min(ends)
+    return min(ends) - 0.03 * span, max(max(ends) + 0.16 * span, highest + 0.03 * span)
+
+
+def _bracket(block: Block) -> tuple[float, float] | None:
+    return None if block.noise_ceiling is None else block.noise_ceiling.bracket
 
 
 def _draw_legend(
@@ -250,9 +257,10 @@ def _draw_legend(
         Line2D([], [], color=INK, lw=1.1, label=f"{level} interval"),
         Line2D([], [], color=INK, lw=0.9, marker="|", ls="", markersize=9, label="chance"),
     ]
-    if any(block.ceiling_upper is not None for block in blocks):
-        handles.append(Patch(facecolor="none", edgecolor=BAND, hatch="///", label="noise ceiling"))
-        handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="upper end of the noise ceiling"))
+    if any(block.agreement is not None for block in blocks):
+        handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="noise ceiling: one other person"))
+        limits = "limits of the best model"
+        handles.append(Patch(facecolor="none", edgecolor=BAND, hatch="///", label=limits))
     legend = figure.legend(
         handles=handles,
         title="\n".join(method),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from simtool.analysis.inference.intervals import BEYOND, Difference
+from simtool.analysis.inference.intervals import BEYOND, Difference, Interval
 from simtool.analysis.inference.units import Units
-from simtool.analysis.noise_ceiling import ENOUGH
+from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, Reach
 from simtool.analysis.report import Block, Report, Row, Sample
 from simtool.analysis.strata import ALL
 from simtool.errors import listed
@@ -29,6 +29,7 @@ __all__ = [
     "notes",
     "p_value",
     "percent",
+    "reach",
     "scope",
     "share",
     "shown_strata",
@@ -64,7 +65,7 @@ def ends(low: float | None, high: float | None, digits: int = 3) -> str:
     return "" if low is None or high is None else f"{share(low, digits)} to {share(high, digits)}"
 
 
-def interval(row: Row, dash: str = "–") -> str:
+def interval(row: Row | Interval, dash: str = "–") -> str:
     """The ends of an interval of shares: ``.516–.541``."""
     return f"{accuracy(row.low, 3)}{dash}{accuracy(row.high, 3)}"
 
@@ -132,21 +133,50 @@ def _difference(gain: Difference | None) -> list[str]:
     return ["", "", ""] if gain is None else [signed(gain.estimate), difference_interval(gain), p_value(gain.p_holm)]
 
 
-def block_caption(block: Block) -> str | None:
-    """The data behind the noise ceiling of a block, or the reason why there is none; None for other metrics."""
+def block_caption(block: Block, level: float) -> str | None:
+    """The noise ceiling of a block, or the reason why there is none; None if the block can have none."""
     found = block.noise_ceiling
     if found is None:
         return None
     repeats = f"{found.repeated:,} of {counted(found.distinct, found.judged)}"
     judgments = counted(found.judgments, "judgments")
-    if found.upper is None or found.lower is None or found.agreement is None:
-        more = f"{repeats} {plural(found.repeated, 'were', 'was')} judged more than once ({judgments})"
-        return f"No noise ceiling: {more}. It takes {ENOUGH:,} such judgments."
-    return (
-        f"Noise ceiling {accuracy(found.lower, 3)} to {accuracy(found.upper, 3)}, from the {repeats} that were judged "
-        f"more than once ({judgments}): the accuracy of the majority of the other judgments, and of all judgments. "
-        f"Two judgments agree with probability {accuracy(found.agreement, 3)}."
-    )
+    if found.agreement is None or found.bracket is None or found.best is None:
+        return f"No noise ceiling: several people judged {repeats} ({judgments}). It takes {ENOUGH:,} such judgments."
+    low, high = (accuracy(end, 3) for end in found.bracket)
+    sentences = [
+        f"Noise ceiling, from the {repeats} that several people judged ({judgments}): one other person gives the same "
+        f"answer with probability {accuracy(found.agreement.estimate, 3)} ({percent(level)} interval "
+        f"{ends(found.agreement.low, found.agreement.high)}).",
+        f"The best model that knows only the images is right in {low} to {high} of these judgments; the estimate is "
+        f"{accuracy(found.best.estimate, 3)} ({ends(found.best.low, found.best.high)}).",
+        *_farthest(found),
+    ]
+    return " ".join(sentences)
+
+
+def _farthest(found: NoiseCeiling) -> list[str]:
+    """How far the best of the scored models gets on the repeated judgments."""
+    first = max(found.reached, key=lambda reach: reach.accuracy.estimate)
+    if first.share is None:
+        return []
+    return [
+        f"{name(first.model)} with {name(first.distance)} is right in {accuracy(first.accuracy.estimate, 3)} of them, "
+        f"{way(first.share.estimate)} of the way from chance to this estimate ({way(first.share.low)} to "
+        f"{way(first.share.high)})."
+    ]
+
+
+def way(value: float) -> str:
+    """A part of a way: ``84 %``."""
+    return f"{100 * value:.0f} %"
+
+
+def reach(found: Reach, dash: str = "–") -> list[str]:
+    """The cells of a model on the repeated judgments: accuracy and share of the way, with their intervals."""
+    cells = [accuracy(found.accuracy.estimate), interval(found.accuracy, dash)]
+    if found.share is None:
+        return [*cells, "", ""]
+    return [*cells, way(found.share.estimate), f"{100 * found.share.low:.0f}{dash}{way(found.share.high)}"]
 
 
 def method(report: Report) -> list[str]:
@@ -235,8 +265,6 @@ def notes(report: Report) -> list[str]:
             f"{plural(report.shared, 'are', 'is')} in several of the pooled tables and "
             f"{plural(report.shared, 'count', 'counts')} each time. If tables overlap, leave one of them out."
         )
-    if report.unlabelled:
-        found.append(f"There are no strata by labels: {report.unlabelled}.")
     found += _cautions(report)
     if report.unequal and not report.settings.weighted:
         found.append("The trials have different weights, but all count the same here (--weighted uses the weights).")

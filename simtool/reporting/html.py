@@ -68,19 +68,6 @@ _EXPLANATION = {
         "2015). If nothing varies, the interval is that of Wilson, for as many trials as there are observers or "
         "images, whichever are fewer. Trials that do not name an observer count in the accuracies only."
     ),
-    "Strata by labels": (
-        "A comparison shows an anchor (the query) and two other images. Class: exactly one of the two shares the class "
-        "of the anchor. Group: else exactly one shares its group. Silent: labels do not tell the two apart. The strata "
-        "depend on the images that were shown, never on the choice. The models called labels know the labels only: "
-        "images with the same label are alike, and everything else is tied. The points of a stratum are its share of "
-        "the comparisons times the accuracy minus chance there, so the points of all strata add up to the accuracy "
-        "minus chance."
-    ),
-    "Participants": (
-        "The accuracy on the judgments of one participant (or session). It varies by chance, because each participant "
-        "judged only some trials. The SD by chance is the standard deviation that would result if the model predicted "
-        "all participants equally well."
-    ),
     "Differences": (
         "Model and baseline answer the same comparisons, so the variance that they share cancels. Intervals and "
         "two-sided p values use Student's distribution, with one degree of freedom less than there are observers or "
@@ -88,10 +75,14 @@ _EXPLANATION = {
         "not tested if it does not vary or depends on fewer than two observers."
     ),
     "Noise ceiling": (
-        "The accuracy with which people predict people, from comparisons (or sets of three images) that were judged "
-        f"more than once; it takes {ENOUGH:,} such judgments. The upper end is the accuracy of the majority of all "
-        "judgments of a comparison, the lower end that of the majority of the other judgments. The best possible model "
-        "is between them."
+        "From comparisons (or sets of three images) that several people judged; it takes "
+        f"{ENOUGH:,} such judgments. The dashed line is the probability that one other person gives the same answer. "
+        "The accuracy of the best model that knows only the images is at least that. It is at most "
+        "1/K + sqrt((1 - 1/K) (agreement - 1/K)) for K answers, whatever the judgments are (Jensen's inequality). "
+        "The estimate between these limits assumes that the probabilities of answers have a symmetric Beta "
+        "(Dirichlet) distribution over comparisons. Repeated comparisons can be easier or harder than others, so "
+        "models are compared with the noise ceiling on the same judgments. The interval of a model's share of the way "
+        "from chance to the estimate holds the errors of both."
     ),
 }
 
@@ -157,7 +148,7 @@ def _table(block: Block, report: Report) -> str:
         for row, line in zip(block.rows, cells, strict=True)
     ]
     header = f'{_cells("th", titles)}<th aria-hidden="true"></th>'
-    return _framed(formatting.headline(block), formatting.block_caption(block), header, lines)
+    return _framed(formatting.headline(block), formatting.block_caption(block, report.settings.level), header, lines)
 
 
 def _framed(title: str, caption: str | None, header: str, lines: Sequence[str]) -> str:
@@ -176,11 +167,11 @@ def _cells(tag: str, cells: Sequence[str], texts: int = 2) -> str:
 
 
 class _Scale:
-    """Draws the bars of a table: from chance to the estimate, with the interval and the upper noise ceiling."""
+    """Draws the bars of a table: from chance to the estimate, with the interval and the agreement of people."""
 
     def __init__(self, block: Block) -> None:
-        self._ceiling = block.ceiling_upper
-        ends = [*block.ends, self._ceiling or block.chance]
+        self._agreement = block.agreement
+        ends = [*block.ends, self._agreement or block.chance]
         self._left, self._width = min(ends), max(max(ends) - min(ends), 1e-9)
 
     def bar(self, row: Row) -> str:
@@ -192,9 +183,9 @@ class _Scale:
             _line(self._at(row.low), 8, self._at(row.high), 8, "#222"),
             _line(chance, 0, chance, 16, "#222"),
         ]
-        if self._ceiling is not None:
-            ceiling = self._at(self._ceiling)
-            marks.append(_line(ceiling, 0, ceiling, 16, "#888", ' stroke-dasharray="3 2"'))
+        if self._agreement is not None:
+            people = self._at(self._agreement)
+            marks.append(_line(people, 0, people, 16, "#888", ' stroke-dasharray="3 2"'))
         return f'<svg viewBox="0 0 100 16" preserveAspectRatio="none" aria-hidden="true">{"".join(marks)}</svg>'
 
     def _at(self, value: float) -> float:

@@ -40,20 +40,20 @@ def terminal_report(report: Report, metrics: Sequence[Metric] = USUAL) -> Render
 
 @dataclass(frozen=True)
 class _Axis:
-    """The scale that the bars of a block share: values at its ends, chance, upper noise ceiling; width in cells."""
+    """The scale that the bars of a block share: values at its ends, chance, agreement of people; width in cells."""
 
     left: float
     right: float
     chance: float
-    ceiling: float | None
+    agreement: float | None
     width: int
 
     @classmethod
     def of(cls, block: Block, width: int) -> _Axis:
-        ceiling = block.ceiling_upper
-        values = block.ends if ceiling is None else [*block.ends, ceiling]
+        agreement = block.agreement
+        values = block.ends if agreement is None else [*block.ends, agreement]
         margin = 0.02 * max(max(values) - min(values), 0.01)
-        return cls(max(min(values) - margin, 0), min(max(values) + margin, 1), block.chance, ceiling, width)
+        return cls(max(min(values) - margin, 0), min(max(values) + margin, 1), block.chance, agreement, width)
 
     def place(self, value: float) -> float:
         """The position of a value, in cells from the left."""
@@ -73,7 +73,7 @@ class _Glyphs:
     from_right: str
     whisker: str
     chance: str
-    ceiling: str
+    agreement: str
     dash: str
     encoding: str
 
@@ -97,8 +97,8 @@ _ASCII = _Glyphs("#", " ", "#", "-", "|", ":", "-", "ascii")
 def _bar(row: Row | None, axis: _Axis, glyphs: _Glyphs) -> Text:
     """A bar from chance to the estimate, a whisker to the far end of the interval, and the two marks."""
     cells = [" "] * axis.width
-    if axis.ceiling is not None:
-        cells[axis.cell(axis.ceiling)] = glyphs.ceiling
+    if axis.agreement is not None:
+        cells[axis.cell(axis.agreement)] = glyphs.agreement
     style = "dim"
     if row is not None:
         style = "cyan" if row.low > row.chance else "red" if row.high < row.chance else "dim"
@@ -139,15 +139,15 @@ class _BlockTables:
         glyphs = _ASCII if options.ascii_only else _UNICODE
         yield Text(formatting.headline(self.block), style="bold")
         yield self._accuracies(options.max_width, glyphs)
-        if caption := formatting.block_caption(self.block):
-            yield Text(caption, style="dim")
+        if caption := formatting.block_caption(self.block, self.settings.level):
+            yield Text(glyphs.shown(caption), style="dim")
         if any(row.difference for row in self.block.rows):
             baseline = glyphs.spelled(self.settings.baseline or "")
             yield Text(f"\nDifference from {baseline} with the same distance, on the same comparisons")
             yield self._differences(options.max_width, glyphs)
 
     def _accuracies(self, width: int, glyphs: _Glyphs) -> Table:
-        """A line for each row and for the noise ceiling, with bars."""
+        """A line for each row and for the agreement of people, with bars."""
         block = self.block
         header = ["model", "distance", "accuracy", f"{formatting.percent(self.settings.level)} CI"]
         header += ["ties"] if block.same_trials else ["comparisons", "ties"]
@@ -156,8 +156,10 @@ class _BlockTables:
             numbers = [formatting.accuracy(row.estimate), formatting.interval(row, glyphs.dash)]
             numbers += [] if block.same_trials else [f"{row.comparisons:,}"]
             lines.append([*glyphs.names(row), *numbers, f"{row.ties:,}"])
-        if block.ceiling_upper is not None:
-            lines.append(["noise ceiling", "", formatting.accuracy(block.ceiling_upper), *[""] * (len(header) - 3)])
+        people = None if block.noise_ceiling is None else block.noise_ceiling.agreement
+        if people is not None:
+            numbers = [formatting.accuracy(people.estimate), formatting.interval(people, glyphs.dash)]
+            lines.append(["one other person", "", *numbers, *[""] * (len(header) - 4)])
         table, used = _table(header, lines, width - BAR_WIDTH[0] - GAP, glyphs)
         axis = _Axis.of(block, min(BAR_WIDTH[1], max(1, width - used - GAP)))
         digits = 2 if axis.right - axis.left > 0.05 else 3

@@ -86,7 +86,7 @@ def test_with_one_choice_of_two_references_first_choice_equals_triplet_accuracy(
     report = build_report(scored, FEW)
     for name in ("good", "random"):
         triplet, first = (_row(report, name, "2-choose-1", metric) for metric in (TRIPLET_ACCURACY, METRICS["top_1"]))
-        assert replace(first, metric=triplet.metric, noise_ceiling=triplet.noise_ceiling) == triplet
+        assert replace(first, metric=triplet.metric) == triplet
 
 
 def test_first_choices_that_equal_triplet_accuracy_are_not_computed_twice() -> None:

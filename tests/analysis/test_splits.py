@@ -44,7 +44,6 @@ def test_the_advantage_over_chance_is_the_sum_of_its_parts(weighted: bool) -> No
         assert sum(row.part.share for row in split.parts if row.part) == pytest.approx(1, abs=1e-15)
         assert sum(row.comparisons for row in split.parts) == split.whole.comparisons
         assert all(row.low <= row.estimate <= row.high for row in split.parts)
-        assert all(row.noise_ceiling is None for row in split.parts)
 
 
 def test_a_part_is_the_mean_credit_of_its_comparisons() -> None:

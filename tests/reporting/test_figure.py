@@ -15,8 +15,7 @@ from PIL import Image
 from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.report import Report
 from simtool.reporting import figure as module
-from simtool.reporting.figure import draw, figure_bytes, styled
-from simtool.reporting.palette import COLORS
+from simtool.reporting.figure import COLORS, draw, figure_bytes, styled
 from tests.reporting.conftest import make_report
 
 
@@ -40,8 +39,8 @@ def test_models_are_labeled_once_in_the_order_of_accuracy(report: Report) -> Non
 
 @pytest.mark.parametrize(("half", "digits"), [(0.2, 2), (0.02, 2), (0.004, 3), (0.0004, 4)])
 def test_ticks_show_their_exact_values_on_a_narrow_axis(report: Report, half: float, digits: int) -> None:
-    rows = (replace(row, estimate=0.5, low=0.5 - half, high=0.5 + half, noise_ceiling=None) for row in report.rows)
-    figure = draw(replace(report, rows=tuple(rows)))
+    rows = (replace(row, estimate=0.5, low=0.5 - half, high=0.5 + half) for row in report.rows)
+    figure = draw(replace(report, rows=tuple(rows), noise_ceilings=()))
     figure.draw_without_rendering()
     axis = figure.axes[0].xaxis
     labels = [label.get_text() for label in axis.get_ticklabels()]
@@ -53,7 +52,7 @@ def test_distances_keep_their_colors(report: Report) -> None:
     figure = draw(report)
     (legend,) = figure.legends
     named = dict(zip([text.get_text() for text in legend.get_texts()], legend.legend_handles, strict=True))
-    assert {"mse", "cosine", "chance", "noise ceiling"} <= set(named)
+    assert {"mse", "cosine", "chance", "noise ceiling: one other person"} <= set(named)
     used = {bar.get_facecolor() for axes in figure.axes for bars in axes.containers for bar in bars}
     assert len(used) == 2
     assert len(set(COLORS)) == len(COLORS)
@@ -149,9 +148,9 @@ def test_many_distances_leave_room_for_the_bars(report: Report) -> None:
 
 def test_no_noise_ceiling_is_drawn_from_few_repeats(report: Report) -> None:
     firm, few = draw(report), draw(make_report(models=("a",), baseline=None))
-    assert "noise ceiling" in [text.get_text() for text in firm.legends[0].get_texts()]
-    assert "noise ceiling" not in [text.get_text() for text in few.legends[0].get_texts()]
-    assert [len(axes.lines) for axes in firm.axes] == [2, 1, 2]
+    assert "noise ceiling: one other person" in [text.get_text() for text in firm.legends[0].get_texts()]
+    assert not any("noise ceiling" in text.get_text() for text in few.legends[0].get_texts())
+    assert [len(axes.lines) for axes in firm.axes] == [1, 1, 2]
     assert [len(axes.lines) for axes in few.axes] == [1, 1, 1]
 
 

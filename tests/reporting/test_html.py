@@ -60,7 +60,8 @@ def test_the_tables_hold_every_number(page: str, report: Report) -> None:
     reader.feed(page)
     rows = [row for row in reader.rows if row[0] != "model"]
     expected = [row for block in report.blocks() for row in block.rows]
-    for cells, row in zip(rows[: len(expected)], expected, strict=True):
+    assert len(rows) > len(expected)
+    for cells, row in zip(rows, expected, strict=False):
         assert cells[:4] == [row.model, row.distance, formatting.accuracy(row.estimate), formatting.interval(row)]
         assert cells[4:7] == [formatting.accuracy(row.chance, 3), f"{row.comparisons:,}", f"{row.ties:,}"]
 

@@ -12,12 +12,27 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from simtool.analysis.inference.multiway import Covariance
 
-__all__ = ["BEYOND", "Difference", "Estimates", "holm"]
+__all__ = ["BEYOND", "Difference", "Estimates", "Interval", "holm"]
 
 #: A spread that is zero except for rounding.
 NOTHING = 1e-12
 #: The least number of replicates beyond each end of an interval for which they decide its shape.
 BEYOND = 2
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its interval.
+
+    Attributes:
+        estimate: the number.
+        low: lower end of its interval.
+        high: upper end of its interval.
+    """
+
+    estimate: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,14 @@ class Estimates:
     def _two_sided(self, gain: NDArray[np.float64] | float, error: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """The two-sided p values of Student's distribution."""
         return np.asarray(2 * stdtr(self.effective_size - 1, -np.abs(gain / error)))
+
+    def half_width(self, coefficients: NDArray[np.float64], level: float) -> float | None:
+        """Half the width of Student's interval of a linear combination of means, (M,).
+
+        None if the sample is too small or does not vary.
+        """
+        error = self._error(coefficients)
+        return None if error is None else error * self._t(level)
 
     def _error(self, contrast: NDArray[np.float64]) -> float | None:
         """The standard error of a linear combination of means; None if the sample is too small or does not vary."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from simtool.reporting.sections.consistency import CONSISTENCY
-from simtool.reporting.sections.participants import PARTICIPANTS
+from simtool.reporting.sections.noise_ceiling import NOISE_CEILING
 from simtool.reporting.sections.section import Section
-from simtool.reporting.sections.strata import STRATA
 
 __all__ = ["SECTIONS"]
 
-SECTIONS: tuple[Section, ...] = (STRATA, CONSISTENCY, PARTICIPANTS)
+SECTIONS: tuple[Section, ...] = (NOISE_CEILING, CONSISTENCY)

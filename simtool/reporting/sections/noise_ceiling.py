@@ -1,0 +1,155 @@
+"""The noise ceiling: agreement of people, limits of the best model, and how far each model gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+from simtool.analysis.inference.intervals import Interval
+from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
+from simtool.analysis.report import Report
+from simtool.reporting import formatting
+from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.text import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["NOISE_CEILING"]
+
+INK, PEOPLE, BEST = "#222222", "#D55E00", "#009E73"
+#: The greatest number of characters of a model's name in the figure.
+LONGEST = 48
+
+
+def _sheets(report: Report) -> list[Sheet]:
+    level = report.settings.level
+    return [_sheet(ceiling, formatting.percent(level)) for ceiling in report.noise_ceilings if ceiling.reached]
+
+
+def _title(ceiling: NoiseCeiling) -> str:
+    judgments = counted(ceiling.judgments, "judgments")
+    what = f"{ceiling.metric.label}, {ceiling.trial_type}, on repeated judgments"
+    return (
+        f"{what}: {judgments} of {ceiling.repeated:,} {ceiling.judged}, chance {formatting.accuracy(ceiling.chance, 3)}"
+    )
+
+
+def _sheet(ceiling: NoiseCeiling, level: str) -> Sheet:
+    header = ["model", "distance", "accuracy", f"{level} CI", "of the way to the best", f"{level} CI"]
+    models = [
+        [formatting.name(each.model), formatting.name(each.distance), *formatting.reach(each)]
+        for each in _ranked(ceiling)
+    ]
+    return Sheet(_title(ceiling), header, [*_people(ceiling), *models], in_terminal=False, caption=_CAPTION)
+
+
+_CAPTION = (
+    "The last columns say how much of the way from chance to the estimated accuracy of the best model a model gets. "
+    "Their intervals hold the errors of the accuracy and of the estimate."
+)
+
+
+def _people(ceiling: NoiseCeiling) -> Iterator[list[str]]:
+    """The lines that are no model."""
+    if ceiling.agreement is None or ceiling.best is None or ceiling.bracket is None:
+        return
+    low, high = (formatting.accuracy(end, 3) for end in ceiling.bracket)
+    for name, found in (("one other person", ceiling.agreement), ("best model, estimated", ceiling.best)):
+        yield [f"({name})", "", formatting.accuracy(found.estimate), formatting.interval(found), "", ""]
+    yield ["(best model, limits)", "", f"{low}–{high}", "", "", ""]
+
+
+def _ranked(ceiling: NoiseCeiling) -> list[Reach]:
+    return sorted(ceiling.reached, key=lambda each: -each.accuracy.estimate)
+
+
+def _records(report: Report) -> list[Record]:
+    return [record for ceiling in report.noise_ceilings for record in _records_of(ceiling, report)]
+
+
+def _records_of(ceiling: NoiseCeiling, report: Report) -> Iterator[Record]:
+    low, high = ceiling.bracket or (None, None)
+    shared = {"trial_type": ceiling.trial_type, "chance": ceiling.chance, "observers": report.observers}
+    shared |= {"weighted": report.settings.weighted, "limits_metric": ceiling.metric.name}
+    yield {
+        **shared,
+        "metric": "noise_ceiling",
+        **_numbers("agreement", ceiling.agreement),
+        "low": low,
+        "high": high,
+        **_numbers("point", ceiling.best),
+        "distinct": ceiling.distinct,
+        "repeated": ceiling.repeated,
+        "judgments": ceiling.judgments,
+        **_numbers("repeated_accuracy", None),
+    }
+    for each in ceiling.reached:
+        found = each.share
+        yield {
+            **shared,
+            "model": each.model,
+            "distance": each.distance,
+            "metric": "noise_ceiling_share",
+            "estimate": found and found.estimate,
+            "low": found and found.low,
+            "high": found and found.high,
+            **_numbers("repeated_accuracy", each.accuracy),
+        }
+
+
+def _numbers(name: str, found: Interval | None) -> Record:
+    names = name, f"{name}_low", f"{name}_high"
+    return dict.fromkeys(names) if found is None else dict(zip(names, astuple(found), strict=True))
+
+
+def _draw(report: Report) -> Figure | None:
+    from matplotlib.figure import Figure
+
+    ceilings = [ceiling for ceiling in report.noise_ceilings if ceiling.reached]
+    if not ceilings:
+        return None
+    places = {(each.model, each.distance): at for at, each in enumerate(_ranked(ceilings[0]))}
+    for ceiling in ceilings[1:]:
+        for each in ceiling.reached:
+            places.setdefault((each.model, each.distance), len(places))
+    names = [shorten(formatting.name(f"{model}, {distance}"), LONGEST, placeholder="…") for model, distance in places]
+    width = 0.5 + 0.07 * max(map(len, names)) + 3.2 * len(ceilings)
+    figure = Figure(figsize=(width, 1.9 + 0.2 * len(places)), layout="constrained")
+    panels = figure.subplots(1, len(ceilings), sharey=True, squeeze=False)[0]
+    for panel, ceiling in zip(panels, ceilings, strict=True):
+        _draw_panel(panel, ceiling, places)
+    panels[0].set_yticks(range(len(places)), names)
+    panels[0].set_ylim(len(places) - 0.4, -0.6)
+    handles, labels = panels[0].get_legend_handles_labels()
+    title = f"Points are models, with {formatting.percent(report.settings.level)} intervals"
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=7.5, title=title)
+    return figure
+
+
+def _draw_panel(panel: Axes, ceiling: NoiseCeiling, places: dict[tuple[str, str], int]) -> None:
+    people, best, bracket = ceiling.agreement, ceiling.best, ceiling.bracket
+    if people is None or best is None or bracket is None:
+        return
+    panel.axvline(ceiling.chance, color=INK, lw=0.9, label="chance")
+    panel.axvspan(*bracket, facecolor="none", edgecolor="#D4D4D4", hatch="///", lw=0, label="limits of the best model")
+    for found, color, style, label in (
+        (people, PEOPLE, (0, (4, 2)), "one other person, and interval"),
+        (best, BEST, "-", "estimate for the best model, and interval"),
+    ):
+        panel.axvspan(found.low, found.high, color=color, alpha=0.15, lw=0)
+        panel.axvline(found.estimate, color=color, lw=1.2, ls=style, label=label)
+    for each in ceiling.reached:
+        at = places[each.model, each.distance]
+        panel.hlines(at, each.accuracy.low, each.accuracy.high, color=INK, lw=1.1)
+        panel.plot(each.accuracy.estimate, at, "o", color=INK, ms=3.5)
+    panel.set_title(f"{ceiling.trial_type}: {counted(ceiling.judgments, 'repeated judgments')}", fontsize=9)
+    panel.set_xlabel(f"{ceiling.metric.label.lower()} on these judgments")
+    panel.spines[["top", "right", "left"]].set_visible(False)
+    panel.tick_params(axis="y", length=0)
+
+
+NOISE_CEILING = Section("noise-ceiling", _sheets, _records, _draw)
