@@ -10,13 +10,14 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from simtool.analysis.inference.units import Units
 from simtool.analysis.report import Sample
 from simtool.reporting.formatting import accuracy, name, percent, signed
 from simtool.reporting.sections.section import Record, Sheet
 from simtool.reporting.terminal import SheetTable
 from simtool.text import counted
 from simtool.validity.check import Check
-from simtool.validity.coverage import Coverage
+from simtool.validity.coverage import Coverage, Found
 from simtool.validity.power import LEVEL, POWER
 from simtool.validity.share import Share
 
@@ -112,11 +113,22 @@ def _widths(check: Check) -> Sheet:
 
 def _by_repetition(check: Check, title: str, cell: Callable[[Coverage], str | None], caption: str) -> Sheet:
     """A line for each kind of repetition, and a column for each quantity that has a cell."""
-    kinds = list(dict.fromkeys(row.redrawn for row in check.coverage))
-    cells = {(row.redrawn, row.of): found for row in check.coverage if (found := cell(row)) is not None}
+    kinds = list(dict.fromkeys(map(_kind, check.coverage)))
+    cells = {(_kind(row), row.of): found for row in check.coverage if (found := cell(row)) is not None}
     columns = list(dict.fromkeys(of for _, of in cells))
     lines = [[kind, *(cells[kind, of] for of in columns)] for kind in kinds]
     return Sheet(title, ["studies with", *columns], lines, texts=1, caption=caption)
+
+
+def _kind(row: Coverage | Found) -> str:
+    """The kind of repetition, and the option of ``report`` for other intervals than the usual ones."""
+    option = {
+        Units.IMAGE: "",
+        Units.CLASS: " (--cluster class)",
+        Units.GROUP: " (--cluster group)",
+        Units.NOTHING: " (--fixed-images)",
+    }
+    return f"{row.redrawn}{option[row.units]}"
 
 
 def _plain(share: Share) -> str:
@@ -129,7 +141,7 @@ def _error(shares: Sequence[Share]) -> str:
 
 def _power(check: Check) -> Sheet:
     lines = [
-        [row.redrawn, signed(row.difference), accuracy(row.error), accuracy(row.predicted, 2), _share(row.observed)]
+        [_kind(row), signed(row.difference), accuracy(row.error), accuracy(row.predicted, 2), _share(row.observed)]
         for row in check.power
     ]
     return Sheet(
@@ -195,6 +207,7 @@ def records(check: Check) -> list[Record]:
             {
                 "check": "coverage",
                 "studies_with": row.redrawn.value,
+                "units": row.units.value,
                 "quantity": row.quantity,
                 "of": row.of,
                 "truth": row.truth,
@@ -209,6 +222,7 @@ def records(check: Check) -> list[Record]:
             {
                 "check": "power",
                 "studies_with": row.redrawn.value,
+                "units": row.units.value,
                 "difference": row.difference,
                 "standard_error": row.error,
                 "predicted": row.predicted,

@@ -73,7 +73,9 @@ def check_design(
     study, population = Study(trials), Population.of(trials)
     best = min(max(*(each.credit.mean(dtype=np.float64).item() for each in outcomes), _LEAST), _MOST)
     world = World(Displays(trials), population, setting.seed).calibrated(best + (1 - best) / 4, best, setting)
-    simulated = [simulate(world, redrawn, studies, setting, advance) for redrawn in population.repetitions]
+    simulated = [
+        each for redrawn in population.repetitions for each in simulate(world, redrawn, studies, setting, advance)
+    ]
     return Check(
         sample=study.sample(study.compared),
         setting=setting,

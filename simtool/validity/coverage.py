@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from simtool.analysis.inference.intervals import Estimates
+from simtool.analysis.inference.units import Units
 from simtool.validity.population import Redrawn
 from simtool.validity.power import LEVEL, power_of
 from simtool.validity.setting import Setting
 from simtool.validity.share import Share
 from simtool.validity.world import BLIND, GOOD, MODELS, TWIN, WEAKER, World, estimates
 
-__all__ = ["Coverage", "Found", "Simulated", "simulate"]
+__all__ = ["Coverage", "Found", "Simulated", "simulate", "units_for"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -33,6 +34,7 @@ class Coverage:
 
     Attributes:
         redrawn: what differs between the studies, in addition to the people.
+        units: the units in which the intervals resample images.
         quantity: ``accuracy`` or ``difference``.
         of: the model, or the two models. A blind model knows nothing.
         truth: the true value: the mean over the studies; 0 for models that are equal.
@@ -42,6 +44,7 @@ class Coverage:
     """
 
     redrawn: Redrawn
+    units: Units
     quantity: str
     of: str
     truth: float
@@ -56,6 +59,7 @@ class Found:
 
     Attributes:
         redrawn: what differs between the studies, in addition to the people.
+        units: the units in which the standard errors resample images.
         difference: the true difference of two models.
         error: the mean of its standard errors.
         predicted: the power that these tell.
@@ -63,6 +67,7 @@ class Found:
     """
 
     redrawn: Redrawn
+    units: Units
     difference: float
     error: float
     predicted: float
@@ -71,16 +76,27 @@ class Found:
 
 @dataclass(frozen=True)
 class Simulated:
-    """Simulated studies with one kind of repetition."""
+    """The intervals and tests of simulated studies, with one kind of repetition and of resampling."""
 
     coverage: tuple[Coverage, ...]
     power: Found
 
 
+def units_for(redrawn: Redrawn) -> list[Units]:
+    """The units to resample in studies with some repetition: images as usual, and the units that fit it."""
+    fitting = {
+        Redrawn.NOTHING: Units.NOTHING,
+        Redrawn.IMAGES: Units.IMAGE,
+        Redrawn.CLASSES: Units.CLASS,
+        Redrawn.GROUPS: Units.GROUP,
+    }
+    return list(dict.fromkeys([Units.IMAGE, fitting[redrawn]]))
+
+
 def simulate(
     world: World, redrawn: Redrawn, studies: int, setting: Setting, advance: Callable[[int], object] = lambda _: None
-) -> Simulated:
-    """Simulate studies, and look at their intervals and tests.
+) -> list[Simulated]:
+    """Simulate studies, and look at their intervals and tests: one result for each of :func:`units_for`.
 
     Args:
         world: of the studies.
@@ -89,28 +105,36 @@ def simulate(
         setting: replicates, level and seed.
         advance: called with 1 after each of them.
     """
+    kinds = units_for(redrawn)
     found = []
     for number in range(studies):
-        found.append(estimates(*world.study(number, redrawn), setting))
+        trials, credit = world.study(number, redrawn)
+        found.append([estimates(trials, credit, setting, units) for units in kinds])
         advance(1)
+    return [_simulated(redrawn, units, each, setting.level) for units, each in zip(kinds, zip(*found), strict=True)]
+
+
+def _simulated(redrawn: Redrawn, units: Units, found: Sequence[Estimates], level: float) -> Simulated:
     means = np.array([each.mean for each in found])
-    t = np.mean([stdtrit(max(each.effective_size - 1, 1), (1 + setting.level) / 2) for each in found])
+    t = np.mean([stdtrit(max(each.effective_size - 1, 1), (1 + level) / 2) for each in found])
     accuracies = []
     for column, name in _ACCURACIES.items():
-        ends = np.array([each.interval(column, setting.level) for each in found])
+        ends = np.array([each.interval(column, level) for each in found])
         truth = float(means[:, column].mean())
         accuracies.append(
-            Coverage(redrawn, "accuracy", name, truth, _held(ends, truth), None, _width(ends, means[:, column], t))
+            Coverage(
+                redrawn, units, "accuracy", name, truth, _held(ends, truth), None, _width(ends, means[:, column], t)
+            )
         )
     differences = []
     for (one, other), name in _PAIRS.items():
         tests = _Tests.of(found, one, other)
         truth = 0.0 if (one, other) == (GOOD, TWIN) and redrawn is not Redrawn.NOTHING else tests.truth
-        ends = tests.ends(setting.level)
+        ends = tests.ends(level)
         rejected, width = Share.of(tests.p_values(truth) < LEVEL), _width(ends, tests.gain, t)
-        differences.append(Coverage(redrawn, "difference", name, truth, _held(ends, truth), rejected, width))
+        differences.append(Coverage(redrawn, units, "difference", name, truth, _held(ends, truth), rejected, width))
     close = _Tests.of(found, GOOD, WEAKER)
-    return Simulated((*accuracies, *differences), _power(redrawn, close))
+    return Simulated((*accuracies, *differences), _power(redrawn, units, close))
 
 
 @dataclass(frozen=True)
@@ -161,7 +185,7 @@ def _width(ends: Floats, values: Floats, t: float) -> float:
     return float((ends[:, 1] - ends[:, 0]).mean() / (2 * t * spread)) if spread else math.inf
 
 
-def _power(redrawn: Redrawn, tests: _Tests) -> Found:
+def _power(redrawn: Redrawn, units: Units, tests: _Tests) -> Found:
     error, freedom = float(tests.error.mean()), int(np.median(tests.freedom))
     predicted = power_of(tests.truth, error, freedom)
-    return Found(redrawn, tests.truth, error, predicted, Share.of(tests.p_values(0.0) < LEVEL))
+    return Found(redrawn, units, tests.truth, error, predicted, Share.of(tests.p_values(0.0) < LEVEL))

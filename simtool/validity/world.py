@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simtool.analysis.inference.estimation import Measured, estimate
 from simtool.analysis.inference.intervals import Estimates
+from simtool.analysis.inference.units import Units
 from simtool.analysis.inference.values import Values
 from simtool.analysis.study import Study
 from simtool.tables.trials import Trials
@@ -32,7 +33,7 @@ GOOD, TWIN, WEAKER, BLIND = range(len(MODELS))
 #: The range of the sensitivity of people, and of the errors of models relative to the latent space.
 _SENSITIVITY, _ERROR = (0.05, 60.0), (0.02, 20.0)
 #: Trials whose simulation tells a mean accuracy well enough, and the most studies that are simulated for this.
-_TRIALS, _PILOTS = 120_000, 12
+_TRIALS, _PILOTS = 120_000, 60
 #: The number of the first of these studies.
 _FIRST_PILOT = 1 << 20
 
@@ -144,15 +145,18 @@ class World:
         return smallest_difference(error, max(found.effective_size - 1, 1))
 
 
-def estimates(trials: Trials, credit: Sequence[NDArray[np.float32]], setting: Setting) -> Estimates:
+def estimates(
+    trials: Trials, credit: Sequence[NDArray[np.float32]], setting: Setting, units: Units = Units.IMAGE
+) -> Estimates:
     """The accuracies of models over all comparisons, as the report estimates them.
 
     Args:
         trials: the trials.
         credit: of each model, (C,).
         setting: replicates and seed.
+        units: the units in which images are resampled.
     """
-    study = Study(trials)
+    study = Study(trials, units=units)
     measured = Measured(study.compared, Values.of(credit), [np.ones(len(study.comparisons), bool)])
     ((found,),) = estimate([measured], setting.replicates, setting.seed)
     return found

@@ -9,6 +9,7 @@ import math
 import pytest
 from rich.console import Console
 
+from simtool.analysis.inference.units import Units
 from simtool.analysis.report import Sample
 from simtool.reporting.validity import records, sheets, terminal_check, to_json
 from simtool.validity.check import Check
@@ -30,12 +31,12 @@ def made(accuracy: float = 0.501) -> Check:
         best=0.7,
         detectable=(Detectable("all", 3, (0.01, 0.02, 0.03), (0.028, 0.056, 0.084)),),
         coverage=(
-            Coverage(same, "accuracy", "good model", 0.7, Share(100, 100), None, 2.5),
-            Coverage(same, "difference", "equal models", 0.01, Share(99, 100), Share(1, 100), math.inf),
-            Coverage(new, "accuracy", "good model", 0.69, Share(95, 100), None, 1.0),
-            Coverage(new, "difference", "equal models", 0.0, Share(94, 100), Share(6, 100), 1.1),
+            Coverage(same, Units.IMAGE, "accuracy", "good model", 0.7, Share(100, 100), None, 2.5),
+            Coverage(same, Units.IMAGE, "difference", "equal models", 0.01, Share(99, 100), Share(1, 100), math.inf),
+            Coverage(new, Units.IMAGE, "accuracy", "good model", 0.69, Share(95, 100), None, 1.0),
+            Coverage(new, Units.IMAGE, "difference", "equal models", 0.0, Share(94, 100), Share(6, 100), 1.1),
         ),
-        power=(Found(new, 0.05, 0.018, 0.79, Share(80, 100)),),
+        power=(Found(new, Units.IMAGE, 0.05, 0.018, 0.79, Share(80, 100)),),
         shuffled=(Shuffled("[b]m\x1b[0m", "mse", accuracy, 0.001, Share(24, 25)),),
         recovered=(Recovered("[b]m\x1b[0m", "mse", 0.7, Share(20, 25), "rival", 0.02),),
     )

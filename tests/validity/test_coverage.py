@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simtool.analysis.inference.units import Units
 from simtool.tables.trials import Trials
 from simtool.validity.coverage import Coverage, Simulated, simulate
 from simtool.validity.displays import Displays
@@ -28,7 +29,16 @@ def world(trials: Trials) -> World:
 
 @pytest.fixture(scope="module")
 def simulated(world: World) -> dict[Redrawn, Simulated]:
-    return {redrawn: simulate(world, redrawn, STUDIES, SETTING) for redrawn in (Redrawn.NOTHING, Redrawn.IMAGES)}
+    return {redrawn: simulate(world, redrawn, STUDIES, SETTING)[0] for redrawn in (Redrawn.NOTHING, Redrawn.IMAGES)}
+
+
+def test_intervals_for_the_same_images_hold_the_truth_with_fixed_images(world: World) -> None:
+    usual, fixed = simulate(world, Redrawn.NOTHING, STUDIES, SETTING)
+    for each, other in zip(fixed.coverage, usual.coverage, strict=True):
+        assert each.units is Units.NOTHING
+        assert each.held.value > 0.85, each
+        assert 0.7 < each.width < 1.4 < 1.6 * other.width
+        assert each.width < other.width
 
 
 def row(simulated: Simulated, of: str) -> Coverage:
