@@ -88,7 +88,8 @@ def _coverage(check: Check) -> Sheet:
         check,
         f"Coverage: the share of simulated studies whose {percent(check.setting.level)} interval holds the truth",
         lambda row: _plain(row.held),
-        _error([row.held for row in check.coverage]),
+        "good, blind: accuracies of two models. equal, close, good - blind: differences of two models. "
+        + _error([row.held for row in check.coverage]),
     )
 
 

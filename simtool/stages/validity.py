@@ -72,7 +72,7 @@ def check(
         >>> from simtool import stages
         >>> found = stages.check("outcomes.parquet", ["pixels.parquet"], studies=100)  # doctest: +SKIP
         >>> [(row.of, row.held.value) for row in found.coverage]  # doctest: +SKIP
-        [('a good model', 0.96), ('two equal models', 0.95)]
+        [('good', 0.96), ('equal', 0.95)]
     """
     at_least(LEAST_STUDIES, studies=studies)
     at_least(LEAST_REPLICATES, replicates=replicates)

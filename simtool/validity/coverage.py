@@ -24,8 +24,8 @@ __all__ = ["Coverage", "Found", "Simulated", "simulate", "units_for"]
 Floats: TypeAlias = NDArray[np.float64]
 
 #: The accuracies and the differences whose intervals are checked, with their names.
-_ACCURACIES = {GOOD: "good model", BLIND: "blind model"}
-_PAIRS = {(GOOD, TWIN): "equal models", (GOOD, WEAKER): "close models", (GOOD, BLIND): "good - blind"}
+_ACCURACIES = {GOOD: "good", BLIND: "blind"}
+_PAIRS = {(GOOD, TWIN): "equal", (GOOD, WEAKER): "close", (GOOD, BLIND): "good - blind"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Coverage:
         redrawn: what differs between the studies, in addition to the people.
         units: the units in which the intervals resample images.
         quantity: ``accuracy`` or ``difference``.
-        of: the model, or the two models. A blind model knows nothing.
+        of: the model (good, or blind: it knows nothing), or the two models.
         truth: the true value: the mean over the studies; 0 for models that are equal.
         held: the studies whose interval holds the truth.
         rejected: the studies in which the test rejects the truth at level .05; None for an accuracy.
@@ -111,7 +111,8 @@ def simulate(
         trials, credit = world.study(number, redrawn)
         found.append([estimates(trials, credit, setting, units) for units in kinds])
         advance(1)
-    return [_simulated(redrawn, units, each, setting.level) for units, each in zip(kinds, zip(*found), strict=True)]
+    by_units = zip(*found, strict=True)
+    return [_simulated(redrawn, units, each, setting.level) for units, each in zip(kinds, by_units, strict=True)]
 
 
 def _simulated(redrawn: Redrawn, units: Units, found: Sequence[Estimates], level: float) -> Simulated:
@@ -121,11 +122,8 @@ def _simulated(redrawn: Redrawn, units: Units, found: Sequence[Estimates], level
     for column, name in _ACCURACIES.items():
         ends = np.array([each.interval(column, level) for each in found])
         truth = float(means[:, column].mean())
-        accuracies.append(
-            Coverage(
-                redrawn, units, "accuracy", name, truth, _held(ends, truth), None, _width(ends, means[:, column], t)
-            )
-        )
+        held, width = _held(ends, truth), _width(ends, means[:, column], t)
+        accuracies.append(Coverage(redrawn, units, "accuracy", name, truth, held, None, width))
     differences = []
     for (one, other), name in _PAIRS.items():
         tests = _Tests.of(found, one, other)

@@ -31,10 +31,10 @@ def made(accuracy: float = 0.501) -> Check:
         best=0.7,
         detectable=(Detectable("all", 3, (0.01, 0.02, 0.03), (0.028, 0.056, 0.084)),),
         coverage=(
-            Coverage(same, Units.IMAGE, "accuracy", "good model", 0.7, Share(100, 100), None, 2.5),
-            Coverage(same, Units.IMAGE, "difference", "equal models", 0.01, Share(99, 100), Share(1, 100), math.inf),
-            Coverage(new, Units.IMAGE, "accuracy", "good model", 0.69, Share(95, 100), None, 1.0),
-            Coverage(new, Units.IMAGE, "difference", "equal models", 0.0, Share(94, 100), Share(6, 100), 1.1),
+            Coverage(same, Units.IMAGE, "accuracy", "good", 0.7, Share(100, 100), None, 2.5),
+            Coverage(same, Units.IMAGE, "difference", "equal", 0.01, Share(99, 100), Share(1, 100), math.inf),
+            Coverage(new, Units.IMAGE, "accuracy", "good", 0.69, Share(95, 100), None, 1.0),
+            Coverage(new, Units.IMAGE, "difference", "equal", 0.0, Share(94, 100), Share(6, 100), 1.1),
         ),
         power=(Found(new, Units.IMAGE, 0.05, 0.018, 0.79, Share(80, 100)),),
         shuffled=(Shuffled("[b]m\x1b[0m", "mse", accuracy, 0.001, Share(24, 25)),),
@@ -51,7 +51,7 @@ def shown(check: Check) -> str:
 
 def test_a_table_has_a_line_for_each_repetition_and_a_column_for_each_quantity() -> None:
     coverage = next(sheet for sheet in sheets(made()) if sheet.title.startswith("Coverage"))
-    assert coverage.header == ["studies with", "good model", "equal models"]
+    assert coverage.header == ["studies with", "good", "equal"]
     assert coverage.lines == [["same images", "1.000", ".990"], ["new images", ".950", ".940"]]
     errors = next(sheet for sheet in sheets(made()) if sheet.title.startswith("Type I"))
     assert errors.lines == [["same images", ".010"], ["new images", ".060"]]

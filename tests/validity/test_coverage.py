@@ -65,13 +65,13 @@ def test_with_new_images_intervals_hold_the_truth(simulated: dict[Redrawn, Simul
     for each in simulated[Redrawn.IMAGES].coverage:
         assert each.held.value > 0.85, each
         assert each.rejected is None or each.rejected.value < 0.15, each
-    equal = row(simulated[Redrawn.IMAGES], "equal models")
+    equal = row(simulated[Redrawn.IMAGES], "equal")
     assert equal.truth == 0
     assert equal.held.count + equal.rejected.count == STUDIES if equal.rejected else False
 
 
 def test_with_the_same_images_intervals_are_too_wide(simulated: dict[Redrawn, Simulated]) -> None:
-    same, new = (row(simulated[redrawn], "good model") for redrawn in (Redrawn.NOTHING, Redrawn.IMAGES))
+    same, new = (row(simulated[redrawn], "good") for redrawn in (Redrawn.NOTHING, Redrawn.IMAGES))
     assert same.width > 1.2 * new.width
     assert 0.6 < new.width < 1.7
 
