@@ -1,0 +1,225 @@
+"""Contrasts: tables and a matrix of the differences between models, and their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simtool.analysis.contrasts import Contrast, Entry
+from simtool.analysis.labels import LABELS
+from simtool.analysis.metrics import USUAL, Metric
+from simtool.analysis.report import Report, Row
+from simtool.reporting import formatting
+from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.text import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["CONTRASTS"]
+
+#: The most differences in a table of the terminal.
+_SHOWN = 15
+#: The most rows of a matrix that shows its numbers, and the number of matrices side by side.
+_NUMBERS, _ACROSS = 12, 3
+#: Shown in place of an interval if two models have equal credit everywhere.
+_SAME = "equal everywhere"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The accuracies of one metric in one stratum, or in a part of it, with their contrasts."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        """The metric and the trials."""
+        first = self.rows[0]
+        part = ""
+        if first.part is not None:
+            part = f", {'labels: ' if first.part.by == LABELS else ''}{formatting.name(first.part.name)}"
+        return f"{first.metric.label}, {formatting.trials_of(first.trial_type)}{part}"
+
+    @property
+    def contrasts(self) -> list[tuple[Row, Contrast]]:
+        """All contrasts, with the row of the model that they are about."""
+        return [(row, contrast) for row in self.rows for contrast in row.contrasts]
+
+    def family(self) -> str:
+        """The differences over which the p values are adjusted."""
+        sizes = dict.fromkeys(contrast.tested for _, contrast in self.contrasts)
+        return " and ".join(counted(size, "tested differences") for size in sizes)
+
+
+def _tables(report: Report) -> Iterator[_Table]:
+    """The accuracies that are compared: of whole strata, and of their parts."""
+    found: dict[tuple[str, Metric, str, str], list[Row]] = {}
+    parts = (row for split in report.splits for row in split.parts)
+    for row in (*report.rows, *parts):
+        by, name = ("", "") if row.part is None else (row.part.by, row.part.name)
+        found.setdefault((row.trial_type, row.metric, by, name), []).append(row)
+    tables = (_Table(tuple(rows)) for rows in found.values())
+    return (table for table in tables if table.contrasts)
+
+
+def _shown(report: Report) -> list[_Table]:
+    """The tables of usual metrics: without ``all`` if there is one type only."""
+    names = dict.fromkeys(row.trial_type for row in report.rows)
+    strata = formatting.shown_strata(names)
+    return [table for table in _tables(report) if table.rows[0].metric in USUAL and table.rows[0].trial_type in strata]
+
+
+def _sheets(report: Report) -> list[Sheet]:
+    sheets: list[Sheet] = []
+    for table in _shown(report):
+        whole = table.rows[0].part is None
+        if report.baseline is None:
+            few = len(table.contrasts) <= _SHOWN
+            sheets += [_summary(table, report, in_terminal=whole and not few), _pairs(table, report, whole and few)]
+        elif not whole:  # the table of accuracies holds the differences in whole strata
+            sheets.append(_pairs(table, report, len(table.contrasts) <= _SHOWN))
+    return sheets
+
+
+def _summary(table: _Table, report: Report, in_terminal: bool) -> Sheet:
+    """For each model the number of models that are less and more accurate."""
+    better, worse = ({(row.model, row.distance): 0 for row in table.rows} for _ in range(2))
+    for row, contrast in table.contrasts:
+        first, second = (row.model, row.distance), (contrast.model, contrast.distance)
+        if _is_found(contrast, report.settings.level):
+            winner, loser = (first, second) if contrast.difference.estimate > 0 else (second, first)
+            better[winner] += 1
+            worse[loser] += 1
+    lines = []
+    for row in table.rows:
+        key = row.model, row.distance
+        rest = len(table.rows) - 1 - better[key] - worse[key]
+        counts = [str(better[key]), str(rest), str(worse[key])]
+        lines.append([formatting.name(row.model), formatting.name(row.distance), *counts])
+    return Sheet(
+        f"{table.title}: differences between models",
+        ["model", "distance", "better than", "no difference found", "worse than"],
+        lines,
+        caption=f"Numbers of models. {_adjusted(table)} A difference is found if its p value is below "
+        f"{1 - report.settings.level:.3g}.",
+        in_terminal=in_terminal,
+    )
+
+
+def _pairs(table: _Table, report: Report, in_terminal: bool) -> Sheet:
+    """A line for each difference."""
+    level = formatting.percent(report.settings.level)
+    lines = []
+    for row, contrast in table.contrasts:
+        gain = contrast.difference
+        names = [row.model, row.distance, contrast.model, contrast.distance]
+        interval = _SAME if contrast.is_identical else formatting.difference_interval(gain)
+        p_values = [formatting.p_value(gain.p_value), formatting.p_value(gain.p_holm)]
+        lines.append([*map(formatting.name, names), formatting.signed(gain.estimate), interval, *p_values])
+    header = ["model", "distance", "minus model", "distance", "difference", f"{level} CI", "p", "p (Holm)"]
+    title = f"{table.title}: differences"
+    return Sheet(title, header, lines, texts=4, caption=_adjusted(table), in_terminal=in_terminal)
+
+
+def _adjusted(table: _Table) -> str:
+    """The family of the adjustment."""
+    return f"Holm's method adjusts the p values over the {table.family()} of this table."
+
+
+def _is_found(contrast: Contrast, level: float) -> bool:
+    """Whether the adjusted p value excludes that both models are equally accurate."""
+    p_holm = contrast.difference.p_holm
+    return p_holm is not None and p_holm < 1 - level
+
+
+def _records(report: Report) -> list[Record]:
+    return [
+        {
+            "model": row.model,
+            "distance": row.distance,
+            "trial_type": row.trial_type,
+            "metric": "difference",
+            "estimate": contrast.difference.estimate,
+            "low": contrast.difference.low,
+            "high": contrast.difference.high,
+            "trials": row.trials,
+            "comparisons": row.comparisons,
+            "scope": formatting.scope(row.sample),
+            "stratum": None if row.part is None else row.part.name,
+            "by": None if row.part is None else row.part.by,
+            "difference_of": row.metric.name,
+            "baseline_model": contrast.model,
+            "baseline_distance": contrast.distance,
+            "standard_error": contrast.difference.standard_error,
+            "p": contrast.difference.p_value,
+            "p_adjusted": contrast.difference.p_holm,
+            "tested": contrast.tested,
+            "identical": contrast.is_identical,
+        }
+        for table in _tables(report)
+        for row, contrast in table.contrasts
+    ]
+
+
+def _draw(report: Report) -> Figure | None:
+    from matplotlib.figure import Figure
+
+    tables = _shown(report) if report.baseline is None else []
+    if not tables:
+        return None
+    names = list(dict.fromkeys((row.model, row.distance) for table in tables for row in table.rows))
+    across = min(len(tables), _ACROSS)
+    down = -(-len(tables) // across)
+    side = max(1.8, 0.13 * len(names))
+    figure = Figure(figsize=(2.2 + (side + 0.1) * across, 0.6 + (side + 0.3) * down), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+    labels = [" ".join(map(formatting.name, name)) for name in names]
+    panels[0, 0].set_yticks(range(len(names)), labels)
+    panels[0, 0].set_xticks([])
+    largest = max(abs(contrast.difference.estimate) for table in tables for _, contrast in table.contrasts)
+    for panel, table in zip(panels.flat, tables, strict=False):
+        _draw_matrix(panel, table, names, report.settings.level, 100 * max(largest, 1e-9))
+    for panel in panels.flat[len(tables) :]:
+        panel.set_axis_off()
+    figure.suptitle(
+        "Accuracy of the row minus accuracy of the column; columns are in the order of rows\n"
+        "(red: the row is better; dot: no difference is found after Holm's adjustment in each matrix)",
+        fontsize=9,
+    )
+    return figure
+
+
+def _draw_matrix(panel: Axes, table: _Table, names: Sequence[Entry], level: float, largest: float) -> None:
+    points, found = _matrix(table, names, level)
+    panel.imshow(points, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    panel.tick_params(length=0, labelsize=6)
+    panel.spines[:].set_visible(False)
+    panel.set_title(table.title, fontsize=7, fontweight="bold")
+    numbered = len(names) <= _NUMBERS
+    down, right = np.nonzero(~np.isnan(points) & ~found)
+    panel.scatter(right, down + (0.3 if numbered else 0), s=3, color="black")
+    for row, column in np.argwhere(~np.isnan(points)) if numbered else ():
+        value = points[row, column]
+        color = "white" if abs(value) > 0.7 * largest else "black"
+        panel.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=6, color=color)
+
+
+def _matrix(table: _Table, names: Sequence[Entry], level: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The differences in percentage points, (M, M), NaN where there is none; and which of them are found."""
+    place = {name: at for at, name in enumerate(names)}
+    points, found = np.full((len(place), len(place)), np.nan), np.zeros((len(place), len(place)), bool)
+    for row, contrast in table.contrasts:
+        one, other = place[row.model, row.distance], place[contrast.model, contrast.distance]
+        gain = 100 * contrast.difference.estimate
+        points[one, other], points[other, one] = gain, -gain
+        found[one, other] = found[other, one] = _is_found(contrast, level)
+    return points, found
+
+
+CONTRASTS = Section("contrasts", _sheets, _records, _draw)
