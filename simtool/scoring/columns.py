@@ -13,7 +13,16 @@ from simtool.system.memory import available_memory
 from simtool.system.scratch import ColumnFile
 from simtool.tables.embeddings import EmbeddingTable
 
-__all__ = ["Columns", "HeldColumns", "SpooledColumns", "block_width", "columns_of", "free_memory", "least_memory"]
+__all__ = [
+    "Columns",
+    "HeldColumns",
+    "SpooledColumns",
+    "block_width",
+    "columns_of",
+    "free_memory",
+    "least_memory",
+    "read_ahead",
+]
 
 #: Bytes of one vector in a block (measured: twice as many take twice the time). Shorter vectors are not copied.
 _PIECE = 8192
@@ -27,6 +36,8 @@ _WORK = 24
 _ROWS = 16 << 20
 #: Bytes for reading a table and for exact arithmetic, for a table of any size.
 _READING = 96 << 20
+#: The share of the free memory that vectors which are read ahead may take.
+_AHEAD = 1 / 16
 #: The free memory that is assumed if the system does not report it.
 _UNKNOWN = 8 << 30
 
@@ -140,6 +151,13 @@ def free_memory() -> int:
 def least_memory(count: int) -> int:
     """The bytes without which ``count`` vectors cannot be worked on, however short they are."""
     return _READING + count * _NARROWEST * (8 + _WORK)
+
+
+def read_ahead(table: EmbeddingTable, rows: NDArray[np.intp]) -> None:
+    """Begin to read some vectors of a table for :func:`columns_of`, if they are small beside the free memory."""
+    dtype = _exact_type(table.dtype)
+    if rows.size * table.info.dimension * dtype.itemsize <= _AHEAD * free_memory():
+        table.read_ahead(rows, dtype)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from simtool.system.compiled import compiled
 from simtool.system.threads import in_threads
 from simtool.tables.trials import Trials
 
-__all__ = ["STEP", "Display", "Plan", "is_dense"]
+__all__ = ["STEP", "Display", "Plan", "is_dense", "shown_images"]
 
 Places: TypeAlias = NDArray[np.int16]
 Starts: TypeAlias = NDArray[np.int64]
@@ -98,8 +98,9 @@ class Plan:
     @classmethod
     def of(cls, trials: Trials) -> Plan:
         """Make the plan for some trials."""
-        occurs = _shown(trials)
-        used, position = np.flatnonzero(occurs), (np.cumsum(occurs) - 1).astype(np.int32)
+        used = shown_images(trials)
+        position = np.full(len(trials.images), -1, np.int32)
+        position[used] = np.arange(used.size)
         selections = Selections.of(trials)
         display = Display.of(trials, selections, position)
         first, last = _firsts(display.pair_start, display.of_trial)
@@ -132,15 +133,15 @@ def is_dense(mentions: int, images: int) -> bool:
     return bool(_CELL_COST * images**2 < pairs * -np.expm1(-mentions / max(pairs, 1)))
 
 
-def _shown(trials: Trials) -> NDArray[np.bool_]:
-    """Which images the trials show; stops where all are found."""
+def shown_images(trials: Trials) -> NDArray[np.intp]:
+    """The positions in ``trials.images`` that trials show, ascending; the search stops where all are found."""
     occurs = np.zeros(len(trials.images) + 1, np.bool_)
     for start in range(0, len(trials), STEP):
         for codes in (trials.query, trials.references):
             occurs[codes[start : start + STEP]] = True  # -1 marks the last place
         if occurs[:-1].all():
             break
-    return occurs[:-1]
+    return np.flatnonzero(occurs[:-1])
 
 
 def _firsts(start: Starts, of_trial: Codes) -> tuple[Starts, int]:

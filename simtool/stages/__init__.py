@@ -13,6 +13,7 @@ Example:
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,8 @@ def __getattr__(name: str) -> Any:
             from simtool.system.compiled import leave_out_scipy
 
             leave_out_scipy()
+        gc.freeze()
+        gc.enable()
     return found
 
 

@@ -9,14 +9,17 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from simtool import console
 from simtool.analysis.tally import Tally, below_chance, tally
 from simtool.errors import SimtoolError, UsageError, listed
 from simtool.ids import match_ids
 from simtool.judgments.classes import with_classes
+from simtool.scoring.columns import read_ahead
 from simtool.scoring.distances import DISTANCES
 from simtool.scoring.given import GIVEN, score_distances
-from simtool.scoring.plan import Plan
+from simtool.scoring.plan import Plan, shown_images
 from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
 from simtool.stages.remarks import named, names_file, note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
@@ -125,9 +128,13 @@ def score(
             judgments = named(run, file, judgments)
         elif images is not None:
             judgments = _with_classes(run, judgments, images)
+        shown = judgments.images[shown_images(judgments)]
+        matches = [table.match(shown) for table in opened]
+        for table, found in zip(opened, matches, strict=True):
+            note_matches(table.path, found)
+        if allowed is None and isinstance(opened[0], EmbeddingTable):
+            read_ahead(opened[0], np.array(matches[0].rows))  # beside the next line
         plan = Plan.of(judgments)
-        for table in opened:
-            note_matches(table.path, table.match(judgments.images[plan.used]))
         tallies: list[Tally] = []
 
         def scored() -> Iterator[Outcomes]:

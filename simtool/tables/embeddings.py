@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -89,6 +91,7 @@ class EmbeddingTable:
         self.source = path.absolute() if isinstance(parts[0], _Part) else None
         self.dtype = np.result_type(*(part.dtype for part in parts))
         self._parts = parts
+        self._ahead: _Ahead | None = None
 
     @classmethod
     def of(cls, image_id: Ids, vectors: NDArray[np.floating[Any]], info: EmbeddingInfo) -> Self:
@@ -142,12 +145,26 @@ class EmbeddingTable:
             TableError: a vector holds a missing value, NaN or infinity, has another length, or does not fit ``dtype``.
         """
         wanted = np.arange(len(self)) if rows is None else np.asarray(rows)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.dtype == dtype and np.array_equal(ahead.rows, wanted):
+            return ahead.found.result()
+        return self._read(wanted, np.dtype(dtype))
+
+    def read_ahead(self, rows: NDArray[np.integer[Any]], dtype: DTypeLike = np.float32) -> None:
+        """Begin to read vectors in a thread; the next :meth:`read` of the same vectors waits for them.
+
+        The thread does not delay the end of the program.
+        """
+        self._ahead = ahead = _Ahead(np.asarray(rows), np.dtype(dtype))
+        Thread(target=ahead.run, args=(self._read,), daemon=True).start()
+
+    def _read(self, wanted: NDArray[np.integer[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
         result = np.empty((wanted.size, self.info.dimension), dtype)
         order = np.argsort(wanted, kind="stable")
         ranked = wanted[order]
         for start, block in self._blocks(ranked):
             low, high = np.searchsorted(ranked, [start, start + len(block)])
-            result[order[low:high]] = self._fitted(block, result.dtype)[ranked[low:high] - start]
+            result[order[low:high]] = self._fitted(block, dtype)[ranked[low:high] - start]
         return result
 
     def batches(self, dtype: DTypeLike = np.float32) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -195,6 +212,28 @@ class EmbeddingTable:
         if bad.size:
             names = [self._row(start + int(row)) for row in bad]
             raise TableError(f"{self.path}: NaN or infinity in {counted(len(names), 'vectors')}: {listed(names)}")
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """Vectors that a thread reads.
+
+    Attributes:
+        rows: as in :meth:`EmbeddingTable.read`.
+        dtype: the same.
+        found: the vectors.
+    """
+
+    rows: NDArray[np.integer[Any]]
+    dtype: np.dtype[Any]
+    found: Future[NDArray[Any]] = field(default_factory=Future)
+
+    def run(self, read: Callable[[NDArray[np.integer[Any]], np.dtype[Any]], NDArray[Any]]) -> None:
+        """Read the vectors, or keep the failure."""
+        try:
+            self.found.set_result(read(self.rows, self.dtype))
+        except Exception as failure:
+            self.found.set_exception(failure)
 
 
 class _Part:

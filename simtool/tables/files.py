@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -193,12 +194,19 @@ def write_groups(
     """
     with ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
+        writing: Future[None] | None = None
         for columns in groups:
             schema = schema_of(columns, required)
             if writer is None:
                 stated = schema_with_metadata(schema, kind, provenance, extra)
                 writer = stack.enter_context(writer_of_codes(path, stated, ["trial_id"]))
-            writer.write_table(pa.table(columns, schema=schema))
+                pool = stack.enter_context(ThreadPoolExecutor(1))
+            if writing is not None:
+                writing.result()
+            # The next group is made while this one is written.
+            writing = pool.submit(writer.write_table, pa.table(columns, schema=schema))
+        if writing is not None:
+            writing.result()
 
 
 def read_columns(

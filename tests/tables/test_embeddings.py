@@ -472,3 +472,36 @@ def test_a_collector_keeps_what_a_writer_would_write() -> None:
     assert writer.table.info.skipped == ("c",)
     assert writer.table.dtype == np.float16
     np.testing.assert_array_equal(writer.table.read(), [[1, 1], [0, 0]])
+
+
+@pytest.fixture
+def some_table(tmp_path: Path, provenance: Provenance) -> EmbeddingTable:
+    write_embeddings(tmp_path / "e.parquet", IDS, VECTORS, provenance, "my model")
+    return open_embeddings(tmp_path / "e.parquet")
+
+
+def test_vectors_that_were_read_ahead_are_read_once(
+    some_table: EmbeddingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_table.read_ahead(np.array([2, 0]))
+    monkeypatch.setattr(some_table, "_read", None)
+    np.testing.assert_array_equal(some_table.read(np.array([2, 0])), VECTORS[[2, 0]])
+
+
+@pytest.mark.parametrize("ahead", [[2, 0, 2], [0, 1, 2], [1]])
+def test_vectors_that_were_read_ahead_are_the_same(some_table: EmbeddingTable, ahead: list[int]) -> None:
+    some_table.read_ahead(np.array(ahead))
+    for _ in range(2):
+        np.testing.assert_array_equal(some_table.read(np.array([2, 0, 2])), VECTORS[[2, 0, 2]])
+
+
+def test_vectors_that_were_read_ahead_in_another_type_are_read_in_the_wanted_type(some_table: EmbeddingTable) -> None:
+    some_table.read_ahead(np.arange(3), np.float64)
+    assert some_table.read(np.arange(3)).dtype == np.float32
+
+
+def test_a_fault_that_is_found_ahead_is_raised_by_the_reader(tmp_path: Path) -> None:
+    table = open_embeddings(write(tmp_path / "e.parquet", pa.array([[1.0, 2.0], [3.0, float("nan")]])))
+    table.read_ahead(np.arange(2))
+    with pytest.raises(TableError, match=r"NaN or infinity in 1 vector: row 1 \(b\)"):
+        table.read(np.arange(2))
