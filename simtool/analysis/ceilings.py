@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from simtool.analysis.inference.agreement import agreement_covariance
-from simtool.analysis.inference.intervals import Estimates, Interval
+from simtool.analysis.inference.intervals import Difference, Estimates, Interval, holm
 from simtool.analysis.inference.values import Values
 from simtool.analysis.metrics import Metric
 from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, Reach, best_accuracy
@@ -133,8 +133,8 @@ class _Ceiling:
         measured = [(part, self._estimates(part)) for part in parts]
         agreement = _interval(measured[0][1], -1, self._level)
         ends = (best_accuracy(value, answers) for value in (agreement.estimate, agreement.low, agreement.high))
-        reached = (reach for part, estimates in measured for reach in self._reached(part, estimates, agreement))
-        return NoiseCeiling(*counts, agreement, Interval(*ends), tuple(reached))
+        reached = [reach for part, estimates in measured for reach in self._reached(part, estimates, agreement)]
+        return NoiseCeiling(*counts, agreement, Interval(*ends), _adjusted(reached))
 
     def _estimates(self, outcomes: Sequence[Outcomes]) -> Estimates:
         """The accuracies of some models on the repeated judgments, and the agreement in the last column."""
@@ -149,25 +149,74 @@ class _Ceiling:
         return Estimates(mean, covariance, np.empty((len(mean), 0)), observed.effective_size())
 
     def _reached(self, outcomes: Sequence[Outcomes], estimates: Estimates, agreement: Interval) -> Iterator[Reach]:
+        best = _Best.of(agreement, self._judged.answers)
         for column, each in enumerate(outcomes):
-            accuracy = _interval(estimates, column, self._level)
-            yield Reach(each.model, each.distance, accuracy, self._share(estimates, column, agreement))
+            yield Reach(
+                each.model,
+                each.distance,
+                _interval(estimates, column, self._level),
+                None if best is None else best.share(estimates, column, self._level),
+                estimates.difference(column, len(outcomes), self._level),
+                None if best is None else best.difference(estimates, column, self._level),
+            )
 
-    def _share(self, estimates: Estimates, column: int, agreement: Interval) -> Interval | None:
-        """The part of the way from chance to the noise ceiling, with an interval by the delta method."""
-        answers = self._judged.answers
+
+@dataclass(frozen=True)
+class _Best:
+    """The estimated accuracy of the best model, as a function of the agreement, which is the last mean.
+
+    Attributes:
+        chance: the accuracy of guessing.
+        accuracy: of the best model.
+        slope: the derivative of the accuracy with respect to the agreement.
+    """
+
+    chance: float
+    accuracy: float
+    slope: float
+
+    @classmethod
+    def of(cls, agreement: Interval, answers: int) -> _Best | None:
+        """The best model; None if people may agree no more often than by chance."""
         if agreement.low <= 1 / answers:
             return None
         found = agreement.estimate
-        way = best_accuracy(found, answers) - 1 / answers
-        share = (float(estimates.mean[column]) - 1 / answers) / way
         ends = max(found - STEP, 1 / answers), min(found + STEP, 1.0)
         low, high = (best_accuracy(end, answers) for end in ends)
+        return cls(1 / answers, best_accuracy(found, answers), (high - low) / (ends[1] - ends[0]))
+
+    def share(self, estimates: Estimates, column: int, level: float) -> Interval:
+        """The part of the way from chance to the best model that a model gets, with an interval."""
+        way = self.accuracy - self.chance
+        share = (float(estimates.mean[column]) - self.chance) / way
+        found = estimates.linearised(share, self._gradient(estimates, column, share) / way, level)
+        low, high = (share if end is None else end for end in (found.low, found.high))
+        return Interval(share, low, high)
+
+    def difference(self, estimates: Estimates, column: int, level: float) -> Difference:
+        """The accuracy of a model minus that of the best model."""
+        gain = float(estimates.mean[column]) - self.accuracy
+        return estimates.linearised(gain, self._gradient(estimates, column, 1.0), level)
+
+    def _gradient(self, estimates: Estimates, column: int, times: float) -> NDArray[np.float64]:
+        """The gradient of the accuracy of a model minus ``times`` that of the best model."""
         gradient = np.zeros(len(estimates.mean))
-        gradient[column] = 1 / way
-        gradient[-1] = -share * (high - low) / (ends[1] - ends[0]) / way
-        half = estimates.half_width(gradient, self._level)
-        return Interval(share, share, share) if half is None else Interval(share, share - half, share + half)
+        gradient[column], gradient[-1] = 1, -times * self.slope
+        return gradient
+
+
+def _adjusted(reached: Sequence[Reach]) -> tuple[Reach, ...]:
+    """The models with p values that are adjusted by Holm's method, for each kind of difference."""
+    person = holm([each.from_person.p_value for each in reached])
+    best = holm([None if each.from_best is None else each.from_best.p_value for each in reached])
+    return tuple(
+        replace(
+            each,
+            from_person=replace(each.from_person, p_holm=one),
+            from_best=None if each.from_best is None else replace(each.from_best, p_holm=other),
+        )
+        for each, one, other in zip(reached, person, best, strict=True)
+    )
 
 
 def _interval(estimates: Estimates, column: int, level: float) -> Interval:

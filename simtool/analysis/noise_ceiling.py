@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammainc, gammaincc
 
-from simtool.analysis.inference.intervals import Interval
+from simtool.analysis.inference.intervals import Difference, Interval
 from simtool.analysis.metrics import Metric
 
 __all__ = ["ENOUGH", "NoiseCeiling", "Reach", "best_accuracy", "highest_accuracy"]
@@ -34,12 +34,17 @@ class Reach:
         accuracy: accuracy on the repeated judgments.
         share: the part of the way from chance to the estimated accuracy of the best model; 1 at the noise ceiling.
             The interval carries the errors of both. None if people may agree no more often than by chance.
+        from_person: accuracy minus the agreement with one other person.
+        from_best: accuracy minus the estimated accuracy of the best model; None like ``share``. The p values of each
+            kind of difference are adjusted over all models.
     """
 
     model: str
     distance: str
     accuracy: Interval
     share: Interval | None
+    from_person: Difference
+    from_best: Difference | None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from simtool.analysis.inference.intervals import BEYOND, Difference, Interval
 from simtool.analysis.inference.units import Units
+from simtool.analysis.labels import LABELS
 from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, Reach
 from simtool.analysis.report import Block, Report, Row, Sample
 from simtool.analysis.strata import ALL
@@ -304,11 +305,12 @@ def _comparison_notes(report: Report) -> list[str]:
     others = [row for row in report.rows if not report.is_baseline(row)]
     if not others:
         found.append(f"There is no other model to compare with {name(baseline)}.")
-    alone = dict.fromkeys(f"{name(row.model)} with {name(row.distance)}" for row in others if row.difference is None)
+    single = (row for row in others if row.difference is None and row.distance != LABELS)
+    alone = dict.fromkeys(f"{name(row.model)} with {name(row.distance)}" for row in single)
     if alone:
         found.append(
-            f"Without a difference from {name(baseline)}, which has no row with the same distance on the same trials: "
-            f"{listed(alone, most=8)}."
+            f"Without a difference from {name(baseline)}, which has no row with the same distance on the same trials "
+            f"(--baseline MODEL:DISTANCE compares all distances): {listed(alone, most=8)}."
         )
     if any(row.difference and row.difference.p_value is None for row in others):
         found.append(

@@ -303,3 +303,33 @@ def test_only_wanted_metrics_have_one() -> None:
     trials, first = _judged(np.array([[0, 1, 2]] * 3), np.ones(3, bool))
     outcomes = [Outcomes("m", "mse", trials, first.astype(np.float32))]
     assert list(noise_ceilings(Study(trials), outcomes, [ODD_ONE_OUT, METRICS["top_1"]], 0.95)) == []
+
+
+def test_differences_from_people_are_those_of_means_with_the_same_covariance() -> None:
+    """A model that answers like one other person, drawn from each comparison's judgments, is as good as one person."""
+    rng = np.random.default_rng(8)
+    shown, display = _pairs(rng, 400, 5)
+    p = rng.beta(2, 2, 400)[display]
+    trials, first = _judged(shown[display], rng.random(display.size) < p)
+    answers = rng.random(400) < rng.beta(2, 2, 400)
+    credit = {"right": np.maximum(p, 1 - p) == np.where(first, p, 1 - p), "random": answers[display] == first}
+    models = [Outcomes(name, "mse", trials, own.astype(np.float32)) for name, own in credit.items()]
+    (found,) = _ceilings(*models).values()
+    assert found.agreement is not None
+    assert found.best is not None
+    for each in found.reached:
+        assert each.from_person.estimate == pytest.approx(each.accuracy.estimate - found.agreement.estimate)
+        assert each.from_best is not None
+        assert each.from_best.estimate == pytest.approx(each.accuracy.estimate - found.best.estimate)
+        assert each.from_person.p_value is not None
+        assert each.from_person.p_holm is not None
+        assert each.from_person.p_value <= each.from_person.p_holm <= 2 * each.from_person.p_value
+    right, random = found.reached
+    assert right.from_person.low is not None
+    assert right.from_person.low > 0
+    assert right.from_best is not None
+    assert right.from_best.low is not None
+    assert right.from_best.high is not None
+    assert right.from_best.low < 0 < right.from_best.high
+    assert random.from_person.high is not None
+    assert random.from_person.high < 0

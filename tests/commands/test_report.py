@@ -108,7 +108,15 @@ def test_a_figure_of_an_unknown_kind_is_wrong_usage_that_lists_the_kinds(simtool
 
 
 @pytest.mark.parametrize(
-    "options", [("--json", "-", "--csv", "-"), ("--level", "95"), ("--replicates", "10"), ("--metric", "auc")]
+    "options",
+    [
+        ("--json", "-", "--csv", "-"),
+        ("--level", "95"),
+        ("--replicates", "10"),
+        ("--metric", "auc"),
+        ("--cluster", "species"),
+        ("--cluster", "class", "--fixed-images"),
+    ],
 )
 def test_impossible_options_are_wrong_usage(simtool: Run, outcomes: Path, options: tuple[str, ...]) -> None:
     assert simtool("report", outcomes, *options).code == 2
@@ -119,7 +127,12 @@ def test_impossible_options_are_wrong_usage(simtool: Run, outcomes: Path, option
     [
         (("--trial-type", "4-rank-2"), "no trial is of type 4-rank-2; the types are all, 8-rank-2, 2-choose-1"),
         (("--baseline", "pixels"), "the baseline pixels is not among the models: good, poor"),
+        (("--baseline", "good:dot"), "the baseline good:dot has no outcomes; the distances of the model: mse"),
         (("--trial-type", "2-choose-1", "--metric", "ordered"), "no trial has ordered"),
+        (
+            ("--cluster", "group"),
+            "--cluster group: the outcomes do not state the groups of their images; score again with --images IMAGES",
+        ),
     ],
 )
 def test_what_the_outcomes_do_not_hold_is_named(
@@ -139,6 +152,35 @@ def test_a_baseline_alone_is_told_that_there_is_nothing_to_compare(simtool: Run,
     done = simtool("report", alone, "--baseline", "good", *FEW)
     assert done.code == 0
     assert "There is no other model to compare with good." in done.out
+
+
+def test_all_models_are_compared_with_each_other(simtool: Run, outcomes: Path) -> None:
+    table = simtool("report", outcomes, outcomes.with_name("more.parquet"), "--compare", *FEW)
+    assert "Triplet accuracy, all trials: differences" in table.out
+    assert max(len(line) for line in table.out.splitlines()) <= 80
+    options = ("--compare", "--json", "-", *FEW)
+    rows = json.loads(simtool("report", outcomes, outcomes.with_name("more.parquet"), *options).out)
+    pairs = [
+        {row["model"], row["baseline_model"]}
+        for row in rows
+        if row["metric"] == "difference" and row["trial_type"] == "all"
+    ]
+    assert sorted(map(sorted, pairs)) == [["good", "more"], ["good", "poor"], ["more", "poor"]]
+
+
+def test_fixed_images_make_narrower_intervals_and_the_report_says_for_which_images(
+    simtool: Run, outcomes: Path
+) -> None:
+    usual, fixed = (
+        [row for row in json.loads(simtool("report", outcomes, "--json", "-", *options, *FEW).out) if row["scope"]]
+        for options in ((), ("--fixed-images",))
+    )
+    widths = [[row["high"] - row["low"] for row in rows if row["trial_type"] == "all"] for rows in (usual, fixed)]
+    assert widths[1] < widths[0]
+    assert {row["scope"] for row in fixed} == {"new participants and these very images"}
+    assert "new participants and these very images" in " ".join(
+        simtool("report", outcomes, "--fixed-images", *FEW).out.split()
+    )
 
 
 def test_the_column_of_differences_names_the_baseline(simtool: Run, outcomes: Path) -> None:

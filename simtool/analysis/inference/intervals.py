@@ -126,13 +126,19 @@ class Estimates:
         """The two-sided p values of Student's distribution."""
         return np.asarray(2 * stdtr(self.effective_size - 1, -np.abs(gain / error)))
 
-    def half_width(self, coefficients: NDArray[np.float64], level: float) -> float | None:
-        """Half the width of Student's interval of a linear combination of means, (M,).
+    def linearised(self, value: float, gradient: NDArray[np.float64], level: float) -> Difference:
+        """A function of the means by the delta method, and the test of the hypothesis that it is 0.
 
-        None if the sample is too small or does not vary.
+        Args:
+            value: of the function at the means.
+            gradient: (M,) of the function there.
+            level: of the interval, which is Student's.
         """
-        error = self._error(coefficients)
-        return None if error is None else error * self._t(level)
+        error = self._error(gradient)
+        if error is None:
+            return Difference(value)
+        half = error * self._t(level)
+        return Difference(value, error, value - half, value + half, float(self._two_sided(value, error)))
 
     def _error(self, contrast: NDArray[np.float64]) -> float | None:
         """The standard error of a linear combination of means; None if the sample is too small or does not vary."""

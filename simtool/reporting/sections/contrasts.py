@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.analysis.contrasts import Contrast, Entry
+from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.labels import LABELS
 from simtool.analysis.metrics import USUAL, Metric
+from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
 from simtool.analysis.report import Report, Row
 from simtool.reporting import formatting
 from simtool.reporting.sections.section import Record, Section, Sheet
@@ -27,6 +29,8 @@ __all__ = ["CONTRASTS"]
 _SHOWN = 15
 #: The most rows of a matrix that shows its numbers, and the number of matrices side by side.
 _NUMBERS, _ACROSS = 12, 3
+#: The parts of a noise ceiling that models are compared with, and the judgments on which they are.
+PERSON, BEST, REPEATED = "one person", "best model", "repeated judgments"
 #: Shown in place of an interval if two models have equal credit everywhere.
 _SAME = "equal everywhere"
 
@@ -84,7 +88,47 @@ def _sheets(report: Report) -> list[Sheet]:
             sheets += [_summary(table, report, in_terminal=whole and not few), _pairs(table, report, whole and few)]
         elif not whole:  # the table of accuracies holds the differences in whole strata
             sheets.append(_pairs(table, report, len(table.contrasts) <= _SHOWN))
-    return sheets
+    return sheets + [_ceiling_sheet(ceiling, report) for ceiling in _ceilings(report)]
+
+
+def _ceilings(report: Report) -> list[NoiseCeiling]:
+    """The noise ceilings, if models are compared."""
+    wanted = report.settings.compare or report.baseline is not None
+    return [ceiling for ceiling in report.noise_ceilings if ceiling.reached and wanted]
+
+
+def _ceiling_sheet(ceiling: NoiseCeiling, report: Report) -> Sheet:
+    """A line for each model and each part of the noise ceiling."""
+    lines = [
+        [
+            *map(formatting.name, (reach.model, reach.distance)),
+            name,
+            formatting.signed(gain.estimate),
+            formatting.difference_interval(gain),
+            formatting.p_value(gain.p_holm),
+        ]
+        for name, gains in _gains(ceiling).items()
+        for reach, gain in gains
+    ]
+    level = formatting.percent(report.settings.level)
+    return Sheet(
+        f"{ceiling.metric.label}, {ceiling.trial_type}, repeated judgments: differences from people",
+        ["model", "distance", "minus", "difference", f"{level} CI", "p (Holm)"],
+        lines,
+        texts=3,
+        caption="The best model is the estimate of the noise ceiling. Holm's method adjusts the p values over the "
+        f"{counted(len(ceiling.reached), 'models')}, for people and for the best model.",
+        in_terminal=len(lines) <= _SHOWN,
+    )
+
+
+def _gains(ceiling: NoiseCeiling) -> dict[str, list[tuple[Reach, Difference]]]:
+    """The differences of models from each part of a noise ceiling."""
+    found = {
+        PERSON: [(each, each.from_person) for each in ceiling.reached],
+        BEST: [(each, each.from_best) for each in ceiling.reached if each.from_best is not None],
+    }
+    return {name: gains for name, gains in found.items() if gains}
 
 
 def _summary(table: _Table, report: Report, in_terminal: bool) -> Sheet:
@@ -139,15 +183,12 @@ def _is_found(contrast: Contrast, level: float) -> bool:
 
 
 def _records(report: Report) -> list[Record]:
-    return [
+    found = [
         {
             "model": row.model,
             "distance": row.distance,
             "trial_type": row.trial_type,
-            "metric": "difference",
-            "estimate": contrast.difference.estimate,
-            "low": contrast.difference.low,
-            "high": contrast.difference.high,
+            **_numbers(contrast.difference),
             "trials": row.trials,
             "comparisons": row.comparisons,
             "scope": formatting.scope(row.sample),
@@ -156,15 +197,43 @@ def _records(report: Report) -> list[Record]:
             "difference_of": row.metric.name,
             "baseline_model": contrast.model,
             "baseline_distance": contrast.distance,
-            "standard_error": contrast.difference.standard_error,
-            "p": contrast.difference.p_value,
-            "p_adjusted": contrast.difference.p_holm,
             "tested": contrast.tested,
             "identical": contrast.is_identical,
         }
         for table in _tables(report)
         for row, contrast in table.contrasts
     ]
+    return [*found, *_ceiling_records(report)]
+
+
+def _ceiling_records(report: Report) -> Iterator[Record]:
+    for ceiling in _ceilings(report):
+        for name, gains in _gains(ceiling).items():
+            for reach, gain in gains:
+                yield {
+                    "model": reach.model,
+                    "distance": reach.distance,
+                    "trial_type": ceiling.trial_type,
+                    **_numbers(gain),
+                    "comparisons": ceiling.judgments,
+                    "stratum": REPEATED,
+                    "difference_of": ceiling.metric.name,
+                    "baseline_model": name,
+                    "tested": sum(other.p_value is not None for _, other in gains),
+                    "identical": False,
+                }
+
+
+def _numbers(gain: Difference) -> Record:
+    return {
+        "metric": "difference",
+        "estimate": gain.estimate,
+        "low": gain.low,
+        "high": gain.high,
+        "standard_error": gain.standard_error,
+        "p": gain.p_value,
+        "p_adjusted": gain.p_holm,
+    }
 
 
 def _draw(report: Report) -> Figure | None:
