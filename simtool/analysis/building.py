@@ -107,7 +107,7 @@ def _splits(rows: Iterable[Row], parts: Sequence[Row]) -> Iterator[Split]:
 
 
 def _subject(row: Row) -> tuple[object, ...]:
-    """What a row is about, for itself and for its parts."""
+    """The model and the trials of a row, which its parts share."""
     return row.model, row.distance, row.trial_type, row.metric
 
 

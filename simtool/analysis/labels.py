@@ -1,4 +1,4 @@
-"""What labels alone tell about a comparison: strata by the labels of the display, and models that know labels only.
+"""The labels of the images of comparisons: strata by the labels of the display, and models that know labels only.
 
 A stratum depends on the display (the anchor and the two other images), never on the choice. If it depended on the
 choice, a model that knows the labels would be right in all of one stratum by construction.
@@ -17,10 +17,12 @@ from simtool.tables.labels import Labels
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
 
-__all__ = ["CLASS", "GROUP", "LABELS", "SILENT", "Told", "label_strata", "oracles", "told"]
+__all__ = ["CLASS", "GROUP", "LABELS", "SAME", "SILENT", "Told", "label_strata", "oracles", "told"]
 
-#: What divides comparisons into the strata of :func:`label_strata`; the distance of :func:`oracles`.
+#: The name of the division into the strata of :func:`label_strata`.
 LABELS = "labels"
+#: The distance of :func:`oracles`: whether two images have the same label.
+SAME = "same"
 #: The strata: the class tells the two images apart, else the group does, else no label does.
 CLASS, GROUP, SILENT = "class", "group", "silent"
 
@@ -86,4 +88,4 @@ def oracles(trials: Trials, labels: Told) -> list[Outcomes]:
     found = {name: own for name, own in credit.items() if (own != 0.5).any()}
     if len(found) > 1:
         found["class and group labels"] = labels.by_both
-    return [Outcomes(name, LABELS, trials, own) for name, own in found.items()]
+    return [Outcomes(name, SAME, trials, own) for name, own in found.items()]

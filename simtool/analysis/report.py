@@ -157,7 +157,7 @@ class Split:
 
     @property
     def advantages(self) -> tuple[float, ...]:
-        """What each part adds to the advantage over chance: its share of the comparisons times its own advantage."""
+        """The part of the advantage over chance that each part of the data adds: its share times its own advantage."""
         return tuple(row.part.share * (row.estimate - row.chance) for row in self.parts if row.part is not None)
 
 

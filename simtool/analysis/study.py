@@ -81,7 +81,7 @@ class Study:
 
     @property
     def labels(self) -> Told | None:
-        """What the labels of images tell about the comparisons; None if the trials do not state labels."""
+        """How the labels of images tell the comparisons apart; None if the trials do not state labels."""
         return self._told if isinstance(self._told, Told) else None
 
     @property

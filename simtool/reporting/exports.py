@@ -44,6 +44,7 @@ def records(report: Report) -> list[dict[str, Any]]:
 def _record(row: Row, report: Report) -> dict[str, Any]:
     gain = row.difference
     record: dict[str, Any] = {name: getattr(row, name) for name in (*_KEY, *_NUMBERS)} | {
+        "stratum": None,
         "metric": row.metric.name,
         "observers": report.observers,
         "weighted": report.settings.weighted,

@@ -25,6 +25,7 @@ from rich.cells import cell_len
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.palette import BAND, COLORS, INK, QUIET
 from simtool.reporting.sections.section import Section
 from simtool.text import counted
 
@@ -33,11 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "figure_bytes", "section_bytes", "styled"]
 
-#: The palette of Okabe & Ito, which is safe for color-blind people. Dark and light alternate, for grey prints.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#000000")
-INK = "#222222"
-QUIET = "#666666"
-BAND = "#D4D4D4"
 #: Metadata that would state when, and by which release of a program, a file was drawn. It is left out, so that equal
 #: numbers give equal files.
 _METADATA: dict[str, dict[str, Any]] = {

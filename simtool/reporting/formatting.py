@@ -266,6 +266,8 @@ def notes(report: Report) -> list[str]:
             f"{plural(report.shared, 'are', 'is')} in several of the pooled tables and "
             f"{plural(report.shared, 'count', 'counts')} each time. If tables overlap, leave one of them out."
         )
+    if report.unlabelled:
+        found.append(f"There are no strata by labels: {report.unlabelled}.")
     found += _cautions(report)
     if report.unequal and not report.settings.weighted:
         found.append("The trials have different weights, but all count the same here (--weighted uses the weights).")

@@ -68,6 +68,19 @@ _EXPLANATION = {
         "2015). If nothing varies, the interval is that of Wilson, for as many trials as there are observers or "
         "images, whichever are fewer. Trials that do not name an observer count in the accuracies only."
     ),
+    "Strata by labels": (
+        "A comparison shows an anchor (the query) and two other images. Class: exactly one of the two shares the class "
+        "of the anchor. Group: else exactly one shares its group. Silent: labels do not tell the two apart. The strata "
+        "depend on the images that were shown, never on the choice. The models called labels know the labels only: "
+        "images with the same label are alike, and everything else is tied. The points of a stratum are its share of "
+        "the comparisons times the accuracy minus chance there, so the points of all strata add up to the accuracy "
+        "minus chance."
+    ),
+    "Participants": (
+        "The accuracy on the judgments of one participant (or session). It varies by chance, because each participant "
+        "judged only some trials. The SD by chance is the standard deviation that would result if the model predicted "
+        "all participants equally well."
+    ),
     "Differences": (
         "Model and baseline answer the same comparisons, so the variance that they share cancels. Intervals and "
         "two-sided p values use Student's distribution, with one degree of freedom less than there are observers or "

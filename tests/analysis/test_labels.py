@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simtool.analysis.labels import CLASS, GROUP, LABELS, SILENT, label_strata, oracles, told
+from simtool.analysis.labels import CLASS, GROUP, LABELS, SAME, SILENT, label_strata, oracles, told
 from simtool.analysis.study import Study
 from simtool.judgments.classes import with_classes
 from simtool.judgments.comparisons import Comparisons
@@ -92,7 +92,7 @@ def test_oracles_equal_models_whose_vectors_are_the_labels() -> None:
     assert list(found) == list(vectors)
     for name, own in vectors.items():
         (scored,) = score_vectors(own, TRIALS, ["mse"])
-        assert found[name].distance == LABELS
+        assert found[name].distance == SAME
         assert np.array_equal(found[name].credit, scored.credit), name
 
 

@@ -31,7 +31,7 @@ def accuracies(
     options += [word for name in names for word in ("--name", name)]
     run("score", *tables, "--trials", trials, "--out", folder / "outcomes.parquet", *options)
     rows = json.loads(run("report", folder / "outcomes.parquet", "--json", "-", "--replicates", 100))
-    chosen = [row for row in rows if row["metric"] == "triplet_accuracy"]
+    chosen = [row for row in rows if row["metric"] == "triplet_accuracy" and row["stratum"] is None]
     assert {row["trials"] for row in chosen if row["trial_type"] == "all"} == {16_292}
     assert {row["comparisons"] for row in chosen if row["trial_type"] == "all"} == {121_556}
     return {(row["model"], row["distance"], row["trial_type"]): row["estimate"] for row in chosen}

@@ -15,7 +15,8 @@ from PIL import Image
 from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.report import Report
 from simtool.reporting import figure as module
-from simtool.reporting.figure import COLORS, draw, figure_bytes, styled
+from simtool.reporting.figure import draw, figure_bytes, styled
+from simtool.reporting.palette import COLORS
 from tests.reporting.conftest import make_report
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from simtool.reporting.sections.consistency import CONSISTENCY
 from simtool.reporting.sections.contrasts import CONTRASTS
 from simtool.reporting.sections.noise_ceiling import NOISE_CEILING
+from simtool.reporting.sections.participants import PARTICIPANTS
 from simtool.reporting.sections.section import Section
+from simtool.reporting.sections.strata import STRATA
 
 __all__ = ["SECTIONS"]
 
-SECTIONS: tuple[Section, ...] = (NOISE_CEILING, CONTRASTS, CONSISTENCY)
+SECTIONS: tuple[Section, ...] = (NOISE_CEILING, STRATA, CONTRASTS, CONSISTENCY, PARTICIPANTS)

@@ -1,0 +1,127 @@
+"""Participants: the distribution of the accuracies of each model over people, with the worst and the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simtool.analysis.participants import LEAST, Spread
+from simtool.analysis.report import Report
+from simtool.reporting import formatting
+from simtool.reporting.palette import COLORS, INK
+from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.text import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["PARTICIPANTS"]
+
+_QUARTILES = (0.25, 0.5, 0.75)
+#: Points of a model in the figure are spread over this part of a row, in an order that does not depend on accuracy.
+_ROOM = 0.6
+
+
+def _by_type(report: Report) -> list[list[Spread]]:
+    """The spreads of each type of trials, with the models in the order of the report."""
+    place = {(row.model, row.distance): at for at, row in reversed(list(enumerate(report.rows)))}
+    found: dict[str, list[Spread]] = {}
+    for spread in report.spreads:
+        found.setdefault(spread.people.trial_type, []).append(spread)
+    return [sorted(own, key=lambda each: place[each.model, each.distance]) for own in found.values()]
+
+
+def _sheets(report: Report) -> list[Sheet]:
+    return [_sheet(spreads) for spreads in _by_type(report)]
+
+
+def _sheet(spreads: Sequence[Spread]) -> Sheet:
+    people = spreads[0].people
+    person = people.called.removesuffix("s")
+    header = ["model", "distance", f"worst {person}", f"best {person}"]
+    header += ["worst", "lower quartile", "median", "upper quartile", "best", "SD", "SD by chance"]
+    lines = []
+    for each in spreads:
+        names = [each.model, each.distance, each.people.names[each.worst], each.people.names[each.best]]
+        numbers = [*each.quantiles(0, *_QUARTILES, 1), each.deviation, each.expected]
+        lines.append([*map(formatting.name, names), *(formatting.accuracy(number, 3) for number in numbers)])
+    title = f"Triplet accuracy for each {person}, {people.trial_type}: {counted(len(people.names), people.called)}"
+    return Sheet(title, header, lines, texts=4, caption=_caption(people.called, people.left_out), in_terminal=False)
+
+
+def _caption(called: str, left_out: int) -> str:
+    others = f" {left_out:,} with fewer than {LEAST} comparisons are left out." if left_out else ""
+    return (
+        f"SD: the standard deviation of the accuracies. SD by chance: what it would be if the model predicted all "
+        f"{called} equally well, because each judged only some trials.{others}"
+    )
+
+
+def _records(report: Report) -> list[Record]:
+    return [_record(each) for spreads in _by_type(report) for each in spreads]
+
+
+def _record(spread: Spread) -> Record:
+    worst, low, median, high, best = spread.quantiles(0, *_QUARTILES, 1)
+    return {
+        "model": spread.model,
+        "distance": spread.distance,
+        "trial_type": spread.people.trial_type,
+        "metric": "triplet_accuracy_by_participant",
+        "estimate": float(np.mean(spread.accuracies)),
+        "chance": 0.5,
+        "comparisons": sum(spread.people.comparisons),
+        "clusters": spread.people.called,
+        "participants": len(spread.people.names),
+        "worst": worst,
+        "worst_participant": spread.people.names[spread.worst],
+        "lower_quartile": low,
+        "median": median,
+        "upper_quartile": high,
+        "best": best,
+        "best_participant": spread.people.names[spread.best],
+        "standard_deviation": spread.deviation,
+        "standard_deviation_by_chance": spread.expected,
+        "standard_deviation_of_participants": spread.between,
+    }
+
+
+def _draw(report: Report) -> Figure | None:
+    """A panel for each type of trials, a row of points for each model."""
+    from matplotlib.figure import Figure
+
+    types = _by_type(report)
+    if not types:
+        return None
+    most = max(len(spreads) for spreads in types)
+    figure = Figure(figsize=(2.5 + 4 * len(types), 1.6 + 0.3 * most), layout="constrained")
+    panels: Sequence[Axes] = figure.subplots(1, len(types), squeeze=False, sharex=True)[0]
+    for panel, spreads in zip(panels, types, strict=True):
+        _draw_panel(panel, spreads)
+    figure.suptitle(f"Triplet accuracy for each of the {types[0][0].people.called}", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _draw_panel(panel: Axes, spreads: Sequence[Spread]) -> None:
+    people = spreads[0].people
+    count = len(people.names)
+    aside = _ROOM * ((np.arange(count) * 0.618034) % 1 - 0.5)
+    for at, each in enumerate(spreads):
+        low, median, high = each.quantiles(*_QUARTILES)
+        panel.plot(each.accuracies, at + aside, ".", color=COLORS[0], alpha=0.4, markersize=3, mew=0)
+        panel.plot([low, high], [at, at], color=INK, lw=2.2, solid_capstyle="butt")
+        panel.plot(median, at, "o", color="white", mec=INK, markersize=4)
+    panel.axvline(0.5, color=INK, lw=0.9)
+    names = [f"{formatting.name(each.model)} {formatting.name(each.distance)}" for each in spreads]
+    panel.set_yticks(range(len(spreads)), names, fontsize=7)
+    panel.set_ylim(len(spreads) - 0.4, -0.6)
+    panel.set_title(f"{people.trial_type}: {counted(count, people.called)}", fontsize=9.5, fontweight="bold")
+    panel.set_xlabel("triplet accuracy (dot: median, line: quartiles)", fontsize=8)
+    panel.spines[["top", "right", "left"]].set_visible(False)
+    panel.tick_params(axis="y", length=0)
+
+
+PARTICIPANTS = Section("participants", _sheets, _records, _draw)

@@ -1,0 +1,187 @@
+"""Strata: the accuracy in parts of the data, and what each part adds to the advantage over chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simtool.analysis.labels import CLASS, GROUP, LABELS, SILENT
+from simtool.analysis.report import Report, Row, Split
+from simtool.reporting import formatting
+from simtool.reporting.palette import COLORS, INK
+from simtool.reporting.sections.section import Record, Section, Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["STRATA", "points"]
+
+#: The strata by labels, in words.
+_MEANING = {
+    CLASS: "exactly one of the two images shares the class of the anchor",
+    GROUP: "else exactly one of them shares its group",
+    SILENT: "else labels do not tell the two images apart",
+}
+_PARTS = (
+    "Points: what a stratum adds to the accuracy minus chance, times 100: its share of the comparisons, times the "
+    "accuracy there minus chance. The points of a model add up to its total."
+)
+
+
+def points(split: Split, digits: int = 2) -> tuple[float, list[float]]:
+    """The advantage over chance in points (hundredths), and its parts, rounded so that the shown numbers add up.
+
+    Numbers are rounded down, and the largest remainders are rounded up until the sum is right.
+    """
+    scale = 100 * 10**digits
+    total = round(split.advantage * scale)
+    exact = np.array(split.advantages) * scale
+    shown = np.floor(exact)
+    order = np.argsort(shown - exact, kind="stable")
+    missing = round(total - shown.sum())
+    shown[order[:missing]] += 1
+    return total / 10**digits, [float(each) for each in shown / 10**digits]
+
+
+def _divisions(report: Report) -> dict[str, list[Split]]:
+    """The splits of all models, by what divides the data."""
+    found: dict[str, list[Split]] = {}
+    for split in report.splits:
+        found.setdefault(split.by, []).append(split)
+    return found
+
+
+def _title(splits: Sequence[Split]) -> str:
+    by = "the labels of the images" if splits[0].by == LABELS else formatting.name(splits[0].by)
+    return f"Triplet accuracy by {by}, {formatting.trials_of(splits[0].whole.trial_type)}"
+
+
+def _sheets(report: Report) -> list[Sheet]:
+    sheets = []
+    for by, splits in _divisions(report).items():
+        sheets += _of_labels(splits) if by == LABELS else [_of_column(report, splits)]
+    return sheets
+
+
+def _of_labels(splits: Sequence[Split]) -> list[Sheet]:
+    """A line for each model: the accuracies in all strata, and their points."""
+    strata = [_stratum(row) for row in splits[0].parts]
+    sizes = "; ".join(f"{_stratum(row)}: {_MEANING[_stratum(row)]} ({row.comparisons:,})" for row in splits[0].parts)
+    accuracies, parts = [], []
+    for split in splits:
+        names = _names(split.whole)
+        accuracies.append([*names, *(f"{formatting.accuracy(row.estimate, 3)} ({_ends(row)})" for row in split.parts)])
+        total, own = points(split)
+        parts.append([*names, *(f"{each:+.2f}" for each in (total, *own))])
+    caption = f"Strata (comparisons): {sizes}. They depend on the images that were shown, not on the choice."
+    return [
+        Sheet(_title(splits), ["model", "distance", *strata], accuracies, caption=caption),
+        Sheet("Advantage over chance in points", ["model", "distance", "total", *strata], parts, caption=_PARTS),
+    ]
+
+
+def _of_column(report: Report, splits: Sequence[Split]) -> Sheet:
+    """A line for each model and value."""
+    level = formatting.percent(report.settings.level)
+    header = ["model", "distance", "value", "accuracy", f"{level} CI", "comparisons", "points"]
+    lines = []
+    for split in splits:
+        for row, own in zip(split.parts, points(split)[1], strict=True):
+            numbers = [formatting.accuracy(row.estimate), _ends(row), f"{row.comparisons:,}", f"{own:+.2f}"]
+            lines.append([*_names(row), formatting.name(_stratum(row).removeprefix(f"{split.by}=")), *numbers])
+    return Sheet(_title(splits), header, lines, texts=3, caption=_PARTS)
+
+
+def _names(row: Row) -> list[str]:
+    return [formatting.name(row.model), formatting.name(row.distance)]
+
+
+def _stratum(row: Row) -> str:
+    return "" if row.part is None else row.part.name
+
+
+def _ends(row: Row) -> str:
+    return formatting.interval(row)
+
+
+def _records(report: Report) -> list[Record]:
+    return [_record(row, advantage) for split in report.splits for row, advantage in _shares(split)]
+
+
+def _shares(split: Split) -> zip[tuple[Row, float]]:
+    return zip(split.parts, split.advantages, strict=True)
+
+
+def _record(row: Row, advantage: float) -> Record:
+    """The columns of other accuracies, with the stratum, its share of the comparisons and its part of the advantage."""
+    same = ("model", "distance", "trial_type", "estimate", "low", "high", "chance", "trials", "comparisons", "ties")
+    share = None if row.part is None else row.part.share
+    more = {"stratum": _stratum(row), "metric": row.metric.name, "share": share, "advantage": advantage}
+    return {name: getattr(row, name) for name in same} | more
+
+
+def _draw(report: Report) -> Figure | None:
+    """For each division two panels: the points of each model as a bar of parts, and the accuracies in the parts."""
+    from matplotlib.figure import Figure
+
+    divisions = list(_divisions(report).values())
+    if not divisions:
+        return None
+    heights = [0.9 + 0.2 * len(splits) for splits in divisions]
+    figure = Figure(figsize=(9.5, 0.8 + sum(heights)), layout="constrained")
+    grid = figure.subplots(len(divisions), 2, squeeze=False, sharey="row", height_ratios=heights)
+    for panels, splits in zip(grid, divisions, strict=True):
+        _draw_points(panels[0], splits)
+        _draw_accuracies(panels[1], splits)
+        panels[0].set_yticks(range(len(splits)), [" ".join(_names(split.whole)) for split in splits], fontsize=7)
+        panels[0].set_ylim(len(splits) - 0.4, -0.6)
+        panels[0].set_title(_title(splits), fontsize=9.5, fontweight="bold", loc="left")
+        panels[1].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _colors(count: int) -> Sequence[str | tuple[float, float, float, float]]:
+    """Colors for strata: those of all figures, or of a scale if there are more strata."""
+    if count <= len(COLORS):
+        return COLORS[:count]
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](at / (count - 1)) for at in range(count)]
+
+
+def _draw_points(panel: Axes, splits: Sequence[Split]) -> None:
+    """Parts that add to the advantage go to the right of chance, parts that take from it to the left."""
+    for at, split in enumerate(splits):
+        parts = 100 * np.array(split.advantages)
+        for side in (np.maximum(parts, 0), np.minimum(parts, 0)):
+            left = list(accumulate(side, initial=0.0))[:-1]
+            panel.barh([at] * len(side), side, left=left, height=0.8, color=_colors(len(side)))
+        panel.plot(100 * split.advantage, at, "|", color=INK, markersize=9)
+    panel.axvline(0, color=INK, lw=0.9)
+    panel.set_xlabel("points over chance (the line is their sum)", fontsize=8)
+    _plain(panel)
+
+
+def _draw_accuracies(panel: Axes, splits: Sequence[Split]) -> None:
+    strata = [_stratum(row) for row in splits[0].parts]
+    for name, color in zip(strata, _colors(len(strata)), strict=True):
+        rows = [(at, row) for at, split in enumerate(splits) for row in split.parts if _stratum(row) == name]
+        places = [at for at, _ in rows]
+        panel.hlines(places, [row.low for _, row in rows], [row.high for _, row in rows], color=color, lw=1.1)
+        label = formatting.name(name.removeprefix(f"{splits[0].by}="))
+        panel.plot([row.estimate for _, row in rows], places, "o", color=color, markersize=4, label=label)
+    panel.axvline(splits[0].whole.chance, color=INK, lw=0.9)
+    panel.set_xlabel("triplet accuracy", fontsize=8)
+    _plain(panel)
+
+
+def _plain(panel: Axes) -> None:
+    panel.spines[["top", "right", "left"]].set_visible(False)
+    panel.tick_params(axis="y", length=0)
+
+
+STRATA = Section("strata", _sheets, _records, _draw)
