@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.ceilings import noise_ceilings
@@ -147,10 +148,19 @@ def _pool(models: Sequence[Sequence[Outcomes]]) -> Pool:
     """Join the outcomes of models that were scored on the same sets of trials."""
     sets = tuple(part.trials for part in models[0])
     trials = pooled_trials(sets)
-    credit = ([part.credit for part in parts] for parts in models)
-    joined = (parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in credit)
-    pairs = zip(models, joined, strict=True)
-    return Pool(sets, tuple(Outcomes(parts[0].model, parts[0].distance, trials, own) for parts, own in pairs))
+    return Pool(sets, tuple(_joined(trials, parts) for parts in models))
+
+
+def _joined(trials: Trials, parts: Sequence[Outcomes]) -> Outcomes:
+    """Join the outcomes of a model on several sets of trials."""
+    credit = _concatenated([part.credit for part in parts])
+    found = ([getattr(part, name) for part in parts] for name in ("log_likelihood", "probability"))
+    of_choice = (None if any(values is None for values in own) else _concatenated(own) for own in found)
+    return Outcomes(parts[0].model, parts[0].distance, trials, credit, *of_choice)
+
+
+def _concatenated(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return values[0] if len(values) == 1 else np.concatenate(values)
 
 
 def _check_weights(trials: Trials) -> None:

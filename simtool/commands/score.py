@@ -42,6 +42,12 @@ def score(
             metavar="SIZE", help="Memory to use, such as 2G; larger tables use TMPDIR. [half of the free memory]"
         ),
     ] = None,
+    choice_model: Annotated[
+        bool,
+        typer.Option(
+            "--choice-model", help="Fit how strongly distances decide choices; adds likelihoods and probabilities."
+        ),
+    ] = False,
     images: Annotated[
         Path | None,
         table(help="Copy the classes and groups of images from this table; or name the ids of TRIALS by this file."),
@@ -54,12 +60,23 @@ def score(
     cosine/segments average the distance over the segments of a vector: pixels (the study's cosine
     of pixels), or the scales of a flow. The result of each comparison is that of exact arithmetic.
 
+    With --choice-model, the choice model predicts each trial by a temperature that was fitted to other trials.
+
     \b
     Example:
       simtool score pixels.parquet resnet.parquet --trials trials.parquet --out outcomes.parquet
       simtool score pixels.parquet --trials trials.parquet --distance cosine/segments --out out.parquet
     """
-    scores = stages.score(tables, trials, out, distances=distance or (), names=name or (), images=images, memory=memory)
+    scores = stages.score(
+        tables,
+        trials,
+        out,
+        distances=distance or (),
+        names=name or (),
+        images=images,
+        memory=memory,
+        choice_model=choice_model,
+    )
     console.result(_summary(scores.tallies))
 
 

@@ -16,7 +16,7 @@ from simtool.scoring.settling import Settler
 from simtool.tables.distances import DistanceInfo, DistanceTable, Pairs
 from simtool.tables.embeddings import EmbeddingTable
 
-__all__ = ["all_distances"]
+__all__ = ["all_distances", "unscaled"]
 
 #: Bytes of the work for each pair.
 _PAIR = 160
@@ -60,7 +60,7 @@ def all_distances(
             raise SimilarityError(f"{table.path}: {failure}") from failure
         settler = Settler(columns, numbered, segments)
         value = _settled(found, lambda some: settler.ranks(distance, some))
-        numbers = _unscaled(value, RowSums(columns).scale, wanted.degree)
+        numbers = unscaled(value, RowSums(columns).scale, wanted.degree)
     if numbers is None:
         raise SimilarityError(
             f"{table.path}: {distance} of its vectors does not fit float64; "
@@ -89,7 +89,7 @@ def _settled(measured: Measured, ranks: Callable[[NDArray[np.bool_]], NDArray[np
     return value
 
 
-def _unscaled(value: NDArray[np.float64], scale: float, degree: int) -> NDArray[np.float64] | None:
+def unscaled(value: NDArray[np.float64], scale: float, degree: int) -> NDArray[np.float64] | None:
     """The distances of the vectors themselves from those of the scaled vectors; None if float64 cannot hold them."""
     numbers = value.copy()
     with np.errstate(all="ignore"):

@@ -14,7 +14,7 @@ from simtool.tables.distances import DistanceTable, Pairs
 from simtool.tables.outcomes import Outcomes
 from simtool.text import counted
 
-__all__ = ["GIVEN", "score_distances"]
+__all__ = ["GIVEN", "score_distances", "values_of"]
 
 #: The name of the distance of a table of distances.
 GIVEN = "given"
@@ -38,7 +38,7 @@ def score_distances(
         SimilarityError: the table lacks a pair that is compared; too little memory.
     """
     room_for_vectors(plan, 1, memory)
-    values = _values(table, plan, np.array(table.match(plan.trials.images[plan.used]).rows))
+    values = values_of(table, plan, np.array(table.match(plan.trials.images[plan.used]).rows))
     credit = np.empty(plan.trials.comparisons, np.float32)
     in_threads(lambda start, stop: _judge(plan, values, credit, start, stop), plan.first.size)
     if np.isnan(credit).any():
@@ -46,7 +46,7 @@ def score_distances(
     return [Outcomes(model or table.info.name, GIVEN, plan.trials, credit)]
 
 
-def _values(table: DistanceTable, plan: Plan, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def values_of(table: DistanceTable, plan: Plan, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """The distance of each pair by its number in the plan, NaN without one.
 
     Args:

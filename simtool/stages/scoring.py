@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from simtool.scoring.distances import DISTANCES
 from simtool.scoring.given import GIVEN, score_distances
 from simtool.scoring.plan import Plan, shown_images
 from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
+from simtool.scoring.shown import shown_distances
 from simtool.stages.remarks import named, names_file, note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
 from simtool.system.memory import AmountError, bytes_of
@@ -32,6 +34,9 @@ from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.tables.outcomes_writing import write_outcomes
 from simtool.tables.trials import Trials, read_trials
 from simtool.text import counted
+
+if TYPE_CHECKING:
+    from simtool.choice.temperature import ChoiceModel
 
 __all__ = ["Scores", "score"]
 
@@ -79,6 +84,7 @@ def score(
     names: Sequence[str] = (),
     images: str | Path | Images | None = None,
     memory: str | int | None = None,
+    choice_model: bool = False,
 ) -> Scores:
     """Predict each judgment from the distances between the embeddings of its images.
 
@@ -94,6 +100,8 @@ def score(
         images: a table of images. Outcomes then say for each comparison which references share the query's class and
             group. Or a file of names for the ids in ``trials``, as for :func:`import_trials`.
         memory: bytes that the process may use, as a number or such as ``2G``. None is half of the free memory.
+        choice_model: fit a choice model to each model and distance. Outcomes then hold the log-likelihood of each trial
+            and the probability of each comparison, by temperatures that were fitted to other trials.
 
     Returns:
         The accuracies, and the outcomes.
@@ -135,11 +143,12 @@ def score(
         if allowed is None and isinstance(opened[0], EmbeddingTable):
             read_ahead(opened[0], np.array(matches[0].rows))  # beside the next line
         plan = Plan.of(judgments)
+        choice = _choice_model(judgments) if choice_model else None
         tallies: list[Tally] = []
 
         def scored() -> Iterator[Outcomes]:
             for label, table, own in zip(labels, opened, measured, strict=True):
-                for outcomes in _scored(table, plan, own, label, allowed):
+                for outcomes in _scored(table, plan, own, label, allowed, choice):
                     tallies.extend(tally(outcomes))
                     yield outcomes
 
@@ -172,13 +181,27 @@ def _distances_of(tables: Sequence[EmbeddingTable | DistanceTable], distances: S
 
 
 def _scored(
-    table: EmbeddingTable | DistanceTable, plan: Plan, distances: Sequence[str], label: str, memory: int | None
-) -> list[Outcomes]:
+    table: EmbeddingTable | DistanceTable,
+    plan: Plan,
+    distances: Sequence[str],
+    label: str,
+    memory: int | None,
+    choice: ChoiceModel | None,
+) -> Iterable[Outcomes]:
     """The outcomes of one model."""
     if isinstance(table, DistanceTable):
-        return score_distances(table, plan, label, memory)
-    with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
-        return score_table(table, plan, distances, label, memory, bar.advance)
+        found = score_distances(table, plan, label, memory)
+    else:
+        with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
+            found = score_table(table, plan, distances, label, memory, bar.advance)
+    return found if choice is None else map(choice.fitted, found, shown_distances(table, plan, distances, memory))
+
+
+def _choice_model(trials: Trials) -> ChoiceModel:
+    """The choice model of some trials. It needs SciPy and scikit-learn, which nothing else in this stage needs."""
+    from simtool.choice.temperature import ChoiceModel
+
+    return ChoiceModel.of(trials)
 
 
 def _trials_detail(trials: Trials) -> str:

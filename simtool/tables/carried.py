@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
 from simtool.tables.columns import converted
-from simtool.tables.files import CREDIT, LIKELIHOOD, check_columns, open_parquet
+from simtool.tables.files import CREDIT, LIKELIHOOD, PROBABILITY, check_columns, open_parquet
 from simtool.tables.parquet import ARROW_FAILURES, TableError, reading
 from simtool.tables.parts import hive_keys, part_files
 
@@ -44,7 +44,7 @@ def carried_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def _is_own(name: str) -> bool:
-    return name in _OWN or name.startswith((CREDIT, LIKELIHOOD))
+    return name in _OWN or name.startswith((CREDIT, LIKELIHOOD, PROBABILITY))
 
 
 def read_carried(path: Path, known: Collection[str]) -> pa.Table:

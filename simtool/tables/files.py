@@ -27,6 +27,7 @@ from simtool.text import counted, plural
 __all__ = [
     "CREDIT",
     "LIKELIHOOD",
+    "PROBABILITY",
     "TableError",
     "atomic_folder",
     "atomic_path",
@@ -57,8 +58,8 @@ __all__ = [
 #: The versions of the contract that this program writes.
 VERSIONS = {"images": 1, "embeddings": 1, "distances": 1, "trials": 1, "outcomes": 2}
 
-#: How the names of outcomes' columns of credit and of log-likelihoods begin.
-CREDIT, LIKELIHOOD = "credit: ", "log_likelihood: "
+#: How the names of outcomes' columns of credit, of log-likelihoods and of probabilities begin.
+CREDIT, LIKELIHOOD, PROBABILITY = "credit: ", "log_likelihood: ", "probability: "
 
 #: A column that only one kind of table has, for tables that do not state their kind.
 _TELLTALE = {

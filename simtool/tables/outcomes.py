@@ -34,7 +34,8 @@ class Outcomes:
         distance: the name of the distance.
         trials: the judgments.
         credit: (C,) of each comparison, trial by trial in the order of the contract: 1 right, 1/2 tied, 0 wrong.
-        log_likelihood: (T,) nats; None if no model of choice was fitted.
+        log_likelihood: (T,) of what people selected, nats; None if no choice model was fitted.
+        probability: (C,) that the choice model gives to each comparison, in the order of ``credit``; None likewise.
     """
 
     model: str
@@ -42,6 +43,7 @@ class Outcomes:
     trials: Trials
     credit: NDArray[np.float32]
     log_likelihood: NDArray[np.float32] | None = None
+    probability: NDArray[np.float32] | None = None
 
     def __repr__(self) -> str:
         return f"Outcomes({self.model}, {self.distance}, {counted(len(self.trials), 'trials')})"
@@ -67,9 +69,14 @@ class Outcomes:
         """The outcomes of the trials at some positions."""
         counts = self.trials.implied[rows]
         inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        credit = self.credit[np.repeat(self.start[rows], counts) + inside]
-        likelihood = None if self.log_likelihood is None else self.log_likelihood[rows]
-        return replace(self, trials=self.trials.take(rows), credit=credit, log_likelihood=likelihood)
+        places = np.repeat(self.start[rows], counts) + inside
+        return replace(
+            self,
+            trials=self.trials.take(rows),
+            credit=self.credit[places],
+            log_likelihood=None if self.log_likelihood is None else self.log_likelihood[rows],
+            probability=None if self.probability is None else self.probability[places],
+        )
 
 
 def read_outcomes(sources: Sequence[Path | Outcomes]) -> list[Outcomes]:
@@ -151,10 +158,18 @@ def _outcomes(path: Path, part: Slice) -> Outcomes:
 
     implied = trials.implied
     refuse(part.counts != implied, "the number of credits is not that of the comparisons")
-    fault = ~((part.credit >= 0) & (part.credit <= 1))
-    if fault.any():
-        trial = np.repeat(np.arange(len(implied)), implied)
-        refuse(np.bincount(trial[fault], minlength=len(implied)) > 0, "credit is not a number from 0 to 1")
+
+    def refuse_shares(values: NDArray[np.float32], name: str) -> None:
+        fault = ~((values >= 0) & (values <= 1))
+        if fault.any():
+            trial = np.repeat(np.arange(len(implied)), implied)
+            refuse(np.bincount(trial[fault], minlength=len(implied)) > 0, f"{name} is not a number from 0 to 1")
+
+    refuse_shares(part.credit, "credit")
+    if part.probability is not None:
+        if len(part.probability) != len(part.credit):
+            refuse(np.ones(len(implied), bool), "the number of probabilities is not that of the comparisons")
+        refuse_shares(part.probability, "probability")
     if part.log_likelihood is not None:
         refuse(~np.isfinite(part.log_likelihood), "log_likelihood is missing or not finite")
-    return Outcomes(part.model, part.distance, trials, part.credit, part.log_likelihood)
+    return Outcomes(part.model, part.distance, trials, part.credit, part.log_likelihood, part.probability)

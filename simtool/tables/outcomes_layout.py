@@ -19,7 +19,16 @@ from simtool.errors import listed
 from simtool.kinds import Expected
 from simtool.tables.carried import VERSION_1, read_carried
 from simtool.tables.columns import CODES
-from simtool.tables.files import CREDIT, LIKELIHOOD, lacking, metadata_of, open_parquet, part_files, read_batches
+from simtool.tables.files import (
+    CREDIT,
+    LIKELIHOOD,
+    PROBABILITY,
+    lacking,
+    metadata_of,
+    open_parquet,
+    part_files,
+    read_batches,
+)
 from simtool.tables.parquet import TableError
 from simtool.tables.trials import Trials, trials_of
 from simtool.tables.trials_columns import OPTIONAL, REQUIRED, TrialsColumns
@@ -68,6 +77,11 @@ class CreditColumn:
         """The name of the column of log-likelihoods that belongs to it."""
         return LIKELIHOOD + self.column.removeprefix(CREDIT)
 
+    @property
+    def probability(self) -> str:
+        """The name of the column of probabilities that belongs to it."""
+        return PROBABILITY + self.column.removeprefix(CREDIT)
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -80,6 +94,8 @@ class Slice:
         credit: (C,) the credits of all trials; -1 for null.
         counts: (T,) the number of credits of each trial.
         log_likelihood: (T,) NaN for null; None if all are null.
+        probability: (C,) as the table holds it; of another length if it has not one for each credit. None if there is
+            none.
     """
 
     model: str
@@ -88,6 +104,7 @@ class Slice:
     credit: NDArray[np.float32]
     counts: NDArray[np.int32]
     log_likelihood: NDArray[np.float32] | None
+    probability: NDArray[np.float32] | None = None
 
 
 def slices(path: Path) -> Iterator[Slice]:
@@ -124,14 +141,22 @@ def _columns(path: Path, columns: list[CreditColumn]) -> Iterator[Slice]:
     judgments = TrialsColumns()
     for batch in read_batches(path, KIND, REQUIRED, OPTIONAL):
         judgments.add(batch)
-    known = {*REQUIRED, *OPTIONAL, *(name for each in columns for name in (each.column, each.likelihood))}
+    known = {
+        *REQUIRED,
+        *OPTIONAL,
+        *(name for each in columns for name in (each.column, each.likelihood, each.probability)),
+    }
     extra = read_carried(path, known)
     trials = trials_of(path, judgments, {name: extra.column(name) for name in extra.column_names})
+    present = {name for part in part_files(path, Expected.OUTCOMES) for name in open_parquet(part).schema_arrow.names}
     nowhere = True
     for each in columns:
         credit = _Credit()
-        for batch in read_batches(path, KIND, {}, {each.column: _CREDIT_TYPE, each.likelihood: pa.float32()}):
-            credit.add(batch.column(each.column), batch.column(each.likelihood))
+        wanted = {each.column: _CREDIT_TYPE, each.likelihood: pa.float32(), each.probability: _CREDIT_TYPE}
+        if each.probability not in present:
+            del wanted[each.probability]
+        for batch in read_batches(path, KIND, {}, wanted):
+            credit.add(*(batch.column(name) for name in wanted))
         scored = credit.scored()
         if scored.any():
             yield credit.slice(each.model, each.distance, trials if scored.all() else trials.take(scored))
@@ -173,16 +198,19 @@ def _pairs(path: Path) -> tuple[list[tuple[str, str]], NDArray[np.int32]]:
 
 
 class _Credit:
-    """Collects the credit and the log-likelihoods of one model and distance from batches."""
+    """Collects the credit, the log-likelihoods and the probabilities of one model and distance from batches."""
 
     def __init__(self) -> None:
         self._values = [np.empty(0, np.float32)]
         self._counts = [np.empty(0, np.int32)]
         self._nats = [np.empty(0, np.float32)]
         self._has_nats = False
+        self._chances = [np.empty(0, np.float32)]
 
-    def add(self, credit: pa.ListArray, nats: pa.FloatArray) -> None:
-        """Add the credit and the log-likelihoods of some trials; null for those that were not scored."""
+    def add(self, credit: pa.ListArray, nats: pa.FloatArray, chances: pa.ListArray | None = None) -> None:
+        """Add credit, log-likelihoods and probabilities of some trials; null for those that were not scored."""
+        if chances is not None:
+            self._chances.append(pc.fill_null(chances.flatten(), -1).to_numpy())
         self._values.append(pc.fill_null(credit.flatten(), -1).to_numpy())
         self._counts.append(pc.fill_null(pc.list_value_length(credit), -1).to_numpy())
         self._nats.append(nats.to_numpy(zero_copy_only=False))
@@ -196,4 +224,13 @@ class _Credit:
         """The outcomes of the trials that were scored."""
         scored = self.scored()
         counts, nats = np.concatenate(self._counts)[scored], np.concatenate(self._nats)[scored]
-        return Slice(model, distance, trials, np.concatenate(self._values), counts, nats if self._has_nats else None)
+        chances = np.concatenate(self._chances)
+        return Slice(
+            model,
+            distance,
+            trials,
+            np.concatenate(self._values),
+            counts,
+            nats if self._has_nats else None,
+            chances if chances.size else None,
+        )

@@ -57,6 +57,8 @@ def _arrays(
         arrays[column.column] = entry.credit(rows)
         if entry.log_likelihood is not None:
             arrays[column.likelihood] = pa.array(entry.log_likelihood[rows], mask=~entry.scored[rows])
+        if entry.probability is not None:
+            arrays[column.probability] = entry.lists(entry.probability, rows)
     return arrays
 
 
@@ -66,6 +68,7 @@ class _Entry:
     Attributes:
         scored: (T,) which trials.
         log_likelihood: (T,) NaN where a trial was not scored; None where there is none.
+        probability: of the comparisons of scored trials; None where there is none.
     """
 
     def __init__(self, trials: Trials, outcomes: Outcomes) -> None:
@@ -83,6 +86,7 @@ class _Entry:
         self.scored[rows] = True
         self._start = np.concatenate([[0], np.cumsum(np.where(self.scored, trials.implied, 0))])
         self._credit = _compact(outcomes.credit)
+        self.probability = outcomes.probability
         self.log_likelihood: NDArray[np.float32] | None = None
         if outcomes.log_likelihood is not None:
             self.log_likelihood = np.full(len(trials), np.nan, np.float32)
@@ -90,8 +94,12 @@ class _Entry:
 
     def credit(self, rows: slice) -> pa.ListArray:
         """The credit of some trials; null for those that were not scored."""
+        return self.lists(self._credit, rows)
+
+    def lists(self, shares: NDArray[Any], rows: slice) -> pa.ListArray:
+        """The values of the comparisons of some trials; null for those that were not scored."""
         start = self._start[rows.start : rows.stop + 1]
-        values = self._credit[start[0] : start[-1]]
+        values = shares[start[0] : start[-1]]
         values = values / np.float32(2) if values.dtype == np.uint8 else values
         scored = self.scored[rows]
         mask = None if scored.all() else pa.array(~scored)
