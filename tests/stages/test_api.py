@@ -153,6 +153,23 @@ def test_objects_in_memory_are_scored_as_their_files_are(home: Path) -> None:
         np.testing.assert_array_equal(one.credit, other.credit)
 
 
+def test_a_choice_model_adds_likelihoods_and_probabilities_and_changes_no_credit(home: Path) -> None:
+    table = stages.export_distances(held("gaussian"), distance="mse", name="pairs")
+    plain = stages.score([held("gaussian"), table], TRIALS, distances=["mse"])
+    chosen = stages.score(
+        ["gaussian.parquet", table], "trials.parquet", "o.parquet", distances=["mse"], choice_model=True
+    )
+    measured, given = chosen.outcomes
+    for one, other in zip(plain.outcomes, chosen.outcomes, strict=True):
+        assert one.log_likelihood is one.probability is None
+        np.testing.assert_array_equal(one.credit, other.credit)
+        assert other.log_likelihood is not None
+        assert other.probability is not None
+        assert (other.log_likelihood < 0).all()
+        assert ((other.probability > 0.5) <= (other.credit == 1)).all()
+    np.testing.assert_allclose(measured.log_likelihood, given.log_likelihood, rtol=1e-5)  # the same distances
+
+
 def test_distances_in_memory_are_scored_as_their_file_is(home: Path) -> None:
     before = files(home)
     table = stages.export_distances(held("one-hot"), distance="cosine", name="pairs")

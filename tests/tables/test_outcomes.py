@@ -27,6 +27,8 @@ from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials, judgment_columns
 
 NAN = np.nan
+#: Of the comparisons of the three trials of the fixture.
+CHANCES = np.array([0.9, 0.5, 0.25, 1, 0, 0.125, 0.75], np.float32)
 
 
 def outcomes_of(trials: Trials, model: str = "pixels", distance: str = "mse", **changes: Any) -> Outcomes:
@@ -41,16 +43,16 @@ def write(path: Path, provenance: Provenance, *entries: Outcomes) -> Path:
 
 
 def test_round_trip(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    written = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32))
+    written = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32), probability=CHANCES)
     (read,) = read_outcomes([write(tmp_path / "o.parquet", provenance, written)])
-    for name in ("model", "distance", "credit", "log_likelihood"):
+    for name in ("model", "distance", "credit", "log_likelihood", "probability"):
         np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
     np.testing.assert_array_equal(read.trials.images[read.trials.query], trials.images[trials.query])
     np.testing.assert_array_equal(read.trials.weight, trials.weight)
 
 
 def test_the_schema_is_the_contracts(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
-    scored = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32))
+    scored = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32), probability=CHANCES)
     schema = pq.read_schema(write(tmp_path / "o.parquet", provenance, scored, outcomes_of(trials, "PCA, 10")))
     assert {field.name: str(field.type) for field in schema} == {
         "trial_id": "int64",
@@ -58,7 +60,9 @@ def test_the_schema_is_the_contracts(tmp_path: Path, trials: Trials, provenance:
         "references": "list<element: string>",
         "selected": "list<element: int8>",
         **dict.fromkeys(("weight", "response_ms", "log_likelihood: pixels, mse"), "float"),
-        **dict.fromkeys(("credit: pixels, mse", "credit: PCA, 10, mse"), "list<element: float>"),
+        **dict.fromkeys(
+            ("credit: pixels, mse", "probability: pixels, mse", "credit: PCA, 10, mse"), "list<element: float>"
+        ),
     }
     metadata = metadata_of(schema)
     assert (metadata["table"], metadata["version"]) == ("outcomes", 2)
@@ -95,7 +99,8 @@ def test_a_model_may_be_scored_on_some_of_the_trials(
     tmp_path: Path, trials: Trials, provenance: Provenance, halves: bool
 ) -> None:
     scored = outcomes_of(trials) if halves else outcomes_of(trials, credit=np.arange(7, dtype=np.float32) / 6)
-    some = outcomes_of(trials, "some", log_likelihood=np.array([-1, -2, -3], np.float32)).take(np.array([2, 0]))
+    scores = np.array([-1, -2, -3], np.float32)
+    some = outcomes_of(trials, "some", log_likelihood=scores, probability=CHANCES).take(np.array([2, 0]))
     path = write(tmp_path / "o.parquet", provenance, scored, some, replace(some, model="other"))
     assert pq.read_table(path).column("credit: some, mse").to_pylist() == [[1, 0.5, 0], None, [0, 0, 1]]
     whole, part, other = read_outcomes([path])
@@ -104,6 +109,7 @@ def test_a_model_may_be_scored_on_some_of_the_trials(
     np.testing.assert_array_equal(part.trials.trial_id, [0, 2])
     np.testing.assert_array_equal(part.credit, [1, 0.5, 0, 0, 0, 1])
     np.testing.assert_array_equal(part.log_likelihood, [-1, -3])
+    np.testing.assert_array_equal(part.probability, CHANCES[[0, 1, 2, 4, 5, 6]])
 
 
 def test_outcomes_of_other_trials_are_refused(tmp_path: Path, trials: Trials, provenance: Provenance) -> None:
@@ -368,6 +374,14 @@ LISTS = [
     ("column", "values", "complaint"),
     [
         *(("credit: pixels, mse", *each) for each in LISTS),
+        *(
+            (
+                "probability: pixels, mse",
+                values,
+                complaint.replace("credits", "probabilities").replace("credit ", "probability "),
+            )
+            for values, complaint in LISTS
+        ),
         ("log_likelihood: pixels, mse", [-1.0, None, -2.0], "log_likelihood is missing or not finite at trial_id 1"),
         *(
             (
@@ -382,7 +396,7 @@ LISTS = [
 def test_impossible_outcomes_are_refused(
     tmp_path: Path, trials: Trials, provenance: Provenance, column: str, values: list[Any], complaint: str
 ) -> None:
-    scored = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32))
+    scored = outcomes_of(trials, log_likelihood=np.array([-1, -2, -3], np.float32), probability=CHANCES)
     table = pq.read_table(write(tmp_path / "o.parquet", provenance, scored))
     array = pa.array(values, table.schema.field(column).type)
     pq.write_table(table.drop_columns([column]).append_column(column, array), tmp_path / "o.parquet")
