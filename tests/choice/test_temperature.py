@@ -54,7 +54,7 @@ def _shown(trials: Trials, matrix: NDArray[np.float64]) -> ShownDistances:
 
 def _matrix(images: int = 40, seed: int = 1) -> NDArray[np.float64]:
     points = np.random.default_rng(seed).normal(size=(images, 3))
-    return np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=-1))
+    return np.asarray(np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=-1)))
 
 
 def _fitted(trials: Trials, matrix: NDArray[np.float64]) -> Outcomes:

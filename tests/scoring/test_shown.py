@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -19,6 +21,8 @@ from simtool.tables.trials import Trials
 from tests.scored import latent, observe
 from tests.scoring.judged import some_trials, some_vectors
 
+Floats: TypeAlias = NDArray[np.float64]
+
 
 def _vectors(trials: Trials, vectors: NDArray[np.float32]) -> EmbeddingTable:
     return EmbeddingTable.of(
@@ -26,23 +30,28 @@ def _vectors(trials: Trials, vectors: NDArray[np.float32]) -> EmbeddingTable:
     )
 
 
-def _reference(name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    def cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-        return 1 - (a * b).sum(axis=-1) / np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
+def _cosine(x: Floats, y: Floats) -> Floats:
+    norms: Floats = np.sqrt((x * x).sum(axis=-1) * (y * y).sum(axis=-1))
+    return np.asarray(1 - (x * y).sum(axis=-1) / norms)
 
-    def centered(a: NDArray[np.float64]) -> NDArray[np.float64]:
-        return a - a.mean(axis=-1, keepdims=True)
 
-    found: NDArray[np.float64] = {
-        "mse": lambda: ((x - y) ** 2).mean(axis=-1),
-        "cosine": lambda: cosine(x, y),
-        "euclidean": lambda: np.sqrt(((x - y) ** 2).sum(axis=-1)),
-        "manhattan": lambda: abs(x - y).sum(axis=-1),
-        "dot": lambda: -(x * y).sum(axis=-1),
-        "correlation": lambda: cosine(centered(x), centered(y)),
-        "cosine/segments": lambda: cosine(x.reshape(*x.shape[:-1], 6, 4), y.reshape(*y.shape[:-1], 6, 4)).mean(axis=-1),
-    }[name]()
-    return found
+def _centered(x: Floats) -> Floats:
+    return np.asarray(x - x.mean(axis=-1, keepdims=True))
+
+
+def _segments(x: Floats) -> Floats:
+    return x.reshape(*x.shape[:-1], 6, 4)
+
+
+FORMULAS: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "mse": lambda x, y: np.asarray(((x - y) ** 2).mean(axis=-1)),
+    "cosine": _cosine,
+    "euclidean": lambda x, y: np.sqrt(((x - y) ** 2).sum(axis=-1)),
+    "manhattan": lambda x, y: np.asarray(abs(x - y).sum(axis=-1)),
+    "dot": lambda x, y: np.asarray(-(x * y).sum(axis=-1)),
+    "correlation": lambda x, y: _cosine(_centered(x), _centered(y)),
+    "cosine/segments": lambda x, y: np.asarray(_cosine(_segments(x), _segments(y)).mean(axis=-1)),
+}
 
 
 @pytest.mark.parametrize("images", [40, 300])
@@ -50,16 +59,16 @@ def test_every_distance_is_that_of_its_formula(images: int) -> None:
     trials, vectors = some_trials(800, images=images), some_vectors("gaussian", images)
     plan, exact = Plan.of(trials), vectors.astype(float)
     assert plan.numbers.dense == (images == 40)
-    names = ["mse", "cosine", "euclidean", "manhattan", "dot", "correlation", "cosine/segments"]
     compared = Comparisons.of(trials)
-    for name, found in zip(names, shown_distances(_vectors(trials, vectors), plan, names), strict=True):
+    measured = shown_distances(_vectors(trials, vectors), plan, list(FORMULAS))
+    for formula, found in zip(FORMULAS.values(), measured, strict=True):
         for kind in trials.types:
             rows = trials.of_type(kind)
             references = trials.references[rows, : kind.n_reference]
-            expected = _reference(name, exact[trials.query[rows], None], exact[references])
+            expected = formula(exact[trials.query[rows], None], exact[references])
             pairs = np.stack([np.full(kind.n_reference, -1), np.arange(kind.n_reference)])
             np.testing.assert_allclose(found.of_type(kind, pairs), expected, rtol=1e-12, atol=1e-12)
-        near, far = (_reference(name, exact[compared.anchor], exact[end]) for end in (compared.near, compared.far))
+        near, far = (formula(exact[compared.anchor], exact[end]) for end in (compared.near, compared.far))
         np.testing.assert_allclose(found.gaps(), far - near, rtol=1e-9, atol=1e-12)
 
 
