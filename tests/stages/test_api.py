@@ -167,8 +167,8 @@ def test_a_choice_model_adds_likelihoods_and_probabilities_and_changes_no_credit
         assert other.probability is not None
         assert (other.log_likelihood < 0).all()
         assert ((other.probability > 0.5) <= (other.credit == 1)).all()
-    nats = [np.asarray(each.log_likelihood) for each in (measured, given)]  # the same distances
-    np.testing.assert_allclose(*nats, rtol=1e-5)
+    one_way, other_way = (np.asarray(each.log_likelihood) for each in (measured, given))  # the same distances
+    np.testing.assert_allclose(one_way, other_way, rtol=1e-5)
 
 
 def test_distances_in_memory_are_scored_as_their_file_is(home: Path) -> None:
