@@ -22,7 +22,6 @@ from simtool.scoring.distances import DISTANCES
 from simtool.scoring.given import GIVEN, score_distances
 from simtool.scoring.plan import Plan, shown_images
 from simtool.scoring.scoring import DEFAULT_DISTANCES, score_table
-from simtool.scoring.shown import shown_distances
 from simtool.stages.remarks import named, names_file, note_matches, warn_of_unused
 from simtool.stages.run import Run, api, path_of, stage, table_file
 from simtool.system.memory import AmountError, bytes_of
@@ -194,7 +193,11 @@ def _scored(
     else:
         with console.progress(f"scoring {label}", table.info.dimension, "columns") as bar:
             found = score_table(table, plan, distances, label, memory, bar.advance)
-    return found if choice is None else map(choice.fitted, found, shown_distances(table, plan, distances, memory))
+    if choice is None:
+        return found
+    from simtool.scoring.shown import shown_distances
+
+    return map(choice.fitted, found, shown_distances(table, plan, distances, memory))
 
 
 def _choice_model(trials: Trials) -> ChoiceModel:
