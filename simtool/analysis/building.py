@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.ceilings import noise_ceilings
 from simtool.analysis.consistency import consistencies
+from simtool.analysis.curves import difficulty
+from simtool.analysis.difficulty import Difficulty, Measure
 from simtool.analysis.inference.estimation import Progress, silent
 from simtool.analysis.kappa import Consistency
 from simtool.analysis.labels import oracles
@@ -36,6 +38,7 @@ def build_report(
     settings: Settings,
     metrics: Sequence[Metric] | None = None,
     progress: Progress = silent,
+    measures: Sequence[Measure] = (),
 ) -> Report:
     """Compute a report.
 
@@ -45,6 +48,7 @@ def build_report(
         settings: how the report is computed.
         metrics: the metrics to compute; None for all.
         progress: opens a display of the progress.
+        measures: measures of difficulty. Accuracies are a function of each.
 
     If the trials state the labels of their images, models that know labels only are added
     (:func:`~simtool.analysis.labels.oracles`), unless models were scored on different trials.
@@ -71,10 +75,12 @@ def build_report(
     wanted = tuple(METRICS.values()) if metrics is None else metrics
     rows: list[Row] = []
     people: list[Spread] = []
+    hard: list[Difficulty] = []
     ceilings: list[NoiseCeiling] = []
     for study, pool in zip(studies, pooled, strict=True):
         computed = Rows(study, pool.outcomes, settings, baseline)
         rows += computed.of(wanted, progress)
+        hard += (difficulty(each, study, pool.outcomes, computed.credit, settings) for each in measures)
         people += spreads(study.trials, study.comparisons, pool.outcomes, computed.credit, study.weight)
         ceilings += noise_ceilings(study, pool.outcomes, wanted, settings.level)
     strata = {stratum.name: stratum for study in studies for stratum in study.strata if stratum.within is None}
@@ -91,6 +97,7 @@ def build_report(
         noise_ceilings=tuple(sorted(ceilings, key=lambda each: _sizes(strata[each.trial_type]))),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
         splits=tuple(_splits(whole, [row for row in rows if row.part is not None])),
+        difficulties=tuple(hard),
         spreads=tuple(people),
         unlabelled=next((study.unlabelled for study in studies if study.unlabelled), None),
     )

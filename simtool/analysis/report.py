@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.contrasts import Contrast
+from simtool.analysis.difficulty import Difficulty
 from simtool.analysis.failure import ReportError
 from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.inference.units import Units
@@ -219,6 +220,7 @@ class Report:
         unequal: whether trials have different weights.
         shared: number of judgments that several of the pooled sets of trials contain.
         splits: triplet accuracies by the labels of the display and by columns of the trials.
+        difficulties: accuracies as a function of the difficulty of comparisons, by each measure that was wanted.
         spreads: triplet accuracies for each participant, by type of trials.
         unlabelled: why there are no strata by labels, if the trials state labels that contradict each other.
         consistency: the error consistency of every two models, and of models with people, if it was wanted.
@@ -234,6 +236,7 @@ class Report:
     unequal: bool = False
     shared: int = 0
     splits: tuple[Split, ...] = ()
+    difficulties: tuple[Difficulty, ...] = ()
     spreads: tuple[Spread, ...] = ()
     unlabelled: str | None = None
     consistency: tuple[Consistency, ...] = ()
