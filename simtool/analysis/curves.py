@@ -94,7 +94,7 @@ class _Graded:
         for own, (rows, weight) in zip(sums, self._members, strict=True):
             own[:] = np.bincount(self._kind[rows], weight, len(self._study.trials.types))[self.kinds]
         found = [self._spread(np.divide(1.0, sums.sum(axis=0))[np.newaxis].repeat(len(sums), axis=0))]
-        shared = np.where((self._sizes >= LEAST).all(axis=1)[:, np.newaxis], sums, 0)
+        shared = sums * (self._sizes.min(axis=1, keepdims=True) >= LEAST)
         if len(self.kinds) > 1 and shared.any():
             wanted = (shared / shared.sum(axis=0)).mean(axis=1, keepdims=True)
             factor = np.zeros(sums.shape)

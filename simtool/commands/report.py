@@ -68,6 +68,14 @@ def report(
             metavar="COLUMN", help="Divide the accuracy by a column of the trials; may be given several times."
         ),
     ] = None,
+    difficulty: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="agreement|TABLE",
+            help="Show accuracy as a function of difficulty: by the agreement of people, or by distances in a table of "
+            "embeddings; may be given several times.",
+        ),
+    ] = None,
     consistency: Annotated[
         bool,
         typer.Option(
@@ -120,6 +128,7 @@ def report(
         fixed_images=fixed_images,
         weighted=weighted,
         by=by or (),
+        difficulty=difficulty or (),
         consistency=consistency,
         sort=sort,
         level=level,

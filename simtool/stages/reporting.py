@@ -8,6 +8,7 @@ from pathlib import Path
 
 from simtool import console
 from simtool.analysis.building import build_report
+from simtool.analysis.difficulty import Agreement, Ratio
 from simtool.analysis.inference.units import Units
 from simtool.analysis.metrics import METRICS, USUAL, Metric, Order
 from simtool.analysis.report import Report, ReportError, Settings
@@ -18,6 +19,7 @@ from simtool.stages.arguments import at_least
 from simtool.stages.run import Run, api, chosen, path_of, stage
 from simtool.stages.scoring import Scores
 from simtool.tables.atomic import atomic_path
+from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.text import counted
 
@@ -53,6 +55,7 @@ def report(
     fixed_images: bool = False,
     weighted: bool = False,
     by: Sequence[str] = (),
+    difficulty: str | Path | EmbeddingTable | Sequence[str | Path | EmbeddingTable] = (),
     consistency: bool = False,
     sort: str = Order.ACCURACY,
     level: float = 0.95,
@@ -87,6 +90,8 @@ def report(
         fixed_images: resample participants only, for intervals about these very images.
         weighted: weigh each trial by its weight; else all trials count the same.
         by: columns of the trials, for example a condition: the report divides the accuracy by their values.
+        difficulty: ``agreement``, or a table of embeddings, for example of a psychological embedding; or several. The
+            report shows the accuracy as a function of this difficulty, and compares types of trials at equal difficulty.
         consistency: compute the error consistency of every two models, and of every model with people.
         sort: the order of rows, ``accuracy``, ``given`` or ``name``.
         level: of the intervals.
@@ -132,14 +137,20 @@ def report(
     if not sources:
         raise UsageError("there are no outcomes to report; give a table of outcomes")
     paths = [path for source in sources if (path := path_of(source)) is not None]
+    measured = [difficulty] if isinstance(difficulty, str | Path | EmbeddingTable) else list(difficulty)
+    spaces = [path for each in measured if each != Agreement.name and (path := path_of(each)) is not None]
     with stage(
-        "report", reads=paths, writes=[drawn, *drawings.values(), *(path for path in written if path != STDOUT)]
+        "report",
+        reads=[*paths, *spaces],
+        writes=[drawn, *drawings.values(), *(path for path in written if path != STDOUT)],
     ) as run:
         tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
             held = counted(len(tables), "pairs of model and distance", "pair of model and distance")
             run.read(path, "outcomes" if len(sources) > 1 else held)
-        content = build_report(tables, settings, list(METRICS.values()) if written else wanted, _progress)
+        measures = [Agreement() if each == Agreement.name else Ratio(run.read_embeddings(each)) for each in measured]
+        computed = list(METRICS.values()) if written else wanted
+        content = build_report(tables, settings, computed, _progress, measures)
         content = content if trial_type is None else content.of_type(trial_type)
         if not any(True for _ in content.blocks(wanted)):
             raise ReportError(f"no trial has {' or '.join(map(str, wanted))}: it takes trials of another type")
