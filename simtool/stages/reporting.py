@@ -91,7 +91,8 @@ def report(
         weighted: weigh each trial by its weight; else all trials count the same.
         by: columns of the trials, for example a condition: the report divides the accuracy by their values.
         difficulty: ``agreement``, or a table of embeddings, for example of a psychological embedding; or several. The
-            report shows the accuracy as a function of this difficulty, and compares types of trials at equal difficulty.
+            report shows the accuracy as a function of this difficulty, and compares types of trials at equal
+            difficulty.
         consistency: compute the error consistency of every two models, and of every model with people.
         sort: the order of rows, ``accuracy``, ``given`` or ``name``.
         level: of the intervals.
@@ -139,11 +140,8 @@ def report(
     paths = [path for source in sources if (path := path_of(source)) is not None]
     measured = [difficulty] if isinstance(difficulty, str | Path | EmbeddingTable) else list(difficulty)
     spaces = [path for each in measured if each != Agreement.name and (path := path_of(each)) is not None]
-    with stage(
-        "report",
-        reads=[*paths, *spaces],
-        writes=[drawn, *drawings.values(), *(path for path in written if path != STDOUT)],
-    ) as run:
+    outputs = [drawn, *drawings.values(), *(path for path in written if path != STDOUT)]
+    with stage("report", reads=[*paths, *spaces], writes=outputs) as run:
         tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
             held = counted(len(tables), "pairs of model and distance", "pair of model and distance")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simtool.reporting.sections.consistency import CONSISTENCY
 from simtool.reporting.sections.contrasts import CONTRASTS
+from simtool.reporting.sections.difficulty import DIFFICULTY
 from simtool.reporting.sections.noise_ceiling import NOISE_CEILING
 from simtool.reporting.sections.participants import PARTICIPANTS
 from simtool.reporting.sections.section import Section
@@ -11,4 +12,4 @@ from simtool.reporting.sections.strata import STRATA
 
 __all__ = ["SECTIONS"]
 
-SECTIONS: tuple[Section, ...] = (NOISE_CEILING, STRATA, CONTRASTS, CONSISTENCY, PARTICIPANTS)
+SECTIONS: tuple[Section, ...] = (NOISE_CEILING, STRATA, DIFFICULTY, CONTRASTS, CONSISTENCY, PARTICIPANTS)
