@@ -76,6 +76,12 @@ _EXPLANATION = {
         "the comparisons times the accuracy minus chance there, so the points of all strata add up to the accuracy "
         "minus chance."
     ),
+    "Difficulty": (
+        "By agreement: whether two other judgments of the same comparison agree. The scored judgment is held out, "
+        "because it would make comparisons that a model predicts look easy. By a space: the smaller of the two "
+        "distances from the anchor divided by the larger. At equal difficulty, each grade of difficulty has the same "
+        "share in all types of trials."
+    ),
     "Participants": (
         "The accuracy on the judgments of one participant (or session). It varies by chance, because each participant "
         "judged only some trials. The SD by chance is the standard deviation that would result if the model predicted "
