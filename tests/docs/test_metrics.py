@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from simtool.analysis.building import build_report
+from simtool.analysis.difficulty import Ratio
 from simtool.analysis.metrics import METRICS
 from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.report import Settings
@@ -19,6 +20,7 @@ from simtool.reporting.exports import records
 from simtool.reporting.formatting import FEW
 from simtool.scoring.distances import DISTANCES
 from simtool.scoring.given import GIVEN
+from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable
 from tests.analysis.test_labels import IMAGES, labelled
 from tests.scored import latent, model, observe, outcomes_of
 
@@ -53,9 +55,11 @@ def test_the_table_of_distances_has_every_distance() -> None:
 def test_the_table_of_columns_has_every_column_of_the_files() -> None:
     rng = np.random.default_rng(0)
     minds = latent(rng, IMAGES)
-    trials = labelled(observe(rng, minds, {"2-choose-1": 60}, 2))
+    trials = labelled(observe(rng, minds, {"2-choose-1": 60, "3-choose-1": 60}, 2))
     scored = [outcomes_of(name, "mse", trials, model(rng, minds, 1.0)) for name in ("a", "b")]
-    (record, *_) = records(build_report(scored, Settings(replicates=100, baseline="a", consistency=True)))
+    space = EmbeddingTable.of([str(name) for name in trials.images], minds, EmbeddingInfo("minds", minds.shape[1]))
+    settings = Settings(replicates=100, baseline="a", consistency=True)
+    (record, *_) = records(build_report(scored, settings, measures=[Ratio(space)]))
     columns = [name for line in _table("column")[1:] for name in re.findall(r"`(\w+)`", line[0])]
     assert len(columns) == len(set(columns))
     assert set(columns) == set(record)
