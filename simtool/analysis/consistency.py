@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.analysis.inference.linearised import Linearised
-from simtool.analysis.kappa import Consistency, Kappa, Predictor
+from simtool.analysis.judged import Judged, RepeatedJudgments
+from simtool.analysis.kappa import PEOPLE, Consistency, Kappa, Predictor
+from simtool.analysis.metrics import TRIPLET_ACCURACY
+from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.strata import ALL, Mask, Stratum
 from simtool.analysis.study import Study
 from simtool.tables.outcomes import Outcomes
@@ -17,15 +20,24 @@ from simtool.tables.outcomes import Outcomes
 __all__ = ["consistencies"]
 
 
-def consistencies(study: Study, outcomes: Sequence[Outcomes], level: float) -> Iterator[Consistency]:
+def consistencies(
+    study: Study, outcomes: Sequence[Outcomes], level: float, enough: int = ENOUGH
+) -> Iterator[Consistency]:
     """The error consistency of every two models, and of every model with people, in all trials and by trial type.
 
-    That with people exists for each trial type with at least 1,000 judgments of repeated comparisons.
+    That with people exists for each trial type with enough judgments of repeated comparisons.
+
+    Args:
+        study: the trials.
+        outcomes: of the models that were scored on them.
+        level: of the intervals.
+        enough: the least number of repeated judgments.
     """
     for stratum in study.strata:
         if stratum.trial_type is not None or stratum.name == ALL:
             inside = stratum.over(study.comparisons)
             yield from _of_models(study, outcomes, stratum, inside, level)
+            yield from _with_people(study, outcomes, stratum, level, enough)
 
 
 def _of_models(
@@ -53,6 +65,32 @@ def _of_models(
     yield from _found(stratum, names, len(observations), kappas, intervals, influences())
 
 
+def _with_people(
+    study: Study, outcomes: Sequence[Outcomes], stratum: Stratum, level: float, enough: int
+) -> Iterator[Consistency]:
+    judged = Judged.of(study, stratum, TRIPLET_ACCURACY)
+    repeated = None if judged is None else RepeatedJudgments(study, judged)
+    if repeated is None or len(repeated) < max(enough, 2):
+        return
+    first = True
+    for part in repeated.turns(outcomes):
+        estimates = repeated.estimates([repeated.judged.credit(each) for each in part])
+        predictors = [_predictor(each) for each in part]
+        columns = range(len(part))
+        if first:
+            predictors, columns, first = [PEOPLE, *predictors], range(-1, len(part)), False
+        for predictor, column in zip(predictors, columns, strict=True):
+            accuracy, agreement = float(estimates.mean[column]), float(estimates.mean[-1])
+            kappa = Kappa(accuracy, accuracy, agreement)
+            by_observed, by_first, by_second = kappa.gradient
+            coefficients = np.zeros(len(estimates.mean))
+            coefficients[column] += by_observed + by_first
+            coefficients[-1] += by_second
+            found = estimates.linearised(kappa.value or 0.0, coefficients, level)
+            half = None if found.high is None else found.high - found.estimate
+            yield _stated(stratum, (predictor, PEOPLE), len(repeated), kappa, half)
+
+
 def _found(
     stratum: Stratum,
     names: Sequence[tuple[Predictor, Predictor]],
@@ -61,12 +99,19 @@ def _found(
     intervals: Linearised,
     influences: Iterator[NDArray[np.floating]],
 ) -> Iterator[Consistency]:
-    values = [0.0 if kappa.value is None else kappa.value for kappa in kappas]
-    for (first, second), kappa, ends in zip(names, kappas, intervals.intervals(values, influences), strict=True):
-        low, high = (None, None) if ends is None or kappa.value is None else (max(-1.0, ends[0]), min(1.0, ends[1]))
-        yield Consistency(
-            stratum.name, first, second, comparisons, kappa.observed, kappa.expected, kappa.value, low, high
-        )
+    halves = intervals.half_widths(influences)
+    for pair, kappa, half in zip(names, kappas, halves, strict=True):
+        yield _stated(stratum, pair, comparisons, kappa, half)
+
+
+def _stated(
+    stratum: Stratum, pair: tuple[Predictor, Predictor], comparisons: int, kappa: Kappa, half: float | None
+) -> Consistency:
+    """The error consistency of two predictors; ``half`` is half the width of its interval."""
+    low = high = None
+    if kappa.value is not None and half is not None:
+        low, high = max(-1.0, kappa.value - half), min(1.0, kappa.value + half)
+    return Consistency(stratum.name, *pair, comparisons, kappa.observed, kappa.expected, kappa.value, low, high)
 
 
 def _together(one: NDArray[np.float32], two: NDArray[np.float32]) -> NDArray[np.float32]:

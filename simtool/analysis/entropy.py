@@ -5,7 +5,7 @@ If people select the first of two images with probability p, the entropy of a co
     H(p) = -p ln p - (1 - p) ln(1 - p)
 
 A model states its p. That of people must be estimated from a few judgments of each comparison, mostly two. The entropy
-of their shares is far too small: two judgments are equal half of the time even if p is 1/2, and their entropy is then 0.
+of their shares is far too small: if p is 1/2, two judgments are equal half of the time, and their entropy is then 0.
 An unbiased estimate of the mean of H does not exist. But the agreement of two judgments, the mean of p^2 + (1 - p)^2,
 has one, and limits it. Disagreement g = 2 p (1 - p) determines H, and H is a concave function of g, so
 

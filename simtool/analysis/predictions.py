@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.analysis.inference.linearised import Ends, Linearised
+from simtool.analysis.entropy import Entropy, entropy_of, expected_entropy, highest_entropy, lowest_entropy
+from simtool.analysis.inference.linearised import Linearised
+from simtool.analysis.judged import Judged, RepeatedJudgments
+from simtool.analysis.metrics import TRIPLET_ACCURACY
+from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.prediction import Bin, Calibration, Prediction
 from simtool.analysis.strata import Stratum
 from simtool.analysis.study import Study
@@ -22,16 +27,23 @@ __all__ = ["predictions"]
 BINS = 10
 
 
-def predictions(study: Study, outcomes: Sequence[Outcomes], level: float) -> Iterator[Prediction]:
+def predictions(study: Study, outcomes: Sequence[Outcomes], level: float, enough: int = ENOUGH) -> Iterator[Prediction]:
     """The predictions of the models whose outcomes hold log-likelihoods, for each trial type.
 
     Trial types are not pooled: their numbers of possible selections differ, and so does the loss of guessing.
+
+    Args:
+        study: the trials.
+        outcomes: of the models that were scored on them.
+        level: of the intervals.
+        enough: the least number of repeated judgments, for the entropy of people.
     """
     fitted = [each for each in outcomes if each.log_likelihood is not None]
     for stratum in study.strata:
         if fitted and stratum.trial_type is not None and stratum.within is None:
             found = _losses(study, fitted, stratum, stratum.trial_type, level)
-            yield from _calibrated(study, fitted, stratum, found, level)
+            found = list(_calibrated(study, fitted, stratum, found, level))
+            yield from _compared(study, fitted, stratum, found, level, enough)
 
 
 def chance_of(kind: TrialType) -> float:
@@ -49,7 +61,7 @@ def _losses(
     weight = study.weight_of(observations)
     losses = [-each.log_likelihood[stratum.mask] for each in outcomes if each.log_likelihood is not None]
     means = [_mean(loss, weight) for loss in losses]
-    intervals = Linearised(observations, weight, level).intervals(means, losses)
+    halves = Linearised(observations, weight, level).half_widths(losses)
     return [
         Prediction(
             model=each.model,
@@ -58,11 +70,11 @@ def _losses(
             trials=len(observations),
             comparisons=len(observations) * kind.comparisons,
             loss=mean,
-            low=None if ends is None else max(0.0, ends[0]),
-            high=None if ends is None else ends[1],
+            low=None if half is None else max(0.0, mean - half),
+            high=None if half is None else mean + half,
             chance=chance_of(kind),
         )
-        for each, mean, ends in zip(outcomes, means, intervals, strict=True)
+        for each, mean, half in zip(outcomes, means, halves, strict=True)
     ]
 
 
@@ -75,12 +87,53 @@ def _calibrated(
     weight = study.weight_of(observations)
     curves = [None if each.probability is None else _Curve.of(each.probability[inside], weight) for each in outcomes]
     known = [curve for curve in curves if curve is not None]
-    estimates = [estimate for curve in known for estimate in curve.estimates]
     influences = (influence for curve in known for influence in curve.influences())
-    intervals = iter(Linearised(observations, weight, level).intervals(estimates, influences))
+    halves = iter(Linearised(observations, weight, level).half_widths(influences))
     for prediction, curve in zip(found, curves, strict=True):
-        calibration = None if curve is None else curve.calibration([next(intervals) for _ in curve.estimates])
+        calibration = None if curve is None else curve.calibration([next(halves) for _ in curve.estimates])
         yield replace(prediction, calibration=calibration)
+
+
+def _compared(
+    study: Study, outcomes: Sequence[Outcomes], stratum: Stratum, found: Sequence[Prediction], level: float, enough: int
+) -> Iterator[Prediction]:
+    """The predictions with the entropy of the model and of people, where judgments were repeated."""
+    judged = Judged.of(study, stratum, TRIPLET_ACCURACY)
+    repeated = None if judged is None else RepeatedJudgments(study, judged)
+    if repeated is None or len(repeated) < max(enough, 2):
+        yield from found
+        return
+    entropies = {
+        (each.model, each.distance): entropy
+        for part in repeated.turns([each for each in outcomes if each.probability is not None])
+        for each, entropy in zip(part, _entropies(repeated, part, level), strict=True)
+    }
+    yield from (replace(each, entropy=entropies.get((each.model, each.distance))) for each in found)
+
+
+def _entropies(repeated: RepeatedJudgments, outcomes: Sequence[Outcomes], level: float) -> Iterator[Entropy]:
+    """The entropy of each model and of people, on the same judgments."""
+    places = repeated.judged.places
+    chances = [each.probability[places] for each in outcomes if each.probability is not None]
+    estimates = repeated.estimates([entropy_of(chance).astype(np.float32) for chance in chances])
+    agreement = float(estimates.mean[-1])
+    identity = np.eye(len(estimates.mean))
+    people = estimates.linearised(agreement, identity[-1], level)
+    for column, chance in enumerate(chances):
+        model = estimates.linearised(float(estimates.mean[column]), identity[column], level)
+        yield Entropy(
+            judgments=len(repeated),
+            model=model.estimate,
+            model_low=None if model.low is None else max(0.0, model.low),
+            model_high=None if model.high is None else min(math.log(2), model.high),
+            people=expected_entropy(agreement),
+            people_low=None if people.high is None else expected_entropy(people.high),
+            people_high=None if people.low is None else expected_entropy(people.low),
+            lowest=lowest_entropy(agreement),
+            highest=highest_entropy(agreement),
+            model_disagreement=_mean(2 * chance * (1 - chance), repeated.weight),
+            people_disagreement=1 - agreement,
+        )
 
 
 @dataclass(frozen=True)
@@ -138,15 +191,20 @@ class _Curve:
             else:
                 yield np.zeros_like(right)
 
-    def calibration(self, intervals: Sequence[Ends]) -> Calibration:
-        """The calibration with the intervals of its estimates."""
-        error, *bins = ((None, None) if ends is None else (max(0.0, ends[0]), min(1.0, ends[1])) for ends in intervals)
+    def calibration(self, halves: Sequence[float | None]) -> Calibration:
+        """The calibration, from half the widths of the intervals of its estimates."""
+        error, *bins = map(_ends, self.estimates, halves)
         numbers = zip(self.counts.tolist(), self.predicted.tolist(), self.observed.tolist(), bins, strict=True)
         return Calibration(
             self.estimates[0],
             *error,
             tuple(Bin(count, predicted, observed, *ends) for count, predicted, observed, ends in numbers),
         )
+
+
+def _ends(share: float, half: float | None) -> tuple[float | None, float | None]:
+    """The interval of a share."""
+    return (None, None) if half is None else (max(0.0, share - half), min(1.0, share + half))
 
 
 def _predicted(probability: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

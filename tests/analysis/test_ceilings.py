@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simtool.analysis import ceilings
+from simtool.analysis import judged
 from simtool.analysis.ceilings import noise_ceilings
 from simtool.analysis.inference.intervals import Interval
 from simtool.analysis.metrics import METRICS, ODD_ONE_OUT, TRIPLET_ACCURACY
@@ -196,7 +196,7 @@ def test_models_are_measured_in_turns_with_the_same_result(monkeypatch: pytest.M
     trials = observe(rng, minds, {"2-choose-1": 300})
     scored = [outcomes_of(f"m{noise}", "mse", trials, model(rng, minds, noise)) for noise in (0.1, 1, 3)]
     together = _ceilings(*scored)
-    monkeypatch.setattr(ceilings, "AT_ONCE", 300)
+    monkeypatch.setattr(judged, "AT_ONCE", 300)
     assert _numbers(_ceilings(*scored)) == pytest.approx(_numbers(together), rel=1e-9)
 
 

@@ -22,10 +22,8 @@ from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.values import Values
 from simtool.system.threads import available_cores
 
-__all__ = ["Ends", "Linearised"]
+__all__ = ["Linearised"]
 
-#: The ends of an interval; None where there is no standard error.
-Ends = tuple[float, float] | None
 #: Columns of influences in memory at once.
 _COLUMNS = 16
 
@@ -47,21 +45,17 @@ class Linearised:
         size = self._observations.effective_size() if len(self._observations) else 0
         self._t = float(stdtrit(size - 1, (1 + level) / 2)) if size > 1 else None
 
-    def intervals(self, estimates: Iterable[float], influences: Iterable[NDArray[np.floating]]) -> list[Ends]:
-        """Student's interval of each estimate.
+    def half_widths(self, influences: Iterable[NDArray[np.floating]]) -> list[float | None]:
+        """Half the widths of Student's intervals; None without a standard error.
 
         Args:
-            estimates: K values of functions.
-            influences: for each of them, the influences of all observations up to a constant, (N,); they are taken when
-                they are needed.
+            influences: for each of K functions, the influences of all observations up to a constant, (N,). They are
+                taken when they are needed.
         """
         if self._t is None:
-            return [None for _ in estimates]
+            return [None for _ in influences]
         half = (self._t * error for error in self._errors(influences))
-        return [
-            (estimate - width, estimate + width) if width > NOTHING else None
-            for estimate, width in zip(estimates, half, strict=True)
-        ]
+        return [width if width > NOTHING else None for width in half]
 
     def _errors(self, influences: Iterable[NDArray[np.floating]]) -> Iterator[float]:
         """The standard errors of the means of the influences."""
