@@ -14,7 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from simtool.analysis.metrics import METRICS
-from simtool.tables.outcomes import Outcomes
+from simtool.tables.embeddings import write_embeddings
+from simtool.tables.outcomes import Outcomes, read_outcomes
+from simtool.tables.provenance import Provenance
 from simtool.tables.trials import Trials
 from tests.scored import latent, model, observe, outcomes_of, write
 
@@ -99,6 +101,27 @@ def test_the_same_model_and_distance_twice_is_refused(simtool: Run, outcomes: Pa
     assert done.code == 1
     assert "good with mse occurs twice" in done.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_column_divides_the_accuracies(simtool: Run, outcomes: Path) -> None:
+    done = simtool("report", outcomes, "--by", "participant", *FEW)
+    assert "Triplet accuracy by participant, all trials" in done.out
+    missing = simtool("report", outcomes, "--by", "age", *FEW)
+    assert (missing.code, missing.err.count("error:")) == (1, 1)
+    assert "--by age: the trials have no such column; they have trial_type" in missing.err
+
+
+def test_difficulty_is_measured_in_a_table_of_embeddings(simtool: Run, outcomes: Path, tmp_path: Path) -> None:
+    trials = read_outcomes([outcomes])[0].trials
+    names = [str(name) for name in trials.images]
+    vectors = np.random.default_rng(0).normal(size=(len(names), 3))
+    space = tmp_path / "space.parquet"
+    write_embeddings(space, names, vectors, Provenance.of((), []), name="space")
+    done = simtool("report", outcomes, "--difficulty", space, "--html", tmp_path / "r.html", *FEW)
+    assert "at equal difficulty (distance ratio in space)" in " ".join(done.out.split())
+    assert str(space) in (tmp_path / "r.html").read_text()
+    lacking = simtool("report", outcomes, "--difficulty", tmp_path / "none.parquet", *FEW)
+    assert (lacking.code, lacking.err.count("error:")) == (1, 1)
 
 
 def test_a_figure_of_an_unknown_kind_is_wrong_usage_that_lists_the_kinds(simtool: Run, outcomes: Path) -> None:
