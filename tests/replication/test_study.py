@@ -5,6 +5,7 @@ Lukas Maninger (2023), Predicting Human Similarity Judgments Using Normalizing F
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,11 @@ def test_pca_is_within_a_hundredth_of_the_studys(
         order = [(distance, kind) for distance in ("mse", "cosine") for kind in ("8-rank-2", "2-choose-1")]
         measured = [found[f"PCA {count}", distance, kind] for distance, kind in order]
         np.testing.assert_allclose(measured, published, atol=0.01, err_msg=f"PCA {count}")
+    options = ("--trials", out, "--images", images, "--distance", "mse", "--out", folder / "labelled-pca.parquet")
+    run("score", folder / "pca-100.parquet", *options)
+    rows = json.loads(run("report", folder / "labelled-pca.parquet", "--json", "-", "--replicates", 100))
+    strata = {row["stratum"]: row["estimate"] for row in rows if row["model"] == "PCA 100" and row["stratum"]}
+    assert strata == pytest.approx({"class": 0.561, "group": 0.534, "silent": 0.508}, abs=0.002)
 
 
 @pytest.mark.slow
