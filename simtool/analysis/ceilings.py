@@ -101,13 +101,12 @@ class _Best:
         low, high = (best_accuracy(end, answers) for end in ends)
         return cls(1 / answers, best_accuracy(found, answers), (high - low) / (ends[1] - ends[0]))
 
-    def share(self, estimates: Estimates, column: int, level: float) -> Interval:
-        """The part of the way from chance to the best model that a model gets, with an interval."""
+    def share(self, estimates: Estimates, column: int, level: float) -> Interval | None:
+        """The part of the way from chance to the best model that a model gets; None without a standard error."""
         way = self.accuracy - self.chance
         share = (float(estimates.mean[column]) - self.chance) / way
         found = estimates.linearised(share, self._gradient(estimates, column, share) / way, level)
-        low, high = (share if end is None else end for end in (found.low, found.high))
-        return Interval(share, low, high)
+        return None if found.low is None or found.high is None else Interval(share, found.low, found.high)
 
     def difference(self, estimates: Estimates, column: int, level: float) -> Difference:
         """The accuracy of a model minus that of the best model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from simtool.analysis.strata import Stratum
 from simtool.analysis.study import Study
 from simtool.designs import Odd
 from simtool.designs.ties import chance_of_first
+from simtool.system.threads import available_cores
 from simtool.tables.outcomes import Outcomes
 
 __all__ = ["Judged", "RepeatedJudgments"]
@@ -123,7 +125,9 @@ class RepeatedJudgments:
         weight = np.ones(len(self)) if self.weight is None else self.weight
         rows = np.flatnonzero(self._observed.informative(self.weight))
         observed = self._observed.take(rows)
-        with threadpool_limits(1, "blas"):
-            covariance = agreement_covariance(observed, self.repeats.code[rows], values.take(rows), weight[rows])
+        code = self.repeats.code[rows]
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(available_cores()) as pool:
+            covariance = agreement_covariance(observed, code, values.take(rows), weight[rows], pool)
         mean = values.mean(weight)
+        mean[-1] = np.average(self.repeats.agreement, weights=weight)  # in full precision
         return Estimates(mean, covariance, np.empty((len(mean), 0)), observed.effective_size())

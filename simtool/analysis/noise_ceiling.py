@@ -33,10 +33,11 @@ class Reach:
         distance: name of the distance.
         accuracy: accuracy on the repeated judgments.
         share: the part of the way from chance to the estimated accuracy of the best model; 1 at the noise ceiling.
-            The interval carries the errors of both. None if people may agree no more often than by chance.
+            The interval carries the errors of both. None if people may agree no more often than by chance, or without a
+            standard error.
         from_person: accuracy minus the agreement with one other person.
-        from_best: accuracy minus the estimated accuracy of the best model; None like ``share``. The p values of each
-            kind of difference are adjusted over all models.
+        from_best: accuracy minus the estimated accuracy of the best model; None if people may agree no more often
+            than by chance. The p values of each kind of difference are adjusted over all models.
     """
 
     model: str
@@ -88,6 +89,11 @@ class NoiseCeiling:
             return None
         found = self.agreement.estimate
         return max(found, self.chance), highest_accuracy(found, self.answers)
+
+    @property
+    def form(self) -> str:
+        """The assumed distribution of the answers to a comparison or set."""
+        return "beta-binomial" if self.answers == 2 else "Dirichlet-multinomial"
 
     @property
     def judged(self) -> str:

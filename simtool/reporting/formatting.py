@@ -148,8 +148,8 @@ def block_caption(block: Block, level: float) -> str | None:
         f"Noise ceiling, from the {repeats} that several people judged ({judgments}): one other person gives the same "
         f"answer with probability {accuracy(found.agreement.estimate, 3)} ({percent(level)} interval "
         f"{ends(found.agreement.low, found.agreement.high)}).",
-        f"The best model that knows only the images is right in {low} to {high} of these judgments; the estimate is "
-        f"{accuracy(found.best.estimate, 3)} ({ends(found.best.low, found.best.high)}).",
+        f"The best model that knows only the images is right in {low} to {high} of these judgments; the {found.form} "
+        f"estimate is {accuracy(found.best.estimate, 3)} ({ends(found.best.low, found.best.high)}).",
         *_farthest(found),
     ]
     return " ".join(sentences)

@@ -15,6 +15,7 @@ fixed, the first sum is over pairs of judgments of the same comparison.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,7 @@ def agreement_covariance(
     comparison: NDArray[np.int32],
     values: Values,
     weight: NDArray[np.float64] | None = None,
+    pool: Executor | None = None,
 ) -> Covariance:
     """The covariance of some means and of an agreement.
 
@@ -43,13 +45,14 @@ def agreement_covariance(
         comparison: (n,) the comparison of each, counted from 0.
         values: n values of M columns; the last is the share of other judgments with the same answer.
         weight: (n,) weight of each judgment; None for equal weights.
+        pool: threads.
     """
     count = int(comparison.max(initial=-1)) + 1
     if not observations.image_count:
         observations = replace(observations, images=comparison[:, np.newaxis], image_count=count)
-    both = covariance(observations, values, weight)
+    both = covariance(observations, values, weight, pool)
     compared = replace(observations, cluster=comparison, cluster_count=count)
-    shown = covariance(compared, values, weight)
+    shown = covariance(compared, values, weight, pool)
     counts = np.ones(values.models)
     counts[-1] = 2
     multiway = shown.multiway + np.outer(counts, counts) * (both.multiway - shown.multiway)
