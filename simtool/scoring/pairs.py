@@ -102,12 +102,11 @@ class PairNumbers(NamedTuple):
     def of(cls, left: Codes, right: Codes, images: int) -> Self:
         """Number pairs that may come in any order and direction, and repeatedly; see :meth:`Pairs.of`."""
         empty = cls.matrix(images)
-        keys = _keys(left, right, empty.tiles)
         words = (int(empty.tiles[-1]) + (images - 1 >> _WIDTH_BITS) + 1) << _PLACE_BITS - 6
         if 12 * words > min(_BYTES, _BYTES_EACH * left.size):
-            return empty._replace(keys=np.unique(keys))
+            return empty._replace(keys=np.unique(_keys(left, right, empty.tiles)))
         bits, ranks = np.zeros(words, np.uint64), np.empty(words + 1, np.int32)
-        _mark(keys, bits, ranks)
+        _mark(left, right, empty.tiles, bits, ranks)
         return empty._replace(bits=bits, ranks=ranks)
 
     @property
@@ -117,8 +116,13 @@ class PairNumbers(NamedTuple):
 
     def pairs(self) -> Pairs:
         """The pairs in the order of their numbers, (P,)."""
-        keys = _marked(self.bits, self.ranks) if self.bits.size else self.keys
-        return Pairs(self.images, *_ends(keys, self.tiles))
+        count = int(self.ranks[-1]) if self.bits.size else self.keys.size
+        first, second = np.empty(count, np.int32), np.empty(count, np.int32)
+        if self.bits.size:
+            _ends_of_bits(self.bits, self.tiles, first, second)
+        else:
+            _ends_of_keys(self.keys, self.tiles, first, second)
+        return Pairs(self.images, first, second)
 
 
 @compiled
@@ -153,8 +157,11 @@ def _keys(left: Codes, right: Codes, tiles: Keys) -> Keys:
 
 
 @compiled
-def _mark(keys: Keys, bits: NDArray[np.uint64], ranks: Codes) -> None:
-    for key in keys:
+def _mark(left: Codes, right: Codes, tiles: Keys, bits: NDArray[np.uint64], ranks: Codes) -> None:
+    """Set the bits of the keys of pairs, and count them."""
+    for item in range(left.size):
+        first, second = min(left[item], right[item]), max(left[item], right[item])
+        key = _key(first, second, tiles[first >> _HEIGHT_BITS])
         bits[key >> 6] |= np.uint64(1) << np.uint64(key & 63)
     total = 0
     for place in range(bits.size):
@@ -164,30 +171,44 @@ def _mark(keys: Keys, bits: NDArray[np.uint64], ranks: Codes) -> None:
 
 
 @compiled
-def _marked(bits: NDArray[np.uint64], ranks: Codes) -> Keys:
-    """The keys of all bits that are set, ascending."""
-    keys = np.empty(ranks[-1], np.int64)
+def _ends_of_bits(bits: NDArray[np.uint64], tiles: Keys, first: Codes, second: Codes) -> None:
+    """The images of each pair whose bit is set, by ascending keys."""
+    row = item = 0
     for place in range(bits.size):
-        word, rank = bits[place], ranks[place]
+        word = bits[place]
         while word:
             rest = word & (word - np.uint64(1))
-            keys[rank] = (place << 6) + _count((word ^ rest) - np.uint64(1))
-            word, rank = rest, rank + 1
-    return keys
+            key = (place << 6) + _count((word ^ rest) - np.uint64(1))
+            row = _row(key, tiles, row)
+            first[item], second[item] = _ends(key, tiles, row)
+            word, item = rest, item + 1
 
 
 @compiled
-def _ends(keys: Keys, tiles: Keys) -> tuple[Codes, Codes]:
-    """The first and the second image of each key; keys are ascending."""
-    first, second = np.empty(keys.size, np.int32), np.empty(keys.size, np.int32)
+def _ends_of_keys(keys: Keys, tiles: Keys, first: Codes, second: Codes) -> None:
+    """The images of each pair, by ascending keys."""
     row = 0
     for item in range(keys.size):
-        tile, place = keys[item] >> _PLACE_BITS, keys[item] & ((1 << _PLACE_BITS) - 1)
-        while row + 1 < tiles.size and tile >= tiles[row + 1] + ((row + 1) << _HEIGHT_BITS - _WIDTH_BITS):
-            row += 1
-        first[item] = (row << _HEIGHT_BITS) + (place >> _WIDTH_BITS)
-        second[item] = ((tile - tiles[row]) << _WIDTH_BITS) + (place & (TILE[1] - 1))
-    return first, second
+        row = _row(keys[item], tiles, row)
+        first[item], second[item] = _ends(keys[item], tiles, row)
+
+
+@compiled
+def _row(key: int, tiles: Keys, row: int) -> int:
+    """The row of tiles of a key, which is not before ``row``."""
+    tile = key >> _PLACE_BITS
+    while row + 1 < tiles.size and tile >= tiles[row + 1] + ((row + 1) << _HEIGHT_BITS - _WIDTH_BITS):
+        row += 1
+    return row
+
+
+@compiled
+def _ends(key: int, tiles: Keys, row: int) -> tuple[int, int]:
+    """The first and the second image of a key in a row of tiles."""
+    tile, place = key >> _PLACE_BITS, key & ((1 << _PLACE_BITS) - 1)
+    return (row << _HEIGHT_BITS) + (place >> _WIDTH_BITS), ((tile - tiles[row]) << _WIDTH_BITS) + (
+        place & (TILE[1] - 1)
+    )
 
 
 @compiled

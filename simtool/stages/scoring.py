@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -143,17 +144,20 @@ def score(
             read_ahead(opened[0], np.array(matches[0].rows))  # beside the next line
         plan = Plan.of(judgments)
         choice = _choice_model(judgments) if choice_model else None
-        tallies: list[Tally] = []
+        counting: list[Future[list[Tally]]] = []
 
-        def scored() -> Iterator[Outcomes]:
+        def scored(beside: Executor) -> Iterator[Outcomes]:
             for label, table, own in zip(labels, opened, measured, strict=True):
                 for outcomes in _scored(table, plan, own, label, allowed, choice):
-                    tallies.extend(tally(outcomes))
+                    counting.append(beside.submit(lambda found: list(tally(found)), outcomes))
                     yield outcomes
 
-        held = tuple(scored()) if out is None else ()
+        with ThreadPoolExecutor(1) as beside:
+            held = tuple(scored(beside)) if out is None else ()
+            if out is not None:
+                write_outcomes(Path(out), judgments, scored(beside), run.provenance())
+        tallies = [each for found in counting for each in found.result()]
         if out is not None:
-            write_outcomes(Path(out), judgments, scored(), run.provenance())
             columns = f"{listed(labels, 4)} by {listed(dict.fromkeys(chain(*measured)), len(DISTANCES) + 1)}"
             run.wrote(Path(out), f"{counted(len(judgments), 'trials')}: {columns}")
     if doubtful := below_chance(tallies):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["Workers", "available_cores", "in_threads", "mapped", "pieces_of"]
+__all__ = ["Workers", "available_cores", "in_threads", "made_ahead", "mapped", "pieces_of"]
 
 #: Pieces for each core. Several small pieces keep all cores busy when one core is slower.
 _PIECES = 8
@@ -64,6 +64,16 @@ def mapped(function: Callable[[Item], Result], items: Iterable[Item], waiting: i
         finally:
             for future in started:
                 future.cancel()
+
+
+def made_ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
+    """The items of an iterable, in order; while one is used, a thread makes the next."""
+    rest, end = iter(items), object()
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[Any] = pool.submit(next, rest, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, rest, end)
+            yield item
 
 
 class Workers:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
 from simtool.kinds import Expected, explain, wrong_table
+from simtool.system.threads import made_ahead
 from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.columns import CODES, as_type
 from simtool.tables.parquet import ARROW_FAILURES, READING, WRITING, TableError, check_footer, reading, writer_of_codes
@@ -228,7 +229,7 @@ def read_batches(
     """Read the required columns of a table, then the optional columns, in the contract's types, batch by batch.
 
     Required columns must exist and have no nulls. Optional columns that are missing are filled with nulls. A text that
-    is wanted as codes is not decoded.
+    is wanted as codes is not decoded. While a batch is used, a thread reads the next.
 
     Args:
         path: the table.
@@ -240,6 +241,17 @@ def read_batches(
     Raises:
         TableError: a column is missing, has another type, or has nulls; the message names it.
     """
+    return made_ahead(_batches(path, kind, required, optional, kept))
+
+
+def _batches(
+    path: Path,
+    kind: str,
+    required: Mapping[str, pa.DataType],
+    optional: Mapping[str, pa.DataType],
+    kept: NDArray[np.bool_] | None,
+) -> Iterator[pa.RecordBatch]:
+    """See :func:`read_batches`."""
     row = 0
     nulls: dict[str, list[NDArray[np.intp]]] = {name: [] for name in required}
     for part in part_files(path, Expected[kind.upper()]):

@@ -75,7 +75,7 @@ class TrialsColumns:
         return {
             "images": images.to_numpy(zero_copy_only=False),
             "query": self._joined("query"),
-            "references": _stacked([code[piece] for piece in self._pieces.pop("references")]),
+            "references": _stacked(self._pieces.pop("references"), code),
             "selected": _stacked(self._pieces.pop("selected")),
             "trial_id": np.arange(trial_id.size) if self._missing["trial_id"] else trial_id,
             "types": types_of(self._names["trial_type"].names),
@@ -108,12 +108,14 @@ def types_of(names: pa.StringArray) -> tuple[TrialType, ...]:
         raise TableError(str(failure)) from failure
 
 
-def _stacked(pieces: list[NDArray[Any]]) -> NDArray[Any]:
-    """Matrices one below the other, with -1 after the end of shorter rows."""
-    width = max(piece.shape[1] for piece in pieces)
-    stacked: NDArray[Any] = np.full((sum(map(len, pieces)), width), -1, pieces[0].dtype)
+def _stacked(pieces: list[NDArray[Any]], code: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Matrices, or the codes of their values, one below the other, with -1 after the end of shorter rows."""
+    width, kind = max(piece.shape[1] for piece in pieces), (pieces[0] if code is None else code).dtype
+    stacked: NDArray[Any] = np.empty((sum(map(len, pieces)), width), kind)
     start = 0
     for piece in pieces:
-        stacked[start : start + len(piece), : piece.shape[1]] = piece
+        rows = stacked[start : start + len(piece)]
+        rows[:, : piece.shape[1]] = piece if code is None else code[piece]
+        rows[:, piece.shape[1] :] = -1
         start += len(piece)
     return stacked

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from simtool.system import threads
-from simtool.system.threads import Workers, available_cores, in_threads, mapped, pieces_of
+from simtool.system.threads import Workers, available_cores, in_threads, made_ahead, mapped, pieces_of
 
 
 @pytest.mark.parametrize(("count", "least"), [(0, 1), (1, 1), (100, 1), (100, 7), (100, 1000)])
@@ -117,3 +117,30 @@ def test_pieces_cover_a_range_once(length: int, count: int) -> None:
     assert [number for piece in pieces for number in range(length)[piece]] == list(range(length))
     assert len(pieces) <= count
     assert len(pieces) == 1 or min(piece.stop - piece.start for piece in pieces) >= 10
+
+
+def test_items_are_made_one_ahead_and_come_in_order() -> None:
+    made = list[int]()
+
+    def items() -> Iterator[int]:
+        for item in range(5):
+            made.append(item)
+            yield item
+
+    for item in made_ahead(items()):
+        assert made == [*range(item + 1)] or made == [*range(min(item + 2, 5))]
+    assert made == [*range(5)]
+
+
+def test_a_failure_comes_after_the_items_before_it() -> None:
+    found = list[float]()
+    with pytest.raises(ZeroDivisionError):
+        found.extend(made_ahead(1 / (2 - item) for item in range(5)))
+    assert found == [0.5, 1]
+
+
+def test_items_that_nobody_uses_are_not_made() -> None:
+    rest = iter(range(100))
+    with closing(made_ahead(rest)) as items:
+        assert next(items) == 0
+    assert next(rest) == 2
