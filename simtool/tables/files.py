@@ -74,7 +74,7 @@ _TELLTALE = {
 _KEY = b"simtool"
 
 #: Rows that are read at once, and rows of a group of trials or outcomes: no column of a group has 2 GiB of text.
-_BATCH_ROWS, _GROUP_ROWS = 1 << 16, 1 << 18
+_BATCH_ROWS, _GROUP_ROWS = 1 << 17, 1 << 18
 
 
 def open_parquet(path: Path, expected: Expected = Expected.TABLE) -> pq.ParquetFile:

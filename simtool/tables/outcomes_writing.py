@@ -22,6 +22,9 @@ from simtool.tables.trials_columns import REQUIRED
 
 __all__ = ["write_outcomes"]
 
+#: Values that are converted at once, so that they stay in the cache of the processor.
+_BLOCK = 1 << 15
+
 
 def write_outcomes(path: Path, trials: Trials, outcomes: Iterable[Outcomes], provenance: Provenance) -> None:
     """Write outcomes on all of the trials, or on some of them, as one table; it appears complete, or not at all.
@@ -108,6 +111,11 @@ class _Entry:
 
 def _compact(credit: NDArray[np.float32]) -> NDArray[Any]:
     """Credit as whole halves where it is that, in a quarter of the memory."""
-    with np.errstate(invalid="ignore"):
-        halves = (2 * credit).astype(np.uint8)
-    return halves if (halves == 2 * credit).all() else credit
+    halves = np.empty(credit.shape, np.uint8)
+    for start in range(0, credit.size, _BLOCK):
+        doubled = 2 * credit[start : start + _BLOCK]
+        with np.errstate(invalid="ignore"):
+            halves[start : start + _BLOCK] = doubled
+        if not np.array_equal(halves[start : start + _BLOCK], doubled):
+            return credit
+    return halves
