@@ -19,6 +19,8 @@ from simtool.analysis.labels import oracles
 from simtool.analysis.metrics import METRICS, Metric, Order
 from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.participants import Spread, spreads
+from simtool.analysis.prediction import Prediction
+from simtool.analysis.predictions import predictions
 from simtool.analysis.report import Report, ReportError, Row, Settings, Split
 from simtool.analysis.rows import Rows
 from simtool.analysis.strata import Stratum
@@ -77,12 +79,16 @@ def build_report(
     people: list[Spread] = []
     hard: list[Difficulty] = []
     ceilings: list[NoiseCeiling] = []
+    alike: list[Consistency] = []
+    predicted: list[Prediction] = []
     for study, pool in zip(studies, pooled, strict=True):
         computed = Rows(study, pool.outcomes, settings, baseline)
         rows += computed.of(wanted, progress)
         hard += (difficulty(each, study, pool.outcomes, computed.credit, settings) for each in measures)
         people += spreads(study.trials, study.comparisons, pool.outcomes, computed.credit, study.weight)
         ceilings += noise_ceilings(study, pool.outcomes, wanted, settings.level)
+        alike += consistencies(study, pool.outcomes, settings.level) if settings.consistency else ()
+        predicted += predictions(study, pool.outcomes, settings.level)
     strata = {stratum.name: stratum for study in studies for stratum in study.strata if stratum.within is None}
     whole = _sorted([row for row in rows if row.part is None], strata.values(), outcomes, settings.order)
     return Report(
@@ -92,7 +98,8 @@ def build_report(
         observers=_observers(sets),
         trial_types=tuple(strata),
         shared=max(shared_judgments(pool.sets) for pool in pooled),
-        consistency=tuple(_consistency(studies, pooled, settings)),
+        consistency=tuple(alike),
+        predictions=tuple(predicted),
         baseline=baseline,
         noise_ceilings=tuple(sorted(ceilings, key=lambda each: _sizes(strata[each.trial_type]))),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
@@ -117,13 +124,6 @@ def _splits(rows: Iterable[Row], parts: Sequence[Row]) -> Iterator[Split]:
 def _subject(row: Row) -> tuple[object, ...]:
     """The model and the trials of a row, which its parts share."""
     return row.model, row.distance, row.trial_type, row.metric
-
-
-def _consistency(studies: Sequence[Study], pooled: Sequence[Pool], settings: Settings) -> Iterator[Consistency]:
-    """The error consistency of the models of each set of trials, if it is wanted."""
-    if settings.consistency:
-        for study, pool in zip(studies, pooled, strict=True):
-            yield from consistencies(study, pool.outcomes, settings.level)
 
 
 @dataclass(frozen=True)

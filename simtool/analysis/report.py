@@ -15,6 +15,7 @@ from simtool.analysis.kappa import Consistency
 from simtool.analysis.metrics import Metric, Order
 from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.participants import Spread
+from simtool.analysis.prediction import Prediction
 from simtool.analysis.strata import ALL
 from simtool.errors import listed
 from simtool.tables.observers import Observers
@@ -224,6 +225,7 @@ class Report:
         spreads: triplet accuracies for each participant, by type of trials.
         unlabelled: why there are no strata by labels, if the trials state labels that contradict each other.
         consistency: the error consistency of every two models, and of models with people, if it was wanted.
+        predictions: how well choice models predict each trial type, if the outcomes hold log-likelihoods.
         baseline: the model that the other models are compared with; None for none.
         noise_ceilings: the noise ceilings, by trial type and metric, of each set of trials.
     """
@@ -240,6 +242,7 @@ class Report:
     spreads: tuple[Spread, ...] = ()
     unlabelled: str | None = None
     consistency: tuple[Consistency, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
     baseline: Baseline | None = None
     noise_ceilings: tuple[NoiseCeiling, ...] = ()
 
@@ -291,5 +294,6 @@ class Report:
             splits=tuple(split for split in self.splits if split.whole.trial_type == trial_type),
             spreads=tuple(each for each in self.spreads if trial_type in (ALL, each.people.trial_type)),
             consistency=tuple(each for each in self.consistency if each.trial_type == trial_type),
+            predictions=tuple(each for each in self.predictions if each.trial_type == trial_type),
             noise_ceilings=tuple(each for each in self.noise_ceilings if each.trial_type == trial_type),
         )

@@ -131,3 +131,61 @@ def test_every_two_models_are_compared_once() -> None:
     found = list(_between(list(consistencies(Study(trials), outcomes, 0.95))))
     assert len(found) == len({frozenset(pair) for pair in found}) == 10
     assert Predictor("model-0", "mse") == Predictor(outcomes[0].model, outcomes[0].distance)
+
+
+def _repeated(rng: np.random.Generator) -> Trials:
+    """Six comparisons, each judged by several of eight people."""
+    shown = np.array([[0, 1, 2], [3, 1, 2], [4, 0, 1], [2, 3, 4], [1, 0, 4], [0, 3, 4]])
+    people = [rng.permutation(8)[: rng.integers(2, 7)] for _ in shown]
+    display = np.repeat(np.arange(6), [len(some) for some in people])
+    swapped = rng.random(display.size) < 0.5
+    references = np.where(swapped[:, None], shown[display][:, :0:-1], shown[display][:, 1:])
+    return Trials.build(
+        list("abcde"),
+        ["2-choose-1"] * display.size,
+        shown[display, 0],
+        references,
+        rng.integers(0, 2, (display.size, 1)),
+        participant=[f"person {number}" for number in np.concatenate(people)],
+    )
+
+
+def test_with_people_another_persons_choice_is_the_right_answer() -> None:
+    rng = np.random.default_rng(6)
+    trials = _repeated(rng)
+    distances = rng.random((5, 5))
+    scored = outcomes_of("m", "mse", trials, distances + distances.T)
+    found = [each for each in consistencies(Study(trials), [scored], 0.95, enough=2) if each.second == PEOPLE]
+
+    chosen = np.take_along_axis(trials.references, trials.selected.astype(int), axis=1)[:, 0]
+    displays = [(query, *sorted(shown)) for query, shown in zip(trials.query, trials.references, strict=True)]
+    # For each judgment as the right answer: the model against every other judgment of the display.
+    both, model_right, person_right = [], [], []
+    for answer, display in enumerate(displays):
+        others = [other for other, shown in enumerate(displays) if shown == display and other != answer]
+        right = [float(chosen[other] == chosen[answer]) for other in others]
+        credit = float(scored.credit[answer])
+        model_right.append(credit)
+        person_right.append(np.mean(right))
+        both.append(np.mean([credit * person + (1 - credit) * (1 - person) for person in right]))
+    p, q = np.mean(model_right), np.mean(person_right)
+    expected = p * q + (1 - p) * (1 - q)
+
+    people, of_model = found
+    assert of_model.first == Predictor("m", "mse")
+    assert of_model.expected == pytest.approx(expected)
+    assert of_model.comparisons == people.comparisons == len(trials)
+    assert people.first == PEOPLE
+    assert people.observed == pytest.approx(q)
+    assert people.kappa == pytest.approx((q - (q * q + (1 - q) ** 2)) / (1 - (q * q + (1 - q) ** 2)))
+    assert {each.trial_type for each in found} == {"2-choose-1"}
+    # Both are right or both wrong if and only if they choose the same; over displays, the model agrees with a person
+    # as often as with the person whose choice is the right answer.
+    assert of_model.observed == pytest.approx(p)
+    assert np.mean(both) == pytest.approx(p)
+
+
+def test_few_repeated_judgments_give_no_error_consistency_with_people() -> None:
+    trials = _repeated(np.random.default_rng(7))
+    scored = outcomes_of("m", "mse", trials, np.random.default_rng(8).random((5, 5)))
+    assert not [each for each in consistencies(Study(trials), [scored], 0.95) if each.second == PEOPLE]

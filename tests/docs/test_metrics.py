@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def test_the_table_of_columns_has_every_column_of_the_files() -> None:
     rng = np.random.default_rng(0)
     minds = latent(rng, IMAGES)
     trials = labelled(observe(rng, minds, {"2-choose-1": 60, "3-choose-1": 60}, 2))
-    scored = [outcomes_of(name, "mse", trials, model(rng, minds, 1.0)) for name in ("a", "b")]
+    plain = [outcomes_of(name, "mse", trials, model(rng, minds, 1.0)) for name in ("a", "b")]
+    nats, chances = np.full(len(trials), -1, np.float32), np.full(trials.comparisons, 0.5, np.float32)
+    scored = [replace(each, log_likelihood=nats, probability=chances) for each in plain]
     space = EmbeddingTable.of([str(name) for name in trials.images], minds, EmbeddingInfo("minds", minds.shape[1]))
     settings = Settings(replicates=100, baseline="a", consistency=True)
     (record, *_) = records(build_report(scored, settings, measures=[Ratio(space)]))

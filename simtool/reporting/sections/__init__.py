@@ -7,9 +7,10 @@ from simtool.reporting.sections.contrasts import CONTRASTS
 from simtool.reporting.sections.difficulty import DIFFICULTY
 from simtool.reporting.sections.noise_ceiling import NOISE_CEILING
 from simtool.reporting.sections.participants import PARTICIPANTS
+from simtool.reporting.sections.predictions import PREDICTIONS
 from simtool.reporting.sections.section import Section
 from simtool.reporting.sections.strata import STRATA
 
 __all__ = ["SECTIONS"]
 
-SECTIONS: tuple[Section, ...] = (NOISE_CEILING, STRATA, DIFFICULTY, CONTRASTS, CONSISTENCY, PARTICIPANTS)
+SECTIONS: tuple[Section, ...] = (NOISE_CEILING, STRATA, DIFFICULTY, CONTRASTS, CONSISTENCY, PREDICTIONS, PARTICIPANTS)
