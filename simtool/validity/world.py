@@ -34,6 +34,8 @@ GOOD, TWIN, WEAKER, BLIND = range(len(MODELS))
 _SENSITIVITY, _ERROR = (0.05, 60.0), (0.02, 20.0)
 #: Trials whose simulation tells a mean accuracy well enough, and the most studies that are simulated for this.
 _TRIALS, _PILOTS = 120_000, 60
+#: Rounds of the search for the weaker model.
+_ROUNDS = 2
 #: The number of the first of these studies.
 _FIRST_PILOT = 1 << 20
 
@@ -123,11 +125,17 @@ class World:
         drawn = [self._draw(number, Redrawn.GROUPS) for number in pilots]
         sensitivity = where(lambda value: replace(self, sensitivity=value)._mean(drawn, 0.0) - truth, *_SENSITIVITY)
         found = replace(self, sensitivity=sensitivity)
-        error = where(lambda value: best - found._mean(drawn, value), *_ERROR)
-        found = replace(found, errors=(error, error, 1.1 * error))
-        lost = found._mean(drawn, error) - np.mean([found._detectable(number, setting) for number in pilots])
-        more = where(lambda value: float(lost) - found._mean(drawn, value), error, _ERROR[1])
+        error = found._error_of(drawn, best)
+        reached, more = found._mean(drawn, error), 1.1 * error
+        for _ in range(_ROUNDS):  # the standard error of the difference grows with the difference
+            found = replace(found, errors=(error, error, more))
+            lost = float(np.mean([found._detectable(number, setting) for number in pilots]))
+            more = found._error_of(drawn, reached - lost)
         return replace(found, errors=(error, error, more))
+
+    def _error_of(self, pilots: Sequence[_Drawn], accuracy: float) -> float:
+        """The size of the errors of a model that has some accuracy."""
+        return where(lambda value: accuracy - self._mean(pilots, value), *_ERROR)
 
     def _mean(self, pilots: Sequence[_Drawn], error: float) -> float:
         """The mean accuracy, over some studies, of a model with errors of some size."""
