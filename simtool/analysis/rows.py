@@ -107,7 +107,7 @@ class Rows:
             if (chance := study.chance(metric, stratum)) is not None:
                 part = self._part(stratum, inside)
                 ties = self.credit.fractions(inside)
-                sample = study.sample(study.compared.take(inside))
+                sample = study.sample(study.compared if inside.all() else study.compared.take(inside))
                 yield _Block(stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), part)
 
     def _part(self, stratum: Stratum, inside: Mask) -> Part | None:

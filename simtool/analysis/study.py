@@ -136,7 +136,8 @@ class Study:
         """The data that the intervals of some observations depend on."""
         trials = np.zeros(len(self.trials), bool)
         trials[observations.trial] = True
-        informative = observations.take(observations.informative(self.weight_of(observations)))
+        known = observations.informative(self.weight_of(observations))
+        informative = observations if known.all() else observations.take(known)
         return Sample(
             clusters=self._clusters.name,
             cluster_count=distinct(informative.cluster, informative.cluster_count),

@@ -91,14 +91,17 @@ def _of_images(trials: Trials, query: str, references: str) -> Labels | None:
     if query not in trials.extra or references not in trials.extra:
         return None
     try:
-        asked = converted(trials.extra[query], pa.string())
-        shown = converted(trials.extra[references], pa.list_(pa.string()))
+        asked = _encoded(trials.extra[query])
+        shown = trials.extra[references]
+        if not pa.types.is_list(shown.type):
+            shown = converted(shown, pa.list_(pa.string()))
+        listed = _encoded(shown.flatten())
     except pa.ArrowException as failure:
         raise TableError(f"columns {query} and {references} should hold text: {failure}") from failure
     sizes, stated = lengths(trials.references), shown.is_valid().to_numpy(zero_copy_only=False)
     if not np.array_equal(pc.fill_null(pc.list_value_length(shown), 0).to_numpy(), np.where(stated, sizes, 0)):
         raise TableError(f"column {references} has another number of labels than of references in some trials")
-    found = Labels.concatenated([Labels.of(asked), Labels.of(shown.flatten())])
+    found = Labels.concatenated([asked, listed])
     image = np.concatenate([trials.query, trials.references[(trials.references >= 0) & stated[:, np.newaxis]]])
     known = (image >= 0) & (found.code >= 0)
     image, found = image[known], found[known]
@@ -112,3 +115,10 @@ def _of_images(trials: Trials, query: str, references: str) -> Labels | None:
             "score all trials with the same table of images (--images)"
         )
     return Labels(found.names, code)
+
+
+def _encoded(column: pa.Array) -> Labels:
+    """A column of text in any spelling. The codes of a dictionary are kept, because to decode them takes time."""
+    codes = pa.dictionary(pa.int32(), pa.string())
+    is_plain = pa.types.is_string(column.type) or column.type == codes
+    return Labels.from_arrow((column if is_plain else converted(column, pa.string())).cast(codes))
