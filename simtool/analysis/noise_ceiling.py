@@ -97,7 +97,7 @@ class NoiseCeiling:
 
     @property
     def judged(self) -> str:
-        """What was judged, in the plural."""
+        """The things that were judged, in the plural."""
         return "comparisons" if self.answers == 2 else "sets of three images"
 
 

@@ -1,4 +1,4 @@
-"""What simulated observers would choose: the truth that estimates from their judgments can be compared with."""
+"""The true preferences of simulated observers, with which estimates from their judgments can be compared."""
 
 from __future__ import annotations
 

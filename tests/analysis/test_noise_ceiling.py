@@ -1,4 +1,4 @@
-"""What the agreement of people says about the best model that knows only the images."""
+"""The best model that knows only the images, and the agreement of people, which limits it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ TURNS = (
     r"of (?:its|their|your|our|one's) own|for the time being|than what|as far as|at hand",
     r"pictures?(?!:)|preparations?|holdouts?|upper bounds?",
     r"(?<!-)recipes?(?!:)",
-    r"(?<!noise )(?<!noise_)ceilings?(?!:)",
+    r"(?<!noise[ _-])ceilings?(?!:)",
 )
 #: Refused in texts that are not about the photographs of CUB and birds-16.
 PHOTOGRAPHS = r"photographs?"

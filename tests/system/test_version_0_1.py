@@ -61,7 +61,7 @@ def test_a_report_gives_the_same_numbers() -> None:
         new = found[tuple(row[key] for key in KEYS)]
         assert [new[count] for count in COUNTS] == [row[count] for count in COUNTS]
         assert [new[name] for name in TESTS] == [row[name] and pytest.approx(row[name], rel=1e-9) for name in TESTS]
-        # The shape of intervals has changed a little, and the noise ceiling has records of its own.
+        # The shape of intervals has changed a little, and the noise ceiling has other records.
         assert [new["low"], new["high"]] == pytest.approx([row["low"], row["high"]], abs=2e-4)
 
 
