@@ -115,7 +115,7 @@ def _stacked(pieces: list[NDArray[Any]], code: NDArray[Any] | None = None) -> ND
     start = 0
     for piece in pieces:
         rows = stacked[start : start + len(piece)]
-        rows[:, : piece.shape[1]] = piece if code is None else code[piece]
+        rows[:, : piece.shape[1]] = piece if code is None else code.take(piece, mode="wrap")
         rows[:, piece.shape[1] :] = -1
         start += len(piece)
     return stacked

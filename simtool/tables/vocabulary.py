@@ -33,17 +33,17 @@ class Vocabulary:
         """
         if not column.dictionary.equals(self._dictionary):
             self._dictionary = column.dictionary
-            # The last entry is for null.
-            self._code = np.full(len(self._dictionary) + 1, _UNSEEN, np.int32)
-            self._code[-1] = _NULL
-            self._code[np.flatnonzero(self._dictionary.is_null())] = _NULL
+            known = places_in(self.names, self._dictionary)
+            known[known < 0] = _UNSEEN
+            known[np.flatnonzero(self._dictionary.is_null())] = _NULL
+            self._code = np.append(known, np.int32(_NULL))  # the last entry is for null
         entry = pc.fill_null(column.indices, len(self._dictionary)).to_numpy()
-        code = self._code[entry]
-        if (unseen := entry[code == _UNSEEN]).size:
+        code: NDArray[np.int32] = self._code.take(entry, mode="clip")
+        if (self._code == _UNSEEN).any() and (unseen := entry[code == _UNSEEN]).size:
             fresh = _in_order(unseen, len(self._dictionary))
             self._code[fresh] = self._add(self._dictionary.take(pa.array(fresh)))
-            code = self._code[entry]
-        return np.asarray(code)
+            code = self._code.take(entry, mode="clip")
+        return code
 
     def _add(self, texts: pa.StringArray) -> NDArray[np.int32]:
         """Add those of some texts that are not yet known; return the positions of all."""
