@@ -81,7 +81,7 @@ def covariance(
         weight: (n,) weight of each observation in the means; None for equal weights.
         pool: threads.
     """
-    return Dependence(observations, pool).covariance(values, weight)
+    return Dependence(observations, pool, keep=False).covariance(values, weight)
 
 
 class Dependence:
@@ -97,21 +97,16 @@ class Dependence:
     Args:
         observations: n observations.
         pool: threads.
+        keep: whether to hold the groups of observations in memory, 64 n bytes for three images.
     """
 
-    def __init__(self, observations: Observations, pool: Executor | None = None) -> None:
+    def __init__(self, observations: Observations, pool: Executor | None = None, keep: bool = True) -> None:
         self._pool = pool
         self._order = order_of(observations.cluster, observations.cluster_count)
-        self._cluster = observations.cluster[self._order]
-        images = _ascending(observations.without_shared_images().images, self._order)
-
-        def sharing(members: int) -> Entries:
-            """The groups of observations that share a set of some number of images; for no image, the cluster."""
-            if not members:
-                return Entries.of([[self._cluster]], observations.cluster_count)
-            return _sets(images, members, observations.image_count)
-
-        self._groups = list(self._map(sharing, range(len(images) + 1)))
+        self._cluster, self._clusters = observations.cluster[self._order], observations.cluster_count
+        self._images = _ascending(observations.without_shared_images().images, self._order)
+        self._image_count = observations.image_count
+        self._kept = list(self._map(self._sharing, self._sizes)) if keep else None
 
     def covariance(self, values: Values, weight: NDArray[np.float64] | None = None) -> Covariance:
         """The covariance of the means of values.
@@ -123,15 +118,28 @@ class Dependence:
         order = self._order
         influence = Influence(values.take(order), np.ones(len(order)) if weight is None else weight[order])
         number = np.arange(len(order), dtype=np.int32)
-        parts = [number, *[self._cluster] * (len(self._groups) - 1)]
+
+        def products(members: int) -> NDArray[np.float64]:
+            groups = self._sharing(members) if self._kept is None else self._kept[members]
+            return influence.products_between(groups, self._cluster if members else number)
+
         unclustered = influence.products()
-        within, *shared = self._map(influence.products_between, self._groups, parts)
+        within, *shared = self._map(products, self._sizes)
         one_way = unclustered + within
         multiway = one_way + sum(
-            (products if size % 2 else -products for size, products in enumerate(shared, 1)),
-            np.zeros_like(one_way),
+            (found if size % 2 else -found for size, found in enumerate(shared, 1)), np.zeros_like(one_way)
         )
         return Covariance(*(_unbiased(sums) for sums in (multiway, one_way, unclustered)))
+
+    @property
+    def _sizes(self) -> range:
+        return range(len(self._images) + 1)
+
+    def _sharing(self, members: int) -> Entries:
+        """The groups of observations that share a set of some number of images; for no image, the cluster."""
+        if not members:
+            return Entries.of([[self._cluster]], self._clusters)
+        return _sets(self._images, members, self._image_count)
 
     @property
     def _map(self) -> Callable[..., Iterable[Any]]:
