@@ -201,7 +201,7 @@ def write_groups(
             schema = schema_of(columns, required)
             if writer is None:
                 stated = schema_with_metadata(schema, kind, provenance, extra)
-                writer = stack.enter_context(writer_of_codes(path, stated, ["trial_id"]))
+                writer = stack.enter_context(writer_of_codes(path, stated, ["trial_id"], [LIKELIHOOD, PROBABILITY]))
                 pool = stack.enter_context(ThreadPoolExecutor(1))
             if writing is not None:
                 writing.result()

@@ -81,7 +81,9 @@ def check_footer(file: pq.ParquetFile) -> None:
 
 
 @contextmanager
-def writer_of_codes(path: Path, schema: pa.Schema, ascending: Sequence[str] = ()) -> Iterator[pq.ParquetWriter]:
+def writer_of_codes(
+    path: Path, schema: pa.Schema, ascending: Sequence[str] = (), measured: Sequence[str] = ()
+) -> Iterator[pq.ParquetWriter]:
     """Open a writer of groups in which text is dictionary-encoded; the file states that it is text.
 
     Arrow would state that it is a dictionary, and then Arrow and pandas cannot read lists of text from several groups.
@@ -90,6 +92,7 @@ def writer_of_codes(path: Path, schema: pa.Schema, ascending: Sequence[str] = ()
         path: the file.
         schema: the types of the groups, and the metadata of the file.
         ascending: the columns of whole numbers that usually ascend; their differences are stored.
+        measured: the beginnings of the names of columns of floats that seldom repeat; they have no dictionary.
 
     Raises:
         OSError: the file cannot be written.
@@ -97,11 +100,12 @@ def writer_of_codes(path: Path, schema: pa.Schema, ascending: Sequence[str] = ()
     types = pa.schema([field.with_type(_without_codes(field.type)) for field in schema], schema.metadata)
     coded = schema.remove_metadata()
     leaves = _leaves(coded)
+    split = [leaf for leaf in leaves if leaf.startswith(tuple(measured))]
     options = {
         "store_schema": False,
         "dictionary_pagesize_limit": _DICTIONARY_BYTES,
-        "use_dictionary": [leaf for leaf in leaves if leaf not in ascending],
-        "column_encoding": dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
+        "use_dictionary": [leaf for leaf in leaves if leaf not in ascending and leaf not in split],
+        "column_encoding": dict.fromkeys(ascending, "DELTA_BINARY_PACKED") | dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
         # The least and the greatest text help no reader, and cost more time than the codes.
         "write_statistics": [leaf for leaf, kind in leaves.items() if kind != "BYTE_ARRAY"],
     }
