@@ -15,7 +15,7 @@ from simtool.stages.run import Folder, Place, api, path_of, stage, table_file
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, Ids
 from simtool.tables.images import Images
 from simtool.text import counted
-from simtool.transforms.glocal import Glocal
+from simtool.transforms.linear import LinearMap
 from simtool.vectors.importing import open_vectors
 from simtool.vectors.vectors import VectorsError
 
@@ -78,7 +78,7 @@ def import_embeddings(
         info = EmbeddingInfo(name=label, dimension=vectors.dimension, shape=vectors.shape)
         glocal = None
         if linear is not None:
-            glocal = Glocal.read(linear, vectors.dimension)
+            glocal = LinearMap.read(linear, vectors.dimension)
             run.read(linear, f"a transform to {counted(glocal.dimension, 'values')}")
             info = EmbeddingInfo(name=label, dimension=glocal.dimension)
         with run.embeddings(out, info) as writer:

@@ -33,8 +33,12 @@ class PrincipalComponents:
     explained: float
 
     @classmethod
-    def fit(cls, table: EmbeddingTable, components: int | None = None, scratch: Path | None = None) -> Self:
+    def fit(
+        cls, table: EmbeddingTable, components: int | None = None, scratch: Path | None = None, fewer: bool = False
+    ) -> Self:
         """Find the K exact components of a table of vectors; without K all, at most ``MOST``.
+
+        ``fewer`` keeps fewer components if there are not so many.
 
         Raises:
             ModelError: there are not so many components, or all vectors are equal.
@@ -45,7 +49,7 @@ class PrincipalComponents:
             table.info.dimension,
             components or cls.MOST,
             scratch,
-            fewer=components is None,
+            fewer=fewer or components is None,
             what="vectors",
         )
         count = len(fit.variance)

@@ -23,7 +23,7 @@ from simtool.tables.embeddings import open_embeddings
 from simtool.tables.images import read_images
 from simtool.tables.outcomes import read_outcomes
 from simtool.tables.trials import read_trials
-from simtool.transforms.glocal import Glocal
+from simtool.transforms.linear import LinearMap
 from simtool.vectors.importing import open_vectors
 from tests.kinds.samples import SAMPLES
 
@@ -39,7 +39,7 @@ READERS: dict[Expected, Callable[[Path], object]] = {
     Expected.ARCHIVE: lambda path: unpack(path, path.parent / "unpacked"),
     Expected.MODEL_FOLDER: read_manifest,
     Expected.VECTORS: open_vectors,
-    Expected.TRANSFORM: lambda path: Glocal.read(path, 2),
+    Expected.TRANSFORM: lambda path: LinearMap.read(path, 2),
     Expected.IMAGE_FOLDER: lambda path: index_folder(path, path.parent / "images.parquet"),
 }
 FILES = READERS.keys() - {Expected.IMAGE_FOLDER}

@@ -1,4 +1,4 @@
-"""gLocal's transform of the features of a network to a space that predicts odd-one-out judgments.
+"""A linear map of vectors, in the files of gLocal: to a space that predicts judgments of similarity.
 
 Source: Muttenthaler et al., Improving neural network representations using human similarity judgments, Advances in
 Neural Information Processing Systems 36, 2023; the files ``transform.npz`` of its repository.
@@ -18,18 +18,19 @@ from simtool.kinds import Expected, What, explain, kind_of
 from simtool.vectors.npy import npz_array
 from simtool.vectors.vectors import VectorsError
 
-__all__ = ["Glocal"]
+__all__ = ["LinearMap"]
 
 
 @dataclass(frozen=True)
-class Glocal:
-    """A standardisation with one mean and one deviation, and a linear map.
+class LinearMap:
+    """A standardisation and a linear map.
 
     Attributes:
         mean: of all features; a scalar, or (D,).
         std: the standard deviation of all features; a scalar, or (D,).
-        weights: (D, K).
+        weights: (D, K); or (D,), factors that multiply the values, which gLocal's own files do not have.
         bias: (K,); zero in files without one.
+        name: in labels of transformed vectors.
     """
 
     mean: NDArray[np.float64]
@@ -39,7 +40,7 @@ class Glocal:
     name: str = "gLocal"
 
     @classmethod
-    def read(cls, path: Path, dimension: int) -> Glocal:
+    def read(cls, path: Path, dimension: int) -> LinearMap:
         """Read a ``transform.npz`` for vectors of a dimension.
 
         Raises:
@@ -52,13 +53,13 @@ class Glocal:
         if missing := [name for name, array in arrays.items() if array is None and name != "bias"]:
             raise VectorsError(f"{path}: not a transform of gLocal: it lacks {listed(missing)}")
         mean, std, weights = (np.asarray(arrays[name], np.float64) for name in ("mean", "std", "weights"))
-        if weights.ndim != 2 or len(weights) != dimension:
+        if weights.ndim not in (1, 2) or len(weights) != dimension:
             raise VectorsError(
                 f"{path}: its weights have the shape {weights.shape}; the vectors have {dimension:,} values: "
                 "use the transform of the same network and layer"
             )
-        bias = np.zeros(weights.shape[1]) if arrays["bias"] is None else np.asarray(arrays["bias"], np.float64)
-        if bias.shape != weights.shape[1:] or any(each.shape not in ((), (1,), (dimension,)) for each in (mean, std)):
+        bias = np.zeros(weights.shape[-1]) if arrays["bias"] is None else np.asarray(arrays["bias"], np.float64)
+        if bias.shape != weights.shape[-1:] or any(each.shape not in ((), (1,), (dimension,)) for each in (mean, std)):
             raise VectorsError(
                 f"{path}: a mean of shape {mean.shape}, a std of {std.shape} and a bias of {bias.shape} do not fit "
                 f"weights of {weights.shape}"
@@ -70,8 +71,14 @@ class Glocal:
     @property
     def dimension(self) -> int:
         """K, the length of a transformed vector."""
-        return int(self.weights.shape[1])
+        return int(self.weights.shape[-1])
+
+    @property
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The arrays of a file, by name."""
+        return {"mean": self.mean, "std": self.std, "weights": self.weights, "bias": self.bias}
 
     def apply(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Transform (n, D) vectors to (n, K) vectors: ``((x - mean) / std) @ weights + bias``."""
-        return ((vectors - self.mean) / self.std) @ self.weights + self.bias
+        standard: NDArray[np.float64] = (vectors - self.mean) / self.std
+        return (standard * self.weights if self.weights.ndim == 1 else standard @ self.weights) + self.bias
