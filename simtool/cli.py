@@ -24,11 +24,13 @@ from simtool.commands.import_embeddings import import_embeddings
 from simtool.commands.import_trials import import_trials
 from simtool.commands.index_images import index_images
 from simtool.commands.report import report
+from simtool.commands.reweight import reweight
 from simtool.commands.sample import sample
 from simtool.commands.score import score
 from simtool.commands.show import show
 from simtool.commands.train_glow import train_glow
 from simtool.commands.train_resnet import train_resnet
+from simtool.commands.transform import transform
 from simtool.errors import SimtoolError, first_line, system_reason
 from simtool.stages.invocation import Terminated, invocation
 
@@ -59,6 +61,8 @@ app.command(short_help="Convert distances of pairs to a table of distances")(imp
 app.command(short_help="Project vectors on their principal components")(compress)
 app.command(short_help="Draw samples from a trained Glow")(sample)
 app.command(short_help="Predict judgments from distances between vectors")(score)
+app.command(short_help="Learn a transform of vectors from judgments")(reweight)
+app.command(short_help="Transform vectors as reweight learned it")(transform)
 app.command(short_help="Write the distances of all pairs of images")(export_distances)
 app.command(short_help="Report how well each model predicts the judgments")(report)
 app.command(short_help="Check intervals and tests on simulated people")(check)

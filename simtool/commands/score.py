@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from simtool.analysis.tally import Tally
 
-__all__ = ["score"]
+__all__ = ["score", "summary"]
 
 
 def score(
@@ -77,10 +77,11 @@ def score(
         memory=memory,
         choice_model=choice_model,
     )
-    console.result(_summary(scores.tallies))
+    console.result(summary(scores.tallies))
 
 
-def _summary(tallies: Sequence[Tally]) -> Table:
+def summary(tallies: Sequence[Tally]) -> Table:
+    """The accuracies of models and distances, as a table for the terminal."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -31,6 +31,7 @@ from simtool.training.folder import ASIDE, MANIFEST, TRAINING
 
 __all__ = [
     "MANIFEST",
+    "TRANSFORM",
     "Manifest",
     "check_trained",
     "check_weights",
@@ -50,6 +51,8 @@ _PATIENCE = 600.0
 _UNFINISHED = ".model-"
 #: The version of the layout that this program writes.
 VERSION = 1
+#: The kind of a folder that holds a transform of vectors, not a model of images.
+TRANSFORM = "transform"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Manifest:
     Attributes:
         kind: of model, for example ``pca``.
         name: the label in reports.
-        preprocessing: of images, before the model.
+        preprocessing: of images, before the model; None for a transform of vectors.
         weights: the SHA-256 of each file of weights.
         layers: the names of layers that can be embedded, the default first.
         settings: that the kind needs to load the model.
@@ -68,7 +71,7 @@ class Manifest:
 
     kind: str
     name: str
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     weights: Mapping[str, str]
     layers: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -79,13 +82,24 @@ class Manifest:
         """One hash of all weights; see :func:`digest_of`."""
         return digest_of(self.weights)
 
+    @property
+    def of_images(self) -> Preprocessing:
+        """The preprocessing of a model of images.
+
+        Raises:
+            ModelError: it is a transform of vectors.
+        """
+        if self.preprocessing is None:
+            raise ModelError("it transforms vectors, not images; simtool transform applies it")
+        return self.preprocessing
+
     def to_json(self) -> dict[str, Any]:
         """As the content of ``model.json``."""
         return {
             "kind": self.kind,
             "version": VERSION,
             "name": self.name,
-            "preprocessing": self.preprocessing.to_json(),
+            "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
             "layers": list(self.layers),
             "settings": dict(self.settings),
             "weights": dict(self.weights),
@@ -218,8 +232,9 @@ def _manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
         raise ModelError(f"{path}: weights must be in the model folder itself, not at {listed(outside)}")
     if not isinstance(layers, list) or not isinstance(settings, dict):
         raise ModelError(f"{path}: layers should be a list, settings an object")
+    stated, is_transform = content.get("preprocessing"), content["kind"] == TRANSFORM
     try:
-        preprocessing = Preprocessing.from_json(content.get("preprocessing"))
+        preprocessing = None if is_transform and stated is None else Preprocessing.from_json(stated)
     except PreprocessingError as failure:
         raise ModelError(f"{path}: {failure}") from failure
     return Manifest(
@@ -261,7 +276,7 @@ def describe_model(folder: Path) -> Description:
         ("name", manifest.name),
         ("layers", listed(manifest.layers, 99) or "none"),
         *((name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in manifest.settings.items()),
-        ("preprocessing", manifest.preprocessing.to_text()),
+        *(() if manifest.preprocessing is None else (("preprocessing", manifest.preprocessing.to_text()),)),
         ("weights", f"{listed(manifest.weights, 9)}, SHA-256 {manifest.digest}"),
     )
     return Description(manifest.kind, facts, manifest.provenance)

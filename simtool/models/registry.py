@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simtool.errors import SimtoolError, listed
 from simtool.models.errors import ModelError
-from simtool.models.folder import check_weights, read_manifest
+from simtool.models.folder import TRANSFORM, check_weights, read_manifest
 from simtool.models.interface import TrainedModel
 
 __all__ = ["KINDS", "load_model"]
@@ -27,6 +27,8 @@ def load_model(folder: Path) -> TrainedModel:
         ModelError: it is not a model folder, is of an unknown kind, or is damaged.
     """
     manifest = read_manifest(folder)
+    if manifest.kind == TRANSFORM:
+        raise ModelError(f"{folder}: it transforms vectors, not images; run simtool transform TABLE --with {folder}")
     if manifest.kind not in KINDS:
         raise ModelError(f"{folder}: unknown kind of model {manifest.kind}; this program knows {listed(KINDS, 9)}")
     check_weights(folder, manifest)

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from simtool.stages.inspection import show as show
     from simtool.stages.pca import fit_pca as fit_pca
     from simtool.stages.reporting import report as report
+    from simtool.stages.reweighting import reweight as reweight
     from simtool.stages.sampling import sample as sample
     from simtool.stages.scoring import score as score
     from simtool.stages.studies import fetch_judgments as fetch_judgments
+    from simtool.stages.transforming import transform as transform
     from simtool.stages.validity import check as check
     from simtool.stages.vectors import import_embeddings as import_embeddings
 
@@ -58,11 +60,13 @@ _MODULES: dict[str, str] = {
     "plan_glow": "glow",
     "plan_resnet": "classifier",
     "report": "reporting",
+    "reweight": "reweighting",
     "sample": "sampling",
     "score": "scoring",
     "show": "inspection",
     "train_glow": "glow",
     "train_resnet": "classifier",
+    "transform": "transforming",
 }
 
 __all__ = [*_MODULES]

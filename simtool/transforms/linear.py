@@ -74,7 +74,7 @@ class LinearMap:
         return int(self.weights.shape[-1])
 
     @property
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
+    def arrays(self) -> dict[str, Any]:
         """The arrays of a file, by name."""
         return {"mean": self.mean, "std": self.std, "weights": self.weights, "bias": self.bias}
 

@@ -48,6 +48,7 @@ RENAMED = {
     ("score", "name"): "names",
     ("check", "name"): "names",
     ("report", "metric"): "metrics",
+    ("reweight", "embeddings"): "table",
     ("sample", "image"): "image_ids",
     ("sample", "temperature"): "temperatures",
     ("train-glow", "backprop"): "mode",

@@ -123,4 +123,4 @@ class FlowModel(TrainedModel):
         known = (_PARAMETERS, _CLASS_NAMES)
         configuration = {name: value for name, value in manifest.settings.items() if name not in known}
         flow = cls.make_flow(configuration, read_arrays(folder / _WEIGHTS))
-        return cls(manifest.preprocessing, flow, [str(name) for name in classes], manifest.digest)
+        return cls(manifest.of_images, flow, [str(name) for name in classes], manifest.digest)

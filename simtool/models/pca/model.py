@@ -132,14 +132,14 @@ class Pca(TrainedModel):
         if missing := {_COMPONENTS, _MEAN, _VARIANCE} - manifest.weights.keys():
             raise ModelError(f"{folder}: a PCA needs {', '.join(sorted(missing))}")
         components = NpyMatrix.open(folder / _COMPONENTS)
-        dimension = manifest.preprocessing.dimension
+        dimension = manifest.of_images.dimension
         if components.shape != (count, dimension):
             raise ModelError(
                 f"{folder / _COMPONENTS}: {components.shape[0]:,} components of {components.shape[1]:,} values; "
                 f"the manifest says {count} and its preprocessing gives {dimension:,}"
             )
         mean, variance = read_vector(folder / _MEAN, dimension), read_vector(folder / _VARIANCE, count)
-        return cls(manifest.preprocessing, mean, components, variance, count, manifest.digest)
+        return cls(manifest.of_images, mean, components, variance, count, manifest.digest)
 
 
 def write_log(folder: Path, fit: PcaFit, skipped: dict[str, str]) -> None:

@@ -82,7 +82,8 @@ class Factors(Family):
     def gradient(self, vectors: Array, slope: Array) -> Array:
         """See :meth:`Family.gradient`."""
         each = np.einsum("nd,nd->d", vectors, slope)
-        return np.bincount(self._group, each, self.start.size)
+        sums: Array = np.bincount(self._group, each, self.start.size).astype(np.float64, copy=False)
+        return sums
 
     def weights(self, parameters: Array) -> Array:
         """See :meth:`Family.weights`."""

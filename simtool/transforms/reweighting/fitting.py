@@ -1,4 +1,8 @@
-"""Fitting a linear map to comparisons: penalised logistic loss, minimised by L-BFGS of SciPy."""
+"""Fitting a linear map to comparisons: penalised logistic loss, minimised by L-BFGS of SciPy.
+
+The penalty is that of a normal prior around the identity: it is added to the sum of the losses of all comparisons, so
+that a penalty means the same for few and for many comparisons.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +59,7 @@ class Weighting:
 
 
 class Objective:
-    """The loss of comparisons, and ``penalty / 2`` times the squared differences from the identity.
+    """The mean loss of C comparisons, and ``penalty / (2 C)`` times the squared differences from the identity.
 
     Args:
         loss: of comparisons of n images.
@@ -65,7 +69,8 @@ class Objective:
     """
 
     def __init__(self, loss: PairwiseLoss, vectors: Array, start: Weighting, penalty: float) -> None:
-        self._loss, self._vectors, self._start, self._penalty = loss, vectors, start, penalty
+        self._loss, self._vectors, self._start = loss, vectors, start
+        self._penalty = penalty / loss.count
         self._target = start.flat[1:]
 
     def __call__(self, flat: Array) -> tuple[float, Array]:

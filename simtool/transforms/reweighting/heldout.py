@@ -17,13 +17,13 @@ from simtool.tables.outcomes import Outcomes
 from simtool.tables.trials import Trials
 from simtool.transforms.reweighting.learner import Learner, Recipe
 
-__all__ = ["HeldOut", "Labels", "held_out"]
+__all__ = ["HeldOut", "Names", "held_out"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Labels:
+class Names:
     """The names of models in reports.
 
     Attributes:
@@ -57,7 +57,7 @@ def held_out(
     trials: Trials,
     recipe: Recipe,
     hold_out: HoldOut,
-    labels: Labels,
+    names: Names,
     folds: int,
     repeats: int = 1,
     seed: int = 0,
@@ -70,7 +70,7 @@ def held_out(
         trials: the trials.
         recipe: what to learn.
         hold_out: what a fold holds out.
-        labels: names of the outcomes.
+        names: of the outcomes, in reports.
         folds: the number of folds.
         repeats: the number of splits; only held-out images and classes need several, because a split tests few
             comparisons. A comparison counts in the first split that tests it.
@@ -103,10 +103,10 @@ def held_out(
     tested = ~np.isnan(learned)
     if not tested.all():
         trials = single_trials(trials, tests.comparisons.take(tested))
-    names = (labels.identity, labels.learned, *((labels.control,) if by_image else ()))
+    labels = (names.identity, names.learned, *((names.control,) if by_image else ()))
     made = [
         Outcomes(name, str(recipe.similarity), trials, credit[tested])
-        for name, credit in zip(names, (identity, learned, control), strict=False)
+        for name, credit in zip(labels, (identity, learned, control), strict=False)
     ]
     return HeldOut(trials, tuple(made), tuple(penalties))
 

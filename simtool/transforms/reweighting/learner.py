@@ -50,7 +50,7 @@ class Recipe:
     similarity: Similarity = Similarity.COSINE
     components: int | None = 64
     rank: int = 16
-    penalties: tuple[float, ...] = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
+    penalties: tuple[float, ...] = (1e5, 3e4, 1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
     segments: tuple[Segment, ...] = ()
 
 

@@ -73,13 +73,17 @@ class PairwiseLoss:
         comparisons: C comparisons, of images that are counted from 0.
         images: n.
         similarity: between vectors. ``mse`` is the negative squared distance.
+
+    Attributes:
+        count: C.
     """
 
     def __init__(self, comparisons: Comparisons, images: int, similarity: Similarity) -> None:
         key = comparisons.anchor.astype(np.int64) * images + comparisons.near
         distinct, count = np.unique(key * images + comparisons.far, return_counts=True)
         self._images, self._similarity = images, similarity
-        self._share = count / len(comparisons)
+        self.count = len(comparisons)
+        self._share = count / self.count
         self._blocks = list(_blocks(distinct, images))
 
     def __call__(self, anchor: Array, other: Array, log_scale: float) -> tuple[float, Slopes]:
@@ -110,8 +114,8 @@ class PairwiseLoss:
             value += share @ (np.maximum(-margin, 0) + np.log1p(small))
             slope = -share * np.where(margin >= 0, small, 1) / (1 + small)
             by_scale += slope @ margin
-            weight = np.bincount(block.near, slope, cells.size) - np.bincount(block.far, slope, cells.size)
-            weight = scale * weight.reshape(similar.shape)
+            by_cell = np.bincount(block.near, slope, cells.size) - np.bincount(block.far, slope, cells.size)
+            weight = scale * by_cell.reshape(similar.shape)
             by_anchor[block.anchors] = factor * (weight @ other)
             by_other += factor * (weight.T @ anchor[block.anchors])
             total += weight.sum(axis=0)
