@@ -22,6 +22,8 @@ Keys: TypeAlias = NDArray[np.int64]
 _HEIGHT_BITS, _WIDTH_BITS = 9, 7
 TILE = (1 << _HEIGHT_BITS, 1 << _WIDTH_BITS)
 _PLACE_BITS = _HEIGHT_BITS + _WIDTH_BITS
+#: The least number of words of bits for a thread.
+_WORDS = 1 << 12
 #: Bytes of bits, and of bits for each given pair, beyond which sorted keys take less memory.
 _BYTES, _BYTES_EACH = 256 << 20, 128
 
@@ -119,7 +121,8 @@ class PairNumbers(NamedTuple):
         count = int(self.ranks[-1]) if self.bits.size else self.keys.size
         first, second = np.empty(count, np.int32), np.empty(count, np.int32)
         if self.bits.size:
-            _ends_of_bits(self.bits, self.tiles, first, second)
+            bits = self.bits, self.ranks, self.tiles
+            in_threads(lambda start, stop: _ends_of_bits(*bits, first, second, start, stop), self.bits.size, _WORDS)
         else:
             _ends_of_keys(self.keys, self.tiles, first, second)
         return Pairs(self.images, first, second)
@@ -171,10 +174,12 @@ def _mark(left: Codes, right: Codes, tiles: Keys, bits: NDArray[np.uint64], rank
 
 
 @compiled
-def _ends_of_bits(bits: NDArray[np.uint64], tiles: Keys, first: Codes, second: Codes) -> None:
-    """The images of each pair whose bit is set, by ascending keys."""
-    row = item = 0
-    for place in range(bits.size):
+def _ends_of_bits(
+    bits: NDArray[np.uint64], ranks: Codes, tiles: Keys, first: Codes, second: Codes, start: int, stop: int
+) -> None:
+    """The images of each pair whose bit is set in some of the words, by ascending keys."""
+    row, item = 0, ranks[start]
+    for place in range(start, stop):
         word = bits[place]
         while word:
             rest = word & (word - np.uint64(1))
