@@ -84,7 +84,7 @@ def build_report(
     for study, pool in zip(studies, pooled, strict=True):
         computed = Rows(study, pool.outcomes, settings, baseline)
         rows += computed.of(wanted, progress)
-        hard += (difficulty(each, study, pool.outcomes, computed.credit, settings) for each in measures)
+        hard += (difficulty(each, study, pool.outcomes, computed.credit, settings, progress) for each in measures)
         people += spreads(study.trials, study.comparisons, pool.outcomes, computed.credit, study.weight)
         ceilings += noise_ceilings(study, pool.outcomes, wanted, settings.level)
         alike += consistencies(study, pool.outcomes, settings.level) if settings.consistency else ()

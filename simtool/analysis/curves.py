@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.analysis.difficulty import LEAST, Curve, Difficulty, Gap, Grade, Measure, judges
-from simtool.analysis.inference.estimation import Measured, estimate
+from simtool.analysis.inference.estimation import Measured, Progress, estimate, silent
 from simtool.analysis.inference.intervals import Estimates, Interval
 from simtool.analysis.inference.values import Values
 from simtool.analysis.report import ReportError, Settings
@@ -23,7 +23,12 @@ Weights = NDArray[np.float64]
 
 
 def difficulty(
-    measure: Measure, study: Study, outcomes: Sequence[Outcomes], credit: Values, settings: Settings
+    measure: Measure,
+    study: Study,
+    outcomes: Sequence[Outcomes],
+    credit: Values,
+    settings: Settings,
+    progress: Progress = silent,
 ) -> Difficulty:
     """The accuracy of each model as a function of difficulty, for each type of trials with enough comparisons.
 
@@ -33,6 +38,7 @@ def difficulty(
         outcomes: the M models.
         credit: C credits of M models.
         settings: how intervals are computed.
+        progress: opens a display of the progress.
 
     Raises:
         ReportError: the difficulty of too few comparisons is known.
@@ -45,7 +51,7 @@ def difficulty(
             f"--difficulty: no type of trials has {LEAST} comparisons whose difficulty by {measure.name} is known; "
             "give a table of embeddings in its place"
         )
-    found = estimate(graded.measured(), settings.replicates, settings.seed)
+    found = estimate(graded.measured(), settings.replicates, settings.seed, progress)
     curves = graded.curves(found, outcomes, settings.level)
     gaps = graded.gaps(found, outcomes, settings.level)
     names = tuple(grade.label for grade in graded.grades)
@@ -133,7 +139,8 @@ class _Graded:
 
     def _measure(self, rows: NDArray[np.intp], weight: Weights, values: Values, strata: Sequence[Mask]) -> Measured:
         # The scale of weights does not matter; weights up to 1 keep small ones away from rounding.
-        return Measured(self._study.compared.take(rows), values, strata, weight / weight.max())
+        scaled = weight / weight.max()
+        return Measured(self._study.compared.take(rows), values, strata, None if scaled.min() == 1 else scaled)
 
     def _differing(self, rows: NDArray[np.intp], weight: Weights, first: int) -> Values:
         """Values whose means are the differences of two types, and whose influences are those of the differences.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from simtool.analysis.inference.intervals import Difference, Interval
 from simtool.analysis.inference.observations import clusters_of
+from simtool.analysis.strata import ALL
 from simtool.judgments.comparisons import Comparisons
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.trials import Trials
@@ -125,6 +126,13 @@ class Difficulty:
     curves: tuple[Curve, ...]
     gaps: tuple[Gap, ...]
     judges: tuple[Judges, ...]
+
+    def of_type(self, trial_type: str) -> Difficulty:
+        """The part about one trial type, which has no differences of types; everything for ``all``."""
+        if trial_type == ALL:
+            return self
+        curves = tuple(curve for curve in self.curves if curve.trial_type == trial_type)
+        return replace(self, curves=curves, gaps=(), judges=())
 
 
 class Measure(ABC):

@@ -291,6 +291,7 @@ class Report:
         return replace(
             self,
             rows=tuple(row for row in self.rows if row.trial_type == trial_type),
+            difficulties=tuple(each.of_type(trial_type) for each in self.difficulties),
             splits=tuple(split for split in self.splits if split.whole.trial_type == trial_type),
             spreads=tuple(each for each in self.spreads if trial_type in (ALL, each.people.trial_type)),
             consistency=tuple(each for each in self.consistency if each.trial_type == trial_type),

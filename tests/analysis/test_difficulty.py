@@ -303,3 +303,12 @@ def test_the_people_of_two_types_are_counted() -> None:
     ]
     nobody = observe(RNG, MINDS, kinds, 0)
     assert judges(nobody, [1, 0]) == [Judges(None, "3-choose-1", "2-choose-1", (0, 0), 0)]
+
+
+def test_a_report_about_one_type_has_its_curves_only() -> None:
+    scored = outcomes_of("m", "d", TRIALS, model(RNG, MINDS, 1))
+    report = build_report([scored], FEW, measures=[Ratio(table_of(NAMES, MINDS))])
+    (found,) = report.of_type("8-rank-2").difficulties
+    assert {curve.trial_type for curve in found.curves} == {"8-rank-2"}
+    assert (found.gaps, found.judges) == ((), ())
+    assert report.of_type("all").difficulties == report.difficulties

@@ -109,7 +109,8 @@ def _ends(row: Row) -> str:
 
 
 def _records(report: Report) -> list[Record]:
-    return [_record(row, advantage) for split in report.splits for row, advantage in _shares(split)]
+    same = {"observers": report.observers, "weighted": report.settings.weighted}
+    return [{**_record(*each), **same} for split in report.splits for each in _shares(split)]
 
 
 def _shares(split: Split) -> zip[tuple[Row, float]]:
