@@ -39,6 +39,8 @@ Folds: TypeAlias = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 #: The number of folds.
 FOLDS = 5
+#: Trials whose likelihood is computed at a time, so that temporary arrays stay small.
+_STEP = 1 << 14
 #: The largest inverse temperature, for distances that spread by 1 within a trial.
 _COLDEST = 1e4
 #: Settings of the optimiser: the temperature is accurate to about six digits.
@@ -59,8 +61,13 @@ def fit_temperature(rule: ChoiceRule, distances: NDArray[np.float64], selected: 
     scaled = distances / -spread
 
     def loss(inverse: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        value, gradient = rule.likelihood(inverse[0] * scaled, selected)
-        return -float(value.mean()), -np.array([np.einsum("ij,ij->", gradient, scaled) / len(scaled)])
+        total, slope = 0.0, 0.0
+        for start in range(0, len(scaled), _STEP):
+            part = slice(start, start + _STEP)
+            value, gradient = rule.likelihood(inverse[0] * scaled[part], selected[part])
+            total -= float(value.sum())
+            slope -= float(np.einsum("ij,ij->", gradient, scaled[part]))
+        return total / len(scaled), np.array([slope / len(scaled)])
 
     start = np.array([1.0])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, _COLDEST)], options=_STRICT)
