@@ -19,6 +19,7 @@ from simtool.commands.export_distances import export_distances
 from simtool.commands.fetch_cub import fetch_cub
 from simtool.commands.fetch_judgments import fetch_judgments
 from simtool.commands.fit_pca import fit_pca
+from simtool.commands.fit_psych import fit_psych
 from simtool.commands.import_distances import import_distances
 from simtool.commands.import_embeddings import import_embeddings
 from simtool.commands.import_trials import import_trials
@@ -60,6 +61,7 @@ app.command(short_help="Convert vectors of other programs to a table")(import_em
 app.command(short_help="Convert distances of pairs to a table of distances")(import_distances)
 app.command(short_help="Project vectors on their principal components")(compress)
 app.command(short_help="Draw samples from a trained Glow")(sample)
+app.command(short_help="Fit coordinates of images to judgments alone")(fit_psych)
 app.command(short_help="Predict judgments from distances between vectors")(score)
 app.command(short_help="Learn a transform of vectors from judgments")(reweight)
 app.command(short_help="Transform vectors as reweight learned it")(transform)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.ceilings import noise_ceilings
+from simtool.analysis.choosing import model_checks
 from simtool.analysis.consistency import consistencies
 from simtool.analysis.curves import difficulty
 from simtool.analysis.difficulty import Difficulty, Measure
@@ -100,6 +101,7 @@ def build_report(
         shared=max(shared_judgments(pool.sets) for pool in pooled),
         consistency=tuple(alike),
         predictions=tuple(predicted),
+        checks=tuple(model_checks(outcomes)),
         baseline=baseline,
         noise_ceilings=tuple(sorted(ceilings, key=lambda each: _sizes(strata[each.trial_type]))),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
@@ -162,8 +164,8 @@ def _joined(trials: Trials, parts: Sequence[Outcomes]) -> Outcomes:
     """Join the outcomes of a model on several sets of trials."""
     credit = _concatenated([part.credit for part in parts])
     found = ([getattr(part, name) for part in parts] for name in ("log_likelihood", "probability"))
-    of_choice = (None if any(values is None for values in own) else _concatenated(own) for own in found)
-    return Outcomes(parts[0].model, parts[0].distance, trials, credit, *of_choice)
+    nats, probability = (None if any(values is None for values in own) else _concatenated(own) for own in found)
+    return Outcomes(parts[0].model, parts[0].distance, trials, credit, nats, probability)
 
 
 def _concatenated(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from simtool.tables.labels import Labels
 from simtool.tables.parquet import ARROW_FAILURES
 from simtool.tables.trials import Trials
 
-__all__ = ["MOST", "column_strata"]
+__all__ = ["MOST", "column_labels", "column_strata"]
 
 #: The greatest number of values of a column that divides trials.
 MOST = 30
@@ -35,10 +35,7 @@ def column_strata(trials: Trials, name: str, most: int = MOST) -> list[Stratum]:
     Raises:
         ReportError: there is no such column, or it has one value only, or too many.
     """
-    columns = _columns(trials)
-    if name not in columns:
-        raise ReportError(f"--by {name}: the trials have no such column; they have {listed(columns, 20)}")
-    labels = _sorted(columns[name])
+    labels, columns = column_labels(trials, name, "--by"), _columns(trials)
     if len(labels.names) > most:
         fewer = [other for other in columns if other != name and 1 < len(_sorted(columns[other]).names) <= most]
         instead = f"; columns with fewer values: {listed(fewer, 20)}" if fewer else ""
@@ -48,6 +45,23 @@ def column_strata(trials: Trials, name: str, most: int = MOST) -> list[Stratum]:
     if len(found) == 1:
         raise ReportError(f"--by {name}: all trials have the same value ({found[0].name}); choose another column")
     return found
+
+
+def column_labels(trials: Trials, name: str, option: str) -> Labels:
+    """The values of a column of trials as text, (T,); their names ascend.
+
+    Args:
+        trials: the trials.
+        name: a column of the table of trials.
+        option: the option that names the column, for the message.
+
+    Raises:
+        ReportError: there is no such column.
+    """
+    columns = _columns(trials)
+    if name not in columns:
+        raise ReportError(f"{option} {name}: the trials have no such column; they have {listed(columns, 20)}")
+    return _sorted(columns[name])
 
 
 def _columns(trials: Trials) -> dict[str, pa.Array]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from simtool.analysis.baseline import Baseline
+from simtool.analysis.choosing import ModelCheck
 from simtool.analysis.contrasts import Contrast
 from simtool.analysis.difficulty import Difficulty
 from simtool.analysis.failure import ReportError
@@ -228,6 +229,7 @@ class Report:
         predictions: how well choice models predict each trial type, if the outcomes hold log-likelihoods.
         baseline: the model that the other models are compared with; None for none.
         noise_ceilings: the noise ceilings, by trial type and metric, of each set of trials.
+        checks: the checks of models that were fitted to choices, on choices that they make themselves.
     """
 
     rows: tuple[Row, ...]
@@ -245,6 +247,7 @@ class Report:
     predictions: tuple[Prediction, ...] = ()
     baseline: Baseline | None = None
     noise_ceilings: tuple[NoiseCeiling, ...] = ()
+    checks: tuple[ModelCheck, ...] = ()
 
     def __repr__(self) -> str:
         return f"Report({counted(len(self.rows), 'rows')}, {', '.join(self.trial_types)})"
@@ -297,4 +300,5 @@ class Report:
             consistency=tuple(each for each in self.consistency if each.trial_type == trial_type),
             predictions=tuple(each for each in self.predictions if each.trial_type == trial_type),
             noise_ceilings=tuple(each for each in self.noise_ceilings if each.trial_type == trial_type),
+            checks=tuple(each for each in self.checks if trial_type in (ALL, each.check.trial_type)),
         )

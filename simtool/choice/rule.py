@@ -1,4 +1,4 @@
-"""What a choice rule is: from similarities to the probability of a selection."""
+"""The interface of a choice rule: from similarities to the probability of a selection."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from simtool.stages.indexing import index_images as index_images
     from simtool.stages.inspection import show as show
     from simtool.stages.pca import fit_pca as fit_pca
+    from simtool.stages.psychological import fit_psych as fit_psych
     from simtool.stages.reporting import report as report
     from simtool.stages.reweighting import reweight as reweight
     from simtool.stages.sampling import sample as sample
@@ -52,6 +53,7 @@ _MODULES: dict[str, str] = {
     "fetch_cub": "fetching",
     "fetch_judgments": "studies",
     "fit_pca": "pca",
+    "fit_psych": "psychological",
     "import_distances": "distances",
     "import_embeddings": "vectors",
     "import_trials": "importing",

@@ -140,6 +140,7 @@ def score(
         matches = [table.match(shown) for table in opened]
         for table, found in zip(opened, matches, strict=True):
             note_matches(table.path, found)
+            _warn_if_fitted(table)
         if allowed is None and isinstance(opened[0], EmbeddingTable):
             read_ahead(opened[0], np.array(matches[0].rows))  # beside the next line
         plan = Plan.of(judgments)
@@ -209,6 +210,15 @@ def _choice_model(trials: Trials) -> ChoiceModel:
     from simtool.choice.temperature import ChoiceModel
 
     return ChoiceModel.of(trials)
+
+
+def _warn_if_fitted(table: EmbeddingTable | DistanceTable) -> None:
+    """Warn about vectors that were fitted to judgments, perhaps to those that are scored."""
+    if isinstance(table, EmbeddingTable) and table.info.similarity is not None:
+        console.warn(
+            f"{table.path} was fitted to judgments; its accuracy on the same judgments is too high: "
+            "fit-psych --outcomes predicts judgments that were not used"
+        )
 
 
 def _trials_detail(trials: Trials) -> str:

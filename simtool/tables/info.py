@@ -38,6 +38,7 @@ class EmbeddingInfo:
         segments: the segments in order; the sum of length x count is D. Empty without segments.
         preprocessing: the preprocessing of the images, as JSON text.
         model: the SHA-256 of the weights.
+        similarity: the similarity function of the distances in a psychological embedding, as JSON text.
         precision: of the arithmetic of a network.
         runtime: that computed a network; None without a network, and in older tables.
         skipped: the ids of images that were skipped because their files are corrupt.
@@ -52,6 +53,7 @@ class EmbeddingInfo:
     segments: tuple[Segment, ...] = ()
     preprocessing: str | None = None
     model: str | None = None
+    similarity: str | None = None
     precision: str = "float32"
     runtime: str | None = None
     skipped: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ class EmbeddingInfo:
             "segments": [asdict(segment) for segment in self.segments],
             "preprocessing": self.preprocessing,
             "model": self.model,
+            **({} if self.similarity is None else {"similarity": self.similarity}),
             **({} if self.runtime is None else {"precision": self.precision, "runtime": self.runtime}),
             **({"skipped": list(self.skipped)} if self.skipped else {}),
             **({"images_sample": list(self.images_sample)} if self.images_sample else {}),
@@ -105,6 +108,7 @@ class EmbeddingInfo:
             "segments": tuple(stated.segment(entry) for entry in stated.items("segments")),
             "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
             "model": stated.text("model"),
+            "similarity": stated.text("similarity", _LONGEST_RECIPE),
             "precision": stated.text("precision") or "float32",
             "runtime": stated.text("runtime"),
             "skipped": skipped_of(path, content),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from simtool.designs import TrialType
 from simtool.errors import listed
+from simtool.tables.checks import Check
 from simtool.tables.outcomes_layout import Slice, slices
 from simtool.tables.parquet import TableError
 from simtool.tables.samples import are_equal, are_part_of, order_like
@@ -36,6 +37,7 @@ class Outcomes:
         credit: (C,) of each comparison, trial by trial in the order of the contract: 1 right, 1/2 tied, 0 wrong.
         log_likelihood: (T,) of what people selected, nats; None if no choice model was fitted.
         probability: (C,) that the choice model gives to each comparison, in the order of ``credit``; None likewise.
+        checks: of a model that was fitted to choices, by trial type.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Outcomes:
     credit: NDArray[np.float32]
     log_likelihood: NDArray[np.float32] | None = None
     probability: NDArray[np.float32] | None = None
+    checks: tuple[Check, ...] = ()
 
     def __repr__(self) -> str:
         return f"Outcomes({self.model}, {self.distance}, {counted(len(self.trials), 'trials')})"
@@ -172,4 +175,4 @@ def _outcomes(path: Path, part: Slice) -> Outcomes:
         refuse_shares(part.probability, "probability")
     if part.log_likelihood is not None:
         refuse(~np.isfinite(part.log_likelihood), "log_likelihood is missing or not finite")
-    return Outcomes(part.model, part.distance, trials, part.credit, part.log_likelihood, part.probability)
+    return Outcomes(part.model, part.distance, trials, part.credit, part.log_likelihood, part.probability, part.checks)

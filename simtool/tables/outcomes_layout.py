@@ -7,8 +7,9 @@ is still read, has a row for each trial, model and distance.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from simtool.errors import listed
 from simtool.kinds import Expected
 from simtool.tables.carried import VERSION_1, read_carried
+from simtool.tables.checks import Check
 from simtool.tables.columns import CODES
 from simtool.tables.files import (
     CREDIT,
@@ -48,11 +50,13 @@ class CreditColumn:
         column: its name, ``credit: MODEL, DISTANCE``; for a name that is taken, with a number behind it.
         model: the label of the embeddings.
         distance: the name of the distance.
+        checks: of the model's choices, by trial type.
     """
 
     column: str
     model: str
     distance: str
+    checks: tuple[Check, ...] = ()
 
     @classmethod
     def stated(cls, part: Path, name: str, entry: Mapping[str, object]) -> CreditColumn:
@@ -70,7 +74,13 @@ class CreditColumn:
             raise TableError(
                 f"{part}: column {name!r} is of {model!r} with {distance!r} by the metadata: damaged; score again"
             )
-        return cls(name, model, distance)
+        checks = entry.get("checks")
+        found = [Check.stated(part, check) for check in checks] if isinstance(checks, list) else []
+        return cls(name, model, distance, tuple(found))
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of the metadata."""
+        return {name: value for name, value in asdict(self).items() if value != ()}
 
     @property
     def likelihood(self) -> str:
@@ -96,6 +106,7 @@ class Slice:
         log_likelihood: (T,) NaN for null; None if all are null.
         probability: (C,) as the table holds it; of another length if it has not one for each credit. None if there is
             none.
+        checks: of the model's choices, by trial type.
     """
 
     model: str
@@ -105,6 +116,7 @@ class Slice:
     counts: NDArray[np.int32]
     log_likelihood: NDArray[np.float32] | None
     probability: NDArray[np.float32] | None = None
+    checks: tuple[Check, ...] = ()
 
 
 def slices(path: Path) -> Iterator[Slice]:
@@ -159,7 +171,8 @@ def _columns(path: Path, columns: list[CreditColumn]) -> Iterator[Slice]:
             credit.add(*(batch.column(name) for name in wanted))
         scored = credit.scored()
         if scored.any():
-            yield credit.slice(each.model, each.distance, trials if scored.all() else trials.take(scored))
+            found = credit.slice(each.model, each.distance, trials if scored.all() else trials.take(scored))
+            yield replace(found, checks=each.checks)
             nowhere = False
     if nowhere:
         raise TableError(f"{path}: no model has credit on any trial; all columns of credit are empty")

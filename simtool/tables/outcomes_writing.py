@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def write_outcomes(path: Path, trials: Trials, outcomes: Iterable[Outcomes], pro
             entries[_column_of(each, [column.column for column in entries])] = _Entry(trials, each)
         images = pa.array(trials.images, pa.string())
         groups = (_arrays(trials, images, entries, rows) for rows in row_groups(len(trials)))
-        stated = {**stated_observers(trials), "credit": [asdict(column) for column in entries]}
+        stated = {**stated_observers(trials), "credit": [column.to_json() for column in entries]}
         write_groups(temporary, groups, {"trial_id", *REQUIRED}, KIND, provenance, stated)
 
 
@@ -48,7 +47,7 @@ def _column_of(outcomes: Outcomes, used: Iterable[str]) -> CreditColumn:
     name = f"{CREDIT}{outcomes.model}, {outcomes.distance}".encode("utf-8", "replace").decode()
     names = (name if number == 1 else f"{name} ({number})" for number in count(1))
     column = next(name for name in names if name.casefold() not in taken)
-    return CreditColumn(column, outcomes.model, outcomes.distance)
+    return CreditColumn(column, outcomes.model, outcomes.distance, outcomes.checks)
 
 
 def _arrays(

@@ -21,6 +21,7 @@ from simtool.reporting.exports import records
 from simtool.reporting.formatting import FEW
 from simtool.scoring.distances import DISTANCES
 from simtool.scoring.given import GIVEN
+from simtool.tables.checks import Check
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable
 from tests.analysis.test_labels import IMAGES, labelled
 from tests.scored import latent, model, observe, outcomes_of
@@ -62,6 +63,7 @@ def test_the_table_of_columns_has_every_column_of_the_files() -> None:
     scored = [replace(each, log_likelihood=nats, probability=chances) for each in plain]
     space = EmbeddingTable.of([str(name) for name in trials.images], minds, EmbeddingInfo("minds", minds.shape[1]))
     settings = Settings(replicates=100, baseline="a", consistency=True)
+    scored[0] = replace(scored[0], checks=(Check("2-choose-1", 9, 0.7, 0.7, 0.6, 0.5),))
     (record, *_) = records(build_report(scored, settings, measures=[Ratio(space)]))
     columns = [name for line in _table("column")[1:] for name in re.findall(r"`(\w+)`", line[0])]
     assert len(columns) == len(set(columns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from simtool.reporting.sections.consistency import CONSISTENCY
 from simtool.reporting.sections.contrasts import CONTRASTS
 from simtool.reporting.sections.difficulty import DIFFICULTY
+from simtool.reporting.sections.model_noise_ceiling import MODEL_NOISE_CEILING
 from simtool.reporting.sections.noise_ceiling import NOISE_CEILING
 from simtool.reporting.sections.participants import PARTICIPANTS
 from simtool.reporting.sections.predictions import PREDICTIONS
@@ -13,4 +14,13 @@ from simtool.reporting.sections.strata import STRATA
 
 __all__ = ["SECTIONS"]
 
-SECTIONS: tuple[Section, ...] = (NOISE_CEILING, STRATA, DIFFICULTY, CONTRASTS, CONSISTENCY, PREDICTIONS, PARTICIPANTS)
+SECTIONS: tuple[Section, ...] = (
+    NOISE_CEILING,
+    MODEL_NOISE_CEILING,
+    STRATA,
+    DIFFICULTY,
+    CONTRASTS,
+    CONSISTENCY,
+    PREDICTIONS,
+    PARTICIPANTS,
+)
