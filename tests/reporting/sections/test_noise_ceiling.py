@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -78,7 +79,7 @@ def test_the_figure_has_a_panel_for_each_noise_ceiling_of_enough_data(report: Re
     assert isinstance(drawn, Figure)
     (panel,) = drawn.axes
     assert len(panel.get_yticks()) == len(firm.reached)
-    points = [line.get_xdata()[0] for line in panel.lines if line.get_marker() == "o"]
+    points = [float(np.ravel(line.get_xdata())[0]) for line in panel.lines if line.get_marker() == "o"]
     assert points == pytest.approx([each.accuracy.estimate for each in firm.reached])
     assert figure.section_bytes(NOISE_CEILING, report, "svg") == figure.section_bytes(NOISE_CEILING, report, "svg")
 
