@@ -13,7 +13,7 @@ from simtool.analysis.judged import Judged, RepeatedJudgments
 from simtool.analysis.kappa import PEOPLE, Consistency, Kappa, Predictor
 from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.noise_ceiling import ENOUGH
-from simtool.analysis.strata import ALL, Mask, Stratum
+from simtool.analysis.strata import Mask, Stratum
 from simtool.analysis.study import Study
 from simtool.tables.outcomes import Outcomes
 
@@ -23,8 +23,9 @@ __all__ = ["consistencies"]
 def consistencies(
     study: Study, outcomes: Sequence[Outcomes], level: float, enough: int = ENOUGH
 ) -> Iterator[Consistency]:
-    """The error consistency of every two models, and of every model with people, in all trials and by trial type.
+    """The error consistency of every two models, and of every model with people, by trial type.
 
+    Trial types are not pooled: all models predict one type better than another, and this alone makes errors consistent.
     That with people exists for each trial type with enough judgments of repeated comparisons.
 
     Args:
@@ -34,7 +35,7 @@ def consistencies(
         enough: the least number of repeated judgments.
     """
     for stratum in study.strata:
-        if stratum.trial_type is not None or stratum.name == ALL:
+        if stratum.trial_type is not None and stratum.within is None:
             inside = stratum.over(study.comparisons)
             yield from _of_models(study, outcomes, stratum, inside, level)
             yield from _with_people(study, outcomes, stratum, level, enough)

@@ -69,10 +69,10 @@ PEOPLE = Predictor("people")
 
 @dataclass(frozen=True)
 class Consistency:
-    """The error consistency of two predictors in a stratum.
+    """The error consistency of two predictors in the trials of one type.
 
     Attributes:
-        trial_type: name of the stratum: a trial type, or ``all``.
+        trial_type: the type of the trials.
         first: a predictor.
         second: another predictor.
         comparisons: number of comparisons; with people, of judgments of repeated comparisons.

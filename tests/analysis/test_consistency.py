@@ -27,7 +27,7 @@ def _scored(rng: np.random.Generator, trials: Trials, models: int) -> list[Outco
     return [Outcomes(f"model-{number}", "mse", trials, credit) for number, credit in enumerate(halves)]
 
 
-def _between(found: list[Consistency], stratum: str = "all") -> dict[tuple[str, str], Consistency]:
+def _between(found: list[Consistency], stratum: str = "2-choose-1") -> dict[tuple[str, str], Consistency]:
     return {
         (each.first.model, each.second.model): each
         for each in found
@@ -41,7 +41,8 @@ def test_without_ties_it_is_cohens_kappa_of_being_right() -> None:
     trials = observe(rng, minds, {"8-rank-2": 60, "2-choose-1": 200})
     outcomes = [outcomes_of(str(noise), "mse", trials, model(rng, minds, noise)) for noise in (0.3, 1.0, 3.0)]
     found = list(consistencies(Study(trials), outcomes, 0.95))
-    rows = {"all": slice(None), "8-rank-2": slice(0, 60 * 13), "2-choose-1": slice(60 * 13, None)}
+    rows = {"8-rank-2": slice(0, 60 * 13), "2-choose-1": slice(60 * 13, None)}
+    assert {each.trial_type for each in found} == set(rows)
     for stratum, rows_of in rows.items():
         pairs = _between(found, stratum)
         assert len(pairs) == 3

@@ -32,32 +32,33 @@ _OF_MODELS = (
 )
 
 
-def _by_stratum(report: Report) -> dict[str, list[Consistency]]:
-    """The strata to show: without ``all`` if there is one trial type only."""
+def _by_type(report: Report) -> dict[str, list[Consistency]]:
+    """The pairs of each trial type."""
     grouped: dict[str, list[Consistency]] = {}
     for each in report.consistency:
         grouped.setdefault(each.trial_type, []).append(each)
-    return {name: grouped[name] for name in formatting.shown_strata(grouped)}
+    return grouped
 
 
 def _sheets(report: Report) -> list[Sheet]:
     level = formatting.percent(report.settings.level)
     numbers = ["kappa", f"{level} CI", "observed", "expected"]
     sheets = []
-    for at, (stratum, found) in enumerate(_by_stratum(report).items()):
+    for at, (trial_type, found) in enumerate(_by_type(report).items()):
         people = [each for each in found if each.second == PEOPLE]
         models = sorted((each for each in found if each.second != PEOPLE), key=lambda each: -(each.kappa or 0))
-        where = formatting.trials_of(stratum)
         if people:
             count = f"{people[0].comparisons:,} judgments of repeated comparisons"
             lines = [[*_names(each.first), *_cells(each)] for each in people]
             header = ["model", "distance", *numbers]
-            sheets.append(Sheet(f"Error consistency with people, {where}: {count}", header, lines, 2, _WITH_PEOPLE))
+            sheets.append(
+                Sheet(f"Error consistency with people, {trial_type}: {count}", header, lines, 2, _WITH_PEOPLE)
+            )
         if models:
             lines = [[*_names(each.first), *_names(each.second), *_cells(each)] for each in models]
             header = ["model", "distance", "and model", "distance", *numbers]
             shown = not at and len(models) <= _SHOWN
-            title = f"Error consistency of models, {where}"
+            title = f"Error consistency of models, {trial_type}"
             sheets.append(Sheet(title, header, lines, 4, _OF_MODELS, in_terminal=shown))
     return sheets
 
@@ -98,16 +99,16 @@ def _records(report: Report) -> list[Record]:
 def _draw(report: Report) -> Figure | None:
     from matplotlib.figure import Figure
 
-    strata = _by_stratum(report)
-    if not strata:
+    types = _by_type(report)
+    if not types:
         return None
-    most = max(len(_predictors(found)) for found in strata.values())
+    most = max(len(_predictors(found)) for found in types.values())
     side = max(3.2, 1.2 + 0.34 * most)
-    figure = Figure(figsize=(1.4 + (side - 0.8) * len(strata), side + 1.4), layout="constrained")
-    panels: Sequence[Axes] = figure.subplots(1, len(strata), sharey=True, squeeze=False)[0]
-    for panel, (stratum, found) in zip(panels, strata.items(), strict=True):
+    figure = Figure(figsize=(1.4 + (side - 0.8) * len(types), side + 1.4), layout="constrained")
+    panels: Sequence[Axes] = figure.subplots(1, len(types), sharey=True, squeeze=False)[0]
+    for panel, (trial_type, found) in zip(panels, types.items(), strict=True):
         _draw_matrix(panel, found)
-        panel.set_title(formatting.trials_of(stratum), fontsize=9.5, fontweight="bold")
+        panel.set_title(trial_type, fontsize=9.5, fontweight="bold")
     figure.suptitle("Error consistency (Cohen's kappa)", fontsize=11, fontweight="bold")
     return figure
 

@@ -28,7 +28,7 @@ def report() -> Report:
 
 def test_a_table_lists_the_pairs_of_models_from_the_most_alike(report: Report) -> None:
     sheet = CONSISTENCY.sheets(report)[0]
-    assert sheet.title == "Error consistency of models, all trials"
+    assert sheet.title == "Error consistency of models, 8-rank-2"
     assert sheet.in_terminal
     assert len(sheet.lines) == 3
     kappas = [float(line[4]) for line in sheet.lines]
@@ -38,15 +38,15 @@ def test_a_table_lists_the_pairs_of_models_from_the_most_alike(report: Report) -
 
 def test_files_hold_every_stratum(report: Report) -> None:
     found = [record for record in records(report) if record["metric"] == "error_consistency"]
-    assert {record["trial_type"] for record in found} == {"all", "8-rank-2", "2-choose-1"}
-    first = next(each for each in report.consistency if each.trial_type == "all")
+    assert {record["trial_type"] for record in found} == {"8-rank-2", "2-choose-1"}
+    first = next(each for each in report.consistency if each.trial_type == "8-rank-2")
     assert found[0] | {"estimate": first.kappa, "observed": first.observed, "other_model": "model-1"} == found[0]
 
 
 def test_the_terminal_shows_few_pairs_and_files_show_all() -> None:
     many = _report({"2-choose-1": 60}, models=7)
     (sheet,) = CONSISTENCY.sheets(many)
-    assert sheet.title.endswith("2-choose-1")  # not a second time for all trials
+    assert sheet.title.endswith("2-choose-1")
     assert (len(sheet.lines), sheet.in_terminal) == (21, False)
 
 
