@@ -34,6 +34,10 @@ def check(
     studies: Annotated[
         int, whole(min=10, help="Number of simulated studies of each kind; a quarter of it for each TABLE.")
     ] = 200,
+    reweight: Annotated[
+        int,
+        whole(min=0, help="Number of studies for each TABLE in which the models also learn from the judgments (slow)."),
+    ] = 0,
     replicates: Annotated[int, whole(min=100, help="Number of resamples in each study.")] = 200,
     seed: Annotated[int, whole(min=0, help="Seed of the simulation.")] = 0,
 ) -> None:
@@ -54,6 +58,7 @@ def check(
     \b
       shuffled judgments: every model must be at chance
       model recovery: if people judged by one of your models, would the report name it?
+      with --reweight N, the same if every model learns from the judgments first
 
     If OUTCOMES hold classes and groups (score --images), new classes and new groups are simulated, too. The Monte
     Carlo error follows each share. A study of 16,000 trials takes about 0.1 s, and progress is shown.
@@ -77,6 +82,7 @@ def check(
         names=name or (),
         json=json,
         studies=studies,
+        reweight=reweight,
         replicates=replicates,
         seed=seed,
         show=show,

@@ -19,6 +19,7 @@ from simtool.text import counted
 from simtool.validity.check import Check
 from simtool.validity.coverage import Coverage, Found
 from simtool.validity.power import LEVEL, POWER
+from simtool.validity.recovery import Vectors
 from simtool.validity.share import Share
 
 __all__ = ["records", "terminal_check", "to_json"]
@@ -36,7 +37,7 @@ def terminal_check(check: Check) -> RenderableType:
 
 def sheets(check: Check) -> list[Sheet]:
     """The tables of the checks; those without lines are left out."""
-    found = [_detectable, _coverage, _type_1, _widths, _power, _shuffled, _recovered]
+    found = [_detectable, _coverage, _type_1, _widths, _power, _shuffled, _recovered, _students]
     return [sheet for make in found if (sheet := make(check)).lines]
 
 
@@ -185,6 +186,22 @@ def _recovered(check: Check) -> Sheet:
     )
 
 
+def _students(check: Check) -> Sheet:
+    found = {(row.model, row.rule, row.candidates): row for row in check.students}
+    lines = []
+    for model, rule in dict.fromkeys((row.model, row.rule) for row in check.students):
+        plain, learned = (found[model, rule, candidates] for candidates in Vectors)
+        rivals = [name(row.rival or "") for row in (plain, learned)]
+        lines.append([name(model), rule.value, _share(plain.won), rivals[0], _share(learned.won), rivals[1]])
+    header = ["judged by", "its vectors", "as they are", "else wins", "reweighted", "else wins"]
+    return Sheet(
+        "Model recovery, with models as they are and after each has learned from the judgments",
+        header,
+        lines,
+        caption="Reweighted: a full linear map of each model, tested on held-out trials.",
+    )
+
+
 def _share(share: Share) -> str:
     return f"{_plain(share)} ± {accuracy(share.error, 3)}"
 
@@ -249,13 +266,15 @@ def records(check: Check) -> list[Record]:
                 "check": "recovery",
                 "model": row.model,
                 "distance": row.distance,
+                "rule": row.rule.value,
+                "candidates": row.candidates.value,
                 "accuracy": row.accuracy,
                 **_counts("recovered", row.won),
                 "lead": row.lead,
                 "rival": row.rival,
                 "studies": row.won.studies,
             }
-            for row in check.recovered
+            for row in (*check.recovered, *check.students)
         ),
     ]
 

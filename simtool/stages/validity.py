@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from simtool import console
@@ -16,10 +16,11 @@ from simtool.tables.distances import DistanceTable
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.text import counted, plural
-from simtool.validity.check import Check, check_design, check_models
+from simtool.validity.check import Check, check_design, check_models, check_students
 from simtool.validity.displays import Displays, Distances
-from simtool.validity.distances import ValidityError, distances_of
+from simtool.validity.distances import ValidityError, distances_of, vectors_of
 from simtool.validity.population import Population
+from simtool.validity.reweighted import Students
 from simtool.validity.setting import Label, Setting
 
 __all__ = ["check"]
@@ -39,6 +40,7 @@ def check(
     names: Sequence[str] = (),
     json: str | Path | None = None,
     studies: int = 200,
+    reweight: int = 0,
     replicates: int = 200,
     seed: int = 0,
     show: Callable[[Check], object] | None = None,
@@ -56,6 +58,8 @@ def check(
         names: the name of the model of each table in the outcomes. Without them, the name that each table states.
         json: a file to write all numbers to.
         studies: number of simulated studies of each kind. Shuffles, and studies of model recovery, are a quarter of it.
+        reweight: number of studies in which every model also learns from the judgments, for each model and each rule of
+            the people; 0 for none. Each learning of a large study takes seconds.
         replicates: number of resamples for the intervals of each study.
         seed: of everything random.
         show: a function that receives the result before the file is written.
@@ -76,7 +80,7 @@ def check(
     """
     at_least(LEAST_STUDIES, studies=studies)
     at_least(LEAST_REPLICATES, replicates=replicates)
-    at_least(0, seed=seed)
+    at_least(0, seed=seed, reweight=reweight)
     outcomes = outcomes.sources if isinstance(outcomes, Scores) else outcomes
     sources = [outcomes] if isinstance(outcomes, str | Path | Outcomes) else list(outcomes)
     tables = [vectors] if isinstance(vectors, str | Path | EmbeddingTable | DistanceTable) else list(vectors)
@@ -89,14 +93,19 @@ def check(
     with stage("check", reads=reads, writes=[None if target == STDOUT else target]) as run:
         scored = _read(run, sources)
         displays = Displays(scored[0].trials)
-        models = _models(run, tables, names, scored, displays)
+        opened = _opened(run, tables, names, scored)
+        models = _models(opened, scored, displays)
+        students = _students(opened, displays, seed) if reweight else None
         setting, fewer = Setting(seed, replicates), -(-studies // _FEWER)
         kinds = len(Population.of(scored[0].trials).repetitions)
         total = studies * kinds + (fewer * (1 + len(models)) if models else 0)
+        total += 4 * reweight * len(students.models) if students else 0
         with console.progress("simulating", total, "studies") as bar:
             found = check_design(scored, studies, setting, bar.advance)
             if models:
                 found = check_models(found, displays, models, fewer, bar.advance)
+            if students:
+                found = check_students(found, students, models, reweight, bar.advance)
         if show is not None:
             show(found)
         if target is not None:
@@ -115,24 +124,35 @@ def _read(run: Run, sources: Sequence[str | Path | Outcomes]) -> list[Outcomes]:
     return scored
 
 
-def _models(
+def _opened(
     run: Run,
     tables: Sequence[str | Path | EmbeddingTable | DistanceTable],
     names: Sequence[str],
     scored: Sequence[Outcomes],
-    displays: Displays,
+) -> dict[str, EmbeddingTable | DistanceTable]:
+    """The tables by the names of their models in the outcomes."""
+    opened: dict[str, EmbeddingTable | DistanceTable] = {}
+    known = list(dict.fromkeys(each.model for each in scored))
+    for place, source in enumerate(tables):
+        table = run.read_model(source)
+        model = names[place] if names else table.info.name
+        if model not in known:
+            held = listed(known, most=8)
+            raise ValidityError(f"{table.path}: the outcomes hold {held}, not {model}; --name tells which it is")
+        if model in opened:
+            raise ValidityError(f"{table.path}: {opened[model].path} is {model} already; --name tells which it is")
+        opened[model] = table
+    return opened
+
+
+def _models(
+    opened: Mapping[str, EmbeddingTable | DistanceTable], scored: Sequence[Outcomes], displays: Displays
 ) -> dict[Label, Distances]:
     """The distances of the models, which give the credit that the outcomes hold."""
     models: dict[Label, Distances] = {}
     compared = displays.compared(displays.selections(displays.trials))
-    for place, source in enumerate(tables):
-        table = run.read_model(source)
-        model = names[place] if names else table.info.name
-        own = [each for each in scored if each.model == model]
-        if not own:
-            known = listed(dict.fromkeys(each.model for each in scored), most=8)
-            raise ValidityError(f"{table.path}: the outcomes hold {known}, not {model}; --name tells which it is")
-        for outcomes in own:
+    for model, table in opened.items():
+        for outcomes in (each for each in scored if each.model == model):
             with console.progress(f"measuring {model}", None, "columns") as bar:
                 found = distances_of(table, outcomes.distance, displays, bar.advance)
             if differing := int((displays.credit(compared, found) != outcomes.credit).sum()):
@@ -142,6 +162,14 @@ def _models(
                 )
             models[model, outcomes.distance] = found
     return models
+
+
+def _students(opened: Mapping[str, EmbeddingTable | DistanceTable], displays: Displays, seed: int) -> Students:
+    """The models that can learn from judgments."""
+    tables = {model: table for model, table in opened.items() if isinstance(table, EmbeddingTable)}
+    if len(tables) < 2:
+        raise UsageError("--reweight compares models that learn; give --vectors with the vectors of two models or more")
+    return Students(displays, {model: vectors_of(table, displays) for model, table in tables.items()}, seed=seed)
 
 
 def _write(run: Run, path: Path, found: Check) -> None:

@@ -17,11 +17,12 @@ from simtool.validity.displays import Displays, Distances
 from simtool.validity.null import Shuffled, shuffle
 from simtool.validity.population import Population
 from simtool.validity.power import Detectable, detectable
-from simtool.validity.recovery import Recovered, recover, zero_shot
+from simtool.validity.recovery import Recovered, Vectors, recover, zero_shot
+from simtool.validity.reweighted import COSINE, Students
 from simtool.validity.setting import Label, Setting
 from simtool.validity.world import World
 
-__all__ = ["Check", "check_design", "check_models"]
+__all__ = ["Check", "check_design", "check_models", "check_students"]
 
 #: The accuracies that simulated people can be as predictable as.
 _LEAST, _MOST = 0.55, 0.95
@@ -41,6 +42,7 @@ class Check:
         power: the power of the test in simulated studies.
         shuffled: each model on shuffled judgments; empty without vectors.
         recovered: each model as the rule of simulated people; empty without vectors.
+        students: the same, with models as they are beside models that learn; empty if it was not asked for.
     """
 
     sample: Sample
@@ -52,6 +54,7 @@ class Check:
     power: tuple[Found, ...]
     shuffled: tuple[Shuffled, ...] = ()
     recovered: tuple[Recovered, ...] = ()
+    students: tuple[Recovered, ...] = ()
 
 
 def check_design(
@@ -120,3 +123,35 @@ def check_models(
         recover(displays, label, own, judge, check.best, studies, seed, advance) for label, own in models.items()
     ]
     return replace(check, shuffled=tuple(shuffled), recovered=tuple(recovered))
+
+
+def check_students(
+    check: Check,
+    students: Students,
+    models: Mapping[Label, Distances],
+    studies: int,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Check:
+    """Add model recovery beside that of models that learn: both on the same simulated studies.
+
+    People judge by the cosine distance of a model as it is, and of the model after it has learned from the real
+    judgments.
+
+    Args:
+        check: of the design.
+        students: the models that learn.
+        models: the distances of the models as they are, by model and distance.
+        studies: number of simulated studies for each model and each rule of the people.
+        advance: called with 1 after each of them.
+    """
+    displays = students.displays
+    judges = {Vectors.PLAIN: zero_shot(displays, models), Vectors.LEARNED: students.judge}
+    rules = {Vectors.PLAIN: students.as_they_are, Vectors.LEARNED: students.learned}
+    found = [
+        recover(displays, (model, COSINE), own, judge, check.best, studies, check.setting.seed, advance, rule, state)
+        for rule, distances in rules.items()
+        for model in students.models
+        for own in [distances(model)]
+        for state, judge in judges.items()
+    ]
+    return replace(check, students=tuple(found))

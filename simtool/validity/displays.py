@@ -70,6 +70,14 @@ class Displays:
     def __len__(self) -> int:
         return len(self.trials)
 
+    @property
+    def images(self) -> NDArray[np.intp]:
+        """The positions of the images that the trials show, ascending."""
+        shown = np.zeros(len(self.trials.images), bool)
+        for part in self.parts:
+            shown[part.first] = shown[part.second] = True
+        return np.flatnonzero(shown)
+
     def between(self, points: Floats) -> list[Floats]:
         """The Euclidean distances of the pairs of each display.
 

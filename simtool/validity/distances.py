@@ -14,7 +14,7 @@ from simtool.tables.embeddings import EmbeddingTable
 from simtool.text import counted
 from simtool.validity.displays import Displays
 
-__all__ = ["ValidityError", "distances_of"]
+__all__ = ["ValidityError", "distances_of", "vectors_of"]
 
 
 class ValidityError(SimtoolError):
@@ -40,11 +40,7 @@ def distances_of(
         SimilarityError: a distance cannot be computed, or the pairs do not fit into memory.
         ValidityError: the table lacks a pair, or its distances have a direction and a design has no query.
     """
-    images = displays.trials.images
-    shown = np.zeros(len(images), bool)
-    for part in displays.parts:
-        shown[part.first] = shown[part.second] = True
-    used = np.flatnonzero(shown)
+    images, used = displays.trials.images, displays.images
     if isinstance(table, EmbeddingTable):
         rows = table.rows_of(images[used])
         vectors = table.read(rows, table.dtype)
@@ -56,6 +52,18 @@ def distances_of(
             "leave this table out"
         )
     return _looked_up(table, displays, used)
+
+
+def vectors_of(table: EmbeddingTable, displays: Displays) -> NDArray[np.float64]:
+    """The vectors of the images of some trials, (n, D); zeros for an image that no trial shows.
+
+    Raises:
+        TableError: the table lacks an image.
+    """
+    vectors = np.zeros((len(displays.trials.images), table.info.dimension))
+    used = displays.images
+    vectors[used] = table.read(table.rows_of(displays.trials.images[used]), np.float64)
+    return vectors
 
 
 def _looked_up(table: DistanceTable, displays: Displays, used: NDArray[np.intp]) -> list[NDArray[np.float64]]:

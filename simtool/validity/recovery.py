@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from simtool.validity.search import where
 from simtool.validity.setting import Label
 from simtool.validity.share import Share
 
-__all__ = ["Judge", "Recovered", "recover", "zero_shot"]
+__all__ = ["Judge", "Recovered", "Vectors", "recover", "zero_shot"]
 
 #: From the selections of a simulated study, (t, K) for each type of trials, to the accuracy of each candidate.
 Judge: TypeAlias = Callable[[Sequence[NDArray[np.int8]]], Mapping[Label, float]]
@@ -27,6 +28,13 @@ _SENSITIVITY = (0.01, 1000.0)
 _PILOTS = 4
 
 
+class Vectors(StrEnum):
+    """The state of the vectors of models."""
+
+    PLAIN = "as they are"
+    LEARNED = "reweighted"
+
+
 @dataclass(frozen=True)
 class Recovered:
     """How often a model wins if people judge by it.
@@ -34,6 +42,8 @@ class Recovered:
     Attributes:
         model: label of the embeddings that people judge by.
         distance: name of the distance that people judge by.
+        rule: whether people judge by the vectors as they are, or after these have learned from the real judgments.
+        candidates: whether the models are compared as they are, or after each has learned from the judgments.
         accuracy: mean accuracy of this model, by its best candidate.
         won: the studies in which a candidate of this model has the highest accuracy.
         rival: the model that wins most of the other studies; None if there are none.
@@ -42,6 +52,8 @@ class Recovered:
 
     model: str
     distance: str
+    rule: Vectors
+    candidates: Vectors
     accuracy: float
     won: Share
     rival: str | None
@@ -67,6 +79,8 @@ def recover(
     studies: int,
     seed: int,
     advance: Callable[[int], object] = lambda _: None,
+    rule: Vectors = Vectors.PLAIN,
+    candidates: Vectors = Vectors.PLAIN,
 ) -> Recovered:
     """Let people judge by a model in simulated studies, and ask which model has the highest accuracy.
 
@@ -81,6 +95,8 @@ def recover(
         studies: number of studies.
         seed: of the people and their choices.
         advance: called with 1 after each study.
+        rule: see :class:`Recovered`.
+        candidates: see :class:`Recovered`.
     """
     people = _Followers(displays, distances, accuracy, seed)
     best: list[dict[str, float]] = []
@@ -98,6 +114,8 @@ def recover(
     ]
     return Recovered(
         *label,
+        rule,
+        candidates,
         accuracy=float(np.mean([found[own] for found in best])),
         won=Share.of([winner == own for winner in winners]),
         rival=lost[0][0] if lost else None,

@@ -17,7 +17,7 @@ from simtool.validity.coverage import Coverage, Found
 from simtool.validity.null import Shuffled
 from simtool.validity.population import Redrawn
 from simtool.validity.power import Detectable
-from simtool.validity.recovery import Recovered
+from simtool.validity.recovery import Recovered, Vectors
 from simtool.validity.setting import Setting
 from simtool.validity.share import Share
 
@@ -38,7 +38,7 @@ def made(accuracy: float = 0.501) -> Check:
         ),
         power=(Found(new, Units.IMAGE, 0.05, 0.018, 0.79, Share(80, 100)),),
         shuffled=(Shuffled("[b]m\x1b[0m", "mse", accuracy, 0.001, Share(24, 25)),),
-        recovered=(Recovered("[b]m\x1b[0m", "mse", 0.7, Share(20, 25), "rival", 0.02),),
+        recovered=(Recovered("[b]m\x1b[0m", "mse", Vectors.PLAIN, Vectors.PLAIN, 0.7, Share(20, 25), "rival", 0.02),),
     )
 
 
