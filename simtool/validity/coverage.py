@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from simtool.analysis.inference.intervals import Estimates
+from simtool.analysis.inference.intervals import NOTHING, Estimates
 from simtool.analysis.inference.units import Units
 from simtool.validity.population import Redrawn
 from simtool.validity.power import LEVEL, power_of
@@ -141,7 +141,7 @@ class _Tests:
 
     Attributes:
         gain: (S,) the differences.
-        error: (S,) their standard errors.
+        error: (S,) their standard errors; infinite in a study that is too small to test.
         freedom: (S,) degrees of freedom.
     """
 
@@ -154,6 +154,7 @@ class _Tests:
         contrast = np.eye(len(MODELS))[one] - np.eye(len(MODELS))[other]
         gain = np.array([contrast @ each.mean for each in found])
         error = np.array([each.covariance.standard_error(contrast) for each in found])
+        error[(error <= NOTHING) | (np.array([each.effective_size for each in found]) < 2)] = math.inf
         return cls(gain, error, np.array([max(each.effective_size - 1, 1) for each in found]))
 
     @property
@@ -168,9 +169,7 @@ class _Tests:
 
     def p_values(self, truth: float) -> Floats:
         """The two-sided p values of the hypothesis that the difference is some value, (S,)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.abs((self.gain - truth) / self.error)
-        return np.asarray(2 * stdtr(self.freedom, -np.nan_to_num(ratio, nan=0.0, posinf=np.inf)))
+        return np.asarray(2 * stdtr(self.freedom, -np.abs((self.gain - truth) / self.error)))
 
 
 def _held(ends: Floats, truth: float) -> Share:

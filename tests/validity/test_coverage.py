@@ -12,11 +12,13 @@ import pytest
 
 from simtool.analysis.inference.units import Units
 from simtool.tables.trials import Trials
+from simtool.validity.check import check_design
 from simtool.validity.coverage import Coverage, Simulated, simulate
 from simtool.validity.displays import Displays
 from simtool.validity.population import Population, Redrawn
 from simtool.validity.setting import Setting
 from simtool.validity.world import BLIND, GOOD, TWIN, WEAKER, World
+from tests.scored import latent, model, observe, outcomes_of
 
 SETTING = Setting(replicates=100)
 STUDIES = 60
@@ -80,3 +82,14 @@ def test_the_power_is_near_the_predicted_one(simulated: dict[Redrawn, Simulated]
     found = simulated[Redrawn.IMAGES].power
     assert found.predicted > 0.4
     assert found.observed.value == pytest.approx(found.predicted, abs=4 * found.observed.error)
+
+
+@pytest.mark.parametrize("people", [0, 1])
+def test_a_tiny_study_of_one_person_or_of_nobody_can_be_checked(people: int) -> None:
+    rng = np.random.default_rng(1)
+    minds = latent(rng, 4)
+    trials = observe(rng, minds, {"2-choose-1": 3}, participants=people)
+    scored = [outcomes_of(str(noise), "mse", trials, model(rng, minds, noise)) for noise in (0.1, 3.0)]
+    found = check_design(scored, 10, SETTING)
+    assert found.studies == 10
+    assert all(0 <= each.held.value <= 1 for each in found.coverage)

@@ -12,7 +12,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from simtool.analysis.inference.multiway import Covariance
 
-__all__ = ["BEYOND", "Difference", "Estimates", "Interval", "holm"]
+__all__ = ["BEYOND", "NOTHING", "Difference", "Estimates", "Interval", "holm"]
 
 #: A spread that is zero except for rounding.
 NOTHING = 1e-12
