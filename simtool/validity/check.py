@@ -17,8 +17,7 @@ from simtool.validity.displays import Displays, Distances
 from simtool.validity.null import Shuffled, shuffle
 from simtool.validity.population import Population
 from simtool.validity.power import Detectable, detectable
-from simtool.validity.recovery import Recovered, Vectors, recover, zero_shot
-from simtool.validity.reweighted import COSINE, Students
+from simtool.validity.recovery import COSINE, Learners, Recovered, Vectors, recover, zero_shot
 from simtool.validity.setting import Label, Setting
 from simtool.validity.world import World
 
@@ -127,7 +126,7 @@ def check_models(
 
 def check_students(
     check: Check,
-    students: Students,
+    students: Learners,
     models: Mapping[Label, Distances],
     studies: int,
     advance: Callable[[int], object] = lambda _: None,

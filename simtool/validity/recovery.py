@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ from simtool.validity.search import where
 from simtool.validity.setting import Label
 from simtool.validity.share import Share
 
-__all__ = ["Judge", "Recovered", "Vectors", "recover", "zero_shot"]
+__all__ = ["COSINE", "Judge", "Learners", "Recovered", "Vectors", "recover", "zero_shot"]
 
 #: From the selections of a simulated study, (t, K) for each type of trials, to the accuracy of each candidate.
 Judge: TypeAlias = Callable[[Sequence[NDArray[np.int8]]], Mapping[Label, float]]
 
+#: The distance by which models learn, and by which people judge.
+COSINE = "cosine"
 #: The range of the sensitivity of people to the distances of a model, relative to their mean.
 _SENSITIVITY = (0.01, 1000.0)
 #: Studies that are simulated to find the sensitivity.
@@ -58,6 +60,30 @@ class Recovered:
     won: Share
     rival: str | None
     lead: float | None
+
+
+class Learners(Protocol):
+    """Models that learn from the judgments of a study.
+
+    Attributes:
+        displays: of the trials.
+        models: the names of the models.
+    """
+
+    displays: Displays
+    models: Sequence[str]
+
+    def judge(self, selections: Sequence[NDArray[np.int8]]) -> Mapping[Label, float]:
+        """The accuracy of each model on trials that were held out when it learned: a :data:`Judge`."""
+        ...
+
+    def as_they_are(self, model: str) -> Distances:
+        """The cosine distances of the vectors of a model, for each type of trials."""
+        ...
+
+    def learned(self, model: str) -> Distances:
+        """The cosine distances after a model has learned from all real judgments."""
+        ...
 
 
 def zero_shot(displays: Displays, models: Mapping[Label, Distances]) -> Judge:

@@ -15,12 +15,10 @@ from simtool.transforms.reweighting.learner import Learner, Recipe
 from simtool.validity.displays import Displays
 from simtool.validity.setting import Label
 
-__all__ = ["COSINE", "RECIPE", "Students"]
+__all__ = ["RECIPE", "Students"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
-#: The distance by which models learn, and by which people judge.
-COSINE = "cosine"
 #: A full map of 32 principal components, with one penalty. (A choice of the penalty would take ten times as long.)
 RECIPE = Recipe(components=32, penalties=(100.0,))
 _FOLDS = 2
@@ -43,7 +41,8 @@ class Students:
     def __init__(
         self, displays: Displays, vectors: Mapping[str, Floats], recipe: Recipe = RECIPE, seed: int = 0
     ) -> None:
-        self.displays, self.models = displays, list(vectors)
+        self.displays = displays
+        self.models: Sequence[str] = list(vectors)
         self._vectors, self._recipe, self._seed = vectors, recipe, seed
 
     def judge(self, selections: Sequence[NDArray[np.int8]]) -> dict[Label, float]:
