@@ -16,7 +16,7 @@ __all__ = ["LEVEL", "POWER", "Detectable", "detectable", "power_of", "smallest_d
 
 #: The level of the test, and the power at which a difference counts as detectable.
 LEVEL, POWER = 0.05, 0.8
-#: Quantiles for the mean over a distribution; they give 5 digits.
+#: Quantiles for the mean over a distribution; they give 4 digits.
 _QUANTILES = 1 << 12
 
 
