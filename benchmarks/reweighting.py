@@ -41,7 +41,7 @@ CASES = (
     ),
     *(
         Case("asymmetric", scheme, 200, penalty)
-        for penalty in (1.0, 100.0)
+        for penalty in (1.0, 3000.0)
         for scheme in ("comparison", "trial", "session")
     ),
 )

@@ -79,6 +79,17 @@ COMMANDS: dict[str, Command] = {
     "compress": Command(
         "compress embed/pixels.parquet --components 5 --out {out}/small.parquet", ("small.parquet",), ("embed",)
     ),
+    "reweight": Command(
+        "reweight embed/pixels.parquet --trials import-trials/trials.parquet --components 5 --penalty 10 --folds 2 "
+        "--out {out}/held-out.parquet --model-out {out}/transform",
+        ("held-out.parquet", "transform"),
+        ("embed", "import-trials"),
+    ),
+    "transform": Command(
+        "transform embed/pixels.parquet --with reweight/transform --out {out}/moved.parquet",
+        ("moved.parquet",),
+        ("embed", "reweight"),
+    ),
     "export-distances": Command(
         "export-distances embed/pixels.parquet --distance cosine --out {out}/pairs.parquet",
         ("pairs.parquet",),
