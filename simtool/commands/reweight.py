@@ -19,12 +19,12 @@ def reweight(
     trials: Annotated[Path, typer.Option(metavar="TRIALS", help="Table of trials.")],
     out: Annotated[Path, typer.Option(metavar="OUTCOMES", help="The Parquet table of outcomes to write.")],
     kind: Annotated[
-        str, word(help="What is learned: diagonal, low-rank, full, asymmetric, or segments (a factor for each).")
+        str, word(help="The map: diagonal, low-rank, full, asymmetric, or segments (a factor for each).")
     ] = "full",
     hold_out: Annotated[
         str,
         word(
-            help="What a fold holds out: trial, session, participant, query, image or class. "
+            help="The unit that a fold holds out: trial, session, participant, query, image or class. "
             "comparison leaks, and only shows how much."
         ),
     ] = "trial",

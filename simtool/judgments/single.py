@@ -1,4 +1,4 @@
-"""Single comparisons as trials of their own."""
+"""Single comparisons as trials with two references."""
 
 from __future__ import annotations
 

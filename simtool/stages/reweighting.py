@@ -72,8 +72,8 @@ def reweight(
         out: the Parquet table of outcomes to write. None keeps the outcomes in memory.
         kind: ``diagonal``, ``low-rank``, ``full``, ``asymmetric`` or ``segments``;
             see :class:`~simtool.transforms.reweighting.families.Kind`.
-        hold_out: what a fold holds out: ``trial``, ``session``, ``participant``, ``query``, ``image`` or ``class``.
-            ``comparison`` leaks: it only serves to show how much.
+        hold_out: the unit that a fold holds out: ``trial``, ``session``, ``participant``, ``query``, ``image`` or
+            ``class``. ``comparison`` leaks: it only serves to show how much.
         distance: the distance that is trained, and by which the outcomes are: ``cosine``, ``mse`` or ``dot``.
         components: principal components that are kept; 0 keeps the values as they are, as ``segments`` does. None is
             64.
@@ -152,7 +152,7 @@ def _with_classes(run: Run, trials: Trials, images: str | Path | Images) -> Tria
 def _recipe(
     table: EmbeddingTable, kind: str, distance: str, components: int | None, rank: int, penalty: float | None
 ) -> Recipe:
-    """What is learned.
+    """The map to learn, and how.
 
     Raises:
         UsageError: an argument is not valid, or does not fit another one.

@@ -53,7 +53,7 @@ class StoredTransform:
 
         Args:
             folder: to fill.
-            facts: what else to state, such as the penalty.
+            facts: further settings to state, such as the penalty.
             provenance: of the model.
         """
         arrays = dict(self.map.arrays)

@@ -1,4 +1,4 @@
-"""A comparison is a trial of its own, which says the same."""
+"""A comparison becomes a trial that says the same."""
 
 from __future__ import annotations
 

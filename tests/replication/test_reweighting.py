@@ -1,4 +1,4 @@
-"""What a network gains on birds-16 by learning from judgments, and that it learns nothing about images it has not seen.
+"""The gain of a network on birds-16 from learning, for images that it has seen and for new ones.
 
 The vectors are those of EfficientNet-Lite2 with the weights of ImageNet, by PyTorch.
 """

@@ -1,4 +1,4 @@
-"""Families of linear maps: what a reweighting may learn."""
+"""Families of linear maps that a reweighting can learn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 class Kind(StrEnum):
-    """What is learned."""
+    """A kind of map to learn."""
 
     #: A factor for each value.
     DIAGONAL = "diagonal"

@@ -35,7 +35,7 @@ _SPACES = 4
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is learned, and how.
+    """The map to learn, and how.
 
     Attributes:
         kind: of map.

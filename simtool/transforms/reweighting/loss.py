@@ -22,7 +22,7 @@ Places = NDArray[np.intp]
 
 #: Cells of the matrix of similarities that are in memory at once.
 _CELLS = 1 << 22
-#: A vector of length 0 has no direction; this length stands in.
+#: A vector of length 0 has no direction; this length replaces it.
 _SHORTEST = 1e-150
 
 

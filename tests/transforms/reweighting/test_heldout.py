@@ -56,7 +56,7 @@ def test_each_comparison_is_tested_once_and_the_vectors_before_are_scored_as_the
     np.testing.assert_array_equal(found.outcomes[0].credit, score_vectors(centered, trials, ["cosine"])[0].credit)
 
 
-def test_with_images_held_out_comparisons_of_unseen_images_are_trials_of_their_own() -> None:
+def test_with_images_held_out_comparisons_of_unseen_images_become_trials() -> None:
     trials = noise(300)
     found = learned(trials, HoldOut.IMAGE, FIXED)
     assert [each.model for each in found.outcomes] == ["before", "after", "control"]
