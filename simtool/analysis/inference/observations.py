@@ -14,6 +14,9 @@ from simtool.tables.trials import Trials
 
 __all__ = ["Clusters", "Observations", "clusters_of", "distinct", "ranks"]
 
+#: Observations that are searched first for an image that all show.
+FEW = 1024
+
 
 @dataclass(frozen=True)
 class Clusters:
@@ -110,8 +113,10 @@ class Observations:
     def shown_by_all(self) -> NDArray[np.integer]:
         """The images that every observation shows."""
         first = np.unique(self.images[:1])
-        images = first[first < self.image_count]
-        return np.array([image for image in images if (self.images == image).any(axis=1).all()], int)
+        found = first[first < self.image_count]
+        for rows in (slice(FEW), slice(None)):  # a few observations rule out almost every image
+            found = np.array([image for image in found if (self.images[rows] == image).any(axis=1).all()], int)
+        return found
 
     def without_shared_images(self) -> Observations:
         """The same observations without the images that all of them show: with fewer columns of images, if any."""
