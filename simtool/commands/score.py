@@ -85,11 +85,11 @@ def summary(tallies: Sequence[Tally]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", overflow="ellipsis", no_wrap=True)
+    table.add_column("model", overflow="fold")
     for heading in ("distance", "trials"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("accuracy", "comparisons", "ties"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for cells in _rows(tallies):
         table.add_row(*map(printable, cells))  # before the widths are measured
     return table

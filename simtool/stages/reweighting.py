@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,9 @@ def reweight(
             _write_model(run, target, source, vectors, judgments, recipe, scheme, seed)
         tested = found.trials
         if tested is not judgments:
+            if images is not None:
+                tested = _with_classes(run, tested, images, note=False)
+                found = replace(found, outcomes=tuple(replace(each, trials=tested) for each in found.outcomes))
             implied = counted(judgments.comparisons, "comparisons")
             console.note(f"       tested {len(tested):,} of {implied}, whose three images were all held out")
         if out is not None:
@@ -145,8 +149,9 @@ def reweight(
     return Scores(tallies, path_of(out), found.outcomes if out is None else (), state)
 
 
-def _with_classes(run: Run, trials: Trials, images: str | Path | Images) -> Trials:
-    return with_classes(trials, run.read_images(images), path_of(images) or Path("the table of images"))
+def _with_classes(run: Run, trials: Trials, images: str | Path | Images, note: bool = True) -> Trials:
+    """The trials with the classes and groups of their images."""
+    return with_classes(trials, run.read_images(images, note=note), path_of(images) or Path("the table of images"))
 
 
 def _recipe(
@@ -232,6 +237,7 @@ def _write_model(
         "penalty": learned.penalty,
         "comparisons": trials.comparisons,
     }
+    facts = {name: value for name, value in facts.items() if value is not None}
     with model_folder(target, run.name) as folder:
         stored = StoredTransform(maps[0], maps[1] if len(maps) > 1 else None, recipe.similarity)
         stored.save(folder, facts, run.provenance())

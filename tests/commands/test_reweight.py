@@ -96,6 +96,8 @@ def test_unseen_images_and_classes_have_a_control(simtool: Simtool, home: Path, 
     names = [each.model for each in read_outcomes([home / "out.parquet"])]
     assert names == [f"net, identity by {hold_out}", f"net, full by {hold_out}", "net, full, same size by trial"]
     assert "whose three images were all held out" in ran.err
+    classes = read_outcomes([home / "out.parquet"])[0].trials.extra["query_class"].to_pylist()
+    assert set(classes) <= {f"class {number}" for number in range(8)}
 
 
 def test_held_out_comparisons_are_said_to_leak(simtool: Simtool, home: Path) -> None:
