@@ -45,7 +45,7 @@ def check(
 
     The simulated people see the displays of your trials, in the same sessions. They choose by Luce's
     rule, they differ in care and in taste, and they are as predictable as your best model finds real
-    people. The truth is known, so the command tells
+    people. The truth is known. OUTCOMES alone tell
 
     \b
       the smallest difference between two models that your judgments can find
@@ -53,7 +53,7 @@ def check(
       type I error: how often a test finds a difference that does not exist
       power: how often a test finds a difference that exists
 
-    With --vectors also
+    With --vectors, the tables that were scored, also
 
     \b
       shuffled judgments: every model must be at chance

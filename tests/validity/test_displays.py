@@ -29,7 +29,7 @@ def mixed(seed: int) -> Trials:
 
 
 @given(st.integers(0, 1000), st.sampled_from(["mse", "cosine", "manhattan"]), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_credit_is_that_of_score_for_every_design_also_with_ties(seed: int, distance: str, tied: bool) -> None:
     trials = mixed(seed)
     rng = np.random.default_rng(seed)
