@@ -52,14 +52,18 @@ def test_outcomes_alone_tell_about_intervals_tests_and_power(simtool: Run, home:
 
 def test_vectors_add_shuffled_judgments_and_recovery(simtool: Run, home: Path) -> None:
     tables = [word for name in ("near", "far") for word in ("--vectors", home / f"{name}.parquet")]
-    done = simtool("check", home / "outcomes.parquet", *tables, "--json", home / "check.json", *FEW)
+    done = simtool("check", home / "outcomes.parquet", *tables, "--reweight", 1, "--json", home / "check.json", *FEW)
     assert done.code == 0
     assert "Shuffled judgments: chance is .5" in done.out
     assert max(len(line) for line in done.out.splitlines()) <= 80
     found = json.loads((home / "check.json").read_text())
-    labels = [(row["model"], row["distance"]) for row in found if row["check"] == "recovery"]
+    recovery = [row for row in found if row["check"] == "recovery"]
+    labels = [(row["model"], row["distance"]) for row in recovery if row["studies"] > 1]
     assert labels == [(model, distance) for model in ("near", "far") for distance in ("mse", "cosine")]
     assert labels == [(row["model"], row["distance"]) for row in found if row["check"] == "shuffled"]
+    learned = {(row["model"], row["rule"], row["candidates"]) for row in recovery if row["studies"] == 1}
+    states = ("as they are", "reweighted")
+    assert learned == {(model, rule, state) for model in ("near", "far") for rule in states for state in states}
     assert all(0.4 < row["accuracy"] < 0.6 for row in found if row["check"] == "shuffled")
 
 
@@ -77,6 +81,7 @@ def test_json_can_go_to_standard_output_and_is_the_same_for_the_same_seed(simtoo
         (("--vectors", "{home}/trials.parquet"), "trials.parquet"),
         (("--vectors", "{home}/near.parquet", "--name", "far"), "the outcomes of far with mse are those of another"),
         (("--vectors", "{home}/near.parquet", "--name", "new"), "near.parquet: the outcomes hold near, far, not new"),
+        (("--vectors", "{home}/near.parquet", "--reweight", "1"), "give --vectors with the vectors of two models"),
         (("--name", "far"), "give one --name for each table of --vectors, not 1 for 0"),
         (("--studies", "5"), "--studies"),
         (("--json", "{home}/outcomes.parquet"), "this is an input, which the output would replace"),
