@@ -77,6 +77,11 @@ __all__ = [*_MODULES]
 #: scipy.
 in_own_process = False
 
+#: In a process of its own: how many new objects Python makes before it looks for garbage, and after how many seconds
+#: another thread has its turn. Python's own numbers, 700 and 0.005, take time while modules are imported, and let
+#: threads wait that read and write files.
+_OBJECTS, _TURN = 50_000, 0.0005
+
 
 def __getattr__(name: str) -> Any:
     """Import a stage when it is first used."""
@@ -84,16 +89,16 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     if in_own_process:
+        from simtool.system import compiled
         from simtool.system.arrow import leave_out_pandas, return_memory
 
         leave_out_pandas()
         return_memory()
-        if "simtool.system.compiled" in sys.modules:
-            from simtool.system.compiled import leave_out_scipy
-
-            leave_out_scipy()
+        compiled.with_products = False
         gc.freeze()
+        gc.set_threshold(_OBJECTS)
         gc.enable()
+        sys.setswitchinterval(_TURN)
     return found
 
 
