@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from simtool.judgments.classes import classes_of, with_classes
+from simtool.judgments.classes import classes_of, groups_of, with_classes
 from simtool.tables.files import TableError
 from simtool.tables.images import Images
 from simtool.tables.trials import Trials
@@ -92,3 +92,33 @@ def test_columns_that_do_not_fit_the_references_are_refused(classes: list[Any]) 
     extra = {"query_class": pa.array(["a", "a"]), "reference_classes": pa.array(classes)}
     with pytest.raises(TableError, match="reference_classes"):
         classes_of(replace(TRIALS, extra=extra))
+
+
+def test_groups_are_read_like_classes_and_nulls_tell_nothing() -> None:
+    table = images(class_name=["owl", None, "wren", None], group_name=["far", "near", "near", None])
+    trials = with_classes(TRIALS, table)
+    for found, expected in (
+        (classes_of(trials), [None, "wren", None, "owl"]),
+        (groups_of(trials), [None, "near", "near", "far"]),
+    ):
+        assert found is not None
+        assert found.tolist() == expected
+
+
+def test_two_classes_of_one_image_are_refused() -> None:
+    trials = with_classes(TRIALS, images(class_name=["owl", "tit", "wren", "wren"]))
+    other = replace(trials, extra={**trials.extra, "query_class": pa.array(["wren", "jay"])})
+    with pytest.raises(TableError, match="give the image query two labels: jay and wren; score all trials"):
+        classes_of(other)
+
+
+def test_trials_without_labels_among_others_tell_nothing() -> None:
+    trials = with_classes(TRIALS, images(class_name=["owl", "tit", "wren", "wren"]))
+    extra = {
+        **trials.extra,
+        "query_class": pa.array(["wren", None]),
+        "reference_classes": pa.array([["owl", "wren", "tit"], None]),
+    }
+    found = classes_of(replace(trials, extra=extra))
+    assert found is not None
+    assert found.tolist() == ["wren", "wren", "tit", "owl"]
