@@ -77,9 +77,9 @@ __all__ = [*_MODULES]
 #: scipy.
 in_own_process = False
 
-#: In a process of its own: how many new objects Python makes before it looks for garbage, and after how many seconds
-#: another thread has its turn. Python's own numbers, 700 and 0.005, take time while modules are imported, and let
-#: threads wait that read and write files.
+#: For such a process: the number of new objects after which Python looks for garbage, and the seconds after which
+#: another thread has its turn. The usual numbers, 700 and 0.005, take time while modules are imported, and delay the
+#: threads that read and write files.
 _OBJECTS, _TURN = 50_000, 0.0005
 
 

@@ -54,7 +54,7 @@ class _Loop:
 
     @property
     def _numba_type_(self) -> Any:
-        """What numba takes the object for in another loop."""
+        """The type of this object for numba, in another loop that calls it."""
         return self._dispatcher._numba_type_
 
     def __call__(self, *arguments: Any) -> Any:
