@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from unittest.mock import Mock
@@ -13,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from simtool import cli
-from simtool.cli import app
+from simtool.cli import app, app_for
 from simtool.errors import SimtoolError
 from simtool.stages.run import stage
 
@@ -35,6 +36,14 @@ def simtool(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
+def app_of(**commands: Callable[[], None]) -> typer.Typer:
+    """A command line of some commands, with the callback of simtool's."""
+    made = typer.Typer(callback=cli.simtool)
+    for name, command in commands.items():
+        made.command(name)(command)
+    return made
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_gives_an_example(command: str) -> None:
     text = CliRunner().invoke(app, [command, "--help"]).stdout
@@ -52,6 +61,21 @@ def test_help_imports_nothing_heavy(command: tuple[str, ...]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_call_of_a_subcommand_analyses_the_options_of_that_one(command: str) -> None:
+    called = typer.main.get_command(app_for([command, "a.parquet"]))
+    assert list(called.commands) == [command]  # type: ignore[attr-defined]
+    assert (
+        CliRunner().invoke(app_for([command]), [command, "-h"]).stdout
+        == CliRunner().invoke(app, [command, "-h"]).stdout
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["fly"], ["--version", "score"]], ids=" ".join)
+def test_other_calls_know_all_subcommands(arguments: list[str]) -> None:
+    assert sorted(typer.main.get_command(app_for(arguments)).commands) == COMMANDS  # type: ignore[attr-defined]
 
 
 @pytest.mark.system
@@ -113,10 +137,10 @@ def test_a_command_that_saved_its_state_says_so_and_exits_with_its_own_code(
     class SavedError(SimtoolError):
         exit_code = 85
 
-    def stop(**options: object) -> None:
+    def stop() -> None:
         raise SavedError("stopped by SIGUSR1; run the same command to go on")
 
-    monkeypatch.setattr(cli, "app", stop)
+    monkeypatch.setattr(cli, "app", app_of(train=stop))
     monkeypatch.setattr(signal, "signal", Mock())
     for arguments in (["simtool", "train"], ["simtool", "--debug", "train"]):
         monkeypatch.setattr(sys, "argv", arguments)
@@ -129,12 +153,12 @@ def test_a_command_that_saved_its_state_says_so_and_exits_with_its_own_code(
 def test_an_unexpected_error_is_one_line_and_its_traceback_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(**options: object) -> None:
+    def fail() -> None:
         with stage("score", reads=[], writes=[]) as run:
             run.read(Path("trials.parquet"), "3 trials", files=())
             raise KeyError("a\x1b[31m\nb")
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "app", app_of(score=fail))
     monkeypatch.setattr(signal, "signal", Mock())
     monkeypatch.setattr(sys, "argv", ["simtool", "score"])
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
