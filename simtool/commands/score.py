@@ -10,6 +10,7 @@ import typer
 
 from simtool import console, stages
 from simtool.commands.options import table, word
+from simtool.stages.hashing import announce
 from simtool.text import printable
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def score(
       simtool score pixels.parquet resnet.parquet --trials trials.parquet --out outcomes.parquet
       simtool score pixels.parquet --trials trials.parquet --distance cosine/segments --out out.parquet
     """
+    announce([trials, *tables])
     scores = stages.score(
         tables,
         trials,

@@ -14,7 +14,6 @@ Example:
 from __future__ import annotations
 
 import gc
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +76,8 @@ __all__ = [*_MODULES]
 #: scipy.
 in_own_process = False
 
-#: For such a process: the number of new objects after which Python looks for garbage, and the seconds after which
-#: another thread has its turn. The usual numbers, 700 and 0.005, take time while modules are imported, and delay the
-#: threads that read and write files.
-_OBJECTS, _TURN = 50_000, 0.0005
+#: For such a process: the number of new objects after which Python looks for garbage; the usual 700 take time.
+_OBJECTS = 50_000
 
 
 def __getattr__(name: str) -> Any:
@@ -98,7 +95,6 @@ def __getattr__(name: str) -> Any:
         gc.freeze()
         gc.set_threshold(_OBJECTS)
         gc.enable()
-        sys.setswitchinterval(_TURN)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from simtool import console
 from simtool.errors import UsageError, clipped
-from simtool.stages.hashing import Hashing
+from simtool.stages.hashing import of_stage
 from simtool.stages.invocation import Terminated, api, command
 from simtool.stages.places import Folder, Place, check_images, check_places, table_file
 from simtool.tables.provenance import Provenance
@@ -72,7 +72,7 @@ class Run:
         self._writes = writes
         self.doing = "before it had read anything"
         self._inputs: list[Path] = []
-        self._hashing = Hashing()
+        self._hashing = of_stage()
 
     def begin(self, *sources: object) -> None:
         """Hash inputs beside the work, from now on, if an output states them; sources in memory have no file."""

@@ -22,7 +22,7 @@ from simtool.tables.atomic import atomic_folder, atomic_path
 from simtool.tables.columns import CODES, as_type
 from simtool.tables.parquet import ARROW_FAILURES, READING, WRITING, TableError, check_footer, reading, writer_of_codes
 from simtool.tables.parts import hive_keys, part_files, part_name, require_set_of
-from simtool.tables.provenance import Provenance
+from simtool.tables.provenance import Provenance, file_state
 from simtool.text import counted, plural
 
 __all__ = [
@@ -345,16 +345,6 @@ def objects(values: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
     array = np.empty(len(values), object)
     array[:] = values
     return array
-
-
-def file_state(path: Path) -> tuple[int, int, int]:
-    """Numbers that change if a file is written again: its number, its size and its time.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def check_unchanged(path: Path, state: tuple[int, int, int]) -> None:

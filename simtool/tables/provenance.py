@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from simtool import __version__
 
-__all__ = ["InputFile", "Provenance", "sha256_of"]
+__all__ = ["Content", "InputFile", "Provenance", "file_state", "sha256_of"]
 
 #: Bytes that are hashed at once; a thread that hashes small blocks waits for Python's lock after each of them.
 _BLOCK = 1 << 22
@@ -30,20 +30,14 @@ def sha256_of(path: Path) -> str:
     return content.hexdigest()
 
 
-def _content_of(path: Path) -> tuple[str, str | None]:
-    """Return the SHA-256 of a file and, for Parquet, of its columns without the metadata; the file is read once."""
-    with path.open("rb") as file:
-        footer = _footer_of(file)
-        if footer is None:
-            return sha256_of(path), None
-        whole = hashlib.sha256()
-        while footer and (block := file.read(min(footer, _BLOCK))):
-            whole.update(block)
-            footer -= len(block)
-        columns = whole.copy()
-        whole.update(file.read())
-    columns.update(_columns_of(path).encode())
-    return whole.hexdigest(), columns.hexdigest()
+def file_state(path: Path) -> tuple[int, int, int]:
+    """Numbers that change if a file is written again: its number, its size and its time.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _footer_of(file: BinaryIO) -> int | None:
@@ -70,6 +64,46 @@ def _columns_of(path: Path) -> str:
 
 
 @dataclass(frozen=True)
+class Content:
+    """The hashed bytes of a file.
+
+    Attributes:
+        sha256: of all bytes, in hexadecimal.
+        stored: of Parquet, the hash of the bytes before the footer.
+    """
+
+    sha256: str
+    stored: hashlib._Hash | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> Content:
+        """Read a file once. This needs no pyarrow.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with path.open("rb") as file:
+            footer = _footer_of(file)
+            if footer is None:
+                return cls(sha256_of(path))
+            whole = hashlib.sha256()
+            while footer and (block := file.read(min(footer, _BLOCK))):
+                whole.update(block)
+                footer -= len(block)
+            stored = whole.copy()
+            whole.update(file.read())
+        return cls(whole.hexdigest(), stored)
+
+    def columns(self, path: Path) -> str | None:
+        """The hash of the columns of a Parquet file without the metadata; None for other files."""
+        if self.stored is None:
+            return None
+        found = self.stored.copy()
+        found.update(_columns_of(path).encode())
+        return found.hexdigest()
+
+
+@dataclass(frozen=True)
 class InputFile:
     """An input file of a table.
 
@@ -84,13 +118,14 @@ class InputFile:
     columns: str | None = None
 
     @classmethod
-    def of(cls, path: Path) -> InputFile:
-        """Describe a file as it is now.
+    def of(cls, path: Path, content: Content | None = None) -> InputFile:
+        """Describe a file as it is now; without ``content``, the file is hashed.
 
         Raises:
             OSError: the file cannot be read.
         """
-        return cls(path.as_posix(), *_content_of(path))
+        content = content or Content.of(path)
+        return cls(path.as_posix(), content.sha256, content.columns(path))
 
     def is_like(self, other: InputFile) -> bool:
         """Return whether two files have the same content, ignoring time stamps."""

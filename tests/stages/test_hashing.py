@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,22 +13,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from simtool import stages
-from simtool.stages.hashing import Hashing
+from simtool.stages.hashing import Hashing, announce, of_stage
 from simtool.tables.embeddings import write_embeddings
-from simtool.tables.provenance import InputFile, Provenance
+from simtool.tables.provenance import Content, InputFile, Provenance
 
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """The files that are hashed, and whether the main thread hashes them."""
     calls: list[tuple[str, bool]] = []
-    original = InputFile.of
+    original = Content.of
 
-    def of(path: Path) -> InputFile:
+    def of(path: Path) -> Content:
         calls.append((path.name, threading.current_thread() is threading.main_thread()))
         return original(path)
 
-    monkeypatch.setattr(InputFile, "of", of)
+    monkeypatch.setattr(Content, "of", of)
     return calls
 
 
@@ -87,3 +89,29 @@ def test_what_cannot_be_read_is_an_error_only_when_it_is_described(tmp_path: Pat
     hashing.begin(tmp_path)  # a folder without a table
     with pytest.raises(FileNotFoundError):
         hashing.describe(tmp_path / "missing.csv")
+
+
+def test_files_that_are_announced_before_a_stage_are_hashed_for_that_stage_only(
+    tmp_path: Path, hashed: list[tuple[str, bool]]
+) -> None:
+    file = tmp_path / "vectors.parquet"
+    pq.write_table(pa.table({"x": [1]}), file)
+    announce([file, tmp_path, tmp_path / "absent.parquet"])
+    hashing = of_stage()
+    hashing.begin(file)
+    assert hashing.describe(file) == InputFile.of(file, Content.of(file))
+    assert hashed == [("vectors.parquet", False), ("vectors.parquet", True)]
+    assert of_stage().describe(file) == hashing.describe(file)
+    assert hashed[2:] == [("vectors.parquet", True)]
+
+
+def test_hashing_a_file_before_a_stage_imports_no_pyarrow(tmp_path: Path) -> None:
+    file = tmp_path / "vectors.parquet"
+    pq.write_table(pa.table({"x": [1]}), file)
+    program = (
+        "import sys; from pathlib import Path; from simtool.stages.hashing import announce; "
+        "from simtool.tables.provenance import Content; announce([Path(sys.argv[1])]); "
+        "print(Content.of(Path(sys.argv[1])).sha256, 'pyarrow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, file], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [InputFile.of(file).sha256, "False"]
