@@ -23,6 +23,9 @@ from simtool.text import counted, plural
 
 __all__ = ["Fold", "FoldError", "HoldOut", "comparison_folds", "size_matched", "trial_folds"]
 
+#: scikit-learn takes seeds below this number.
+_SEEDS = 1 << 32
+
 
 class FoldError(SimtoolError):
     """These judgments cannot be held out in this way."""
@@ -180,9 +183,11 @@ def _parts(group: NDArray[np.integer[Any]], hold_out: HoldOut, count: int, seed:
         raise FoldError(f"at least 2 folds are needed, not {count}")
     if groups < count:
         some = f"{groups:,} {plural(groups, hold_out.plural, hold_out)}"
-        raise FoldError(f"{some} cannot be split into {count} folds; use fewer folds, or hold out something else")
+        remedy = "use fewer folds, or hold out something else" if groups > 1 else "hold out something else"
+        raise FoldError(f"{some} cannot be split into {count} folds; {remedy}")
     of_group = np.empty(groups, np.int64)
-    for number, (_, held) in enumerate(KFold(count, shuffle=True, random_state=seed).split(of_group)):
+    split = KFold(count, shuffle=True, random_state=seed % _SEEDS).split(of_group)
+    for number, (_, held) in enumerate(split):
         of_group[held] = number
     part: NDArray[np.int64] = of_group[np.cumsum(used)[group] - 1]
     return part

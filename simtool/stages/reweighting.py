@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,8 @@ __all__ = ["reweight"]
 _COMPONENTS, _FOLDS, _IMAGE_FOLDS, _IMAGE_REPEATS = 64, 5, 3, 2
 #: Arrays of the size of the vectors, and of the parameters, that are in memory at once.
 _COPIES, _SEARCH = 4, 45
+#: Numbers for each pair of images, while distances that have a direction are scored.
+_DIRECTED = 8
 
 
 @api
@@ -109,6 +112,8 @@ def reweight(
     at_least(2, folds=folds)
     at_least(1, repeats=repeats, rank=rank)
     at_least(0, components=components, penalty=penalty, seed=seed)
+    if penalty is not None and math.isinf(penalty):
+        raise UsageError("--penalty is a finite number; 1e12 leaves the vectors as they are")
     target = None if model_out is None else Path(model_out)
     writes = [table_file(out), target and Folder(target)]
     with stage("reweight", reads=[path_of(table), path_of(trials), path_of(images)], writes=writes) as run:
@@ -127,7 +132,8 @@ def reweight(
         label = name or source.info.name
         count = folds or (_IMAGE_FOLDS if by_image else _FOLDS)
         splits = (repeats or _IMAGE_REPEATS) if by_image else 1
-        with console.progress("learning", count * splits * (2 if by_image else 1), "folds") as bar:
+        total = recipe.fits * count * splits * (2 if by_image else 1)
+        with console.progress("learning", total, "fits") as bar:
             found = held_out(
                 vectors, judgments, recipe, scheme, _names(label, recipe, scheme), count, splits, seed, bar.advance
             )
@@ -190,6 +196,8 @@ def _vectors(table: EmbeddingTable, trials: Trials, recipe: Recipe) -> NDArray[n
     numbers = _COPIES * len(trials.images) * dimension
     if recipe.components is None and recipe.kind not in (Kind.DIAGONAL, Kind.SEGMENTS):
         numbers += _SEARCH * recipe.kind.sides * dimension**2
+    if recipe.kind is Kind.ASYMMETRIC:
+        numbers += _DIRECTED * used.size**2
     free = available_memory()
     if free is not None and 8 * numbers > free:
         raise SimtoolError(
@@ -226,8 +234,8 @@ def _write_model(
     seed: int,
 ) -> None:
     """Learn from all comparisons, and write the model folder."""
-    with Workers():
-        learned = Learner(vectors, trials, recipe, seed).learn(Comparisons.of(trials), scheme)
+    with Workers(), console.progress("learning from all judgments", recipe.fits, "fits") as bar:
+        learned = Learner(vectors, trials, recipe, seed).learn(Comparisons.of(trials), scheme, bar.advance)
     maps = learned.maps(str(recipe.kind))
     facts = {
         "source": table.info.name,

@@ -53,7 +53,7 @@ class LinearMap:
         if missing := [name for name, array in arrays.items() if array is None and name != "bias"]:
             raise VectorsError(f"{path}: not a transform of gLocal: it lacks {listed(missing)}")
         mean, std, weights = (np.asarray(arrays[name], np.float64) for name in ("mean", "std", "weights"))
-        if weights.ndim not in (1, 2) or len(weights) != dimension:
+        if weights.ndim not in (1, 2) or len(weights) != dimension or not weights.size:
             raise VectorsError(
                 f"{path}: its weights have the shape {weights.shape}; the vectors have {dimension:,} values: "
                 "use the transform of the same network and layer"

@@ -108,8 +108,4 @@ class StoredTransform:
         vectors = table.read(dtype=np.float64)
         anchor, other = (each.apply(vectors) for each in (self.anchor or self.map, self.map))
         similarity = self.similarity or Similarity.COSINE
-        if similarity is Similarity.COSINE:
-            empty = ~(anchor.any(axis=1) & other.any(axis=1))
-            if empty.any():
-                raise SimilarityError(f"{table.path}: the transformed vector of {table.image_id[empty][0]} is 0")
         return directed_distances(anchor, other, similarity, table.image_id, name)

@@ -48,7 +48,8 @@ def transform_table(transform: Transform, table: EmbeddingTable, writer: Embeddi
         TableError: a transformed value does not fit 32 bits.
     """
     for rows, block in table.batches(np.float64):
-        vectors = transform.apply(block)
-        if np.abs(vectors).max() > np.finfo(np.float32).max:
+        with np.errstate(over="ignore", invalid="ignore"):
+            vectors = transform.apply(block)
+        if not np.abs(vectors).max() <= np.finfo(np.float32).max:  # also if it is not a number
             raise TableError(f"{table.path}: its values are too large; multiply all vectors by one small number")
         writer.write(table.image_id[rows], vectors.astype(np.float32))

@@ -122,6 +122,7 @@ def test_gLocals_own_transform_is_applied(simtool: Simtool, home: Path) -> None:
         (("--kind", "ful"), 2, "did you mean full?"),
         (("--hold-out", "images"), 2, "did you mean image?"),
         (("--distance", "euclidean"), 2, "--distance is one of cosine, mse, dot"),
+        (("--penalty", "inf"), 2, "--penalty is a finite number"),
         (("--repeats", 2), 2, "--repeats is for --hold-out image and class"),
         (("--kind", "segments", "--components", 3), 2, "leave out --components"),
         (("--kind", "low-rank", "--components", 4, "--rank", 5), 2, "--rank is a number from 1 to 4"),

@@ -118,7 +118,7 @@ def test_folds_are_those_of_scikit_learn() -> None:
 
 def test_a_seed_makes_a_split() -> None:
     trials = judgments()
-    one, same, other = (trial_folds(trials, HoldOut.TRIAL, 3, seed)[0].test for seed in (1, 1, 2))
+    one, same, other = (trial_folds(trials, HoldOut.TRIAL, 3, seed)[0].test for seed in (1, 1, 1 << 40 | 2))
     assert (one == same).all()
     assert (one != other).any()
 
@@ -169,7 +169,11 @@ def bare(count: int = 6, **columns: Any) -> Trials:
     [
         ({}, "session", "the trials name no session"),
         ({"session": ["a", "b", "c", " ", None, "a"]}, "session", "2 of 6 trials name no session"),
-        ({"participant": ["ann"] * 6}, "participant", "1 participant cannot be split into 3 folds"),
+        (
+            {"participant": ["ann"] * 6},
+            "participant",
+            "1 participant cannot be split into 3 folds; hold out something else",
+        ),
         ({}, "query", "1 query cannot be split into 3 folds"),
         ({}, "class", "do not state the classes of their images; give a table of images with --images"),
         ({}, "image", "3 folds of images leave no comparison to train or to test"),

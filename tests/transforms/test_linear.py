@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingTable
+from simtool.tables.files import TableError
 from simtool.transforms.linear import LinearMap
+from simtool.transforms.transform import transform_table, transformed_info
 from simtool.vectors.vectors import VectorsError
 
 RNG = np.random.default_rng(0)
@@ -32,3 +35,19 @@ def test_a_map_of_other_vectors_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "transform.npz", **FACTORS.arrays)
     with pytest.raises(VectorsError, match="use the transform of the same network and layer"):
         LinearMap.read(tmp_path / "transform.npz", 4)
+
+
+def test_a_map_to_no_values_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "transform.npz", mean=0.0, std=1.0, weights=np.zeros((3, 0)), bias=np.zeros(0))
+    with pytest.raises(VectorsError, match=r"its weights have the shape \(3, 0\)"):
+        LinearMap.read(tmp_path / "transform.npz", 3)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_values_that_do_not_fit_32_bits_are_refused(sign: int) -> None:
+    """With the sign -1, an infinity less an infinity is not a number."""
+    huge = LinearMap(np.array(0.0), np.array(1.0), 1e308 * np.array([[1.0], [sign]]), np.zeros(1))
+    info = EmbeddingInfo("net", 2)
+    table = EmbeddingTable.of(["a"], np.array([[1e10, 1e10]]), info)
+    with pytest.raises(TableError, match="its values are too large"):
+        transform_table(huge, table, EmbeddingCollector(transformed_info(huge, table)))

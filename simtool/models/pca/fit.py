@@ -191,7 +191,7 @@ class _Plan:
         wanted = self.check(images)
         pairs = leading_eigenpairs(matrix, wanted, self.workers, self.seed)
         kept = int(np.sum(pairs.values > NOISE[self.precision] * pairs.values[0]))
-        if kept < wanted:
+        if kept < wanted and not self.fewer:
             console.warn(
                 f"the {self.what} span only {kept:,} dimensions; {kept:,} components are kept instead of {wanted:,}"
             )

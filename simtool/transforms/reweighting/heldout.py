@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def held_out(
     folds: int,
     repeats: int = 1,
     seed: int = 0,
-    advance: Callable[[], object] = lambda: None,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> HeldOut:
     """Test a reweighting on judgments that it has not seen.
 
@@ -75,12 +76,13 @@ def held_out(
         repeats: the number of splits; only held-out images and classes need several, because a split tests few
             comparisons. A comparison counts in the first split that tests it.
         seed: of the first split; the others count on from it.
-        advance: called after each fold.
+        advance: called with a number of fits after them: with ``Recipe.fits`` for each fold and each control, or with
+            fewer where a fold tests no comparison.
 
     Raises:
         FoldError: the judgments cannot be held out so.
     """
-    tests = _Tests(vectors, trials, recipe, seed)
+    tests = _Tests(vectors, trials, recipe, seed, advance)
     by_image = hold_out in (HoldOut.IMAGE, HoldOut.CLASS)
     tasks: list[_Task] = []
     for number in range(seed, seed + repeats):
@@ -99,7 +101,6 @@ def held_out(
                 result.fill(identity, result.identity)
                 result.fill(learned, result.learned)
                 penalties.append(result.penalty)
-            advance()
     tested = ~np.isnan(learned)
     if not tested.all():
         trials = single_trials(trials, tests.comparisons.take(tested))
@@ -155,16 +156,23 @@ class _Tests:
         comparisons: the C comparisons of the trials.
     """
 
-    def __init__(self, vectors: Array, trials: Trials, recipe: Recipe, seed: int) -> None:
+    def __init__(
+        self, vectors: Array, trials: Trials, recipe: Recipe, seed: int, advance: Callable[[int], object]
+    ) -> None:
         self.comparisons = Comparisons.of(trials)
         self._learner = Learner(vectors, trials, recipe, seed)
         self._vectors, self._trials, self._plan = vectors, trials, Plan.of(trials)
+        self._said, self._lock = advance, Lock()
 
     def run(self, task: _Task) -> _Result:
         """Learn from the training part of a fold, and test on the other."""
-        learned = self._learner.learn(self.comparisons.take(task.fold.train), task.nested)
+        learned = self._learner.learn(self.comparisons.take(task.fold.train), task.nested, self._advance)
         rows = np.flatnonzero(task.fold.test)
         before, after = (
             model.credit(self._vectors, self._trials, self._plan)[rows] for model in (learned.identity, learned)
         )
         return _Result(rows, before, after, learned.penalty)
+
+    def _advance(self, fits: int) -> None:
+        with self._lock:  # several threads learn at a time
+            self._said(fits)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.errors import listed
 from simtool.judgments.comparisons import Comparisons
 from simtool.judgments.folds import FoldError, HoldOut, comparison_folds
+from simtool.scoring.distances import SimilarityError
 from simtool.scoring.given import score_distances
 from simtool.scoring.plan import Plan
 from simtool.scoring.scoring import score_vectors
 from simtool.tables.distances import DistanceInfo, DistanceTable, Pairs
 from simtool.tables.embeddings import Segment
 from simtool.tables.trials import Trials
+from simtool.text import counted
 from simtool.transforms.linear import LinearMap
 from simtool.transforms.reweighting.families import Kind, family_of
 from simtool.transforms.reweighting.fitting import Weighting, fits
@@ -53,6 +56,12 @@ class Recipe:
     penalties: tuple[float, ...] = (1e5, 3e4, 1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
     segments: tuple[Segment, ...] = ()
 
+    @property
+    def fits(self) -> int:
+        """The most fits of one learning: of each penalty in each nested fold, then in the whole training part."""
+        count = len(self.penalties)
+        return count if count == 1 else (_NESTED + 1) * count
+
 
 @dataclass(frozen=True)
 class Learned:
@@ -87,11 +96,16 @@ class Learned:
             vectors: (n, D), a vector for each of ``trials.images``.
             trials: the trials.
             plan: of the trials.
+
+        Raises:
+            SimilarityError: a vector has no direction.
         """
         anchor, other = self.weighting.apply(self.space.coordinates(vectors))
-        if anchor is other:
-            return score_vectors(other, trials, [str(self.similarity)])[0].credit
         used = plan.used
+        if anchor is other:
+            if self.similarity is Similarity.COSINE:
+                _check_direction(other[used], trials.images[used])
+            return score_vectors(other, trials, [str(self.similarity)])[0].credit
         distances = directed_distances(anchor[used], other[used], self.similarity, trials.images[used])
         return score_distances(distances, plan)[0].credit
 
@@ -110,24 +124,32 @@ class Learner:
         self._vectors, self._trials, self._recipe, self._seed = vectors, trials, recipe, seed
         self._space_of = lru_cache(maxsize=_SPACES)(self._fitted_space)
 
-    def learn(self, training: Comparisons, hold_out: HoldOut) -> Learned:
+    def learn(
+        self, training: Comparisons, hold_out: HoldOut, advance: Callable[[int], object] = lambda _: None
+    ) -> Learned:
         """Learn from training comparisons, of whose images alone the standardisation and the components are.
 
         Args:
             training: comparisons of the trials.
             hold_out: the scheme of the nested folds that choose the penalty.
+            advance: called with a number of fits after them: with ``Recipe.fits`` in all. A penalty that is not tried
+                counts as fitted.
 
         Raises:
             FoldError: there are too few judgments for nested folds.
         """
         penalties = self._recipe.penalties
         if len(penalties) > 1:
-            penalties = penalties[: self._chosen(training, hold_out) + 1]
+            penalties = penalties[: self._chosen(training, hold_out, advance) + 1]
         space, coordinates = self._space(training)
-        *_, weighting = self._fits(training, coordinates, penalties)
+        weighting = self._start(coordinates)
+        for fitted in self._fits(training, coordinates, penalties):
+            weighting = fitted
+            advance(1)
+        advance(len(self._recipe.penalties) - len(penalties))
         return Learned(space, weighting, self._recipe.similarity, penalties[-1])
 
-    def _chosen(self, training: Comparisons, hold_out: HoldOut) -> int:
+    def _chosen(self, training: Comparisons, hold_out: HoldOut, advance: Callable[[int], object]) -> int:
         """The position of the penalty with the smallest loss of nested held-out comparisons.
 
         The search goes from strong to weak penalties, and ends where the loss grows.
@@ -139,13 +161,18 @@ class Learner:
                 f"no penalty can be chosen within a training part: {failure}; or give --penalty"
             ) from failure
         paths = [self._losses(training.take(fold.train), training.take(fold.test)) for fold in folds]
-        sizes = np.array([fold.test.sum() for fold in folds])
-        best, place = np.inf, 0
+        sizes = [int(fold.test.sum()) for fold in folds]
+        best, place, left = np.inf, 0, _NESTED * len(self._recipe.penalties)
         for position in range(len(self._recipe.penalties)):
-            loss = float(sizes @ [next(path) for path in paths])
-            if loss >= best:
+            loss = 0.0
+            for path, size in zip(paths, sizes, strict=True):
+                loss += size * next(path)
+                advance(1)
+                left -= 1
+            if not loss < best:  # also if it is not a number
                 break
             best, place = loss, position
+        advance(left)
         return place
 
     def _losses(self, training: Comparisons, testing: Comparisons) -> Iterator[float]:
@@ -178,6 +205,16 @@ class Learner:
         return space, space.coordinates(self._vectors)
 
 
+def _check_direction(vectors: Array, image_id: NDArray[np.object_]) -> None:
+    """Refuse vectors of zeros, which have no cosine."""
+    empty = np.flatnonzero(~vectors.any(axis=1))
+    if empty.size:
+        raise SimilarityError(
+            f"no cosine for {counted(empty.size, 'images')} whose centered or transformed vectors hold only zeros: "
+            f"{listed(image_id[empty])}; mse and dot take them"
+        )
+
+
 def directed_distances(
     anchor: Array, other: Array, similarity: Similarity, image_id: NDArray[np.object_], name: str = "reweighted"
 ) -> DistanceTable:
@@ -189,8 +226,13 @@ def directed_distances(
         similarity: the distance.
         image_id: (n,) their ids.
         name: of the table.
+
+    Raises:
+        SimilarityError: a vector has no direction.
     """
     if similarity is Similarity.COSINE:
+        for vectors in (anchor, other):
+            _check_direction(vectors, image_id)
         anchor = anchor / np.linalg.norm(anchor, axis=1, keepdims=True)
         other = other / np.linalg.norm(other, axis=1, keepdims=True)
     distance = -(anchor @ other.T)

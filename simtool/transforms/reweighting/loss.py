@@ -24,6 +24,8 @@ Places = NDArray[np.intp]
 _CELLS = 1 << 22
 #: A vector of length 0 has no direction; this length replaces it.
 _SHORTEST = 1e-150
+#: The largest logarithm of the scale. A larger scale changes no probability, and a long step of a search overflows.
+_STEEPEST = 100.0
 
 
 class Similarity(StrEnum):
@@ -104,7 +106,7 @@ class PairwiseLoss:
         """The same, with the similarity as inner products, less the squared lengths for ``mse``."""
         squared = self._similarity is Similarity.MSE
         factor, length = (2.0, np.einsum("nk,nk->n", other, other)) if squared else (1.0, np.zeros(self._images))
-        scale, value, by_scale = float(np.exp(log_scale)), 0.0, 0.0
+        scale, value, by_scale = float(np.exp(min(log_scale, _STEEPEST))), 0.0, 0.0
         by_anchor, by_other, total = np.zeros_like(anchor), np.zeros_like(other), np.zeros(self._images)
         for block in self._blocks:
             similar = factor * (anchor[block.anchors] @ other.T) - length
@@ -121,7 +123,7 @@ class PairwiseLoss:
             total += weight.sum(axis=0)
         if squared:
             by_other -= 2 * total[:, None] * other
-        return float(value), Slopes(by_anchor, by_other, float(by_scale))
+        return float(value), Slopes(by_anchor, by_other, float(by_scale) if log_scale < _STEEPEST else 0.0)
 
 
 def _blocks(distinct: NDArray[np.int64], images: int) -> Iterator[_Block]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.models.errors import ModelError
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, Segment
 from simtool.transforms.pca import PrincipalComponents
 
@@ -39,10 +40,13 @@ class Space:
             segments: of the vectors, each of which gets the same mean squared length.
 
         Raises:
-            ModelError: all vectors are equal.
+            ModelError: all vectors are equal, or their squares are too large.
         """
         mean = vectors.mean(axis=0)
-        squares = ((vectors - mean) ** 2).mean(axis=0)
+        with np.errstate(over="ignore"):
+            squares = ((vectors - mean) ** 2).mean(axis=0)
+        if not np.isfinite(squares.sum()):
+            raise ModelError("the values of the vectors are too large; multiply all of them by one small number")
         if segments:
             sizes = [segment.length for segment in segments for _ in range(segment.count)]
             starts = np.cumsum([0, *sizes[:-1]])

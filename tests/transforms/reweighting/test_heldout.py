@@ -7,6 +7,7 @@ import pytest
 
 from simtool.judgments.comparisons import Comparisons
 from simtool.judgments.folds import FoldError, HoldOut, comparison_folds
+from simtool.scoring.distances import SimilarityError
 from simtool.scoring.plan import Plan
 from simtool.scoring.scoring import score_vectors
 from simtool.tables.trials import Trials
@@ -111,3 +112,26 @@ def test_the_credit_of_an_asymmetric_map_follows_the_direction(similarity: Simil
     pairs = Comparisons.of(trials)
     credit = found.credit(x, trials, Plan.of(trials))
     np.testing.assert_array_equal(credit == 1, matrix[pairs.anchor, pairs.near] < matrix[pairs.anchor, pairs.far])
+
+
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.ASYMMETRIC])
+def test_a_vector_without_direction_is_named(kind: Kind) -> None:
+    recipe = Recipe(kind, components=None, penalties=(30.0,))
+    with pytest.raises(SimilarityError, match="no cosine for 40 images whose centered or transformed vectors"):
+        held_out(np.ones((40, 3)), noise(60), recipe, HoldOut.TRIAL, NAMES, 3)
+
+
+@pytest.mark.parametrize("penalties", [(30.0,), (1e4, 100.0, 1.0)])
+@pytest.mark.parametrize("scheme", [HoldOut.TRIAL, HoldOut.IMAGE])
+def test_progress_counts_all_fits(penalties: tuple[float, ...], scheme: HoldOut) -> None:
+    recipe, steps = Recipe(components=None, penalties=penalties), list[int]()
+    held_out(vectors(5), noise(300), recipe, scheme, NAMES, 3, advance=steps.append)
+    assert sum(steps) == recipe.fits * 3 * (2 if scheme is HoldOut.IMAGE else 1)
+    assert recipe.fits == (1 if len(penalties) == 1 else 12)
+
+
+def test_a_loss_that_is_not_a_number_ends_the_search_for_a_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Learner, "_losses", lambda *_: iter([0.7, 0.6, np.nan, 0.1]))
+    recipe = Recipe(components=None, penalties=(1e4, 100.0, 10.0, 1.0))
+    trials = noise(60)
+    assert Learner(vectors(5), trials, recipe).learn(Comparisons.of(trials), HoldOut.TRIAL).penalty == 100

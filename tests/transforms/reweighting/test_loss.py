@@ -61,3 +61,12 @@ def test_very_sure_models_have_finite_losses() -> None:
     value, slopes = PairwiseLoss(COMPARISONS, len(ANCHOR), Similarity.DOT)(1e3 * ANCHOR, 1e3 * OTHER, 0.0)
     assert np.isfinite(value)
     assert np.isfinite(slopes.anchor).all()
+
+
+def test_a_scale_too_large_for_a_number_is_the_largest_scale() -> None:
+    loss = PairwiseLoss(COMPARISONS, len(ANCHOR), Similarity.COSINE)
+    (value, slopes), (largest, _) = (loss(ANCHOR, OTHER, log_scale) for log_scale in (5659.0, 100.0))
+    assert value == largest
+    assert np.isfinite(value)
+    assert slopes.log_scale == 0
+    assert np.isfinite(slopes.anchor).all()

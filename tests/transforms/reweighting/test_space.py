@@ -7,6 +7,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from simtool.errors import UsageError
+from simtool.models.errors import ModelError
 from simtool.tables.embeddings import Segment
 from simtool.transforms.reweighting.families import Factors, Kind, Matrix, family_of
 from simtool.transforms.reweighting.space import Space
@@ -56,3 +57,15 @@ def test_weights_of_coordinates_are_weights_of_standardised_vectors(components: 
 def test_a_rank_beyond_the_values_is_refused(rank: int) -> None:
     with pytest.raises(UsageError, match="--rank is a number from 1 to 5"):
         family_of(Kind.LOW_RANK, 5, rank)
+
+
+def test_repeated_images_span_fewer_components_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Space.fit(np.repeat(X[:4], 3, axis=0), 6)
+    assert found.components is not None
+    assert len(found.components) == 3
+    assert capsys.readouterr().err == ""
+
+
+def test_values_whose_squares_are_too_large_are_refused() -> None:
+    with pytest.raises(ModelError, match="too large; multiply all of them by one small number"):
+        Space.fit(1e200 * X, None)
