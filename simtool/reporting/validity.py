@@ -63,6 +63,8 @@ def _notes(check: Check) -> list[str]:
             f"{name(first.model)} by {name(first.distance)} is not at chance on shuffled judgments "
             f"({counted(len(doubtful), 'rows')} in all): its accuracies cannot be trusted."
         )
+    if check.shuffled and not check.recovered:
+        notes.append("Model recovery needs the tables of two models or more: --vectors TABLE.")
     if not check.shuffled:
         notes.append("Shuffled judgments and model recovery need the tables that were scored: --vectors TABLE.")
     return notes
@@ -143,7 +145,13 @@ def _error(shares: Sequence[Share]) -> str:
 
 def _power(check: Check) -> Sheet:
     lines = [
-        [_kind(row), signed(row.difference), accuracy(row.error), accuracy(row.predicted, 2), _share(row.observed)]
+        [
+            _kind(row),
+            signed(row.difference),
+            accuracy(row.error) if math.isfinite(row.error) else "",
+            accuracy(row.predicted, 2),
+            _share(row.observed),
+        ]
         for row in check.power
     ]
     return Sheet(
@@ -181,8 +189,8 @@ def _recovered(check: Check) -> Sheet:
         "Model recovery: the simulated people judge by one of your models",
         ["judged by", "distance", "accuracy", "recovered", "lead", "else wins"],
         lines,
-        caption="Recovered: this model has the highest accuracy, by one of its distances. Lead: its accuracy minus "
-        "that of the best other model.",
+        caption="Recovered: this model has the highest accuracy, by one of its distances, and no other model the same. "
+        "Lead: its accuracy minus that of the best other model.",
     )
 
 
@@ -242,7 +250,7 @@ def records(check: Check) -> list[Record]:
                 "studies_with": row.redrawn.value,
                 "units": row.units.value,
                 "difference": row.difference,
-                "standard_error": row.error,
+                "standard_error": row.error if math.isfinite(row.error) else None,
                 "predicted": row.predicted,
                 **_counts("observed", row.observed),
                 "studies": row.observed.studies,
@@ -289,4 +297,4 @@ def _spread(label: str, values: Sequence[float]) -> dict[str, Any]:
 
 def to_json(check: Check) -> str:
     """A list of objects, with numbers in full."""
-    return json.dumps(records(check), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(records(check), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

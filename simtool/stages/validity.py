@@ -16,10 +16,9 @@ from simtool.tables.distances import DistanceTable
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.text import counted, plural
-from simtool.validity.check import Check, check_design, check_models, check_students
+from simtool.validity.check import Check, check_design, check_models, check_students, several, world_of
 from simtool.validity.displays import Displays, Distances
 from simtool.validity.distances import ValidityError, distances_of, vectors_of
-from simtool.validity.population import Population
 from simtool.validity.reweighted import Students
 from simtool.validity.setting import Label, Setting
 
@@ -97,11 +96,12 @@ def check(
         models = _models(opened, scored, displays)
         students = _students(opened, displays, seed) if reweight else None
         setting, fewer = Setting(seed, replicates), -(-studies // _FEWER)
-        kinds = len(Population.of(scored[0].trials).repetitions)
-        total = studies * kinds + (fewer * (1 + len(models)) if models else 0)
+        world = world_of(scored, setting)
+        compared = len(models) if several(models) else 0
+        total = studies * len(world.population.repetitions) + (fewer * (1 + compared) if models else 0)
         total += 4 * reweight * len(students.models) if students else 0
         with console.progress("simulating", total, "studies") as bar:
-            found = check_design(scored, studies, setting, bar.advance)
+            found = check_design(scored, world, studies, setting, bar.advance)
             if models:
                 found = check_models(found, displays, models, fewer, bar.advance)
             if students:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from simtool.validity.recovery import COSINE, Learners, Recovered, Vectors, reco
 from simtool.validity.setting import Label, Setting
 from simtool.validity.world import World
 
-__all__ = ["Check", "check_design", "check_models", "check_students"]
+__all__ = ["Check", "check_design", "check_models", "check_students", "several", "world_of"]
 
 #: The accuracies that simulated people can be as predictable as.
 _LEAST, _MOST = 0.55, 0.95
@@ -40,7 +40,7 @@ class Check:
         coverage: the intervals in simulated studies.
         power: the power of the test in simulated studies.
         shuffled: each model on shuffled judgments; empty without vectors.
-        recovered: each model as the rule of simulated people; empty without vectors.
+        recovered: each model as the rule of simulated people; empty without the vectors of two models.
         students: the same, with models as they are beside models that learn; empty if it was not asked for.
     """
 
@@ -56,33 +56,48 @@ class Check:
     students: tuple[Recovered, ...] = ()
 
 
-def check_design(
-    outcomes: Sequence[Outcomes], studies: int, setting: Setting, advance: Callable[[int], object] = lambda _: None
-) -> Check:
-    """Check the intervals and the power of a study on simulated studies of its design.
-
-    Args:
-        outcomes: of one or more models, on the same trials.
-        studies: number of simulated studies of each kind of repetition.
-        setting: replicates, level and seed.
-        advance: called with 1 after each simulated study.
+def world_of(outcomes: Sequence[Outcomes], setting: Setting) -> World:
+    """The simulated world of a study, with the same design and accuracies.
 
     Raises:
         ChoiceError: a type of trials has no rule of choice.
         TableError: the columns of classes or groups are not valid.
     """
-    trials = outcomes[0].trials
-    study, population = Study(trials), Population.of(trials)
-    best = min(max(*(each.credit.mean(dtype=np.float64).item() for each in outcomes), _LEAST), _MOST)
-    world = World(Displays(trials), population, setting.seed).calibrated(best + (1 - best) / 4, best, setting)
+    trials, best = outcomes[0].trials, _best(outcomes)
+    world = World(Displays(trials), Population.of(trials), setting.seed)
+    return world.calibrated(best + (1 - best) / 4, best, setting)
+
+
+def _best(outcomes: Sequence[Outcomes]) -> float:
+    """The accuracy of the best model, within the range that people can have."""
+    return float(np.clip(max(each.credit.mean(dtype=np.float64) for each in outcomes), _LEAST, _MOST))
+
+
+def check_design(
+    outcomes: Sequence[Outcomes],
+    world: World,
+    studies: int,
+    setting: Setting,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Check:
+    """Check the intervals and the power of a study on simulated studies of its design.
+
+    Args:
+        outcomes: of one or more models, on the same trials.
+        world: of the study, see :func:`world_of`.
+        studies: number of simulated studies of each kind of repetition.
+        setting: replicates, level and seed.
+        advance: called with 1 after each simulated study.
+    """
+    study = Study(outcomes[0].trials)
     simulated = [
-        each for redrawn in population.repetitions for each in simulate(world, redrawn, studies, setting, advance)
+        each for redrawn in world.population.repetitions for each in simulate(world, redrawn, studies, setting, advance)
     ]
     return Check(
         sample=study.sample(study.compared),
         setting=setting,
         studies=studies,
-        best=best,
+        best=_best(outcomes),
         detectable=_detectable(study, outcomes, setting),
         coverage=tuple(row for each in simulated for row in each.coverage),
         power=tuple(each.power for each in simulated),
@@ -100,6 +115,11 @@ def _detectable(study: Study, outcomes: Sequence[Outcomes], setting: Setting) ->
     return tuple(row for row in rows if row is not None)
 
 
+def several(models: Iterable[Label]) -> bool:
+    """Whether there are two models or more, so that one of them can be recovered."""
+    return len({model for model, _ in models}) > 1
+
+
 def check_models(
     check: Check,
     displays: Displays,
@@ -107,7 +127,7 @@ def check_models(
     studies: int,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Check:
-    """Add what needs the distances of models: shuffled judgments, and model recovery.
+    """Add what needs the distances of models: shuffled judgments, and the recovery of one of several models.
 
     Args:
         check: of the design.
@@ -118,8 +138,9 @@ def check_models(
     """
     judge, seed = zero_shot(displays, models), check.setting.seed
     shuffled = shuffle(displays, models, check.setting, studies, advance)
+    compared = models if several(models) else {}
     recovered = [
-        recover(displays, label, own, judge, check.best, studies, seed, advance) for label, own in models.items()
+        recover(displays, label, own, judge, check.best, studies, seed, advance) for label, own in compared.items()
     ]
     return replace(check, shuffled=tuple(shuffled), recovered=tuple(recovered))
 

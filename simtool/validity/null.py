@@ -27,6 +27,8 @@ class Shuffled:
         accuracy: the mean over the shuffles.
         error: its Monte Carlo standard error.
         held: the shuffles whose interval of the accuracy holds chance.
+        bound: the largest Monte Carlo error that these trials can have. A few shuffles of a few trials may all agree,
+            so that their variation tells nothing.
     """
 
     model: str
@@ -34,11 +36,12 @@ class Shuffled:
     accuracy: float
     error: float
     held: Share
+    bound: float
 
     @property
     def is_at_chance(self) -> bool:
         """Whether the mean is within four standard errors of chance: an error in one of 16,000 models."""
-        return abs(self.accuracy - CHANCE) <= 4 * max(self.error, 1e-9)
+        return abs(self.accuracy - CHANCE) <= 4 * max(self.error, self.bound)
 
 
 def shuffle(
@@ -72,5 +75,7 @@ def shuffle(
             held[number, column] = low <= CHANCE <= high
         advance(1)
     error = accuracy.std(axis=0, ddof=1) / np.sqrt(shuffles)
+    implied = displays.trials.implied.astype(np.float64)
+    bound = float(np.linalg.norm(implied) / (2 * implied.sum() * np.sqrt(shuffles)))
     columns = zip(models, accuracy.mean(axis=0).tolist(), error.tolist(), held.T, strict=True)
-    return [Shuffled(*label, mean, deviation, Share.of(own)) for label, mean, deviation, own in columns]
+    return [Shuffled(*label, mean, deviation, Share.of(own), bound) for label, mean, deviation, own in columns]

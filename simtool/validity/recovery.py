@@ -47,8 +47,8 @@ class Recovered:
         rule: whether people judge by the vectors as they are, or after these have learned from the real judgments.
         candidates: whether the models are compared as they are, or after each has learned from the judgments.
         accuracy: mean accuracy of this model, by its best candidate.
-        won: the studies in which a candidate of this model has the highest accuracy.
-        rival: the model that wins most of the other studies; None if there are none.
+        won: the studies in which a candidate of this model has the highest accuracy, and no other model the same.
+        rival: the model that has the highest accuracy in most of the other studies; None if there are none.
         lead: mean accuracy of this model minus that of the best other model; None if there is no other.
     """
 
@@ -133,7 +133,8 @@ def recover(
         best.append(found)
         advance(1)
     own, _ = label
-    winners = [max(found, key=lambda name: found[name]) for found in best]
+    # Of models with equal accuracies, another one than that of the people counts.
+    winners = [max(found, key=lambda name: (found[name], name != own)) for found in best]
     lost = Counter(winner for winner in winners if winner != own).most_common(1)
     leads = [
         found[own] - max(value for name, value in found.items() if name != own) for found in best if len(found) > 1

@@ -104,3 +104,21 @@ def test_outcomes_on_different_trials_are_refused(simtool: Run, home: Path, tmp_
     done = simtool("check", home / "outcomes.parquet", tmp_path / "outcomes.parquet")
     assert done.code == 1
     assert "the outcomes are on different trials" in done.err
+
+
+def test_one_trial_of_one_model_gives_valid_json_and_no_alarm(simtool: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 24)
+    trials = observe(rng, minds, {"2-choose-1": 1})
+    made = Provenance.of(("simtool", "embed"), [])
+    write_trials(tmp_path / "trials.parquet", trials, made)
+    write_embeddings(tmp_path / "v.parquet", trials.images, minds.astype(np.float32), made, "v")
+    score([tmp_path / "v.parquet"], tmp_path / "trials.parquet", tmp_path / "outcomes.parquet")
+    words = ("check", tmp_path / "outcomes.parquet", "--vectors", tmp_path / "v.parquet", *FEW)
+    done = simtool(*words, "--json", tmp_path / "check.json")
+    assert done.code == 0
+    found = json.loads((tmp_path / "check.json").read_text(), parse_constant=pytest.fail)
+    assert {row["check"] for row in found} == {"coverage", "power", "shuffled"}
+    assert "Model recovery needs the tables of two models or more" in done.out
+    assert "cannot be trusted" not in done.out
+    assert "inf" not in done.out.split()

@@ -37,7 +37,7 @@ def made(accuracy: float = 0.501) -> Check:
             Coverage(new, Units.IMAGE, "difference", "equal", 0.0, Share(94, 100), Share(6, 100), 1.1),
         ),
         power=(Found(new, Units.IMAGE, 0.05, 0.018, 0.79, Share(80, 100)),),
-        shuffled=(Shuffled("[b]m\x1b[0m", "mse", accuracy, 0.001, Share(24, 25)),),
+        shuffled=(Shuffled("[b]m\x1b[0m", "mse", accuracy, 0.001, Share(24, 25), 0.001),),
         recovered=(Recovered("[b]m\x1b[0m", "mse", Vectors.PLAIN, Vectors.PLAIN, 0.7, Share(20, 25), "rival", 0.02),),
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from simtool.analysis.inference.units import Units
 from simtool.tables.trials import Trials
-from simtool.validity.check import check_design
+from simtool.validity.check import check_design, world_of
 from simtool.validity.coverage import Coverage, Simulated, simulate
 from simtool.validity.displays import Displays
 from simtool.validity.population import Population, Redrawn
@@ -90,6 +90,6 @@ def test_a_tiny_study_of_one_person_or_of_nobody_can_be_checked(people: int) -> 
     minds = latent(rng, 4)
     trials = observe(rng, minds, {"2-choose-1": 3}, participants=people)
     scored = [outcomes_of(str(noise), "mse", trials, model(rng, minds, noise)) for noise in (0.1, 3.0)]
-    found = check_design(scored, 10, SETTING)
+    found = check_design(scored, world_of(scored, SETTING), 10, SETTING)
     assert found.studies == 10
     assert all(0 <= each.held.value <= 1 for each in found.coverage)

@@ -11,6 +11,7 @@ from simtool.validity.displays import Displays
 from simtool.validity.null import Shuffled, shuffle
 from simtool.validity.setting import Setting
 from simtool.validity.share import Share
+from tests.scored import latent, observe
 
 
 def test_every_model_is_at_chance(trials: Trials) -> None:
@@ -33,6 +34,18 @@ def test_a_model_that_is_tied_everywhere_is_exactly_at_chance(trials: Trials) ->
 
 
 def test_an_accuracy_far_from_chance_is_told() -> None:
-    sound = Shuffled("m", "mse", 0.51, 0.004, Share(9, 10))
+    sound = Shuffled("m", "mse", 0.51, 0.004, Share(9, 10), 0.001)
     assert sound.is_at_chance
     assert not replace(sound, accuracy=0.52).is_at_chance
+
+
+def test_shuffles_of_one_trial_that_agree_by_luck_tell_nothing() -> None:
+    """Three shuffles of a trial 2-choose-1 are all right or all wrong with probability 1/4."""
+    rng = np.random.default_rng(0)
+    displays = Displays(observe(rng, latent(rng, 3), {"2-choose-1": 1}))
+    found = [
+        shuffle(displays, {("m", "mse"): displays.between(rng.normal(size=(3, 2)))}, Setting(seed, 100), 3)[0]
+        for seed in range(12)
+    ]
+    assert any(row.error == 0 and row.accuracy in (0, 1) for row in found)
+    assert all(row.is_at_chance for row in found)

@@ -48,6 +48,15 @@ def test_a_model_that_differs_little_wins_in_some_studies(trials: Trials) -> Non
     assert abs(found.lead) < 0.02
 
 
+@pytest.mark.parametrize("own", ["one", "twin"])
+def test_a_model_with_an_equal_twin_is_not_recovered(trials: Trials, own: str) -> None:
+    """Whatever the order of the two."""
+    (one,) = places(1)
+    found = recovered(trials, {("one", "d"): one, ("twin", "d"): one}, (own, "d"))
+    assert (found.won.count, found.lead) == (0, 0)
+    assert found.rival == ("twin" if own == "one" else "one")
+
+
 def test_another_distance_of_the_same_model_is_no_rival(trials: Trials) -> None:
     one, other = places(2)
     points = {("one", "d"): one, ("one", "e"): one * 1.001, ("other", "d"): other}
