@@ -26,8 +26,11 @@ else:
 __all__ = ["MAKERS"]
 
 #: Images and dimensions by kind of data. A sixth of the mixed trials are 8-rank-2, the trials of "odd" are 3-odd-1, and
-#: all others are 2-choose-1.
-SHAPES = {"mixed": (11_788, 2048), "things": (1854, 768), "odd": (1854, 768)}
+#: all others are 2-choose-1. The labelled data are the mixed data, with the classes and groups of images in outcomes.
+SHAPES = {"mixed": (11_788, 2048), "labelled": (11_788, 2048), "things": (1854, 768), "odd": (1854, 768)}
+MIXED = ("mixed", "labelled")
+#: Images of a class, and of a group of classes.
+CLASS, GROUP = 59, 5 * 59
 #: Type, selected positions and comparisons of the trials that make_cards names.
 KINDS = {"two": ("2-choose-1", [0], 1), "eight": ("8-rank-2", [0, 1], 13), "odd": ("3-odd-1", [2], 2)}
 PARTICIPANTS = 100
@@ -41,11 +44,11 @@ WORST, BEST = 0.55, 0.75
 
 def image_ids(data: str) -> pa.Array:
     """Image ids as long as those of CUB (mixed) or of THINGS."""
-    if data != "mixed":
+    if data not in MIXED:
         return pa.array([f"object_{image:04d}/object_{image:04d}_01b.jpg" for image in range(SHAPES[data][0])])
     return pa.array(
         [
-            f"{image // 59:03d}.Some_kind_of_bird/Some_kind_of_bird_{image:05d}_{7 * image}.jpg"
+            f"{image // CLASS:03d}.Some_kind_of_bird/Some_kind_of_bird_{image:05d}_{7 * image}.jpg"
             for image in range(SHAPES[data][0])
         ]
     )
@@ -54,7 +57,7 @@ def image_ids(data: str) -> pa.Array:
 def judgments(data: str, trials: int) -> Iterator[tuple[int, pa.Table]]:
     """The columns of trials, in pieces, and the number of comparisons of each trial of a piece."""
     ids = image_ids(data)
-    ranked = trials // 6 if data == "mixed" else 0
+    ranked = trials // 6 if data in MIXED else 0
     people = np.random.default_rng(2).integers(0, PARTICIPANTS, trials)
     done = 0
     sizes = (0, 0, trials) if data == "odd" else (trials - ranked, ranked, 0)
@@ -74,8 +77,21 @@ def judgments(data: str, trials: int) -> Iterator[tuple[int, pa.Table]]:
                 "selected": lists(pa.array(np.tile(np.array(selected, np.int8), count)), len(selected)),
                 "participant": pa.array(participants).take(pa.array(people[done : done + count])),
             }
+            if data == "labelled":
+                columns |= classes(some[:, 0], shown, "class", "classes", CLASS)
+                columns |= classes(some[:, 0], shown, "group", "groups", GROUP)
             yield comparisons, pa.table(columns)
             done += count
+
+
+def classes(query: np.ndarray, shown: np.ndarray, one: str, many: str, size: int) -> dict[str, pa.Array]:
+    """The columns that ``score --images`` adds: the names of the classes, of ``size`` images each."""
+    names = pa.array([f"{one} {at:03d}" for at in range(SHAPES["labelled"][0] // size + 1)])
+
+    def named(images: np.ndarray) -> pa.Array:
+        return names.take(pa.array(images // size))
+
+    return {f"query_{one}": named(query), f"reference_{many}": lists(named(shown.ravel()), shown.shape[1])}
 
 
 def lists(values: pa.Array, length: int) -> pa.ListArray:

@@ -44,10 +44,12 @@ TRIALS, PAIRS = [75_000, 300_000, 1_200_000, 4_700_000], [2, 12, 24]
 class Data(StrEnum):
     """Mixed: 11,788 images, 2,048 dimensions, a sixth of the trials 8-rank-2. Things: 1,854 images, 768 dimensions.
 
-    Odd: like things, but odd-one-out judgments.
+    Labelled: like mixed, but the outcomes state the classes and groups of images; only ``report`` reads them. Odd:
+    like things, but odd-one-out judgments.
     """
 
     mixed = "mixed"
+    labelled = "labelled"
     things = "things"
     odd = "odd"
 
@@ -246,7 +248,7 @@ def growth(rows: list[Row]) -> Iterator[str]:
 def cases(commands: list[str], data: list[Data], trials: list[int], pairs: list[int]) -> Iterator[Case]:
     for command in commands:
         if command in ("import-trials", "score", "report"):
-            for kind in data:
+            for kind in data if command == "report" else [each for each in data if each is not Data.labelled]:
                 for count in sorted(trials):
                     for pair in sorted(pairs) if command == "report" else [0]:
                         yield Case(command, kind.value, count, pair)

@@ -58,6 +58,7 @@ class Sampled:
         cell: (n,) the cell of each observation, counted from 0.
         values: n values of M models.
         weight: (n,) weight of each observation; None for equal weights.
+        cells: number of cells; None if the last one has members.
     """
 
     def __init__(
@@ -66,9 +67,11 @@ class Sampled:
         cell: NDArray[np.integer],
         values: Values,
         weight: NDArray[np.float64] | None = None,
+        cells: int | None = None,
     ) -> None:
         self.clusters, self.images = observations.cluster_count, observations.image_count
-        self.cells, self.models = int(cell.max(initial=0)) + 1, values.models
+        self.cells = int(cell.max(initial=0)) + 1 if cells is None else cells
+        self.models = values.models
         places = -(-self.clusters // CLUSTER_BLOCK) * self.cells
         place = observations.cluster // CLUSTER_BLOCK * self.cells + cell
         order = order_of(place, places)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from simtool.analysis.inference.bootstrap import Sampled, resample
 from simtool.analysis.inference.intervals import Estimates
-from simtool.analysis.inference.multiway import Covariance, covariance
+from simtool.analysis.inference.multiway import Covariance, Dependence, covariance
 from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.values import Values
 from simtool.analysis.strata import Mask, cells_of
@@ -50,11 +50,6 @@ class Measured:
     strata: Sequence[Mask]
     weight: NDArray[np.float64] | None = None
 
-    def mean(self, mask: Mask) -> NDArray[np.float64]:
-        """The means of the columns in a stratum, (M,)."""
-        rows = np.flatnonzero(mask)
-        return self.values.take(rows).mean(np.ones(len(rows)) if self.weight is None else self.weight[rows])
-
 
 def estimate(
     measured: Sequence[Measured], replicates: int, seed: int, progress: Progress = silent
@@ -72,64 +67,92 @@ def estimate(
     """
     if not measured:
         return []
-    informative = [_Informative(each) for each in measured]
+    samples = [_Sample(each) for each in measured]
     # The products are too small to gain from threads of BLAS, and their number changes the last bits of sums.
     with (
         threadpool_limits(1, "blas"),
         ThreadPoolExecutor(available_cores()) as pool,
-        progress(sum(each.work for each in informative)) as advance,
+        progress(2 * sum(map(len, samples))) as advance,
     ):
         errors: list[dict[Cells, tuple[Covariance, int]]] = []
-        for each in informative:
-            errors.append({})
-            for cells in dict.fromkeys(each.cells):
-                errors[-1][cells] = each.error(cells, pool)
-                advance(each.size(cells))
-        drawn = resample([each.sampled for each in informative], replicates, seed, pool, advance)
+        for sample in samples:
+            errors.append(sample.errors(pool))
+            advance(len(sample))
+        drawn = resample([sample.sampled for sample in samples], replicates, seed, pool, advance)
     return [
         [
-            Estimates(each.mean(mask), own[cells][0], sums.means(list(cells)), own[cells][1])
-            for mask, cells in zip(each.strata, found.cells, strict=True)
+            Estimates(mean, own[cells][0], sums.means(list(cells)), own[cells][1])
+            for mean, cells in zip(sample.mean, sample.cells, strict=True)
         ]
-        for each, found, own, sums in zip(measured, informative, errors, drawn, strict=True)
+        for sample, own, sums in zip(samples, errors, drawn, strict=True)
     ]
 
 
-class _Informative:
-    """The informative observations among those that were measured, partitioned into cells.
+class _Sample:
+    """Values that were measured, partitioned into cells, and the informative observations among them.
 
     Attributes:
         cells: the cells that each stratum pools.
+        mean: (S, M) the means in each stratum, over all observations. They are NaN if a stratum has no weight.
     """
 
     def __init__(self, measured: Measured) -> None:
+        cell, pooled = cells_of(measured.strata)
+        self.cells: list[Cells] = [tuple(cells.tolist()) for cells in pooled]
+        self._count = int(cell.max(initial=0)) + 1
+        self.mean = self._means(measured, cell)
         informative = measured.observations.informative(measured.weight)
         rows = slice(None) if informative.all() else np.flatnonzero(informative)  # a slice copies nothing
         self._observations, self._values = measured.observations.take(rows), measured.values.take(rows)
         self._weight = None if measured.weight is None else measured.weight[rows]
-        self._cell, pooled = cells_of([mask[rows] for mask in measured.strata])
-        self._sizes = np.bincount(self._cell, minlength=1)
-        self.cells: list[Cells] = [tuple(cells.tolist()) for cells in pooled]
+        self._cell = cell[rows]
 
-    def size(self, cells: Cells) -> int:
-        """The number of observations in some cells."""
-        return int(self._sizes[list(cells)].sum())
+    def __len__(self) -> int:
+        """The number of informative observations."""
+        return len(self._observations)
 
-    @property
-    def work(self) -> int:
-        """The number of observations in all computations: in those of errors, and in resampling."""
-        return len(self._observations) + sum(self.size(cells) for cells in set(self.cells))
+    def _means(self, measured: Measured, cell: NDArray[np.int32]) -> NDArray[np.float64]:
+        weight = np.ones(len(cell)) if measured.weight is None else measured.weight
+        sums = self._pooled(self.cells).T @ measured.values.sums(weight, cell, self._count)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(measured.values.unit * sums[:, :-1] / sums[:, -1:])
 
-    def error(self, cells: Cells, pool: Executor) -> tuple[Covariance, int]:
-        """The covariance of the means over some cells pooled, and the effective size of their sample."""
-        inside = np.zeros(len(self._sizes), bool)
+    def _pooled(self, strata: Sequence[Cells]) -> NDArray[np.bool_]:
+        """Whether a stratum pools a cell, (cells, S)."""
+        pooled = np.zeros((self._count, len(strata)), bool)
+        for column, cells in zip(pooled.T, strata, strict=True):
+            column[list(cells)] = True
+        return pooled
+
+    def errors(self, pool: Executor) -> dict[Cells, tuple[Covariance, int]]:
+        """The covariance of the means in each stratum, and the effective size of its sample.
+
+        One pass over the observations serves all strata, except those whose observations all show an image.
+        """
+        found: dict[Cells, tuple[Covariance, int]] = {}
+        sizes: dict[Cells, int] = {}
+        for cells in dict.fromkeys(self.cells):
+            part = self._rows(cells)
+            observations = self._observations.take(part)
+            size = observations.effective_size()
+            if observations.shown_by_all().size:
+                weight = None if self._weight is None else self._weight[part]
+                found[cells] = covariance(observations, self._values.take(part), weight, pool), size
+            else:
+                sizes[cells] = size
+        if sizes:
+            dependence = Dependence(self._observations, pool, keep=False)
+            own = dependence.covariances(self._values, self._cell, self._pooled(list(sizes)), self._weight)
+            found |= {cells: (each, size) for (cells, size), each in zip(sizes.items(), own, strict=True)}
+        return found
+
+    def _rows(self, cells: Cells) -> NDArray[np.intp] | slice:
+        """The positions of the observations in some cells."""
+        inside = np.zeros(self._count, bool)
         inside[list(cells)] = True
-        part = slice(None) if inside.all() else np.flatnonzero(inside[self._cell])
-        observations, values = self._observations.take(part), self._values.take(part)
-        weight = None if self._weight is None else self._weight[part]
-        return covariance(observations, values, weight, pool), observations.effective_size()
+        return slice(None) if inside.all() else np.flatnonzero(inside[self._cell])
 
     @property
     def sampled(self) -> Sampled:
         """The observations to resample."""
-        return Sampled(self._observations, self._cell, self._values, self._weight)
+        return Sampled(self._observations, self._cell, self._values, self._weight, self._count)

@@ -115,21 +115,37 @@ class Dependence:
             values: n values of M models.
             weight: (n,) weight of each observation in the means; None for equal weights.
         """
+        return self.covariances(values, np.zeros(len(values), np.int32), np.ones((1, 1), bool), weight)[0]
+
+    def covariances(
+        self,
+        values: Values,
+        cell: NDArray[np.integer],
+        pooled: NDArray[np.bool_],
+        weight: NDArray[np.float64] | None = None,
+    ) -> list[Covariance]:
+        """The covariance of the means of values in each of S strata.
+
+        Args:
+            values: n values of M models.
+            cell: (n,) the cell of each observation, counted from 0.
+            pooled: (cells, S) whether a stratum pools a cell.
+            weight: (n,) weight of each observation in the means; None for equal weights.
+        """
         order = self._order
-        influence = Influence(values.take(order), np.ones(len(order)) if weight is None else weight[order])
-        number = np.arange(len(order), dtype=np.int32)
+        weight = np.ones(len(order)) if weight is None else weight[order]
+        influence = Influence(values.take(order), weight, cell[order], pooled)
 
         def products(members: int) -> NDArray[np.float64]:
             groups = self._sharing(members) if self._kept is None else self._kept[members]
-            return influence.products_between(groups, self._cluster if members else number)
+            return influence.products_of_pairs(groups, self._cluster if members else None)
 
-        unclustered = influence.products()
-        within, *shared = self._map(products, self._sizes)
-        one_way = unclustered + within
+        one_way, *shared = self._map(products, self._sizes)
         multiway = one_way + sum(
             (found if size % 2 else -found for size, found in enumerate(shared, 1)), np.zeros_like(one_way)
         )
-        return Covariance(*(_unbiased(sums) for sums in (multiway, one_way, unclustered)))
+        estimates = zip(multiway, one_way, influence.products(), strict=True)
+        return [Covariance(*(_unbiased(sums) for sums in own)) for own in estimates]
 
     @property
     def _sizes(self) -> range:

@@ -94,131 +94,183 @@ def _numbered(
 
 
 class Influence:
-    """The influence of n observations on M means, without a matrix of it.
+    """The influence of n observations on M means in S strata, without a matrix of it.
 
-    The influence of observation i on mean m is psi_im = weight_i (value_im - mean_m) / (sum of weights). A last column
-    holds weight_i / (sum of weights), so that products of sums also tell which share of all pairs they cover.
+    The influence of observation i of a stratum on mean m is psi_im = weight_i (value_im - mean_m) / (sum of weights),
+    with the mean and the weights of the stratum. A last column holds weight_i / (sum of weights), so that products of
+    sums also tell which share of all pairs they cover. Each observation is read once for all strata.
 
     Args:
         values: n values of M models.
         weight: (n,).
+        cell: (n,) the cell of each observation, counted from 0.
+        pooled: (cells, S) whether a stratum pools a cell.
     """
 
-    def __init__(self, values: Values, weight: NDArray[np.float64]) -> None:
-        self._values = values.multiples
-        self._weight = weight
-        self._mean = values.mean(weight) / values.unit
-        scale = np.append(np.full(values.models, values.unit), 1.0) / (weight.sum() or 1.0)
-        self._scale = np.outer(scale, scale)
+    def __init__(
+        self, values: Values, weight: NDArray[np.float64], cell: NDArray[np.integer], pooled: NDArray[np.bool_]
+    ) -> None:
+        self._values, self._weight, self._cell, self._pooled = values.multiples, weight, cell, pooled
+        sums = values.sums(weight, cell, len(pooled))
+        self._cell_means, _ = _means(sums)
+        self._means, total = _means(pooled.T.astype(float) @ sums)
+        scale = np.ones((len(total), values.models + 1)) / np.where(total > 0, total, 1)[:, np.newaxis]
+        scale[:, :-1] *= values.unit
+        self._scale = scale[:, :, np.newaxis] * scale[:, np.newaxis]
 
     def products(self) -> NDArray[np.float64]:
-        """The sum of psi_i psi_i' over the observations, (M + 1, M + 1)."""
-        buffer, product = self._room()
-        for start in range(0, len(self._weight), BLOCK):
-            part = slice(start, start + BLOCK)
-            own = buffer[: len(self._weight[part])]
-            _influence(self._values[part], self._weight[part], self._mean, own)
-            product += own.T @ own
+        """The sum of psi_i psi_i' over the observations of each stratum, (S, M + 1, M + 1)."""
+        product = np.zeros(self._scale.shape)
+        order = order_of(self._cell, len(self._pooled))
+        ends = np.cumsum(np.bincount(self._cell, minlength=len(self._pooled))).tolist()
+        shift = np.eye(product.shape[1])
+        for mean, strata, first, last in zip(self._cell_means, self._pooled, [0, *ends[:-1]], ends, strict=True):
+            own = self._product(order[first:last], mean)
+            for stratum in np.flatnonzero(strata):
+                shift[:-1, -1] = mean - self._means[stratum]
+                product[stratum] += shift @ own @ shift.T
         return product * self._scale
 
-    def products_between(self, entries: Entries, part: NDArray[np.integer]) -> NDArray[np.float64]:
-        """The sum of psi_i psi_j' over the pairs i, j that share a group but not a part, (M + 1, M + 1).
+    def _product(self, rows: NDArray[np.int32], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum of products of some observations around a mean, not yet divided by the sums of weights."""
+        buffer = np.empty((BLOCK, len(mean) + 1))
+        product = np.zeros((len(mean) + 1, len(mean) + 1))
+        for start in range(0, len(rows), BLOCK):
+            some = rows[start : start + BLOCK]
+            own = buffer[: len(some)]
+            _influence(self._values, self._weight, some, mean, own)
+            product += own.T @ own
+        return product
 
-        For each group, (sum over the group)(sum over the group)' minus the same products of its parts.
+    def products_of_pairs(self, entries: Entries, part: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
+        """The sum of psi_i psi_j' over the pairs i, j that share a group, in each stratum, (S, M + 1, M + 1).
 
         Args:
             entries: groups of observations. A pair counts once for each group that it shares.
-            part: (n,) the part that each observation belongs to; ascending.
+            part: (n,) the part that each observation belongs to; ascending. Pairs that share a part do not count: the
+                products of the sums over the parts of a group are subtracted from that of the sum over the group.
         """
-        buffer, product = self._room()
-        sign, whole = np.empty(BLOCK), np.zeros(buffer.shape[1])
-        start, inside = 0, False
-        while start < len(entries.key):
-            start, inside, used = _sums_of_parts(
-                entries.key,
-                np.uint64(entries.shift),
-                part,
-                self._values,
-                self._weight,
-                self._mean,
-                start,
-                inside,
-                whole,
-                buffer,
-                sign,
-            )
-            sums = buffer[:used]
-            product += (sums * sign[:used, None]).T @ sums
+        product = np.zeros(self._scale.shape)
+        apart = part is not None
+        _add_products(
+            entries.key,
+            np.uint64(entries.shift),
+            np.empty(0, np.int32) if part is None else part,
+            apart,
+            self._values,
+            self._weight,
+            self._cell,
+            self._pooled,
+            self._means,
+            product,
+        )
         return product * self._scale
 
-    def _room(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """A buffer for sums, and a product of zeros."""
-        columns = len(self._mean) + 1
-        return np.empty((BLOCK, columns)), np.zeros((columns, columns))
+
+def _means(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The means, (K, M), of sums of values with those of weights in the last column, (K, M + 1); and these weights."""
+    weight = sums[:, -1]
+    return sums[:, :-1] / np.where(weight > 0, weight, 1)[:, np.newaxis], weight
 
 
 @compiled
 def _influence(
-    values: NDArray[np.number], weight: NDArray[np.float64], mean: NDArray[np.float64], influence: NDArray[np.float64]
+    values: NDArray[np.number],
+    weight: NDArray[np.float64],
+    rows: NDArray[np.integer],
+    mean: NDArray[np.float64],
+    influence: NDArray[np.float64],
 ) -> None:
     """Fill the influence of some observations, not yet divided by the sum of weights."""
-    for at in range(weight.size):
-        row, own = values[at], influence[at]
+    for at in range(rows.size):
+        row, scale, own = values[rows[at]], weight[rows[at]], influence[at]
         for column in range(mean.size):
-            own[column] = weight[at] * (row[column] - mean[column])
-        own[mean.size] = weight[at]
+            own[column] = scale * (row[column] - mean[column])
+        own[mean.size] = scale
 
 
 @compiled
-def _sums_of_parts(
+def _add_products(
     key: NDArray[np.uint64],
     shift: np.uint64,
     part: NDArray[np.integer],
+    apart: bool,
     values: NDArray[np.number],
     weight: NDArray[np.float64],
+    cell: NDArray[np.integer],
+    pooled: NDArray[np.bool_],
     mean: NDArray[np.float64],
-    start: int,
-    inside: bool,
-    whole: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    sign: NDArray[np.float64],
-) -> tuple[int, bool, int]:
-    """Fill ``sums``, (K, M + 1), with the sums over parts (sign -1) and groups (sign 1), from an entry on.
+    product: NDArray[np.float64],
+) -> None:
+    """Add the products of the sums over groups, and subtract those of the sums over their parts if ``apart``.
 
-    Groups of a single part are skipped. ``whole`` holds the sum over the parts of a group that is not complete.
-
-    Returns:
-        The next entry, whether it continues a group, and the number of sums.
+    A stratum that has observations in a single part of a group has no pairs there, and is skipped.
     """
-    columns = mean.size
+    strata, columns = mean.shape
     mask = (np.uint64(1) << shift) - np.uint64(1)
-    used = 0
-    while start < key.size and used + 2 <= len(sums):
-        group, own = key[start] >> shift, part[key[start] & mask]
-        if not inside:
-            stop = start + 1
-            while stop < key.size and key[stop] >> shift == group:
-                stop += 1
-            if stop == start + 1 or part[key[stop - 1] & mask] == own:
-                start = stop
-                continue
-        some = sums[used]
-        some[:] = 0
-        while start < key.size and key[start] >> shift == group and part[key[start] & mask] == own:
-            member = key[start] & mask
-            row, scale = values[member], weight[member]
-            for column in range(columns):
-                some[column] += scale * (row[column] - mean[column])
-            some[columns] += scale
-            start += 1
-        sign[used] = -1
-        used += 1
-        for column in range(columns + 1):
-            whole[column] += some[column]
-        inside = start < key.size and key[start] >> shift == group
-        if not inside:
-            sums[used] = whole
-            sign[used] = 1
-            used += 1
-            whole[:] = 0
-    return start, inside, used
+    sums, used, cells = (
+        np.zeros((len(pooled), columns + 1)),
+        np.zeros(len(pooled), np.bool_),
+        np.zeros(len(pooled), np.int64),
+    )
+    own, whole, parts = np.zeros(columns + 1), np.zeros((strata, columns + 1)), np.zeros(strata, np.int64)
+    start = 0
+    while start < key.size:
+        group, stop = key[start] >> shift, start + 1
+        while stop < key.size and key[stop] >> shift == group:
+            stop += 1
+        if apart and (stop == start + 1 or part[key[start] & mask] == part[key[stop - 1] & mask]):
+            start = stop
+            continue
+        parts[:] = 0
+        while start < stop:
+            last = part[key[start] & mask] if apart else 0
+            found = 0
+            while start < stop and (not apart or part[key[start] & mask] == last):
+                member = key[start] & mask
+                at = cell[member]
+                if not used[at]:
+                    used[at] = True
+                    sums[at] = 0
+                    cells[found] = at
+                    found += 1
+                row, scale, some = values[member], weight[member], sums[at]
+                for column in range(columns):
+                    some[column] += scale * row[column]
+                some[columns] += scale
+                start += 1
+            for stratum in range(strata):
+                count = 0
+                for place in range(found):
+                    if pooled[cells[place], stratum]:
+                        if count:
+                            own += sums[cells[place]]
+                        else:
+                            own[:] = sums[cells[place]]
+                        count += 1
+                if not count:
+                    continue
+                for column in range(columns):
+                    own[column] -= own[columns] * mean[stratum, column]
+                if parts[stratum]:
+                    if parts[stratum] == 1:
+                        _add_product(product[stratum], whole[stratum], -1.0)
+                    _add_product(product[stratum], own, -1.0)
+                    whole[stratum] += own
+                else:
+                    whole[stratum] = own
+                parts[stratum] += 1
+            for place in range(found):
+                used[cells[place]] = False
+        for stratum in range(strata):
+            if parts[stratum] > apart:
+                _add_product(product[stratum], whole[stratum], 1.0)
+
+
+@compiled
+def _add_product(product: NDArray[np.float64], row: NDArray[np.float64], sign: float) -> None:
+    """Add sign * row row' to a matrix."""
+    for one in range(row.size):
+        scaled, line = sign * row[one], product[one]
+        for other in range(row.size):
+            line[other] += scaled * row[other]

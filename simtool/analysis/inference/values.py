@@ -65,10 +65,21 @@ class Values:
         """For each column the first column that has the same values in the rows ``inside``, (M,)."""
         return np.asarray(_first_equal(self.multiples, inside))
 
+    def sums(self, weight: NDArray[np.float64], cell: NDArray[np.integer], cells: int) -> NDArray[np.float64]:
+        """The weighted sums of the multiples in each cell, and the sums of weights in a last column, (cells, M + 1).
+
+        Args:
+            weight: (N,).
+            cell: (N,) the cell of each row, counted from 0.
+            cells: number of cells.
+        """
+        return np.asarray(_sums(self.multiples, weight, cell, cells))
+
     def mean(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """The means of the columns with weights, (N,); (M,). They are NaN if there is no weight."""
+        (sums,) = self.sums(weight, np.zeros(len(self), np.int32), 1)
         with np.errstate(invalid="ignore"):
-            return np.asarray(self.unit * _sums(self.multiples, weight) / weight.sum())
+            return np.asarray(self.unit * sums[:-1] / sums[-1])
 
 
 def _are_halves(column: NDArray[np.floating]) -> bool:
@@ -112,11 +123,15 @@ def _first_equal(values: NDArray[np.number], inside: NDArray[np.bool_]) -> NDArr
 
 
 @compiled
-def _sums(values: NDArray[np.number], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The weighted sums of the columns."""
-    sums = np.zeros(values.shape[1])
+def _sums(
+    values: NDArray[np.number], weight: NDArray[np.float64], cell: NDArray[np.integer], cells: int
+) -> NDArray[np.float64]:
+    """The weighted sums of the columns, and of the weights, in each cell."""
+    columns = values.shape[1]
+    sums = np.zeros((cells, columns + 1))
     for at in range(weight.size):
-        row = values[at]
-        for column in range(sums.size):
-            sums[column] += weight[at] * row[column]
+        row, own, scale = values[at], sums[cell[at]], weight[at]
+        for column in range(columns):
+            own[column] += scale * row[column]
+        own[columns] += scale
     return sums

@@ -61,13 +61,13 @@ def test_both_computations_use_one_thread_of_blas_so_that_numbers_repeat_to_the_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads: set[int] = set()
-    usual = Influence.products_between
+    usual = Influence.products_of_pairs
 
-    def products_between(*arguments: Any) -> Any:
+    def products_of_pairs(*arguments: Any) -> Any:
         threads.update(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
         return usual(*arguments)
 
-    monkeypatch.setattr(Influence, "products_between", products_between)
+    monkeypatch.setattr(Influence, "products_of_pairs", products_of_pairs)
     _estimated(*_observations())
     assert threads == {1}
 
