@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -20,6 +21,7 @@ from simtool.analysis.report import Part, Row, Sample, Settings
 from simtool.analysis.strata import Mask, Stratum
 from simtool.analysis.study import Study
 from simtool.designs import TrialType
+from simtool.system.threads import available_cores
 from simtool.tables.outcomes import Outcomes
 
 __all__ = ["Rows"]
@@ -140,7 +142,9 @@ class Rows:
                 yield replace(compared, metric=metric, chance=chance)
             return
         credits = [each.credit[inside].reshape(-1, kind.comparisons) for each in self._outcomes]
-        values = Values.of([of_trials(kind, credit, selected) for _, of_trials, _ in wanted for credit in credits])
+        jobs = [(of_trials, credit) for _, of_trials, _ in wanted for credit in credits]
+        with ThreadPoolExecutor(available_cores()) as pool:
+            values = Values.of(list(pool.map(lambda job: job[0](kind, job[1], selected), jobs)))
         models, ties = len(credits), values.fractions()
         observations = self._study.chosen.take(stratum.mask)
         place = self._measure(observations, values, [np.ones(len(observations), bool)])

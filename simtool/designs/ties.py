@@ -26,8 +26,9 @@ def chance_of_first(credit: Credit) -> Chance:
     Returns:
         (t,) 0 if a rival is nearer, else 1 / (1 + number of tied rivals).
     """
-    ties = np.count_nonzero(credit == 0.5, axis=1)
-    return np.where((credit == 0).any(axis=1), 0, 1 / (1 + ties))
+    rivals = _trials_last(credit)
+    ties = (rivals == 0.5).sum(axis=0)
+    return np.where((rivals == 0).any(axis=0), 0, 1 / (1 + ties))
 
 
 def chance_of_set(versus: Credit) -> Chance:
@@ -36,12 +37,13 @@ def chance_of_set(versus: Credit) -> Chance:
     The r selected and t unselected references that are tied with each other share the last r places:
     the chance is 1 / (r + t choose r).
     """
-    tied = versus == 0.5
-    selected, others = tied.any(axis=2).sum(axis=1), tied.any(axis=1).sum(axis=1)
+    pairs = _trials_last(versus)
+    tied = pairs == 0.5
+    selected, others = tied.any(axis=1).sum(axis=0), tied.any(axis=0).sum(axis=0)
     chance = np.ones(len(versus))
     for place in range(1, versus.shape[1] + 1):
         chance *= np.where(place <= selected, place / (others + place), 1)
-    return np.where((versus == 0).any(axis=(1, 2)), 0, chance)
+    return np.where((pairs == 0).any(axis=(0, 1)), 0, chance)
 
 
 def chance_of_any(versus: Credit) -> Chance:
@@ -49,3 +51,8 @@ def chance_of_any(versus: Credit) -> Chance:
     selected = (versus >= 0.5).all(axis=2).sum(axis=1)
     others = (versus <= 0.5).all(axis=1).sum(axis=1)
     return np.where(others == 0, 1, selected / np.maximum(selected + others, 1))
+
+
+def _trials_last(credit: Credit) -> Credit:
+    """The same credit with the trials in the last axis, along which numpy is fast."""
+    return np.ascontiguousarray(np.moveaxis(credit, 0, -1))

@@ -136,15 +136,17 @@ class Dependence:
         weight = np.ones(len(order)) if weight is None else weight[order]
         influence = Influence(values.take(order), weight, cell[order], pooled)
 
-        def products(members: int) -> NDArray[np.float64]:
+        def products(members: int | None) -> NDArray[np.float64]:
+            if members is None:
+                return influence.products()
             groups = self._sharing(members) if self._kept is None else self._kept[members]
             return influence.products_of_pairs(groups, self._cluster if members else None)
 
-        one_way, *shared = self._map(products, self._sizes)
+        unclustered, one_way, *shared = self._map(products, [None, *self._sizes])
         multiway = one_way + sum(
             (found if size % 2 else -found for size, found in enumerate(shared, 1)), np.zeros_like(one_way)
         )
-        estimates = zip(multiway, one_way, influence.products(), strict=True)
+        estimates = zip(multiway, one_way, unclustered, strict=True)
         return [Covariance(*(_unbiased(sums) for sums in own)) for own in estimates]
 
     @property

@@ -240,37 +240,39 @@ def _add_products(
                 some[columns] += scale
                 start += 1
             for stratum in range(strata):
+                own[:] = 0
                 count = 0
                 for place in range(found):
-                    if pooled[cells[place], stratum]:
-                        if count:
-                            own += sums[cells[place]]
-                        else:
-                            own[:] = sums[cells[place]]
+                    at = cells[place]
+                    if pooled[at, stratum]:
                         count += 1
+                        for column in range(columns + 1):
+                            own[column] += sums[at, column]
                 if not count:
                     continue
                 for column in range(columns):
                     own[column] -= own[columns] * mean[stratum, column]
+                if parts[stratum] == 1:
+                    _add_product(product, stratum, whole[stratum], -1.0)
                 if parts[stratum]:
-                    if parts[stratum] == 1:
-                        _add_product(product[stratum], whole[stratum], -1.0)
-                    _add_product(product[stratum], own, -1.0)
-                    whole[stratum] += own
+                    _add_product(product, stratum, own, -1.0)
+                    for column in range(columns + 1):
+                        whole[stratum, column] += own[column]
                 else:
-                    whole[stratum] = own
+                    for column in range(columns + 1):
+                        whole[stratum, column] = own[column]
                 parts[stratum] += 1
             for place in range(found):
                 used[cells[place]] = False
         for stratum in range(strata):
             if parts[stratum] > apart:
-                _add_product(product[stratum], whole[stratum], 1.0)
+                _add_product(product, stratum, whole[stratum], 1.0)
 
 
 @compiled
-def _add_product(product: NDArray[np.float64], row: NDArray[np.float64], sign: float) -> None:
-    """Add sign * row row' to a matrix."""
+def _add_product(product: NDArray[np.float64], stratum: int, row: NDArray[np.float64], sign: float) -> None:
+    """Add sign * row row' to the matrix of a stratum."""
     for one in range(row.size):
-        scaled, line = sign * row[one], product[one]
+        scaled = sign * row[one]
         for other in range(row.size):
-            line[other] += scaled * row[other]
+            product[stratum, one, other] += scaled * row[other]
