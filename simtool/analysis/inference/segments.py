@@ -98,7 +98,7 @@ class Influence:
 
     The influence of observation i of a stratum on mean m is psi_im = weight_i (value_im - mean_m) / (sum of weights),
     with the mean and the weights of the stratum. A last column holds weight_i / (sum of weights), so that products of
-    sums also tell which share of all pairs they cover. Each observation is read once for all strata.
+    sums also tell which share of all pairs they cover.
 
     Args:
         values: n values of M models.
@@ -111,27 +111,22 @@ class Influence:
         self, values: Values, weight: NDArray[np.float64], cell: NDArray[np.integer], pooled: NDArray[np.bool_]
     ) -> None:
         self._values, self._weight, self._cell, self._pooled = values.multiples, weight, cell, pooled
-        sums = values.sums(weight, cell, len(pooled))
-        self._cell_means, _ = _means(sums)
-        self._means, total = _means(pooled.T.astype(float) @ sums)
-        scale = np.ones((len(total), values.models + 1)) / np.where(total > 0, total, 1)[:, np.newaxis]
+        sums = pooled.T.astype(float) @ values.sums(weight, cell, len(pooled))
+        total = np.where(sums[:, -1] > 0, sums[:, -1], 1)[:, np.newaxis]
+        self._means = sums[:, :-1] / total
+        scale = np.ones((len(total), values.models + 1)) / total
         scale[:, :-1] *= values.unit
         self._scale = scale[:, :, np.newaxis] * scale[:, np.newaxis]
 
     def products(self) -> NDArray[np.float64]:
         """The sum of psi_i psi_i' over the observations of each stratum, (S, M + 1, M + 1)."""
-        product = np.zeros(self._scale.shape)
-        order = order_of(self._cell, len(self._pooled))
-        ends = np.cumsum(np.bincount(self._cell, minlength=len(self._pooled))).tolist()
-        shift = np.eye(product.shape[1])
-        for mean, strata, first, last in zip(self._cell_means, self._pooled, [0, *ends[:-1]], ends, strict=True):
-            own = self._product(order[first:last], mean)
-            for stratum in np.flatnonzero(strata):
-                shift[:-1, -1] = mean - self._means[stratum]
-                product[stratum] += shift @ own @ shift.T
-        return product * self._scale
+        found = [
+            self._product(np.flatnonzero(strata[self._cell]), mean)
+            for strata, mean in zip(self._pooled.T, self._means, strict=True)
+        ]
+        return np.stack(found) * self._scale
 
-    def _product(self, rows: NDArray[np.int32], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _product(self, rows: NDArray[np.intp], mean: NDArray[np.float64]) -> NDArray[np.float64]:
         """The sum of products of some observations around a mean, not yet divided by the sums of weights."""
         buffer = np.empty((BLOCK, len(mean) + 1))
         product = np.zeros((len(mean) + 1, len(mean) + 1))
@@ -165,12 +160,6 @@ class Influence:
             product,
         )
         return product * self._scale
-
-
-def _means(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The means, (K, M), of sums of values with those of weights in the last column, (K, M + 1); and these weights."""
-    weight = sums[:, -1]
-    return sums[:, :-1] / np.where(weight > 0, weight, 1)[:, np.newaxis], weight
 
 
 @compiled

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simtool.analysis.inference.multiway import Covariance, covariance
+from simtool.analysis.inference.intervals import NOTHING
+from simtool.analysis.inference.multiway import Covariance, Dependence, covariance
 from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.values import Values
 
@@ -50,6 +51,35 @@ def test_every_pair_that_shares_a_cluster_or_an_image_counts_once(
         free = 1 - share @ pairs @ share
         expected = influence.T @ pairs @ influence / free if free > 1e-9 else np.zeros((2, 2))
         assert estimate == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_strata_that_are_computed_together_have_the_covariances_of_each_alone(weighted: bool) -> None:
+    rng = np.random.default_rng(5)
+    observations = _observations(rng, 300, 7, 12)
+    cell = rng.integers(0, 4, 300)
+    values = Values.of(list(rng.integers(0, 3, (3, 300)) / (3 if weighted else 2)))
+    weight = rng.uniform(0.5, 3, 300) if weighted else None
+    pooled = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]], bool)
+    together = Dependence(observations).covariances(values, cell, pooled, weight)
+    for found, cells in zip(together, pooled.T, strict=True):
+        rows = np.flatnonzero(cells[cell])
+        own = None if weight is None else weight[rows]
+        alone = covariance(observations.take(rows), values.take(rows), own)
+        for name in ("multiway", "one_way", "unclustered"):
+            assert getattr(found, name) == pytest.approx(getattr(alone, name), abs=1e-15, rel=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_column_that_is_constant_in_a_stratum_has_no_error_there(weighted: bool) -> None:
+    rng = np.random.default_rng(6)
+    observations = _observations(rng, 4000, 9, 40)
+    cell = np.arange(4000) % 2
+    values = Values.of([np.where(cell, 0.5, rng.integers(0, 3, 4000) / 2)])
+    weight = rng.uniform(0.5, 3, 4000) if weighted else None
+    varying, constant = Dependence(observations).covariances(values, cell, np.eye(2, dtype=bool), weight)
+    assert varying.standard_error(np.ones(1)) > 1e-3
+    assert constant.standard_error(np.ones(1)) < NOTHING
 
 
 def test_known_effects_of_people_images_and_chance_are_recovered() -> None:
