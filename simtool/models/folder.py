@@ -33,6 +33,7 @@ __all__ = [
     "MANIFEST",
     "TRANSFORM",
     "Manifest",
+    "check_place",
     "check_trained",
     "check_weights",
     "completed_folder",
@@ -139,6 +140,16 @@ def occupied(path: Path, purpose: str) -> Iterator[None]:
                 path.rmdir()
 
 
+def check_place(path: Path) -> None:
+    """Refuse a folder that no model may replace.
+
+    Raises:
+        ModelError: the path is a folder that holds other files.
+    """
+    if path.is_dir() and not (path / MANIFEST).is_file() and any(one.name != LOCK for one in path.iterdir()):
+        raise ModelError(f"{path}: this folder holds other files; name a folder for the model alone")
+
+
 @contextmanager
 def model_folder(path: Path, purpose: str) -> Iterator[Path]:
     """Write a model folder that appears complete or not at all; it replaces an older model of that path.
@@ -151,8 +162,7 @@ def model_folder(path: Path, purpose: str) -> Iterator[Path]:
         LockedError: another process uses the folder.
         OSError: the folder cannot be written.
     """
-    if path.is_dir() and not (path / MANIFEST).is_file() and any(one.name != LOCK for one in path.iterdir()):
-        raise ModelError(f"{path}: this folder holds other files; name a folder for the model alone")
+    check_place(path)
     with occupied(path, purpose), atomic_folder(path) as temporary:
         yield temporary
 

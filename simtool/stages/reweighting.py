@@ -16,7 +16,7 @@ from simtool.errors import SimtoolError, UsageError
 from simtool.judgments.classes import with_classes
 from simtool.judgments.comparisons import Comparisons
 from simtool.judgments.folds import HoldOut
-from simtool.models.folder import model_folder
+from simtool.models.folder import check_place, model_folder
 from simtool.stages.arguments import at_least
 from simtool.stages.remarks import note_matches
 from simtool.stages.run import Folder, Run, api, chosen, path_of, stage, table_file
@@ -116,6 +116,8 @@ def reweight(
         raise UsageError("--penalty is a finite number; 1e12 leaves the vectors as they are")
     target = None if model_out is None else Path(model_out)
     writes = [table_file(out), target and Folder(target)]
+    if target is not None:
+        check_place(target)
     with stage("reweight", reads=[path_of(table), path_of(trials), path_of(images)], writes=writes) as run:
         run.begin(table, trials)
         judgments = run.load(trials, read_trials, lambda found: counted(len(found), "trials"))

@@ -158,3 +158,11 @@ def test_a_transform_is_no_model_of_images(simtool: Simtool, home: Path) -> None
     assert reweight(simtool, "--penalty", 30, "--model-out", "model").code == 0
     with pytest.raises(ModelError, match="it transforms vectors, not images; run simtool transform TABLE --with model"):
         load_model(Path("model"))
+
+
+def test_a_folder_of_other_files_is_refused_before_anything_is_learned(simtool: Simtool, home: Path) -> None:
+    (home / "full").mkdir()
+    (home / "full" / "other").touch()
+    ran = reweight(simtool, "--model-out", "full")
+    assert (ran.code, "penalties" in ran.err) == (1, False)
+    assert "full: this folder holds other files" in ran.err

@@ -6,7 +6,7 @@ that a penalty means the same for few and for many comparisons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +85,13 @@ class Objective:
         return value + self._penalty / 2 * float(away @ away), gradient
 
 
-def fits(loss: PairwiseLoss, vectors: Array, start: Weighting, penalties: Iterable[float]) -> Iterator[Weighting]:
+def fits(
+    loss: PairwiseLoss,
+    vectors: Array,
+    start: Weighting,
+    penalties: Iterable[float],
+    step: Callable[[], object] = lambda: None,
+) -> Iterator[Weighting]:
     """Fit with one penalty after the other, each from the fit before.
 
     Args:
@@ -93,6 +99,7 @@ def fits(loss: PairwiseLoss, vectors: Array, start: Weighting, penalties: Iterab
         vectors: (n, D).
         start: the identity.
         penalties: from the strongest to the weakest.
+        step: called after each step of a search; an error that it raises ends the search.
     """
     current = start
     for penalty in penalties:
@@ -101,6 +108,7 @@ def fits(loss: PairwiseLoss, vectors: Array, start: Weighting, penalties: Iterab
             current.flat,
             jac=True,
             method="L-BFGS-B",
+            callback=lambda _: step(),
             options={"maxiter": _STEPS, "ftol": _TOLERANCE, "maxcor": 20},
         )
         current = start.moved(found.x)

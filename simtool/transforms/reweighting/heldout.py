@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def held_out(
             tasks += [_Task(fold, HoldOut.TRIAL, is_control=True) for fold in controls]
     identity, learned, control = (np.full(len(tests.comparisons), np.nan, np.float32) for _ in range(3))
     penalties = []
-    with Workers() as workers:
+    with Workers() as workers, closing(tests):
         for task, result in zip(tasks, workers.map(tests.run, tasks), strict=True):
             if task.is_control:
                 result.fill(control, result.learned)
@@ -149,6 +150,10 @@ class _Result:
         credit[self.rows[unknown]] = values[unknown]
 
 
+class _ClosedError(Exception):
+    """Nobody waits for the result."""
+
+
 class _Tests:
     """Learns and tests folds of the comparisons of trials; the arguments are those of :func:`held_out`.
 
@@ -160,9 +165,9 @@ class _Tests:
         self, vectors: Array, trials: Trials, recipe: Recipe, seed: int, advance: Callable[[int], object]
     ) -> None:
         self.comparisons = Comparisons.of(trials)
-        self._learner = Learner(vectors, trials, recipe, seed)
+        self._learner = Learner(vectors, trials, recipe, seed, self._step)
         self._vectors, self._trials, self._plan = vectors, trials, Plan.of(trials)
-        self._said, self._lock = advance, Lock()
+        self._said, self._lock, self._closed = advance, Lock(), Event()
 
     def run(self, task: _Task) -> _Result:
         """Learn from the training part of a fold, and test on the other."""
@@ -172,6 +177,14 @@ class _Tests:
             model.credit(self._vectors, self._trials, self._plan)[rows] for model in (learned.identity, learned)
         )
         return _Result(rows, before, after, learned.penalty)
+
+    def close(self) -> None:
+        """End what other threads learn, for example because the user interrupts the program."""
+        self._closed.set()
+
+    def _step(self) -> None:
+        if self._closed.is_set():
+            raise _ClosedError
 
     def _advance(self, fits: int) -> None:
         with self._lock:  # several threads learn at a time

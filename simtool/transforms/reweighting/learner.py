@@ -118,10 +118,13 @@ class Learner:
         trials: the trials.
         recipe: what to learn.
         seed: of the nested folds.
+        step: called after each step of a search; an error that it raises ends the learning.
     """
 
-    def __init__(self, vectors: Array, trials: Trials, recipe: Recipe, seed: int = 0) -> None:
-        self._vectors, self._trials, self._recipe, self._seed = vectors, trials, recipe, seed
+    def __init__(
+        self, vectors: Array, trials: Trials, recipe: Recipe, seed: int = 0, step: Callable[[], object] = lambda: None
+    ) -> None:
+        self._vectors, self._trials, self._recipe, self._seed, self._step = vectors, trials, recipe, seed, step
         self._space_of = lru_cache(maxsize=_SPACES)(self._fitted_space)
 
     def learn(
@@ -184,7 +187,7 @@ class Learner:
 
     def _fits(self, training: Comparisons, coordinates: Array, penalties: Sequence[float]) -> Iterator[Weighting]:
         loss = PairwiseLoss(training, len(coordinates), self._recipe.similarity)
-        return fits(loss, coordinates, self._start(coordinates), penalties)
+        return fits(loss, coordinates, self._start(coordinates), penalties, self._step)
 
     def _start(self, coordinates: Array) -> Weighting:
         recipe = self._recipe

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,11 @@ from simtool.judgments.folds import FoldError, HoldOut, comparison_folds
 from simtool.scoring.distances import SimilarityError
 from simtool.scoring.plan import Plan
 from simtool.scoring.scoring import score_vectors
+from simtool.system.threads import Workers
 from simtool.tables.trials import Trials
+from simtool.transforms.reweighting import heldout
 from simtool.transforms.reweighting.families import Kind
-from simtool.transforms.reweighting.heldout import HeldOut, Names, held_out
+from simtool.transforms.reweighting.heldout import HeldOut, Names, _Tests, held_out
 from simtool.transforms.reweighting.learner import Learner, Recipe, directed_distances
 from simtool.transforms.reweighting.loss import Similarity
 from tests.transforms.reweighting.planted import IMAGES, noise, planted, vectors
@@ -135,3 +139,25 @@ def test_a_loss_that_is_not_a_number_ends_the_search_for_a_penalty(monkeypatch: 
     recipe = Recipe(components=None, penalties=(1e4, 100.0, 10.0, 1.0))
     trials = noise(60)
     assert Learner(vectors(5), trials, recipe).learn(Comparisons.of(trials), HoldOut.TRIAL).penalty == 100
+
+
+def test_an_interruption_ends_what_other_threads_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads learn a fold each, with six fits or more. The first fit that is done interrupts."""
+    steps, step = list[None](), _Tests._step
+
+    def counted(tests: _Tests) -> None:
+        steps.append(None)
+        step(tests)
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Tests, "_step", counted)
+    monkeypatch.setattr(heldout, "Workers", partial(Workers, 2))
+    recipe = Recipe(Kind.ASYMMETRIC, components=None, penalties=(1e-3, 1e-4))
+    arguments = (vectors(20), noise(200), recipe, HoldOut.TRIAL, NAMES, 2)
+    held_out(*arguments)
+    whole = len(steps)
+    with pytest.raises(KeyboardInterrupt):
+        held_out(*arguments, advance=interrupt)
+    assert len(steps) - whole < whole / 3
