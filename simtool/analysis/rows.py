@@ -101,16 +101,22 @@ class Rows:
         self._measured.append(Measured(observations, values, strata, self._study.weight_of(observations)))
         return len(self._measured) - 1
 
-    def _of_comparisons(self, metric: Metric) -> Iterator[_Block]:
+    def _of_comparisons(self, metric: Metric) -> list[_Block]:
         """A metric that is the credit of each comparison."""
-        study = self._study
-        place = self._measure(study.compared, self.credit, self._inside)
-        for at, (stratum, inside) in enumerate(zip(study.strata, self._inside, strict=True)):
-            if (chance := study.chance(metric, stratum)) is not None:
-                part = self._part(stratum, inside)
-                ties = self.credit.fractions(inside)
-                sample = study.sample(study.compared if inside.all() else study.compared.take(inside))
-                yield _Block(stratum, metric, chance, sample, int(inside.sum()), ties, (place, at), slice(None), part)
+        place = self._measure(self._study.compared, self.credit, self._inside)
+        with ThreadPoolExecutor(available_cores()) as pool:
+            strata = range(len(self._inside))
+            found = list(pool.map(lambda at: self._block(metric, self._study.strata[at], (place, at)), strata))
+        return [block for block in found if block is not None]
+
+    def _block(self, metric: Metric, stratum: Stratum, place: tuple[int, int]) -> _Block | None:
+        """The rows of the credit of comparisons in a stratum; None if chance differs in it."""
+        study, inside = self._study, self._inside[place[1]]
+        if (chance := study.chance(metric, stratum)) is None:
+            return None
+        sample = study.sample(study.compared if inside.all() else study.compared.take(inside))
+        ties, part = self.credit.fractions(inside), self._part(stratum, inside)
+        return _Block(stratum, metric, chance, sample, int(inside.sum()), ties, place, slice(None), part)
 
     def _part(self, stratum: Stratum, inside: Mask) -> Part | None:
         """The part of a larger stratum that a stratum is; None if it is none."""
@@ -141,9 +147,10 @@ class Rows:
             for metric, _, chance in wanted:
                 yield replace(compared, metric=metric, chance=chance)
             return
-        credits = [each.credit[inside].reshape(-1, kind.comparisons) for each in self._outcomes]
-        jobs = [(of_trials, credit) for _, of_trials, _ in wanted for credit in credits]
+        rows = np.flatnonzero(inside)
         with ThreadPoolExecutor(available_cores()) as pool:
+            credits = list(pool.map(lambda each: each.credit.take(rows).reshape(-1, kind.comparisons), self._outcomes))
+            jobs = [(of_trials, credit) for _, of_trials, _ in wanted for credit in credits]
             values = Values.of(list(pool.map(lambda job: job[0](kind, job[1], selected), jobs)))
         models, ties = len(credits), values.fractions()
         observations = self._study.chosen.take(stratum.mask)

@@ -129,22 +129,25 @@ class _Sample:
 
         One pass over the observations serves all strata, except those whose observations all show an image.
         """
-        found: dict[Cells, tuple[Covariance, int]] = {}
-        sizes: dict[Cells, int] = {}
-        for cells in dict.fromkeys(self.cells):
-            part = self._rows(cells)
-            observations = self._observations.take(part)
-            size = observations.effective_size()
-            if observations.shown_by_all().size:
-                weight = None if self._weight is None else self._weight[part]
-                found[cells] = covariance(observations, self._values.take(part), weight, pool), size
-            else:
-                sizes[cells] = size
-        if sizes:
+        strata = list(dict.fromkeys(self.cells))
+        sizes, share = zip(*pool.map(self._size, strata), strict=True)
+        found = {cells: self._alone(cells, pool) for cells, shared in zip(strata, share, strict=True) if shared}
+        if together := [cells for cells in strata if cells not in found]:
             dependence = Dependence(self._observations, pool, keep=False)
-            own = dependence.covariances(self._values, self._cell, self._pooled(list(sizes)), self._weight)
-            found |= {cells: (each, size) for (cells, size), each in zip(sizes.items(), own, strict=True)}
-        return found
+            own = dependence.covariances(self._values, self._cell, self._pooled(together), self._weight)
+            found |= zip(together, own, strict=True)
+        return {cells: (found[cells], size) for cells, size in zip(strata, sizes, strict=True)}
+
+    def _size(self, cells: Cells) -> tuple[int, bool]:
+        """The effective size of the sample in some cells, and whether all of its observations show an image."""
+        observations = self._observations.take(self._rows(cells))
+        return observations.effective_size(), observations.shown_by_all().size > 0
+
+    def _alone(self, cells: Cells, pool: Executor) -> Covariance:
+        """The covariance of the means in some cells."""
+        part = self._rows(cells)
+        weight = None if self._weight is None else self._weight[part]
+        return covariance(self._observations.take(part), self._values.take(part), weight, pool)
 
     def _rows(self, cells: Cells) -> NDArray[np.intp] | slice:
         """The positions of the observations in some cells."""
