@@ -140,7 +140,7 @@ class Measure(ABC):
 
     Attributes:
         name: shown in reports.
-        explanation: what it is, in a sentence.
+        explanation: its definition, in a sentence.
     """
 
     name: str

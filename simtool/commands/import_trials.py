@@ -16,20 +16,20 @@ __all__ = ["import_trials"]
 
 def import_trials(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A file, folder or zip of judgments in one of the formats below.")
+        Path, typer.Argument(metavar="SOURCE", help="A file, folder or zip of judgments in one of the formats above.")
     ],
     out: Annotated[Path, typer.Option(metavar="TABLE", help="The Parquet table of trials to write.")],
     catalog: Annotated[Path | None, file(help="Catalog of psiz's stimuli: HDF5, stimuli.txt or CSV.")] = None,
     images: Annotated[
         Path | None,
-        table(help="Name images as this table of images does, by id or file name, or by a file of names (see below)."),
+        table(help="Name images as this table of images does, by id or file name, or by a file of names (see above)."),
     ] = None,
     kind: Annotated[
         str,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="Format of SOURCE, see below; auto detects it from the content.",
+            help="Format of SOURCE, see above; auto detects it from the content.",
         ),
     ] = "auto",
     observers: Annotated[

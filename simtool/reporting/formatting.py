@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from simtool.analysis.baseline import Baseline
 from simtool.analysis.inference.intervals import BEYOND, Difference, Interval
 from simtool.analysis.inference.units import Units
 from simtool.analysis.labels import LABELS
@@ -20,6 +21,7 @@ __all__ = [
     "UNTESTED",
     "about",
     "accuracy",
+    "baseline",
     "block_caption",
     "difference_interval",
     "ends",
@@ -268,6 +270,8 @@ def notes(report: Report) -> list[str]:
         )
     if report.unlabelled:
         found.append(f"There are no strata by labels: {report.unlabelled}.")
+    if report.settings.consistency and not report.consistency:
+        found.append("Error consistency is computed for each trial type, and not for all trials together (--trial-type).")
     found += _cautions(report)
     if report.unequal and not report.settings.weighted:
         found.append("The trials have different weights, but all count the same here (--weighted uses the weights).")
@@ -296,6 +300,12 @@ def _few(sample: Sample) -> str:
     if sample.units in _UNITS and sample.images < FEW:
         found.append(counted(sample.images, *_UNITS[sample.units]))
     return " and ".join(found)
+
+
+def baseline(found: Baseline) -> str:
+    """The model that others are compared with, and its distance, in words."""
+    distance = "the same distance" if found.distance is None else name(found.distance)
+    return f"{name(found.model)} with {distance}"
 
 
 def _comparison_notes(report: Report) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, OverflowMethod, RenderableType, RenderResult
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from simtool.analysis.baseline import Baseline
 from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.report import Block, Report, Row, Settings
 from simtool.reporting import formatting
@@ -30,7 +31,7 @@ def terminal_report(report: Report, metrics: Sequence[Metric] = USUAL) -> Render
     """Lay some metrics of a report out for a terminal of 80 columns or more."""
     parts: list[RenderableType] = [Text(report.title, style="bold")]
     for block in report.blocks(metrics):
-        parts += ["", _BlockTables(block, report.settings)]
+        parts += ["", _BlockTables(block, report.settings, report.baseline)]
     for sheet in (sheet for section in SECTIONS for sheet in section.sheets(report) if sheet.in_terminal):
         parts += ["", SheetTable(sheet)]
     parts += ["", *(Text(line, style="dim") for line in formatting.method(report))]
@@ -75,6 +76,7 @@ class _Glyphs:
     chance: str
     agreement: str
     dash: str
+    cut: str
     encoding: str
 
     def spelled(self, name: str) -> str:
@@ -90,8 +92,8 @@ class _Glyphs:
         return [self.spelled(row.model), self.spelled(row.distance)]
 
 
-_UNICODE = _Glyphs("█", " ▏▎▍▌▋▊▉", "▐", "─", "│", "┊", "–", "utf-8")
-_ASCII = _Glyphs("#", " ", "#", "-", "|", ":", "-", "ascii")
+_UNICODE = _Glyphs("█", " ▏▎▍▌▋▊▉", "▐", "─", "│", "┊", "–", "…", "utf-8")
+_ASCII = _Glyphs("#", " ", "#", "-", "|", ":", "-", "~", "ascii")
 
 
 def _bar(row: Row | None, axis: _Axis, glyphs: _Glyphs) -> Text:
@@ -134,6 +136,7 @@ class _BlockTables:
 
     block: Block
     settings: Settings
+    baseline: Baseline | None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = _ASCII if options.ascii_only else _UNICODE
@@ -141,9 +144,8 @@ class _BlockTables:
         yield self._accuracies(options.max_width, glyphs)
         if caption := formatting.block_caption(self.block, self.settings.level):
             yield Text(glyphs.shown(caption), style="dim")
-        if any(row.difference for row in self.block.rows):
-            baseline = glyphs.spelled(self.settings.baseline or "")
-            yield Text(f"\nDifference from {baseline} with the same distance, on the same comparisons")
+        if self.baseline and any(row.difference for row in self.block.rows):
+            yield Text(glyphs.shown(f"\nDifference from {formatting.baseline(self.baseline)}, on the same comparisons"))
             yield self._differences(options.max_width, glyphs)
 
     def _accuracies(self, width: int, glyphs: _Glyphs) -> Table:
@@ -160,40 +162,48 @@ class _BlockTables:
         if people is not None:
             numbers = [formatting.accuracy(people.estimate), formatting.interval(people, glyphs.dash)]
             lines.append(["one other person", "", *numbers, *[""] * (len(header) - 4)])
-        table, used = _table(header, lines, width - BAR_WIDTH[0] - GAP, glyphs)
+        table, used = _table(header, lines, width - BAR_WIDTH[0] - GAP)
         axis = _Axis.of(block, min(BAR_WIDTH[1], max(1, width - used - GAP)))
         digits = 2 if axis.right - axis.left > 0.05 else 3
         left, right = formatting.accuracy(axis.left, digits), formatting.accuracy(axis.right, digits)
         table.add_column(f"{left}{right.rjust(axis.width - len(left))}", no_wrap=True)
-        for drawn, line in zip([*block.rows, None], lines, strict=False):
+        for drawn, line in zip([*block.rows, None], _fitted(lines, table, glyphs), strict=False):
             table.add_row(*map(Text, line), _bar(drawn, axis, glyphs), style=None if drawn else "italic")
         return table
 
     def _differences(self, width: int, glyphs: _Glyphs) -> Table:
         """A line for each row that is compared with the baseline."""
-        header = ["model", "distance", "difference", f"{formatting.percent(self.settings.level)} CI", "p", "p Holm"]
+        header = ["model", "distance", "difference", f"{formatting.percent(self.settings.level)} CI", "p", "p (Holm)"]
         lines = []
         for row in self.block.rows:
             if gain := row.difference:
                 numbers = [formatting.signed(gain.estimate), formatting.difference_interval(gain)]
                 lines.append([*glyphs.names(row), *numbers, *map(formatting.p_value, (gain.p_value, gain.p_holm))])
-        table, _ = _table(header, lines, width, glyphs)
-        for line in lines:
+        table, _ = _table(header, lines, width)
+        for line in _fitted(lines, table, glyphs):
             table.add_row(*map(Text, line))
         return table
 
 
 @dataclass(frozen=True)
 class SheetTable:
-    """The table of a section, fitted to the width of the terminal."""
+    """The table of a section, fitted to the width of the terminal.
+
+    The names of models shrink first, then the distance between columns. Then cells go to several lines.
+    """
 
     sheet: Sheet
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = _ASCII if options.ascii_only else _UNICODE
         lines = [[glyphs.shown(cell) for cell in line] for line in self.sheet.lines]
-        table, _ = _table(self.sheet.header, lines, options.max_width, glyphs, self.sheet.texts)
-        for line in lines:
+        width, texts = options.max_width, self.sheet.texts
+        table, used = _table(self.sheet.header, lines, width, texts)
+        if used > width:
+            table, used = _table(self.sheet.header, lines, width, texts, gap=1)
+        if used > width:
+            table = _folded(self.sheet.header, lines, width, texts)
+        for line in _fitted(lines, table, glyphs):
             table.add_row(*map(Text, line))
         yield Text(self.sheet.title, style="bold")
         yield table
@@ -202,14 +212,55 @@ class SheetTable:
 
 
 def _table(
-    header: Sequence[str], lines: Sequence[Sequence[str]], available: int, glyphs: _Glyphs, texts: int = 2
+    header: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    available: int,
+    texts: int = 2,
+    gap: int = GAP,
 ) -> tuple[Table, int]:
     """A table whose first column (the models) shrinks to fit, and its width. Its first ``texts`` columns are text."""
     widths = [max(cell_len(line[column]) for line in [header, *lines]) for column in range(len(header))]
-    spare = available - sum(widths[1:]) - GAP * (len(widths) - 1)
+    spare = available - sum(widths[1:]) - gap * (len(widths) - 1)
     widths[0] = min(widths[0], max(NAME_WIDTH, spare))
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    cut: OverflowMethod = "crop" if glyphs is _ASCII else "ellipsis"
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
     for column, (title, width) in enumerate(zip(header, widths, strict=True)):
-        table.add_column(title, justify="left" if column < texts else "right", width=width, no_wrap=True, overflow=cut)
-    return table, sum(widths) + GAP * (len(widths) - 1)
+        table.add_column(title, justify="left" if column < texts else "right", width=width, no_wrap=True)
+    return table, sum(widths) + gap * (len(widths) - 1)
+
+
+def _fitted(lines: Sequence[Sequence[str]], table: Table, glyphs: _Glyphs) -> list[list[str]]:
+    """The lines with names that fit the first column. Names are cut at the end, or inside if their ends differ only."""
+    width = table.columns[0].width
+    if width is None:
+        return [list(line) for line in lines]
+    names = dict.fromkeys(line[0] for line in lines)
+    short = {name: _cut(name, width, 0, glyphs) for name in names}
+    if len(set(short.values())) < len(names):
+        short = {name: _cut(name, width, width // 2, glyphs) for name in names}
+    return [[short[line[0]], *line[1:]] for line in lines]
+
+
+def _cut(name: str, width: int, end: int, glyphs: _Glyphs) -> str:
+    """A name of at most ``width`` cells, of which the last ``end`` ones are its end."""
+    if cell_len(name) <= width:
+        return name
+    start = set_cell_size(name, width - end - cell_len(glyphs.cut))
+    return start + glyphs.cut + set_cell_size(name[::-1], end)[::-1]
+
+
+def _folded(header: Sequence[str], lines: Sequence[Sequence[str]], available: int, texts: int) -> Table:
+    """A table whose widest columns go to several lines until it fits. Words stay whole, except in columns of text."""
+    cells = list(zip(header, *lines, strict=True))
+    widths = [max(map(cell_len, column)) for column in cells]
+    words = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in cells]
+    widths[0] = min(widths[0], NAME_WIDTH)
+    least = [min(word, NAME_WIDTH) if at < texts else word for at, word in enumerate(words)]
+    while sum(widths) + len(widths) - 1 > available:
+        wide = [(width, at) for at, width in enumerate(widths) if width > least[at]]
+        if not wide:
+            break
+        widths[max(wide)[1]] -= 1
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for column, (title, width) in enumerate(zip(header, widths, strict=True)):
+        table.add_column(title, justify="left" if column < texts else "right", width=width, overflow="fold")
+    return table

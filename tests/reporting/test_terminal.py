@@ -12,7 +12,8 @@ from rich.console import Console
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
-from simtool.reporting.terminal import terminal_report
+from simtool.reporting.sections.section import Sheet
+from simtool.reporting.terminal import SheetTable, terminal_report
 from tests.reporting.conftest import make_report
 
 
@@ -104,10 +105,37 @@ def test_other_metrics_come_on_demand(report: Report) -> None:
 
 def test_differences_from_the_baseline_follow_their_table(report: Report, simulated: Report) -> None:
     lines = _lines(report, 80)
-    table = _table(lines, "Difference from pixels")
+    table = _table(lines, "Difference from pixels with the same distance, on the same comparisons")
     assert len(table) == 2 + 6
-    assert "p Holm" in table[1]
+    assert "p (Holm)" in table[1]
     assert not any("Difference" in line for line in _lines(simulated, 80))
+
+
+def test_a_baseline_with_a_distance_is_named_with_it() -> None:
+    lines = _lines(make_report(baseline="pixels:mse"), 80)
+    assert "Difference from pixels with mse, on the same comparisons" in lines
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_wide_table_goes_to_several_lines_and_loses_no_word(width: int) -> None:
+    numbers = [".990 (.985–.995)", ".848 (.822–.871)", ".602 (.589–.617)"]
+    sheet = Sheet(
+        "By labels", ["model", "distance", "class", "group", "silent"], [["pixels", "cosine/segments", *numbers]]
+    )
+    file = io.StringIO()
+    Console(file=file, width=width).print(SheetTable(sheet))
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    for word in " ".join(["cosine/segments" if width == 80 else "cosine", *numbers]).split():
+        assert word in file.getvalue()
+
+
+def test_long_names_that_differ_at_their_end_stay_different() -> None:
+    names = [f"efficientnet-lite2 with weights of imagenet, layer {layer}" for layer in ("pool", "softmax")]
+    report = make_report(baseline=None, models=names)
+    table = _table(_lines(report, 80), "Triplet accuracy, all trials")
+    assert len({line.split(" cosine")[0].split(" mse")[0].strip() for line in table[2:]}) == 2
+    assert all("…" in line for line in table[2:])
 
 
 def test_the_caption_names_the_resampled_data_and_the_repeated_judgments(report: Report) -> None:

@@ -104,7 +104,9 @@ def _draw(report: Report) -> Figure | None:
         return None
     most = max(len(_predictors(found)) for found in types.values())
     side = max(3.2, 1.2 + 0.34 * most)
-    figure = Figure(figsize=(1.4 + (side - 0.8) * len(types), side + 1.4), layout="constrained")
+    longest = 0.06 * max(len(label) for found in types.values() for label in _labels(_predictors(found)))
+    size = 0.4 + longest + (side - 0.8) * len(types), side + longest
+    figure = Figure(figsize=size, layout="compressed")
     panels: Sequence[Axes] = figure.subplots(1, len(types), sharey=True, squeeze=False)[0]
     for panel, (trial_type, found) in zip(panels, types.items(), strict=True):
         _draw_matrix(panel, found)
@@ -120,6 +122,10 @@ def _predictors(found: Iterable[Consistency]) -> list[Predictor]:
     return [*(name for name in names if name != PEOPLE), *([PEOPLE] if PEOPLE in names else [])]
 
 
+def _labels(names: Iterable[Predictor]) -> list[str]:
+    return [" ".join(_names(name)).strip() for name in names]
+
+
 def _draw_matrix(panel: Axes, found: Sequence[Consistency]) -> None:
     names = _predictors(found)
     kappa = np.full((len(names), len(names)), np.nan)
@@ -127,7 +133,7 @@ def _draw_matrix(panel: Axes, found: Sequence[Consistency]) -> None:
         one, two = names.index(each.first), names.index(each.second)
         kappa[one, two] = kappa[two, one] = np.nan if each.kappa is None else each.kappa
     panel.imshow(kappa, cmap="Blues", vmin=0, vmax=1)
-    labels = [" ".join(_names(name)).strip() for name in names]
+    labels = _labels(names)
     panel.set_xticks(range(len(names)), labels, rotation=90, fontsize=7)
     panel.set_yticks(range(len(names)), labels, fontsize=7)
     panel.tick_params(length=0)

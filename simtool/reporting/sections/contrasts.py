@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,11 @@ _SHOWN = 15
 _NUMBERS, _ACROSS = 12, 3
 #: The parts of a noise ceiling that models are compared with, and the judgments on which they are.
 PERSON, BEST, REPEATED = "one person", "best model", "repeated judgments"
+#: Above the matrices.
+_EXPLANATION = (
+    "Accuracy of the row minus accuracy of the column, in percentage points; columns are in the order of rows "
+    "(red: the row is better; dot: no difference is found after Holm's adjustment in each matrix)"
+)
 #: Shown in place of an interval if two models have equal credit everywhere.
 _SAME = "equal everywhere"
 
@@ -159,16 +165,18 @@ def _summary(table: _Table, report: Report, in_terminal: bool) -> Sheet:
 def _pairs(table: _Table, report: Report, in_terminal: bool) -> Sheet:
     """A line for each difference."""
     level = formatting.percent(report.settings.level)
+    baseline = report.baseline
     lines = []
     for row, contrast in table.contrasts:
         gain = contrast.difference
-        names = [row.model, row.distance, contrast.model, contrast.distance]
+        names = [row.model, row.distance, *([] if baseline else [contrast.model, contrast.distance])]
         interval = _SAME if contrast.is_identical else formatting.difference_interval(gain)
         p_values = [formatting.p_value(gain.p_value), formatting.p_value(gain.p_holm)]
         lines.append([*map(formatting.name, names), formatting.signed(gain.estimate), interval, *p_values])
-    header = ["model", "distance", "minus model", "distance", "difference", f"{level} CI", "p", "p (Holm)"]
-    title = f"{table.title}: differences"
-    return Sheet(title, header, lines, texts=4, caption=_adjusted(table), in_terminal=in_terminal)
+    texts = ["model", "distance", *([] if baseline else ["minus model", "distance"])]
+    header = [*texts, "difference", f"{level} CI", "p", "p (Holm)"]
+    title = f"{table.title}: differences" + (f" from {formatting.baseline(baseline)}" if baseline else "")
+    return Sheet(title, header, lines, texts=len(texts), caption=_adjusted(table), in_terminal=in_terminal)
 
 
 def _adjusted(table: _Table) -> str:
@@ -245,8 +253,9 @@ def _draw(report: Report) -> Figure | None:
     names = list(dict.fromkeys((row.model, row.distance) for table in tables for row in table.rows))
     across = min(len(tables), _ACROSS)
     down = -(-len(tables) // across)
-    side = max(1.8, 0.13 * len(names))
-    figure = Figure(figsize=(2.2 + (side + 0.1) * across, 0.6 + (side + 0.3) * down), layout="constrained")
+    side = max(1.8, (0.28 if len(names) <= _NUMBERS else 0.13) * len(names))
+    width = 2.2 + (side + 0.1) * across
+    figure = Figure(figsize=(width, 0.8 + (side + 0.3) * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
     labels = [" ".join(map(formatting.name, name)) for name in names]
     panels[0, 0].set_yticks(range(len(names)), labels)
@@ -256,11 +265,7 @@ def _draw(report: Report) -> Figure | None:
         _draw_matrix(panel, table, names, report.settings.level, 100 * max(largest, 1e-9))
     for panel in panels.flat[len(tables) :]:
         panel.set_axis_off()
-    figure.suptitle(
-        "Accuracy of the row minus accuracy of the column; columns are in the order of rows\n"
-        "(red: the row is better; dot: no difference is found after Holm's adjustment in each matrix)",
-        fontsize=9,
-    )
+    figure.suptitle(fill(_EXPLANATION, int(13 * width)), fontsize=9)
     return figure
 
 

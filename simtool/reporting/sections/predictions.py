@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PREDICTIONS"]
 
+#: The least number of comparisons of a bin that is drawn.
+_DRAWN = 20
 _LIKELIHOOD = (
     "NLL: the mean negative log-likelihood of the selections in nats; temperatures are fitted to other trials. "
     "ECE: the expected calibration error, the mean difference between predicted probabilities of comparisons and the "
@@ -185,7 +187,8 @@ def _draw(report: Report) -> Figure | None:
 def _draw_panel(panel: Axes, found: Sequence[Prediction], models: Sequence[str]) -> None:
     panel.plot([0.5, 1], [0.5, 1], color=QUIET, lw=0.9, ls=(0, (4, 2)), zorder=1)
     for each in found:
-        bins, color = each.calibration.bins if each.calibration else (), COLORS[models.index(each.model)]
+        bins = [own for own in each.calibration.bins if own.comparisons >= _DRAWN] if each.calibration else []
+        color = COLORS[models.index(each.model)]
         error = "" if each.calibration is None else f", ECE {formatting.accuracy(each.calibration.error, 3)}"
         label = f"{' '.join(_names(each))}{error}"
         predicted, observed = [own.predicted for own in bins], [own.observed for own in bins]
@@ -195,7 +198,7 @@ def _draw_panel(panel: Axes, found: Sequence[Prediction], models: Sequence[str])
                 panel.vlines(own.predicted, own.low, own.high, color, lw=0.8)
     panel.set_xlim(0.49, 1.01)
     panel.set_ylim(0.39, 1.01)
-    panel.set_xlabel("predicted probability")
+    panel.set_xlabel(f"predicted probability (bins of {_DRAWN} comparisons or more)")
     panel.spines[["top", "right"]].set_visible(False)
     panel.tick_params(colors=INK)
     panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, fontsize=7)

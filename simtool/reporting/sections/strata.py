@@ -132,7 +132,7 @@ def _draw(report: Report) -> Figure | None:
     divisions = list(_divisions(report).values())
     if not divisions:
         return None
-    heights = [0.9 + 0.2 * len(splits) for splits in divisions]
+    heights = [0.9 + max(0.2, 0.05 * len(splits[0].parts)) * len(splits) for splits in divisions]
     figure = Figure(figsize=(9.5, 0.8 + sum(heights)), layout="constrained")
     grid = figure.subplots(len(divisions), 2, squeeze=False, sharey="row", height_ratios=heights)
     for panels, splits in zip(grid, divisions, strict=True):
@@ -169,9 +169,10 @@ def _draw_points(panel: Axes, splits: Sequence[Split]) -> None:
 
 def _draw_accuracies(panel: Axes, splits: Sequence[Split]) -> None:
     strata = [_stratum(row) for row in splits[0].parts]
-    for name, color in zip(strata, _colors(len(strata)), strict=True):
+    for order, (name, color) in enumerate(zip(strata, _colors(len(strata)), strict=True)):
+        shift = 0.7 * ((order + 0.5) / len(strata) - 0.5)
         rows = [(at, row) for at, split in enumerate(splits) for row in split.parts if _stratum(row) == name]
-        places = [at for at, _ in rows]
+        places = [at + shift for at, _ in rows]
         panel.hlines(places, [row.low for _, row in rows], [row.high for _, row in rows], color=color, lw=1.1)
         label = formatting.name(name.removeprefix(f"{splits[0].by}="))
         panel.plot([row.estimate for _, row in rows], places, "o", color=color, markersize=4, label=label)

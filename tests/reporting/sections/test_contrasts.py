@@ -97,8 +97,9 @@ def test_without_a_comparison_there_is_nothing() -> None:
 def test_with_a_baseline_the_tables_of_accuracies_hold_the_differences_and_parts_have_their_own() -> None:
     report = _report(3, baseline="model:1:mse")
     assert [sheet.title for sheet in CONTRASTS.sheets(report)] == [
-        f"Triplet accuracy, all trials, site={name}: differences" for name in "01"
+        f"Triplet accuracy, all trials, site={name}: differences from model:1 with mse" for name in "01"
     ]
+    assert all("minus model" not in sheet.header for sheet in CONTRASTS.sheets(report))
     assert section_bytes(CONTRASTS, report, "svg") is None
     whole = [record for record in records(report) if record["metric"] == "triplet_accuracy"]
     assert [record["difference"] is None for record in whole[:3]] == [
