@@ -28,6 +28,9 @@ def transform(
     from. An asymmetric transform writes a table of distances, because it has no single vector
     for an image.
 
+    The new vectors are for new judgments. On the judgments that the transform was learned from,
+    their accuracy is too high: report the OUTCOMES of reweight instead.
+
     \b
     Example:
       simtool transform new-birds.parquet --with reweighted --out new-birds-reweighted.parquet

@@ -270,8 +270,8 @@ def notes(report: Report) -> list[str]:
         )
     if report.unlabelled:
         found.append(f"There are no strata by labels: {report.unlabelled}.")
-    if report.settings.consistency and not report.consistency:
-        found.append("Error consistency is computed for each trial type, and not for all trials together (--trial-type).")
+    if report.settings.consistency and {row.trial_type for row in report.rows} == {ALL}:
+        found.append("Error consistency is computed for each trial type, not for all trials together (--trial-type).")
     found += _cautions(report)
     if report.unequal and not report.settings.weighted:
         found.append("The trials have different weights, but all count the same here (--weighted uses the weights).")

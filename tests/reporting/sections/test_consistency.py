@@ -9,6 +9,7 @@ from simtool.analysis.building import build_report
 from simtool.analysis.report import Report, Settings
 from simtool.reporting.exports import records
 from simtool.reporting.figure import section_bytes
+from simtool.reporting.formatting import notes
 from simtool.reporting.sections.consistency import CONSISTENCY
 from tests.scored import latent, model, observe, outcomes_of
 
@@ -62,3 +63,11 @@ def test_it_is_empty_unless_it_is_wanted() -> None:
     assert not CONSISTENCY.sheets(plain)
     assert not CONSISTENCY.records(plain)
     assert section_bytes(CONSISTENCY, plain, "png") is None
+
+
+def test_all_trials_together_have_a_note_instead(report: Report) -> None:
+    note = "Error consistency is computed for each trial type, not for all trials together (--trial-type)."
+    pooled = report.of_type("all")
+    assert not CONSISTENCY.sheets(pooled)
+    assert note in notes(pooled)
+    assert note not in notes(report)
