@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from functools import partial
 
 import numpy as np
@@ -142,22 +144,22 @@ def test_a_loss_that_is_not_a_number_ends_the_search_for_a_penalty(monkeypatch: 
 
 
 def test_an_interruption_ends_what_other_threads_learn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two threads learn a fold each, with six fits or more. The first fit that is done interrupts."""
-    steps, step = list[None](), _Tests._step
+    """Two threads learn a fold each, by six fits or more. The first fit that is done interrupts."""
+    steps, step, interrupted = list[int](), _Tests._step, list[int]()
 
     def counted(tests: _Tests) -> None:
-        steps.append(None)
+        steps.append(len(interrupted))
         step(tests)
 
     def interrupt(_: int) -> None:
-        raise KeyboardInterrupt
+        if not interrupted:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # as Ctrl-C does
+        interrupted.append(1)
 
     monkeypatch.setattr(_Tests, "_step", counted)
     monkeypatch.setattr(heldout, "Workers", partial(Workers, 2))
     recipe = Recipe(Kind.ASYMMETRIC, components=None, penalties=(1e-3, 1e-4))
-    arguments = (vectors(20), noise(200), recipe, HoldOut.TRIAL, NAMES, 2)
-    held_out(*arguments)
-    whole = len(steps)
     with pytest.raises(KeyboardInterrupt):
-        held_out(*arguments, advance=interrupt)
-    assert len(steps) - whole < whole / 3
+        held_out(vectors(20), noise(200), recipe, HoldOut.TRIAL, NAMES, 2, advance=interrupt)
+    assert len(interrupted) < 3
+    assert sum(count > 0 for count in steps) < sum(count == 0 for count in steps) / 4
