@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -74,7 +75,8 @@ class Study:
     @cached_property
     def _told(self) -> Told | TableError | None:
         try:
-            classes, groups = classes_of(self.trials), groups_of(self.trials)
+            with ThreadPoolExecutor(2) as pool:
+                classes, groups = pool.map(lambda labels_of: labels_of(self.trials), (classes_of, groups_of))
         except TableError as failure:
             return failure
         return None if classes is None and groups is None else told(self.comparisons, classes, groups)

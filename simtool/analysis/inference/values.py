@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simtool.system.compiled import compiled
+from simtool.system.threads import available_cores, in_threads
 
 __all__ = ["Values"]
 
@@ -31,12 +33,17 @@ class Values:
     @classmethod
     def of(cls, columns: Sequence[NDArray[np.floating]]) -> Values:
         """The values of columns, (N,) each: in halves, if all are whole multiples of one half, like most credit."""
-        whole = all(_are_halves(column) for column in columns)
+        with ThreadPoolExecutor(available_cores()) as pool:
+            whole = all(pool.map(_are_halves, columns))
         values = np.empty((len(columns[0]), len(columns)), np.uint8 if whole else np.result_type(*columns))
-        for start in range(0, len(values), _STEP):
-            block = values[start : start + _STEP]
-            for at, column in enumerate(columns):
-                block[:, at] = 2 * column[start : start + _STEP] if whole else column[start : start + _STEP]
+
+        def fill(first: int, last: int) -> None:
+            for start in range(first, last, _STEP):
+                rows = slice(start, min(start + _STEP, last))
+                for at, column in enumerate(columns):
+                    values[rows, at] = 2 * column[rows] if whole else column[rows]
+
+        in_threads(fill, len(values), _STEP)
         return cls(values, 0.5 if whole else 1.0)
 
     def __len__(self) -> int:
@@ -54,7 +61,14 @@ class Values:
 
     def take(self, rows: NDArray[np.integer] | slice) -> Values:
         """Some of the rows."""
-        some = self.multiples[rows] if isinstance(rows, slice) else self.multiples.take(rows, axis=0)
+        if isinstance(rows, slice):
+            return Values(self.multiples[rows], self.unit)
+        some = np.empty((len(rows), self.models), self.multiples.dtype)
+
+        def fill(start: int, stop: int) -> None:
+            self.multiples.take(rows[start:stop], axis=0, out=some[start:stop], mode="clip")  # a check needs a copy
+
+        in_threads(fill, len(rows), _STEP)
         return Values(some, self.unit)
 
     def fractions(self, inside: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
