@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ from simtool.tables.files import check_unchanged, file_state
 from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.tables.outcomes_writing import write_outcomes
-from simtool.tables.trials import Trials, read_trials
+from simtool.tables.trials import Trials, check_trials, read_trials
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def score(
     reads = [path_of(source) for source in (*sources, trials, images)]
     with stage("score", reads=reads, writes=[table_file(out)]) as run:
         run.begin(trials, *sources)
-        judgments = run.load(trials, read_trials, _trials_detail)
+        judgments = run.load(trials, partial(read_trials, checked=images is not None), _trials_detail)
         warn_of_unused(path_of(trials) or Path("the trials"), judgments.extra)
         opened = [run.read_model(source) for source in sources]
         measured = _distances_of(opened, distances)
@@ -142,7 +142,9 @@ def score(
             note_matches(table.path, found)
             _warn_if_fitted(table)
         if allowed is None and isinstance(opened[0], EmbeddingTable):
-            read_ahead(opened[0], np.array(matches[0].rows))  # beside the next line
+            read_ahead(opened[0], np.array(matches[0].rows))  # beside the next lines
+        if isinstance(trials, str | Path) and images is None:
+            check_trials(Path(trials), judgments)
         plan = Plan.of(judgments)
         choice = _choice_model(judgments) if choice_model else None
         counting: list[Future[list[Tally]]] = []

@@ -268,8 +268,12 @@ def _floats(values: NDArray[Any] | None, count: int) -> NDArray[np.float32]:
     return np.full(count, np.nan, np.float32) if values is None else np.asarray(values, np.float32)
 
 
-def read_trials(path: Path) -> Trials:
+def read_trials(path: Path, checked: bool = True) -> Trials:
     """Read a trials table; without ``trial_id`` the rows count from 0.
+
+    Args:
+        path: the table.
+        checked: False where the caller calls :func:`check_trials` later.
 
     Raises:
         TableError: a column is missing or of another type, or a trial is impossible.
@@ -280,7 +284,8 @@ def read_trials(path: Path) -> Trials:
     extra = read_carried(path, {*REQUIRED, *OPTIONAL})
     named = carried_names(extra.column_names)
     trials = trials_of(path, columns, {new: extra.column(old) for old, new in named.items()})
-    check_trials(path, trials)
+    if checked:
+        check_trials(path, trials)
     return trials
 
 

@@ -277,6 +277,22 @@ def test_memory_that_does_not_do_is_answered_with_what_would(
     assert not (folder / "outcomes.parquet").exists()
 
 
+@pytest.mark.parametrize("more", [(), ("--images", "images.parquet")], ids=["", "images"])
+def test_impossible_trials_are_refused_and_nothing_is_written(
+    more: tuple[str, ...], simtool: Simtool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    names = [str(name) for name in TRIALS.images]
+    write_images(Path("images.parquet"), Images.build(names, names), PROVENANCE)
+    table = pq.read_table("trials.parquet")
+    twice = pa.array([[row[0]] * len(row) for row in table["references"].to_pylist()])
+    pq.write_table(table.set_column(table.column_names.index("references"), "references", twice), "trials.parquet")
+    failed = score(simtool, folder, "hot.parquet", *more)
+    assert failed.code == 1
+    assert "trials.parquet: trial_id 0 (and 39 more) shows a reference twice" in " ".join(failed.err.split())
+    assert not Path("outcomes.parquet").exists()
+
+
 def test_missing_images_are_found_before_anything_is_computed(simtool: Simtool, folder: Path) -> None:
     write_embeddings(folder / "few.parquet", TRIALS.images[:30], some_vectors("relu", count=30), PROVENANCE, "few")
     done = score(simtool, folder, folder / "hot.parquet", folder / "few.parquet")
