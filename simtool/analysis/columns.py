@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simtool.analysis.labels import LABELS
 from simtool.analysis.report import ReportError
 from simtool.analysis.strata import Stratum
 from simtool.errors import listed
@@ -25,7 +26,7 @@ MOST = 30
 def column_strata(trials: Trials, name: str, most: int = MOST) -> list[Stratum]:
     """Divide trials by the values of a column: a stratum ``NAME=VALUE`` for each value, in ascending order.
 
-    Trials without a value are a stratum ``NAME=null``.
+    Trials without a value are a stratum ``NAME=null``, or ``NAME=(null)`` if ``null`` is a value.
 
     Args:
         trials: the trials.
@@ -33,15 +34,19 @@ def column_strata(trials: Trials, name: str, most: int = MOST) -> list[Stratum]:
         most: the greatest number of values.
 
     Raises:
-        ReportError: there is no such column, or it has one value only, or too many.
+        ReportError: there is no such column, or it has one value only, or too many; or its name is that of the
+            strata by labels.
     """
+    if name == LABELS:
+        raise ReportError(f"--by {name}: a report calls the labels of images so; give the column another name")
     labels, columns = column_labels(trials, name, "--by"), _columns(trials)
     if len(labels.names) > most:
         fewer = [other for other in columns if other != name and 1 < len(_sorted(columns[other]).names) <= most]
         instead = f"; columns with fewer values: {listed(fewer, 20)}" if fewer else ""
         raise ReportError(f"--by {name}: the column has {len(labels.names):,} values, more than {most}{instead}")
     parts = [(f"{name}={value}", labels.code == code) for code, value in enumerate(labels.names.to_pylist())]
-    found = [Stratum(name, mask) for name, mask in [*parts, (f"{name}=null", labels.code < 0)] if mask.any()]
+    lacking = "(null)" if "null" in labels.names.to_pylist() else "null"
+    found = [Stratum(part, mask) for part, mask in [*parts, (f"{name}={lacking}", labels.code < 0)] if mask.any()]
     if len(found) == 1:
         raise ReportError(f"--by {name}: all trials have the same value ({found[0].name}); choose another column")
     return found

@@ -40,7 +40,7 @@ class Calibration:
             comparisons is off by about .4 / sqrt(n).
         low: lower end of its interval; None without a standard error.
         high: upper end of its interval.
-        bins: those that hold comparisons, by probability.
+        bins: those that hold comparisons (with weights, of a weight above 0), by probability.
     """
 
     error: float

@@ -184,7 +184,7 @@ class _Curve:
         confidence, right = _predicted(self.probability)
         yield np.sign(self._gap).astype(np.float32)[self.place] * (right - confidence)
         for at in range(len(self.counts)):
-            if self.share[at] > 0:
+            if self.share[at] > np.finfo(np.float32).tiny:
                 yield np.where(
                     self.place == at, (right - np.float32(self.observed[at])) / np.float32(self.share[at]), 0
                 )
@@ -198,7 +198,11 @@ class _Curve:
         return Calibration(
             self.estimates[0],
             *error,
-            tuple(Bin(count, predicted, observed, *ends) for count, predicted, observed, ends in numbers),
+            tuple(
+                Bin(count, predicted, observed, *ends)
+                for share, (count, predicted, observed, ends) in zip(self.share, numbers, strict=True)
+                if share > 0
+            ),
         )
 
 

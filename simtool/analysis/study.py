@@ -70,7 +70,12 @@ class Study:
         parts = {} if self.labels is None else {LABELS: label_strata(self.labels)}
         parts |= {name: column_strata(self.trials, name) for name in columns}
         for by, own in parts.items():
-            self.strata += divided(whole, own, by, self.comparisons)
+            self.strata += [part for part in divided(whole, own, by, self.comparisons) if self._counts(part)]
+
+    def _counts(self, stratum: Stratum) -> bool:
+        """Whether a stratum holds a comparison that counts: one with a weight above 0."""
+        weight = self.weight_of(self.compared)
+        return weight is None or bool(weight[stratum.over(self.comparisons)].any())
 
     @cached_property
     def _told(self) -> Told | TableError | None:

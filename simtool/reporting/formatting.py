@@ -7,7 +7,7 @@ from collections.abc import Collection
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.inference.intervals import BEYOND, Difference, Interval
 from simtool.analysis.inference.units import Units
-from simtool.analysis.labels import LABELS
+from simtool.analysis.labels import SAME
 from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, Reach
 from simtool.analysis.report import Block, Report, Row, Sample
 from simtool.analysis.strata import ALL
@@ -17,7 +17,9 @@ from simtool.text import counted, plural
 from simtool.text import printable as name
 
 __all__ = [
+    "EMPTY",
     "FEW",
+    "FIXED",
     "UNTESTED",
     "about",
     "accuracy",
@@ -27,6 +29,8 @@ __all__ = [
     "ends",
     "headline",
     "interval",
+    "label",
+    "limits",
     "method",
     "name",
     "notes",
@@ -42,10 +46,23 @@ __all__ = [
     "trials_of",
 ]
 
+#: The most characters of a label in a figure, and the number of them that come first.
+LONGEST, _FIRST = 48, 28
+#: Shown in place of a text without characters.
+EMPTY = "(empty)"
 #: Number of clusters or images below which a report warns of wide intervals.
 FEW = 5
+#: Shown in place of an interval of an accuracy that no choice can change.
+FIXED = "fixed"
 #: Shown in place of an interval and a p value if a difference has neither.
 UNTESTED = "too few to test"
+
+
+def label(*names: str) -> str:
+    """Names as one label in a figure. If it is long, its middle is left out: the ends tell more names apart."""
+    whole = " ".join(map(name, names)).strip() or EMPTY
+    whole = f" {whole}" if whole.startswith("_") else whole  # matplotlib leaves such labels out of legends
+    return whole if len(whole) <= LONGEST else f"{whole[:_FIRST]}…{whole[len(whole) + _FIRST + 1 - LONGEST :]}"
 
 
 def accuracy(value: float, digits: int = 4) -> str:
@@ -69,8 +86,13 @@ def ends(low: float | None, high: float | None, digits: int = 3) -> str:
 
 
 def interval(row: Row | Interval, dash: str = "–") -> str:
-    """The ends of an interval of shares: ``.516–.541``."""
-    return f"{accuracy(row.low, 3)}{dash}{accuracy(row.high, 3)}"
+    """The ends of an interval of shares: ``.516–.541``; ``fixed`` if both are the estimate."""
+    return FIXED if row.low == row.high else limits(row.low, row.high, dash)
+
+
+def limits(low: float, high: float, dash: str = "–") -> str:
+    """A lower and an upper limit of a share: ``.516–.541``."""
+    return f"{accuracy(low, 3)}{dash}{accuracy(high, 3)}"
 
 
 def difference_interval(gain: Difference) -> str:
@@ -273,6 +295,11 @@ def notes(report: Report) -> list[str]:
     if report.settings.consistency and {row.trial_type for row in report.rows} == {ALL}:
         found.append("Error consistency is computed for each trial type, not for all trials together (--trial-type).")
     found += _cautions(report)
+    if any(row.low == row.high for row in (*report.rows, *(row for split in report.splits for row in split.parts))):
+        found.append(
+            f"{FIXED.capitalize()}: all comparisons are tied, so the accuracy is the same whatever people choose, and "
+            "has no interval."
+        )
     if report.unequal and not report.settings.weighted:
         found.append("The trials have different weights, but all count the same here (--weighted uses the weights).")
     return found + _comparison_notes(report)
@@ -317,7 +344,7 @@ def _comparison_notes(report: Report) -> list[str]:
     others = [row for row in report.rows if not report.is_baseline(row)]
     if not others:
         found.append(f"There is no other model to compare with {name(baseline)}.")
-    single = (row for row in others if row.difference is None and row.distance != LABELS)
+    single = (row for row in others if row.difference is None and row.distance != SAME)
     alone = dict.fromkeys(f"{name(row.model)} with {name(row.distance)}" for row in single)
     if alone:
         found.append(

@@ -65,8 +65,9 @@ _EXPLANATION = {
         "weights of its observer and its three images (Owen & Eckles 2012). The percentiles of the replicates give an "
         "interval its shape. The multiway cluster-robust standard error gives its width: two comparisons depend on "
         "each other if they share the observer or an image (Cameron, Gelbach & Miller 2011; Aronow, Samii & Assenova "
-        "2015). If nothing varies, the interval is that of Wilson, for as many trials as there are observers or "
-        "images, whichever are fewer. Trials that do not name an observer count in the accuracies only."
+        "2015). If all comparisons are right, or all wrong, the interval is that of Wilson, for as many trials as "
+        "there are observers or images, whichever are fewer. If all are tied, the accuracy is fixed. "
+        "Trials that do not name an observer count in the accuracies only."
     ),
     "Strata by labels": (
         "A comparison shows an anchor (the query) and two other images. Class: exactly one of the two shares the class "

@@ -196,8 +196,11 @@ class SheetTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = _ASCII if options.ascii_only else _UNICODE
-        lines = [[glyphs.shown(cell) for cell in line] for line in self.sheet.lines]
         width, texts = options.max_width, self.sheet.texts
+        lines = [
+            [glyphs.shown(cell if at < texts else cell.replace("–", glyphs.dash)) for at, cell in enumerate(line)]
+            for line in self.sheet.lines
+        ]
         table, used = _table(self.sheet.header, lines, width, texts)
         if used > width:
             table, used = _table(self.sheet.header, lines, width, texts, gap=1)
@@ -205,10 +208,10 @@ class SheetTable:
             table = _folded(self.sheet.header, lines, width, texts)
         for line in _fitted(lines, table, glyphs):
             table.add_row(*map(Text, line))
-        yield Text(self.sheet.title, style="bold")
+        yield Text(glyphs.shown(self.sheet.title), style="bold")
         yield table
         if self.sheet.caption:
-            yield Text(self.sheet.caption, style="dim")
+            yield Text(glyphs.shown(self.sheet.caption), style="dim")
 
 
 def _table(

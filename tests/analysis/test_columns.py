@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -81,3 +83,15 @@ def test_too_many_values_are_refused_with_the_columns_that_have_fewer() -> None:
 def test_a_column_with_one_value_divides_nothing() -> None:
     with pytest.raises(ReportError, match=r"all trials have the same value \(constant=x\)"):
         column_strata(TRIALS, "constant")
+
+
+def test_a_column_that_is_called_like_the_labels_of_images_is_refused() -> None:
+    with pytest.raises(ReportError, match="--by labels: a report calls the labels of images so"):
+        column_strata(TRIALS, "labels")
+
+
+def test_the_text_null_and_a_missing_value_are_different() -> None:
+    trials = replace(TRIALS, extra={"condition": pa.array(["null", "easy", None] * 20)})
+    found = {stratum.name: np.flatnonzero(stratum.mask).tolist() for stratum in column_strata(trials, "condition")}
+    assert found["condition=null"] == list(range(0, COUNT, 3))
+    assert found["condition=(null)"] == list(range(2, COUNT, 3))

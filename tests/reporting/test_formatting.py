@@ -91,3 +91,13 @@ def test_one_judgment_takes_verbs_in_the_singular(report: Report) -> None:
     sample = replace(report.samples[0], unnamed=1, trials=120, not_resampled=1)
     line, _ = formatting.method(replace(report, samples=(sample,)))
     assert "1 of 120 trials does not name a participant" in line
+
+
+def test_a_label_in_a_figure_is_short_and_keeps_both_ends() -> None:
+    assert formatting.label("pixels", "mse") == "pixels mse"
+    assert formatting.label("x" * 48) == "x" * 48
+    ends = [formatting.label("a" * 300, distance) for distance in ("mse", "cosine")]
+    assert len(set(ends)) == 2
+    assert {len(end) for end in ends} == {formatting.LONGEST}
+    assert formatting.label("", "") == formatting.EMPTY
+    assert not formatting.label("_hidden").startswith("_")  # legends leave out such labels

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Report
@@ -18,8 +18,12 @@ from tests.reporting.conftest import make_report
 
 
 def _lines(report: Report, width: int, encoding: str = "utf-8", *metrics: Metric) -> list[str]:
+    return _printed(terminal_report(report, metrics or (TRIPLET_ACCURACY,)), width, encoding)
+
+
+def _printed(shown: RenderableType, width: int, encoding: str) -> list[str]:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    Console(file=file, width=width, highlight=False).print(terminal_report(report, metrics or (TRIPLET_ACCURACY,)))
+    Console(file=file, width=width, highlight=False).print(shown)
     file.flush()
     file.seek(0)
     return file.read().splitlines()
@@ -187,3 +191,9 @@ def test_the_table_says_too_few_to_test_and_a_note_explains_it() -> None:
     assert "too few to test" in lines[start + 2]
     assert "<.001" not in lines[start + 2]
     assert "has no standard error" in " ".join(lines)
+
+
+def test_intervals_in_tables_of_a_terminal_without_unicode_have_a_hyphen() -> None:
+    line = ["a model", "mse", ".746", ".701–.790"]
+    sheet = Sheet("Accuracy", ["model", "distance", "accuracy", "95 % CI"], [line], caption="Named Glöw.")
+    assert _printed(SheetTable(sheet), 80, "ascii")[2:] == ["a model  mse           .746  .701-.790", r"Named Gl\xf6w."]

@@ -85,13 +85,14 @@ class Estimates:
     def interval(self, column: int, level: float) -> tuple[float, float]:
         """The interval of one mean at a level such as 0.95. It lies within 0 and 1 and contains the estimate.
 
-        Without a standard error (an accuracy of exactly 0 or 1, one trial, every comparison tied) it is the interval of
-        Wilson (1927) for ``effective_size`` independent trials.
+        Without a standard error (an accuracy of exactly 0 or 1, one trial) it is the interval of Wilson (1927) for
+        ``effective_size`` independent trials. If all observations have the same value, between 0 and 1, both ends are
+        the estimate: every comparison is tied, and no choice of people can change the mean.
         """
         mean = float(self.mean[column])
         error = self._error(np.eye(len(self.mean))[column])
         if error is None:
-            return _wilson(mean, self.effective_size, level)
+            return (mean, mean) if self._is_constant(column) else _wilson(mean, self.effective_size, level)
         low, high = (side * error * self._t(level) for side in self._shape(column, level))
         return max(0.0, mean + min(low, 0.0)), min(1.0, mean + max(high, 0.0))
 
@@ -144,6 +145,12 @@ class Estimates:
         """The standard error of a linear combination of means; None if the sample is too small or does not vary."""
         error = self.covariance.standard_error(contrast)
         return error if self.effective_size > 1 and error > NOTHING else None
+
+    def _is_constant(self, column: int) -> bool:
+        """Whether all observations, of which there are several, have the value of the mean, between 0 and 1."""
+        mean = float(self.mean[column])
+        still = bool((np.abs(self.replicates[column] - mean) <= NOTHING).all())
+        return still and self.effective_size > 1 and NOTHING < mean < 1 - NOTHING
 
     def _t(self, level: float) -> float:
         return float(stdtrit(self.effective_size - 1, (1 + level) / 2))

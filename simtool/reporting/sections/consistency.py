@@ -123,7 +123,7 @@ def _predictors(found: Iterable[Consistency]) -> list[Predictor]:
 
 
 def _labels(names: Iterable[Predictor]) -> list[str]:
-    return [" ".join(_names(name)).strip() for name in names]
+    return [formatting.label(name.model, name.distance) for name in names]
 
 
 def _draw_matrix(panel: Axes, found: Sequence[Consistency]) -> None:

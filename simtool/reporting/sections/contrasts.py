@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ __all__ = ["CONTRASTS"]
 _SHOWN = 15
 #: The most rows of a matrix that shows its numbers, and the number of matrices side by side.
 _NUMBERS, _ACROSS = 12, 3
+#: The most characters of a line above a matrix.
+_HEADING = 30
 #: The parts of a noise ceiling that models are compared with, and the judgments on which they are.
 PERSON, BEST, REPEATED = "one person", "best model", "repeated judgments"
 #: Above the matrices.
@@ -55,6 +57,15 @@ class _Table:
         if first.part is not None:
             part = f", {'labels: ' if first.part.by == LABELS else ''}{formatting.name(first.part.name)}"
         return f"{first.metric.label}, {formatting.trials_of(first.trial_type)}{part}"
+
+    @property
+    def heading(self) -> str:
+        """The title in a narrow figure."""
+        part = self.rows[0].part
+        if part is None:
+            return self.title
+        whole = _Table(tuple(replace(row, part=None) for row in self.rows[:1])).title
+        return f"{whole}\n{fill(formatting.label(part.name), _HEADING)}"
 
     @property
     def contrasts(self) -> list[tuple[Row, Contrast]]:
@@ -257,7 +268,7 @@ def _draw(report: Report) -> Figure | None:
     width = 2.2 + (side + 0.1) * across
     figure = Figure(figsize=(width, 0.8 + (side + 0.3) * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    labels = [" ".join(map(formatting.name, name)) for name in names]
+    labels = [formatting.label(*name) for name in names]
     panels[0, 0].set_yticks(range(len(names)), labels)
     panels[0, 0].set_xticks([])
     largest = max(abs(contrast.difference.estimate) for table in tables for _, contrast in table.contrasts)
@@ -274,14 +285,14 @@ def _draw_matrix(panel: Axes, table: _Table, names: Sequence[Entry], level: floa
     panel.imshow(points, cmap="RdBu_r", vmin=-largest, vmax=largest)
     panel.tick_params(length=0, labelsize=6)
     panel.spines[:].set_visible(False)
-    panel.set_title(table.title, fontsize=7, fontweight="bold")
+    panel.set_title(table.heading, fontsize=7, fontweight="bold")
     numbered = len(names) <= _NUMBERS
     down, right = np.nonzero(~np.isnan(points) & ~found)
     panel.scatter(right, down + (0.3 if numbered else 0), s=3, color="black")
     for row, column in np.argwhere(~np.isnan(points)) if numbered else ():
         value = points[row, column]
         color = "white" if abs(value) > 0.7 * largest else "black"
-        panel.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=6, color=color)
+        panel.text(column, row, f"{round(value, 1) + 0.0:+.1f}", ha="center", va="center", fontsize=6, color=color)
 
 
 def _matrix(table: _Table, names: Sequence[Entry], level: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

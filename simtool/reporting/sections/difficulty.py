@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simtool.analysis.difficulty import Curve, Difficulty, Gap, Judges
-from simtool.analysis.inference.intervals import Difference, Interval
+from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
 from simtool.reporting.palette import COLORS, INK
@@ -62,7 +62,7 @@ def _lines(found: Difficulty, curves: Sequence[Curve]) -> list[list[str]]:
         count = f"{sum(curve.comparisons):,}"
         for label, mean, comparisons in [*grades, ("all", curve.plain, count), ("all, equal", curve.equal, "")]:
             if mean is not None:
-                numbers = [formatting.accuracy(mean.estimate, 3), _ends(mean), comparisons]
+                numbers = [formatting.accuracy(mean.estimate, 3), formatting.interval(mean), comparisons]
                 lines.append([*_names(curve), curve.trial_type, label, *numbers])
     return lines
 
@@ -86,10 +86,6 @@ def _names(found: Gap | Curve) -> list[str]:
 
 def _difference(found: Difference) -> list[str]:
     return [formatting.signed(found.estimate, 3), formatting.difference_interval(found)]
-
-
-def _ends(found: Interval) -> str:
-    return f"{formatting.accuracy(found.low, 3)}–{formatting.accuracy(found.high, 3)}"
 
 
 def _records(report: Report) -> list[Record]:
@@ -146,24 +142,26 @@ def _draw(report: Report) -> Figure | None:
     if not report.difficulties:
         return None
     place = _order(report)
-    models = sorted({(each.model, each.distance) for each in report.difficulties[0].curves}, key=place.__getitem__)
-    shown = models[:_PANELS]
-    columns, rows = min(len(shown), _COLUMNS), math.ceil(len(shown) / _COLUMNS)
-    figure = Figure(figsize=(1 + 2.6 * columns, 0.7 + 2.7 * rows * len(report.difficulties)), layout="constrained")
-    parts = figure.subfigures(len(report.difficulties), 1, squeeze=False)[:, 0]
-    for part, found in zip(parts, report.difficulties, strict=True):
+    models = [
+        sorted({(each.model, each.distance) for each in found.curves}, key=place.__getitem__)[:_PANELS]
+        for found in report.difficulties
+    ]
+    columns, heights = min(max(map(len, models)), _COLUMNS), [math.ceil(len(shown) / _COLUMNS) for shown in models]
+    figure = Figure(figsize=(1 + 2.6 * columns, 0.7 + 2.7 * sum(heights)), layout="constrained")
+    parts = figure.subfigures(len(models), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, found, shown, rows in zip(parts, report.difficulties, models, heights, strict=True):
         panels = part.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for panel, (model, distance) in zip(panels, shown, strict=False):
             own = [curve for curve in found.curves if (curve.model, curve.distance) == (model, distance)]
             _draw_panel(panel, own)
-            panel.set_title(f"{formatting.name(model)} {formatting.name(distance)}", fontsize=7.5)
+            panel.set_title(formatting.label(model, distance), fontsize=7.5)
         for panel in panels[len(shown) :]:
             panel.set_visible(False)
         for panel in panels[max(0, len(shown) - columns) : len(shown)]:
             panel.set_xticks(range(len(found.grades)), found.grades, rotation=90, fontsize=6)
             panel.tick_params(labelbottom=True)
         panels[0].legend(frameon=False, fontsize=7)
-        title = f"Triplet accuracy from easy to hard: {formatting.name(found.measure)}"
+        title = f"Triplet accuracy from easy to hard: {formatting.label(found.measure)}"
         part.suptitle(title, fontsize=9.5, fontweight="bold")
     return figure
 

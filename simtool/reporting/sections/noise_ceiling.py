@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import astuple
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from simtool.analysis.inference.intervals import Interval
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["NOISE_CEILING"]
 
 INK, PEOPLE, BEST = "#222222", "#D55E00", "#009E73"
-#: The greatest number of characters of a model's name in the figure.
-LONGEST = 48
 
 
 def _sheets(report: Report) -> list[Sheet]:
@@ -57,10 +54,10 @@ def _people(ceiling: NoiseCeiling) -> Iterator[list[str]]:
     """The lines that are no model."""
     if ceiling.agreement is None or ceiling.best is None or ceiling.bracket is None:
         return
-    low, high = (formatting.accuracy(end, 3) for end in ceiling.bracket)
     for name, found in (("one other person", ceiling.agreement), ("best model, estimated", ceiling.best)):
-        yield [f"({name})", "", formatting.accuracy(found.estimate), formatting.interval(found), "", ""]
-    yield ["(best model, limits)", "", f"{low}–{high}", "", "", ""]
+        ends = formatting.limits(found.low, found.high)
+        yield [f"({name})", "", formatting.accuracy(found.estimate), ends, "", ""]
+    yield ["(best model, limits)", "", formatting.limits(*ceiling.bracket), "", "", ""]
 
 
 def _ranked(ceiling: NoiseCeiling) -> list[Reach]:
@@ -116,7 +113,7 @@ def _draw(report: Report) -> Figure | None:
     for ceiling in ceilings[1:]:
         for each in ceiling.reached:
             places.setdefault((each.model, each.distance), len(places))
-    names = [shorten(formatting.name(f"{model}, {distance}"), LONGEST, placeholder="…") for model, distance in places]
+    names = [formatting.label(*place) for place in places]
     width = 0.5 + 0.07 * max(map(len, names)) + 3.2 * len(ceilings)
     figure = Figure(figsize=(width, 1.9 + 0.2 * len(places)), layout="constrained")
     panels = figure.subplots(1, len(ceilings), sharey=True, squeeze=False)[0]

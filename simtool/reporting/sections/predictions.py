@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PREDICTIONS"]
 
-#: The least number of comparisons of a bin that is drawn.
-_DRAWN = 20
+#: The least number of comparisons of a bin that is drawn. The share of fewer is known to .1 at best.
+_DRAWN = 100
 _LIKELIHOOD = (
     "NLL: the mean negative log-likelihood of the selections in nats; temperatures are fitted to other trials. "
     "ECE: the expected calibration error, the mean difference between predicted probabilities of comparisons and the "
@@ -101,7 +101,10 @@ def _bins(trial_type: str, found: Sequence[Prediction], level: str) -> Sheet:
         [*_names(each), *_bin(own)] for each in found if each.calibration is not None for own in each.calibration.bins
     ]
     header = ["model", "distance", "predicted", "observed", f"{level} CI", "comparisons"]
-    caption = "Of the comparisons that a model predicts with about the same probability: its mean, and the share right."
+    caption = (
+        "Of the comparisons that a model predicts with about the same probability: its mean, and the share right. "
+        f"The figure shows bins of at least {_DRAWN} comparisons."
+    )
     return Sheet(f"Calibration, {trial_type}", header, lines, 2, caption, in_terminal=False)
 
 
@@ -184,13 +187,17 @@ def _draw(report: Report) -> Figure | None:
     return figure
 
 
+def _drawn(found: Calibration | None) -> list[Bin]:
+    """The bins with enough comparisons."""
+    return [] if found is None else [own for own in found.bins if own.comparisons >= _DRAWN]
+
+
 def _draw_panel(panel: Axes, found: Sequence[Prediction], models: Sequence[str]) -> None:
     panel.plot([0.5, 1], [0.5, 1], color=QUIET, lw=0.9, ls=(0, (4, 2)), zorder=1)
     for each in found:
-        bins = [own for own in each.calibration.bins if own.comparisons >= _DRAWN] if each.calibration else []
-        color = COLORS[models.index(each.model)]
+        bins, color = _drawn(each.calibration), COLORS[models.index(each.model)]
         error = "" if each.calibration is None else f", ECE {formatting.accuracy(each.calibration.error, 3)}"
-        label = f"{' '.join(_names(each))}{error}"
+        label = f"{formatting.label(each.model, each.distance)}{error}"
         predicted, observed = [own.predicted for own in bins], [own.observed for own in bins]
         panel.plot(predicted, observed, color=color, lw=1.1, marker="o", ms=3, label=label, zorder=3)
         for own in bins:

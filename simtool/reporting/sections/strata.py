@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,8 @@ def _divisions(report: Report) -> dict[str, list[Split]]:
     return found
 
 
-def _title(splits: Sequence[Split]) -> str:
-    by = "the labels of the images" if splits[0].by == LABELS else formatting.name(splits[0].by)
+def _title(splits: Sequence[Split], spelled: Callable[[str], str] = formatting.name) -> str:
+    by = "the labels of the images" if splits[0].by == LABELS else spelled(splits[0].by)
     return f"Triplet accuracy by {by}, {formatting.trials_of(splits[0].whole.trial_type)}"
 
 
@@ -74,7 +74,9 @@ def _of_labels(splits: Sequence[Split]) -> list[Sheet]:
     accuracies, parts = [], []
     for split in splits:
         names = _names(split.whole)
-        accuracies.append([*names, *(f"{formatting.accuracy(row.estimate, 3)} ({_ends(row)})" for row in split.parts)])
+        accuracies.append(
+            [*names, *(f"{formatting.accuracy(row.estimate, 3)} ({formatting.interval(row)})" for row in split.parts)]
+        )
         total, own = points(split)
         parts.append([*names, *(f"{each:+.2f}" for each in (total, *own))])
     caption = f"Strata (comparisons): {sizes}. They depend on the images that were shown, not on the choice."
@@ -91,9 +93,19 @@ def _of_column(report: Report, splits: Sequence[Split]) -> Sheet:
     lines = []
     for split in splits:
         for row, own in zip(split.parts, points(split)[1], strict=True):
-            numbers = [formatting.accuracy(row.estimate), _ends(row), f"{row.comparisons:,}", f"{own:+.2f}"]
-            lines.append([*_names(row), formatting.name(_stratum(row).removeprefix(f"{split.by}=")), *numbers])
+            numbers = [
+                formatting.accuracy(row.estimate),
+                formatting.interval(row),
+                f"{row.comparisons:,}",
+                f"{own:+.2f}",
+            ]
+            value = formatting.name(_stratum(row).removeprefix(f"{split.by}=")) or formatting.EMPTY
+            lines.append([*_names(row), value, *numbers])
     return Sheet(_title(splits), header, lines, texts=3, caption=_PARTS)
+
+
+def _entry(split: Split) -> tuple[str, str]:
+    return split.whole.model, split.whole.distance
 
 
 def _names(row: Row) -> list[str]:
@@ -102,10 +114,6 @@ def _names(row: Row) -> list[str]:
 
 def _stratum(row: Row) -> str:
     return "" if row.part is None else row.part.name
-
-
-def _ends(row: Row) -> str:
-    return formatting.interval(row)
 
 
 def _records(report: Report) -> list[Record]:
@@ -138,9 +146,9 @@ def _draw(report: Report) -> Figure | None:
     for panels, splits in zip(grid, divisions, strict=True):
         _draw_points(panels[0], splits)
         _draw_accuracies(panels[1], splits)
-        panels[0].set_yticks(range(len(splits)), [" ".join(_names(split.whole)) for split in splits], fontsize=7)
+        panels[0].set_yticks(range(len(splits)), [formatting.label(*_entry(split)) for split in splits], fontsize=7)
         panels[0].set_ylim(len(splits) - 0.4, -0.6)
-        panels[0].set_title(_title(splits), fontsize=9.5, fontweight="bold", loc="left")
+        panels[0].set_title(_title(splits, formatting.label), fontsize=9.5, fontweight="bold", loc="left")
         panels[1].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
@@ -174,7 +182,7 @@ def _draw_accuracies(panel: Axes, splits: Sequence[Split]) -> None:
         rows = [(at, row) for at, split in enumerate(splits) for row in split.parts if _stratum(row) == name]
         places = [at + shift for at, _ in rows]
         panel.hlines(places, [row.low for _, row in rows], [row.high for _, row in rows], color=color, lw=1.1)
-        label = formatting.name(name.removeprefix(f"{splits[0].by}="))
+        label = formatting.label(name.removeprefix(f"{splits[0].by}="))
         panel.plot([row.estimate for _, row in rows], places, "o", color=color, markersize=4, label=label)
     panel.axvline(splits[0].whole.chance, color=INK, lw=0.9)
     panel.set_xlabel("triplet accuracy", fontsize=8)

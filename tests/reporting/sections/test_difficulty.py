@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,3 +72,14 @@ def test_equal_numbers_give_equal_figures(report: Report) -> None:
     one, other = (figure.section_bytes(DIFFICULTY, report, "svg") for _ in range(2))
     assert one is not None
     assert one == other
+
+
+def test_models_on_different_trials_have_their_own_panels(report: Report) -> None:
+    (found,) = report.difficulties
+    other = replace(found, curves=tuple(replace(curve, model=f"other {curve.model}") for curve in found.curves))
+    rows = (*report.rows, *(replace(row, model=f"other {row.model}") for row in report.rows))
+    drawn = DIFFICULTY.draw(replace(report, rows=rows, difficulties=(found, other))) if DIFFICULTY.draw else None
+    assert drawn is not None
+    titles = [panel.get_title() for panel in drawn.axes]
+    assert titles == ["good mse", "fair mse", "other good mse", "other fair mse"]
+    assert all(panel.get_lines() for panel in drawn.axes)

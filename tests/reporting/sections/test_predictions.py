@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -92,3 +93,36 @@ def test_it_is_empty_without_choice_models() -> None:
 
 def test_one_type_can_be_reported_alone(report: Report) -> None:
     assert {each.trial_type for each in report.of_type("8-rank-2").predictions} == {"8-rank-2"}
+
+
+def test_the_diagram_leaves_out_bins_of_few_comparisons_and_files_hold_them(report: Report) -> None:
+    figure = PREDICTIONS.draw(report) if PREDICTIONS.draw else None
+    assert figure is not None
+    for panel, kind in zip(figure.axes, ("8-rank-2", "2-choose-1"), strict=True):
+        bins = {
+            each.model: each.calibration.bins
+            for each in report.predictions
+            if each.trial_type == kind and each.calibration
+        }
+        assert any(own.comparisons < 100 for found in bins.values() for own in found)
+        for line in panel.get_lines()[1:]:  # the first is the diagonal
+            own = bins[str(line.get_label()).split()[0]]
+            assert np.asarray(line.get_xdata()).tolist() == [each.predicted for each in own if each.comparisons >= 100]
+        held = [each for each in records(report) if each["metric"] == "calibration" and each["trial_type"] == kind]
+        assert len(held) == sum(map(len, bins.values()))
+    (caption,) = (sheet.caption for sheet in PREDICTIONS.sheets(report) if sheet.title == "Calibration, 2-choose-1")
+    assert caption is not None
+    assert "at least 100 comparisons" in caption
+
+
+def test_a_bin_without_weight_is_in_no_file() -> None:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 12)
+    trials = observe(rng, minds, {"2-choose-1": 40}, weight=np.tile([0, 1], 20).astype(np.float32))
+    plain = outcomes_of("good", "mse", trials, model(rng, minds, 0.3))
+    chance = np.tile([0.95, 0.6], 20).astype(np.float32)
+    scored = replace(plain, log_likelihood=np.log(chance), probability=chance)
+    found = records(build_report([scored], Settings(replicates=100, weighted=True)))
+    (held,) = (each for each in found if each["metric"] == "calibration")
+    assert held["predicted"] == pytest.approx(0.6)
+    json.dumps(found, allow_nan=False)

@@ -6,12 +6,13 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simtool.analysis.building import build_report
-from simtool.analysis.labels import LABELS
+from simtool.analysis.labels import LABELS, SAME
 from simtool.analysis.report import Part, Report, Settings, Split
 from simtool.reporting import exports, formatting, html
 from simtool.reporting.sections.strata import STRATA, points
@@ -103,3 +104,22 @@ def test_the_page_draws_the_strata_and_hostile_names_act_nowhere() -> None:
 
 def test_labels_that_cannot_be_used_are_noted(report: Report) -> None:
     assert "no strata by labels: why." in " ".join(formatting.notes(replace(report, unlabelled="why")))
+
+
+def test_an_accuracy_that_no_choice_can_change_has_no_interval(report: Report) -> None:
+    cells = [cell for line in STRATA.sheets(report)[0].lines for cell in line[2:]]
+    assert ".500 (fixed)" in cells
+    silent = [each for each in exports.records(report) if each["stratum"] == "silent" and each["distance"] == SAME]
+    assert {(each["estimate"], each["low"], each["high"]) for each in silent} == {(0.5, 0.5, 0.5)}
+    assert any(note.startswith("Fixed: all comparisons are tied") for note in formatting.notes(report))
+
+
+def test_a_part_without_weight_is_no_part() -> None:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, IMAGES)
+    extra = {"condition": pa.array(["a", "b", "c"] * 20)}
+    trials = observe(rng, minds, {"2-choose-1": 60}, weight=np.tile([0, 1, 2], 20).astype(np.float32), extra=extra)
+    scored = [outcomes_of("good", "mse", trials, model(rng, minds, 0.5))]
+    (split,) = build_report(scored, Settings(replicates=100, weighted=True, by=("condition",))).splits
+    assert [row.part.name for row in split.parts if row.part] == ["condition=b", "condition=c"]
+    assert sum(points(split)[1]) == pytest.approx(points(split)[0])
