@@ -90,10 +90,11 @@ def _tables(report: Report) -> Iterator[_Table]:
 
 
 def _shown(report: Report) -> list[_Table]:
-    """The tables of usual metrics: without ``all`` if there is one type only."""
+    """The tables of usual metrics, or of all if there are none: without ``all`` if there is one type only."""
     names = dict.fromkeys(row.trial_type for row in report.rows)
     strata = formatting.shown_strata(names)
-    return [table for table in _tables(report) if table.rows[0].metric in USUAL and table.rows[0].trial_type in strata]
+    tables = [table for table in _tables(report) if table.rows[0].trial_type in strata]
+    return [table for table in tables if table.rows[0].metric in USUAL] or tables
 
 
 def _sheets(report: Report) -> list[Sheet]:

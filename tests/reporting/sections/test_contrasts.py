@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from simtool.analysis.building import build_report
+from simtool.analysis.metrics import METRICS
 from simtool.analysis.report import Report, Settings
 from simtool.reporting.exports import records, to_csv, to_json
 from simtool.reporting.figure import section_bytes
@@ -120,3 +121,12 @@ def test_the_page_holds_every_difference(three: Report) -> None:
     page = to_html(three, Provenance.of(("simtool", "report"), []))
     assert page.count("differences</h2>") == 5
     assert "equal everywhere" not in page
+
+
+def test_a_report_of_another_metric_compares_models_by_it() -> None:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 12)
+    trials = observe(rng, minds, {"8-rank-2": 40})
+    outcomes = [outcomes_of(name, "mse", trials, model(rng, minds, noise)) for name, noise in (("a", 0.3), ("b", 2))]
+    report = build_report(outcomes, Settings(replicates=100, compare=True), [METRICS["top_1"]])
+    assert [sheet.title for sheet in CONTRASTS.sheets(report)] == ["First choice right, 8-rank-2: differences"]
