@@ -232,14 +232,14 @@ def _table(
 
 
 def _fitted(lines: Sequence[Sequence[str]], table: Table, glyphs: _Glyphs) -> list[list[str]]:
-    """The lines with names that fit the first column. Names are cut at the end, or inside if their ends differ only."""
+    """The lines with names that fit the first column, cut where most of them stay different: at the end if possible."""
     width = table.columns[0].width
     if width is None:
         return [list(line) for line in lines]
     names = dict.fromkeys(line[0] for line in lines)
-    short = {name: _cut(name, width, 0, glyphs) for name in names}
-    if len(set(short.values())) < len(names):
-        short = {name: _cut(name, width, width // 2, glyphs) for name in names}
+    ends = (0, width // 2, width - cell_len(glyphs.cut))
+    cuts = [{name: _cut(name, width, end, glyphs) for name in names} for end in ends]
+    short = max(cuts, key=lambda cut: len(set(cut.values())))
     return [[short[line[0]], *line[1:]] for line in lines]
 
 

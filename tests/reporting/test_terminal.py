@@ -134,9 +134,10 @@ def test_a_wide_table_goes_to_several_lines_and_loses_no_word(width: int) -> Non
         assert word in file.getvalue()
 
 
-def test_long_names_that_differ_at_their_end_stay_different() -> None:
-    names = "efficientnet-lite2 with weights of imagenet, pool", "efficientnet-lite2 with weights of imagenet, softmax"
-    report = make_report(baseline=None, models=names)
+@pytest.mark.parametrize("ends", [("pool", "softmax"), ("diagonal, held out by class", "identity, held out by class")])
+def test_long_names_that_differ_at_their_end_stay_different(ends: tuple[str, str]) -> None:
+    one, other = (f"efficientnet-lite2 with weights of imagenet, {end}" for end in ends)
+    report = make_report(baseline=None, models=(one, other))
     table = _table(_lines(report, 80), "Triplet accuracy, all trials")
     assert len({line.split(" cosine")[0].split(" mse")[0].strip() for line in table[2:]}) == 2
     assert all("…" in line for line in table[2:])
