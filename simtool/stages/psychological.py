@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from simtool import console
 from simtool.analysis.columns import column_labels
 from simtool.errors import SimtoolError, UsageError
-from simtool.judgments.folds import HoldOut, trial_folds
+from simtool.judgments.folds import Fold, HoldOut, trial_folds
 from simtool.psychological.embedding import PsychologicalEmbedding
 from simtool.psychological.fitting import Settings, fitted
 from simtool.psychological.held_out import held_out
@@ -112,12 +113,14 @@ def fit_psych(
         run.begin(trials)
         judged = run.load(trials, read_trials, lambda found: f"{counted(len(found), 'trials')}")
         sample = _sample(judged, groups)
+        wanted = outcomes is not None or hold_out is not None
+        parts = trial_folds(judged, unit, folds, seed) if wanted else []
         with console.progress("fitting", None, "fits") as bar:
             embedding = fitted(sample, dimensions, settings, lambda: bar.advance(1))
         label = name or f"psychological {embedding.dimensions}"
         predicted = None
-        if outcomes is not None or hold_out is not None:
-            predicted = _predicted(sample, dimensions, settings, folds, f"{name or _label(dimensions)}, by {unit}")
+        if wanted:
+            predicted = _predicted(sample, dimensions, settings, parts, f"{name or _label(dimensions)}, by {unit}")
         table = _write_points(run, out, label, sample, embedding)
         if outcomes is not None and predicted is not None:
             write_outcomes(Path(outcomes), judged, [predicted], run.provenance())
@@ -160,10 +163,11 @@ def _sample(trials: Trials, groups: str | None) -> Sample:
     return Sample.of(trials, labels)
 
 
-def _predicted(sample: Sample, dimensions: int | None, settings: Settings, folds: int, label: str) -> Outcomes:
+def _predicted(
+    sample: Sample, dimensions: int | None, settings: Settings, parts: Sequence[Fold], label: str
+) -> Outcomes:
     """The out-of-fold outcomes."""
-    parts = trial_folds(sample.trials, settings.hold_out, folds, settings.seed)
-    with console.progress("fitting out of fold", folds, "folds") as bar:
+    with console.progress("fitting out of fold", len(parts), "folds") as bar:
         found = held_out(sample, parts, dimensions, settings, lambda: bar.advance(1))
     if dimensions is None:
         console.note(f"dimensions of the folds: {', '.join(map(str, found.dimensions))}")

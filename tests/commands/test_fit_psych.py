@@ -104,3 +104,12 @@ def test_trials_without_a_group_are_counted(simtool: Simtool, home: Path, judged
     write_trials(home / "t.parquet", replace(judged, extra={"expertise": pa.array(names)}), Provenance.of(["t"], []))
     ran = simtool("fit-psych", home / "t.parquet", "--groups", "expertise", "--out", home / "psych.parquet")
     assert ran.err.splitlines()[-1] == "error: --groups expertise: the value of 1 trial is missing; fill the column"
+
+
+def test_folds_that_are_impossible_are_refused_before_anything_is_fitted(
+    simtool: Simtool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simtool.stages.psychological.fitted", lambda *_: pytest.fail("it fits"))
+    words = ("--out", home / "p.parquet", "--hold-out", "trial", "--folds", 100_000)
+    ran = simtool("fit-psych", home / "trials.parquet", *words)
+    assert (ran.code, "cannot be split into 100000 folds" in ran.err) == (1, True)
