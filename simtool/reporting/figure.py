@@ -47,8 +47,8 @@ NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
 NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
 #: Entries of the legend that are no distance: the interval, chance, one other person, and the limits of the best model.
 MARKS = 4
-#: The least length of an axis.
-LEAST_SPAN = 0.05
+#: The length of an axis if all values are equal.
+SPAN = 0.05
 #: The greatest number of pixels on a side of a PNG.
 MOST_PIXELS = 65_000
 #: Fonts for scripts that DejaVu lacks, where they are installed.
@@ -236,7 +236,8 @@ def _limits(block: Block) -> tuple[float, float]:
     """The ends of the axis of a panel, with space for the numbers after the bars."""
     ends = block.ends
     highest = max([*ends, *(_bracket(block) or ())])
-    span = max(highest - min(ends), LEAST_SPAN)
+    span = highest - min(ends)
+    span = SPAN if math.isclose(span, 0, abs_tol=1e-9) else span
     return min(ends) - 0.03 * span, max(max(ends) + 0.16 * span, highest + 0.03 * span)
 
 
