@@ -24,6 +24,8 @@ __all__ = ["Progress", "error", "note", "progress", "quiet", "result", "result_f
 
 #: Seconds between two lines of progress where standard error is not a terminal.
 LINE_INTERVAL = 10.0
+#: Units per second below which a line of progress states units per minute.
+SLOW = 0.2
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
@@ -142,22 +144,32 @@ class Progress:
         self._description, self._total, self._unit, self._scale = description, total, unit, scale
         self._before = self._done = done
         self._started = self._said = time.monotonic()
+        self._running: tuple[float, int] | None = None
 
     def advance(self, amount: int = 1) -> None:
         """Report that ``amount`` more units are done."""
         self._done += amount
         now = time.monotonic()
+        if self._running is None:
+            self._running = now, self._done
         if now - self._said < LINE_INTERVAL:
             return
         self._said = now
-        speed = (self._done - self._before) / (now - self._started)
-        at = f"{self._amount(speed)}/s"
+        speed = self._speed(now)
+        at = f"{self._amount(speed)}/s" if speed >= SLOW else f"{self._amount(60 * speed)}/min"
         if self._total is None:
             note(f"{self._description}: {self._amount(self._done)}, {at}")
             return
         share = f"{self._done / max(self._total, 1):.0%}"
         left = f", {duration((self._total - self._done) / speed)} left" if self._total > self._done and speed else ""
         note(f"{self._description}: {self._amount(self._done, self._total)}, {share}, {at}{left}")
+
+    def _speed(self, now: float) -> float:
+        """Units per second, without the first report: it takes longer, because the step starts up before it."""
+        started, before = self._started, self._before
+        if self._running is not None and self._running[0] < now:
+            started, before = self._running
+        return (self._done - before) / (now - started)
 
     def describe(self, description: str) -> None:
         """Change the description."""

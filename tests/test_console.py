@@ -29,7 +29,7 @@ def test_without_a_terminal_progress_is_a_line_at_intervals(
         clock[0] += 20
         bar.advance(2_847)
         bar.advance(1)
-    assert capsys.readouterr().err == "embedding: 2,947 of 11,788 images, 25%, 147 images/s, 1 min left\n"
+    assert capsys.readouterr().err == "embedding: 2,947 of 11,788 images, 25%, 142 images/s, 1 min left\n"
 
 
 def test_progress_counts_what_an_earlier_run_has_done_but_not_as_speed(
@@ -48,6 +48,21 @@ def test_slow_progress_has_a_decimal(clock: list[float], capsys: pytest.CaptureF
     assert capsys.readouterr().err == "training: 30 epochs, 1.5 epochs/s\n"
 
 
+def test_the_time_left_does_not_count_the_start_up_of_the_first_unit(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with console.progress("fitting", 11, "fits") as bar:
+        clock[0] += 60
+        bar.advance()
+        clock[0] += 10
+        bar.advance(5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "fitting: 1 of 11 fits, 9%, 1 fits/min, 10 min left",
+        "fitting: 6 of 11 fits, 55%, 0.5 fits/s, 10 s left",
+    ]
+
+
 def test_short_steps_say_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     with console.progress("reading", None) as bar:
         clock[0] += 9
@@ -64,7 +79,7 @@ def test_a_description_changes_and_a_note_is_printed_between(
         bar.describe("epoch 2 of 2")
         clock[0] += 10
         bar.advance(1)
-    assert capsys.readouterr().err == "epoch 1 is done\nepoch 2 of 2: 3 of 4 steps, 75%, 0.3 steps/s, 3 s left\n"
+    assert capsys.readouterr().err == "epoch 1 is done\nepoch 2 of 2: 3 of 4 steps, 75%, 6 steps/min, 10 s left\n"
 
 
 class _Terminal(io.StringIO):

@@ -180,7 +180,7 @@ def _write_points(
 ) -> EmbeddingTable:
     """Write the coordinates of the images that the trials show."""
     similarity = json.dumps(embedding.description(sample.trials.types, sample.groups))
-    info = EmbeddingInfo(name=label, dimension=embedding.dimensions, similarity=similarity)
+    info = EmbeddingInfo(name=label, dimension=embedding.dimensions, similarity=similarity, learned=True)
     shown = sample.shown()
     with run.embeddings(out, info) as writer:
         writer.write(sample.trials.images[shown], embedding.points[shown].astype(np.float32))

@@ -157,15 +157,16 @@ def report(
         if drawn is not None:
             _draw(run, drawn, content, wanted[0])
         _draw_all(run, drawings, content, wanted[0])
-        formats: dict[str, Callable[[], str]] = {
-            "html": lambda: _page(run, content, wanted),
-            "csv": lambda: to_csv(content),
-            "json": lambda: to_json(content),
-            "markdown": lambda: to_markdown(content),
+        formats: dict[str, tuple[Callable[[], str], str]] = {
+            "html": (lambda: _page(run, content, wanted), "page"),
+            "csv": (lambda: to_csv(content), "all numbers"),
+            "json": (lambda: to_json(content), "all numbers"),
+            "markdown": (lambda: to_markdown(content), "tables"),
         }
         for name, target in texts.items():
             if target is not None:
-                _write(run, target, formats[name](), counted(len(content.rows), "numbers"))
+                text, detail = formats[name]
+                _write(run, target, text(), detail)
     return content
 
 

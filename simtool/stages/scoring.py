@@ -215,11 +215,11 @@ def _choice_model(trials: Trials) -> ChoiceModel:
 
 
 def _warn_if_fitted(table: EmbeddingTable | DistanceTable) -> None:
-    """Warn about vectors that were fitted to judgments, perhaps to those that are scored."""
-    if isinstance(table, EmbeddingTable) and table.info.similarity is not None:
+    """Warn about vectors that were learned from judgments, perhaps from those that are scored."""
+    if isinstance(table, EmbeddingTable) and table.info.learned:
         console.warn(
             f"{table.path} was fitted to judgments; its accuracy on the same judgments is too high: "
-            "fit-psych --outcomes predicts judgments that were not used"
+            "the outcomes of fit-psych and reweight predict judgments that were not used"
         )
 
 

@@ -50,7 +50,7 @@ def transform(
         source = run.read_embeddings(table)
         found = StoredTransform.read(place, source)
         run.read(place, f"a transform to {counted(found.map.dimension, 'values')} ({found.name})", files)
-        info = transformed_info(found.map, source, name)
+        info = transformed_info(found.map, source, name, learned=True)
         if found.anchor is not None:
             distances = found.distances(source, info.name)
             if out is not None:

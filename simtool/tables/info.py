@@ -39,6 +39,7 @@ class EmbeddingInfo:
         preprocessing: the preprocessing of the images, as JSON text.
         model: the SHA-256 of the weights.
         similarity: the similarity function of the distances in a psychological embedding, as JSON text.
+        learned: whether the vectors were learned from judgments, as those of ``fit-psych`` and ``reweight``.
         precision: of the arithmetic of a network.
         runtime: that computed a network; None without a network, and in older tables.
         skipped: the ids of images that were skipped because their files are corrupt.
@@ -54,6 +55,7 @@ class EmbeddingInfo:
     preprocessing: str | None = None
     model: str | None = None
     similarity: str | None = None
+    learned: bool = False
     precision: str = "float32"
     runtime: str | None = None
     skipped: tuple[str, ...] = ()
@@ -80,6 +82,7 @@ class EmbeddingInfo:
             "preprocessing": self.preprocessing,
             "model": self.model,
             **({} if self.similarity is None else {"similarity": self.similarity}),
+            **({"learned": True} if self.learned else {}),
             **({} if self.runtime is None else {"precision": self.precision, "runtime": self.runtime}),
             **({"skipped": list(self.skipped)} if self.skipped else {}),
             **({"images_sample": list(self.images_sample)} if self.images_sample else {}),
@@ -109,6 +112,7 @@ class EmbeddingInfo:
             "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
             "model": stated.text("model"),
             "similarity": stated.text("similarity", _LONGEST_RECIPE),
+            "learned": stated.truth("learned", False),
             "precision": stated.text("precision") or "float32",
             "runtime": stated.text("runtime"),
             "skipped": skipped_of(path, content),

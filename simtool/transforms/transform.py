@@ -31,13 +31,20 @@ class Transform(Protocol):
         """Transform (n, D) vectors to (n, K) vectors."""
 
 
-def transformed_info(transform: Transform, table: EmbeddingTable, name: str | None = None) -> EmbeddingInfo:
-    """The metadata of a transformed table. Without a label for reports, it joins the names of table and transform."""
+def transformed_info(
+    transform: Transform, table: EmbeddingTable, name: str | None = None, learned: bool = False
+) -> EmbeddingInfo:
+    """The metadata of a transformed table.
+
+    Without a label for reports, it joins the names of table and transform. ``learned`` is True if the transform was
+    learned from judgments.
+    """
     return EmbeddingInfo(
         name=name or f"{table.info.name}, {transform.name}",
         dimension=transform.dimension,
         preprocessing=table.info.preprocessing,
         model=table.info.model,
+        learned=learned or table.info.learned,
     )
 
 

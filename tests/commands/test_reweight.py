@@ -49,6 +49,16 @@ def reweight(simtool: Simtool, *options: object) -> Any:
     return simtool("reweight", "net.parquet", "--trials", "trials.parquet", "--out", "out.parquet", *options)
 
 
+def test_scoring_transformed_vectors_warns_of_judgments_that_they_learned_from(simtool: Simtool, home: Path) -> None:
+    assert reweight(simtool, "--penalty", 30, "--model-out", "model").code == 0
+    assert simtool("transform", "net.parquet", "--with", "model", "--out", "learned.parquet").code == 0
+    assert open_embeddings(Path("learned.parquet")).info.learned
+    for table, warned in (("learned.parquet", True), ("net.parquet", False)):
+        ran = simtool("score", table, "--trials", "trials.parquet", "--out", "scored.parquet")
+        assert ran.code == 0
+        assert ("its accuracy on the same judgments is too high" in ran.err) is warned
+
+
 def test_outcomes_hold_the_vectors_before_and_after_they_learned(simtool: Simtool, home: Path) -> None:
     ran = reweight(simtool, "--penalty", 30)
     assert ran.code == 0, ran.err
