@@ -70,7 +70,10 @@ _loss = attrgetter("loss")
 
 
 def fitted(
-    sample: Sample, dimensions: int | None, settings: Settings, advance: Callable[[], object] = lambda: None
+    sample: Sample,
+    dimensions: int | None,
+    settings: Settings,
+    tried: Callable[[int, float], object] = lambda _number, _loss: None,
 ) -> PsychologicalEmbedding:
     """Fit an embedding to trials.
 
@@ -82,7 +85,7 @@ def fitted(
         sample: the trials. Images that they do not show stay at the origin.
         dimensions: D.
         settings: of the fit.
-        advance: called after each number of dimensions.
+        tried: called with each number of dimensions, and minus its mean log-probability of held-out trials, in nats.
 
     Raises:
         FoldError: there are fewer than 10 trials.
@@ -93,7 +96,7 @@ def fitted(
     candidates: list[_Candidate] = []
     for number in DIMENSIONS if dimensions is None else (dimensions,):
         candidates.append(min(_path(training, validation, number, settings), key=_loss))
-        advance()
+        tried(number, candidates[-1].loss)
         losses = [each.loss for each in candidates]
         if losses.index(min(losses)) < len(losses) - _PATIENCE:
             break

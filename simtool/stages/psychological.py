@@ -115,8 +115,14 @@ def fit_psych(
         sample = _sample(judged, groups)
         wanted = outcomes is not None or hold_out is not None
         parts = trial_folds(judged, unit, folds, seed) if wanted else []
-        with console.progress("fitting", None, "fits") as bar:
-            embedding = fitted(sample, dimensions, settings, lambda: bar.advance(1))
+        with console.progress("fitting", None, "numbers of dimensions") as bar:
+
+            def tried(number: int, loss: float) -> None:
+                if dimensions is None:
+                    console.note(f"{counted(number, 'dimensions')}: {loss:.4f} nats for each held-out trial")
+                bar.advance(1)
+
+            embedding = fitted(sample, dimensions, settings, tried)
         label = name or f"psychological {embedding.dimensions}"
         predicted = None
         if wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from simtool.judgments.folds import HoldOut, trial_folds
-from simtool.psychological.fitting import Settings, fitted
+from simtool.psychological.fitting import DIMENSIONS, Settings, fitted
 from simtool.psychological.sample import Sample
 from simtool.tables.embeddings import open_embeddings
 from simtool.tables.outcomes import read_outcomes
@@ -59,6 +60,16 @@ def test_vectors_and_outcomes_out_of_fold_are_written(simtool: Simtool, home: Pa
     assert [line.split()[0] for line in lines] == [check.trial_type for check in outcomes.checks]
     shown = simtool("report", home / "out.parquet", "--replicates", 100)
     assert "Model-based noise ceiling of triplet accuracy" in shown.out
+
+
+def test_without_dimensions_each_tried_number_is_told_with_its_loss(simtool: Simtool, home: Path) -> None:
+    ran = simtool("fit-psych", home / "trials.parquet", "--restarts", 1, "--out", home / "psych.parquet")
+    assert ran.code == 0, ran.err
+    found = re.findall(r"^(\d+) dimensions?: (\d\.\d{4}) nats for each held-out trial$", ran.err, re.MULTILINE)
+    numbers = [int(number) for number, _ in found]
+    assert numbers == list(DIMENSIONS[: len(numbers)])
+    best = min(found, key=lambda each: float(each[1]))[0]
+    assert f"vectors of {best} values" in ran.err
 
 
 def test_scoring_the_same_judgments_warns(simtool: Simtool, home: Path) -> None:
