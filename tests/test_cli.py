@@ -63,7 +63,7 @@ def test_help_imports_nothing_heavy(command: tuple[str, ...]) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
 def test_a_call_of_a_subcommand_analyses_the_options_of_that_one(command: str) -> None:
     called = typer.main.get_command(app_for([command, "a.parquet"]))
     assert list(called.commands) == [command]  # type: ignore[attr-defined]
@@ -73,7 +73,7 @@ def test_a_call_of_a_subcommand_analyses_the_options_of_that_one(command: str) -
     )
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["fly"], ["--version", "score"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["fly"], ["--version", "score"], ["demo", "toy"]], ids=" ".join)
 def test_other_calls_know_all_subcommands(arguments: list[str]) -> None:
     assert sorted(typer.main.get_command(app_for(arguments)).commands) == COMMANDS  # type: ignore[attr-defined]
 

@@ -141,7 +141,7 @@ def test_figure_page_and_csv_are_there_and_say_that_observers_are_simulated(run:
     assert (run.folder / "report.png").read_bytes().startswith(b"\x89PNG")
     assert "simulated" in (run.folder / "report.html").read_text(encoding="utf-8").lower()
     with (run.folder / "report.csv").open(newline="") as file:
-        assert {row["model"] for row in csv.DictReader(file)} == {row["model"] for row in run.report()}
+        assert {row["model"] or None for row in csv.DictReader(file)} == {row["model"] for row in run.report()}
 
 
 def test_nothing_but_plain_lines_reaches_standard_error(run: Run) -> None:
