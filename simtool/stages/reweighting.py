@@ -17,6 +17,7 @@ from simtool.judgments.classes import with_classes
 from simtool.judgments.comparisons import Comparisons
 from simtool.judgments.folds import HoldOut
 from simtool.models.folder import check_place, model_folder
+from simtool.scoring.plan import shown_images
 from simtool.stages.arguments import at_least
 from simtool.stages.remarks import note_matches
 from simtool.stages.run import Folder, Run, api, chosen, path_of, stage, table_file
@@ -191,8 +192,7 @@ def _vectors(table: EmbeddingTable, trials: Trials, recipe: Recipe) -> NDArray[n
         TableError: the table lacks an image.
         SimtoolError: memory is too small.
     """
-    shown = np.unique(np.concatenate([trials.query, trials.references.ravel()]))
-    used, dimension = shown[shown >= 0], table.info.dimension
+    used, dimension = shown_images(trials), table.info.dimension
     matches = table.match(trials.images[used])
     note_matches(table.path, matches)
     numbers = _COPIES * len(trials.images) * dimension
