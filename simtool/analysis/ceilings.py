@@ -55,7 +55,7 @@ class _Ceiling:
         if len(found.rows) < max(enough, 2):
             return NoiseCeiling(*counts)
         measured = [(part, self._estimates(part)) for part in self._repeated.turns(outcomes)]
-        agreement = _interval(measured[0][1], -1, self._level)
+        agreement = measured[0][1].within(-1, self._level)
         ends = (best_accuracy(value, answers) for value in (agreement.estimate, agreement.low, agreement.high))
         reached = [reach for part, estimates in measured for reach in self._reached(part, estimates, agreement)]
         return NoiseCeiling(*counts, agreement, Interval(*ends), _adjusted(reached))
@@ -70,7 +70,7 @@ class _Ceiling:
             yield Reach(
                 each.model,
                 each.distance,
-                _interval(estimates, column, self._level),
+                estimates.within(column, self._level),
                 None if best is None else best.share(estimates, column, self._level),
                 estimates.difference(column, len(outcomes), self._level),
                 None if best is None else best.difference(estimates, column, self._level),
@@ -132,7 +132,3 @@ def _adjusted(reached: Sequence[Reach]) -> tuple[Reach, ...]:
         )
         for each, one, other in zip(reached, person, best, strict=True)
     )
-
-
-def _interval(estimates: Estimates, column: int, level: float) -> Interval:
-    return Interval(float(estimates.mean[column]), *estimates.interval(range(len(estimates.mean))[column], level))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.analysis.inference.linearised import Linearised
-from simtool.analysis.judged import Judged, RepeatedJudgments
+from simtool.analysis.inference.values import mean_of
+from simtool.analysis.judged import RepeatedJudgments
 from simtool.analysis.kappa import PEOPLE, Consistency, Kappa, Predictor
-from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.strata import Mask, Stratum
 from simtool.analysis.study import Study
@@ -47,11 +47,11 @@ def _of_models(
     observations = study.compared.take(inside)
     weight = study.weight_of(observations)
     credits = [each.credit if inside.all() else each.credit[inside] for each in outcomes]
-    right = [_mean(credit, weight) for credit in credits]
+    right = [mean_of(credit, weight) for credit in credits]
     pairs = list(combinations(range(len(outcomes)), 2))
     kappas = []
     for one, two in pairs:
-        together = _mean(_together(credits[one], credits[two]), weight)
+        together = mean_of(_together(credits[one], credits[two]), weight)
         kappas.append(Kappa(together, right[one], right[two]))
 
     def influences() -> Iterator[NDArray[np.floating]]:
@@ -69,9 +69,8 @@ def _of_models(
 def _with_people(
     study: Study, outcomes: Sequence[Outcomes], stratum: Stratum, level: float, enough: int
 ) -> Iterator[Consistency]:
-    judged = Judged.of(study, stratum, TRIPLET_ACCURACY)
-    repeated = None if judged is None else RepeatedJudgments(study, judged)
-    if repeated is None or len(repeated) < max(enough, 2):
+    repeated = RepeatedJudgments.of(study, stratum, enough)
+    if repeated is None:
         return
     first = True
     for part in repeated.turns(outcomes):
@@ -118,10 +117,6 @@ def _stated(
 def _together(one: NDArray[np.float32], two: NDArray[np.float32]) -> NDArray[np.float32]:
     """The probability that both are right or both wrong, if they break their ties independently."""
     return one * two + (1 - one) * (1 - two)
-
-
-def _mean(values: NDArray[np.floating], weight: NDArray[np.float64] | None) -> float:
-    return float(values.mean(dtype=np.float64) if weight is None else np.average(values, weights=weight))
 
 
 def _predictor(outcomes: Outcomes) -> Predictor:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simtool.analysis.difficulty import LEAST, Curve, Difficulty, Gap, Grade, Measure, judges
 from simtool.analysis.inference.estimation import Measured, Progress, estimate, silent
-from simtool.analysis.inference.intervals import Estimates, Interval
+from simtool.analysis.inference.intervals import Estimates
 from simtool.analysis.inference.values import Values
 from simtool.analysis.report import ReportError, Settings
 from simtool.analysis.strata import Mask
@@ -175,8 +175,8 @@ class _Graded:
                 each[place] if size else None for each, place, size in zip(grades, present[:, at], sizes, strict=True)
             ]
             for column, model in enumerate(outcomes):
-                means = tuple(None if each is None else _interval(each, column, level) for each in own)
-                whole = [_interval(each[at], column, level) for each in balances]
+                means = tuple(None if each is None else each.within(column, level) for each in own)
+                whole = [each[at].within(column, level) for each in balances]
                 trial_type = str(self._study.trials.types[kind])
                 equal = whole[1] if len(whole) > 1 else None
                 yield Curve(model.model, model.distance, trial_type, means, sizes, whole[0], equal)
@@ -192,7 +192,3 @@ class _Graded:
             for column, each in enumerate(outcomes):
                 plain, equal = differences[at][column], differences[len(pairs) + at][column]
                 yield Gap(each.model, each.distance, types[0], types[1], plain, equal)
-
-
-def _interval(estimates: Estimates, column: int, level: float) -> Interval:
-    return Interval(float(estimates.mean[column]), *estimates.interval(column, level))

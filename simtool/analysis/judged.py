@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from simtool.analysis.inference.agreement import agreement_covariance
 from simtool.analysis.inference.intervals import Estimates
 from simtool.analysis.inference.values import Values
-from simtool.analysis.metrics import Metric
+from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.repeats import Repeats
 from simtool.analysis.strata import Stratum
 from simtool.analysis.study import Study
@@ -109,6 +109,13 @@ class RepeatedJudgments:
         self.judged = judged.take(self.repeats.rows)
         self.weight = None if weight is None else weight[self.judged.first]
         self._observed = study.compared.take(self.judged.first)
+
+    @classmethod
+    def of(cls, study: Study, stratum: Stratum, enough: int) -> RepeatedJudgments | None:
+        """The repeated judgments of comparisons in a stratum; None if there are fewer than ``enough``, or than 2."""
+        judged = Judged.of(study, stratum, TRIPLET_ACCURACY)
+        repeated = None if judged is None else cls(study, judged)
+        return None if repeated is None or len(repeated) < max(enough, 2) else repeated
 
     def __len__(self) -> int:
         return len(self.repeats.rows)

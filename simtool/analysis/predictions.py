@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from simtool.analysis.entropy import Entropy, entropy_of, expected_entropy, highest_entropy, lowest_entropy
 from simtool.analysis.inference.linearised import Linearised
-from simtool.analysis.judged import Judged, RepeatedJudgments
-from simtool.analysis.metrics import TRIPLET_ACCURACY
+from simtool.analysis.inference.values import mean_of
+from simtool.analysis.judged import RepeatedJudgments
 from simtool.analysis.noise_ceiling import ENOUGH
 from simtool.analysis.prediction import Bin, Calibration, Prediction
 from simtool.analysis.strata import Stratum
@@ -60,7 +60,7 @@ def _losses(
     observations = study.chosen.take(stratum.mask)
     weight = study.weight_of(observations)
     losses = [-each.log_likelihood[stratum.mask] for each in outcomes if each.log_likelihood is not None]
-    means = [_mean(loss, weight) for loss in losses]
+    means = [mean_of(loss, weight) for loss in losses]
     halves = Linearised(observations, weight, level).half_widths(losses)
     return [
         Prediction(
@@ -98,9 +98,8 @@ def _compared(
     study: Study, outcomes: Sequence[Outcomes], stratum: Stratum, found: Sequence[Prediction], level: float, enough: int
 ) -> Iterator[Prediction]:
     """The predictions with the entropy of the model and of people, where judgments were repeated."""
-    judged = Judged.of(study, stratum, TRIPLET_ACCURACY)
-    repeated = None if judged is None else RepeatedJudgments(study, judged)
-    if repeated is None or len(repeated) < max(enough, 2):
+    repeated = RepeatedJudgments.of(study, stratum, enough)
+    if repeated is None:
         yield from found
         return
     entropies = {
@@ -131,7 +130,7 @@ def _entropies(repeated: RepeatedJudgments, outcomes: Sequence[Outcomes], level:
             people_high=None if people.low is None else expected_entropy(people.low),
             lowest=lowest_entropy(agreement),
             highest=highest_entropy(agreement),
-            model_disagreement=_mean(2 * chance * (1 - chance), repeated.weight),
+            model_disagreement=mean_of(2 * chance * (1 - chance), repeated.weight),
             people_disagreement=1 - agreement,
         )
 
@@ -215,7 +214,3 @@ def _predicted(probability: NDArray[np.float32]) -> tuple[NDArray[np.float32], N
     """The probability of the more probable answer, and whether people gave it: 1/2 if both are equally probable."""
     right = (np.sign(probability - np.float32(0.5)) + 1) / 2
     return np.maximum(probability, 1 - probability), right
-
-
-def _mean(values: NDArray[np.floating], weight: NDArray[np.float64] | None) -> float:
-    return float(values.mean(dtype=np.float64) if weight is None else np.average(values, weights=weight))

@@ -96,6 +96,10 @@ class Estimates:
         low, high = (side * error * self._t(level) for side in self._shape(column, level))
         return max(0.0, mean + min(low, 0.0)), min(1.0, mean + max(high, 0.0))
 
+    def within(self, column: int, level: float) -> Interval:
+        """One mean with its :meth:`interval`."""
+        return Interval(float(self.mean[column]), *self.interval(column, level))
+
     def difference(self, column: int, baseline: int, level: float) -> Difference:
         """The mean of a column minus that of the baseline's column; see :meth:`differences`."""
         return self.differences([(column, baseline)], level)[0]

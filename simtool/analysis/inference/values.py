@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 from simtool.system.compiled import compiled
 from simtool.system.threads import available_cores, in_threads
 
-__all__ = ["Values"]
+__all__ = ["Values", "mean_of"]
 
 #: Rows that are copied at a time, so that they stay in the cache of the CPU.
 _STEP = 1 << 14
+
+
+def mean_of(values: NDArray[np.floating], weight: NDArray[np.float64] | None) -> float:
+    """The mean of values, (N,), with weights, (N,); None for equal weights."""
+    return float(values.mean(dtype=np.float64) if weight is None else np.average(values, weights=weight))
 
 
 @dataclass(frozen=True)
