@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Protocol
 
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.inference.intervals import BEYOND, Difference, Interval
@@ -21,12 +22,14 @@ __all__ = [
     "FEW",
     "FIXED",
     "UNTESTED",
+    "Named",
     "about",
     "accuracy",
     "baseline",
     "block_caption",
     "difference_interval",
     "ends",
+    "entry",
     "headline",
     "interval",
     "label",
@@ -63,6 +66,23 @@ def label(*names: str) -> str:
     whole = " ".join(map(name, names)).strip() or EMPTY
     whole = f" {whole}" if whole.startswith("_") else whole  # matplotlib leaves such labels out of legends
     return whole if len(whole) <= LONGEST else f"{whole[:_FIRST]}…{whole[len(whole) + _FIRST + 1 - LONGEST :]}"
+
+
+class Named(Protocol):
+    """Anything about a model with a distance."""
+
+    @property
+    def model(self) -> str:
+        """The label of the embeddings."""
+
+    @property
+    def distance(self) -> str:
+        """The name of the distance."""
+
+
+def entry(named: Named) -> list[str]:
+    """The cells that name a model and a distance."""
+    return [name(named.model), name(named.distance)]
 
 
 def accuracy(value: float, digits: int = 4) -> str:
@@ -146,7 +166,7 @@ def table(block: Block, report: Report, with_chance: bool) -> tuple[list[str], l
     header += [f"minus {baseline}", f"{level} CI", "p (Holm)"] if compared else []
     lines = []
     for row in block.rows:
-        line = [name(row.model), name(row.distance), accuracy(row.estimate), interval(row)]
+        line = [*entry(row), accuracy(row.estimate), interval(row)]
         line += [accuracy(row.chance, 3)] if with_chance else []
         line += [f"{row.comparisons:,}", f"{row.ties:,}"]
         lines.append([*line, *(_difference(row.difference) if compared else [])])

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from simtool.analysis.inference.units import Units
 from simtool.analysis.report import Sample
-from simtool.reporting.formatting import accuracy, name, percent, signed
+from simtool.reporting.formatting import accuracy, entry, name, percent, signed
 from simtool.reporting.sections.section import Record, Sheet
 from simtool.reporting.terminal import SheetTable
 from simtool.text import counted
@@ -166,8 +166,7 @@ def _power(check: Check) -> Sheet:
 
 def _shuffled(check: Check) -> Sheet:
     lines = [
-        [name(row.model), name(row.distance), f"{accuracy(row.accuracy)} ± {accuracy(row.error)}", _share(row.held)]
-        for row in check.shuffled
+        [*entry(row), f"{accuracy(row.accuracy)} ± {accuracy(row.error)}", _share(row.held)] for row in check.shuffled
     ]
     level = percent(check.setting.level)
     return Sheet("Shuffled judgments: chance is .5", ["model", "distance", "accuracy", f".5 in {level} CI"], lines)

@@ -49,22 +49,18 @@ def _sheets(report: Report) -> list[Sheet]:
         models = sorted((each for each in found if each.second != PEOPLE), key=lambda each: -(each.kappa or 0))
         if people:
             count = f"{people[0].comparisons:,} judgments of repeated comparisons"
-            lines = [[*_names(each.first), *_cells(each)] for each in people]
+            lines = [[*formatting.entry(each.first), *_cells(each)] for each in people]
             header = ["model", "distance", *numbers]
             sheets.append(
                 Sheet(f"Error consistency with people, {trial_type}: {count}", header, lines, 2, _WITH_PEOPLE)
             )
         if models:
-            lines = [[*_names(each.first), *_names(each.second), *_cells(each)] for each in models]
+            lines = [[*formatting.entry(each.first), *formatting.entry(each.second), *_cells(each)] for each in models]
             header = ["model", "distance", "and model", "distance", *numbers]
             shown = not at and len(models) <= _SHOWN
             title = f"Error consistency of models, {trial_type}"
             sheets.append(Sheet(title, header, lines, 4, _OF_MODELS, in_terminal=shown))
     return sheets
-
-
-def _names(predictor: Predictor) -> list[str]:
-    return [formatting.name(predictor.model), formatting.name(predictor.distance)]
 
 
 def _cells(found: Consistency) -> list[str]:

@@ -119,7 +119,7 @@ def _ceiling_sheet(ceiling: NoiseCeiling, report: Report) -> Sheet:
     """A line for each model and each part of the noise ceiling."""
     lines = [
         [
-            *map(formatting.name, (reach.model, reach.distance)),
+            *formatting.entry(reach),
             name,
             formatting.signed(gain.estimate),
             formatting.difference_interval(gain),
@@ -163,7 +163,7 @@ def _summary(table: _Table, report: Report, in_terminal: bool) -> Sheet:
         key = row.model, row.distance
         rest = len(table.rows) - 1 - better[key] - worse[key]
         counts = [str(better[key]), str(rest), str(worse[key])]
-        lines.append([formatting.name(row.model), formatting.name(row.distance), *counts])
+        lines.append([*formatting.entry(row), *counts])
     return Sheet(
         f"{table.title}: differences between models",
         ["model", "distance", "better than", "no difference found", "worse than"],

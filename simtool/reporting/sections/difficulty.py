@@ -42,7 +42,7 @@ def _of_measure(report: Report, found: Difficulty) -> list[Sheet]:
     for judges in found.judges:
         gaps = [gap for gap in found.gaps if (gap.first, gap.second) == (judges.first, judges.second)]
         gaps.sort(key=lambda gap: place[gap.model, gap.distance])
-        lines = [[*_names(gap), *_difference(gap.plain), *_difference(gap.equal)] for gap in gaps]
+        lines = [[*formatting.entry(gap), *_difference(gap.plain), *_difference(gap.equal)] for gap in gaps]
         header = ["model", "distance", "difference", f"{level} CI", "equal", f"{level} CI"]
         title = f"{judges.first} minus {judges.second} at equal difficulty ({formatting.name(found.measure)})"
         caption = f"{found.explanation} {_EQUAL} {_confounded(judges)}"
@@ -63,7 +63,7 @@ def _lines(found: Difficulty, curves: Sequence[Curve]) -> list[list[str]]:
         for label, mean, comparisons in [*grades, ("all", curve.plain, count), ("all, equal", curve.equal, "")]:
             if mean is not None:
                 numbers = [formatting.accuracy(mean.estimate, 3), formatting.interval(mean), comparisons]
-                lines.append([*_names(curve), curve.trial_type, label, *numbers])
+                lines.append([*formatting.entry(curve), curve.trial_type, label, *numbers])
     return lines
 
 
@@ -78,10 +78,6 @@ def _confounded(judges: Judges) -> str:
         f"Warning: no {judges.called.removesuffix('s')} judged both types ({first:,} judged {judges.first}, {second:,} "
         f"judged {judges.second}), so a difference can be one of people, not of types."
     )
-
-
-def _names(found: Gap | Curve) -> list[str]:
-    return [formatting.name(found.model), formatting.name(found.distance)]
 
 
 def _difference(found: Difference) -> list[str]:

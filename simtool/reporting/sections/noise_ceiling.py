@@ -37,10 +37,7 @@ def _title(ceiling: NoiseCeiling) -> str:
 
 def _sheet(ceiling: NoiseCeiling, level: str) -> Sheet:
     header = ["model", "distance", "accuracy", f"{level} CI", "of the way to the best", f"{level} CI"]
-    models = [
-        [formatting.name(each.model), formatting.name(each.distance), *formatting.reach(each)]
-        for each in _ranked(ceiling)
-    ]
+    models = [[*formatting.entry(each), *formatting.reach(each)] for each in _ranked(ceiling)]
     return Sheet(_title(ceiling), header, [*_people(ceiling), *models], in_terminal=False, caption=_CAPTION)
 
 

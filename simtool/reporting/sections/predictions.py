@@ -46,15 +46,11 @@ def _sheets(report: Report) -> list[Sheet]:
     return sheets
 
 
-def _names(prediction: Prediction) -> list[str]:
-    return [formatting.name(prediction.model), formatting.name(prediction.distance)]
-
-
 def _likelihoods(trial_type: str, found: Sequence[Prediction], level: str) -> Sheet:
     first = found[0]
     title = f"Choice models, {trial_type}: {counted(first.trials, 'trials')}, NLL of guessing {first.chance:.3f}"
     lines = [
-        [*_names(each), f"{each.loss:.3f}", _ends(each.low, each.high), *_calibration(each.calibration)]
+        [*formatting.entry(each), f"{each.loss:.3f}", _ends(each.low, each.high), *_calibration(each.calibration)]
         for each in found
     ]
     return Sheet(title, ["model", "distance", "NLL", f"{level} CI", "ECE", f"{level} CI"], lines, 2, _LIKELIHOOD)
@@ -85,7 +81,7 @@ def _entropies(trial_type: str, found: Sequence[Prediction], level: str) -> Shee
     ]
     for each, own in known:
         numbers = [f"{own.model:.3f}", _ends(own.model_low, own.model_high)]
-        lines.append([*_names(each), *numbers, formatting.accuracy(own.model_disagreement, 3)])
+        lines.append([*formatting.entry(each), *numbers, formatting.accuracy(own.model_disagreement, 3)])
     title = f"Entropy of comparisons, {trial_type}: {people.judgments:,} judgments of repeated comparisons"
     caption = (
         "Mean entropy in nats; guessing has 0.693. Disagreement: the probability that two choices differ, of two "
@@ -98,7 +94,10 @@ def _entropies(trial_type: str, found: Sequence[Prediction], level: str) -> Shee
 def _bins(trial_type: str, found: Sequence[Prediction], level: str) -> Sheet:
     """The numbers of the reliability diagram."""
     lines = [
-        [*_names(each), *_bin(own)] for each in found if each.calibration is not None for own in each.calibration.bins
+        [*formatting.entry(each), *_bin(own)]
+        for each in found
+        if each.calibration is not None
+        for own in each.calibration.bins
     ]
     header = ["model", "distance", "predicted", "observed", f"{level} CI", "comparisons"]
     caption = (

@@ -73,7 +73,7 @@ def _of_labels(splits: Sequence[Split]) -> list[Sheet]:
     sizes = "; ".join(f"{_stratum(row)}: {_MEANING[_stratum(row)]} ({row.comparisons:,})" for row in splits[0].parts)
     accuracies, parts = [], []
     for split in splits:
-        names = _names(split.whole)
+        names = formatting.entry(split.whole)
         accuracies.append(
             [*names, *(f"{formatting.accuracy(row.estimate, 3)} ({formatting.interval(row)})" for row in split.parts)]
         )
@@ -100,16 +100,12 @@ def _of_column(report: Report, splits: Sequence[Split]) -> Sheet:
                 f"{own:+.2f}",
             ]
             value = formatting.name(_stratum(row).removeprefix(f"{split.by}=")) or formatting.EMPTY
-            lines.append([*_names(row), value, *numbers])
+            lines.append([*formatting.entry(row), value, *numbers])
     return Sheet(_title(splits), header, lines, texts=3, caption=_PARTS)
 
 
 def _entry(split: Split) -> tuple[str, str]:
     return split.whole.model, split.whole.distance
-
-
-def _names(row: Row) -> list[str]:
-    return [formatting.name(row.model), formatting.name(row.distance)]
 
 
 def _stratum(row: Row) -> str:
