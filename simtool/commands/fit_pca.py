@@ -31,7 +31,10 @@ def fit_pca(
     crop: Annotated[
         float | None, number(help="Central part of each side that is kept. [the preprocessing's: 0.8]")
     ] = None,
-    recipe: Annotated[str, word(help="Preprocessing: study, or square (keeps the aspect ratio).")] = "study",
+    recipe: Annotated[
+        str,
+        word(help="Preprocessing: study, antialiased (study with antialiasing), or square (keeps the aspect ratio)."),
+    ] = "study",
     split: Annotated[str, word(help="Fit to this split of the table only: train or test.")] = "all",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded, and record which.")

@@ -35,7 +35,9 @@ def train_glow(
     class_conditional: Annotated[
         bool, typer.Option("--class-conditional", help="Learn a prior of the deepest scale for each class.")
     ] = False,
-    recipe: Annotated[str | None, options.word(help="Preprocessing: study or square. [the preset's]")] = None,
+    recipe: Annotated[
+        str | None, options.word(help="Preprocessing: study, antialiased or square. [the preset's]")
+    ] = None,
     crop: Annotated[
         float | None, options.number(help="Central part of each side that is kept. [the preprocessing's]")
     ] = None,

@@ -342,7 +342,8 @@ _CAFFE = (ReverseChannels(), Subtract((103.939, 116.779, 123.68)))
 _TORCH = (Divide(255.0), Subtract((0.485, 0.456, 0.406)), DivideChannels((0.229, 0.224, 0.225)))
 
 #: The preprocessings that have a name. ``study`` is the preprocessing of the original study for pixels, PCA and Glow;
-#: ``study-resnet`` is its preprocessing for ResNet50. ``square`` keeps the aspect ratio, which ``study`` changes.
+#: ``study-resnet`` is its preprocessing for ResNet50. ``antialiased`` is ``study`` with antialiasing. ``square``
+#: keeps the aspect ratio, which ``study`` changes.
 #: The networks of ``keras.applications`` were trained with the others, for images of any shape: ``caffe`` (ResNet,
 #: VGG), ``symmetric`` (ResNetV2, Inception, MobileNet, Xception, NASNet: from -1 to 1), ``torch`` (DenseNet) and
 #: ``bytes`` (EfficientNet, ConvNeXt and MobileNetV3, which scale colors themselves). ``unit`` is for networks with
@@ -351,6 +352,10 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
     preprocessing.name: preprocessing
     for preprocessing in (
         Preprocessing("study", (CentralCrop(0.8), Resize(128, 128), Divide(255.0), Subtract((0.5, 0.5, 0.5)))),
+        Preprocessing(
+            "antialiased",
+            (CentralCrop(0.8), Resize(128, 128, antialias=True), Divide(255.0), Subtract((0.5, 0.5, 0.5))),
+        ),
         Preprocessing("study-resnet", (*_CAFFE, Divide(255.0), Resize(128, 128))),
         Preprocessing(
             "square", (Resize(128, 128, aspect="crop", antialias=True), Divide(255.0), Subtract((0.5, 0.5, 0.5)))

@@ -19,7 +19,7 @@ class PixelsSource(Source):
     usage = "pixels"
     label = "pixels"
     options: ClassVar[Mapping[str, str]] = {
-        "preprocessing": "study, or square (keeps the aspect ratio) [study]",
+        "preprocessing": "study, antialiased, or square (keeps the aspect ratio) [study]",
         "size": "height and width [the preprocessing's: 128]",
         "crop": "central part of each side that is kept [the preprocessing's: 0.8]",
     }
