@@ -172,7 +172,7 @@ def test_size_and_crop_of_every_preprocessing_can_be_changed(name: str) -> None:
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(
-        PreprocessingError, match="no preprocessing is called stud; choose from study, study-resnet, square"
+        PreprocessingError, match="no preprocessing is called stud; choose from study, antialiased, study-resnet"
     ):
         named_preprocessing("stud")
 

@@ -20,7 +20,8 @@ class KerasFileSource(NetworkFile):
     usage = "FILE.keras"
     label = "a .keras file"
     options: ClassVar[Mapping[str, str]] = {
-        "preprocessing": "caffe, symmetric, torch, unit, bytes, square, antialiased or study, as the network expects [required]",
+        "preprocessing": "caffe, symmetric, torch, unit, bytes, square, antialiased or study, as the network "
+        "expects [required]",
         "size": SIZE,
         "crop": "central part of each side that is kept [the preprocessing's]",
         "trust_code": "run code that the file holds (Lambda layers)",
