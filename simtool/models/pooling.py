@@ -1,0 +1,156 @@
+"""Pooling: how a map of activations becomes a vector.
+
+A layer can state its pooling after its name: ``conv4_block6_out:pool=mean+std,window=0.5``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from simtool.errors import UsageError, listed
+from simtool.models.errors import ModelError
+
+__all__ = ["FLAT", "Pool", "Pooling", "split_layer", "with_pooling"]
+
+#: The short form of ``:pool=flat`` after the name of a layer.
+FLAT = ":flat"
+_OPTIONS = re.compile(r":((?:pool|window)=[^:,]*(?:,(?:pool|window)=[^:,]*)*)$")
+
+
+class Pool(StrEnum):
+    """What is kept of the values of a channel at all places of a map."""
+
+    MEAN = "mean"
+    MEAN_STD = "mean+std"
+    MAX = "max"
+    FLAT = "flat"
+    SURPRISE = "surprise"
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How a map of activations becomes a vector.
+
+    Attributes:
+        pool: ``mean``, ``max``, or ``mean+std``: all means, then all standard deviations, of each channel over the
+            places of the map. ``flat`` keeps every value. ``surprise`` is ``mean+std``, where places with a long code
+            weigh more; only flows have it.
+        window: the central part of each side of the map that is used, above 0, at most 1.
+
+    Raises:
+        UsageError: the window is not in this range.
+    """
+
+    pool: Pool = Pool.MEAN
+    window: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.window <= 1:
+            raise UsageError(
+                f"--window is the part of each side that is used, above 0 and at most 1, not {self.window}"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Pooling:
+        """Read ``pool=mean+std,window=0.5``; either may be missing.
+
+        Raises:
+            UsageError: there is no such pooling, or the window is not a number from 0 to 1.
+        """
+        given = dict(part.split("=", 1) for part in text.split(",") if part)
+        pool, window = given.get("pool", Pool.MEAN), given.get("window", "1")
+        if pool not in list(Pool):
+            raise UsageError(f"--pool is {listed(Pool, 9)}, not {pool or 'nothing'}")
+        try:
+            return cls(Pool(pool), float(window))
+        except ValueError:
+            raise UsageError(f"--window is a number, not {window or 'nothing'}") from None
+
+    def __str__(self) -> str:
+        parts = ([] if self.pool is Pool.MEAN else [f"pool={self.pool}"]) + (
+            [] if self.window == 1 else [f"window={self.window:g}"]
+        )
+        return ",".join(parts)
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """The names of the numbers that are kept of each channel; none if every value is kept."""
+        return {
+            Pool.MEAN: ("mean",),
+            Pool.MAX: ("max",),
+            Pool.MEAN_STD: ("mean", "std"),
+            Pool.SURPRISE: ("mean", "std"),
+        }.get(self.pool, ())
+
+    def kept(self, side: int) -> slice:
+        """The central pixels of a side that the window keeps: the nearest number that leaves equal margins."""
+        margin = min(math.ceil((side - side * self.window) / 2 - 0.5), (side - 1) // 2)
+        return slice(margin, side - margin)
+
+    def shape(self, shape: Sequence[int], layer: str) -> tuple[int, ...]:
+        """The shape of a vector of a map.
+
+        Args:
+            shape: of the map of one image, (h, w, c), (c,) or another shape that ends with the channels.
+            layer: its name, for the message.
+
+        Raises:
+            ModelError: there is a window, but the map has no height and width.
+        """
+        *sides, channels = shape
+        if self.window < 1 and len(sides) != 2:
+            raise ModelError(
+                f"layer {layer} has no map of height and width, but {' x '.join(map(str, shape))} values; leave out "
+                "--window"
+            )
+        if self.statistics:
+            return (channels * len(self.statistics),) if sides else (channels,)
+        kept = [len(range(side)[self.kept(side)]) for side in sides] if len(sides) == 2 else sides
+        return (*kept, channels)
+
+    def vectors(self, maps: Any, ops: Any) -> Any:
+        """The vectors of maps.
+
+        Args:
+            maps: (b, h, w, c), (b, c), or any (b, ..., c) without a window.
+            ops: the functions of the library of ``maps``: ``numpy`` or ``keras.ops``.
+
+        Returns:
+            (b, D) with the values in the order of :attr:`statistics`.
+        """
+        sides = tuple(range(1, len(maps.shape) - 1))
+        if len(sides) == 2:
+            maps = maps[:, self.kept(maps.shape[1]), self.kept(maps.shape[2])]
+        if not sides or not self.statistics:
+            return ops.reshape(maps, (maps.shape[0], math.prod(maps.shape[1:])))
+        if self.pool is Pool.MAX:
+            return ops.max(maps, axis=sides)
+        means = ops.mean(maps, axis=sides, keepdims=True)
+        found = ops.squeeze(means, axis=sides)
+        if self.pool is Pool.MEAN:
+            return found
+        deviations = ops.sqrt(ops.mean(ops.square(maps - means), axis=sides))
+        return ops.concatenate([found, deviations], axis=1)
+
+
+def split_layer(layer: str) -> tuple[str, Pooling]:
+    """Split ``NAME``, ``NAME:flat`` or ``NAME:pool=max,window=0.5`` into the name and the pooling.
+
+    Raises:
+        UsageError: there is no such pooling.
+    """
+    if layer.endswith(FLAT):
+        return layer.removesuffix(FLAT), Pooling(Pool.FLAT)
+    if found := _OPTIONS.search(layer):
+        return layer[: found.start()], Pooling.parse(found[1])
+    return layer, Pooling()
+
+
+def with_pooling(layer: str, pooling: Pooling) -> str:
+    """The name of a layer with its pooling, as :func:`split_layer` reads it."""
+    return f"{layer}:{pooling}" if str(pooling) else layer
