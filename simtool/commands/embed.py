@@ -33,6 +33,8 @@ def embed(
         list[str] | None,
         word(help=f"Layer of the network; repeat --layer and --out for several layers. {option_help('layer')}"),
     ] = None,
+    pool: Annotated[str | None, word(help=f"Pooling, for each --layer that states none. {option_help('pool')}")] = None,
+    window: Annotated[float | None, number(help=option_help("window"))] = None,
     list_layers: Annotated[
         bool, typer.Option("--list-layers", help="List the layers of the model; do not embed. Needs no IMAGES.")
     ] = False,
@@ -106,6 +108,8 @@ def embed(
         model,
         out,
         layers=layer or (),
+        pool=pool,
+        window=window,
         names=name or (),
         preprocessing=recipe,
         size=size,

@@ -31,11 +31,14 @@ class Output:
         name: the label in reports.
         shape: of one vector before it is flattened.
         segments: the parts of a vector, in order; empty for vectors without parts.
+        layer: the full name of the layer, with its pooling (:func:`simtool.models.pooling.with_pooling`); None for a
+            model without layers.
     """
 
     name: str
     shape: tuple[int, ...]
     segments: tuple[Segment, ...] = ()
+    layer: str | None = None
 
     @property
     def dimension(self) -> int:

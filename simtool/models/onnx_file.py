@@ -83,7 +83,7 @@ class OnnxFile(Network):
         name, whole = self._tapped(layer)
         shape = self._shape(name)
         axis = self._channels(name) - 1
-        return Output(f"{self.name} {layer}", shape if whole else (shape[axis],))
+        return Output(f"{self.name} {layer}", shape if whole else (shape[axis],), layer=layer)
 
     def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
         """See :meth:`Network.compiled`."""

@@ -63,17 +63,27 @@ class Pooling:
             UsageError: there is no such pooling, or the window is not a number from 0 to 1.
         """
         given = dict(part.split("=", 1) for part in text.split(",") if part)
-        pool, window = given.get("pool", Pool.MEAN), given.get("window", "1")
-        if pool not in list(Pool):
-            raise UsageError(f"--pool is {listed(Pool, 9)}, not {pool or 'nothing'}")
+        window = given.get("window", "1")
         try:
-            return cls(Pool(pool), float(window))
+            part = float(window)
         except ValueError:
             raise UsageError(f"--window is a number, not {window or 'nothing'}") from None
+        return cls.of(given.get("pool"), part)
+
+    @classmethod
+    def of(cls, pool: str | None = None, window: float | None = None) -> Pooling:
+        """The pooling of this name; None for the default.
+
+        Raises:
+            UsageError: there is no such pooling, or the window is not in its range.
+        """
+        if pool is not None and pool not in list(Pool):
+            raise UsageError(f"--pool is {listed(Pool, 9)}, not {pool or 'nothing'}")
+        return cls(Pool(pool or Pool.MEAN), 1.0 if window is None else float(window))
 
     def __str__(self) -> str:
         parts = ([] if self.pool is Pool.MEAN else [f"pool={self.pool}"]) + (
-            [] if self.window == 1 else [f"window={self.window:g}"]
+            [] if self.window == 1 else [f"window={self.window}"]
         )
         return ",".join(parts)
 

@@ -99,7 +99,7 @@ class SavedModel(Network):
         layer = self.full_name(layer)
         name, whole = self._tapped(layer)
         shape = self._shapes[name]
-        return Output(f"{self.name} {layer}", shape if whole else (shape[self._channels(name) - 1],))
+        return Output(f"{self.name} {layer}", shape if whole else (shape[self._channels(name) - 1],), layer=layer)
 
     def all_layers(self) -> list[LayerShape]:
         """The outputs. See :meth:`Model.all_layers`."""

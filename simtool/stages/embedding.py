@@ -59,6 +59,8 @@ def embed(
     out: str | Path | Sequence[str | Path] | None = None,
     *,
     layers: Sequence[str] = (),
+    pool: str | None = None,
+    window: float | None = None,
     names: Sequence[str] = (),
     preprocessing: str | Preprocessing | None = None,
     size: int | None = None,
@@ -85,7 +87,12 @@ def embed(
         model: ``pixels``, ``keras:NAME`` for a network of ``keras.applications``, the path of a model folder, a
             ``.keras`` file, an ``.onnx`` file or a SavedModel (see :mod:`simtool.models.sources`), or an open model.
         out: the Parquet file of each table; with ``shard``, the folder of each table. None keeps the tables in memory.
-        layers: of the model, one for each table. Empty for the model's default.
+        layers: of the model, one for each table. Empty for the model's default. A layer can state its pooling after its
+            name: ``conv4_block6_out:pool=mean+std,window=0.5``.
+        pool: how maps of activations become vectors: ``mean``, ``mean+std``, ``max`` or ``flat``, for each layer that
+            states no pooling. None is ``mean``.
+        window: the central part of each side of a map that is used, above 0, at most 1; for each layer that states no
+            pooling. None uses the whole map.
         names: the label of each table in reports. Empty for the model's names.
         preprocessing: for pixels and files of networks, a preprocessing or its name.
         size: height and width in pixels, for pixels and files of networks.
@@ -127,6 +134,8 @@ def embed(
         crop=crop,
         trust_code=trust_code,
         layer=tuple(layers),
+        pool=pool,
+        window=window,
         noise=noise,
         components=components,
         precision=precision,
@@ -137,7 +146,7 @@ def embed(
     source = source_of(model, options)
     places = [Path(path) for path in ([out] if isinstance(out, str | Path) else out or ())]
     tables = len(places) or len(layers) or 1
-    chosen_layers = _one_each("--layer", source.layers(options), tables)
+    _one_each("--layer", layers, tables)
     chosen_names = _one_each("--name", names, tables)
     writes = [table_file(path) if shard is None else Folder(path) for path in places]
     with stage(
@@ -146,6 +155,7 @@ def embed(
         selection = _select(run, images, split, shard)
         files: list[Path | None] = [*_files(places, shard)] or [None] * tables
         embedder = source.open(options)
+        chosen_layers = _one_each("--layer", source.layers(options, embedder), tables)
         outputs = [
             _described(embedder, *each, selection) for each in zip(chosen_layers, files, chosen_names, strict=True)
         ]
@@ -263,6 +273,7 @@ def _described(
         segments=output.segments,
         preprocessing=embedder.preprocessing.to_text(),
         model=embedder.weights,
+        layer=output.layer,
         **({} if embedder.execution is None else asdict(embedder.execution)),
         **selection.digests,
     )

@@ -106,6 +106,7 @@ def _embeddings(path: Path) -> list[tuple[str, str]]:
         ("segments", segments or "none"),
         ("preprocessing", info.preprocessing or "not stated"),
         ("model", info.model or "not stated"),
+        *([] if info.layer is None else [("layer", info.layer)]),
         *([] if info.runtime is None else [("computed", f"in {info.precision} by {info.runtime}")]),
     ]
 

@@ -38,6 +38,7 @@ class EmbeddingInfo:
         segments: the segments in order; the sum of length x count is D. Empty without segments.
         preprocessing: the preprocessing of the images, as JSON text.
         model: the SHA-256 of the weights.
+        layer: the full name of the layer of the model, with its pooling; None without layers, and in older tables.
         similarity: the similarity function of the distances in a psychological embedding, as JSON text.
         learned: whether the vectors were learned from judgments, as those of ``fit-psych`` and ``reweight``.
         precision: of the arithmetic of a network.
@@ -54,6 +55,7 @@ class EmbeddingInfo:
     segments: tuple[Segment, ...] = ()
     preprocessing: str | None = None
     model: str | None = None
+    layer: str | None = None
     similarity: str | None = None
     learned: bool = False
     precision: str = "float32"
@@ -81,6 +83,7 @@ class EmbeddingInfo:
             "segments": [asdict(segment) for segment in self.segments],
             "preprocessing": self.preprocessing,
             "model": self.model,
+            **({} if self.layer is None else {"layer": self.layer}),
             **({} if self.similarity is None else {"similarity": self.similarity}),
             **({"learned": True} if self.learned else {}),
             **({} if self.runtime is None else {"precision": self.precision, "runtime": self.runtime}),
@@ -111,6 +114,7 @@ class EmbeddingInfo:
             "segments": tuple(stated.segment(entry) for entry in stated.items("segments")),
             "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
             "model": stated.text("model"),
+            "layer": stated.text("layer"),
             "similarity": stated.text("similarity", _LONGEST_RECIPE),
             "learned": stated.truth("learned", False),
             "precision": stated.text("precision") or "float32",

@@ -383,6 +383,18 @@ def test_parts_of_different_models_are_refused(tmp_path: Path, provenance: Prove
         open_embeddings(folder)
 
 
+@pytest.mark.parametrize("other", [None, "conv4:window=0.25"])
+def test_parts_of_different_layers_are_refused(tmp_path: Path, provenance: Provenance, other: str | None) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for index, layer in enumerate(["conv4:window=0.5", other]):
+        info = EmbeddingInfo("net", 2, layer=layer)
+        with EmbeddingWriter(folder / part_name(index, 2), info, provenance) as writer:
+            writer.write([f"image {index}"], np.zeros((1, 2), np.float32))
+    with pytest.raises(TableError, match="differ in layer"):
+        open_embeddings(folder)
+
+
 def test_an_image_in_two_parts_is_refused(tmp_path: Path, provenance: Provenance) -> None:
     folder = shards(tmp_path / "parts", provenance)
     write_embeddings(folder / part_name(2, 3), ["0-0"], np.zeros((1, 2), np.float32), provenance, "sharded")

@@ -49,7 +49,7 @@ class Activations(Network):
         """See :meth:`Model.output`."""
         layer = self.full_name(layer)
         shape = self._shape(layer)
-        return Output(f"{self.name} {layer}", shape if layer.endswith(FLAT) else shape[-1:])
+        return Output(f"{self.name} {layer}", shape if layer.endswith(FLAT) else shape[-1:], layer=layer)
 
     @cached_property
     def _folding(self) -> Folding:

@@ -76,7 +76,7 @@ class FlowModel(TrainedModel):
         found = find_layer(layer, config)
         name, _, options = (layer or self.layers[0]).partition(":")
         label = f"{self.title} {name}" + (f" ({options.replace('=', ' ').replace(',', ', ')})" if options else "")
-        return Output(label, found.shape(config), found.segments(config))
+        return Output(label, found.shape(config), found.segments(config), layer or self.layers[0])
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
         """See :meth:`Model.embed`."""

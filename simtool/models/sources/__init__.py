@@ -63,7 +63,7 @@ def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
     Raises:
         ModelError: no source takes the argument; the message says what the file is.
         ModelError: or the package of the runtime is not installed.
-        UsageError: an option does not apply to the source, or there is no such precision or runtime.
+        UsageError: an option does not apply to the source, or there is no such precision, runtime or pooling.
     """
     source = _recognised(model) if isinstance(model, str | Path) else OpenModel(model)
     for name in options.given():
@@ -71,6 +71,7 @@ def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
             takers = [one.label for one in SOURCES if name in one.options]
             raise UsageError(f"{option_of(name)} is for {_either(takers)}; {source.limits}")
     options.check_execution()
+    options.pooling()
     return source
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import PRECISION, RUNTIME, ModelOptions, Source
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, WINDOW, ModelOptions, Source
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -25,6 +25,8 @@ class ApplicationSource(Source):
         "crop": "central part of each side that is kept [all]",
         "weights": "a file of weights that Keras saved [the published weights of ImageNet, downloaded once]",
         "layer": "penultimate, logits, final, or a layer by its name, such as avg_pool [penultimate]",
+        "pool": POOL,
+        "window": WINDOW,
         "precision": PRECISION,
         "runtime": RUNTIME,
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from simtool.errors import UsageError
-from simtool.models.sources.source import PRECISION, RUNTIME, ModelOptions, Source
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, WINDOW, ModelOptions, Source
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -25,6 +26,8 @@ class FolderSource(Source):
     label = "a model folder"
     options: ClassVar[Mapping[str, str]] = {
         "layer": "a layer that simtool show lists [the first]",
+        "pool": POOL,
+        "window": WINDOW,
         "noise": "the variance that Glow's posterior assumes for all dimensions [measured for each dimension]",
         "components": "keep only the first components of a PCA [all]",
         "precision": PRECISION,
@@ -46,11 +49,12 @@ class FolderSource(Source):
 
         return options.applied(load_model(Path(self.argument)))
 
-    def layers(self, options: ModelOptions) -> list[str]:
+    def layers(self, options: ModelOptions, model: Model) -> list[str]:
         """The layers, with the noise of the posterior in its name. See :meth:`Source.layers`."""
-        layers = super().layers(options)
         if options.noise is None:
-            return layers
-        if _POSTERIOR not in layers:
+            return super().layers(options, model)
+        if _POSTERIOR not in options.layer:
             raise UsageError(f"--noise is for --layer {_POSTERIOR}")
-        return [f"{layer}:noise={options.noise:g}" if layer == _POSTERIOR else layer for layer in layers]
+        noisy = f"{_POSTERIOR}:noise={options.noise:g}"
+        layers = [noisy if layer == _POSTERIOR else layer for layer in options.layer]
+        return super().layers(replace(options, layer=layers), model)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import PRECISION, RUNTIME, SIZE, ModelOptions, NetworkFile
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SIZE, WINDOW, ModelOptions, NetworkFile
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -26,6 +26,8 @@ class KerasFileSource(NetworkFile):
         "crop": "central part of each side that is kept [the preprocessing's]",
         "trust_code": "run code that the file holds (Lambda layers)",
         "layer": "final, penultimate, logits, or a layer by its name [penultimate, else final]",
+        "pool": POOL,
+        "window": WINDOW,
         "precision": PRECISION,
         "runtime": RUNTIME,
     }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import PRECISION, SIZE, ModelOptions, NetworkFile
+from simtool.models.sources.source import POOL, PRECISION, SIZE, WINDOW, ModelOptions, NetworkFile
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -25,6 +25,8 @@ class OnnxFileSource(NetworkFile):
         "size": SIZE,
         "crop": "central part of each side that is kept [the preprocessing's]",
         "layer": "an output, or another tensor by its name or its node's [the first output]",
+        "pool": POOL,
+        "window": WINDOW,
         "precision": PRECISION,
         "runtime": "always openvino",
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import PRECISION, RUNTIME, SIZE, ModelOptions, NetworkFile
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SIZE, WINDOW, ModelOptions, NetworkFile
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -24,6 +24,8 @@ class SavedModelSource(NetworkFile):
         "size": SIZE,
         "crop": "central part of each side that is kept [the preprocessing's]",
         "layer": "an output of the signature by its name [the only output]",
+        "pool": POOL,
+        "window": WINDOW,
         "signature": "the function that is called [serving_default, or the only one]",
         "precision": PRECISION,
         "runtime": RUNTIME,

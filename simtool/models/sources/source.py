@@ -8,14 +8,26 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.errors import UsageError
+from simtool.errors import UsageError, listed
 
 if TYPE_CHECKING:
     from simtool.images.preprocessing import Preprocessing
     from simtool.kinds import What
     from simtool.models.interface import Model
+    from simtool.models.pooling import Pooling
 
-__all__ = ["PRECISION", "RUNTIME", "SIZE", "ModelOptions", "NetworkFile", "OpenModel", "Source", "option_of"]
+__all__ = [
+    "POOL",
+    "PRECISION",
+    "RUNTIME",
+    "SIZE",
+    "WINDOW",
+    "ModelOptions",
+    "NetworkFile",
+    "OpenModel",
+    "Source",
+    "option_of",
+]
 
 #: The help of options that mean the same for several sources.
 SIZE = "height and width, if the network takes any [the preprocessing's]"
@@ -27,6 +39,11 @@ RUNTIME = (
     "tensorflow, or openvino for a network. openvino is faster, and its vectors are nearly the same; install it with "
     "pip install openvino [tensorflow]"
 )
+POOL = (
+    "what is kept of each channel of a map: mean, mean+std (the mean and the standard deviation over its places), max, "
+    "or flat (every value) [mean]"
+)
+WINDOW = "the central part of each side of a map that is used, above 0, at most 1 [1, the whole map]"
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,8 @@ class ModelOptions:
         crop: the fraction of each side that the central crop keeps.
         trust_code: run code that the file of the model holds.
         layer: the layers to take, one for each table.
+        pool: how maps of activations become vectors (:class:`~simtool.models.pooling.Pool`).
+        window: the central part of each side of a map that is used.
         noise: the variance that Glow's posterior assumes for all dimensions.
         components: how many components to keep.
         precision: of the arithmetic of a network.
@@ -52,6 +71,8 @@ class ModelOptions:
     crop: float | None = None
     trust_code: bool = False
     layer: Sequence[str] = ()
+    pool: str | None = None
+    window: float | None = None
     noise: float | None = None
     components: int | None = None
     precision: str | None = None
@@ -62,6 +83,16 @@ class ModelOptions:
     def given(self) -> list[str]:
         """The names of the options that are given."""
         return [field.name for field in fields(self) if getattr(self, field.name) not in (field.default, [])]
+
+    def pooling(self) -> Pooling | None:
+        """The pooling of layers that state none; None if neither ``pool`` nor ``window`` is given.
+
+        Raises:
+            UsageError: there is no such pooling or window.
+        """
+        from simtool.models.pooling import Pooling
+
+        return None if self.pool is None and self.window is None else Pooling.of(self.pool, self.window)
 
     def check_execution(self) -> None:
         """Check precision and runtime before a model is read, which can take long.
@@ -174,13 +205,32 @@ class Source(ABC):
         """
         return self.open(options)
 
-    def layers(self, options: ModelOptions) -> list[str]:
-        """The layers that the options ask for, as :meth:`Model.embed` takes them.
+    def layers(self, options: ModelOptions, model: Model) -> list[str]:
+        """The layers that the options ask for, as :meth:`Model.embed` takes them; empty for the default layer.
+
+        Layers that state no pooling get that of the options. A source without layers uses the window itself.
 
         Raises:
-            UsageError: options do not fit together.
+            UsageError: options do not fit together, or the model has no layers.
+            ModelError: the model has no default layer.
         """
-        return list(options.layer)
+        from simtool.models.pooling import split_layer, with_pooling
+
+        pooling = options.pooling()
+        if pooling is None or "layer" not in self.options:
+            return list(options.layer)
+        layers = list(options.layer) or [_default_layer(model)]
+        plain = [layer for layer in layers if split_layer(layer)[0] == layer]
+        if not plain:
+            raise UsageError(f"--layer {listed(layers)} states its pooling already; leave out --pool and --window")
+        return [with_pooling(layer, pooling) if layer in plain else layer for layer in layers]
+
+
+def _default_layer(model: Model) -> str:
+    output = model.output()
+    if output.layer is None:
+        raise UsageError(f"--pool and --window are for layers of networks; {output.name} has no layers")
+    return output.layer
 
 
 class NetworkFile(Source):
@@ -197,6 +247,8 @@ class OpenModel(Source):
     usage = label = "a model"
     options: ClassVar[Mapping[str, str]] = {
         "layer": "one of its layers [the first]",
+        "pool": POOL,
+        "window": WINDOW,
         "components": "keep only the first components [all]",
         "precision": PRECISION,
         "runtime": RUNTIME,

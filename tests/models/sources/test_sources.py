@@ -223,7 +223,7 @@ def test_an_onnx_file_is_embedded_with_and_the_table_states_how(tmp_path: Path) 
     out = tmp_path / "vectors.parquet"
     embed(images, network, out, preprocessing="torch", layers=["pooled"])
     table = open_embeddings(out)
-    assert table.info.name == "small pooled"
+    assert (table.info.name, table.info.layer) == ("small pooled", "pooled")
     assert (table.info.precision, table.info.runtime) == ("float32", "openvino")
     [pixels] = embed(images, "pixels", preprocessing="torch", size=6)
     expected = activations(pixels.read().reshape(-1, 6, 6, 3)).mean(axis=(1, 2))
@@ -247,9 +247,35 @@ def test_an_open_model_is_its_own_source() -> None:
 
 def test_the_noise_of_the_posterior_becomes_a_part_of_its_layer() -> None:
     options = ModelOptions(layer=("latent", "posterior"), noise=0.25)
-    assert FolderSource("glow").layers(options) == ["latent", "posterior:noise=0.25"]
+    assert FolderSource("glow").layers(options, Gray(1)) == ["latent", "posterior:noise=0.25"]
     with pytest.raises(UsageError, match="--noise is for --layer posterior"):
-        FolderSource("glow").layers(ModelOptions(layer=("latent",), noise=0.25))
+        FolderSource("glow").layers(ModelOptions(layer=("latent",), noise=0.25), Gray(1))
+
+
+def test_layers_that_state_no_pooling_get_that_of_the_options(tmp_path: Path) -> None:
+    def layers(*layer: str, pool: str | None = None, window: float | None = None) -> list[str]:
+        options = ModelOptions(layer=layer, pool=pool, window=window)
+        return source.layers(options, source.inspected(options))
+
+    source = OnnxFileSource(str(write_network(tmp_path / "net.onnx")))
+    assert layers("pooled", "rectified:flat") == ["pooled", "rectified:flat"]
+    assert layers("pooled", "rectified:flat", window=0.5) == ["pooled:window=0.5", "rectified:flat"]
+    assert layers("a:pool=max", "b", pool="mean+std") == ["a:pool=max", "b:pool=mean+std"]
+    assert layers(pool="max") == ["embedding:pool=max"]
+    with pytest.raises(UsageError, match="--layer a:flat states its pooling already; leave out --pool and --window"):
+        layers("a:flat", pool="max")
+
+
+def test_a_pooling_needs_a_network(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--pool is for a model folder, .*; pixels have no layers"):
+        source_of("pixels", ModelOptions(pool="max"))
+    pooled = ModelOptions(pool="max")
+    with pytest.raises(UsageError, match="--pool and --window are for layers of networks; PCA 6 has no layers"):
+        FolderSource(str(PCA)).layers(pooled, FolderSource(str(PCA)).open(pooled))
+    with pytest.raises(UsageError, match=r"--pool is mean, mean\+std, max, flat, surprise, not max,window=0.5"):
+        source_of(write_network(tmp_path / "net.onnx"), ModelOptions(pool="max,window=0.5"))
+    with pytest.raises(UsageError, match="above 0 and at most 1, not 2"):
+        source_of(PCA, ModelOptions(window=2))
 
 
 def test_the_arguments_are_listed_in_words() -> None:
