@@ -11,13 +11,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
+from simtool.models.flows.chain import Step
 from simtool.models.flows.glow import actnorm, convolution, coupling, network
 from simtool.models.flows.glow.config import GlowConfig
 
-__all__ = ["apply", "forward", "initial", "inverse_matrix", "invert", "mix", "prepare", "shapes", "unmix"]
+__all__ = ["GlowStep", "forward", "initial", "inverse_matrix", "mix", "prepare", "shapes", "unmix"]
+
+#: Names of the prepared weights of the linear map. All other weights belong to the coupling network.
+_LINEAR = ("linear/matrix", "linear/shift")
 
 
 def shapes(channels: int, config: GlowConfig) -> dict[str, tuple[int, ...]]:
@@ -39,7 +44,7 @@ def initial(
 
 
 def prepare(weights: Mapping[str, Any], constants: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
-    """The weights of a step for :func:`apply` and :func:`invert`.
+    """The weights of a step for :class:`GlowStep`.
 
     Returns:
         By name, A (..., c, c) and c (..., c) with y = x A + c for a pixel x in a row, and the weights of the coupling
@@ -74,25 +79,65 @@ def unmix(prepared: Mapping[str, Any], y: Any) -> Any:
     return _product(y - prepared["linear/shift"], prepared["linear/inverse"])
 
 
-def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any, Any]:
-    """The output (b, h, w, c), the log-determinant of the coupling for each image (b,), the output of the network."""
-    x_a, x_b = coupling.halves(mix(prepared, x))
-    h = network.apply(prepared, x_a, config)
-    y_b, log_det = coupling.transform(h, x_b, config)
-    return ops.concatenate([x_a, y_b], axis=-1), log_det, h
+class GlowStep(Step):
+    """A step with the weights of :func:`prepare`. See :class:`Step`, as for the methods."""
 
+    def __init__(self, config: GlowConfig) -> None:
+        self._config = config
 
-def invert(prepared: Mapping[str, Any], y: Any, config: GlowConfig) -> Any:
-    """The inverse of :func:`apply`, with the matrix of :func:`inverse_matrix` as ``linear/inverse``."""
-    x_a, y_b = coupling.halves(y)
-    x_b = coupling.invert(network.apply(prepared, x_a, config), y_b, config)
-    return unmix(prepared, ops.concatenate([x_a, x_b], axis=-1))
+    def split(self, own: Mapping[str, Any], x: Any) -> tuple[Any, Any]:
+        """See :meth:`Step.split`."""
+        return coupling.halves(mix(own, x))
+
+    def unsplit(self, own: Mapping[str, Any], x_a: Any, x_b: Any) -> Any:
+        """See :meth:`Step.unsplit`."""
+        return unmix(own, ops.concatenate([x_a, x_b], axis=-1))
+
+    def split_gradient(self, own: Mapping[str, Any], x: Any, of_a: Any, of_b: Any) -> tuple[Any, dict[str, Any]]:
+        """See :meth:`Step.split_gradient`. TensorFlow drops the product itself from the graph: nothing uses it."""
+        linear = {name: own[name] for name in _LINEAR}
+        with tf.GradientTape() as tape:
+            tape.watch((x, linear))
+            mixed = mix(linear, x)
+        of_x, of_linear = tape.gradient(mixed, (x, linear), tf.concat([of_a, of_b], -1))
+        return of_x, of_linear
+
+    def join(self, own: Mapping[str, Any], x_a: Any, y_b: Any) -> Any:
+        """See :meth:`Step.join`."""
+        del own
+        return ops.concatenate([x_a, y_b], axis=-1)
+
+    def divide(self, own: Mapping[str, Any], y: Any) -> tuple[Any, Any]:
+        """See :meth:`Step.divide`."""
+        del own
+        return coupling.halves(y)
+
+    def network(self, own: Mapping[str, Any], x_a: Any) -> Any:
+        """See :meth:`Step.network`."""
+        return network.apply(own, x_a, self._config)
+
+    def transform(self, h: Any, x_b: Any) -> tuple[Any, Any]:
+        """See :meth:`Step.transform`."""
+        return coupling.transform(h, x_b, self._config)
+
+    def restore(self, h: Any, y_b: Any) -> Any:
+        """See :meth:`Step.restore`."""
+        return coupling.invert(h, y_b, self._config)
+
+    def with_inverse(self, stacked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add the inverse of each matrix. See :meth:`Step.with_inverse`.
+
+        In float64: the rounding errors of these inverses in float32 would dominate those of the steps.
+        """
+        matrix = stacked["linear/matrix"]
+        inverse = tf.cast(tf.linalg.inv(tf.cast(matrix, tf.float64)), matrix.dtype)
+        return {**stacked, "linear/inverse": inverse}
 
 
 def forward(weights: Mapping[str, Any], constants: Mapping[str, Any], x: Any, config: GlowConfig) -> tuple[Any, Any]:
     """One step towards the latents, (b, h, w, c), and its log-determinant for each image (b,)."""
     prepared, log_det_of_pixel = prepare(weights, constants)
-    y, log_det, _ = apply(prepared, x, config)
+    y, log_det, _ = GlowStep(config).apply(prepared, x)
     return y, log_det + x.shape[1] * x.shape[2] * log_det_of_pixel
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from simtool.models.errors import ModelError
+from simtool.models.flows import parts, scan
 from simtool.models.flows.config import MODES, Mode
-from simtool.models.flows.glow import level, parts, scan, step
+from simtool.models.flows.glow import level, step
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
 
