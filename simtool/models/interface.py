@@ -67,13 +67,18 @@ class Model(ABC):
     Attributes:
         preprocessing: of images, before the model.
         weights: the SHA-256 of the weights (:attr:`simtool.models.folder.Manifest.digest`); None for a model without
-            weights.
+            weights. For an untrained model, the SHA-256 of everything that its initial weights follow from.
+        untrained: the seed of the initial weights of an untrained model; None for a trained model.
+        origin: what a model and its untrained controls share: the SHA-256 of the trained weights, or the name of a
+            published network. None for a model without controls.
         layers: the names to choose from, the default first; empty if there is no choice.
         execution: how it is computed; None without a choice.
     """
 
     preprocessing: Preprocessing
     weights: str | None = None
+    untrained: int | None = None
+    origin: str | None = None
     layers: tuple[str, ...] = ()
     execution: Execution | None = None
 
@@ -157,7 +162,7 @@ class TrainedModel(Model):
         hashes = {file: sha256_of(folder / file) for file in weights}
         manifest = Manifest(self.kind, name, self.preprocessing, hashes, self.layers, settings, provenance)
         write_manifest(folder, manifest)
-        self.weights = manifest.digest
+        self.weights = self.origin = manifest.digest
 
     @classmethod
     @abstractmethod

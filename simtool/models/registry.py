@@ -35,8 +35,10 @@ def load_model(folder: Path) -> TrainedModel:
     module, name = KINDS[manifest.kind]
     kind: type[TrainedModel] = getattr(import_module(module), name)
     try:
-        return kind.load(folder, manifest)
+        model = kind.load(folder, manifest)
     except SimtoolError as failure:
         if str(folder) in str(failure):
             raise
         raise ModelError(f"{folder}: {failure}") from failure
+    model.origin = manifest.digest
+    return model

@@ -266,14 +266,17 @@ def _described(
     embedder: Model, layer: str | None, path: Path | None, name: str | None, selection: _Selection
 ) -> _Output:
     output = embedder.output(layer)
+    state = "" if embedder.untrained is None else f", untrained, seed {embedder.untrained}"
     info = EmbeddingInfo(
-        name=name or output.name,
+        name=name or f"{output.name}{state}",
         dimension=output.dimension,
         shape=output.shape,
         segments=output.segments,
         preprocessing=embedder.preprocessing.to_text(),
         model=embedder.weights,
         layer=output.layer,
+        untrained=embedder.untrained,
+        origin=embedder.origin,
         **({} if embedder.execution is None else asdict(embedder.execution)),
         **selection.digests,
     )

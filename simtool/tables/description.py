@@ -107,6 +107,8 @@ def _embeddings(path: Path) -> list[tuple[str, str]]:
         ("preprocessing", info.preprocessing or "not stated"),
         ("model", info.model or "not stated"),
         *([] if info.layer is None else [("layer", info.layer)]),
+        *([] if info.origin is None else [("origin", info.origin)]),
+        *([] if info.untrained is None else [("weights", f"untrained, seed {info.untrained}")]),
         *([] if info.runtime is None else [("computed", f"in {info.precision} by {info.runtime}")]),
     ]
 

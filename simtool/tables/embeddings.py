@@ -413,9 +413,11 @@ def _check_agreement(info: EmbeddingInfo, first: _Part, part: _Part, path: Path)
             f"{path}: parts disagree: {first.name} has {first.dimension} dimensions, {part.name} has {part.dimension}"
         )
     other = _info_of(path, part)
-    for what in ("name", "shape", "segments", "preprocessing", "model", "layer", "precision"):
+    for what in ("name", "shape", "segments", "preprocessing", "model", "layer", "untrained", "precision"):
         if getattr(other, what) != getattr(info, what):
             raise TableError(f"{path}: parts disagree: {first.name} and {part.name} differ in {what}")
+    if None not in (info.origin, other.origin) and info.origin != other.origin:  # older versions state none
+        raise TableError(f"{path}: parts disagree: {first.name} and {part.name} differ in origin")
     if not info.is_of_images_of(other):
         raise TableError(
             f"{path}: parts disagree: {first.name} and {part.name} were made from different images; "

@@ -37,8 +37,11 @@ class EmbeddingInfo:
         shape: the shape of a vector before flattening, for example (128, 128, 3).
         segments: the segments in order; the sum of length x count is D. Empty without segments.
         preprocessing: the preprocessing of the images, as JSON text.
-        model: the SHA-256 of the weights.
+        model: the SHA-256 of the weights; for an untrained model, of everything that its initial weights follow from.
         layer: the full name of the layer of the model, with its pooling; None without layers, and in older tables.
+        untrained: the seed of the initial weights of an untrained model; None for a trained model.
+        origin: what a model and its untrained controls share: the SHA-256 of the trained weights, or the name of a
+            published network.
         similarity: the similarity function of the distances in a psychological embedding, as JSON text.
         learned: whether the vectors were learned from judgments, as those of ``fit-psych`` and ``reweight``.
         precision: of the arithmetic of a network.
@@ -56,6 +59,8 @@ class EmbeddingInfo:
     preprocessing: str | None = None
     model: str | None = None
     layer: str | None = None
+    untrained: int | None = None
+    origin: str | None = None
     similarity: str | None = None
     learned: bool = False
     precision: str = "float32"
@@ -84,6 +89,8 @@ class EmbeddingInfo:
             "preprocessing": self.preprocessing,
             "model": self.model,
             **({} if self.layer is None else {"layer": self.layer}),
+            **({} if self.untrained is None else {"untrained": self.untrained}),
+            **({} if self.origin is None else {"origin": self.origin}),
             **({} if self.similarity is None else {"similarity": self.similarity}),
             **({"learned": True} if self.learned else {}),
             **({} if self.runtime is None else {"precision": self.precision, "runtime": self.runtime}),
@@ -115,6 +122,8 @@ class EmbeddingInfo:
             "preprocessing": stated.text("preprocessing", _LONGEST_RECIPE),
             "model": stated.text("model"),
             "layer": stated.text("layer"),
+            "untrained": stated.seed("untrained"),
+            "origin": stated.text("origin"),
             "similarity": stated.text("similarity", _LONGEST_RECIPE),
             "learned": stated.truth("learned", False),
             "precision": stated.text("precision") or "float32",
@@ -166,6 +175,13 @@ class Metadata:
         """Return an integer from 1."""
         if type(value) is not int or not 1 <= value < 1 << 63:
             raise self._wrong(key, "a whole number of at least 1", value)
+        return value
+
+    def seed(self, key: str) -> int | None:
+        """Return an integer from 0; None if missing."""
+        value = self._content.get(key)
+        if value is not None and (type(value) is not int or not 0 <= value < 1 << 63):
+            raise self._wrong(key, "a whole number of at least 0", value)
         return value
 
     def items(self, key: str, kind: type | None = None, things: str = "") -> list[Any]:

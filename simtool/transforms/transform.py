@@ -37,13 +37,16 @@ def transformed_info(
     """The metadata of a transformed table.
 
     Without a label for reports, it joins the names of table and transform. ``learned`` is True if the transform was
-    learned from judgments.
+    learned from judgments. Vectors of a control and of its model have equal origins after equal transforms.
     """
     return EmbeddingInfo(
         name=name or f"{table.info.name}, {transform.name}",
         dimension=transform.dimension,
         preprocessing=table.info.preprocessing,
         model=table.info.model,
+        layer=table.info.layer,
+        untrained=table.info.untrained,
+        origin=table.info.origin and f"{table.info.origin}, {transform.name}",
         learned=learned or table.info.learned,
     )
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -374,6 +375,46 @@ def test_parts_of_unequal_dimension_are_refused(tmp_path: Path, provenance: Prov
     write_embeddings(folder / part_name(2, 3), ["z"], np.zeros((1, 5), np.float32), provenance, "sharded")
     with pytest.raises(TableError, match=r"parts disagree: part-00000-of-00003\.parquet has 2 dimensions, part-00002"):
         open_embeddings(folder)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        ({"untrained": 0}, {"untrained": 1}, "untrained"),
+        ({"untrained": 0}, {}, "untrained"),
+        ({"origin": "keras:VGG16"}, {"origin": "keras:VGG19"}, "origin"),
+    ],
+)
+def test_parts_of_a_model_and_of_its_control_are_refused(
+    tmp_path: Path, provenance: Provenance, first: dict[str, Any], second: dict[str, Any], named: str
+) -> None:
+    for at, (fields, name) in enumerate(((first, "a"), (second, "b"))):
+        info = EmbeddingInfo("net", 2, **fields)
+        with EmbeddingWriter(tmp_path / part_name(at, 2), info, provenance) as writer:
+            writer.write([name], VECTORS[:1])
+    with pytest.raises(TableError, match=f"differ in {named}"):
+        open_embeddings(tmp_path)
+
+
+def test_parts_of_an_older_version_state_no_origin(tmp_path: Path, provenance: Provenance) -> None:
+    for at, (origin, name) in enumerate((("keras:VGG16", "a"), (None, "b"))):
+        with EmbeddingWriter(tmp_path / part_name(at, 2), EmbeddingInfo("net", 2, origin=origin), provenance) as writer:
+            writer.write([name], VECTORS[:1])
+    assert open_embeddings(tmp_path).info.origin == "keras:VGG16"
+
+
+def test_an_untrained_model_states_its_seed_and_its_origin(tmp_path: Path, provenance: Provenance) -> None:
+    info = EmbeddingInfo("net, untrained, seed 0", 2, model="5a", untrained=0, origin="keras:VGG16")
+    with EmbeddingWriter(tmp_path / "e.parquet", info, provenance) as writer:
+        writer.write(IDS, VECTORS)
+    read = open_embeddings(tmp_path / "e.parquet").info
+    assert (read.untrained, read.origin) == (0, "keras:VGG16")
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", True])
+def test_a_seed_that_is_no_whole_number_is_refused(tmp_path: Path, seed: object) -> None:
+    with pytest.raises(TableError, match="untrained must be a whole number of at least 0"):
+        EmbeddingInfo.from_json({"untrained": seed}, tmp_path / "e.parquet", 2)
 
 
 def test_parts_of_different_models_are_refused(tmp_path: Path, provenance: Provenance) -> None:

@@ -57,6 +57,16 @@ def test_a_transformed_table_keeps_ids_preprocessing_and_model() -> None:
     np.testing.assert_allclose(found.read(), transform.apply(VECTORS), rtol=1e-6)
 
 
+def test_a_control_and_its_model_have_equal_origins_after_equal_transforms() -> None:
+    def after(components: int, untrained: int | None) -> EmbeddingInfo:
+        info = EmbeddingInfo("net", VECTORS.shape[1], untrained=untrained, origin="abc")
+        control = EmbeddingTable.of([f"image-{row}" for row in range(len(VECTORS))], VECTORS, info)
+        return transformed_info(PrincipalComponents.fit(control, components), control)
+
+    assert after(2, untrained=3).untrained == 3
+    assert after(2, untrained=3).origin == after(2, untrained=None).origin != after(4, untrained=None).origin
+
+
 def test_values_beyond_single_precision_are_refused() -> None:
     transform = PrincipalComponents(np.zeros(2), np.eye(2), 1.0)
     large = table(np.full((1, 2), 1e39))

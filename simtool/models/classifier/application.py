@@ -106,7 +106,9 @@ def untrained_application(name: str, size: int | None = None) -> Application:
 
 def _application(architecture: Architecture, network: Any, crop: float | None, weights: str | None) -> Application:
     preprocessing = named_preprocessing(architecture.recipe).adjusted(network.input_shape[1], crop)
-    return Application(f"keras:{architecture.name}", network, preprocessing, weights)
+    application = Application(f"keras:{architecture.name}", network, preprocessing, weights)
+    application.origin = application.name
+    return application
 
 
 def cache() -> Path:
