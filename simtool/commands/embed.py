@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["embed"]
 
+_POOLING = "; maps are averaged over their places, which --pool and --window change"
+
 
 def embed(
     model: Annotated[str, typer.Option(metavar=usages(), help=f"{labels()}.")],
@@ -96,8 +98,9 @@ def embed(
         found = stages.list_layers(
             model, preprocessing=recipe, size=size, trust_code=trust_code, weights=weights, signature=signature
         )
+        averaged = any(math.prod(layer.shape) > layer.dimension for layer in found)
         console.result_facts(
-            f"{model}: {counted(len(found), 'layers')}",
+            f"{model}: {counted(len(found), 'layers')}{_POOLING if averaged else ''}",
             [(layer.name or "(no name)", _described(layer)) for layer in found],
         )
         return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -12,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
+from simtool.errors import UsageError
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
-from simtool.models.interface import Model, in_whole_batches
+from simtool.models.interface import Model, Output, in_whole_batches
+from simtool.models.pooling import Pool, Pooling, split_layer, with_pooling
 from simtool.models.runtimes import BFLOAT16, FLOAT32, Execution, Run
 from simtool.system.processor import has_bfloat16
 from simtool.text import counted
 
-__all__ = ["COLORS", "FLAT", "Network", "divides_bytes", "fitted", "image_sides", "scales_itself"]
+__all__ = ["COLORS", "Network", "Tap", "divides_bytes", "fitted", "image_sides", "scales_itself"]
 
 #: Images on which bfloat16 is compared with float32.
 _COMPARED = 32
@@ -27,8 +31,27 @@ _COMPARED = 32
 COLORS = 3
 #: The least number that a division of bytes has. A division by a standard deviation of colors from 0 to 1 has less.
 _BYTES = 16
-#: Suffix of the name of a layer for its whole map, which is not averaged over pixels.
-FLAT = ":flat"
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A layer of a network, and how its maps become vectors.
+
+    Attributes:
+        name: the full name of the layer in the network.
+        pooling: of its maps.
+    """
+
+    name: str
+    pooling: Pooling
+
+    @property
+    def label(self) -> str:
+        """The layer in reports: ``conv4 (mean+std, window 0.5)``."""
+        return f"{self.name} ({self.pooling.label})" if self.pooling.label else self.name
+
+    def __str__(self) -> str:
+        return with_pooling(self.name, self.pooling)
 
 
 class Network(Model):
@@ -44,10 +67,15 @@ class Network(Model):
     batch: int = 32
     execution: Execution = Execution()
     #: The last combination of layers, and how it is computed.
-    _last: tuple[tuple[str, ...], Run] | None = None
+    _last: tuple[tuple[Tap, ...], Run] | None = None
+
+    @property
+    @abstractmethod
+    def names(self) -> Collection[str]:
+        """The full names of all layers."""
 
     @abstractmethod
-    def full_name(self, layer: str | None) -> str:
+    def full_name(self, name: str | None) -> str:
         """The full name of a layer; None for the default layer.
 
         Raises:
@@ -55,12 +83,58 @@ class Network(Model):
         """
 
     @abstractmethod
-    def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
-        """Prepare the computation of some layers, by their full names.
+    def map_shape(self, name: str) -> tuple[int, ...]:
+        """The shape of the map of a layer for one image, by its full name.
+
+        Raises:
+            ModelError: the layer gives no numbers of a fixed shape.
+        """
+
+    def channels(self, name: str) -> int:
+        """The axis of the channels in a batch of maps of a layer, by its full name."""
+        return len(self.map_shape(name))
+
+    def map_before(self, name: str) -> str:  # noqa: ARG002
+        """The layer with the last map before a layer without one, for messages; empty if it is not known."""
+        return ""
+
+    @abstractmethod
+    def compiled(self, taps: tuple[Tap, ...], precision: str) -> Run:
+        """Prepare the computation of some layers.
 
         Raises:
             ModelError: the runtime is not installed, or cannot compute the network.
         """
+
+    def tap(self, layer: str | None) -> Tap:
+        """The layer and the pooling that a name states; None for the default layer.
+
+        Raises:
+            ModelError: the network has no such layer.
+            UsageError: it has no such pooling.
+        """
+        name, pooling = (layer, Pooling()) if layer is None or layer in self.names else split_layer(layer)
+        if pooling.pool is Pool.SURPRISE:
+            raise UsageError(
+                f"--pool {Pool.SURPRISE} is for flows, which know the length of a code, not for {self.name}"
+            )
+        return Tap(self.full_name(name), pooling)
+
+    def output(self, layer: str | None = None) -> Output:
+        """See :meth:`Model.output`."""
+        return self._tapped(self.tap(layer))
+
+    def _tapped(self, tap: Tap) -> Output:
+        shape, channels = self.map_shape(tap.name), self.channels(tap.name) - 1
+        if tap.pooling.needs_map and math.prod(shape) == shape[channels]:
+            shape, channels = (shape[channels],), 0  # one place is a vector
+        try:
+            found = tap.pooling.shape(shape, f"{tap.name} of {self.name}", channels)
+        except ModelError as failure:
+            before = self.map_before(tap.name)
+            advice = f"give --layer {before}, the last map before it" if before else "give a layer with a map"
+            raise ModelError(f"{failure}, or {advice}") from failure
+        return Output(f"{self.name} {tap.label}", found, layer=str(tap))
 
     def executed(self, execution: Execution) -> Self:
         """See :meth:`Model.executed`."""
@@ -80,30 +154,42 @@ class Network(Model):
 
         With bfloat16, a note about the first batch tells how far its vectors are from those of float32.
         """
-        names = tuple(map(self.full_name, layers))
+        taps = tuple(map(self.tap, layers))
         last = self._last  # once, because another thread may ask for other layers
-        if last is None or last[0] != names:
-            last = self._last = (names, self._prepared(names, images[:_COMPARED]))
-        return self._vectors(names, last[1], images)
+        if last is None or last[0] != taps:
+            last = self._last = (taps, self._prepared(taps, images[:_COMPARED]))
+        return self._vectors(taps, last[1], images)
 
-    def _prepared(self, names: tuple[str, ...], images: NDArray[np.float32]) -> Run:
+    def _prepared(self, taps: tuple[Tap, ...], images: NDArray[np.float32]) -> Run:
         """The computation of layers. With bfloat16, a note tells how far it moves the vectors of some images."""
+        for tap in taps:
+            self._note_window(tap)
         precision = self.execution.precision
         if precision == FLOAT32 or not len(images):
-            return self.compiled(names, precision)
-        exact = self._vectors(names, self.compiled(names, FLOAT32), images)
-        run = self.compiled(names, precision)
-        rounded = self._vectors(names, run, images)
-        for name, one, other in zip(names, exact, rounded, strict=True):
+            return self.compiled(taps, precision)
+        exact = self._vectors(taps, self.compiled(taps, FLOAT32), images)
+        run = self.compiled(taps, precision)
+        rounded = self._vectors(taps, run, images)
+        for tap, one, other in zip(taps, exact, rounded, strict=True):
             apart = _one_minus_cosine(one, other)
             console.note(
                 f"bfloat16: 1 - cosine with float32 is at most {apart.max():.1e}, on average {apart.mean():.1e}, on "
-                f"the first {counted(len(images), 'images')} ({self.name} {name})"
+                f"the first {counted(len(images), 'images')} ({self.name} {tap.label})"
             )
         return run
 
-    def _vectors(self, names: Sequence[str], run: Run, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        dimensions = [self.output(name).dimension for name in names]
+    def _note_window(self, tap: Tap) -> None:
+        """Tell if a map is so small that its window keeps all of it."""
+        sides = list(self.map_shape(tap.name))
+        del sides[self.channels(tap.name) - 1]
+        if tap.pooling.window < 1 and all(tap.pooling.kept(side) == slice(0, side) for side in sides):
+            console.note(
+                f"the map of {tap.name} has only {' x '.join(map(str, sides))} places: --window "
+                f"{tap.pooling.window:g} keeps all of them"
+            )
+
+    def _vectors(self, taps: Sequence[Tap], run: Run, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        dimensions = [self._tapped(tap).dimension for tap in taps]
         return in_whole_batches(run, images, self.batch, dimensions)
 
 

@@ -6,6 +6,7 @@ import difflib
 import json
 import mmap
 import re
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -17,9 +18,9 @@ from simtool.kinds import Expected, What, explain, kind_of
 from simtool.models.channels import AXES, channel_axes
 from simtool.models.errors import ModelError
 from simtool.models.folder import digest_of
-from simtool.models.interface import LayerShape, Output
-from simtool.models.network import COLORS, FLAT, Network, divides_bytes, fitted, image_sides, scales_itself
-from simtool.models.runtimes import OPENVINO, Execution, Run
+from simtool.models.interface import LayerShape
+from simtool.models.network import COLORS, Network, Tap, divides_bytes, fitted, image_sides, scales_itself
+from simtool.models.runtimes import OPENVINO, Execution, Run, graph_arrays
 from simtool.models.runtimes.openvino import compiled_graph, core, load_openvino, told
 from simtool.tables.provenance import sha256_of
 
@@ -36,8 +37,7 @@ _EXTERNAL = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
 class OnnxFile(Network):
     """A network from a file. Its layers are its outputs; any other tensor can be embedded by its name or its node's.
 
-    A map of activations is averaged over its pixels; ``NAME:flat`` keeps the whole map. See :func:`channel_axes` for
-    the axis of the channels.
+    See :func:`channel_axes` for the axis of the channels of a map.
 
     Args:
         name: of the network, for reports.
@@ -65,30 +65,26 @@ class OnnxFile(Network):
             raise UsageError(f"--runtime {execution.runtime} does not read .onnx files; {OPENVINO} does")
         return super().executed(execution)
 
-    def full_name(self, layer: str | None) -> str:
+    @property
+    def names(self) -> Collection[str]:
+        """See :meth:`Network.names`."""
+        return self._tensors
+
+    def full_name(self, name: str | None) -> str:
         """See :meth:`Network.full_name`."""
-        if layer is None:
+        if name is None:
             return self.layers[0]
-        name, _ = self._tapped(layer)
         if name not in self._tensors:
             others = [tensor for tensor in self._tensors if tensor not in self.layers]
             near = difflib.get_close_matches(name, others, n=6, cutoff=0.3) or others[-6:]
             tensors = f", and tensors such as {listed(near, 6)}" if near else ""
             raise ModelError(f"{self.name} has no layer {name}; it has {listed(self.layers, 6)}{tensors}")
-        return layer
+        return name
 
-    def output(self, layer: str | None = None) -> Output:
-        """See :meth:`Model.output`."""
-        layer = self.full_name(layer)
-        name, whole = self._tapped(layer)
-        shape = self._shape(name)
-        axis = self._channels(name) - 1
-        return Output(f"{self.name} {layer}", shape if whole else (shape[axis],), layer=layer)
-
-    def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
+    def compiled(self, taps: tuple[Tap, ...], precision: str) -> Run:
         """See :meth:`Network.compiled`."""
         openvino = load_openvino()
-        vectors = openvino.Model([self._vector(layer) for layer in layers], self._graph.get_parameters(), self.name)
+        vectors = openvino.Model([self._vector(tap) for tap in taps], self._graph.get_parameters(), self.name)
         run = compiled_graph(vectors, precision, vectors.outputs)
         dtype = self._graph.input(0).element_type.to_dtype()
 
@@ -101,7 +97,7 @@ class OnnxFile(Network):
         """The outputs, then the other tensors that hold vectors or maps. See :meth:`Model.all_layers`."""
         others = dict.fromkeys(min(port.names) for port in self._tensors.values() if not port.names & {*self.layers})
         return [
-            LayerShape(name, self._shape(name), self.output(name).dimension)
+            LayerShape(name, self.map_shape(name), self.output(name).dimension)
             for name in (*self.layers, *others)
             if self._holds_vectors(name)
         ]
@@ -124,14 +120,8 @@ class OnnxFile(Network):
     def _channel_axes(self) -> dict[tuple[str, int], int]:
         return channel_axes(self._graph, 1 if self._channels_first else 3)
 
-    def _tapped(self, layer: str) -> tuple[str, bool]:
-        """The name of the tensor of a layer, and whether its whole map is embedded."""
-        if layer in self._tensors:
-            return layer, False
-        return layer.removesuffix(FLAT), layer.endswith(FLAT)
-
-    def _shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor for one image."""
+    def map_shape(self, name: str) -> tuple[int, ...]:
+        """See :meth:`Network.map_shape`."""
         if not self._holds_vectors(name):
             raise ModelError(f"layer {name} of {self.name} gives no vector of fixed length for each image")
         return tuple(side.get_length() for side in self._tensors[name].partial_shape)[1:]
@@ -141,23 +131,18 @@ class OnnxFile(Network):
         shape = self._tensors[name].partial_shape
         return shape.is_static and len(shape) > 1 and bool(shape[0].get_length() == self.batch)
 
-    def _channels(self, name: str) -> int:
-        """The axis of the channels of a tensor."""
+    def channels(self, name: str) -> int:
+        """See :meth:`Network.channels`."""
         port = self._tensors[name]
         axes = len(port.partial_shape)
         return self._channel_axes[port.get_node().get_name(), port.get_index()] if axes == AXES else axes - 1
 
-    def _vector(self, layer: str) -> Any:
+    def _vector(self, tap: Tap) -> Any:
         """The output of an operation that computes vectors (b, D) in float32."""
         from openvino import opset13
 
-        name, whole = self._tapped(layer)
-        port = self._tensors[name]
-        numbers = opset13.convert(port, "f32").output(0)
-        if whole:
-            return opset13.reshape(numbers, [self.batch, -1], False).output(0)
-        over = [axis for axis in range(1, len(port.partial_shape)) if axis != self._channels(name)]
-        return opset13.reduce_mean(numbers, over, False).output(0) if over else numbers
+        maps = graph_arrays.GraphArray(opset13.convert(self._tensors[tap.name], "f32").output(0))
+        return tap.pooling.vectors(maps, graph_arrays, self.channels(tap.name)).output
 
 
 def _source(output: Any) -> Any:

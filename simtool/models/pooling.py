@@ -88,6 +88,11 @@ class Pooling:
         return ",".join(parts)
 
     @property
+    def label(self) -> str:
+        """The pooling in reports: ``mean+std, window 0.5``; empty for the mean of the whole map."""
+        return str(self).removeprefix("pool=").replace("=", " ").replace(",", ", ")
+
+    @property
     def statistics(self) -> tuple[str, ...]:
         """The names of the numbers that are kept of each channel; none if every value is kept."""
         return {
@@ -97,55 +102,71 @@ class Pooling:
             Pool.SURPRISE: ("mean", "std"),
         }.get(self.pool, ())
 
+    @property
+    def needs_map(self) -> bool:
+        """Whether the pooling is for maps only. A vector is its own mean, and its own values."""
+        return self.window < 1 or self.pool not in (Pool.MEAN, Pool.FLAT)
+
     def kept(self, side: int) -> slice:
         """The central pixels of a side that the window keeps: the nearest number that leaves equal margins."""
         margin = min(math.ceil((side - side * self.window) / 2 - 0.5), (side - 1) // 2)
         return slice(margin, side - margin)
 
-    def shape(self, shape: Sequence[int], layer: str) -> tuple[int, ...]:
+    def shape(self, shape: Sequence[int], layer: str, channels: int = -1) -> tuple[int, ...]:
         """The shape of a vector of a map.
 
         Args:
-            shape: of the map of one image, (h, w, c), (c,) or another shape that ends with the channels.
+            shape: of the map of one image, such as (h, w, c), (tokens, c) or (c,).
             layer: its name, for the message.
+            channels: the axis of the channels.
 
         Raises:
-            ModelError: there is a window, but the map has no height and width.
+            ModelError: the pooling is for maps, and this is a vector; or there is a window, but no height and width.
         """
-        *sides, channels = shape
+        sides = [*shape[: channels % len(shape)], *shape[channels % len(shape) + 1 :]]
+        if self.needs_map and not sides:
+            raise ModelError(
+                f"layer {layer} has no map, but a vector of {shape[0]:,} values; leave out --pool and --window"
+            )
         if self.window < 1 and len(sides) != 2:
             raise ModelError(
                 f"layer {layer} has no map of height and width, but {' x '.join(map(str, shape))} values; leave out "
                 "--window"
             )
         if self.statistics:
-            return (channels * len(self.statistics),) if sides else (channels,)
-        kept = [len(range(side)[self.kept(side)]) for side in sides] if len(sides) == 2 else sides
-        return (*kept, channels)
+            return (shape[channels] * len(self.statistics),)
+        slices = self._slices(shape, channels % len(shape))
+        return tuple(len(range(side)[one]) for side, one in zip(shape, slices, strict=True))
 
-    def vectors(self, maps: Any, ops: Any) -> Any:
+    def vectors(self, maps: Any, ops: Any, channels: int = -1) -> Any:
         """The vectors of maps.
 
         Args:
             maps: (b, h, w, c), (b, c), or any (b, ..., c) without a window.
-            ops: the functions of the library of ``maps``: ``numpy`` or ``keras.ops``.
+            ops: the functions of the library of ``maps``: ``numpy``, ``keras.ops`` or
+                :mod:`simtool.models.runtimes.graph_arrays`.
+            channels: the axis of the channels, if it is not the last.
 
         Returns:
             (b, D) with the values in the order of :attr:`statistics`.
         """
-        sides = tuple(range(1, len(maps.shape) - 1))
-        if len(sides) == 2:
-            maps = maps[:, self.kept(maps.shape[1]), self.kept(maps.shape[2])]
+        channels %= len(maps.shape)
+        sides = tuple(axis for axis in range(1, len(maps.shape)) if axis != channels)
+        if self.window < 1:
+            maps = maps[(slice(None), *self._slices(maps.shape[1:], channels - 1))]
         if not sides or not self.statistics:
             return ops.reshape(maps, (maps.shape[0], math.prod(maps.shape[1:])))
         if self.pool is Pool.MAX:
             return ops.max(maps, axis=sides)
-        means = ops.mean(maps, axis=sides, keepdims=True)
-        found = ops.squeeze(means, axis=sides)
         if self.pool is Pool.MEAN:
-            return found
+            return ops.mean(maps, axis=sides)
+        means = ops.mean(maps, axis=sides, keepdims=True)
         deviations = ops.sqrt(ops.mean(ops.square(maps - means), axis=sides))
-        return ops.concatenate([found, deviations], axis=1)
+        return ops.concatenate([ops.squeeze(means, axis=sides), deviations], axis=1)
+
+    def _slices(self, shape: Sequence[int], channels: int) -> list[slice]:
+        """The part of each axis of a map that the window keeps; ``channels`` is the axis of the channels."""
+        return [slice(0, side) if axis == channels else self.kept(side) for axis, side in enumerate(shape)]
 
 
 def split_layer(layer: str) -> tuple[str, Pooling]:

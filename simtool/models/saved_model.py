@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from simtool.images.preprocessing import Preprocessing
 from simtool.kinds import Expected, What, explain, kind_of
 from simtool.models.errors import ModelError
 from simtool.models.folder import digest_of
-from simtool.models.interface import LayerShape, Output
-from simtool.models.network import COLORS, FLAT, Network, fitted, image_sides, scales_itself
+from simtool.models.interface import LayerShape
+from simtool.models.network import COLORS, Network, Tap, fitted, image_sides, scales_itself
 from simtool.models.runtimes import OPENVINO, Run, openvino, tensorflow
 from simtool.models.saved_graph import check_graph
 from simtool.models.saved_scaling import scaling_operation
@@ -59,8 +59,7 @@ class Signature:
 class SavedModel(Network):
     """A network whose layers are the outputs of a signature.
 
-    A map of activations is averaged over its pixels, and an array (b, tokens, channels) over its tokens;
-    ``NAME:flat`` keeps the whole array. The channels are on the axis on which the input has its colors.
+    An array (b, tokens, channels) is a map of tokens. The channels are on the axis on which the input has its colors.
 
     Args:
         name: of the network, for reports.
@@ -84,58 +83,53 @@ class SavedModel(Network):
         self._signature, self._shapes = signature, dict(shapes)
         self.layers = tuple(shapes)
 
-    def full_name(self, layer: str | None) -> str:
-        """See :meth:`Network.full_name`. Only a network with one output has a default layer."""
-        if layer is None and len(self.layers) > 1:
-            raise ModelError(f"{self.name} has the layers {listed(self.layers, 20)}; choose with --layer")
-        layer = self.layers[0] if layer is None else layer
-        if self._tapped(layer)[0] not in self._shapes:
-            near = difflib.get_close_matches(layer, self.layers, n=6, cutoff=0.3) or self.layers
-            raise ModelError(f"{self.name} has no layer {layer}; it has {listed(near, 20)}")
-        return layer
+    @property
+    def names(self) -> Collection[str]:
+        """See :meth:`Network.names`."""
+        return self._shapes
 
-    def output(self, layer: str | None = None) -> Output:
-        """See :meth:`Model.output`."""
-        layer = self.full_name(layer)
-        name, whole = self._tapped(layer)
-        shape = self._shapes[name]
-        return Output(f"{self.name} {layer}", shape if whole else (shape[self._channels(name) - 1],), layer=layer)
+    def full_name(self, name: str | None) -> str:
+        """See :meth:`Network.full_name`. Only a network with one output has a default layer."""
+        if name is None and len(self.layers) > 1:
+            raise ModelError(f"{self.name} has the layers {listed(self.layers, 20)}; choose with --layer")
+        name = self.layers[0] if name is None else name
+        if name not in self._shapes:
+            near = difflib.get_close_matches(name, self.layers, n=6, cutoff=0.3) or self.layers
+            raise ModelError(f"{self.name} has no layer {name}; it has {listed(near, 20)}")
+        return name
+
+    def map_shape(self, name: str) -> tuple[int, ...]:
+        """See :meth:`Network.map_shape`."""
+        return self._shapes[name]
 
     def all_layers(self) -> list[LayerShape]:
         """The outputs. See :meth:`Model.all_layers`."""
         return [LayerShape(name, shape, self.output(name).dimension) for name, shape in self._shapes.items()]
 
-    def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
+    def compiled(self, taps: tuple[Tap, ...], precision: str) -> Run:
         """See :meth:`Network.compiled`."""
         compiled = openvino.compiled if self.execution.runtime == OPENVINO else tensorflow.compiled
-        return compiled(self._traced(layers), precision)
+        return compiled(self._traced(taps), precision)
 
-    def _traced(self, layers: tuple[str, ...]) -> Any:
+    def _traced(self, taps: tuple[Tap, ...]) -> Any:
         tf = load_tensorflow()
 
         def vectors(images: Any) -> list[Any]:
             found = self._signature(images)
-            return [self._vector(layer, found) for layer in layers]
+            return [self._vector(tap, found[tap.name]) for tap in taps]
 
         images = [tf.TensorSpec((self.batch, *self.preprocessing.shape), tf.float32)]
         return tf.function(vectors, input_signature=images, autograph=False).get_concrete_function()
 
-    def _vector(self, layer: str, found: Mapping[str, Any]) -> Any:
+    def _vector(self, tap: Tap, numbers: Any) -> Any:
         tf = load_tensorflow()
-        name, whole = self._tapped(layer)
-        shape, channels = self._shapes[name], self._channels(name)
-        numbers = tf.cast(tf.reshape(found[name], (self.batch, *shape)), tf.float32)
-        over = [axis for axis in range(1, len(shape) + 1) if axis != channels]
-        return tf.reshape(numbers, (self.batch, -1)) if whole or not over else tf.reduce_mean(numbers, over)
+        import keras
 
-    def _tapped(self, layer: str) -> tuple[str, bool]:
-        """The name of the output of a layer, and whether its whole map is embedded."""
-        if layer in self._shapes:
-            return layer, False
-        return layer.removesuffix(FLAT), layer.endswith(FLAT)
+        maps = tf.cast(tf.reshape(numbers, (self.batch, *self._shapes[tap.name])), tf.float32)
+        return tap.pooling.vectors(maps, keras.ops, self.channels(tap.name))
 
-    def _channels(self, name: str) -> int:
-        """The axis of the channels of an output."""
+    def channels(self, name: str) -> int:
+        """See :meth:`Network.channels`."""
         axes = len(self._shapes[name])
         return 1 if self._signature.channels_first and axes > 2 else axes
 

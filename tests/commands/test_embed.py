@@ -520,7 +520,8 @@ def test_list_layers_needs_no_images_and_prints_names_and_shapes(simtool: Simtoo
     ran = simtool("embed", "--model", network, "--list-layers")
     assert ran.code == 0
     title, *lines = ran.out.splitlines()
-    assert title == f"{network}: {len(lines)} layers"
+    pooling = "maps are averaged over their places, which --pool and --window change"
+    assert title == f"{network}: {len(lines)} layers; {pooling}"
     assert [" ".join(line.split()) for line in lines] == [
         "embedding 4 values",
         "pooled 5 values",
@@ -531,6 +532,44 @@ def test_list_layers_needs_no_images_and_prints_names_and_shapes(simtool: Simtoo
         "mean 5 values, 5 x 1 x 1",
     ]
     assert list(tmp_path.iterdir()) == [network]
+
+
+def test_tables_of_one_layer_differ_in_their_pooling_and_say_so(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    network = write_network(tmp_path / "small.onnx")
+    tables = [tmp_path / f"{name}.parquet" for name in ("mean", "window", "max")]
+    layers = ("rectified:pool=mean", "rectified", "rectified:pool=max")
+    outputs = [word for pair in zip(layers, tables, strict=True) for word in ("--layer", pair[0], "--out", pair[1])]
+    options = ("--model", network, "--recipe", "torch", "--pool", "mean+std", "--window", 0.5)
+    ran = simtool("embed", home / "images.parquet", *options, *outputs)
+    assert ran.code == 0
+    infos = [open_embeddings(table).info for table in tables]
+    assert [(info.name, info.layer) for info in infos] == [
+        ("small rectified", "rectified"),
+        ("small rectified (mean+std, window 0.5)", "rectified:pool=mean+std,window=0.5"),
+        ("small rectified (max)", "rectified:pool=max"),
+    ]
+    shown = simtool("show", tables[1]).out.splitlines()
+    assert [line.split(maxsplit=1)[1] for line in shown if line.split()[0] == "layer"] == [infos[1].layer]
+
+
+@pytest.mark.parametrize(
+    ("layer", "options", "complaint"),
+    [
+        ("rectified", ("--pool", "median"), "--pool is mean, mean+std, max, flat, surprise, not median"),
+        ("rectified", ("--window", 0), "--window is the part of each side that is used, above 0 and at most 1, not 0"),
+        ("rectified", ("--pool", "surprise"), "--pool surprise is for flows, which know the length of a code, not for"),
+        ("pooled", ("--window", 0.5), "layer pooled of small has no map, but a vector of 5 values; leave out --pool"),
+        ("rectified:flat", ("--pool", "max"), "--layer rectified:flat states its pooling already; leave out --pool"),
+    ],
+)
+def test_a_pooling_that_does_not_apply_is_one_line(
+    layer: str, options: tuple[object, ...], complaint: str, simtool: Simtool, home: Path, tmp_path: Path
+) -> None:
+    call = ("--model", write_network(tmp_path / "small.onnx"), "--recipe", "torch", "--layer", layer)
+    ran = simtool("embed", home / "images.parquet", *call, *options, "--out", tmp_path / "vectors.parquet")
+    assert ran.code != 0
+    assert [complaint in line for line in ran.err.splitlines() if not line.startswith("read ")] == [True], ran.err
+    assert not (tmp_path / "vectors.parquet").exists()
 
 
 def test_every_kind_of_model_lists_its_layers(simtool: Simtool, pca: Path) -> None:

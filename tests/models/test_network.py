@@ -13,16 +13,21 @@ from simtool.errors import UsageError
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.model import Classifier
-from simtool.models.classifier.network import build
+from simtool.models.classifier.network import HEAD, build
 from simtool.models.errors import ModelError
 from simtool.models.network import fitted
 from simtool.models.onnx_file import load_onnx_file
 from simtool.models.pixels import Pixels
+from simtool.models.pooling import split_layer
 from simtool.models.runtimes import Execution
 from simtool.system import processor
 from tests.models.onnx_networks import write_network
 
 LAYERS = ("penultimate", "logits", "conv2_block1_out", "conv2_block1_out:flat")
+MAP = "conv3_block1_out"
+POOLED = tuple(
+    f"{MAP}:pool={pool},window={window}" for pool in ("mean", "mean+std", "max", "flat") for window in (0.5, 1)
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,75 @@ def test_openvino_gives_the_vectors_of_tensorflow(model: Classifier, images: Any
     other = model.executed(Execution("openvino"))
     for expected, found in zip(model.embed_layers(images, LAYERS), other.embed_layers(images, LAYERS), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("runtime", ["tensorflow", "openvino"])
+def test_poolings_are_those_of_the_whole_map_in_numpy(runtime: str, model: Classifier, images: Any) -> None:
+    network = model.executed(Execution(runtime))
+    whole, *pooled = network.embed_layers(images, (f"{MAP}:flat", *POOLED))
+    maps = whole.reshape(-1, 16, 16, 32)
+    for layer, found in zip(POOLED, pooled, strict=True):
+        np.testing.assert_allclose(found, split_layer(layer)[1].vectors(maps, np), rtol=1e-4, atol=1e-5)
+        assert found.shape[1] == network.output(layer).dimension
+    np.testing.assert_array_equal(network.embed(images, MAP), pooled[POOLED.index(f"{MAP}:pool=mean,window=1")])
+
+
+def test_a_layer_is_named_with_its_pooling(model: Classifier) -> None:
+    found = {layer: model.output(layer) for layer in (MAP, f"{MAP}:flat", f"{MAP}:window=0.5,pool=mean+std")}
+    assert [one.name for one in found.values()] == [
+        f"ResNet20 {MAP}",
+        f"ResNet20 {MAP} (flat)",
+        f"ResNet20 {MAP} (mean+std, window 0.5)",
+    ]
+    assert [one.layer for one in found.values()] == [MAP, f"{MAP}:pool=flat", f"{MAP}:pool=mean+std,window=0.5"]
+    assert [one.shape for one in found.values()] == [(32,), (16, 16, 32), (64,)]
+    assert model.output().layer == "penultimate"
+
+
+@pytest.mark.parametrize("pooling", ["pool=mean+std", "pool=max", "window=0.5"])
+@pytest.mark.parametrize("layer", ["penultimate", "logits", "avg_pool"])
+def test_a_layer_without_a_map_is_refused_and_the_last_map_before_it_is_named(
+    model: Classifier, layer: str, pooling: str
+) -> None:
+    advice = "leave out --pool and --window, or give --layer conv4_block3_out, the last map before it"
+    with pytest.raises(
+        ModelError, match=rf"^layer {layer} of ResNet20 has no map, but a vector of \d+ values; {advice}$"
+    ):
+        model.output(f"{layer}:{pooling}")
+
+
+def test_a_map_of_one_place_has_nothing_to_pool() -> None:
+    import keras
+
+    image = keras.Input((32, 32, 3))
+    seen = keras.layers.Conv2D(4, 3, name="seen")(image)
+    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(seen)
+    logits = keras.layers.Dense(3, name=HEAD)(keras.layers.Flatten()(keras.layers.Dropout(0.5, name="kept")(pooled)))
+    network = Classifier(ClassifierConfig("ResNet20", size=32), keras.Model(image, logits), "abc")
+    for layer in ("pooled", "kept"):
+        assert network.output(layer).shape == (4,)
+        with pytest.raises(
+            ModelError, match=r"has no map, but a vector of 4 values; .*or give --layer seen, the last map"
+        ):
+            network.output(f"{layer}:pool=mean+std")
+
+
+def test_only_flows_weigh_places_by_their_surprise(model: Classifier) -> None:
+    with pytest.raises(
+        UsageError, match=r"^--pool surprise is for flows, which know the length of a code, not for ResN"
+    ):
+        model.output(f"{MAP}:pool=surprise")
+
+
+def test_a_note_tells_once_that_a_window_keeps_all_of_a_small_map(
+    model: Classifier, images: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        whole, windowed = model.embed_layers(images, ("conv4_block3_out", "conv4_block3_out:window=0.95"))
+        np.testing.assert_array_equal(whole, windowed)
+    model.embed(images, "conv4_block3_out:window=0.5")
+    notes = [line for line in capsys.readouterr().err.splitlines() if "window" in line]
+    assert notes == ["the map of conv4_block3_out has only 8 x 8 places: --window 0.95 keeps all of them"]
 
 
 @pytest.mark.parametrize("runtime", ["tensorflow", "openvino"])

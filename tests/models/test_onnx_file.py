@@ -17,6 +17,7 @@ from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.interface import LayerShape
 from simtool.models.onnx_file import PREPROCESSING, files_of, load_onnx_file, stated_preprocessing
+from simtool.models.pooling import Pool, Pooling
 from simtool.models.runtimes import Execution
 from simtool.system.processor import has_bfloat16
 from simtool.tables.provenance import sha256_of
@@ -50,6 +51,28 @@ def test_any_tensor_is_a_layer_and_several_are_computed_in_one_pass(tmp_path: Pa
     np.testing.assert_allclose(embedding, embedded(IMAGES), atol=1e-5)
     with pytest.raises(ModelError, match="net has no layer rectifed; it has embedding, pooled, and tensors such as re"):
         network.output("rectifed")
+
+
+@pytest.mark.parametrize("pool", ["mean", "mean+std", "max", "flat"])
+@pytest.mark.parametrize("channels_first", [True, False])
+def test_poolings_are_those_of_the_map_in_numpy(channels_first: bool, pool: str, tmp_path: Path) -> None:
+    shape = ("batch", 3, 6, 6) if channels_first else ("batch", 6, 6, 3)
+    network = load_onnx_file(write_network(tmp_path / "net.onnx", shape, channels_first), RECIPE)
+    maps = activations(IMAGES).transpose(0, 3, 1, 2)
+    for window in (1, 0.5):
+        layer = f"rectified:pool={pool},window={window}"
+        expected = Pooling(Pool(pool), window).vectors(maps, np, channels=1)
+        np.testing.assert_allclose(network.embed(IMAGES, layer), expected, atol=1e-5)
+        assert network.output(layer).dimension == expected.shape[1]
+
+
+def test_a_vector_has_nothing_to_pool(tmp_path: Path) -> None:
+    network = load_onnx_file(write_network(tmp_path / "net.onnx"), RECIPE)
+    for layer in ("pooled", "mean"):  # (b, 5), and (b, 5, 1, 1)
+        with pytest.raises(
+            ModelError, match=rf"^layer {layer} of net has no map, but a vector of 5 values; leave out "
+        ):
+            network.output(f"{layer}:pool=max")
 
 
 def test_the_name_of_a_node_is_a_layer_too(tmp_path: Path) -> None:

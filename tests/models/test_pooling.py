@@ -84,11 +84,41 @@ def test_keras_computes_the_same_vectors() -> None:
         np.testing.assert_allclose(found, pooling.vectors(MAPS, np), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("pool", [Pool.MEAN, Pool.MEAN_STD, Pool.FLAT])
+@pytest.mark.parametrize("pool", [Pool.MEAN, Pool.FLAT])
 def test_a_vector_stays_as_it_is(pool: Pool) -> None:
     pooling, vectors = Pooling(pool), MAPS[:, 0, 0]
     np.testing.assert_array_equal(pooling.vectors(vectors, np), vectors)
     assert pooling.shape((5,), "logits") == (5,)
+
+
+@pytest.mark.parametrize("pooling", [Pooling(Pool.MEAN_STD), Pooling(Pool.MAX), Pooling(window=0.5)])
+def test_what_needs_a_map_is_refused_for_a_vector(pooling: Pooling) -> None:
+    with pytest.raises(
+        ModelError, match=r"^layer logits has no map, but a vector of 5 values; leave out --pool and --"
+    ):
+        pooling.shape((5,), "logits")
+
+
+@given(st.sampled_from([Pool.MEAN, Pool.MEAN_STD, Pool.MAX, Pool.FLAT]), st.integers(1, 3), st.sampled_from([1, 0.5]))
+def test_channels_may_be_on_any_axis(pool: Pool, axis: int, window: float) -> None:
+    pooling, moved = Pooling(pool, window), np.moveaxis(MAPS, 3, axis)
+    found = pooling.vectors(moved, np, axis)
+    expected = pooling.vectors(MAPS, np).reshape(3, *pooling.shape(MAPS.shape[1:], "conv4"))
+    np.testing.assert_allclose(found, np.moveaxis(expected, -1, axis if pool is Pool.FLAT else -1).reshape(3, -1))
+    assert found.shape[1] == np.prod(pooling.shape(moved.shape[1:], "conv4", axis - 1))
+
+
+@pytest.mark.parametrize(
+    ("pooling", "label"),
+    [
+        (Pooling(), ""),
+        (Pooling(Pool.MEAN_STD, 0.5), "mean+std, window 0.5"),
+        (Pooling(Pool.FLAT), "flat"),
+        (Pooling(window=1 / 3), f"window {1 / 3}"),
+    ],
+)
+def test_a_label_names_what_differs_from_the_mean_of_the_whole_map(pooling: Pooling, label: str) -> None:
+    assert pooling.label == label
 
 
 def test_tokens_are_pooled_but_have_no_window() -> None:

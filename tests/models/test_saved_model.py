@@ -12,6 +12,7 @@ import pytest
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.interface import LayerShape
+from simtool.models.pooling import split_layer
 from simtool.models.runtimes import Execution
 from simtool.models.saved_model import files_of, load_saved_model
 from simtool.models.sources import ModelOptions, source_of
@@ -70,6 +71,18 @@ def test_a_layer_is_an_output_of_the_signature(shape: tuple[int | None, ...], tm
     maps = LayerShape("maps", (5, 6, 6) if first else (6, 6, 5), 5)
     assert network.all_layers() == [maps, LayerShape("pooled", (5,), 5)]
     assert network.output("maps").name == "small maps"
+
+
+@pytest.mark.parametrize("runtime", ["tensorflow", "openvino"])
+@pytest.mark.parametrize("shape", [(None, 6, 6, 3), (None, 3, 6, 6)])
+def test_an_output_with_a_map_is_pooled(shape: tuple[int | None, ...], runtime: str, tmp_path: Path) -> None:
+    network = load_saved_model(write(tmp_path / "small", shape), RECIPE).executed(Execution(runtime))
+    layers = [f"maps:pool={pool},window=0.5" for pool in ("mean", "mean+std", "max")]
+    for layer, found in zip(layers, network.embed_layers(IMAGES, layers), strict=True):
+        np.testing.assert_allclose(found, split_layer(layer)[1].vectors(activations(IMAGES), np), atol=1e-6)
+    assert network.output("maps:window=0.5").name == "small maps (window 0.5)"
+    with pytest.raises(ModelError, match=r"^layer pooled of small has no map, but a vector of 5 values; .*with a map$"):
+        network.output("pooled:window=0.5")
 
 
 def test_one_output_is_the_default_and_several_are_asked_for(tmp_path: Path) -> None:

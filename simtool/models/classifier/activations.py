@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
 from simtool import console
 from simtool.errors import listed
 from simtool.models.classifier.folding import Folding
-from simtool.models.classifier.graph import SEPARATOR, Call, calls
+from simtool.models.classifier.graph import SEPARATOR, Call, calls, made_by
 from simtool.models.errors import ModelError
-from simtool.models.interface import LayerShape, Output
-from simtool.models.network import FLAT, Network
+from simtool.models.interface import LayerShape
+from simtool.models.network import Network, Tap
 from simtool.models.runtimes import FLOAT32, OPENVINO, Run, openvino, tensorflow
 from simtool.tensorflow import load_tensorflow
 
@@ -23,13 +22,15 @@ __all__ = ["FINAL", "LOGITS", "PENULTIMATE", "Activations"]
 
 #: Layers of every classifier.
 PENULTIMATE, LOGITS, FINAL = "penultimate", "logits", "final"
+#: Axes of a batch of maps.
+_MAP = 4
 
 
 class Activations(Network):
     """A network whose layers can be embedded: layers with a name here, and any layer by its name in the network.
 
-    A layer within a nested network is ``NETWORK/LAYER``. A map of activations is averaged over its pixels;
-    ``NAME:flat`` keeps the whole map. If a layer is called several times, the call nearest to the output counts.
+    A layer within a nested network is ``NETWORK/LAYER``. If a layer is called several times, the call nearest to the
+    output counts.
 
     Attributes:
         network: a functional Keras model with one input, (b, height, width, 3).
@@ -45,11 +46,10 @@ class Activations(Network):
     def named(self) -> Mapping[str, Any]:
         """Tensors of the network with a name here, the default first."""
 
-    def output(self, layer: str | None = None) -> Output:
-        """See :meth:`Model.output`."""
-        layer = self.full_name(layer)
-        shape = self._shape(layer)
-        return Output(f"{self.name} {layer}", shape if layer.endswith(FLAT) else shape[-1:], layer=layer)
+    @cached_property
+    def names(self) -> Collection[str]:
+        """See :meth:`Network.names`."""
+        return frozenset((*self.named, *self._calls))
 
     @cached_property
     def _folding(self) -> Folding:
@@ -78,7 +78,7 @@ class Activations(Network):
             for name, call in self._calls.items()
             if not isinstance(call.layer, keras.layers.InputLayer)
         }
-        shapes: dict[str, tuple[int | None, ...]] = {name: self._shape(name) for name in self.named} | {
+        shapes: dict[str, tuple[int | None, ...]] = {name: self.map_shape(name) for name in self.named} | {
             name: tuple(outputs[0].shape)[1:]
             for name, outputs in inner.items()
             if len(outputs) == 1 and len(outputs[0].shape) > 1 and name not in self.named
@@ -97,16 +97,15 @@ class Activations(Network):
         found = tapped.compute_output_shape((self.batch, *self.preprocessing.shape))
         return dict(zip(layers, (tuple(shape)[1:] for shape in found), strict=True))
 
-    def full_name(self, layer: str | None) -> str:
+    def full_name(self, name: str | None) -> str:
         """A name within a nested network is completed if it is unique. See :meth:`Network.full_name`."""
-        if layer is None:
+        if name is None:
             return next(iter(self.named))
-        name = layer.removesuffix(FLAT)
-        if layer in self.named or name in self._calls:
-            return layer
+        if name in self.names:
+            return name
         if name not in self._full_names:
             self._full_names[name] = self._completed(name)
-        return self._full_names[name] + layer[len(name) :]
+        return self._full_names[name]
 
     def _completed(self, name: str) -> str:
         found = [full for full in self._calls if full.endswith(SEPARATOR + name)]
@@ -120,33 +119,42 @@ class Activations(Network):
             f"{self.name} has no layer {name}; it has {', '.join(self.named)}, and layers such as {listed(near, 6)}"
         )
 
-    def compiled(self, layers: tuple[str, ...], precision: str) -> Run:
+    def map_before(self, name: str) -> str:
+        """See :meth:`Network.map_before`."""
+        node = made_by(self._tensor(name))
+        while node.input_tensors:
+            tensor = node.input_tensors[0]
+            node = made_by(tensor)
+            if len(tensor.shape) == _MAP and tensor.shape[1:3] != (1, 1) and node.operation.name in self._calls:
+                return str(node.operation.name) if node.input_tensors else ""
+        return ""
+
+    def compiled(self, taps: tuple[Tap, ...], precision: str) -> Run:
         """See :meth:`Network.compiled`."""
         if self.execution.runtime == OPENVINO:
-            return openvino.compiled(self._traced(layers, folded=True), precision)
-        return tensorflow.compiled(self._traced(layers, not self.as_in_keras or precision != FLOAT32), precision)
+            return openvino.compiled(self._traced(taps, folded=True), precision)
+        return tensorflow.compiled(self._traced(taps, not self.as_in_keras or precision != FLOAT32), precision)
 
-    def _traced(self, layers: tuple[str, ...], folded: bool) -> Any:
+    def _traced(self, taps: tuple[Tap, ...], folded: bool) -> Any:
         """A concrete function of TensorFlow, from a batch of images to the vectors of some layers."""
         tf = load_tensorflow()
         import keras
 
-        tapped = keras.Model(self.network.inputs, {name: self._tensor(name) for name in layers})
+        tapped = keras.Model(self.network.inputs, {tap.name: self._tensor(tap.name) for tap in taps})
         if folded:
             tapped = self._folding.folded(tapped)
 
         def vectors(images: Any) -> list[Any]:
             found = tapped([images], training=False)
-            return [_vector(tf.cast(found[name], tf.float32), whole=name.endswith(FLAT)) for name in layers]
+            return [tap.pooling.vectors(tf.cast(found[tap.name], tf.float32), keras.ops) for tap in taps]
 
         signature = [tf.TensorSpec((self.batch, *self.preprocessing.shape), tf.float32)]
         return tf.function(vectors, input_signature=signature, autograph=False).get_concrete_function()
 
-    def _tensor(self, layer: str) -> Any:
+    def _tensor(self, name: str) -> Any:
         """The tensor of the activations of a layer, by its full name."""
-        if layer in self.named:
-            return self.named[layer]
-        name = layer.removesuffix(FLAT)
+        if name in self.named:
+            return self.named[name]
         if name not in self._tensors:
             outputs = self._calls[name].outputs
             if len(outputs) > 1 or len(outputs[0].shape) < 2:
@@ -154,19 +162,11 @@ class Activations(Network):
             self._tensors[name] = outputs[0]
         return self._tensors[name]
 
-    def _shape(self, layer: str) -> tuple[int, ...]:
-        """The shape of the activations of a layer for one image; the network may take images of any size."""
-        shape = tuple(self._tensor(layer).shape)[1:]
+    def map_shape(self, name: str) -> tuple[int, ...]:
+        """The network may take images of any size. See :meth:`Network.map_shape`."""
+        shape = tuple(self._tensor(name).shape)[1:]
         if None in shape:
-            shape = self._computed([layer])[layer]
+            shape = self._computed([name])[name]
         if None in shape:
-            raise ModelError(f"layer {layer} of {self.name} gives vectors of no fixed length")
+            raise ModelError(f"layer {name} of {self.name} gives vectors of no fixed length")
         return tuple(int(side) for side in shape if side is not None)
-
-
-def _vector(activations: Any, whole: bool) -> Any:
-    """Vectors (b, D) from activations (b, ..., channels)."""
-    tf = load_tensorflow()
-    if whole or len(activations.shape) == 2:
-        return tf.reshape(activations, (activations.shape[0], math.prod(activations.shape[1:])))
-    return tf.reduce_mean(activations, axis=list(range(1, len(activations.shape) - 1)))
