@@ -16,6 +16,7 @@ __all__ = ["KINDS", "load_model"]
 KINDS: dict[str, tuple[str, str]] = {
     "classifier": ("simtool.models.classifier.model", "Classifier"),
     "glow": ("simtool.models.flows.glow.model", "Glow"),
+    "jet": ("simtool.models.flows.jet.model", "Jet"),
     "pca": ("simtool.models.pca.model", "Pca"),
 }
 

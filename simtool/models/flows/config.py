@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Self, get_args, get_type_hints
 from simtool.models.errors import ModelError
 from simtool.training.settings import Record, current_names
 
-__all__ = ["MODES", "FlowConfig", "Mode"]
+__all__ = ["MODES", "FlowConfig", "Mode", "fitting_sizes"]
 
 #: Modes of backpropagation. ``plain`` keeps every activation; ``recompute`` keeps the input of each step and computes
 #: the rest a second time; ``reversible`` recovers activations by inverting the flow.
@@ -59,12 +59,18 @@ class FlowConfig(Record, ABC):
         for name in (one.name for one in fields(self)):
             if (known := get_args(hints[name])) and getattr(self, name) not in known:
                 raise ModelError(f"the {name} of a flow is {' or '.join(known)}, not {getattr(self, name)}")
+        self.check_size()
+
+    def check_size(self) -> None:
+        """Refuse a size of images that the flow cannot take.
+
+        Raises:
+            ModelError: it says which sizes fit.
+        """
         if self.size % (step := 2**self.levels):
-            below = self.size // step * step
-            fitting = " or ".join(str(size) for size in (below, below + step) if size)
             raise ModelError(
-                f"images of {self.size} pixels cannot be halved {self.levels} times; choose a size of {fitting}, "
-                f"or fewer levels"
+                f"images of {self.size} pixels cannot be halved {self.levels} times; choose a size of "
+                f"{fitting_sizes(self.size, step)}, or fewer levels"
             )
 
     @property
@@ -106,7 +112,7 @@ class FlowConfig(Record, ABC):
         Raises:
             ModelError: a value is missing, unknown or out of range.
         """
-        known = {one.name for one in fields(cls)}
+        known = {one.name for one in fields(cls) if one.init}
         content = current_names(content)
         if not isinstance(content, dict) or content.keys() - known:
             found = sorted(content.keys() - known) if isinstance(content, dict) else content
@@ -115,3 +121,9 @@ class FlowConfig(Record, ABC):
             return cls(**content)
         except TypeError as failure:
             raise ModelError(f"the configuration of a flow is incomplete: {failure}") from failure
+
+
+def fitting_sizes(size: int, step: int) -> str:
+    """The multiples of ``step`` around a size of images, for a message."""
+    below = size // step * step
+    return " or ".join(str(fitting) for fitting in (below, below + step) if fitting)

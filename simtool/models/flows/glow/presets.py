@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simtool.models.flows.config import Mode
 from simtool.models.flows.glow.config import GlowConfig
-from simtool.training.settings import Record, Settings
+from simtool.models.flows.preset import FlowPreset
+from simtool.training.settings import Settings
 
 __all__ = ["PRESETS", "Preset"]
 
 
 @dataclass(frozen=True)
-class Preset(Record):
-    """A flow and its training.
+class Preset(FlowPreset):
+    """A Glow and its training. See :class:`FlowPreset`.
 
     Attributes:
-        flow: the shape of the flow.
-        settings: of the training.
-        validation: the training/validation split, an argument of :func:`simtool.training.split.split_images`.
-        mode: of backpropagation.
         initial_images: number of images for data-dependent initialisation (actnorm).
-        recipe: the name of the preprocessing.
-        flips: whether half of the images are mirrored.
     """
 
     flow: GlowConfig
-    settings: Settings
-    validation: str
-    mode: Mode = "plain"
     initial_images: int = 256
-    recipe: str = "study"
-    flips: bool = True
 
 
 _COSINE = Settings(schedule="cosine", clip_norm=1, ema=0.999)
