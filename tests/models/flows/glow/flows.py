@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.models.flows.config import FlowConfig
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.tensorflow import load_tensorflow
 
 tf = load_tensorflow()
 
-from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402 - Keras after TensorFlow
+from simtool.models.flows.flow import Flow  # noqa: E402 - Keras after TensorFlow
+from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402
 
 
-def images(config: GlowConfig, count: int, seed: int = 0) -> NDArray[np.float64]:
+def images(config: FlowConfig, count: int, seed: int = 0) -> NDArray[np.float64]:
     """(count, *config.shape): as in photographs, neighbors and colors are similar; mostly within -1/2 and 1/2."""
     random = np.random.default_rng(seed)
     found = np.zeros((count, *config.shape))
@@ -61,7 +63,7 @@ def trained(
     return flow
 
 
-def sample(flow: GlowFlow, count: int, temperature: float, seed: int) -> Any:
+def sample(flow: Flow, count: int, temperature: float, seed: int) -> Any:
     """Images of random latents."""
     return flow.decode([temperature * scale for scale in flow.draw_latents(count, seed)])
 
