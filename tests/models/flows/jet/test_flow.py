@@ -191,6 +191,7 @@ def test_the_task_of_every_flow_trains_it(tmp_path: Path) -> None:
     assert max(task.health(batch).values()) < 1e-4
     task.illustrate(tmp_path, 1)
     assert len(list(tmp_path.iterdir())) == 3
+    assert task.decayed is not None
     assert sum(task.decayed) == 6
 
 

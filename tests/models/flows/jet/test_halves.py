@@ -20,7 +20,8 @@ def given_patches(number: int) -> NDArray[np.bool_]:
     order = halves.orders(halves.permutations(CONFIG, np.random.default_rng(0)), CONFIG)[number]
     counts = np.bincount(order[: len(order) // 2] // 12, minlength=16)
     assert set(counts) <= {0, 12}
-    return (counts == 12).reshape(4, 4)
+    found: NDArray[np.bool_] = (counts == 12).reshape(4, 4)
+    return found
 
 
 @settings(max_examples=20, deadline=None)
