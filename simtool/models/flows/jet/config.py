@@ -18,7 +18,7 @@ class JetConfig(FlowConfig):
 
     Attributes:
         levels: always 1.
-        couplings: K, the number of couplings.
+        steps: K, the number of couplings.
         patch: height and width of the patches of an image in pixels; even.
         width: of the tokens of the networks.
         depth: number of transformer blocks of each network.
@@ -29,7 +29,7 @@ class JetConfig(FlowConfig):
     """
 
     levels: int = field(default=1, init=False)
-    couplings: int
+    steps: int
     patch: int
     width: int
     depth: int
@@ -39,7 +39,7 @@ class JetConfig(FlowConfig):
 
     ranges: ClassVar[Mapping[str, tuple[int, int]]] = {
         **FlowConfig.ranges,
-        "couplings": (1, 1024),
+        "steps": (1, 1024),
         "patch": (2, 512),
         "width": (1, 65536),
         "depth": (1, 256),

@@ -63,8 +63,7 @@ class Coupling(Step):
 
     def network(self, own: Weights, x_a: Any) -> Any:
         """See :meth:`Step.network`."""
-        inside = {name: weight for name, weight in own.items() if name not in (ORDER, INVERSE)}
-        return network.apply(inside, x_a, self._config)
+        return network.output(own, network.hidden(own, x_a, self._config))
 
     def transform(self, h: Any, x_b: Any) -> tuple[Any, Any]:
         """See :meth:`Step.transform`."""

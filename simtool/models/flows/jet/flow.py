@@ -47,19 +47,19 @@ class JetFlow(Flow):
     @staticmethod
     def shapes(config: JetConfig) -> dict[str, tuple[int, ...]]:
         """The weights of the K couplings are stacked. See :meth:`Flow.shapes`."""
-        return {name: (config.couplings, *shape) for name, shape in network.shapes(config).items()}
+        return {name: (config.steps, *shape) for name, shape in network.shapes(config).items()}
 
     @staticmethod
     def constant_shapes(config: JetConfig) -> dict[str, tuple[int, ...]]:
         """The order of the values of a patch for each coupling. See :meth:`Flow.constant_shapes`."""
-        return {_PERMUTATIONS: (config.couplings, config.level_shape(1)[-1])}
+        return {_PERMUTATIONS: (config.steps, config.level_shape(1)[-1])}
 
     @staticmethod
     def initial(config: JetConfig, generator: np.random.Generator, dtype: str) -> Iterator[tuple[str, NDArray[Any]]]:
         """Random permutations and kernels. See :meth:`Flow.initial`."""
         yield _PERMUTATIONS, halves.permutations(config, generator).astype(dtype)
         stacked = {name: np.empty(shape, dtype) for name, shape in JetFlow.shapes(config).items()}
-        for k in range(config.couplings):
+        for k in range(config.steps):
             for name, value in network.initial(config, generator).items():
                 stacked[name][k] = value
         for name in list(stacked):

@@ -40,7 +40,7 @@ def permutations(config: JetConfig, generator: np.random.Generator) -> Indices:
     return np.stack(
         [
             np.arange(values) if _is_spatial(number, config) else generator.permutation(values)
-            for number in range(config.couplings)
+            for number in range(config.steps)
         ]
     )
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simtool.models.flows.chain import NETWORK
 from simtool.models.flows.jet.config import JetConfig
 
-__all__ = ["LAST_BIAS", "apply", "hidden", "initial", "shapes"]
+__all__ = ["LAST_BIAS", "hidden", "initial", "output", "shapes"]
 
 #: The name of a bias, whose type is the type of the output.
 LAST_BIAS = f"{NETWORK}last/bias"
@@ -84,7 +84,8 @@ def hidden(weights: Mapping[str, Any], x: Any, config: JetConfig) -> Any:
         (b, tokens, width), in ``config.compute_dtype`` or float64.
     """
     dtype = _compute_dtype(weights, config)
-    own = {name.removeprefix(NETWORK): ops.cast(weight, dtype) for name, weight in weights.items()}
+    inside = {name.removeprefix(NETWORK): weight for name, weight in weights.items() if name.startswith(NETWORK)}
+    own = {name: ops.cast(weight, dtype) for name, weight in inside.items()}
     tokens = _map(own, "first", ops.cast(x, dtype)) + own["places"]
     for number in range(1, config.depth + 1):
         attention, mlp = f"block-{number}/attention", f"block-{number}/mlp"
@@ -94,9 +95,8 @@ def hidden(weights: Mapping[str, Any], x: Any, config: JetConfig) -> Any:
     return _normalized(own, "norm", tokens)
 
 
-def apply(weights: Mapping[str, Any], x: Any, config: JetConfig) -> Any:
-    """From (b, tokens, values) to (b, tokens, 2 values), in the type of the last bias."""
-    inside = hidden(weights, x, config)
+def output(weights: Mapping[str, Any], inside: Any) -> Any:
+    """The output (b, tokens, 2 values) of a network with these hidden activations, in the type of the last bias."""
     bias = weights[LAST_BIAS]
     last = inside @ ops.cast(weights[f"{NETWORK}last/kernel"], inside.dtype)
     return ops.add(ops.cast(last, bias.dtype), bias)

@@ -24,7 +24,7 @@ _COSINE = Settings(schedule="cosine", clip_norm=1, ema=0.999)
 #: cores in hours. ``tiny``: for a first try.
 PRESETS: dict[str, Preset] = {
     "imagenet64": Preset(
-        JetConfig(size=64, couplings=32, patch=4, width=512, depth=2, heads=8),
+        JetConfig(size=64, steps=32, patch=4, width=512, depth=2, heads=8),
         Settings(
             epochs=200,
             batch_size=1024,
@@ -40,12 +40,12 @@ PRESETS: dict[str, Preset] = {
         mode="reversible",
     ),
     "small": Preset(
-        JetConfig(size=32, couplings=18, patch=4, width=80, depth=1, heads=4, bits=5),
+        JetConfig(size=32, steps=18, patch=4, width=80, depth=1, heads=4, bits=5),
         _COSINE.changed(epochs=100, batch_size=32, learning_rate=1e-3, warmup_steps=500, illustrate_every=10),
         "split",
     ),
     "tiny": Preset(
-        JetConfig(size=32, couplings=6, patch=4, width=32, depth=1, heads=2, spatial_every=3, bits=5),
+        JetConfig(size=32, steps=6, patch=4, width=32, depth=1, heads=2, spatial_every=3, bits=5),
         _COSINE.changed(epochs=30, batch_size=16, learning_rate=2e-3, warmup_steps=50, ema=0.98),
         "0.1",
     ),

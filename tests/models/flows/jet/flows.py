@@ -14,10 +14,10 @@ load_tensorflow()
 from simtool.models.flows.jet.flow import JetFlow  # noqa: E402 - Keras after TensorFlow
 
 
-def config_of(couplings: int = 4, **changes: Any) -> JetConfig:
+def config_of(steps: int = 4, **changes: Any) -> JetConfig:
     """A small Jet; its second and fourth coupling split the patches."""
     shape = {"size": 8, "patch": 2, "width": 8, "depth": 2, "heads": 2, "spatial_every": 2}
-    return JetConfig(couplings=couplings, **{**shape, **changes})
+    return JetConfig(steps=steps, **{**shape, **changes})
 
 
 def trained(config: JetConfig, seed: int = 0, dtype: str = "float32", amount: float = 0.2) -> JetFlow:

@@ -30,7 +30,7 @@ def test_it_is_read_as_it_was_written_and_has_no_number_of_levels() -> None:
         ({"size": 9, "patch": 3}, "the height and width of the patches of a Jet are even, not 3"),
         ({"width": 6, "heads": 4}, "a width of 6 cannot be divided among 4 heads"),
         ({"classes": 3}, "a Jet has a standard normal prior, and no prior for each class"),
-        ({"couplings": 0}, "a flow takes couplings from 1 to 1,024, not 0"),
+        ({"steps": 0}, "a flow takes steps from 1 to 1,024, not 0"),
         ({"compute_dtype": "int8"}, "the compute_dtype of a flow is float32 or bfloat16 or float16, not int8"),
     ],
 )

@@ -52,15 +52,13 @@ def round_trip_error(flow: JetFlow, precise: bool = False) -> float:
     st.sampled_from([1, 3]),
     st.sampled_from([0.0, 0.2]),
 )
-def test_decoding_undoes_encoding(
-    couplings: int, sides: tuple[int, int], every: int, channels: int, amount: float
-) -> None:
-    config = config_of(couplings, size=sides[0], patch=sides[1], spatial_every=every, channels=channels, depth=1)
+def test_decoding_undoes_encoding(steps: int, sides: tuple[int, int], every: int, channels: int, amount: float) -> None:
+    config = config_of(steps, size=sides[0], patch=sides[1], spatial_every=every, channels=channels, depth=1)
     assert round_trip_error(trained(config, amount=amount)) < 1e-4
 
 
 def test_precise_weights_undo_more_than_float32_alone() -> None:
-    flow = trained(config_of(couplings=24, depth=1))
+    flow = trained(config_of(steps=24, depth=1))
     assert round_trip_error(flow, precise=True) < 1e-6 < round_trip_error(flow)
     x = images(flow.config, 4)
     as_they_are, precise = flow.encode(x), flow.encode(x, weights=flow.precise_weights())
@@ -152,8 +150,8 @@ def test_gradients_are_those_of_finite_differences() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_graph_hardly_grows_with_depth(mode: Mode) -> None:
-    def nodes(couplings: int) -> int:
-        flow = JetFlow(config_of(couplings, size=4, depth=1))
+    def nodes(steps: int) -> int:
+        flow = JetFlow(config_of(steps, size=4, depth=1))
         weights = [variable.value for variable in flow.variables.values()]
 
         @tf.function(autograph=False)  # type: ignore[untyped-decorator]

@@ -12,7 +12,7 @@ from simtool.models.errors import ModelError
 from simtool.models.flows.jet import halves
 from tests.models.flows.jet.flows import config_of
 
-CONFIG = config_of(couplings=12, size=8, patch=2)  # 4 x 4 patches of 12 values
+CONFIG = config_of(steps=12, size=8, patch=2)  # 4 x 4 patches of 12 values
 
 
 def given_patches(number: int) -> NDArray[np.bool_]:
@@ -26,8 +26,8 @@ def given_patches(number: int) -> NDArray[np.bool_]:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 7), st.sampled_from([(8, 2), (16, 4), (4, 2)]), st.integers(0, 5), st.integers(0, 99))
-def test_each_order_has_every_value_once(couplings: int, sides: tuple[int, int], every: int, seed: int) -> None:
-    config = config_of(couplings, size=sides[0], patch=sides[1], spatial_every=every)
+def test_each_order_has_every_value_once(steps: int, sides: tuple[int, int], every: int, seed: int) -> None:
+    config = config_of(steps, size=sides[0], patch=sides[1], spatial_every=every)
     found = halves.orders(halves.permutations(config, np.random.default_rng(seed)), config)
     np.testing.assert_array_equal(np.sort(found), np.broadcast_to(np.arange(config.dimension), found.shape))
 

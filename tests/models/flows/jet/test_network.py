@@ -58,7 +58,8 @@ def reference(weights: Mapping[str, Array], x: Array, config: JetConfig) -> Arra
 
 
 def applied(weights: Mapping[str, Array], x: Array, dtype: str, config: JetConfig = CONFIG) -> Any:
-    return network.apply({name: tf.constant(value, dtype) for name, value in weights.items()}, x, config)
+    tensors = {name: tf.constant(value, dtype) for name, value in weights.items()}
+    return network.output(tensors, network.hidden(tensors, x, config))
 
 
 def images(count: int = 3) -> Array:
