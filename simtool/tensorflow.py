@@ -8,9 +8,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from runpy import run_path
 from types import ModuleType
 
-__all__ = ["load_tensorflow"]
+__all__ = ["Build", "load_tensorflow", "tensorflow_build"]
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 #: Messages that TensorFlow writes on every start, whatever the log level.
@@ -19,6 +23,34 @@ _CHATTER = re.compile(
     rb"|This TensorFlow binary is optimized|To enable the following instructions|failed call to cuInit"
     rb"|Unable to register cu(FFT|DNN|BLAS) factory"
 )
+
+
+@dataclass(frozen=True)
+class Build:
+    """How the installed TensorFlow was built.
+
+    Attributes:
+        site_packages: the folder with the package.
+        cuda, cudnn: the versions that it needs, such as 12.5.1 and 9; None for a TensorFlow without CUDA.
+    """
+
+    site_packages: Path
+    cuda: str | None
+    cudnn: str | None
+
+
+def tensorflow_build() -> Build:
+    """Read how TensorFlow was built, as ``tensorflow.sysconfig.get_build_info`` does, but without its import.
+
+    Raises:
+        ImportError: TensorFlow is not installed.
+    """
+    package = find_spec("tensorflow")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+    folder = Path(package.origin).parent
+    facts = run_path(str(folder / "python/platform/build_info.py"))["build_info"]
+    return Build(folder.parent, facts.get("cuda_version"), facts.get("cudnn_version"))
 
 
 def load_tensorflow() -> ModuleType:

@@ -16,6 +16,8 @@ __all__ = [
     "AsJson",
     "BatchSize",
     "Changes",
+    "Deterministic",
+    "Device",
     "DryRun",
     "Epochs",
     "LearningRate",
@@ -61,6 +63,17 @@ Changes = Annotated[
 MaxMinutes = Annotated[
     float | None, number(help="End the training after this number of minutes, and write the model. [no limit]")
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|cpu|gpu",
+        help="auto: all GPUs, else the processor, which a job of SLURM with GPUs refuses; gpu: only GPUs; cpu.",
+    ),
+]
+Deterministic = Annotated[
+    bool | None,
+    typer.Option("--deterministic", help="On GPUs: use slower operations that give the same bits in every run."),
+]
 Restart = Annotated[bool, typer.Option("--restart", help="Remove an earlier training in MODEL, and train again.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded.")]
 Scratch = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for decoded images. [TMPDIR]")]
@@ -68,7 +81,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the network, its t
 AsJson = Annotated[bool, typer.Option("--json", help="With --dry-run: print one JSON object.")]
 
 #: Parameters of the commands that train, except values of a preset.
-_OTHER = frozenset(("images", "out", "change", "restart", "skip_bad", "scratch", "dry_run", "as_json"))
+_OTHER = frozenset(("images", "out", "change", "device", "restart", "skip_bad", "scratch", "dry_run", "as_json"))
 
 
 def choices(

@@ -13,7 +13,19 @@ from simtool.commands import options
 __all__ = ["train_glow"]
 
 #: Values of a preset that have their own option.
-_OPTIONS = ("size", "levels", "steps", "width", "coupling", "variant", "bits", "recipe", "flips", "initial_images")
+_OPTIONS = (
+    "size",
+    "levels",
+    "steps",
+    "width",
+    "coupling",
+    "variant",
+    "bits",
+    "recipe",
+    "flips",
+    "initial_images",
+    "deterministic",
+)
 
 
 def train_glow(
@@ -62,6 +74,8 @@ def train_glow(
     change: options.Changes = None,
     seed: Annotated[int, options.whole(help="Seed of the weights, the order and the noise.")] = 0,
     max_minutes: options.MaxMinutes = None,
+    device: options.Device = "auto",
+    deterministic: options.Deterministic = None,
     restart: options.Restart = False,
     skip_bad: options.SkipBad = False,
     scratch: options.Scratch = None,
@@ -86,4 +100,4 @@ def train_glow(
     if dry_run:
         options.describe(stages.plan_glow(images, out, **choices).facts(), as_json)
     else:
-        stages.train_glow(images, out, restart=restart, skip_bad=skip_bad, scratch=scratch, **choices)
+        stages.train_glow(images, out, device=device, restart=restart, skip_bad=skip_bad, scratch=scratch, **choices)

@@ -13,7 +13,7 @@ from simtool.commands import options
 __all__ = ["train_resnet"]
 
 #: Values of a preset that have their own option.
-_OPTIONS = ("architecture", "size", "recipe", "augmentation", "pretrained")
+_OPTIONS = ("architecture", "size", "recipe", "augmentation", "pretrained", "deterministic")
 #: Values of a preset that are numbers.
 _NUMBERS = ("decode_scale", "label_smoothing", "layerwise_lr_decay", "batch_norm_momentum")
 
@@ -63,6 +63,8 @@ def train_resnet(
     change: options.Changes = None,
     seed: Annotated[int, options.whole(help="Seed of the weights, the order and the augmentation.")] = 0,
     max_minutes: options.MaxMinutes = None,
+    device: options.Device = "auto",
+    deterministic: options.Deterministic = None,
     restart: options.Restart = False,
     skip_bad: options.SkipBad = False,
     scratch: options.Scratch = None,
@@ -86,4 +88,4 @@ def train_resnet(
     if dry_run:
         options.describe(stages.plan_resnet(images, out, **choices).facts(), as_json)
     else:
-        stages.train_resnet(images, out, restart=restart, skip_bad=skip_bad, scratch=scratch, **choices)
+        stages.train_resnet(images, out, device=device, restart=restart, skip_bad=skip_bad, scratch=scratch, **choices)

@@ -13,7 +13,7 @@ from simtool.errors import UsageError
 from simtool.models.classifier.footprint import check_room, training_bytes
 from simtool.models.classifier.presets import PRESETS, Preset
 from simtool.models.interface import TrainedModel
-from simtool.stages.run import Folder, Run, api, path_of, stage
+from simtool.stages.run import Folder, Run, api, in_words, path_of, stage
 from simtool.stages.training import Trained, TrainingPlan, changed_preset, run_plan
 from simtool.tables.images import Images
 from simtool.text import counted
@@ -135,7 +135,9 @@ def plan_resnet(
     """
     writes = [None if out is None else Folder(Path(out))]
     with stage("train-resnet", reads=[path_of(images), path_of(weights)], writes=writes) as run:
-        return _plan(run, images, path_of(weights), **choices)
+        plan = _plan(run, images, path_of(weights), **choices)
+        plan.note_images(run)
+        return plan
 
 
 @api
@@ -145,6 +147,7 @@ def train_resnet(
     *,
     preset: str | Preset = "study",
     weights: str | Path | None = None,
+    device: str = "auto",
     restart: bool = False,
     skip_bad: bool = False,
     scratch: str | Path | None = None,
@@ -157,6 +160,8 @@ def train_resnet(
         out: the model folder to write. ``out/training`` holds the log and the checkpoints.
         preset: a name of :data:`~simtool.models.classifier.presets.PRESETS`, or a preset.
         weights: a file of ImageNet weights (``..._notop.h5``) to start from, if they cannot be downloaded.
+        device: ``auto`` takes all GPUs, else the processor; it refuses the processor in a job of SLURM with GPUs.
+            ``gpu`` needs a GPU, and ``cpu`` uses none.
         restart: remove an earlier training in ``out``.
         skip_bad: leave out images that cannot be decoded, with a warning.
         scratch: a folder for decoded images that do not fit in memory. None is the system's temporary folder.
@@ -181,7 +186,7 @@ def train_resnet(
     """
     with stage("train-resnet", reads=[path_of(images), path_of(weights)], writes=[Folder(Path(out))]) as run:
         plan = _plan(run, images, path_of(weights), preset, **changes)
-        return run_plan(plan, run, out, restart, skip_bad, scratch)
+        return run_plan(plan, run, out, device, restart, skip_bad, scratch)
 
 
 def _plan(
@@ -192,9 +197,13 @@ def _plan(
             raise UsageError("--weights starts from ImageNet weights and --from-scratch does not: use one of them")
         changes["pretrained"] = True
     chosen = changed_preset(PRESETS, preset, "config", changes)
-    table = run.read_images(images)
+    table = run.read_images(images, note=False)
     classes = Classes(table)
     rows = split_images(table, chosen.validation, chosen.settings.seed)
     check_classes(classes, rows, least=2)
-    path = path_of(images) or Path("images")
-    return ClassifierPlan(table, path, rows, classes, chosen, chosen.config.decoded, weights)
+    path = path_of(images)
+    said = "" if path is None else in_words(table)
+    preprocessing = chosen.config.decoded
+    return ClassifierPlan(
+        table, path or Path("images"), rows, classes, chosen, preprocessing, weights, images_read=said
+    )

@@ -14,7 +14,7 @@ from simtool.models.flows.config import MODES
 from simtool.models.flows.glow.footprint import check_room, training_bytes
 from simtool.models.flows.glow.presets import PRESETS, Preset
 from simtool.models.interface import TrainedModel
-from simtool.stages.run import Folder, Run, api, path_of, stage
+from simtool.stages.run import Folder, Run, api, in_words, path_of, stage
 from simtool.stages.training import Trained, TrainingPlan, changed_preset, run_plan
 from simtool.tables.images import Images
 from simtool.tensorflow import load_tensorflow
@@ -135,7 +135,9 @@ def plan_glow(images: str | Path | Images, out: str | Path | None = None, **choi
         7034000000
     """
     with stage("train-glow", reads=[path_of(images)], writes=[None if out is None else Folder(Path(out))]) as run:
-        return _plan(run, images, **choices)
+        plan = _plan(run, images, **choices)
+        plan.note_images(run)
+        return plan
 
 
 @api
@@ -147,6 +149,7 @@ def train_glow(
     split: str = "all",
     class_conditional: bool = False,
     crop: float | None = None,
+    device: str = "auto",
     restart: bool = False,
     skip_bad: bool = False,
     scratch: str | Path | None = None,
@@ -161,6 +164,8 @@ def train_glow(
         split: ``all``, or use only the images of this split of the table.
         class_conditional: learn a prior of the deepest scale for each class.
         crop: the central part of each side that is kept. None is the preprocessing's.
+        device: ``auto`` takes all GPUs, else the processor; it refuses the processor in a job of SLURM with GPUs.
+            ``gpu`` needs a GPU, and ``cpu`` uses none.
         restart: remove an earlier training in ``out``.
         skip_bad: leave out images that cannot be decoded, with a warning.
         scratch: a folder for decoded images that do not fit in memory. None is the system's temporary folder.
@@ -186,7 +191,7 @@ def train_glow(
     """
     with stage("train-glow", reads=[path_of(images)], writes=[Folder(Path(out))]) as run:
         plan = _plan(run, images, preset, split, class_conditional, crop, **changes)
-        return run_plan(plan, run, out, restart, skip_bad, scratch)
+        return run_plan(plan, run, out, device, restart, skip_bad, scratch)
 
 
 def _plan(
@@ -203,7 +208,7 @@ def _plan(
     if derived := changes.keys() & {"classes", "compute_dtype"}:
         raise UsageError(f"{min(derived)} cannot be changed; it follows from class_conditional or precision")
     chosen = changed_preset(PRESETS, preset, "flow", changes)
-    table = run.read_images(images, split)
+    table = run.read_images(images, split, note=False)
     classes = Classes(table) if class_conditional else None
     count = len(classes.names) if classes else 0
     chosen = chosen.changed(flow=chosen.flow.changed(classes=count, compute_dtype=chosen.settings.precision))
@@ -213,4 +218,6 @@ def _plan(
     rows = split_images(table, chosen.validation, chosen.settings.seed)
     if classes:
         check_classes(classes, rows)
-    return GlowPlan(table, path_of(images) or Path("images"), rows, classes, chosen, preprocessing)
+    path = path_of(images)
+    said = "" if path is None else in_words(table, split)
+    return GlowPlan(table, path or Path("images"), rows, classes, chosen, preprocessing, images_read=said)

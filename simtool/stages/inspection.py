@@ -42,6 +42,7 @@ class Shown:
         return [
             *lines,
             ("written by", f"{origin.created_by}, {origin.created_at}"),
+            *(() if origin.device is None else (("device", origin.device),)),
             ("command", _command(origin.command)),
             *(("input", f"{entry.name}: {state}") for entry, state in inputs),
         ]

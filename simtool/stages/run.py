@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingTable, EmbeddingWriter
     from simtool.tables.images import Images
 
-__all__ = ["Folder", "Place", "Run", "api", "chosen", "files_of", "in_memory", "path_of", "stage", "table_file"]
+__all__ = [
+    "Folder",
+    "Place",
+    "Run",
+    "api",
+    "chosen",
+    "files_of",
+    "in_memory",
+    "in_words",
+    "path_of",
+    "stage",
+    "table_file",
+]
 
 _T = TypeVar("_T")
 
@@ -47,6 +59,11 @@ def in_memory(images: Images, table: Path) -> Images:
     return replace(images, path=objects([path.as_posix() for path in image_paths(table, images)]))
 
 
+def in_words(images: Images, split: str = "all") -> str:
+    """The images of a split of a table: ``208 images``, ``11 images of split test``."""
+    return counted(len(images), "images") + ("" if split == "all" else f" of split {split}")
+
+
 def chosen(names: Iterable[str], option: str, value: str) -> str:
     """The value of an option that takes one of some names; a UsageError lists them."""
     known = list(names)
@@ -65,12 +82,14 @@ class Run:
     Attributes:
         name: of the stage, as on the command line.
         doing: the last step that was finished, for the report of an unexpected error.
+        device: that computes a network, for the provenance; None without a network.
     """
 
     def __init__(self, name: str, writes: Sequence[Place | None] = ()) -> None:
         self.name = name
         self._writes = writes
         self.doing = "before it had read anything"
+        self.device: str | None = None
         self._inputs: list[Path] = []
         self._hashing = of_stage()
 
@@ -88,6 +107,11 @@ class Run:
         self._inputs.extend([path] if files is None else files)
         self.doing = f"after it had read {path}"
         console.note(f"read   {path}: {detail}")
+
+    def computes_on(self, device: str) -> None:
+        """Note the device that computes a network."""
+        self.device = device
+        console.note(f"device {device}")
 
     def load(self, source: str | Path | _T, read: Callable[[Path], _T], describe: Callable[[_T], str]) -> _T:
         """Read an argument that is a path, and note its content; return an object in memory as it is."""
@@ -110,7 +134,7 @@ class Run:
         check_images(place or Path("the table of images"), files_of(source, images), self._writes)
         images = images.where_split(split)
         if note and place is not None:
-            self.read(place, counted(len(images), "images") + ("" if split == "all" else f" of split {split}"))
+            self.read(place, in_words(images, split))
         return images
 
     def read_embeddings(self, source: str | Path | EmbeddingTable) -> EmbeddingTable:
@@ -163,7 +187,7 @@ class Run:
 
     def provenance(self) -> Provenance:
         """The provenance of a file that is written now: the command and the inputs so far, hashed."""
-        return Provenance.of(command() or (self.name,), self._inputs, self._hashing.describe)
+        return Provenance.of(command() or (self.name,), self._inputs, self._hashing.describe, self.device)
 
 
 @contextmanager

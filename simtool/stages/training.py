@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
+from simtool.device import CHOICES, open_device
 from simtool.errors import UsageError
 from simtool.images.pipeline import BadImage, check_files, described
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.folder import MANIFEST, completed_folder, occupied
 from simtool.models.interface import TrainedModel
-from simtool.stages.run import Run
+from simtool.stages.run import Run, chosen
 from simtool.system.memory import available_memory
 from simtool.tables.digest import labelled_digest
 from simtool.tables.images import Images, image_paths
@@ -71,6 +72,7 @@ class TrainingPlan(ABC):
         rounding: of decoded images to bytes.
         even: whether every device needs the same number of images in a step.
         halves: whether the network computes two halves of a batch at the same time on a CPU.
+        images_read: the images in words, for the note about their table; empty for a table in memory.
     """
 
     rounding: ClassVar[Rounding]
@@ -83,6 +85,12 @@ class TrainingPlan(ABC):
     classes: Classes | None
     preset: Any
     decoded: Preprocessing
+    images_read: str = field(default="", kw_only=True)
+
+    def note_images(self, run: Run) -> None:
+        """Note the table of images, which the plan was made from."""
+        if self.images_read:
+            run.read(self.path, self.images_read)
 
     @property
     def settings(self) -> Settings:
@@ -164,22 +172,32 @@ def changed_preset(presets: Mapping[str, _P], preset: str | _P, part: str, chang
 
 
 def run_plan(
-    plan: TrainingPlan, run: Run, out: str | Path, restart: bool, skip_bad: bool, scratch: str | Path | None
+    plan: TrainingPlan,
+    run: Run,
+    out: str | Path,
+    device: str,
+    restart: bool,
+    skip_bad: bool,
+    scratch: str | Path | None,
 ) -> Trained:
     """Train, and write the model folder; also the best epoch of a training that diverged.
 
-    The run has read the table of images and nothing else. The other arguments and the errors are those of the stages.
+    The run has read nothing but the table of images. The other arguments and the errors are those of the stages.
     """
-    from simtool.tensorflow import load_tensorflow
     from simtool.training.loop import train
 
+    chosen(CHOICES, "--device", device)
     folder, settings = Path(out), plan.settings
     # Before TensorFlow does anything else, the decoding of images included.
-    devices = open_devices(halves=plan.halves)
+    hardware = open_device(device, settings.deterministic)
+    devices = open_devices(hardware, plan.halves)
+    if devices.chief:
+        run.computes_on(devices.words(settings.precision))
+    plan.note_images(run)
     available = available_memory()
     plan.check(plan.split)
     plan.open(devices)
-    if not load_tensorflow().config.list_physical_devices("GPU"):
+    if not hardware.gpus:
         plan.check_memory(available)
     # Keep other trainings out of the folder. Of several workers, only the first locks it.
     with occupied(folder, run.name) if devices.chief else nullcontext():

@@ -6,21 +6,31 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from simtool.errors import SimtoolError
+from simtool.system.groups import ROOT, folders_of, lines_of, number_in
 
-__all__ = ["AmountError", "available_memory", "bytes_of", "used_memory"]
+__all__ = ["AmountError", "available_memory", "bytes_of", "memory_limit", "total_memory", "used_memory"]
 
 _WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(b|ib)?\s*", re.IGNORECASE)
 _POWERS = ("", "k", "m", "g", "t")
-_ROOT = Path("/")
 _STATISTICS = Path("/proc/self/statm")
-#: The controller of memory in control groups of version 2 and 1: its name, its folder, and its files for the limit,
-#: the usage and the statistics of pages that the kernel can drop.
-_CONTROLLERS = (
-    ("", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-    ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-)
+
+
+class _Files(NamedTuple):
+    """The files of a control group for its limit and its usage, and its statistic of pages that the kernel can drop."""
+
+    limit: str
+    usage: str
+    droppable: str
+
+
+#: By the version of the control group.
+_FILES = {
+    1: _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: _Files("memory.max", "memory.current", "inactive_file"),
+}
 
 
 class AmountError(SimtoolError):
@@ -50,7 +60,7 @@ def used_memory(statistics: Path = _STATISTICS) -> int:
         return 0
 
 
-def available_memory(root: Path = _ROOT) -> int | None:
+def available_memory(root: Path = ROOT) -> int | None:
     """Return the bytes that this process can take without swapping or exceeding the limit of its container or job.
 
     This is the minimum of the machine's available memory and the remaining memory of each control group above this
@@ -59,45 +69,41 @@ def available_memory(root: Path = _ROOT) -> int | None:
     Args:
         root: the root of the file system with ``/proc`` and ``/sys``.
     """
-    rooms = [room for room in (_machine(root), *_groups(root)) if room is not None]
+    rooms = [room for room in (_machine(root, "MemAvailable"), *_groups(root)) if room is not None]
     return max(min(rooms), 0) if rooms else None
 
 
-def _machine(root: Path) -> int | None:
-    for line in _lines(root / "proc/meminfo"):
+def memory_limit(root: Path = ROOT) -> int | None:
+    """Return the smallest limit of the control groups above this process, in bytes; None without a limit.
+
+    Groups of version 1 without a limit state a number beyond the memory of the machine.
+    """
+    limits = (number_in(folder / _FILES[version].limit) for version, folder in folders_of("memory", root))
+    least = min((limit for limit in limits if limit is not None), default=None)
+    machine = _machine(root, "MemTotal")
+    return None if least is None or (machine is not None and least >= machine) else least
+
+
+def total_memory(root: Path = ROOT) -> int | None:
+    """Return the bytes that this process can take at most: the limit of its job, else the machine's memory."""
+    return memory_limit(root) or _machine(root, "MemTotal")
+
+
+def _machine(root: Path, label: str) -> int | None:
+    """A line of ``/proc/meminfo``, in bytes."""
+    for line in lines_of(root / "proc/meminfo"):
         name, _, value = line.partition(":")
-        if name == "MemAvailable":
+        if name == label:
             return int(value.split()[0]) * 1024
     return None
 
 
 def _groups(root: Path) -> Iterator[int | None]:
-    """Yield the remaining memory of each control group above this process; inside a container, of the mount."""
-    for line in _lines(root / "proc/self/cgroup"):
-        _, controllers, path = line.split(":", 2)
-        for controller, mount, *files in _CONTROLLERS:
-            if controller in controllers.split(","):
-                top = root / mount
-                group = top / path.strip("/")
-                yield from (_room(folder, *files) for folder in (group, *group.parents) if folder.is_relative_to(top))
-
-
-def _room(folder: Path, limit: str, usage: str, droppable: str) -> int | None:
-    most, used = _number(folder / limit), _number(folder / usage)
-    if most is None or used is None:
-        return None
-    statistics = dict(line.split(maxsplit=1) for line in _lines(folder / "memory.stat"))
-    return most - used + int(statistics.get(droppable, 0))
-
-
-def _number(path: Path) -> int | None:
-    """Return the number in a file; None without a file, or for ``max``."""
-    text = "".join(_lines(path))
-    return int(text) if text.isdigit() else None
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []
+    """Yield the remaining memory of each control group above this process."""
+    for version, folder in folders_of("memory", root):
+        files = _FILES[version]
+        most, used = number_in(folder / files.limit), number_in(folder / files.usage)
+        if most is None or used is None:
+            continue
+        statistics = dict(line.split(maxsplit=1) for line in lines_of(folder / "memory.stat"))
+        yield most - used + int(statistics.get(files.droppable, 0))

@@ -146,12 +146,14 @@ class Provenance:
         inputs: the input files.
         created_by: program and version.
         created_at: UTC, ISO 8601.
+        device: that computed a network, with its precision; None without a network.
     """
 
     command: tuple[str, ...]
     inputs: tuple[InputFile, ...]
     created_by: str
     created_at: str
+    device: str | None = None
 
     @classmethod
     def of(
@@ -159,6 +161,7 @@ class Provenance:
         command: Sequence[str],
         inputs: Iterable[Path],
         describe: Callable[[Path], InputFile] = InputFile.of,
+        device: str | None = None,
     ) -> Provenance:
         """Return the provenance of a table that this program writes now.
 
@@ -166,6 +169,7 @@ class Provenance:
             command: the arguments, with paths as given.
             inputs: files, or folders of Parquet parts.
             describe: describes a file.
+            device: that computed a network.
 
         Raises:
             OSError: an input cannot be read.
@@ -178,6 +182,7 @@ class Provenance:
             inputs=tuple(map(describe, files)),
             created_by=f"simtool {__version__}",
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            device=device,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -187,6 +192,7 @@ class Provenance:
             "created_at": self.created_at,
             "command": list(self.command),
             "inputs": [file.to_json() for file in self.inputs],
+            **({} if self.device is None else {"device": self.device}),
         }
 
     @classmethod
@@ -201,6 +207,7 @@ class Provenance:
                 inputs=tuple(InputFile(str(file["name"]), str(file["sha256"]), file.get("columns")) for file in inputs),
                 created_by=str(content["created_by"]),
                 created_at=str(content["created_at"]),
+                device=None if content.get("device") is None else str(content["device"]),
             )
         except (KeyError, TypeError, AttributeError):
             return None

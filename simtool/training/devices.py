@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.device import Device, open_device
 from simtool.errors import clipped
 from simtool.system.threads import available_cores
 from simtool.tensorflow import load_tensorflow
@@ -47,11 +48,13 @@ class Devices:
         strategy: of TensorFlow; it mirrors variables and adds up gradients.
         worker: this process among all workers.
         replicas: devices of all workers; each device takes a part of every batch.
+        device: of this process; None if it is not known.
     """
 
     strategy: Any
     worker: Worker = ALONE
     replicas: int = 1
+    device: Device | None = None
 
     @property
     def chief(self) -> bool:
@@ -62,6 +65,11 @@ class Devices:
     def local_replicas(self) -> int:
         """The number of devices of this worker."""
         return self.replicas // self.worker.count
+
+    def words(self, precision: str, memory: bool = True) -> str:
+        """The devices of all workers in one line; see :meth:`Device.words`."""
+        workers = f"{self.worker.count:,} workers, each with " if self.worker.count > 1 else ""
+        return "" if self.device is None else workers + self.device.words(precision, memory)
 
     def scope(self) -> AbstractContextManager[Any]:
         """The context in which to create variables that all devices share."""
@@ -116,39 +124,35 @@ class Devices:
         return tf.function(lambda value: self.strategy.run(add, args=(value,)), autograph=False)
 
 
-def open_devices(deterministic: bool = False, halves: bool = False) -> Devices:
+def open_devices(device: Device | None = None, halves: bool = False) -> Devices:
     """Find the devices to train on: several workers if SLURM started them, otherwise all GPUs, otherwise the CPU.
 
-    Call this before TensorFlow does anything else. With several workers it waits until all of them are there.
+    Call this before TensorFlow computes anything. With several workers it waits until all of them are there.
     ``TF_CONFIG`` names workers that a program other than ``srun`` has started.
 
     Args:
-        deterministic: use slower operations of GPUs that give the same bits in every run; a CPU always does.
+        device: of this process; None for :func:`open_device` without a choice.
         halves: let each operation on a CPU use half of the cores, for a task that computes two halves of a batch at
             the same time.
 
     Raises:
         TrainingError: ``TF_CONFIG`` does not follow TensorFlow's definition, or SLURM's variables are inconsistent.
+        DeviceError: raised by :func:`open_device`.
     """
     if "TF_CONFIG" not in os.environ and (cluster := cluster_from_slurm(os.environ)) is not None:
         os.environ["TF_CONFIG"] = json.dumps(cluster)
     worker = worker_of(os.environ.get("TF_CONFIG"))
-    tf = load_tensorflow()
-    graphics = tf.config.list_physical_devices("GPU")
-    for device in graphics:
-        # Without this, the first process on a GPU takes all of its memory.
-        tf.config.experimental.set_memory_growth(device, True)
-    if halves and not graphics:
+    device = device or open_device()
+    if halves and not device.gpus:
         _limit_threads(max(1, available_cores() // 2))
-    if deterministic and graphics:
-        tf.config.experimental.enable_op_determinism()
+    tf = load_tensorflow()
     if worker.count > 1:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    elif len(graphics) > 1:
+    elif len(device.gpus) > 1:
         strategy = tf.distribute.MirroredStrategy()
     else:
         strategy = tf.distribute.get_strategy()
-    return Devices(strategy, worker, strategy.num_replicas_in_sync)
+    return Devices(strategy, worker, strategy.num_replicas_in_sync, device)
 
 
 def _limit_threads(count: int) -> None:

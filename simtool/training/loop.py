@@ -108,6 +108,9 @@ class _Training:
         self._configuration = {"settings": settings.binding(), **configuration}
         # The earlier numbers of epochs, if the training was extended.
         self._extended: list[int] = []
+        # The devices so far, each with its first step.
+        self._ran_on: list[dict[str, Any]] = []
+        self._device = devices.words(settings.precision, memory=False)
         self._rates = learning_rates(settings, data.steps_per_epoch)
         self._optimizer = Optimizer(task, settings, devices)
         self._step = Step(task, self._optimizer, devices, settings)
@@ -147,6 +150,7 @@ class _Training:
 
     def _begin(self) -> None:
         """Start at step 0."""
+        self._note_device()
         self._task.initialize(self._data.batches(0, 0, ALONE))
         self._optimizer.begin()
         self._save()
@@ -177,12 +181,27 @@ class _Training:
             console.note(f"this training had {before} epochs, and now has {settings.epochs}{_longer_cosine(settings)}")
         assign_arrays(self._everything, arrays, "; --restart begins again")
         self._state = state = State.from_json(header["state"])
+        self._ran_on = header.get("devices", [])
+        self._note_device()
         # The time limit may be higher than before.
         state.time_up = not state.has_time(self._settings)
         state.ended = state.ended and state.reason_to_end(self._settings)
         self._saved_step = self._resumed_step = state.step
         self._resumed_seconds = state.seconds
         return state.step
+
+    def _note_device(self) -> None:
+        """Record the device from this step on, and say if the training ran on another one before."""
+        before = self._ran_on[-1]["device"] if self._ran_on else None
+        if self._device in ("", before):
+            return
+        step = self._state.step
+        self._ran_on = [*self._ran_on, {"step": step, "device": self._device}]
+        if before and self._devices.chief:
+            console.note(
+                f"this training ran on {before} up to step {step:,}; on another device, the last bits of its weights "
+                "differ from those of a training that did not change the device"
+            )
 
     def _run_epochs(self) -> None:
         """Train until there is a reason to end."""
@@ -203,10 +222,14 @@ class _Training:
         if not self._devices.chief:
             return nullcontext()
         steps = self._data.steps_per_epoch
-        history = {"extended": self._extended} if self._extended else {}
         return TrainingLogger.opened(
-            self._folder, self._settings, {**self._configuration, **history}, self._state, steps
+            self._folder, self._settings, {**self._configuration, **self._history()}, self._state, steps
         )
+
+    def _history(self) -> dict[str, Any]:
+        """What changed between the runs of this training, for JSON."""
+        found = {"extended": self._extended, "devices": self._ran_on}
+        return {name: values for name, values in found.items() if values}
 
     def _batches(self) -> Generator[Batch]:
         """This worker's batches of the epoch, from the next step on; a generator, so that it can be closed early."""
@@ -354,7 +377,7 @@ class _Training:
             header = {
                 "state": state.to_json(),
                 "configuration": self._configuration,
-                **({"extended": self._extended} if self._extended else {}),
+                **self._history(),
             }
             self._checkpoints.save(state.step, header, to_arrays(self._everything), state.best_file)
         self._saved_at, self._saved_step = time.monotonic(), state.step

@@ -17,8 +17,8 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 Precision = Literal["float32", "bfloat16", "float16"]
 Schedule = Literal["constant", "cosine", "cosine-restarts"]
 
-#: Settings that change no weight; a training may resume with other values of them.
-_FREE = frozenset({"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every"})
+#: Settings that change no weight, or its last bits only; a training may resume with other values of them.
+_FREE = frozenset({"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every", "deterministic"})
 #: Names in files and options of version 0.1, and the names that replace them.
 _RENAMED = {
     "arrangement": "variant",
@@ -100,6 +100,7 @@ class Settings(Record):
         max_skipped: training stops after more steps in a row with values that are not finite.
         precision: of the computations of Keras layers; variables are always float32.
         seed: of all random numbers.
+        deterministic: use operations that give the same bits in every run. A processor always does; GPUs are slower.
     """
 
     epochs: int = 1
@@ -130,6 +131,7 @@ class Settings(Record):
     max_skipped: int = 5
     precision: Precision = "float32"
     seed: int = 0
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():

@@ -30,7 +30,7 @@ def compiled(function: Any, precision: str) -> Run:
         UsageError: bfloat16 on a GPU.
     """
     tf = load_tensorflow()
-    if precision == BFLOAT16 and tf.config.list_physical_devices("GPU"):
+    if precision == BFLOAT16 and tf.config.get_visible_devices("GPU"):
         raise UsageError("--precision bfloat16 is for processors; a GPU embeds in float32")
 
     def run(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
