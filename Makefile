@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.complete
+# with CUDA=1, also NVIDIA's libraries for GPUs (docs/gpu.md)
+LOCK   := $(if $(CUDA),requirements-cuda.lock,requirements.lock)
+STAMP  := $(VENV)/$(if $(CUDA),.complete-cuda,.complete)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check docs fuzz oldest lock clean
@@ -11,23 +13,23 @@ STAMP  := $(VENV)/.complete
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## install simtool and its dependencies, including test tools, into .venv
+setup: $(STAMP)  ## install simtool, its dependencies and test tools into .venv; for GPUs: make setup CUDA=1
 
 # uses uv if it is installed (faster), pip otherwise; both install exactly the versions of the lock file
 # compiling here makes every later start of TensorFlow four times as fast
-$(STAMP): requirements.lock pyproject.toml
-	@echo "Setting up $(VENV) (once; about a minute and 3 GB) ..."
+$(STAMP): $(LOCK) pyproject.toml
+	@echo "Setting up $(VENV) (once; about a minute and 3 GB, with CUDA=1 7 GB) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "simtool needs Python 3.11 or newer; name one with make PYTHON=...")'
 	@if command -v uv >/dev/null; then \
 	  uv venv -q --allow-existing --python "$$(command -v $(PYTHON))" $(VENV) && \
-	  uv pip install -q --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock && \
+	  uv pip install -q --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK) && \
 	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
-	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(LOCK) && \
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
-	@touch $@
+	@touch $(VENV)/.complete $@
 
 demo: $(STAMP)  ## run all stages on generated toy birds, and report
 	@$(BIN)/simtool demo
@@ -64,6 +66,8 @@ oldest:  ## test tables, scoring, analysis, judgments and collections with the o
 
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q -o requirements.lock
+	cp requirements.lock requirements-cuda.lock # so that both have the same versions
+	uv pip compile pyproject.toml --extra cuda --group dev --universal --python-version 3.11 --generate-hashes --no-header -q -o requirements-cuda.lock
 
 clean:  ## remove the environments, caches and the folder of the demo
 	rm -rf $(VENV) $(OLDEST) simtool-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

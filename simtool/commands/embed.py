@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simtool import console, stages
-from simtool.commands.options import file, number, whole, word
+from simtool.commands.options import Deterministic, Device, file, number, whole, word
 from simtool.errors import UsageError
 from simtool.models.sources import labels, option_help, usages
 from simtool.text import counted
@@ -52,6 +52,8 @@ def embed(
     trust_code: Annotated[bool, typer.Option("--trust-code", help=option_help("trust_code"))] = False,
     weights: Annotated[Path | None, file(help=option_help("weights"))] = None,
     signature: Annotated[str | None, word(help=option_help("signature"))] = None,
+    device: Device = "auto",
+    deterministic: Deterministic = None,
     split: Annotated[str, word(help="Embed this split of the table only: train or test.")] = "all",
     shard: Annotated[
         str | None,
@@ -124,6 +126,8 @@ def embed(
         trust_code=trust_code,
         weights=weights,
         signature=signature,
+        device=device,
+        deterministic=bool(deterministic),
         split=split,
         shard=chosen_shard(shard, os.environ),
         float16=float16,

@@ -17,6 +17,7 @@ from simtool.models.interface import LayerShape, Model
 from simtool.models.sources import ModelOptions, source_of
 from simtool.pillow import ImageError
 from simtool.stages.arguments import at_least
+from simtool.stages.device import use_device
 from simtool.stages.run import Folder, Place, Run, api, files_of, path_of, stage, table_file
 from simtool.tables.digest import files_digest, images_digest, images_sample
 from simtool.tables.embeddings import (
@@ -72,6 +73,8 @@ def embed(
     trust_code: bool = False,
     weights: str | Path | None = None,
     signature: str | None = None,
+    device: str = "auto",
+    deterministic: bool = False,
     split: str = "all",
     shard: Shard | None = None,
     float16: bool = False,
@@ -104,6 +107,9 @@ def embed(
         trust_code: run code that a ``.keras`` file holds.
         weights: a file of weights for ``keras:NAME``. None downloads the published weights of ImageNet once.
         signature: the function of a SavedModel that is called. None is ``serving_default``, or the only one.
+        device: for networks: ``auto`` takes a GPU, else the processor; it refuses the processor in a job of SLURM with
+            GPUs. ``gpu`` needs a GPU, and ``cpu`` uses none.
+        deterministic: on a GPU, use slower operations of TensorFlow that give the same bits in every run.
         split: embed the images of this split only.
         shard: embed this part of the images only. A part that exists and is up to date is not written again.
         float16: write half the bytes, with 3 significant digits.
@@ -115,6 +121,7 @@ def embed(
 
     Raises:
         UsageError: options do not apply to the model or do not fit together.
+        DeviceError: the device cannot be used.
         ModelError: the model cannot be read, or has no such layer or components.
         ImageError: an image is missing or cannot be decoded.
         PlaceError: an output would replace an input.
@@ -152,6 +159,7 @@ def embed(
     with stage(
         "embed", reads=[path_of(images), _place(source.path), *source.inputs, options.weights], writes=writes
     ) as run:
+        use_device(run, source, options, device, deterministic)
         selection = _select(run, images, split, shard)
         files: list[Path | None] = [*_files(places, shard)] or [None] * tables
         embedder = source.open(options)

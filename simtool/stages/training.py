@@ -184,12 +184,12 @@ def run_plan(
 
     The run has read nothing but the table of images. The other arguments and the errors are those of the stages.
     """
-    from simtool.training.loop import train
-
     chosen(CHOICES, "--device", device)
     folder, settings = Path(out), plan.settings
     # Before TensorFlow does anything else, the decoding of images included.
     hardware = open_device(device, settings.deterministic)
+    from simtool.training.loop import train  # it imports TensorFlow
+
     devices = open_devices(hardware, plan.halves)
     if devices.chief:
         run.computes_on(devices.words(settings.precision))

@@ -57,8 +57,8 @@ class Driver:
 def sonames(cuda: str, cudnn: str) -> list[str]:
     """The libraries that TensorFlow loads before it uses a GPU, for versions of CUDA and cuDNN such as 12.5.1 and 9.
 
-    See ``TryDlopenCUDALibraries`` in TensorFlow's ``dlopen_checker.cc``. Libraries with versions of their own are left
-    out for an unknown version of CUDA.
+    See ``TryDlopenCUDALibraries`` in TensorFlow's ``dlopen_checker.cc``. For an unknown version of CUDA, libraries with
+    another version are left out.
     """
     major = cuda.split(".")[0]
     versions = {"cudart": major, "cublas": major, "cublasLt": major, **_OWN_VERSIONS.get(major, {})}

@@ -227,7 +227,7 @@ class _Training:
         )
 
     def _history(self) -> dict[str, Any]:
-        """What changed between the runs of this training, for JSON."""
+        """The changes between the runs of this training, for JSON."""
         found = {"extended": self._extended, "devices": self._ran_on}
         return {name: values for name, values in found.items() if values}
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simtool.system.memory import AmountError, available_memory, bytes_of, used_memory
+from simtool.system.memory import (
+    AmountError,
+    available_memory,
+    bytes_of,
+    memory_limit,
+    total_memory,
+    used_memory,
+)
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -114,3 +121,22 @@ def test_amounts_are_written_as_for_slurm(text: str, amount: int) -> None:
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(AmountError, match="is not an amount of memory; write for example 500M or 2G"):
         bytes_of(text)
+
+
+def test_the_limit_is_that_of_the_smallest_group_and_the_total_is_the_limit(tmp_path: Path) -> None:
+    files = {
+        "proc/self/cgroup": "0::/job/step\n",
+        "sys/fs/cgroup/job/step/memory.max": "max\n",
+        "sys/fs/cgroup/job/memory.max": "3000\n",
+        "sys/fs/cgroup/memory.max": "5000\n",
+    }
+    assert memory_limit(write(tmp_path, MACHINE | files)) == total_memory(tmp_path) == 3000
+
+
+def test_without_a_limit_the_total_is_that_of_the_machine(tmp_path: Path) -> None:
+    files = {  # what version 1 states for no limit
+        "proc/self/cgroup": "4:memory:/\n",
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
+    }
+    assert memory_limit(write(tmp_path, MACHINE | files)) is None
+    assert total_memory(tmp_path) == 100 * 1024

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from simtool.models.errors import ModelError
 from simtool.models.folder import read_manifest
+from simtool.system.cuda import Gpu
 from simtool.training.checkpoints import Checkpoints
 from simtool.training.data import Batch
 from simtool.training.devices import ALONE, Devices, Worker, open_devices
@@ -205,6 +207,26 @@ def test_restart_begins_again(devices: Devices, tmp_path: Path) -> None:
 def test_the_resolved_settings_are_written_down(whole: tuple[Task, Result, Path]) -> None:
     content = json.loads((whole[2] / "training" / "settings.json").read_text())
     assert Settings.from_json(content["settings"]) == SETTINGS
+
+
+def test_a_training_that_resumes_on_another_device_says_so_and_records_both(
+    devices: Devices, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert devices.device is not None
+    first = replace(devices, device=replace(devices.device, gpus=(Gpu("NVIDIA A100", 80 * 10**9),)))
+    with pytest.raises(Preempted):
+        train(Classifier(), Signalling(step=4), SETTINGS, tmp_path, first)
+    capsys.readouterr()
+    with pytest.raises(Preempted):
+        train(Classifier(), Signalling(step=9), SETTINGS, tmp_path, devices)
+    graphics = "1 GPU NVIDIA A100 (float32, TF32 off), deterministic"
+    assert f"this training ran on {graphics} up to step 4; on another device" in capsys.readouterr().err
+    train(Classifier(), TinyData(), SETTINGS.changed(deterministic=True), tmp_path, devices)
+    assert "another device" not in capsys.readouterr().err
+    assert json.loads((tmp_path / "training" / "settings.json").read_text())["devices"] == [
+        {"step": 0, "device": graphics},
+        {"step": 4, "device": devices.words("float32", memory=False)},
+    ]
 
 
 def test_a_damaged_checkpoint_costs_only_the_steps_after_the_one_before(

@@ -63,9 +63,9 @@ def test_settings_of_another_kind_are_refused(content: Any) -> None:
         Settings.from_json(content)
 
 
-def test_only_settings_that_change_no_weight_are_free_when_a_training_resumes() -> None:
+def test_only_settings_that_change_no_weight_or_its_last_bits_are_free_when_a_training_resumes() -> None:
     free = Settings().to_json().keys() - Settings().binding().keys()
-    assert free == {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every"}
+    assert free == {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every", "deterministic"}
 
 
 @pytest.mark.system

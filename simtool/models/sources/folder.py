@@ -49,6 +49,17 @@ class FolderSource(Source):
 
         return options.applied(load_model(Path(self.argument)))
 
+    def computation(self, options: ModelOptions) -> tuple[str, str] | None:
+        """See :meth:`Source.computation`."""
+        from simtool.models.folder import read_manifest
+        from simtool.models.registry import NETWORKS
+
+        manifest = read_manifest(Path(self.argument))
+        if manifest.kind not in NETWORKS:
+            return None
+        stated = manifest.settings.get("compute_dtype")
+        return super().computation(replace(options, precision=options.precision or stated))
+
     def layers(self, options: ModelOptions, model: Model) -> list[str]:
         """The layers, with the noise of the posterior in its name. See :meth:`Source.layers`."""
         if options.noise is None:

@@ -47,6 +47,12 @@ class OnnxFileSource(NetworkFile):
         recipe = self._stated(options).recipe(self.label)
         return options.applied(load_onnx_file(Path(self.argument), recipe, options.size))
 
+    def computation(self, options: ModelOptions) -> tuple[str, str] | None:
+        """See :meth:`Source.computation`."""
+        from simtool.models.runtimes import OPENVINO
+
+        return super().computation(replace(options, runtime=OPENVINO))
+
     def inspected(self, options: ModelOptions) -> Model:
         """See :meth:`Source.inspected`."""
         return super().inspected(self._stated(options))

@@ -197,6 +197,16 @@ class Source(ABC):
             ModelError: the model cannot be read, or does not fit the options.
         """
 
+    def computation(self, options: ModelOptions) -> tuple[str, str] | None:
+        """The runtime and the precision of a network, before it is opened; None for a model that is no network.
+
+        Raises:
+            ModelError: the model cannot be read.
+        """
+        from simtool.models.runtimes import FLOAT32, TENSORFLOW
+
+        return options.runtime or TENSORFLOW, options.precision or FLOAT32
+
     def inspected(self, options: ModelOptions) -> Model:
         """The model for a look at its layers, which needs no preprocessing.
 
@@ -262,3 +272,14 @@ class OpenModel(Source):
     def open(self, options: ModelOptions) -> Model:
         """See :meth:`Source.open`."""
         return options.applied(self._model)
+
+    def computation(self, options: ModelOptions) -> tuple[str, str] | None:
+        """See :meth:`Source.computation`."""
+        from simtool.models.flows.model import FlowModel
+        from simtool.models.runtimes import FLOAT32, TENSORFLOW
+
+        if isinstance(self._model, FlowModel):
+            return TENSORFLOW, self._model.flow.config.to_json().get("compute_dtype", FLOAT32)
+        if (usual := self._model.execution) is None:
+            return None
+        return options.runtime or usual.runtime, options.precision or usual.precision
