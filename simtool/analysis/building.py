@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from simtool.analysis.baseline import Baseline
 from simtool.analysis.ceilings import noise_ceilings
 from simtool.analysis.choosing import model_checks
 from simtool.analysis.consistency import consistencies
+from simtool.analysis.contrasts import Entry
+from simtool.analysis.controls import families
 from simtool.analysis.curves import difficulty
 from simtool.analysis.difficulty import Difficulty, Measure
 from simtool.analysis.inference.estimation import Progress, silent
@@ -91,7 +94,8 @@ def build_report(
         alike += consistencies(study, pool.outcomes, settings.level) if settings.consistency else ()
         predicted += predictions(study, pool.outcomes, settings.level)
     strata = {stratum.name: stratum for study in studies for stratum in study.strata if stratum.within is None}
-    whole = _sorted([row for row in rows if row.part is None], strata.values(), outcomes, settings.order)
+    kin = _kin([each for pool in pooled for each in pool.outcomes])
+    whole = _sorted([row for row in rows if row.part is None], strata.values(), outcomes, settings.order, kin)
     return Report(
         rows=whole,
         samples=tuple(study.sample(study.compared) for study in studies),
@@ -165,7 +169,9 @@ def _joined(trials: Trials, parts: Sequence[Outcomes]) -> Outcomes:
     credit = _concatenated([part.credit for part in parts])
     found = ([getattr(part, name) for part in parts] for name in ("log_likelihood", "probability"))
     nats, probability = (None if any(values is None for values in own) else _concatenated(own) for own in found)
-    return Outcomes(parts[0].model, parts[0].distance, trials, credit, nats, probability)
+    stated = {part.lineage for part in parts if part.lineage is not None}
+    lineage = stated.pop() if len(stated) == 1 else None
+    return Outcomes(parts[0].model, parts[0].distance, trials, credit, nats, probability, lineage=lineage)
 
 
 def _concatenated(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -199,19 +205,40 @@ def _sizes(stratum: Stratum) -> tuple[object, ...]:
     return (-stratum.trial_type.n_reference, stratum.name) if stratum.trial_type else ()
 
 
+def _kin(outcomes: Sequence[Outcomes]) -> dict[Entry, int]:
+    """The number of the family of each model and distance that has controls, or is one."""
+    found = enumerate(families(outcomes))
+    members = ((number, outcomes[at]) for number, own in found for at in (*own.models, *own.controls))
+    return {(each.model, each.distance): number for number, each in members}
+
+
 def _sorted(
-    rows: Iterable[Row], strata: Iterable[Stratum], outcomes: Sequence[Outcomes], order: Order
+    rows: Sequence[Row], strata: Iterable[Stratum], outcomes: Sequence[Outcomes], order: Order, kin: Mapping[Entry, int]
 ) -> tuple[Row, ...]:
-    """Rows by stratum (pooled strata first, then types with many references first), by metric, and in some order."""
+    """Rows by stratum (pooled strata first, then types with many references first), by metric, and in some order.
+
+    Models that share controls stand together, at the place of the first of them, and their controls after them.
+    """
     by_size = sorted(strata, key=_sizes)
     stratum = {each.name: at for at, each in enumerate(by_size)}
     metric = {name: at for at, name in enumerate(METRICS)}
     given = {(each.model, each.distance): at for at, each in reversed(list(enumerate(outcomes)))}
 
-    def key(row: Row) -> tuple[object, ...]:
-        block = stratum[row.trial_type], metric[row.metric.name]
+    def block(row: Row) -> tuple[int, int]:
+        return stratum[row.trial_type], metric[row.metric.name]
+
+    def key(row: Row) -> tuple[Any, ...]:
         place = given[row.model, row.distance]
         ways = {Order.ACCURACY: (-row.estimate, place), Order.NAME: (row.model, row.distance), Order.GIVEN: (place,)}
-        return block, ways[order]
+        return ways[order]
 
-    return tuple(sorted(rows, key=key))
+    first: dict[tuple[object, ...], tuple[Any, ...]] = {}
+    for row in rows:
+        if (family := kin.get((row.model, row.distance))) is not None and row.untrained is None:
+            first[block(row), family] = min(key(row), first.get((block(row), family), key(row)))
+
+    def family_key(row: Row) -> tuple[Any, ...]:
+        family = kin.get((row.model, row.distance))
+        return block(row), first.get((block(row), family), key(row)), row.untrained is not None, key(row)
+
+    return tuple(sorted(rows, key=family_key))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.choosing import ModelCheck
 from simtool.analysis.contrasts import Contrast
+from simtool.analysis.controls import TrainingGain
 from simtool.analysis.difficulty import Difficulty
 from simtool.analysis.failure import ReportError
 from simtool.analysis.inference.intervals import Difference
@@ -119,6 +121,9 @@ class Row:
         part: the part of the stratum that the number is about; None for the whole stratum.
         p_chance: two-sided p value of the hypothesis that the true value is chance; None if it cannot be tested.
         contrasts: differences from other models.
+        untrained: the seed of the initial weights of an untrained control; None for other models.
+        gains: differences from its untrained controls. The last of several models with the same controls also holds
+            the difference of the means.
     """
 
     model: str
@@ -137,6 +142,8 @@ class Row:
     part: Part | None = None
     p_chance: float | None = None
     contrasts: tuple[Contrast, ...] = ()
+    untrained: int | None = None
+    gains: tuple[TrainingGain, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,6 +208,14 @@ class Block:
     def same_trials(self) -> bool:
         """Whether all rows count the same number of trials and comparisons."""
         return len({(row.trials, row.comparisons) for row in self.rows}) == 1
+
+    @cached_property
+    def _controls(self) -> frozenset[tuple[str, str]]:
+        return frozenset((name, row.distance) for row in self.rows for gain in row.gains for name in gain.controls)
+
+    def is_control(self, row: Row) -> bool:
+        """Whether a row is the control of another row."""
+        return (row.model, row.distance) in self._controls
 
     def repeats(self, other: Block) -> bool:
         """Whether both blocks show the same numbers because each of their trials implies a single comparison."""

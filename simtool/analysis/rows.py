@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simtool.analysis.baseline import Baseline
 from simtool.analysis.contrasts import Contrast, contrasts
+from simtool.analysis.controls import TrainingGain, families, training_gains
 from simtool.analysis.inference.estimation import Measured, Progress, estimate, silent
 from simtool.analysis.inference.intervals import Estimates
 from simtool.analysis.inference.observations import Observations
@@ -73,6 +74,7 @@ class Rows:
         self._measured: list[Measured] = []
         self._entries = [(each.model, each.distance) for each in outcomes]
         self._pairs = self._compared()
+        self._families = families(outcomes)
 
     def of(self, metrics: Sequence[Metric], progress: Progress = silent) -> Iterator[Row]:
         """The rows of some metrics, in no particular order."""
@@ -164,7 +166,7 @@ class Rows:
     def _rows(self, block: _Block, estimates: Estimates) -> Iterator[Row]:
         """The rows of a block."""
         level = self._settings.level
-        compared = self._contrasts(block, estimates)
+        compared, gains = self._contrasts(block, estimates), self._gains(block, estimates)
         for column, each in enumerate(self._outcomes):
             low, high = estimates.interval(column, level)
             own = compared[column]
@@ -185,19 +187,32 @@ class Rows:
                 p_chance=estimates.p_value(column, block.chance),
                 contrasts=own,
                 part=block.part,
+                untrained=None if each.lineage is None else each.lineage.untrained,
+                gains=gains.get(column, ()),
             )
 
     def _contrasts(self, block: _Block, estimates: Estimates) -> list[tuple[Contrast, ...]]:
         """The contrasts of each model in a block."""
         found: list[list[Contrast]] = [[] for _ in self._outcomes]
         if self._pairs:
-            measured, stratum_at = block.place
-            own = self._measured[measured]
-            equal = own.values.first_equal(own.strata[stratum_at])[block.columns]
+            equal = self._first_equal(block)
             listed = contrasts(estimates, self._entries, self._pairs, equal, self._settings.level)
             for (column, _), contrast in zip(self._pairs, listed, strict=True):
                 found[column].append(contrast)
         return [tuple(each) for each in found]
+
+    def _gains(self, block: _Block, estimates: Estimates) -> dict[int, tuple[TrainingGain, ...]]:
+        """The differences of models from their controls in a block."""
+        if not self._families:
+            return {}
+        equal = self._first_equal(block)
+        return training_gains(estimates, self._outcomes, self._families, equal, self._settings.level)
+
+    def _first_equal(self, block: _Block) -> NDArray[np.int64]:
+        """For each model the first one that has the same values in a block, (M,)."""
+        measured, stratum_at = block.place
+        own = self._measured[measured]
+        return own.values.first_equal(own.strata[stratum_at])[block.columns]
 
 
 def _is_credit(of_trials: OfTrials, kind: TrialType, selected: NDArray[np.integer]) -> bool:

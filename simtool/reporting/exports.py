@@ -51,6 +51,8 @@ def _record(row: Row, report: Report) -> dict[str, Any]:
         "p_chance": row.p_chance,
         "scope": formatting.scope(row.sample),
     }
+    if row.untrained is not None:
+        record["untrained"] = row.untrained
     if report.settings.baseline is not None:
         record |= {column: gain and getattr(gain, name) for column, name in _DIFFERENCE.items()}
     return record

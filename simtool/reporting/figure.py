@@ -56,6 +56,8 @@ FALLBACKS = (
     *("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Malgun Gothic"),
     *("WenQuanYi Zen Hei", "Noto Sans Devanagari", "Noto Sans Thai", "Arial Unicode MS"),
 )
+#: The mark of an untrained control.
+_HOLLOW: Any = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "markeredgecolor": INK}
 _STYLE: Any = {
     "font.size": 8.5,
     "text.parse_math": False,
@@ -150,6 +152,7 @@ class _Layout:
         centers_of: names of the models, in lines.
         distances: names of the distances, in the order of their colors.
         bottom: position below the last bar: the height of the panels.
+        controls: whether some bar shows controls.
     """
 
     place: dict[tuple[str, str], float]
@@ -157,11 +160,12 @@ class _Layout:
     centers_of: tuple[str, ...]
     distances: tuple[str, ...]
     bottom: float
+    controls: bool
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> _Layout:
         """Place the models in the order of the first block, and after them models that only later blocks have."""
-        rows = [row for block in blocks for row in block.rows]
+        rows = [row for block in blocks for row in _bars(block)]
         distances = tuple(sorted({row.distance for row in rows}, key=lambda name: (len(name), name)))
         place: dict[tuple[str, str], float] = {}
         centers: list[float] = []
@@ -175,12 +179,12 @@ class _Layout:
                 place[model, distance] = top + at + (room - len(own)) / 2
             centers.append(top + (room - 1) / 2)
             top += room + 0.6
-        return cls(place, tuple(centers), names, distances, top - 0.75)
+        return cls(place, tuple(centers), names, distances, top - 0.75, any(row.gains for row in rows))
 
     def legend_lines(self, columns: int) -> int:
         """The greatest number of text lines of a legend with some columns."""
         tallest = max(1 + _wrapped(distance, DISTANCE_LINE).count("\n") for distance in self.distances)
-        return tallest * math.ceil((len(self.distances) + MARKS) / columns)
+        return tallest * math.ceil((len(self.distances) + MARKS + self.controls) / columns)
 
     def color(self, distance: str) -> str:
         """The color of a distance."""
@@ -196,9 +200,17 @@ class _Ticks(Formatter):
         return [formatting.accuracy(value, digits) for value in values]
 
 
+def _bars(block: Block) -> list[Row]:
+    """The rows that are bars: all but controls, which are marks on the bars of their models."""
+    return [row for row in block.rows if not block.is_control(row)]
+
+
 def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
-    for row in block.rows:
+    for row in _bars(block):
         _draw_bar(panel, row, layout)
+        for gain in row.gains[:1]:
+            places = [layout.place[row.model, row.distance]] * len(gain.untrained)
+            panel.plot(gain.untrained, places, ls="", zorder=5, **_HOLLOW)
     panel.axvline(block.chance, color=INK, lw=0.9, zorder=3)
     if (bracket := _bracket(block)) is not None and block.agreement is not None:
         panel.axvspan(*bracket, facecolor="none", edgecolor=BAND, hatch="///", lw=0)
@@ -256,6 +268,8 @@ def _draw_legend(
         Line2D([], [], color=INK, lw=1.1, label=f"{level} interval"),
         Line2D([], [], color=INK, lw=0.9, marker="|", ls="", markersize=9, label="chance"),
     ]
+    if layout.controls:
+        handles.append(Line2D([], [], ls="", label="untrained", **_HOLLOW))
     if any(block.agreement is not None for block in blocks):
         handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="noise ceiling: one other person"))
         limits = "limits of the best model"

@@ -19,6 +19,7 @@ from simtool.text import printable as name
 
 __all__ = [
     "EMPTY",
+    "EQUAL",
     "FEW",
     "FIXED",
     "UNTESTED",
@@ -57,6 +58,8 @@ EMPTY = "(empty)"
 FEW = 5
 #: Shown in place of an interval of an accuracy that no choice can change.
 FIXED = "fixed"
+#: Shown in place of an interval if two models have equal credit everywhere.
+EQUAL = "equal everywhere"
 #: Shown in place of an interval and a p value if a difference has neither.
 UNTESTED = "too few to test"
 
@@ -81,8 +84,11 @@ class Named(Protocol):
 
 
 def entry(named: Named) -> list[str]:
-    """The cells that name a model and a distance."""
-    return [name(named.model), name(named.distance)]
+    """The cells that name a model and a distance. The name of a control says that it is untrained."""
+    shown = name(named.model)
+    if isinstance(named, Row) and named.untrained is not None and "untrained" not in shown:
+        shown += ", untrained"
+    return [shown, name(named.distance)]
 
 
 def accuracy(value: float, digits: int = 4) -> str:
@@ -322,7 +328,7 @@ def notes(report: Report) -> list[str]:
         )
     if report.unequal and not report.settings.weighted:
         found.append("The trials have different weights, but all count the same here (--weighted uses the weights).")
-    return found + _comparison_notes(report)
+    return found + _comparison_notes(report) + _control_notes(report)
 
 
 def _cautions(report: Report) -> list[str]:
@@ -377,3 +383,16 @@ def _comparison_notes(report: Report) -> list[str]:
             "all its trials are of one participant, session or trial."
         )
     return found
+
+
+def _control_notes(report: Report) -> list[str]:
+    """The controls that belong to no model of the report."""
+    matched = {(name, row.distance) for row in report.rows for gain in row.gains for name in gain.controls}
+    rows = (row for row in report.rows if row.untrained is not None and (row.model, row.distance) not in matched)
+    alone = dict.fromkeys(" with ".join(entry(row)) for row in rows)
+    if not alone:
+        return []
+    return [
+        "No trained model of the same architecture, preprocessing and layer was scored on the same trials with the "
+        f"same distance: {listed(alone, most=8)}."
+    ]

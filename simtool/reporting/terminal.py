@@ -25,6 +25,8 @@ BAR_WIDTH = (10, 60)
 NAME_WIDTH = 12
 #: Distance between the columns of a table.
 GAP = 2
+#: Before the name of a control, which stands under its model.
+_INDENT = "  "
 
 
 def terminal_report(report: Report, metrics: Sequence[Metric] = USUAL) -> RenderableType:
@@ -79,17 +81,13 @@ class _Glyphs:
     cut: str
     encoding: str
 
-    def spelled(self, name: str) -> str:
-        """A name with escapes for characters that the terminal cannot show."""
-        return self.shown(formatting.name(name))
-
     def shown(self, text: str) -> str:
         """A text with escapes for characters that the terminal cannot show."""
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     def names(self, row: Row) -> list[str]:
         """The model and the distance of a row."""
-        return [self.spelled(row.model), self.spelled(row.distance)]
+        return [self.shown(cell) for cell in formatting.entry(row)]
 
 
 _UNICODE = _Glyphs("█", " ▏▎▍▌▋▊▉", "▐", "─", "│", "┊", "–", "…", "utf-8")
@@ -157,7 +155,9 @@ class _BlockTables:
         for row in block.rows:
             numbers = [formatting.accuracy(row.estimate), formatting.interval(row, glyphs.dash)]
             numbers += [] if block.same_trials else [f"{row.comparisons:,}"]
-            lines.append([*glyphs.names(row), *numbers, f"{row.ties:,}"])
+            model, distance = glyphs.names(row)
+            model = _INDENT + model if block.is_control(row) else model
+            lines.append([model, distance, *numbers, f"{row.ties:,}"])
         people = None if block.noise_ceiling is None else block.noise_ceiling.agreement
         if people is not None:
             numbers = [formatting.accuracy(people.estimate), formatting.interval(people, glyphs.dash)]
@@ -189,7 +189,8 @@ class _BlockTables:
 class SheetTable:
     """The table of a section, fitted to the width of the terminal.
 
-    The names of models shrink first, then the distance between columns. Then cells go to several lines.
+    The names of models shrink first, then the distance between columns. Then optional columns are left out. Then cells
+    go to several lines.
     """
 
     sheet: Sheet
@@ -204,6 +205,9 @@ class SheetTable:
         table, used = _table(self.sheet.header, lines, width, texts)
         if used > width:
             table, used = _table(self.sheet.header, lines, width, texts, gap=1)
+        if used > width and self.sheet.optional:
+            yield SheetTable(self.sheet.narrow)
+            return
         if used > width:
             table = _folded(self.sheet.header, lines, width, texts)
         for line in _fitted(lines, table, glyphs):

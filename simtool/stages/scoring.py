@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -30,6 +30,7 @@ from simtool.tables.distances import DistanceTable
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.files import check_unchanged, file_state
 from simtool.tables.images import Images
+from simtool.tables.lineage import Lineage
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.tables.outcomes_writing import write_outcomes
 from simtool.tables.trials import Trials, check_trials, read_trials
@@ -151,7 +152,9 @@ def score(
 
         def scored(beside: Executor) -> Iterator[Outcomes]:
             for label, table, own in zip(labels, opened, measured, strict=True):
-                for outcomes in _scored(table, plan, own, label, allowed, choice):
+                lineage = Lineage.of(table.info) if isinstance(table, EmbeddingTable) else None
+                for found in _scored(table, plan, own, label, allowed, choice):
+                    outcomes = replace(found, lineage=lineage)
                     counting.append(beside.submit(lambda found: list(tally(found)), outcomes))
                     yield outcomes
 

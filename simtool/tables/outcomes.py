@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simtool.designs import TrialType
 from simtool.errors import listed
 from simtool.tables.checks import Check
+from simtool.tables.lineage import Lineage
 from simtool.tables.outcomes_layout import Slice, slices
 from simtool.tables.parquet import TableError
 from simtool.tables.samples import are_equal, are_part_of, order_like
@@ -38,6 +39,7 @@ class Outcomes:
         log_likelihood: (T,) of what people selected, nats; None if no choice model was fitted.
         probability: (C,) that the choice model gives to each comparison, in the order of ``credit``; None likewise.
         checks: of a model that was fitted to choices, by trial type.
+        lineage: what the model shares with its untrained controls; None if it is not known.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Outcomes:
     log_likelihood: NDArray[np.float32] | None = None
     probability: NDArray[np.float32] | None = None
     checks: tuple[Check, ...] = ()
+    lineage: Lineage | None = None
 
     def __repr__(self) -> str:
         return f"Outcomes({self.model}, {self.distance}, {counted(len(self.trials), 'trials')})"
@@ -175,4 +178,13 @@ def _outcomes(path: Path, part: Slice) -> Outcomes:
         refuse_shares(part.probability, "probability")
     if part.log_likelihood is not None:
         refuse(~np.isfinite(part.log_likelihood), "log_likelihood is missing or not finite")
-    return Outcomes(part.model, part.distance, trials, part.credit, part.log_likelihood, part.probability, part.checks)
+    return Outcomes(
+        part.model,
+        part.distance,
+        trials,
+        part.credit,
+        part.log_likelihood,
+        part.probability,
+        part.checks,
+        part.lineage,
+    )

@@ -31,6 +31,7 @@ from simtool.tables.files import (
     part_files,
     read_batches,
 )
+from simtool.tables.lineage import Lineage
 from simtool.tables.parquet import TableError
 from simtool.tables.trials import Trials, trials_of
 from simtool.tables.trials_columns import OPTIONAL, REQUIRED, TrialsColumns
@@ -51,12 +52,14 @@ class CreditColumn:
         model: the label of the embeddings.
         distance: the name of the distance.
         checks: of the model's choices, by trial type.
+        lineage: what the model is; None if the table does not state it.
     """
 
     column: str
     model: str
     distance: str
     checks: tuple[Check, ...] = ()
+    lineage: Lineage | None = None
 
     @classmethod
     def stated(cls, part: Path, name: str, entry: Mapping[str, object]) -> CreditColumn:
@@ -76,11 +79,12 @@ class CreditColumn:
             )
         checks = entry.get("checks")
         found = [Check.stated(part, check) for check in checks] if isinstance(checks, list) else []
-        return cls(name, model, distance, tuple(found))
+        return cls(name, model, distance, tuple(found), Lineage.stated(part, entry.get("lineage")))
 
     def to_json(self) -> dict[str, Any]:
         """The entry of the metadata."""
-        return {name: value for name, value in asdict(self).items() if value != ()}
+        more = {} if self.lineage is None else {"lineage": self.lineage.to_json()}
+        return {name: value for name, value in asdict(self).items() if value not in ((), None)} | more
 
     @property
     def likelihood(self) -> str:
@@ -107,6 +111,7 @@ class Slice:
         probability: (C,) as the table holds it; of another length if it has not one for each credit. None if there is
             none.
         checks: of the model's choices, by trial type.
+        lineage: what the model is; None if the table does not state it.
     """
 
     model: str
@@ -117,6 +122,7 @@ class Slice:
     log_likelihood: NDArray[np.float32] | None
     probability: NDArray[np.float32] | None = None
     checks: tuple[Check, ...] = ()
+    lineage: Lineage | None = None
 
 
 def slices(path: Path) -> Iterator[Slice]:
@@ -172,7 +178,7 @@ def _columns(path: Path, columns: list[CreditColumn]) -> Iterator[Slice]:
         scored = credit.scored()
         if scored.any():
             found = credit.slice(each.model, each.distance, trials if scored.all() else trials.take(scored))
-            yield replace(found, checks=each.checks)
+            yield replace(found, checks=each.checks, lineage=each.lineage)
             nowhere = False
     if nowhere:
         raise TableError(f"{path}: no model has credit on any trial; all columns of credit are empty")

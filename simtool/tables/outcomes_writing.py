@@ -47,7 +47,7 @@ def _column_of(outcomes: Outcomes, used: Iterable[str]) -> CreditColumn:
     name = f"{CREDIT}{outcomes.model}, {outcomes.distance}".encode("utf-8", "replace").decode()
     names = (name if number == 1 else f"{name} ({number})" for number in count(1))
     column = next(name for name in names if name.casefold() not in taken)
-    return CreditColumn(column, outcomes.model, outcomes.distance, outcomes.checks)
+    return CreditColumn(column, outcomes.model, outcomes.distance, outcomes.checks, outcomes.lineage)
 
 
 def _arrays(

@@ -122,6 +122,18 @@ class Estimates:
             for sound, numbers in zip(tested, zip(*columns, strict=True), strict=True)
         ]
 
+    def contrast(self, weights: NDArray[np.float64], level: float) -> Difference:
+        """A weighted sum of the means, and the test of the hypothesis that it is 0; see :meth:`differences`.
+
+        Args:
+            weights: (M,) that sum to 0, where the positive ones sum to 1.
+            level: of the interval.
+        """
+        found = self.linearised(float(weights @ self.mean), weights, level)
+        if found.low is None or found.high is None:
+            return found
+        return replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0))
+
     def p_value(self, column: int, value: float) -> float | None:
         """The two-sided p value of the hypothesis that a mean is some value; None without a standard error."""
         error = self._error(np.eye(len(self.mean))[column])

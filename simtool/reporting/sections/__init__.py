@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simtool.reporting.sections.consistency import CONSISTENCY
 from simtool.reporting.sections.contrasts import CONTRASTS
+from simtool.reporting.sections.controls import CONTROLS
 from simtool.reporting.sections.difficulty import DIFFICULTY
 from simtool.reporting.sections.model_noise_ceiling import MODEL_NOISE_CEILING
 from simtool.reporting.sections.noise_ceiling import NOISE_CEILING
@@ -15,6 +16,7 @@ from simtool.reporting.sections.strata import STRATA
 __all__ = ["SECTIONS"]
 
 SECTIONS: tuple[Section, ...] = (
+    CONTROLS,
     NOISE_CEILING,
     MODEL_NOISE_CEILING,
     STRATA,

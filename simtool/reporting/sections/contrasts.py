@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from simtool.analysis.contrasts import Contrast, Entry
 from simtool.analysis.inference.intervals import Difference
-from simtool.analysis.labels import LABELS
-from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
 from simtool.analysis.report import Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.sections.groups import Group, groups, shown
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
 
@@ -39,33 +38,19 @@ _EXPLANATION = (
     "Accuracy of the row minus accuracy of the column, in percentage points; columns are in the order of rows "
     "(red: the row is better; dot: no difference is found after Holm's adjustment in each matrix)"
 )
-#: Shown in place of an interval if two models have equal credit everywhere.
-_SAME = "equal everywhere"
 
 
 @dataclass(frozen=True)
-class _Table:
+class _Table(Group):
     """The accuracies of one metric in one stratum, or in a part of it, with their contrasts."""
-
-    rows: tuple[Row, ...]
-
-    @property
-    def title(self) -> str:
-        """The metric and the trials."""
-        first = self.rows[0]
-        part = ""
-        if first.part is not None:
-            part = f", {'labels: ' if first.part.by == LABELS else ''}{formatting.name(first.part.name)}"
-        return f"{first.metric.label}, {formatting.trials_of(first.trial_type)}{part}"
 
     @property
     def heading(self) -> str:
         """The title in a narrow figure."""
-        part = self.rows[0].part
-        if part is None:
+        if self.part is None:
             return self.title
         whole = _Table(tuple(replace(row, part=None) for row in self.rows[:1])).title
-        return f"{whole}\n{fill(formatting.label(part.name), _HEADING)}"
+        return f"{whole}\n{fill(formatting.label(self.part.name), _HEADING)}"
 
     @property
     def contrasts(self) -> list[tuple[Row, Contrast]]:
@@ -78,29 +63,20 @@ class _Table:
         return " and ".join(counted(size, "tested differences") for size in sizes)
 
 
-def _tables(report: Report) -> Iterator[_Table]:
+def _tables(report: Report) -> list[_Table]:
     """The accuracies that are compared: of whole strata, and of their parts."""
-    found: dict[tuple[str, Metric, str, str], list[Row]] = {}
-    parts = (row for split in report.splits for row in split.parts)
-    for row in (*report.rows, *parts):
-        by, name = ("", "") if row.part is None else (row.part.by, row.part.name)
-        found.setdefault((row.trial_type, row.metric, by, name), []).append(row)
-    tables = (_Table(tuple(rows)) for rows in found.values())
-    return (table for table in tables if table.contrasts)
+    return [_Table(group.rows) for group in groups(report, lambda row: row.contrasts)]
 
 
 def _shown(report: Report) -> list[_Table]:
-    """The tables of usual metrics, or of all if there are none: without ``all`` if there is one type only."""
-    names = dict.fromkeys(row.trial_type for row in report.rows)
-    strata = formatting.shown_strata(names)
-    tables = [table for table in _tables(report) if table.rows[0].trial_type in strata]
-    return [table for table in tables if table.rows[0].metric in USUAL] or tables
+    """The tables that views show."""
+    return [_Table(group.rows) for group in shown(report, _tables(report))]
 
 
 def _sheets(report: Report) -> list[Sheet]:
     sheets: list[Sheet] = []
     for table in _shown(report):
-        whole = table.rows[0].part is None
+        whole = table.part is None
         if report.baseline is None:
             few = len(table.contrasts) <= _SHOWN
             sheets += [_summary(table, report, in_terminal=whole and not few), _pairs(table, report, whole and few)]
@@ -182,7 +158,7 @@ def _pairs(table: _Table, report: Report, in_terminal: bool) -> Sheet:
     for row, contrast in table.contrasts:
         gain = contrast.difference
         names = [row.model, row.distance, *([] if baseline else [contrast.model, contrast.distance])]
-        interval = _SAME if contrast.is_identical else formatting.difference_interval(gain)
+        interval = formatting.EQUAL if contrast.is_identical else formatting.difference_interval(gain)
         p_values = [formatting.p_value(gain.p_value), formatting.p_value(gain.p_holm)]
         lines.append([*map(formatting.name, names), formatting.signed(gain.estimate), interval, *p_values])
     texts = ["model", "distance", *([] if baseline else ["minus model", "distance"])]

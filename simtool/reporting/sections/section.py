@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from simtool.analysis.report import Report
@@ -28,6 +28,7 @@ class Sheet:
         texts: number of columns of text. They come first and are aligned to the left; numbers follow.
         caption: the line below the table.
         in_terminal: whether the terminal shows the table; all other views show it always.
+        optional: positions of columns that the terminal leaves out if the table is too wide for it.
     """
 
     title: str
@@ -36,6 +37,15 @@ class Sheet:
     texts: int = 2
     caption: str | None = None
     in_terminal: bool = True
+    optional: tuple[int, ...] = ()
+
+    @property
+    def narrow(self) -> Sheet:
+        """The table without its optional columns."""
+        kept = [at for at in range(len(self.header)) if at not in self.optional]
+        lines = [[line[at] for at in kept] for line in self.lines]
+        texts = sum(at < self.texts for at in kept)
+        return replace(self, header=[self.header[at] for at in kept], lines=lines, texts=texts, optional=())
 
 
 def _nothing(_report: Report) -> Sequence[Any]:

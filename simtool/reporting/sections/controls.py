@@ -1,0 +1,152 @@
+"""Controls: tables of what training adds to the accuracy of models, and their records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from simtool.analysis.controls import TrainingGain
+from simtool.analysis.labels import LABELS
+from simtool.analysis.report import Report, Row
+from simtool.reporting import formatting
+from simtool.reporting.sections.groups import Group, groups, shown
+from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.text import counted
+
+__all__ = ["CONTROLS"]
+
+#: The most lines about parts of the trials in a table of the terminal.
+_SHOWN = 30
+_CAPTION = (
+    "Untrained: the mean accuracy of the controls, which are the same network with random initial weights. Gain: trained "
+    "minus untrained. Its interval is about new people and images, not about new seeds."
+)
+
+
+def _groups(report: Report) -> list[Group]:
+    """The accuracies with controls: of whole strata, and of their parts."""
+    return groups(report, lambda row: row.gains)
+
+
+def _gains(group: Group) -> list[tuple[Row, TrainingGain]]:
+    """The gains in the order of their models; that of several models after the last of them."""
+    place = {(row.model, row.distance): at for at, row in enumerate(group.rows)}
+
+    def key(found: tuple[Row, TrainingGain]) -> tuple[int, int]:
+        row, gain = found
+        return max(place[model, row.distance] for model in gain.models), len(gain.models)
+
+    return sorted(((row, gain) for row in group.rows for gain in row.gains), key=key)
+
+
+def _sheets(report: Report) -> list[Sheet]:
+    found = shown(report, _groups(report))
+    divided: dict[tuple[str, str, str], list[Group]] = {}
+    for group in found:
+        if group.part is not None:
+            first = group.rows[0]
+            divided.setdefault((first.metric.label, first.trial_type, group.part.by), []).append(group)
+    whole = [_whole(group, report) for group in found if group.part is None]
+    whole[:1] = [replace(first, caption=f"{_CAPTION} {first.caption}") for first in whole[:1]]
+    return whole + [_parts(own, report) for own in divided.values()]
+
+
+def _whole(group: Group, report: Report) -> Sheet:
+    """A line for each model with controls."""
+    lines = [
+        [
+            *_entry(row, gain),
+            formatting.accuracy(gain.accuracy),
+            formatting.accuracy(gain.control),
+            formatting.limits(min(gain.untrained), max(gain.untrained)) if len(gain.untrained) > 1 else "",
+            str(len(gain.seeds)),
+            *_difference(gain),
+        ]
+        for row, gain in _gains(group)
+    ]
+    header = ["model", "distance", "trained", "untrained", "range", "seeds", *_titles(report)]
+    return Sheet(f"{group.title}: trained minus untrained", header, lines, caption=_adjusted(group), optional=(4, 5))
+
+
+def _parts(found: Sequence[Group], report: Report) -> Sheet:
+    """A line for each model with controls and each part of the trials."""
+    lines = []
+    for group in found:
+        part = group.part
+        for row, gain in _gains(group):
+            names = [*_entry(row, gain), "" if part is None else formatting.name(part.name)]
+            means = [formatting.accuracy(gain.accuracy), formatting.accuracy(gain.control)]
+            lines.append([*names, *means, *_difference(gain)])
+    first = found[0].rows[0]
+    by = "" if first.part is None else first.part.by
+    what = "the labels of the images" if by == LABELS else formatting.name(by)
+    header = ["model", "distance", "part", "trained", "untrained", *_titles(report)]
+    return Sheet(
+        f"{first.metric.label} by {what}, {formatting.trials_of(first.trial_type)}: trained minus untrained",
+        header,
+        lines,
+        texts=3,
+        caption=f"{_adjusted(found[0])[:-1]} in each part.",
+        in_terminal=len(lines) <= _SHOWN,
+    )
+
+
+def _entry(row: Row, gain: TrainingGain) -> list[str]:
+    """The cells that name a model and its distance, or several models."""
+    model, distance = formatting.entry(row)
+    return [model if len(gain.models) == 1 else f"mean of {len(gain.models)}", distance]
+
+
+def _titles(report: Report) -> list[str]:
+    return ["gain", f"{formatting.percent(report.settings.level)} CI", "p (Holm)"]
+
+
+def _difference(gain: TrainingGain) -> list[str]:
+    found = gain.difference
+    interval = formatting.EQUAL if gain.is_identical else formatting.difference_interval(found)
+    return [formatting.signed(found.estimate), interval, formatting.p_value(found.p_holm)]
+
+
+def _adjusted(group: Group) -> str:
+    """The family of the adjustment."""
+    sizes = dict.fromkeys(gain.tested for _, gain in _gains(group))
+    return f"Holm's method adjusts the p values over {' and '.join(counted(size, 'differences') for size in sizes)}."
+
+
+def _records(report: Report) -> list[Record]:
+    return [_record(row, gain) for group in _groups(report) for row, gain in _gains(group)]
+
+
+def _record(row: Row, gain: TrainingGain) -> Record:
+    found = gain.difference
+    return {
+        "model": ", ".join(gain.models),
+        "distance": row.distance,
+        "trial_type": row.trial_type,
+        "metric": "training_gain",
+        "estimate": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "standard_error": found.standard_error,
+        "p": found.p_value,
+        "p_adjusted": found.p_holm,
+        "trials": row.trials,
+        "comparisons": row.comparisons,
+        "scope": formatting.scope(row.sample),
+        "stratum": None if row.part is None else row.part.name,
+        "by": None if row.part is None else row.part.by,
+        "difference_of": row.metric.name,
+        "tested": gain.tested,
+        "identical": gain.is_identical,
+        "models": len(gain.models),
+        "trained_accuracy": gain.accuracy,
+        "controls": len(gain.controls),
+        "control_models": ", ".join(gain.controls),
+        "control_seeds": ", ".join(map(str, gain.seeds)),
+        "control_accuracy": gain.control,
+        "control_least": min(gain.untrained),
+        "control_greatest": max(gain.untrained),
+    }
+
+
+CONTROLS = Section("controls", _sheets, _records)
