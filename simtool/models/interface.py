@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -69,8 +71,9 @@ class Model(ABC):
         weights: the SHA-256 of the weights (:attr:`simtool.models.folder.Manifest.digest`); None for a model without
             weights. For an untrained model, the SHA-256 of everything that its initial weights follow from.
         untrained: the seed of the initial weights of an untrained model; None for a trained model.
-        origin: what a model and its untrained controls share: the SHA-256 of the trained weights, or the name of a
-            published network. None for a model without controls.
+        origin: what a model and its untrained controls share: the SHA-256 of what its initial weights follow from
+            besides the seed and the images, or the name of a published network. Models that differ in their training
+            only have the same. None for a model without controls.
         layers: the names to choose from, the default first; empty if there is no choice.
         execution: how it is computed; None without a choice.
     """
@@ -162,7 +165,18 @@ class TrainedModel(Model):
         hashes = {file: sha256_of(folder / file) for file in weights}
         manifest = Manifest(self.kind, name, self.preprocessing, hashes, self.layers, settings, provenance)
         write_manifest(folder, manifest)
-        self.weights = self.origin = manifest.digest
+        self.weights = manifest.digest
+        self.state_origin()
+
+    @property
+    @abstractmethod
+    def architecture(self) -> Mapping[str, Any]:
+        """What the initial weights follow from besides preprocessing, seed and images; values for JSON."""
+
+    def state_origin(self) -> None:
+        """Derive :attr:`origin` from the kind, the preprocessing and the architecture."""
+        stated = [self.kind, self.preprocessing.to_json(), dict(self.architecture)]
+        self.origin = hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
 
     @classmethod
     @abstractmethod

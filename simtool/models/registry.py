@@ -43,5 +43,5 @@ def load_model(folder: Path) -> TrainedModel:
         if str(folder) in str(failure):
             raise
         raise ModelError(f"{folder}: {failure}") from failure
-    model.origin = manifest.digest
+    model.state_origin()
     return model

@@ -65,6 +65,11 @@ class Classifier(Activations, TrainedModel):
             settings[_SCALED] = True
         self.describe(folder, provenance, self.name, [_WEIGHTS], settings)
 
+    @property
+    def architecture(self) -> Mapping[str, Any]:
+        """The network and its number of classes. See :attr:`TrainedModel.architecture`."""
+        return {"name": self.config.architecture, "size": self.config.size, "classes": len(self.classes)}
+
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> Self:
         """See :meth:`TrainedModel.load`."""

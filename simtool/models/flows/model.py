@@ -111,6 +111,11 @@ class FlowModel(TrainedModel):
         counts = {_PARAMETERS: self.flow.count_parameters(config), _CLASS_NAMES: list(self.classes)}
         self.describe(folder, provenance, self.title, [_WEIGHTS], {**config.to_json(), **counts})
 
+    @property
+    def architecture(self) -> Mapping[str, Any]:
+        """The shape of the flow. See :attr:`TrainedModel.architecture`."""
+        return self.flow.config.to_json()
+
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> Self:
         """See :meth:`TrainedModel.load`."""

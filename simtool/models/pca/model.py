@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -90,6 +91,11 @@ class Pca(TrainedModel):
     def variance(self) -> NDArray[np.float64]:
         """(count,) the variance that each component explains."""
         return self._variance[: self.count]
+
+    @property
+    def architecture(self) -> Mapping[str, Any]:
+        """A control keeps the mean, so it belongs to one fit. See :attr:`TrainedModel.architecture`."""
+        return {"components": self.count, "weights": self.weights}
 
     def output(self, layer: str | None = None) -> Output:
         """One value per component. See :meth:`Model.output`."""

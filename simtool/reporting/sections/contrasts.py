@@ -79,7 +79,7 @@ def _sheets(report: Report) -> list[Sheet]:
         whole = table.part is None
         if report.baseline is None:
             few = len(table.contrasts) <= _SHOWN
-            sheets += [_summary(table, report, in_terminal=whole and not few), _pairs(table, report, whole and few)]
+            sheets += [_summary(table, report, in_terminal=whole and not few), _pairs(table, report, in_terminal=few)]
         elif not whole:  # the table of accuracies holds the differences in whole strata
             sheets.append(_pairs(table, report, len(table.contrasts) <= _SHOWN))
     return sheets + [_ceiling_sheet(ceiling, report) for ceiling in _ceilings(report)]

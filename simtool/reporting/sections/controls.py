@@ -18,8 +18,8 @@ __all__ = ["CONTROLS"]
 #: The most lines about parts of the trials in a table of the terminal.
 _SHOWN = 30
 _CAPTION = (
-    "Untrained: the mean accuracy of the controls, which are the same network with random initial weights. Gain: trained "
-    "minus untrained. Its interval is about new people and images, not about new seeds."
+    "Untrained: the mean accuracy of the controls, which are the same network with random initial weights. Gain: "
+    "trained minus untrained. Its interval is about new people and images, not about new seeds."
 )
 
 

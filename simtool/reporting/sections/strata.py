@@ -126,7 +126,8 @@ def _record(row: Row, advantage: float) -> Record:
     same = ("model", "distance", "trial_type", "estimate", "low", "high", "chance", "trials", "comparisons", "ties")
     share = None if row.part is None else row.part.share
     more = {"stratum": _stratum(row), "metric": row.metric.name, "share": share, "advantage": advantage}
-    return {name: getattr(row, name) for name in same} | more
+    control = {} if row.untrained is None else {"untrained": row.untrained}
+    return {name: getattr(row, name) for name in same} | more | control
 
 
 def _draw(report: Report) -> Figure | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,19 @@ def test_a_saved_classifier_gives_the_same_vectors(
     assert loaded.classes == CLASSES
     assert loaded.weights == classifier.weights
     assert loaded.preprocessing == classifier.preprocessing
+    assert loaded.origin == classifier.origin
     np.testing.assert_array_equal(loaded.embed(images, "logits"), classifier.embed(images, "logits"))
+
+
+def test_networks_that_differ_in_their_training_only_share_their_controls(
+    small: ClassifierConfig, network: Any
+) -> None:
+    finer = replace(small, augmentation="field", pretrained=True, label_smoothing=0.1)
+    models = [Classifier(*each) for each in ((small, network, CLASSES), (finer, network, CLASSES))]
+    fewer = Classifier(small, network, CLASSES[:2])
+    for model in (*models, fewer):
+        model.state_origin()
+    assert models[0].origin == models[1].origin != fewer.origin
 
 
 def test_weights_that_do_not_fit_are_refused(classifier: Classifier, tmp_path: Path) -> None:

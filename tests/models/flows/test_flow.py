@@ -138,3 +138,14 @@ def test_its_layers_are_those_of_any_flow_and_a_model_folder_keeps_them(flow: Sc
     loaded = Scaler.load(tmp_path, read_manifest(tmp_path))
     for found, expected in zip(loaded.embed_layers(pixels(3), model.layers), vectors, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_flows_that_differ_in_their_training_only_share_their_controls(flow: Scaling, tmp_path: Path) -> None:
+    other, deeper = Scaling(flow.config, seed=2), Scaling(ScalingConfig(4, 1), seed=1)
+    models = [Scaler(PREPROCESSING, each) for each in (flow, other, deeper)]
+    for number, model in enumerate(models):
+        (folder := tmp_path / str(number)).mkdir()
+        model.save(folder, Provenance.of(command=("test",), inputs=()))
+    assert models[0].weights != models[1].weights
+    assert models[0].origin == models[1].origin
+    assert models[2].origin not in (None, models[0].origin)
