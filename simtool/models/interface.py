@@ -71,8 +71,8 @@ class Model(ABC):
         weights: the SHA-256 of the weights (:attr:`simtool.models.folder.Manifest.digest`); None for a model without
             weights. For an untrained model, the SHA-256 of everything that its initial weights follow from.
         untrained: the seed of the initial weights of an untrained model; None for a trained model.
-        origin: what a model and its untrained controls share: the SHA-256 of what its initial weights follow from
-            besides the seed and the images, or the name of a published network. Models that differ in their training
+        origin: what a model and its untrained controls share: the SHA-256 of kind, preprocessing and
+            :attr:`TrainedModel.architecture`, or the name of a published network. Models that differ in their training
             only have the same. None for a model without controls.
         layers: the names to choose from, the default first; empty if there is no choice.
         execution: how it is computed; None without a choice.
@@ -171,7 +171,7 @@ class TrainedModel(Model):
     @property
     @abstractmethod
     def architecture(self) -> Mapping[str, Any]:
-        """What the initial weights follow from besides preprocessing, seed and images; values for JSON."""
+        """The shape of a model, which its initial weights follow from, as values for JSON."""
 
     def state_origin(self) -> None:
         """Derive :attr:`origin` from the kind, the preprocessing and the architecture."""

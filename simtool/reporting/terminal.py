@@ -25,7 +25,7 @@ BAR_WIDTH = (10, 60)
 NAME_WIDTH = 12
 #: Distance between the columns of a table.
 GAP = 2
-#: Before the name of a control, which stands under its model.
+#: Before the name of a control, which is below its model.
 _INDENT = "  "
 
 

@@ -40,9 +40,8 @@ class EmbeddingInfo:
         model: the SHA-256 of the weights; for an untrained model, of everything that its initial weights follow from.
         layer: the full name of the layer of the model, with its pooling; None without layers, and in older tables.
         untrained: the seed of the initial weights of an untrained model; None for a trained model.
-        origin: what a model and its untrained controls share: the SHA-256 of what its initial weights follow from
-            besides the seed and the images, or the name of a published network. Models that differ in their training
-            only have the same.
+        origin: what a model and its untrained controls share: the SHA-256 of kind, architecture, size and
+            preprocessing, or the name of a published network. Models that differ in their training only have the same.
         similarity: the similarity function of the distances in a psychological embedding, as JSON text.
         learned: whether the vectors were learned from judgments, as those of ``fit-psych`` and ``reweight``.
         precision: of the arithmetic of a network.

@@ -1,4 +1,4 @@
-"""What a model is apart from its weights, as a table of outcomes states it: models and their untrained controls."""
+"""The lineage of a model in a table of outcomes: it matches models and their untrained controls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Lineage"]
 
 @dataclass(frozen=True)
 class Lineage:
-    """What a model shares with its untrained controls, and which of them it is.
+    """The features that a model shares with its untrained controls, and the seed of a control.
 
     Attributes:
         origin: of the vectors, as :attr:`~simtool.tables.info.EmbeddingInfo.origin`.
@@ -40,7 +40,7 @@ class Lineage:
 
     @property
     def trained(self) -> Self:
-        """What all its controls share with it: the same without the seed."""
+        """The lineage of its trained models: the same without the seed."""
         return replace(self, untrained=None)
 
     @classmethod

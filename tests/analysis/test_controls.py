@@ -1,4 +1,4 @@
-"""What training adds: models minus the mean of their untrained controls."""
+"""The gain by training: models minus the mean of their untrained controls."""
 
 from __future__ import annotations
 

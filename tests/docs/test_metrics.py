@@ -23,6 +23,7 @@ from simtool.scoring.distances import DISTANCES
 from simtool.scoring.given import GIVEN
 from simtool.tables.checks import Check
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable
+from simtool.tables.lineage import Lineage
 from tests.analysis.test_labels import IMAGES, labelled
 from tests.scored import latent, model, observe, outcomes_of
 
@@ -64,6 +65,9 @@ def test_the_table_of_columns_has_every_column_of_the_files() -> None:
     space = EmbeddingTable.of([str(name) for name in trials.images], minds, EmbeddingInfo("minds", minds.shape[1]))
     settings = Settings(replicates=100, baseline="a", consistency=True)
     scored[0] = replace(scored[0], checks=(Check("2-choose-1", 9, 0.7, 0.7, 0.6, 0.5),))
+    network = Lineage("network")
+    scored[0] = replace(scored[0], lineage=network)
+    scored[1] = replace(scored[1], lineage=replace(network, untrained=0))
     (record, *_) = records(build_report(scored, settings, measures=[Ratio(space)]))
     columns = [name for line in _table("column")[1:] for name in re.findall(r"`(\w+)`", line[0])]
     assert len(columns) == len(set(columns))
