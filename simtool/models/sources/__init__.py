@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from simtool.errors import UsageError
 from simtool.models.sources.application import ApplicationSource
+from simtool.models.sources.baselines import ColorSource, GaborSource, HistogramSource
 from simtool.models.sources.folder import FolderSource
 from simtool.models.sources.keras_file import KerasFileSource
 from simtool.models.sources.onnx_file import OnnxFileSource
@@ -25,6 +26,9 @@ __all__ = ["SOURCES", "ModelOptions", "Source", "labels", "option_help", "source
 #: Sources in the order of the help.
 SOURCES: tuple[type[Source], ...] = (
     PixelsSource,
+    ColorSource,
+    HistogramSource,
+    GaborSource,
     FolderSource,
     ApplicationSource,
     KerasFileSource,
