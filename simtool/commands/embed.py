@@ -82,6 +82,7 @@ def embed(
     \b
     Example:
       simtool embed cub/images.parquet --model pixels --out pixels.parquet
+      simtool embed cub/images.parquet --model colour --window 0.5 --out colour.parquet
       simtool embed cub/images.parquet --model pca --components 100 --out pca-100.parquet
       simtool embed cub/images.parquet --model pca --shard 3/16 --out pca-1000
       simtool embed cub/images.parquet --model glow --layer latent --out latent.parquet \\

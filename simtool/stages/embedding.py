@@ -87,19 +87,20 @@ def embed(
 
     Args:
         images: a table of images. The files of a table in memory lie below the current folder.
-        model: ``pixels``, ``keras:NAME`` for a network of ``keras.applications``, the path of a model folder, a
-            ``.keras`` file, an ``.onnx`` file or a SavedModel (see :mod:`simtool.models.sources`), or an open model.
+        model: ``pixels``, ``colour``, ``histogram``, ``gabor``, ``keras:NAME`` for a network of ``keras.applications``,
+            the path of a model folder, a ``.keras`` file, an ``.onnx`` file or a SavedModel (see
+            :mod:`simtool.models.sources`), or an open model.
         out: the Parquet file of each table; with ``shard``, the folder of each table. None keeps the tables in memory.
         layers: of the model, one for each table. Empty for the model's default. A layer can state its pooling after its
             name: ``conv4_block6_out:pool=mean+std,window=0.5``.
         pool: how maps of activations become vectors: ``mean``, ``mean+std``, ``max`` or ``flat``, for each layer that
             states no pooling. None is ``mean``.
         window: the central part of each side of a map that is used, above 0, at most 1; for each layer that states no
-            pooling. None uses the whole map.
+            pooling. None uses the whole map. For ``colour``, ``histogram`` and ``gabor``, the part of the image.
         names: the label of each table in reports. Empty for the model's names.
-        preprocessing: for pixels and files of networks, a preprocessing or its name.
-        size: height and width in pixels, for pixels and files of networks.
-        crop: the fraction of each side that the central crop keeps, for pixels and files of networks.
+        preprocessing: for pixels, baselines and files of networks, a preprocessing or its name.
+        size: height and width in pixels, for pixels, baselines and files of networks.
+        crop: the fraction of each side that the central crop keeps, for pixels, baselines and files of networks.
         noise: the variance that Glow's posterior assumes for all dimensions. None measures it for each dimension.
         components: how many components of a PCA to keep. None keeps all.
         precision: ``float32`` or ``bfloat16``, for networks. None is ``float32``.

@@ -1,4 +1,4 @@
-"""What all baselines share: the colors of an image, and the window in which they are described."""
+"""A baseline: a formula that describes the colors of an image in a window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.interface import Model, Output
-from simtool.models.pooling import Pool, Pooling
+from simtool.models.pooling import Pooling, with_pooling
 from simtool.system.threads import in_threads
 from simtool.tables.embeddings import Segment
 
@@ -39,15 +39,17 @@ class Baseline(Model):
 
     def __init__(self, preprocessing: Preprocessing, window: float = 1.0) -> None:
         self.preprocessing = preprocessing.spatial
-        self.pooling = Pooling(Pool.MEAN_STD, window)
+        self.window = Pooling(window=window)
 
     def output(self, layer: str | None = None) -> Output:
-        """Its name states the window. See :meth:`Model.output`."""
+        """Name and layer state the window, if it is not the whole image. See :meth:`Model.output`."""
         if layer is not None:
             raise ModelError(f"{self.name} has no layers; leave out --layer {layer}")
-        window = "" if self.pooling.window == 1 else f" (window {self.pooling.window:g})"
-        length = sum(segment.length for segment in self.segments)
-        return Output(f"{self.name}{window}", (length,), tuple(self.segments))
+        shape, segments = (sum(segment.length for segment in self.segments),), tuple(self.segments)
+        if self.window.window == 1:
+            return Output(self.name, shape, segments)
+        name = f"{self.name} (window {self.window.window:g})"
+        return Output(name, shape, segments, with_pooling(self.name, self.window))
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
         """The vectors of images with values from 0 to 255. See :meth:`Model.embed`."""
@@ -67,4 +69,4 @@ class Baseline(Model):
     def windowed(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """The part of an image that lies in the window."""
         height, width, _ = image.shape
-        return image[self.pooling.kept(height), self.pooling.kept(width)]
+        return image[self.window.kept(height), self.window.kept(width)]

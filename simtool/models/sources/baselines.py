@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["ColorSource", "GaborSource", "HistogramSource"]
 
 
-#: The default preprocessing: that of pixels with antialiasing, of the whole image.
-_WHOLE = "antialiased"
-
-
 class BaselineSource(Source):
     """A formula, which needs no file. A model folder of that name is ``./colour``."""
 
@@ -25,7 +21,7 @@ class BaselineSource(Source):
         "preprocessing": "a preprocessing, of which the crop and the resize are used [antialiased, without its crop]",
         "size": "height and width [the preprocessing's: 128]",
         "crop": "central part of each side that is kept [all]",
-        "window": "central part of each side that is described [all]",
+        "window": "the central part of each side of the image that is described [1, the whole image]",
     }
     limits = "a baseline has no layers, no components, no network and no code"
 
@@ -36,9 +32,10 @@ class BaselineSource(Source):
 
     def open(self, options: ModelOptions) -> Baseline:
         """See :meth:`Source.open`."""
-        from simtool.images.preprocessing import chosen_preprocessing
+        from simtool.images.preprocessing import chosen_preprocessing, named_preprocessing
 
-        preprocessing = chosen_preprocessing(options.preprocessing or _WHOLE, options.size, options.crop)
+        whole = named_preprocessing("antialiased").adjusted(crop=1.0)
+        preprocessing = chosen_preprocessing(options.preprocessing or whole, options.size, options.crop)
         return self.baseline()(preprocessing, 1.0 if options.window is None else options.window)
 
     @staticmethod

@@ -87,10 +87,10 @@ def test_a_further_source_is_embedded_with_and_appears_in_messages_and_help(tmp_
     np.testing.assert_allclose(table.read()[:, 4], pixels.read().mean(axis=1), atol=1e-6)
     with pytest.raises(
         UsageError,
-        match=r"--crop is for pixels, a network of .*, a \.keras file, .* or a SavedModel; gray levels have no other",
+        match=r"--crop is for pixels, colour, .*, a network of .*, a \.keras file, .* or a SavedModel; gray levels",
     ):
         embed(images, "gray:5", crop=0.5)
-    assert usages() == "pixels|FOLDER|keras:NAME|FILE.keras|FILE.onnx|SAVEDMODEL|gray:VALUES"
+    assert usages() == "pixels|colour|histogram|gabor|FOLDER|keras:NAME|FILE.keras|FILE.onnx|SAVEDMODEL|gray:VALUES"
     assert option_help("size").endswith("; for gray levels: nothing.")
     with pytest.raises(ModelError, match=r"a \.keras file, an \.onnx file, a SavedModel or gray levels"):
         source_of("grey:5", NONE)
@@ -177,9 +177,9 @@ def test_a_wrong_precision_or_runtime_is_refused_before_the_model_is_read(
 
 def test_sources_for_which_an_option_means_the_same_share_its_help() -> None:
     assert option_help("crop") == (
-        "For pixels: central part of each side that is kept [the preprocessing's: 0.8]; for a network of "
-        "keras.applications: central part of each side that is kept [all]; for a .keras file, an .onnx file or a "
-        "SavedModel: central part of each side that is kept [the preprocessing's]."
+        "For pixels: central part of each side that is kept [the preprocessing's: 0.8]; for colour, histogram, gabor "
+        "or a network of keras.applications: central part of each side that is kept [all]; for a .keras file, an .onnx "
+        "file or a SavedModel: central part of each side that is kept [the preprocessing's]."
     )
 
 
@@ -280,5 +280,6 @@ def test_a_pooling_needs_a_network(tmp_path: Path) -> None:
 
 def test_the_arguments_are_listed_in_words() -> None:
     assert labels() == (
-        "pixels, a model folder, a network of keras.applications, a .keras file, an .onnx file or a SavedModel"
+        "pixels, colour, histogram, gabor, a model folder, a network of keras.applications, a .keras file, an .onnx "
+        "file or a SavedModel"
     )
