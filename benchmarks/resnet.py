@@ -5,9 +5,11 @@ them. Ratios compare times of the same turn.
 
     python benchmarks/resnet.py --peers-python peers/bin/python --json resnet.json
     python benchmarks/resnet.py --images cub/images.parquet --peers-python peers/bin/python --json resnet.json
+    python benchmarks/resnet.py --poolings --json poolings.json
 
 ``--peers-python`` names a Python with torch, torchvision and timm. With ``--images``, decoding and preprocessing are
-measured too: alone, and together with the network.
+measured too: alone, and together with the network. With ``--poolings``, simtool alone is measured: the mean of the map
+of a layer, and its mean and standard deviation in a window.
 """
 
 from __future__ import annotations
@@ -25,15 +27,15 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from benchmarks.processes import Subject
-    from benchmarks.resnet_subjects import NETWORKS, SUBJECTS, Case
+    from benchmarks.resnet_subjects import NETWORKS, PHOTOGRAPHS, POOLINGS, SUBJECTS, Case
 else:
     from processes import Subject
-    from resnet_subjects import NETWORKS, SUBJECTS, Case
+    from resnet_subjects import NETWORKS, PHOTOGRAPHS, POOLINGS, SUBJECTS, Case
 
 CONSOLE = Console(stderr=True)
 #: Subjects that run in the environment of simtool.
 OURS = ("simtool", "Keras", "OpenVINO")
-#: The reference subject.
+#: The reference subject, if it is among them; else the first.
 FIRST = "simtool"
 
 
@@ -44,7 +46,7 @@ class Row:
     Attributes:
         seconds: the median time for one image.
         per_second: images per second.
-        times_simtool: time relative to simtool's network, the median over the turns.
+        times_simtool: time relative to the reference subject, the median over the turns.
         first_seconds: time of the first round, including tracing and compilation.
         peak_bytes: peak memory of the process.
         turns: seconds per image in each round, without the first turn.
@@ -108,9 +110,9 @@ def summarize(rows: list[Row]) -> None:
         if row.turns:
             row.seconds = statistics.median(second for turn in row.turns for second in turn)
             row.per_second = 1 / row.seconds
-    ours = next((row for row in rows if row.subject == FIRST), None)
+    ours = next((row for row in rows if row.subject == FIRST), rows[0])
     for row in rows:
-        if ours is not None and ours.seconds and row.seconds:
+        if ours.seconds and row.seconds:
             pairs = zip(row.turns, ours.turns, strict=True)
             row.times_simtool = statistics.median(statistics.median(a) / statistics.median(b) for a, b in pairs)
 
@@ -147,6 +149,7 @@ def files_of(images: Path, count: int) -> tuple[str, ...]:
 
 def main(
     images: Annotated[Path | None, typer.Option(help="A table of images; decoding is measured too.")] = None,
+    poolings: Annotated[bool, typer.Option("--poolings", help="Compare poolings of simtool instead.")] = False,
     subjects: Annotated[list[str] | None, typer.Option(help="Subjects to run; repeatable. [all]")] = None,
     size: Annotated[int, typer.Option(help="Height and width of the network's input.")] = 224,
     batch: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 32,
@@ -159,7 +162,8 @@ def main(
     """Compare ResNet50 as an embedding with its peers."""
     if unknown := [name for name in subjects or () if name not in SUBJECTS]:
         raise typer.BadParameter(f"no subject {unknown[0]}; there are {', '.join(SUBJECTS)}")
-    wanted = subjects or list(NETWORKS if images is None else SUBJECTS)
+    usual = NETWORKS if images is None else NETWORKS | PHOTOGRAPHS
+    wanted = subjects or list(POOLINGS if poolings else usual)
     files = () if images is None else files_of(images, batch * count)
     rows = [Row(f"ResNet50, {size}x{size}, batches of {batch}", name) for name in wanted]
     measure(rows, Case(size, batch, files), peers_python, turns, rounds)

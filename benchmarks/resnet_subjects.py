@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 else:
     from processes import memory, say, serve
 
-__all__ = ["NETWORKS", "PHOTOGRAPHS", "SUBJECTS", "Case"]
+__all__ = ["NETWORKS", "PHOTOGRAPHS", "POOLINGS", "SUBJECTS", "Case"]
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class Case:
 Round = Callable[[], int]
 
 
-def simtool(case: Case, runtime: str = "tensorflow", precision: str = "float32") -> Round:
+def simtool(case: Case, runtime: str = "tensorflow", precision: str = "float32", layer: str = "penultimate") -> Round:
     """simtool: the network as ``simtool embed`` calls it."""
-    embed, images = _embedder(case, runtime, precision), case.images()
+    embed, images = _embedder(case, runtime, precision, layer), case.images()
     return lambda: len(embed(images))
 
 
@@ -79,7 +79,7 @@ def simtool_embed(case: Case) -> Round:
 
 
 def _embedder(
-    case: Case, runtime: str = "tensorflow", precision: str = "float32"
+    case: Case, runtime: str = "tensorflow", precision: str = "float32", layer: str = "penultimate"
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     from simtool.models.classifier.config import ClassifierConfig
     from simtool.models.classifier.model import Classifier
@@ -88,7 +88,7 @@ def _embedder(
 
     config = ClassifierConfig("ResNet50", size=case.size)
     model = Classifier(config, build(config, 200), [str(label) for label in range(200)])
-    return model.executed(Execution(runtime, precision)).embed
+    return partial(model.executed(Execution(runtime, precision)).embed, layer=layer)
 
 
 def _prepared(case: Case) -> Iterator[NDArray[np.float32]]:
@@ -230,13 +230,19 @@ NETWORKS: dict[str, Callable[[Case], Round]] = {
         for setting in ("eager", "traced", "compiled")
     },
 }
+#: Subjects of simtool that pool the map of a layer in different ways.
+POOLINGS: dict[str, Callable[[Case], Round]] = {
+    f"simtool {layer}": partial(simtool, layer=layer)
+    for name in ("conv2_block3_out", "conv4_block6_out", "conv5_block3_out")
+    for layer in (name, f"{name}:pool=mean+std,window=0.5")
+}
 #: Subjects that start from files.
 PHOTOGRAPHS: dict[str, Callable[[Case], Round]] = {
     "simtool photographs": simtool_photographs,
     "torchvision photographs": torchvision_photographs,
     "simtool files to vectors": simtool_embed,
 }
-SUBJECTS = {**NETWORKS, **PHOTOGRAPHS}
+SUBJECTS = {**NETWORKS, **PHOTOGRAPHS, **POOLINGS}
 
 
 def timed(round_: Round) -> float:

@@ -23,7 +23,7 @@ _OPTIONS = re.compile(r":((?:pool|window)=[^:,]*(?:,(?:pool|window)=[^:,]*)*)$")
 
 
 class Pool(StrEnum):
-    """What is kept of the values of a channel at all places of a map."""
+    """The numbers that are kept of the values of a channel at all places of a map."""
 
     MEAN = "mean"
     MEAN_STD = "mean+std"

@@ -85,7 +85,7 @@ class ModelOptions:
         return [field.name for field in fields(self) if getattr(self, field.name) not in (field.default, [])]
 
     def pooling(self) -> Pooling | None:
-        """The pooling of layers that state none; None if neither ``pool`` nor ``window`` is given.
+        """The pooling of layers that state none; None if the options do not concern it.
 
         Raises:
             UsageError: there is no such pooling or window.
