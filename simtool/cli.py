@@ -15,6 +15,7 @@ from typer.models import CommandInfo
 
 from simtool import __version__, console
 from simtool.commands.check import check
+from simtool.commands.combine import combine
 from simtool.commands.compress import compress
 from simtool.commands.demo import demo
 from simtool.commands.embed import embed
@@ -63,6 +64,7 @@ app.command(short_help="Convert images to vectors with a model")(embed)
 app.command(short_help="Convert vectors of other programs to a table")(import_embeddings)
 app.command(short_help="Convert distances of pairs to a table of distances")(import_distances)
 app.command(short_help="Project vectors on their principal components")(compress)
+app.command(short_help="Add up the distances of several models")(combine)
 app.command(short_help="Draw samples from a trained Glow")(sample)
 app.command(short_help="Fit coordinates of images to judgments alone")(fit_psych)
 app.command(short_help="Predict judgments from distances between vectors")(score)

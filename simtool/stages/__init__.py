@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simtool.stages.classifier import plan_resnet as plan_resnet
     from simtool.stages.classifier import train_resnet as train_resnet
+    from simtool.stages.combining import combine as combine
     from simtool.stages.compression import compress as compress
     from simtool.stages.distances import import_distances as import_distances
     from simtool.stages.embedding import embed as embed
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 #: so that ``import simtool.stages`` imports nothing heavy.
 _MODULES: dict[str, str] = {
     "check": "validity",
+    "combine": "combining",
     "compress": "compression",
     "embed": "embedding",
     "export_distances": "exporting",

@@ -78,6 +78,7 @@ def _measured(table: EmbeddingTable | DistanceTable, distance: str | None) -> Di
         return table
     if distance in (None, GIVEN):
         raise UsageError(f"{table.path} holds vectors: choose a --distance of {', '.join(DISTANCES)}")
+    table.check_distance(distance)
     with console.progress("measuring", table.info.dimension, "columns") as bar:
         return all_distances(table, distance, bar.advance)
 

@@ -126,6 +126,7 @@ def reweight(
         if images is not None:
             judgments = _with_classes(run, judgments, images)
         recipe = _recipe(source, kind, distance, components, rank, penalty)
+        source.check_distance(distance)
         if scheme is HoldOut.COMPARISON:
             console.warn(
                 "held-out comparisons leak: other comparisons of the same trial are in the training part; "

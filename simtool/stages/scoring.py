@@ -96,8 +96,10 @@ def score(
         trials: a table of trials.
         out: the Parquet table of outcomes to write. None keeps the outcomes in memory.
         distances: names, see :data:`~simtool.scoring.distances.DISTANCES`; ``mse`` and ``cosine`` without names.
-            A table of distances is scored as it is: its distance is ``given``.
-        names: the label of each table's model in reports. Without them, the name that each table states.
+            A table of distances is scored as it is: its distance is ``given``. A table that is made for some distances,
+            as those of :func:`combine`, is scored by these, or by those of them that are named.
+        names: the label of each table's model in reports. Without them, the name that each table states. Tables that
+            are made for different distances may share a name.
         images: a table of images. Outcomes then say for each comparison which references share the query's class and
             group. Or a file of names for the ids in ``trials``, as for :func:`import_trials`.
         memory: bytes that the process may use, as a number or such as ``2G``. None is half of the free memory.
@@ -132,7 +134,7 @@ def score(
         warn_of_unused(path_of(trials) or Path("the trials"), judgments.extra)
         opened = [run.read_model(source) for source in sources]
         measured = _distances_of(opened, distances)
-        labels = list(names) or _labels(opened)
+        labels = _labels(opened, names, measured)
         if (file := names_file(images)) is not None:
             judgments = named(run, file, judgments)
         elif images is not None:
@@ -164,7 +166,9 @@ def score(
                 write_outcomes(Path(out), judgments, scored(beside), run.provenance())
         tallies = [each for found in counting for each in found.result()]
         if out is not None:
-            columns = f"{listed(labels, 4)} by {listed(dict.fromkeys(chain(*measured)), len(DISTANCES) + 1)}"
+            columns = (
+                f"{listed(dict.fromkeys(labels), 4)} by {listed(dict.fromkeys(chain(*measured)), len(DISTANCES) + 1)}"
+            )
             run.wrote(Path(out), f"{counted(len(judgments), 'trials')}: {columns}")
     if doubtful := below_chance(tallies):
         console.warn(_doubt(doubtful))
@@ -186,7 +190,17 @@ def _distances_of(tables: Sequence[EmbeddingTable | DistanceTable], distances: S
         )
     if own and len(held) == len(tables):
         raise UsageError(f"--distance {own[0]} is for vectors; {held[0]} holds distances, which are scored as {GIVEN}")
-    return [[GIVEN] if isinstance(table, DistanceTable) else own or list(DEFAULT_DISTANCES) for table in tables]
+    return [[GIVEN] if isinstance(table, DistanceTable) else _vector_distances(table, own) for table in tables]
+
+
+def _vector_distances(table: EmbeddingTable, asked: Sequence[str]) -> list[str]:
+    """The distances by which a table of vectors is scored: those asked for that its vectors are made for."""
+    if not table.info.distances:
+        return list(asked or DEFAULT_DISTANCES)
+    found = [name for name in table.info.distances if name in asked or not asked]
+    if not found:
+        table.check_distance(asked[0])
+    return found
 
 
 def _scored(
@@ -239,16 +253,15 @@ def _with_classes(run: Run, trials: Trials, images: str | Path | Images) -> Tria
 
 
 def _check_sources(sources: Sequence[str | Path | EmbeddingTable | DistanceTable], names: Sequence[str]) -> None:
-    """Refuse a table that is given twice, names that are not one for each table, and a name that is given twice."""
+    """Refuse a table that is given twice, names that are not one for each table, and an empty name."""
     paths = [path for source in sources if (path := path_of(source)) is not None]
     places = Counter(path.resolve() for path in paths)
     if twice := [path for path in dict.fromkeys(paths) if places[path.resolve()] > 1]:
         raise SimtoolError(f"{listed(twice)}: the same table is given more than once; give it once")
     if names and len(names) != len(sources):
         raise UsageError(f"give one --name for each TABLE, not {len(names)} for {len(sources)}")
-    for label, count in Counter(names).items():
-        if count > 1 or not label.strip():
-            raise UsageError(f"--name {label!r}: give each model a different name")
+    if blank := [label for label in names if not label.strip()]:
+        raise UsageError(f"--name {blank[0]!r}: give each model a name")
 
 
 def _bytes(memory: str | int | None) -> int | None:
@@ -260,17 +273,41 @@ def _bytes(memory: str | int | None) -> int | None:
         raise UsageError(f"--memory: {failure}") from failure
 
 
-def _labels(tables: Sequence[EmbeddingTable | DistanceTable]) -> list[str]:
-    """The label of each model: the table's name, with the file's name where several tables have the same."""
-    names = Counter(table.info.name for table in tables)
+def _labels(
+    tables: Sequence[EmbeddingTable | DistanceTable], names: Sequence[str], distances: Sequence[Sequence[str]]
+) -> list[str]:
+    """The label of each model: the names asked for; else the table's name, with the file's where it is not enough.
+
+    Raises:
+        SimtoolError: two tables would have the same label.
+    """
+    if names:
+        for label in _shared(tables, names, distances):
+            raise UsageError(f"--name {label!r}: give each model a different name")
+        return list(names)
+    stated = [table.info.name for table in tables]
+    shared = _shared(tables, stated, distances)
     labels = [
-        table.info.name if names[table.info.name] == 1 else f"{table.info.name} ({table.path.stem})" for table in tables
+        f"{name} ({table.path.stem})" if name in shared else name for name, table in zip(stated, tables, strict=True)
     ]
-    for label, count in Counter(labels).items():
-        if count > 1:
-            files = [table.path for table, own in zip(tables, labels, strict=True) if own == label]
-            raise SimtoolError(f"{listed(files)} would all be called {label}: give each TABLE a different --name")
+    for label in _shared(tables, labels, distances):
+        files = [table.path for table, own in zip(tables, labels, strict=True) if own == label]
+        raise SimtoolError(f"{listed(files)} would all be called {label}: give each TABLE a different --name")
     return labels
+
+
+def _shared(
+    tables: Sequence[EmbeddingTable | DistanceTable], labels: Sequence[str], distances: Sequence[Sequence[str]]
+) -> list[str]:
+    """The labels of several models. Tables that are made for different distances are one model."""
+
+    def is_one(rows: Sequence[int]) -> bool:
+        own = [tables[row] for row in rows]
+        made = all(isinstance(table, EmbeddingTable) and table.info.distances for table in own)
+        return made and max(Counter(chain.from_iterable(distances[row] for row in rows)).values()) == 1
+
+    rows_of = {label: [row for row, own in enumerate(labels) if own == label] for label in labels}
+    return [label for label, rows in rows_of.items() if len(rows) > 1 and not is_one(rows)]
 
 
 def _doubt(doubtful: Sequence[Tally]) -> str:

@@ -109,6 +109,7 @@ def _embeddings(path: Path) -> list[tuple[str, str]]:
         *([] if info.layer is None else [("layer", info.layer)]),
         *([] if info.origin is None else [("origin", info.origin)]),
         *([] if info.untrained is None else [("weights", f"untrained, seed {info.untrained}")]),
+        *([("made for", listed(info.distances))] if info.distances else []),
         *([] if info.runtime is None else [("computed", f"in {info.precision} by {info.runtime}")]),
     ]
 

@@ -131,6 +131,18 @@ class EmbeddingTable:
         """The rows of the given images; see :meth:`match`."""
         return np.array(self.match(image_ids).rows, np.intp)
 
+    def check_distance(self, name: str) -> None:
+        """Refuse a distance that the vectors are not made for.
+
+        Raises:
+            TableError: the metadata state other distances.
+        """
+        if self.info.distances and name not in self.info.distances:
+            raise TableError(
+                f"{self.path}: its vectors are made for {listed(self.info.distances)}, not for {name}: "
+                f"choose --distance {self.info.distances[0]}, or make a table for {name}"
+            )
+
     def read(self, rows: NDArray[np.integer[Any]] | None = None, dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Read vectors into one array, without a second copy of the whole.
 
@@ -413,7 +425,7 @@ def _check_agreement(info: EmbeddingInfo, first: _Part, part: _Part, path: Path)
             f"{path}: parts disagree: {first.name} has {first.dimension} dimensions, {part.name} has {part.dimension}"
         )
     other = _info_of(path, part)
-    for what in ("name", "shape", "segments", "preprocessing", "model", "layer", "untrained", "precision"):
+    for what in ("name", "shape", "segments", "preprocessing", "model", "layer", "untrained", "precision", "distances"):
         if getattr(other, what) != getattr(info, what):
             raise TableError(f"{path}: parts disagree: {first.name} and {part.name} differ in {what}")
     if None not in (info.origin, other.origin) and info.origin != other.origin:  # older versions state none

@@ -44,6 +44,7 @@ class EmbeddingInfo:
             preprocessing, or the name of a published network. Models that differ in their training only have the same.
         similarity: the similarity function of the distances in a psychological embedding, as JSON text.
         learned: whether the vectors were learned from judgments, as those of ``fit-psych`` and ``reweight``.
+        distances: the names of the distances that the vectors are made for, as those of ``combine``; empty for all.
         precision: of the arithmetic of a network.
         runtime: that computed a network; None without a network, and in older tables.
         skipped: the ids of images that were skipped because their files are corrupt.
@@ -63,6 +64,7 @@ class EmbeddingInfo:
     origin: str | None = None
     similarity: str | None = None
     learned: bool = False
+    distances: tuple[str, ...] = ()
     precision: str = "float32"
     runtime: str | None = None
     skipped: tuple[str, ...] = ()
@@ -93,6 +95,7 @@ class EmbeddingInfo:
             **({} if self.origin is None else {"origin": self.origin}),
             **({} if self.similarity is None else {"similarity": self.similarity}),
             **({"learned": True} if self.learned else {}),
+            **({"distances": list(self.distances)} if self.distances else {}),
             **({} if self.runtime is None else {"precision": self.precision, "runtime": self.runtime}),
             **({"skipped": list(self.skipped)} if self.skipped else {}),
             **({"images_sample": list(self.images_sample)} if self.images_sample else {}),
@@ -126,6 +129,7 @@ class EmbeddingInfo:
             "origin": stated.text("origin"),
             "similarity": stated.text("similarity", _LONGEST_RECIPE),
             "learned": stated.truth("learned", False),
+            "distances": tuple(stated.items("distances", str, "names of distances")),
             "precision": stated.text("precision") or "float32",
             "runtime": stated.text("runtime"),
             "skipped": skipped_of(path, content),

@@ -48,6 +48,7 @@ def transformed_info(
         untrained=table.info.untrained,
         origin=table.info.origin and f"{table.info.origin}, {transform.name}",
         learned=learned or table.info.learned,
+        distances=table.info.distances,
     )
 
 

@@ -162,6 +162,15 @@ def test_the_study_crops_resizes_and_scales() -> None:
     assert named_preprocessing("study").dimension == 49_152
 
 
+def test_antialiased_is_the_study_with_antialiasing() -> None:
+    study, antialiased = named_preprocessing("study"), named_preprocessing("antialiased")
+    steps = [replace(step, antialias=True) if isinstance(step, Resize) else step for step in study.steps]
+    assert antialiased == Preprocessing("antialiased", tuple(steps))
+    assert str(antialiased) == (
+        "antialiased: central crop 0.8, resize to 128 x 128, with antialiasing, divide by 255, subtract 0.5"
+    )
+
+
 @pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_size_and_crop_of_every_preprocessing_can_be_changed(name: str) -> None:
     changed = named_preprocessing(name).adjusted(size=32, crop=0.5)

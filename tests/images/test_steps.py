@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from simtool.images.preprocessing import (
     Resize,
     ReverseChannels,
     Subtract,
+    named_preprocessing,
 )
 from simtool.images.steps import prepared
 from simtool.pillow import decode_rgb
@@ -84,6 +86,15 @@ def recipes(draw: st.DrawFn) -> Preprocessing:
 def test_every_bit_is_that_of_tensorflow(recipe: Preprocessing, height: int, width: int, seed: int) -> None:
     image = bytes_of(seed, height, width)
     np.testing.assert_array_equal(prepared(image, recipe), by_tensorflow(image, recipe))
+
+
+@pytest.mark.parametrize("size", [32, 128])
+def test_an_antialiased_stimulus_is_that_of_tensorflow(birds16: Path, size: int) -> None:
+    image = decode_rgb(min((birds16 / "images").rglob("*.jpg")).read_bytes())
+    recipe = named_preprocessing("antialiased").adjusted(size=size)
+    found = prepared(image, recipe)
+    np.testing.assert_array_equal(found, by_tensorflow(image, recipe))
+    assert (found != prepared(image, named_preprocessing("study").adjusted(size=size))).any()
 
 
 @settings(max_examples=60, deadline=None)

@@ -44,6 +44,8 @@ RENAMED = {
     ("embed", "name"): "names",
     ("embed", "recipe"): "preprocessing",
     ("fit-pca", "recipe"): "preprocessing",
+    ("combine", "distance"): "distances",
+    ("combine", "weight"): "weights",
     ("score", "distance"): "distances",
     ("score", "name"): "names",
     ("check", "name"): "names",
