@@ -261,7 +261,7 @@ def _check_sources(sources: Sequence[str | Path | EmbeddingTable | DistanceTable
     if names and len(names) != len(sources):
         raise UsageError(f"give one --name for each TABLE, not {len(names)} for {len(sources)}")
     if blank := [label for label in names if not label.strip()]:
-        raise UsageError(f"--name {blank[0]!r}: give each model a name")
+        raise UsageError(f"--name {blank[0]!r}: give each model a different name")
 
 
 def _bytes(memory: str | int | None) -> int | None:
