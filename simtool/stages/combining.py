@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -214,7 +217,30 @@ def _info(combination: Combination, name: str) -> EmbeddingInfo:
         preprocessing=preprocessings.pop() if len(preprocessings) == 1 else None,
         learned=any(info.learned for info in infos),
         distances=(combination.distance,),
+        **_lineage([each.part for each in combination.parts]),
     )
+
+
+def _lineage(parts: Sequence[Part]) -> dict[str, Any]:
+    """The fields of :class:`EmbeddingInfo` that match a sum of trained models with the sum of their controls.
+
+    They are empty without a model that can have controls, and for a sum of trained models and controls.
+    """
+    infos = [part.table.info for part in parts]
+    seeds = [info.untrained for info in infos if info.origin is not None]
+    if not seeds or (None in seeds and set(seeds) != {None}):
+        return {}
+    facts = [
+        (
+            info.origin or info.model or info.name,
+            info.layer,
+            info.preprocessing,
+            part.weight,
+            bool(part.standardization),
+        )
+        for info, part in zip(infos, parts, strict=True)
+    ]
+    return {"origin": hashlib.sha256(json.dumps(facts).encode()).hexdigest(), "untrained": seeds[0]}
 
 
 def _note_spread(combination: Combination, measured: int, images: int) -> None:

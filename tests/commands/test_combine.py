@@ -129,6 +129,30 @@ def test_weights_and_a_name_are_options(simtool: Simtool, home: Path) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_a_sum_with_an_untrained_model_is_the_control_of_the_sum_with_the_trained_one(
+    simtool: Simtool, home: Path
+) -> None:
+    info = replace(open_embeddings(home / "flow.parquet").info, origin="glow", layer="latent")
+    for name, seed in (("trained", None), ("first", 1), ("second", 2)):
+        vectors = some_vectors("gaussian", seed=10 + (seed or 0))
+        with EmbeddingWriter(home / f"{name}.parquet", replace(info, name=name, untrained=seed), ORIGIN) as writer:
+            writer.write(TRIALS.images, vectors)
+        outs = ("--distance", "mse", "--out", f"sum-{name}.parquet")
+        assert simtool("combine", "colour.parquet", f"{name}.parquet", *outs).code == 0
+    sums = [f"sum-{name}.parquet" for name in ("trained", "first", "second")]
+    infos = [open_embeddings(home / path).info for path in sums]
+    assert [each.untrained for each in infos] == [None, 1, 2]
+    assert infos[0].origin == infos[1].origin == infos[2].origin != info.origin
+    assert simtool("score", *sums, "--trials", "trials.parquet", "--out", "o.parquet").code == 0
+    lineages = [each.lineage for each in read_outcomes([home / "o.parquet"])]
+    assert lineages[0] is not None
+    assert [each and each.trained for each in lineages] == [lineages[0]] * 3
+    outs = ("--distance", "mse", "--out", "mixed.parquet")
+    assert simtool("combine", "trained.parquet", "first.parquet", *outs).code == 0
+    mixed = open_embeddings(home / "mixed.parquet").info
+    assert (mixed.origin, mixed.untrained) == (None, None)
+
+
 def test_one_table_alone_is_standardized_for_all_distances(simtool: Simtool, home: Path) -> None:
     info = replace(open_embeddings(home / "colour.parquet").info, learned=True, shape=(2, 3))
     with EmbeddingWriter(home / "learned.parquet", info, ORIGIN, float16=True) as writer:
