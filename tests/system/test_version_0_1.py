@@ -75,5 +75,5 @@ def test_a_model_projects_the_same_pixels_to_the_same_components() -> None:
 def test_a_glow_gives_the_same_latents() -> None:
     pixels = open_embeddings(OLD / "pixels.parquet").read().reshape(-1, 4, 4, 3)
     glow = load_model(OLD / "glow")
-    assert glow.layers == ("latent", "posterior", "scale-1", "scale-2", "pooled", "activations")
+    assert glow.layers[:6] == ("latent", "posterior", "scale-1", "scale-2", "pooled", "activations")
     np.testing.assert_allclose(glow.embed(pixels), np.load(OLD / "glow" / "latent.npy"), atol=1e-5)

@@ -15,7 +15,7 @@ layer of each network is then computed only once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -23,7 +23,8 @@ import tensorflow as tf
 from simtool.models.errors import ModelError
 from simtool.models.flows.config import MODES, Mode
 from simtool.models.flows.parts import joined, split
-from simtool.models.flows.scan import few, scan, scan_back
+from simtool.models.flows.scan import depth_of, few, scan, scan_back, scan_taken
+from simtool.models.flows.taps import Coupling, Take, Tap, pieces
 
 __all__ = ["NETWORK", "Chain", "Step"]
 
@@ -64,7 +65,11 @@ class Step(ABC):
         """The inverse of :meth:`join`; it gives the gradients of :meth:`join`, too."""
 
     @abstractmethod
-    def network(self, own: Weights, x_a: Any) -> Any:
+    def hidden(self, own: Weights, x_a: Any) -> Any:
+        """The activations of the last hidden layer of the network."""
+
+    @abstractmethod
+    def output(self, own: Weights, hidden: Any) -> Any:
         """The output h of the network."""
 
     @abstractmethod
@@ -74,6 +79,14 @@ class Step(ABC):
     @abstractmethod
     def restore(self, h: Any, y_b: Any) -> Any:
         """The inverse of :meth:`transform`."""
+
+    @abstractmethod
+    def seen(self, hidden: Any, h: Any, y: Any) -> Coupling:
+        """The coupling as taps see it, for the output y of the step."""
+
+    def network(self, own: Weights, x_a: Any) -> Any:
+        """The output h of the network."""
+        return self.output(own, self.hidden(own, x_a))
 
     def with_inverse(self, stacked: Weights) -> Weights:
         """The weights of all steps, with what :meth:`unsplit` needs in addition."""
@@ -85,6 +98,15 @@ class Step(ABC):
         h = self.network(own, x_a)
         y_b, log_det = self.transform(h, x_b)
         return self.join(own, x_a, y_b), log_det, h
+
+    def tapped(self, own: Weights, x: Any) -> tuple[Any, Any, Coupling]:
+        """The output (b, h, w, c), the log-determinant of each image (b,), and the coupling."""
+        x_a, x_b = self.split(own, x)
+        hidden = self.hidden(own, x_a)
+        h = self.output(own, hidden)
+        y_b, log_det = self.transform(h, x_b)
+        y = self.join(own, x_a, y_b)
+        return y, log_det, self.seen(hidden, h, y)
 
     def invert(self, own: Weights, y: Any) -> Any:
         """The inverse of :meth:`apply`, with the weights of :meth:`with_inverse`."""
@@ -136,7 +158,7 @@ class Chain:
 
     def __init__(self, step: Step, weights: Weights, fixed: Weights | None = None) -> None:
         self._step, self._weights, self._fixed = step, weights, fixed or {}
-        self._few = few(next(iter(weights.values())).shape[0])
+        self._few = few(depth_of(weights))
 
     def forward(self, x: Any, mode: Mode = "plain") -> tuple[Any, Any]:
         """All steps, towards the latents, from x (b, h, w, c).
@@ -153,6 +175,32 @@ class Chain:
             y, log_det, _ = self._ahead(self._weights, x, mode)
             return y, log_det
         return self._by_hand(x, mode)
+
+    def tapped(self, x: Any, taps: Sequence[Tap]) -> tuple[Any, Any, Tensors]:
+        """All steps, towards the latents, and what taps take on the way. Nothing differentiates them.
+
+        Returns:
+            y (b, h, w, c), the log-determinant of the couplings for each image (b,), and for each tap (steps, b, ...).
+        """
+        weights = {**self._weights, **self._fixed}
+        taken: list[list[Any]] = [[] for _ in taps]
+        state: Tensors = (x, tf.zeros_like(x[:, 0, 0, 0]))
+        for steps, numbers in pieces(depth_of(weights), taps):
+            own = {name: stacked[steps.start - 1 : steps.stop - 1] for name, stacked in weights.items()}
+            state, found = self._taken(own, state, [taps[number].take for number in numbers])
+            for number, values in zip(numbers, found, strict=True):
+                taken[number].append(values)
+        y, log_det = state
+        return y, log_det, tuple(tf.concat(values, 0) for values in taken)
+
+    def _taken(self, weights: Weights, state: Tensors, takes: Sequence[Take]) -> tuple[Tensors, Tensors]:
+        """The state (the output, the log-determinant of each image) after some steps, and what is taken from each."""
+
+        def body(own: Weights, state: Tensors) -> tuple[Tensors, Tensors]:
+            y, log_det, coupling = self._step.tapped(own, state[0])
+            return (y, state[1] + log_det), tuple(take(coupling) for take in takes)
+
+        return scan_taken(weights, body, state, len(takes))
 
     def inverse(self, y: Any) -> Any:
         """All steps, towards the image. The weights are those of :meth:`Step.with_inverse`."""

@@ -85,8 +85,12 @@ class FlowConfig(Record, ABC):
 
     @property
     @abstractmethod
-    def activation_widths(self) -> tuple[int, ...]:
-        """The length of each vector that :meth:`simtool.models.flows.flow.Flow.activations` gives."""
+    def couplings(self) -> tuple[int, ...]:
+        """The number of couplings of each level, the finest level first."""
+
+    @abstractmethod
+    def hidden_shape(self, level: int) -> tuple[int, int, int]:
+        """Height, width and channels of the hidden activations of each coupling of a level, from 1, the finest."""
 
     @property
     def fixed_noise(self) -> float:

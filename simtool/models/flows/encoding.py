@@ -31,8 +31,15 @@ class Normal(NamedTuple):
 
     def log_prob(self, latents: Any) -> Any:
         """Log-density of each image in nats, (b,)."""
+        return -ops.sum(self._code_lengths(latents), axis=(-3, -2, -1))
+
+    def log_prob_by_place(self, latents: Any) -> Any:
+        """Log-density of the channels at each place in nats, (b, h, w)."""
+        return -ops.sum(self._code_lengths(latents), axis=-1)
+
+    def _code_lengths(self, latents: Any) -> Any:
         squares = ops.square(self.standardize(latents))
-        return -ops.sum(0.5 * (squares + math.log(2 * math.pi)) + self.log_scale, axis=(-3, -2, -1))
+        return 0.5 * (squares + math.log(2 * math.pi)) + self.log_scale
 
 
 class Encoding(NamedTuple):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simtool.models.errors import ModelError
 from simtool.models.flows.config import FlowConfig, Mode
 from simtool.models.flows.encoding import Encoding
+from simtool.models.flows.taps import Tap
 from simtool.training.arrays import Arrays, matched, to_arrays
 
 __all__ = ["Flow"]
@@ -132,8 +133,19 @@ class Flow(ABC):
         """Weights for passes that will be inverted, with more digits where rounding would hurt the inverse."""
 
     @abstractmethod
-    def activations(self, x: Any, weights: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
-        """Hidden activations of one network of each level, averaged over pixels: (b, width) each, the finest first."""
+    def tapped(
+        self, x: Any, taps: Sequence[Tap], weights: Mapping[str, Any] | None = None
+    ) -> tuple[Encoding, tuple[Any, ...]]:
+        """The latents of images, and what taps take from couplings on the way. Nothing differentiates this pass.
+
+        Args:
+            x: (b, size, size, channels), dequantized.
+            taps: of any levels and steps.
+            weights: values to use instead of ``variables``, by name.
+
+        Returns:
+            The encoding, and for each tap what it takes from its steps, stacked: (steps, b, ...).
+        """
 
     def class_log_probs(self, deepest: Any) -> Any:
         """Log-density log p(z | y) of deepest latents (b, h, w, c), not standardized, for each class: (b, classes)."""

@@ -1,14 +1,15 @@
 """The layers of a flow: each layer is a way to turn an image into a vector.
 
-A layer is chosen by its name, with options after a colon: ``posterior:draws=16,shift=0``.
+A layer is chosen by its name, with options after a colon: ``posterior:draws=16,shift=0``. Layers of maps have the
+options ``pool`` and ``window`` (:mod:`simtool.models.pooling`): ``activations/level-1:pool=mean+std,window=0.5``.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 
 from simtool.errors import listed
 from simtool.models.errors import ModelError
+from simtool.models.flows.activations import HiddenMaps, pooled
 from simtool.models.flows.config import FlowConfig
 from simtool.models.flows.posterior import moderated, moments, reliability
 from simtool.models.flows.view import View
+from simtool.models.pooling import Pool, Pooling
 from simtool.tables.embeddings import Segment
 
-__all__ = ["Layer", "find_layer", "layer_names"]
+__all__ = ["Layer", "find_layer", "layer_names", "step_names"]
 
 Array = NDArray[np.float32]
 
@@ -45,6 +48,15 @@ class Layer(ABC):
         """The layers of this kind for a flow of this shape, by name."""
         return {} if cls.of_classes and not config.classes else {cls.name: cls()}
 
+    def hidden_maps(self, config: FlowConfig) -> tuple[HiddenMaps, ...]:  # noqa: ARG002 - for layers of activations
+        """The hidden activations that :meth:`vectors` needs, so that several layers can share a pass."""
+        return ()
+
+    @property
+    def listed(self) -> bool:
+        """Whether a list of layers names this layer. Else it is one of many whose names differ by a number."""
+        return True
+
     @abstractmethod
     def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
         """The segments of a vector, in order."""
@@ -61,18 +73,23 @@ class Layer(ABC):
         """Copy the layer with options ``name=value``, separated by commas.
 
         Raises:
-            ModelError: there is no such option, or it has no such value.
+            SimtoolError: there is no such option, or it has no such value.
         """
-        given: dict[str, float] = {}
-        for part in filter(None, text.split(",")):
-            name, _, value = part.partition("=")
+        given = [part.partition("=") for part in text.split(",") if part]
+        for name, _, _ in given:
             if name not in self.options:
-                raise ModelError(f"layer {self.name} has no option {name}; it has {listed(self.options, 9) or 'none'}")
+                own = listed(self.options, 9) or "none"
+                raise ModelError(f"layer {self.name} has no option {name}; it has {own}")
+        return self._with({name: value for name, _, value in given})
+
+    def _with(self, options: Mapping[str, str]) -> Self:
+        values: dict[str, float] = {}
+        for name, value in options.items():
             try:
-                given[name] = int(value) if isinstance(getattr(self, name), int) else float(value)
+                values[name] = int(value) if isinstance(getattr(self, name), int) else float(value)
             except ValueError:
                 raise ModelError(f"layer {self.name}: {name} is a number, not {value or 'nothing'}") from None
-        return replace(self, **given)
+        return replace(self, **values)
 
 
 @dataclass(frozen=True)
@@ -134,10 +151,27 @@ class Posterior(Latent):
 
 
 @dataclass(frozen=True)
-class Scale(Layer):
-    """The standardized latents of one scale, from 1, the finest."""
+class MapLayer(Layer):
+    """A layer of maps, (h, w, c) each, which a pooling turns into vectors.
+
+    Attributes:
+        pooling: of each map.
+    """
+
+    pooling: Pooling = field(default=Pooling(), kw_only=True)
+    options: ClassVar[tuple[str, ...]] = ("pool", "window")
+
+    def _with(self, options: Mapping[str, str]) -> Self:
+        given = {"pool": self.pooling.pool, **options}
+        return replace(self, pooling=Pooling.parse(",".join(f"{name}={value}" for name, value in given.items())))
+
+
+@dataclass(frozen=True)
+class Scale(MapLayer):
+    """The standardized latents of one scale, from 1, the finest. Every value is kept, if no other pooling is chosen."""
 
     level: int = 1
+    pooling: Pooling = field(default=Pooling(Pool.FLAT), kw_only=True)
     name: ClassVar[str] = "scale"
 
     @classmethod
@@ -147,25 +181,28 @@ class Scale(Layer):
 
     def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
         """One. See :meth:`Layer.segments`."""
-        return (_scale(self.level, config),)
+        return (Segment(f"scale-{self.level}", math.prod(self.shape(config))),)
 
     def shape(self, config: FlowConfig) -> tuple[int, ...]:
-        """Height, width and channels. See :meth:`Layer.shape`."""
-        return config.scale_shape(self.level)
+        """Height, width and channels, if every value is kept. See :meth:`Layer.shape`."""
+        return self.pooling.shape(config.scale_shape(self.level), self.name)
 
     def vectors(self, view: View) -> Array:
         """See :meth:`Layer.vectors`."""
-        return _flat(view.latents[self.level - 1 : self.level])
+        lengths = view.code_lengths if self.pooling.pool is Pool.SURPRISE else None
+        found: Array = pooled(view.latents[self.level - 1], self.pooling, lengths, np)
+        return found
 
 
 @dataclass(frozen=True)
-class Pooled(Layer):
-    """The mean, then the mean square, of each channel of the standardized latents, over all pixels of its scale.
+class Pooled(MapLayer):
+    """The mean, then the mean square, of each channel of the standardized latents, over all places of its scale.
 
     Positions in the image make no difference. Each scale is a segment, the deepest first.
     """
 
     name: ClassVar[str] = "pooled"
+    options: ClassVar[tuple[str, ...]] = ("window",)
 
     def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
         """One for each scale. See :meth:`Layer.segments`."""
@@ -174,24 +211,82 @@ class Pooled(Layer):
 
     def vectors(self, view: View) -> Array:
         """See :meth:`Layer.vectors`."""
-        pixels = (1, 2)
-        return _flat([part for z in view.latents[::-1] for part in (z.mean(pixels), np.square(z).mean(pixels))])
+        windows = [z[:, self.pooling.kept(z.shape[1]), self.pooling.kept(z.shape[2])] for z in view.latents[::-1]]
+        return _flat([part for z in windows for part in (z.mean((1, 2)), np.square(z).mean((1, 2)))])
 
 
 @dataclass(frozen=True)
-class Activations(Layer):
-    """Hidden activations of a network of each level, averaged over pixels. The deepest level comes first."""
+class Activations(MapLayer):
+    """Hidden activations of the last coupling network of each level. Each level is a segment, the deepest first."""
 
     name: ClassVar[str] = "activations"
 
     def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
         """One for each level. See :meth:`Layer.segments`."""
-        widths = list(enumerate(config.activation_widths, 1))
-        return tuple(Segment(f"level-{level}", width) for level, width in reversed(widths))
+        return tuple(Segment(f"level-{maps.level}", self._length(maps, config)) for maps in self.hidden_maps(config))
+
+    def hidden_maps(self, config: FlowConfig) -> tuple[HiddenMaps, ...]:
+        """See :meth:`Layer.hidden_maps`."""
+        last = [(level, config.couplings[level - 1]) for level in range(config.levels, 0, -1)]
+        return tuple(HiddenMaps(level, range(step, step + 1), self.pooling) for level, step in last)
 
     def vectors(self, view: View) -> Array:
         """See :meth:`Layer.vectors`."""
-        return _flat(view.activations[::-1])
+        return _flat(view.activations(self.hidden_maps(view.flow.config)))
+
+    def _length(self, maps: HiddenMaps, config: FlowConfig) -> int:
+        return math.prod(self.pooling.shape(config.hidden_shape(maps.level), self.name))
+
+
+@dataclass(frozen=True)
+class StepActivations(Activations):
+    """Hidden activations of coupling networks. Each network is a segment, those of the deepest level first.
+
+    Attributes:
+        level: from 1, the finest; None for all.
+        step: the number of the network in its level, from 1; None for all.
+    """
+
+    level: int | None = None
+    step: int | None = None
+
+    @classmethod
+    def offered(cls, config: FlowConfig) -> dict[str, Self]:
+        """``activations/all``, ``activations/level-L``, ``activations/level-L/step-S``. See :meth:`Layer.offered`."""
+        levels = {f"{cls.name}/level-{level}": cls(level) for level in range(1, config.levels + 1)}
+        steps = {
+            f"{name}/step-{step}": cls(layer.level, step)
+            for (name, layer), count in zip(levels.items(), config.couplings, strict=True)
+            for step in range(1, count + 1)
+        }
+        return {f"{cls.name}/all": cls(), **levels, **steps}
+
+    @property
+    def listed(self) -> bool:
+        """Not the layers of single steps. See :attr:`Layer.listed`."""
+        return self.step is None
+
+    def segments(self, config: FlowConfig) -> tuple[Segment, ...]:
+        """One for each network. See :meth:`Layer.segments`."""
+        return tuple(
+            Segment(f"level-{maps.level}/step-{step}", self._length(maps, config))
+            for maps in self.hidden_maps(config)
+            for step in maps.steps
+        )
+
+    def shape(self, config: FlowConfig) -> tuple[int, ...]:
+        """Height, width and channels of one network, if every value is kept. See :meth:`Layer.shape`."""
+        if self.level is None or self.step is None:
+            return super().shape(config)
+        return self.pooling.shape(config.hidden_shape(self.level), self.name)
+
+    def hidden_maps(self, config: FlowConfig) -> tuple[HiddenMaps, ...]:
+        """See :meth:`Layer.hidden_maps`."""
+        levels = range(config.levels, 0, -1) if self.level is None else [self.level]
+        return tuple(HiddenMaps(level, self._steps(config.couplings[level - 1]), self.pooling) for level in levels)
+
+    def _steps(self, count: int) -> range:
+        return range(1, count + 1) if self.step is None else range(self.step, self.step + 1)
 
 
 @dataclass(frozen=True)
@@ -250,7 +345,16 @@ class ClassPosterior(Layer):
 
 
 #: In the order of the list of layers, the default first.
-_KINDS: tuple[type[Layer], ...] = (Latent, Posterior, Scale, Pooled, Activations, ClassLatent, ClassPosterior)
+_KINDS: tuple[type[Layer], ...] = (
+    Latent,
+    Posterior,
+    Scale,
+    Pooled,
+    Activations,
+    StepActivations,
+    ClassLatent,
+    ClassPosterior,
+)
 
 
 def _offered(config: FlowConfig) -> dict[str, Layer]:
@@ -258,21 +362,30 @@ def _offered(config: FlowConfig) -> dict[str, Layer]:
 
 
 def layer_names(config: FlowConfig) -> tuple[str, ...]:
-    """The names of all layers, the default first."""
-    return tuple(_offered(config))
+    """The names of layers, the default first, without the layers of single steps."""
+    return tuple(name for name, layer in _offered(config).items() if layer.listed)
+
+
+def step_names(config: FlowConfig) -> tuple[str, ...]:
+    """The names of the layers of single steps."""
+    return tuple(name for name, layer in _offered(config).items() if not layer.listed)
 
 
 def find_layer(text: str | None, config: FlowConfig) -> Layer:
     """Find a layer by its name, with options after a colon; None for the default.
 
     Raises:
-        ModelError: there is no such layer.
+        SimtoolError: there is no such layer, or it has no such option.
     """
     layers = _offered(config)
     name, _, options = (text or next(iter(layers))).partition(":")
     if name not in layers:
-        raise ModelError(f"this flow has no layer {name}; its layers are {listed(layers, 99)}")
-    return layers[name].with_options(options)
+        steps = [
+            f"{Activations.name}/level-{level}/step-1 to step-{count}"
+            for level, count in enumerate(config.couplings, 1)
+        ]
+        raise ModelError(f"this flow has no layer {name}; its layers are {listed([*layer_names(config), *steps], 99)}")
+    return layers[name].with_options(options.replace(":", ","))
 
 
 def _scale(level: int, config: FlowConfig) -> Segment:

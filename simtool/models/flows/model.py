@@ -88,6 +88,7 @@ class FlowModel(TrainedModel):
 
         def compute(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
             view = View(self._passes, batch)
+            view.activations([maps for layer in wanted for maps in layer.hidden_maps(self.flow.config)])
             return [layer.vectors(view) for layer in wanted]
 
         return in_whole_batches(compute, images, _ROWS, [self.output(layer).dimension for layer in layers])

@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["few", "scan", "scan_back"]
+__all__ = ["depth_of", "few", "scan", "scan_back", "scan_taken"]
 
 #: The largest number of steps that may be written out.
 _WRITTEN_OUT = 8
@@ -30,6 +30,12 @@ Reader = Callable[[Any], dict[str, Any]]
 Ahead = Callable[[Weights, Tensors], tuple[Tensors, Tensors]]
 #: From the weights of a step, a state and the kept tensors of the step to the state before it, and results by name.
 Back = Callable[[Weights, Tensors, Tensors], tuple[Tensors, Weights]]
+
+
+def depth_of(weights: Weights) -> int:
+    """K, the number of steps of stacked weights."""
+    depth: int = next(iter(weights.values())).shape[0]
+    return depth
 
 
 def few(depth: int) -> bool:
@@ -54,11 +60,30 @@ def scan(weights: Weights, body: Ahead, state: Tensors, keeps: int | None = None
     """
     if keeps is not None:
         return _scan_loop(weights, body, state, keeps, _reader(weights))
-    if not few(_depth(weights)):
+    if not few(depth_of(weights)):
         return _scan_loop(weights, body, state, 0, _array_reader(weights))
     for own in _pieces(weights):
         state, _ = body(own, state)
     return state, ()
+
+
+def scan_taken(weights: Weights, body: Ahead, state: Tensors, taken: int) -> tuple[Tensors, Tensors]:
+    """The state after all steps, and what is taken from them, stacked, (K, ...). Nothing differentiates the steps.
+
+    Args:
+        weights: stacked.
+        body: one step; it returns what is taken.
+        state: before the first step.
+        taken: the number of tensors that are taken, of the type of the first tensor of the state.
+    """
+    if not few(depth_of(weights)):
+        state, arrays = _scan_loop(weights, body, state, taken, _reader(weights))
+        return state, tuple(array.stack() for array in arrays)
+    found: list[Tensors] = []
+    for own in _pieces(weights):
+        state, of_step = body(own, state)
+        found.append(of_step)
+    return state, tuple(map(tf.stack, zip(*found, strict=True)))
 
 
 def scan_back(
@@ -76,7 +101,7 @@ def scan_back(
     Returns:
         The state, and the results of all steps, stacked.
     """
-    if kept is not None or not few(_depth(weights)):
+    if kept is not None or not few(depth_of(weights)):
         return _scan_back_loop(weights, body, state, results, kept or ())
     found: list[Weights] = []
     for own in reversed(_pieces(weights)):
@@ -86,7 +111,7 @@ def scan_back(
 
 
 def _scan_loop(weights: Weights, body: Ahead, state: Tensors, keeps: int, read: Reader) -> tuple[Tensors, Tensors]:
-    depth = _depth(weights)
+    depth = depth_of(weights)
     arrays = tuple(tf.TensorArray(state[0].dtype, depth) for _ in range(keeps))
 
     def iterate(k: Any, state: Tensors, arrays: Tensors) -> tuple[Any, Tensors, Tensors]:
@@ -102,7 +127,7 @@ def _scan_loop(weights: Weights, body: Ahead, state: Tensors, keeps: int, read: 
 def _scan_back_loop(
     weights: Weights, body: Back, state: Tensors, results: Sequence[str], kept: Tensors
 ) -> tuple[Tensors, Weights]:
-    depth, read = _depth(weights), _reader(weights)
+    depth, read = depth_of(weights), _reader(weights)
     shapes = {name: weights[name].shape[1:] for name in results}
     arrays = {name: tf.TensorArray(weights[name].dtype, depth, element_shape=shape) for name, shape in shapes.items()}
 
@@ -117,15 +142,10 @@ def _scan_back_loop(
     return state, {name: array.stack() for name, array in arrays.items()}
 
 
-def _depth(weights: Weights) -> int:
-    depth: int = next(iter(weights.values())).shape[0]
-    return depth
-
-
 def _pieces(weights: Weights) -> list[dict[str, Any]]:
     """The weights of each step."""
     pieces = {name: tf.unstack(stacked) for name, stacked in weights.items()}
-    return [{name: own[k] for name, own in pieces.items()} for k in range(_depth(weights))]
+    return [{name: own[k] for name, own in pieces.items()} for k in range(depth_of(weights))]
 
 
 def _reader(weights: Weights) -> Reader:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.models.flows.activations import HiddenMaps, activations
 from simtool.models.flows.posterior import changed
+from simtool.models.flows.surprise import code_lengths
+from simtool.models.pooling import Pool
 from simtool.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -24,23 +28,37 @@ class Passes:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
+        self._function = load_tensorflow().function
 
         def encode(x: Any) -> tuple[tuple[Any, ...], Any]:
             encoding = flow.encode(x, weights=flow.precise_weights())
             return encoding.standardized, encoding.latents[-1]
 
-        function = load_tensorflow().function
-        self._encode = function(encode, autograph=False)
-        self._activations = function(lambda x: flow.activations(x, flow.precise_weights()), autograph=False)
+        self._encode = self._function(encode, autograph=False)
+        self._lengths = self._function(lambda x: code_lengths(flow, x, flow.precise_weights()), autograph=False)
+        self._activations: dict[tuple[HiddenMaps, ...], Any] = {}
 
     def encode(self, x: Any) -> tuple[tuple[Array, ...], Array]:
         """The standardized latents of dequantized images, finest scale first, and the deepest latents as they are."""
         standardized, deepest = self._encode(x)
         return tuple(map(_array, standardized)), _array(deepest)
 
-    def activations(self, x: Any) -> tuple[Array, ...]:
-        """See :meth:`simtool.models.flows.flow.Flow.activations`."""
-        return tuple(map(_array, self._activations(x)))
+    def code_lengths(self, x: Any) -> Array:
+        """See :func:`simtool.models.flows.surprise.code_lengths`."""
+        return _array(self._lengths(x))
+
+    def activations(self, x: Any, wanted: tuple[HiddenMaps, ...], lengths: Array | None) -> list[Array]:
+        """The vectors of the couplings of each of ``wanted``, (b, steps, D).
+
+        See :func:`simtool.models.flows.activations.activations`.
+        """
+
+        def compute(x: Any, lengths: Any | None) -> Any:
+            return activations(self.flow, x, wanted, self.flow.precise_weights(), lengths)
+
+        if wanted not in self._activations:
+            self._activations[wanted] = self._function(compute, autograph=False)
+        return [_array(found).swapaxes(0, 1) for found in self._activations[wanted](x, lengths)]
 
 
 class View:
@@ -48,6 +66,7 @@ class View:
 
     def __init__(self, passes: Passes, images: Array) -> None:
         self._passes, self._images = passes, images
+        self._activations: dict[HiddenMaps, Array] = {}
 
     @property
     def flow(self) -> Flow:
@@ -65,9 +84,17 @@ class View:
         return self._encoded[1]
 
     @cached_property
-    def activations(self) -> tuple[Array, ...]:
-        """See :meth:`simtool.models.flows.flow.Flow.activations`."""
-        return self._passes.activations(self.middle)
+    def code_lengths(self) -> Array:
+        """See :func:`simtool.models.flows.surprise.code_lengths`."""
+        return self._passes.code_lengths(self.middle)
+
+    def activations(self, wanted: Sequence[HiddenMaps]) -> list[Array]:
+        """The vectors of the couplings of each of ``wanted``, (b, steps, D). All that is new is found in one pass."""
+        if new := tuple(dict.fromkeys(maps for maps in wanted if maps not in self._activations)):
+            surprise = any(maps.pooling.pool is Pool.SURPRISE for maps in new)
+            found = self._passes.activations(self.middle, new, self.code_lengths if surprise else None)
+            self._activations.update(zip(new, found, strict=True))
+        return [self._activations[maps] for maps in wanted]
 
     def observation(self, draw: int, shift: int, brightness: float) -> tuple[Array, ...]:
         """The standardized latents of the images after a small change, with random dequantization noise.

@@ -15,6 +15,7 @@ from simtool.images.preprocessing import named_preprocessing
 from simtool.models.flows.config import FlowConfig, Mode
 from simtool.models.flows.drawing import Painter
 from simtool.models.flows.model import FlowModel
+from simtool.models.flows.taps import Coupling, Tap
 from simtool.models.folder import read_manifest
 from simtool.tables.provenance import Provenance
 from simtool.tensorflow import load_tensorflow
@@ -32,8 +33,11 @@ PREPROCESSING = named_preprocessing("study").adjusted(4)
 @dataclass(frozen=True)
 class ScalingConfig(FlowConfig):
     @property
-    def activation_widths(self) -> tuple[int, ...]:
+    def couplings(self) -> tuple[int, ...]:
         return (1,) * self.levels
+
+    def hidden_shape(self, level: int) -> tuple[int, int, int]:
+        return self.level_shape(level)
 
 
 class Scaling(Flow):
@@ -59,15 +63,23 @@ class Scaling(Flow):
         self, x: Any, labels: Any | None = None, mode: Mode = "plain", weights: Mapping[str, Any] | None = None
     ) -> Encoding:
         del labels, mode
+        return self.tapped(x, [], weights)[0]
+
+    def tapped(
+        self, x: Any, taps: Sequence[Tap], weights: Mapping[str, Any] | None = None
+    ) -> tuple[Encoding, tuple[Any, ...]]:
         x, log_det, latents = tf.convert_to_tensor(x, "float32"), 0.0, []
+        taken: dict[Tap, Any] = {}
         for level, log_scale in enumerate(self._weights(weights), 1):
             x = tf.nn.space_to_depth(x, 2) * tf.exp(log_scale)
             log_det += log_scale * float(np.prod(x.shape[1:]))
+            coupling = Coupling(x, tf.fill(x.shape[:-1], log_scale * x.shape[-1]))
+            taken |= {tap: tap.take(coupling)[None] for tap in taps if tap.level == level}
             x, leaving = tf.split(x, 2, -1) if level < self.config.levels else (x, x)
             latents.append(leaving)
         priors = tuple(Normal(tf.zeros_like(z), tf.zeros_like(z)) for z in latents)
         log_priors = tuple(normal.log_prob(z) for normal, z in zip(priors, latents, strict=True))
-        return Encoding(tuple(latents), priors, log_priors, log_det)
+        return Encoding(tuple(latents), priors, log_priors, log_det), tuple(taken[tap] for tap in taps)
 
     def decode(
         self, standardized: Sequence[Any], labels: Any | None = None, weights: Mapping[str, Any] | None = None
@@ -81,9 +93,6 @@ class Scaling(Flow):
 
     def precise_weights(self) -> dict[str, Any]:
         return dict(self.variables)
-
-    def activations(self, x: Any, weights: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
-        return tuple(tf.reduce_mean(z, (1, 2, 3))[:, None] for z in self.encode(x, weights=weights).latents)
 
     def _weights(self, weights: Mapping[str, Any] | None) -> list[Any]:
         return [tf.convert_to_tensor(value) for value in (self.variables if weights is None else weights).values()]
@@ -130,7 +139,8 @@ def test_its_reconstructions_are_the_images(flow: Scaling) -> None:
 
 def test_its_layers_are_those_of_any_flow_and_a_model_folder_keeps_them(flow: Scaling, tmp_path: Path) -> None:
     model = Scaler(PREPROCESSING, flow)
-    assert model.layers == ("latent", "posterior", "scale-1", "scale-2", "pooled", "activations")
+    activations = ("activations", "activations/all", "activations/level-1", "activations/level-2")
+    assert model.layers == ("latent", "posterior", "scale-1", "scale-2", "pooled", *activations)
     vectors = model.embed_layers(pixels(3), model.layers)
     assert [one.shape for one in vectors] == [(3, model.output(layer).dimension) for layer in model.layers]
     assert model.output("scale-1").name == "Scaling scale-1"

@@ -41,7 +41,8 @@ def vectors(text: str | None, view: Any) -> Array:
 
 
 def test_only_flows_with_classes_have_layers_of_classes() -> None:
-    plain = ("latent", "posterior", "scale-1", "scale-2", "pooled", "activations")
+    activations = ("activations", "activations/all", "activations/level-1", "activations/level-2")
+    plain = ("latent", "posterior", "scale-1", "scale-2", "pooled", *activations)
     assert layer_names(CONFIG) == plain
     assert layer_names(OF_CLASSES) == (*plain, "class-latent", "class-posterior")
 
@@ -168,7 +169,7 @@ def test_class_latents_are_in_units_of_the_deviation_within_classes(view_of_clas
     [
         ("scale-3", "this flow has no layer scale-3; its layers are latent, posterior, scale-1, scale-2"),
         ("class-posterior", "this flow has no layer class-posterior"),
-        ("scale-1:level=2", "layer scale has no option level; it has none"),
+        ("scale-1:level=2", "layer scale has no option level; it has pool, window"),
         ("posterior:v=1", "layer posterior has no option v; it has noise, draws, shift, brightness"),
         ("posterior:noise", "layer posterior: noise is a number, not nothing"),
         ("posterior:draws=2.5", r"layer posterior: draws is a number, not 2\.5"),

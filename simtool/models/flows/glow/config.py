@@ -46,9 +46,14 @@ class GlowConfig(FlowConfig):
             raise ModelError("the variant study has a standard normal prior, and no prior for each class")
 
     @property
-    def activation_widths(self) -> tuple[int, ...]:
-        """The width of the coupling networks, for each level. See :attr:`FlowConfig.activation_widths`."""
-        return (self.width,) * self.levels
+    def couplings(self) -> tuple[int, ...]:
+        """One for each step. See :attr:`FlowConfig.couplings`."""
+        return (self.steps,) * self.levels
+
+    def hidden_shape(self, level: int) -> tuple[int, int, int]:
+        """See :meth:`FlowConfig.hidden_shape`."""
+        height, width, _ = self.level_shape(level)
+        return height, width, self.width
 
     @property
     def fixed_noise(self) -> float:

@@ -13,7 +13,7 @@ from keras import ops
 
 from simtool.models.flows.glow.config import GlowConfig
 
-__all__ = ["halves", "invert", "outputs", "transform"]
+__all__ = ["halves", "invert", "log_det_by_place", "outputs", "transform"]
 
 #: Added to h_s, so that an untrained coupling scales by sigmoid(2) = 0.88.
 _SHIFT = 2.0
@@ -42,6 +42,13 @@ def transform(h: Any, x_b: Any, config: GlowConfig) -> tuple[Any, Any]:
         return x_b + ops.cast(h, x_b.dtype), ops.zeros_like(x_b[:, 0, 0, 0])
     scale, log_scale, shift = (ops.cast(part, x_b.dtype) for part in _affine(h, config))
     return x_b * scale + shift, ops.sum(log_scale, axis=(1, 2, 3))
+
+
+def log_det_by_place(h: Any, config: GlowConfig, dtype: Any) -> Any:
+    """The log-determinant at each place (b, h, w) from the output h of the network, in the type ``dtype``."""
+    if config.coupling == "additive":
+        return ops.cast(ops.zeros_like(h[..., 0]), dtype)
+    return ops.sum(ops.cast(_affine(h, config)[1], dtype), axis=-1)
 
 
 def invert(h: Any, y_b: Any, config: GlowConfig) -> Any:

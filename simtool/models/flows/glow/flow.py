@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from simtool.models.flows.config import Mode
 from simtool.models.flows.encoding import Encoding, Normal
 from simtool.models.flows.flow import Flow
-from simtool.models.flows.glow import convolution, coupling, level, network, prior, step
+from simtool.models.flows.glow import convolution, coupling, level, prior, step
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.glow.initialization import initialize_level
 from simtool.models.flows.glow.squeeze import squeeze, unsqueeze
+from simtool.models.flows.taps import Tap
 
 __all__ = ["GlowFlow"]
+
+Weights = Mapping[str, Any]
+#: From the number of a level, its weights and constants and its input to its output and the log-determinant.
+Forward = Callable[[int, Weights, Weights, Any], tuple[Any, Any]]
 
 
 class GlowFlow(Flow):
@@ -86,12 +91,34 @@ class GlowFlow(Flow):
         self, x: Any, labels: Any | None = None, mode: Mode = "plain", weights: Mapping[str, Any] | None = None
     ) -> Encoding:
         """See :meth:`Flow.encode`."""
+
+        def forward(_: int, stacked: Weights, constants: Weights, x: Any) -> tuple[Any, Any]:
+            return level.forward(stacked, constants, x, self.config, mode)
+
+        return self._encoded(x, labels, weights, forward)
+
+    def tapped(
+        self, x: Any, taps: Sequence[Tap], weights: Mapping[str, Any] | None = None
+    ) -> tuple[Encoding, tuple[Any, ...]]:
+        """See :meth:`Flow.tapped`."""
+        taken: dict[int, Any] = {}
+
+        def forward(number: int, stacked: Weights, constants: Weights, x: Any) -> tuple[Any, Any]:
+            own = {index: tap for index, tap in enumerate(taps) if tap.level == number}
+            x, log_det, found = level.tapped(stacked, constants, x, self.config, list(own.values()))
+            taken.update(zip(own, found, strict=True))
+            return x, log_det
+
+        encoding = self._encoded(x, None, weights, forward)
+        return encoding, tuple(taken[index] for index in range(len(taps)))
+
+    def _encoded(self, x: Any, labels: Any | None, weights: Mapping[str, Any] | None, forward: Forward) -> Encoding:
         weights = self._tensors(weights)
         x = ops.convert_to_tensor(x, next(iter(weights.values())).dtype)
         log_det: Any = 0.0
         latents, priors, log_priors = [], [], []
         for number in range(1, self.config.levels + 1):
-            x, change = level.forward(*self._level(weights, number), squeeze(x), self.config, mode)
+            x, change = forward(number, *self._level(weights, number), squeeze(x))
             log_det = log_det + change
             if number < self.config.levels:
                 x, leaving = coupling.halves(x)
@@ -120,21 +147,6 @@ class GlowFlow(Flow):
                 x = ops.concatenate([x, leaving], axis=-1)
             x = unsqueeze(level.inverse(*self._level(weights, number), x, self.config))
         return x
-
-    def activations(self, x: Any, weights: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
-        """Hidden activations of the last coupling network of each level. See :meth:`Flow.activations`."""
-        weights = self._tensors(weights)
-        x = ops.convert_to_tensor(x, next(iter(weights.values())).dtype)
-        found = []
-        for number in range(1, self.config.levels + 1):
-            stacked, constants = self._level(weights, number)
-            x, _ = level.forward(stacked, constants, squeeze(x), self.config, "plain")
-            staying, _ = coupling.halves(x)  # the last coupling does not change this half: the input of its network
-            last = {name: weight[-1] for name, weight in stacked.items()}
-            hidden = ops.cast(network.hidden(last, staying, self.config), x.dtype)
-            found.append(ops.mean(hidden, axis=(1, 2)))
-            x = staying
-        return tuple(found)
 
     def class_log_probs(self, deepest: Any) -> Any:
         """See :meth:`Flow.class_log_probs`."""

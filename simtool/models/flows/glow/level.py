@@ -5,7 +5,7 @@ Computations on weights alone are done for all steps at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,8 +14,9 @@ from simtool.models.flows.chain import Chain
 from simtool.models.flows.config import Mode
 from simtool.models.flows.glow import step
 from simtool.models.flows.glow.config import GlowConfig
+from simtool.models.flows.taps import Tap
 
-__all__ = ["forward", "inverse"]
+__all__ = ["forward", "inverse", "tapped"]
 
 Weights = Mapping[str, Any]
 
@@ -29,6 +30,15 @@ def forward(weights: Weights, constants: Weights, x: Any, config: GlowConfig, mo
     prepared, log_det_of_pixel = step.prepare(weights, constants)
     y, log_det = Chain(step.GlowStep(config), prepared).forward(x, mode)
     return y, log_det + x.shape[1] * x.shape[2] * tf.reduce_sum(log_det_of_pixel)
+
+
+def tapped(
+    weights: Weights, constants: Weights, x: Any, config: GlowConfig, taps: Sequence[Tap]
+) -> tuple[Any, Any, tuple[Any, ...]]:
+    """:func:`forward`, and what taps of this level take: (steps, b, ...) for each tap."""
+    prepared, log_det_of_pixel = step.prepare(weights, constants)
+    y, log_det, taken = Chain(step.GlowStep(config), prepared).tapped(x, taps)
+    return y, log_det + x.shape[1] * x.shape[2] * tf.reduce_sum(log_det_of_pixel), taken
 
 
 def inverse(weights: Weights, constants: Weights, y: Any, config: GlowConfig) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simtool.models.flows.glow.config import GlowConfig
 
-__all__ = ["apply", "hidden", "initial", "prepare", "shapes"]
+__all__ = ["hidden", "initial", "output", "prepare", "shapes"]
 
 #: Factor on the learning rate of log_gain (logscale_factor in the reference implementation).
 GAIN_RATE = 3.0
@@ -56,7 +56,7 @@ def hidden(weights: Mapping[str, Any], x: Any, config: GlowConfig) -> Any:
 
 
 def prepare(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """The weights for :func:`apply`: the gain is a factor of kernel and bias, exp(3 log_gain). Any leading axes."""
+    """The weights for :func:`output`: the gain is a factor of kernel and bias, exp(3 log_gain). Any leading axes."""
     inside = {name: weight for name, weight in weights.items() if name.startswith("coupling/")}
     if (log_gain := inside.pop("coupling/last/log_gain", None)) is None:
         return inside
@@ -66,9 +66,8 @@ def prepare(weights: Mapping[str, Any]) -> dict[str, Any]:
     return inside
 
 
-def apply(prepared: Mapping[str, Any], x: Any, config: GlowConfig) -> Any:
-    """From (b, h, w, inputs) to (b, h, w, outputs), in the type of the weights."""
-    inside = hidden(prepared, x, config)
+def output(prepared: Mapping[str, Any], inside: Any) -> Any:
+    """The output (b, h, w, outputs) of a network with these hidden activations, in the type of the weights."""
     bias = prepared["coupling/last/bias"]
     kernel = ops.cast(prepared["coupling/last/kernel"], inside.dtype)
     last = ops.cast(ops.conv(inside, kernel, padding="same", data_format="channels_last"), bias.dtype)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from simtool.models.flows.chain import Step
 from simtool.models.flows.glow import actnorm, convolution, coupling, network
 from simtool.models.flows.glow.config import GlowConfig
+from simtool.models.flows.taps import Coupling
 
 __all__ = ["GlowStep", "forward", "initial", "inverse_matrix", "mix", "prepare", "shapes", "unmix"]
 
@@ -112,9 +113,17 @@ class GlowStep(Step):
         del own
         return coupling.halves(y)
 
-    def network(self, own: Mapping[str, Any], x_a: Any) -> Any:
-        """See :meth:`Step.network`."""
-        return network.apply(own, x_a, self._config)
+    def hidden(self, own: Mapping[str, Any], x_a: Any) -> Any:
+        """See :meth:`Step.hidden`."""
+        return network.hidden(own, x_a, self._config)
+
+    def output(self, own: Mapping[str, Any], hidden: Any) -> Any:
+        """See :meth:`Step.output`."""
+        return network.output(own, hidden)
+
+    def seen(self, hidden: Any, h: Any, y: Any) -> Coupling:
+        """See :meth:`Step.seen`."""
+        return Coupling(ops.cast(hidden, y.dtype), coupling.log_det_by_place(h, self._config, y.dtype))
 
     def transform(self, h: Any, x_b: Any) -> tuple[Any, Any]:
         """See :meth:`Step.transform`."""

@@ -85,6 +85,6 @@ def test_the_network_gives_as_many_channels_as_the_coupling_takes() -> None:
         for name, shape in network.shapes(*coupling.outputs(8, config), config).items()
     }
     x_a, x_b = coupling.halves(tf.constant(random.normal(size=(2, 3, 3, 8)), tf.float32))
-    h = network.apply(network.prepare(weights), x_a, config)
+    h = network.output(network.prepare(weights), network.hidden(weights, x_a, config))
     assert h.shape == (2, 3, 3, 8)
     assert coupling.transform(h, x_b, config)[0].shape == x_b.shape

@@ -29,10 +29,14 @@ def _input(dtype: str = "float32", size: int = 4) -> Any:
     return tf.constant(np.random.default_rng(1).normal(size=(2, size, size, 6)), dtype)
 
 
+def apply(prepared: dict[str, Any], x: Any, config: GlowConfig) -> Any:
+    return network.output(prepared, network.hidden(prepared, x, config))
+
+
 @pytest.mark.parametrize("variant", ["glow", "study"])
 def test_untrained_it_gives_zeros_whatever_it_sees(variant: Any) -> None:
     config = replace(CONFIG, variant=variant)
-    output = network.apply(network.prepare(_weights(config, moved=0)), _input(), config)
+    output = apply(network.prepare(_weights(config, moved=0)), _input(), config)
     assert np.array_equal(output, np.zeros((2, 4, 4, 10)))
 
 
@@ -60,7 +64,7 @@ def test_it_is_three_convolutions() -> None:
 
     expected = convolved(tf.nn.relu(convolved(tf.nn.relu(convolved(x, "first")), "middle")), "last")
     expected *= tf.exp(3 * weights["coupling/last/log_gain"])
-    assert network.apply(network.prepare(weights), x, CONFIG).numpy() == pytest.approx(expected.numpy(), rel=1e-9)
+    assert apply(network.prepare(weights), x, CONFIG).numpy() == pytest.approx(expected.numpy(), rel=1e-9)
 
 
 def test_a_pixel_sees_two_pixels_around_it_and_no_further() -> None:
@@ -68,7 +72,7 @@ def test_a_pixel_sees_two_pixels_around_it_and_no_further() -> None:
     x = _input(size=8).numpy()
     changed = x.copy()
     changed[:, 0, 0] += 1
-    difference = np.abs(network.apply(weights, changed, CONFIG) - network.apply(weights, x, CONFIG)).max(axis=(0, 3))
+    difference = np.abs(apply(weights, changed, CONFIG) - apply(weights, x, CONFIG)).max(axis=(0, 3))
     assert (difference[:3, :3] > 0).all()
     assert (difference[3:] == 0).all()
     assert (difference[:, 3:] == 0).all()
@@ -79,7 +83,7 @@ def test_inside_it_may_be_coarse_and_gives_float32(dtype: Any, within: float) ->
     config = replace(CONFIG, compute_dtype=dtype)
     weights, x = network.prepare(_weights(CONFIG)), _input()
     assert network.hidden(weights, x, config).dtype == dtype
-    exact, coarse = network.apply(weights, x, CONFIG), network.apply(weights, x, config)
+    exact, coarse = apply(weights, x, CONFIG), apply(weights, x, config)
     assert coarse.dtype == "float32"
     assert not np.array_equal(coarse, exact)
     assert np.abs(coarse - exact).max() < within * np.abs(exact).max()
@@ -88,7 +92,7 @@ def test_inside_it_may_be_coarse_and_gives_float32(dtype: Any, within: float) ->
 def test_float64_is_never_lowered() -> None:
     config = replace(CONFIG, compute_dtype="bfloat16")
     weights, x = network.prepare(_weights(CONFIG, "float64")), _input("float64")
-    assert np.array_equal(network.apply(weights, x, config), network.apply(weights, x, CONFIG))
+    assert np.array_equal(apply(weights, x, config), apply(weights, x, CONFIG))
 
 
 def test_stacked_weights_are_prepared_as_each_alone() -> None:
