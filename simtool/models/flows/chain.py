@@ -81,8 +81,8 @@ class Step(ABC):
         """The inverse of :meth:`transform`."""
 
     @abstractmethod
-    def seen(self, hidden: Any, h: Any, y: Any) -> Coupling:
-        """The coupling as taps see it, for the output y of the step."""
+    def seen(self, own: Weights, hidden: Any, h: Any, y: Any) -> Coupling:
+        """The coupling as taps see it, from the hidden activations and the output of the network; y is the step's."""
 
     def network(self, own: Weights, x_a: Any) -> Any:
         """The output h of the network."""
@@ -106,7 +106,7 @@ class Step(ABC):
         h = self.output(own, hidden)
         y_b, log_det = self.transform(h, x_b)
         y = self.join(own, x_a, y_b)
-        return y, log_det, self.seen(hidden, h, y)
+        return y, log_det, self.seen(own, hidden, h, y)
 
     def invert(self, own: Weights, y: Any) -> Any:
         """The inverse of :meth:`apply`, with the weights of :meth:`with_inverse`."""

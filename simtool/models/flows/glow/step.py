@@ -121,8 +121,9 @@ class GlowStep(Step):
         """See :meth:`Step.output`."""
         return network.output(own, hidden)
 
-    def seen(self, hidden: Any, h: Any, y: Any) -> Coupling:
+    def seen(self, own: Mapping[str, Any], hidden: Any, h: Any, y: Any) -> Coupling:
         """See :meth:`Step.seen`."""
+        del own
         return Coupling(ops.cast(hidden, y.dtype), coupling.log_det_by_place(h, self._config, y.dtype))
 
     def transform(self, h: Any, x_b: Any) -> tuple[Any, Any]:

@@ -71,9 +71,14 @@ class JetConfig(FlowConfig):
         return side, side, self.channels * self.patch**2
 
     @property
-    def activation_widths(self) -> tuple[int, ...]:
-        """The width of the tokens. See :attr:`FlowConfig.activation_widths`."""
-        return (self.width,)
+    def couplings(self) -> tuple[int, ...]:
+        """One for each step. See :attr:`FlowConfig.couplings`."""
+        return (self.steps,)
+
+    def hidden_shape(self, level: int) -> tuple[int, int, int]:
+        """One token for each patch. See :meth:`FlowConfig.hidden_shape`."""
+        height, width, _ = self.level_shape(level)
+        return height, width, self.width
 
     def to_json(self) -> dict[str, Any]:
         """An object for JSON, without the number of levels."""

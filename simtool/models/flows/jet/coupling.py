@@ -13,14 +13,17 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
+from simtool.models.flows import taps
 from simtool.models.flows.chain import Step
 from simtool.models.flows.jet import network
 from simtool.models.flows.jet.config import JetConfig
 
-__all__ = ["INVERSE", "ORDER", "Coupling"]
+__all__ = ["INVERSE", "ORDER", "TOKENS", "Coupling"]
 
 #: The names of the order of the values of an image, the given half first, and of the inverse of this permutation.
 ORDER, INVERSE = "split/order", "split/inverse"
+#: The name of the number of the token that lies at each patch.
+TOKENS = "split/tokens"
 #: The largest scale.
 _LARGEST = 2.0
 
@@ -61,15 +64,26 @@ class Coupling(Step):
         """See :meth:`Step.divide`."""
         return self.split(own, y)
 
-    def network(self, own: Weights, x_a: Any) -> Any:
-        """See :meth:`Step.network`."""
-        return network.output(own, network.hidden(own, x_a, self._config))
+    def hidden(self, own: Weights, x_a: Any) -> Any:
+        """The tokens (b, tokens, width). See :meth:`Step.hidden`."""
+        return network.hidden(own, x_a, self._config)
+
+    def output(self, own: Weights, hidden: Any) -> Any:
+        """See :meth:`Step.output`."""
+        return network.output(own, hidden)
+
+    def seen(self, own: Weights, hidden: Any, h: Any, y: Any) -> taps.Coupling:
+        """Tokens at their patches, and the log-determinant where values are transformed. See :meth:`Step.seen`."""
+        height, width, _ = self._shape
+        tokens = ops.take(ops.cast(hidden, y.dtype), own[TOKENS], axis=1)
+        log_scale = _log_scale(ops.cast(ops.split(h, 2, axis=-1)[1], y.dtype))
+        log_det = ops.sum(self.unsplit(own, ops.zeros_like(log_scale), log_scale), axis=-1)
+        return taps.Coupling(ops.reshape(tokens, (-1, height, width, tokens.shape[-1])), log_det)
 
     def transform(self, h: Any, x_b: Any) -> tuple[Any, Any]:
         """See :meth:`Step.transform`."""
         shift, raw = (ops.cast(part, x_b.dtype) for part in ops.split(h, 2, axis=-1))
-        log_det = ops.sum(ops.log_sigmoid(raw) + math.log(_LARGEST), axis=(1, 2))
-        return (x_b + shift) * _scale(raw), log_det
+        return (x_b + shift) * _scale(raw), ops.sum(_log_scale(raw), axis=(1, 2))
 
     def restore(self, h: Any, y_b: Any) -> Any:
         """See :meth:`Step.restore`."""
@@ -79,6 +93,10 @@ class Coupling(Step):
 
 def _scale(raw: Any) -> Any:
     return _LARGEST * ops.sigmoid(raw)
+
+
+def _log_scale(raw: Any) -> Any:
+    return ops.log_sigmoid(raw) + math.log(_LARGEST)
 
 
 def _permuted(x: Any, order: Any, inverse: Any) -> Any:

@@ -16,8 +16,9 @@ from simtool.models.flows.encoding import Encoding, Normal
 from simtool.models.flows.flow import Flow
 from simtool.models.flows.jet import halves, network
 from simtool.models.flows.jet.config import JetConfig
-from simtool.models.flows.jet.coupling import INVERSE, ORDER, Coupling
+from simtool.models.flows.jet.coupling import INVERSE, ORDER, TOKENS, Coupling
 from simtool.models.flows.jet.patches import from_patches, to_patches
+from simtool.models.flows.taps import Tap
 from simtool.training.arrays import Arrays
 
 __all__ = ["JetFlow"]
@@ -69,7 +70,9 @@ class JetFlow(Flow):
         super()._hold(arrays, dtype)
         permutations = ops.convert_to_numpy(self.constants[_PERMUTATIONS]).astype(np.int64)
         order = halves.orders(permutations, self.config)
-        self._fixed = {ORDER: ops.convert_to_tensor(order), INVERSE: ops.convert_to_tensor(np.argsort(order))}
+        tokens = [np.argsort(halves.places(number, self.config)) for number in range(self.config.steps)]
+        fixed = {ORDER: order, INVERSE: np.argsort(order), TOKENS: np.stack(tokens)}
+        self._fixed = {name: ops.convert_to_tensor(value) for name, value in fixed.items()}
 
     def initialize(self, pieces: Sequence[Any]) -> None:
         """Change nothing: no weight of a Jet is set from images. See :meth:`Flow.initialize`."""
@@ -80,11 +83,15 @@ class JetFlow(Flow):
         """See :meth:`Flow.encode`."""
         del labels
         chosen = self._tensors(weights)
-        latents, change = self._chain(chosen).forward(self._patches(x, chosen), mode)
-        zeros = ops.zeros_like(latents)
-        normal = Normal(zeros, zeros)
-        log_det = change + self.config.dimension * math.log(_RANGE)
-        return Encoding((latents,), (normal,), (normal.log_prob(latents),), log_det)
+        return self._encoding(*self._chain(chosen).forward(self._patches(x, chosen), mode))
+
+    def tapped(
+        self, x: Any, taps: Sequence[Tap], weights: Mapping[str, Any] | None = None
+    ) -> tuple[Encoding, tuple[Any, ...]]:
+        """See :meth:`Flow.tapped`."""
+        chosen = self._tensors(weights)
+        latents, change, taken = self._chain(chosen).tapped(self._patches(x, chosen), taps)
+        return self._encoding(latents, change), taken
 
     def decode(
         self, standardized: Sequence[Any], labels: Any | None = None, weights: Mapping[str, Any] | None = None
@@ -96,15 +103,6 @@ class JetFlow(Flow):
         y = ops.convert_to_tensor(latents, chosen[network.LAST_BIAS].dtype)
         return from_patches(self._chain(chosen).inverse(y), self.config.patch) / _RANGE
 
-    def activations(self, x: Any, weights: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
-        """Hidden activations of the last coupling network. See :meth:`Flow.activations`."""
-        chosen = self._tensors(weights)
-        y, _ = self._chain(chosen).forward(self._patches(x, chosen))
-        last = {name: weight[-1] for name, weight in {**chosen, **self._fixed}.items()}
-        given, _ = Coupling(self.config).divide(last, y)  # the last coupling does not change this half
-        hidden = ops.cast(network.hidden(last, given, self.config), y.dtype)
-        return (ops.mean(hidden, axis=1),)
-
     def precise_weights(self) -> dict[str, Any]:
         """The last bias of each network in float64, all other weights as they are. See :meth:`Flow.precise_weights`.
 
@@ -114,6 +112,12 @@ class JetFlow(Flow):
         weights = dict(self._tensors(None))
         weights[network.LAST_BIAS] = ops.cast(weights[network.LAST_BIAS], "float64")
         return weights
+
+    def _encoding(self, latents: Any, change: Any) -> Encoding:
+        zeros = ops.zeros_like(latents)
+        normal = Normal(zeros, zeros)
+        log_det = change + self.config.dimension * math.log(_RANGE)
+        return Encoding((latents,), (normal,), (normal.log_prob(latents),), log_det)
 
     def _patches(self, x: Any, weights: Mapping[str, Any]) -> Any:
         return to_patches(_RANGE * ops.convert_to_tensor(x, weights[network.LAST_BIAS].dtype), self.config.patch)
