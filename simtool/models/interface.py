@@ -99,7 +99,7 @@ class Model(ABC):
 
         Args:
             images: (b, height, width, 3), after the preprocessing.
-            layer: one of ``layers``; None for the default.
+            layer: one of ``layers``, or another name that :meth:`output` takes; None for the default.
 
         Returns:
             (b, D); D is the dimension of :meth:`output`.

@@ -69,6 +69,11 @@ class Activations(Network):
         """Known activations by the full name of their layer."""
         return {}
 
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Known shapes of maps by the full name of their layer."""
+        return {}
+
     def all_layers(self) -> list[LayerShape]:
         """The layers with a name here, then those of the network. See :meth:`Model.all_layers`."""
         import keras
@@ -164,9 +169,11 @@ class Activations(Network):
 
     def map_shape(self, name: str) -> tuple[int, ...]:
         """The network may take images of any size. See :meth:`Network.map_shape`."""
-        shape = tuple(self._tensor(name).shape)[1:]
-        if None in shape:
-            shape = self._computed([name])[name]
-        if None in shape:
-            raise ModelError(f"layer {name} of {self.name} gives vectors of no fixed length")
-        return tuple(int(side) for side in shape if side is not None)
+        if name not in self._shapes:
+            shape = tuple(self._tensor(name).shape)[1:]
+            if None in shape:
+                shape = self._computed([name])[name]
+            if None in shape:
+                raise ModelError(f"layer {name} of {self.name} gives vectors of no fixed length")
+            self._shapes[name] = tuple(int(side) for side in shape if side is not None)
+        return self._shapes[name]
