@@ -52,6 +52,10 @@ def embed(
     trust_code: Annotated[bool, typer.Option("--trust-code", help=option_help("trust_code"))] = False,
     weights: Annotated[Path | None, file(help=option_help("weights"))] = None,
     signature: Annotated[str | None, word(help=option_help("signature"))] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help=f"Embed with an untrained control. {option_help('untrained')}")
+    ] = False,
+    seed: Annotated[int | None, whole(min=0, help=option_help("seed"))] = None,
     device: Device = "auto",
     deterministic: Deterministic = None,
     split: Annotated[str, word(help="Embed this split of the table only: train or test.")] = "all",
@@ -89,6 +93,7 @@ def embed(
           --layer posterior --out posterior.parquet
       simtool embed cub/images.parquet --model birds.keras --recipe caffe --out birds.parquet
       simtool embed cub/images.parquet --model keras:ResNet50 --layer avg_pool --out resnet50.parquet
+      simtool embed cub/images.parquet --model glow --untrained --seed 1 --out control-1.parquet
       simtool embed --model keras:ResNet50 --list-layers
       simtool embed cub/images.parquet --model dino.onnx --recipe torch --precision bfloat16 \\
           --out dino.parquet
@@ -98,6 +103,8 @@ def embed(
     from simtool.images.shards import chosen_shard
 
     if list_layers:
+        if untrained or seed is not None:
+            raise UsageError("an untrained model has the layers of the trained one; leave out --untrained and --seed")
         found = stages.list_layers(
             model, preprocessing=recipe, size=size, trust_code=trust_code, weights=weights, signature=signature
         )
@@ -127,6 +134,8 @@ def embed(
         trust_code=trust_code,
         weights=weights,
         signature=signature,
+        untrained=untrained,
+        seed=seed,
         device=device,
         deterministic=bool(deterministic),
         split=split,

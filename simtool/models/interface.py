@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.errors import UsageError
+from simtool.images.given import GivenImages
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest, write_manifest
@@ -129,6 +130,37 @@ class Model(ABC):
         """
         raise ModelError(f"{self.output().name}: it has no components to keep {count:,} of")
 
+    def initial(self, seed: int, images: GivenImages) -> Model:  # noqa: ARG002
+        """An untrained control: the same architecture and preprocessing, with the weights before a training.
+
+        Args:
+            seed: of the initial weights.
+            images: for weights that follow from data.
+
+        Raises:
+            UsageError: the model has no weights, or its initial weights are not known.
+            ModelError: there are too few images.
+        """
+        raise UsageError(
+            f"--untrained is for model folders and networks of keras.applications; the initial weights of "
+            f"{self.output().name} are not known"
+        )
+
+    def state_control(self, model: Model, seed: int, *following: Any) -> None:
+        """State in an untrained model of which model it is a control.
+
+        Its ``weights`` become the SHA-256 of everything that its initial weights follow from. This is no hash of the
+        arrays: two kinds of processors, which write parts of one table, can compute arrays that differ in the last
+        bits.
+
+        Args:
+            model: of the same architecture.
+            seed: of the initial weights.
+            following: other values for JSON that the initial weights follow from.
+        """
+        self.weights = hashlib.sha256(json.dumps([model.origin, seed, *following]).encode()).hexdigest()
+        self.origin, self.untrained, self.execution = model.origin, seed, model.execution
+
     def executed(self, execution: Execution) -> Model:  # noqa: ARG002
         """The same model, computed in another way.
 
@@ -162,6 +194,8 @@ class TrainedModel(Model):
         self, folder: Path, provenance: Provenance, name: str, weights: Sequence[str], settings: Mapping[str, Any]
     ) -> None:
         """Hash the files of weights, and write ``model.json``; see :class:`Manifest` for the arguments."""
+        if self.untrained is not None:
+            raise ModelError("an untrained control is not saved; embed makes it again from its model and its seed")
         hashes = {file: sha256_of(folder / file) for file in weights}
         manifest = Manifest(self.kind, name, self.preprocessing, hashes, self.layers, settings, provenance)
         write_manifest(folder, manifest)

@@ -24,10 +24,14 @@ from simtool.models.runtimes import OPENVINO, Execution, Run, graph_arrays
 from simtool.models.runtimes.openvino import compiled_graph, core, load_openvino, told
 from simtool.tables.provenance import sha256_of
 
-__all__ = ["PREPROCESSING", "OnnxFile", "files_of", "load_onnx_file", "stated_preprocessing"]
+__all__ = ["ORIGIN", "PREPROCESSING", "UNTRAINED", "OnnxFile", "files_of", "load_onnx_file", "stated_preprocessing"]
 
-#: The key of the metadata that states the preprocessing, and where OpenVINO keeps the metadata of a file.
-PREPROCESSING, _METADATA = "simtool.preprocessing", "framework"
+#: Keys of the metadata: the preprocessing; what a network and its untrained controls share; the seed of a control.
+PREPROCESSING, ORIGIN, UNTRAINED = "simtool.preprocessing", "simtool.origin", "simtool.untrained"
+#: Where OpenVINO keeps the metadata of a file.
+_METADATA = "framework"
+#: The largest number of characters of an origin, as in the metadata of tables.
+_LONGEST_ORIGIN = 1_000
 #: Operations before the first convolution that change colors or their order.
 _BEFORE = frozenset(("Add", "Convert", "Divide", "Multiply", "Pad", "Subtract", "Transpose"))
 #: The place of weights in another file, as an entry of TensorProto.external_data: its key, then its value.
@@ -185,7 +189,9 @@ def load_onnx_file(path: Path, preprocessing: Preprocessing, size: int | None = 
     if preprocessing.colors and (scaling := _scaling(graph)):
         console.note(f"{path}: {scales_itself(f'operation {scaling}', preprocessing)}")
     digest = digest_of({place: sha256_of(file) for place, file in places.items()})
-    return OnnxFile(path.stem, graph, channels_first, preprocessing, digest)
+    network = OnnxFile(path.stem, graph, channels_first, preprocessing, digest)
+    network.origin, network.untrained = _origin(path, graph), _seed(path, graph)
+    return network
 
 
 def stated_preprocessing(path: Path) -> Preprocessing | None:
@@ -199,13 +205,39 @@ def stated_preprocessing(path: Path) -> Preprocessing | None:
         ModelError: OpenVINO is not installed or cannot read the file, or the value is no preprocessing.
     """
     graph = _graph(path)
-    if not graph.has_rt_info([_METADATA, PREPROCESSING]):
+    text = _stated(graph, PREPROCESSING)
+    if text is None:
         return None
-    text = graph.get_rt_info([_METADATA, PREPROCESSING]).astype(str)
     try:
         return Preprocessing.from_json(json.loads(text)) if text.lstrip().startswith("{") else named_preprocessing(text)
     except (PreprocessingError, ValueError, RecursionError) as failure:
         raise ModelError(f"{path}: {PREPROCESSING} in its metadata: {failure}; give --recipe") from failure
+
+
+def _origin(path: Path, graph: Any) -> str | None:
+    """The part of the metadata that a network and its untrained controls share."""
+    origin = _stated(graph, ORIGIN)
+    if origin is not None and not 0 < len(origin) <= _LONGEST_ORIGIN:
+        raise ModelError(
+            f"{path}: {ORIGIN} in its metadata has {len(origin):,} characters, not 1 to {_LONGEST_ORIGIN:,}"
+        )
+    return origin
+
+
+def _seed(path: Path, graph: Any) -> int | None:
+    """The seed that the metadata of an untrained network state."""
+    text = _stated(graph, UNTRAINED)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ModelError(f"{path}: {UNTRAINED} in its metadata is the seed of the initial weights, not {text:.40}")
+    return int(text)
+
+
+def _stated(graph: Any, key: str) -> str | None:
+    """The text of a key in the metadata of a file."""
+    found = graph.has_rt_info([_METADATA, key])
+    return str(graph.get_rt_info([_METADATA, key]).astype(str)) if found else None
 
 
 def _graph(path: Path) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from simtool import console
 from simtool.errors import UsageError, listed
+from simtool.images.given import GivenImages
 from simtool.images.pipeline import BadImage, check_files, described, stream
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.shards import Shard
@@ -37,11 +38,19 @@ __all__ = ["embed", "list_layers"]
 
 @dataclass(frozen=True)
 class _Selection:
-    """The images to embed, with their files, and the fields of :class:`EmbeddingInfo` that identify them."""
+    """The images to embed, with their files.
+
+    Attributes:
+        images: of this part.
+        paths: their files.
+        digests: the fields of :class:`EmbeddingInfo` that identify the images.
+        given: the images of all parts, from which initial weights can follow.
+    """
 
     images: Images
     paths: list[Path]
     digests: dict[str, Any]
+    given: GivenImages
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,8 @@ def embed(
     trust_code: bool = False,
     weights: str | Path | None = None,
     signature: str | None = None,
+    untrained: bool = False,
+    seed: int | None = None,
     device: str = "auto",
     deterministic: bool = False,
     split: str = "all",
@@ -108,6 +119,9 @@ def embed(
         trust_code: run code that a ``.keras`` file holds.
         weights: a file of weights for ``keras:NAME``. None downloads the published weights of ImageNet once.
         signature: the function of a SavedModel that is called. None is ``serving_default``, or the only one.
+        untrained: embed with the same architecture at initialisation, as a control: a model folder, ``keras:NAME`` or
+            a trained model object.
+        seed: of the initial weights, with ``untrained``. None is 0.
         device: for networks: ``auto`` takes a GPU, else the processor; it refuses the processor in a job of SLURM with
             GPUs. ``gpu`` needs a GPU, and ``cpu`` uses none.
         deterministic: on a GPU, use slower operations of TensorFlow that give the same bits in every run.
@@ -150,6 +164,8 @@ def embed(
         runtime=runtime,
         weights=path_of(weights),
         signature=signature,
+        untrained=untrained,
+        seed=seed,
     )
     source = source_of(model, options)
     places = [Path(path) for path in ([out] if isinstance(out, str | Path) else out or ())]
@@ -161,9 +177,9 @@ def embed(
         "embed", reads=[path_of(images), _place(source.path), *source.inputs, options.weights], writes=writes
     ) as run:
         use_device(run, source, options, device, deterministic)
-        selection = _select(run, images, split, shard)
+        selection = _select(run, images, split, shard, skip_bad)
         files: list[Path | None] = [*_files(places, shard)] or [None] * tables
-        embedder = source.open(options)
+        embedder = source.control(options, selection.given) if untrained else source.open(options)
         chosen_layers = _one_each("--layer", source.layers(options, embedder), tables)
         outputs = [
             _described(embedder, *each, selection) for each in zip(chosen_layers, files, chosen_names, strict=True)
@@ -246,12 +262,13 @@ def _one_each(option: str, given: Sequence[str], tables: int) -> list[str | None
     return list(given) or [None] * tables
 
 
-def _select(run: Run, images: str | Path | Images, split: str, shard: Shard | None) -> _Selection:
+def _select(run: Run, images: str | Path | Images, split: str, shard: Shard | None, skip_bad: bool) -> _Selection:
     """Read the table of images, and check that all files exist."""
     place = path_of(images)
     table = run.read_images(images, split, note=False)
     paths = files_of(images, table)
     digests: dict[str, Any] = {"images_digest": images_digest(table), "images_sample": images_sample(paths)}
+    given = GivenImages(table.image_id, paths, (lambda _: None) if skip_bad else None)
     if shard is not None:
         rows = shard.rows(len(table))
         table, paths = table.take(rows), [paths[row] for row in rows]
@@ -259,7 +276,7 @@ def _select(run: Run, images: str | Path | Images, split: str, shard: Shard | No
     if place is not None:
         run.read(place, counted(len(table), "images") + ("" if shard is None else f" of part {shard}"))
     check_files(table.image_id, paths)
-    return _Selection(table, paths, digests)
+    return _Selection(table, paths, digests, given)
 
 
 def _files(places: Sequence[Path], shard: Shard | None) -> list[Path]:

@@ -16,7 +16,7 @@ from simtool.errors import UsageError
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.interface import LayerShape
-from simtool.models.onnx_file import PREPROCESSING, files_of, load_onnx_file, stated_preprocessing
+from simtool.models.onnx_file import ORIGIN, PREPROCESSING, UNTRAINED, files_of, load_onnx_file, stated_preprocessing
 from simtool.models.pooling import Pool, Pooling
 from simtool.models.runtimes import Execution
 from simtool.system.processor import has_bfloat16
@@ -305,3 +305,32 @@ def test_infinite_vectors_give_no_warning_of_numpy(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         vectors = network.executed(Execution("openvino", "bfloat16")).embed(largest, "seen:flat")
     assert not np.isfinite(vectors).all()
+
+
+def stating(path: Path, **keys: str) -> Path:
+    """A network with metadata."""
+    content = onnx.load(write_network(path))
+    onnx.helper.set_model_props(content, {ORIGIN if key == "origin" else UNTRAINED: text for key, text in keys.items()})
+    onnx.save_model(content, path)
+    return path
+
+
+def test_a_network_can_state_what_it_shares_with_its_controls(tmp_path: Path) -> None:
+    trained = load_onnx_file(stating(tmp_path / "net.onnx", origin="lite2"), RECIPE)
+    control = load_onnx_file(stating(tmp_path / "control.onnx", origin="lite2", untrained="3"), RECIPE)
+    assert (trained.origin, trained.untrained) == ("lite2", None)
+    assert (control.origin, control.untrained) == ("lite2", 3)
+    plain = load_onnx_file(write_network(tmp_path / "plain.onnx"), RECIPE)
+    assert (plain.origin, plain.untrained) == (None, None)
+
+
+@pytest.mark.parametrize("seed", ["", "-1", "1.0", "true", "\u0661", "9" * 19])
+def test_a_seed_in_the_metadata_that_is_no_whole_number_is_refused(seed: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"net\.onnx: simtool\.untrained in its metadata is the seed"):
+        load_onnx_file(stating(tmp_path / "net.onnx", origin="lite2", untrained=seed), RECIPE)
+
+
+@pytest.mark.parametrize("origin", ["", "x" * 1001])
+def test_an_origin_in_the_metadata_that_no_table_takes_is_refused(origin: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"simtool\.origin in its metadata has [01,]+ characters, not 1 to 1,000"):
+        load_onnx_file(stating(tmp_path / "net.onnx", origin=origin), RECIPE)

@@ -94,14 +94,28 @@ def load_application(
     return _application(architecture, network, crop, sha256_of(file))
 
 
-def untrained_application(name: str, size: int | None = None) -> Application:
-    """The network with random weights, for a look at its layers; nothing is downloaded.
+def untrained_application(name: str, size: int | None = None, crop: float | None = None, seed: int = 0) -> Application:
+    """Build a network with its initial weights; nothing is downloaded.
+
+    Args:
+        name: as for :func:`load_application`.
+        size: as for :func:`load_application`.
+        crop: as for :func:`load_application`.
+        seed: of the initial weights.
 
     Raises:
         ModelError: there is no such network, or it does not take images of that size.
     """
     architecture = application_named(name)
-    return _application(architecture, _built(architecture, size, top=True), None, None)
+    load_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    network = _built(architecture, size, top=True)
+    settle(network)
+    application = _application(architecture, network, crop, None)
+    application.state_control(application, seed)
+    return application
 
 
 def _application(architecture: Architecture, network: Any, crop: float | None, weights: str | None) -> Application:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from simtool.errors import SimtoolError
+from simtool.images.given import GivenImages
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.classifier.activations import FINAL, LOGITS, PENULTIMATE, Activations
 from simtool.models.classifier.config import ClassifierConfig
@@ -56,6 +57,16 @@ class Classifier(Activations, TrainedModel):
         logits = self.network.output
         penultimate = self.network.get_layer(HEAD).input
         return {PENULTIMATE: penultimate, LOGITS: logits, FINAL: keras.layers.Softmax(dtype="float32")(logits)}
+
+    def initial(self, seed: int, images: GivenImages) -> Self:
+        """The network at the start of a training from scratch with this seed. See :meth:`Model.initial`."""
+        del images
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        control = type(self)(self.config, build(self.config, len(self.classes)), self.classes)
+        control.state_control(self, seed)
+        return control
 
     def save(self, folder: Path, provenance: Provenance) -> None:
         """Write the weights and ``model.json``. See :meth:`TrainedModel.save`."""

@@ -11,7 +11,10 @@ from typing import ClassVar, Literal, Self, get_args, get_type_hints
 from simtool.models.errors import ModelError
 from simtool.training.settings import Record, current_names
 
-__all__ = ["MODES", "FlowConfig", "Mode", "fitting_sizes"]
+__all__ = ["INITIAL_IMAGES", "MODES", "FlowConfig", "Mode", "fitting_sizes"]
+
+#: Number of images for data-dependent initialisation, unless a preset says another.
+INITIAL_IMAGES = 256
 
 #: Modes of backpropagation. ``plain`` keeps every activation; ``recompute`` keeps the input of each step and computes
 #: the rest a second time; ``reversible`` recovers activations by inverting the flow.
@@ -91,6 +94,11 @@ class FlowConfig(Record, ABC):
     @abstractmethod
     def hidden_shape(self, level: int) -> tuple[int, int, int]:
         """Height, width and channels of the hidden activations of each coupling of a level, from 1, the finest."""
+
+    @property
+    def least_initial_images(self) -> int:
+        """The least number of images for data-dependent initialisation."""
+        return 1
 
     @property
     def fixed_noise(self) -> float:

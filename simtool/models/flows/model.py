@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.images.given import GivenImages
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
+from simtool.models.flows.config import INITIAL_IMAGES
 from simtool.models.flows.layers import find_layer, layer_names
 from simtool.models.flows.view import Passes, View
 from simtool.models.folder import Manifest
@@ -116,6 +118,27 @@ class FlowModel(TrainedModel):
     def architecture(self) -> Mapping[str, Any]:
         """The shape of the flow. See :attr:`TrainedModel.architecture`."""
         return self.flow.config.to_json()
+
+    def initial(self, seed: int, images: GivenImages) -> Self:
+        """The flow at the start of a training with this seed, initialised from images. See :meth:`Model.initial`.
+
+        Raises:
+            ModelError: there are too few images.
+        """
+        from simtool.models.flows.initialization import initialize
+
+        config = self.flow.config
+        chosen = images.chosen(max(INITIAL_IMAGES, config.least_initial_images), seed)
+        if len(chosen) < config.least_initial_images:
+            raise ModelError(
+                f"an untrained {self.title} takes initial weights from images: {len(chosen):,} are too few for a flow "
+                f"of this depth, {config.least_initial_images:,} are enough"
+            )
+        flow = type(self.flow)(config, seed)
+        initialize(flow, chosen.batches(self.preprocessing, _ROWS), len(chosen), seed)
+        control = type(self)(self.preprocessing, flow, self.classes)
+        control.state_control(self, seed, chosen.digest)
+        return control
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> Self:

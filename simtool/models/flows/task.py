@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.tensors import transform_colors
-from simtool.models.flows.config import Mode
+from simtool.models.flows.config import INITIAL_IMAGES, Mode
 from simtool.models.flows.dequantization import bits_per_dim, dequantize
 from simtool.models.flows.drawing import TEMPERATURES, Painter, write_grid
 from simtool.models.flows.encoding import Encoding
 from simtool.models.flows.flow import Flow
+from simtool.models.flows.initialization import initialize
 from simtool.tensorflow import load_tensorflow
 from simtool.training.data import Batch, Draws
 from simtool.training.task import Criterion, Task, Unhealthy
@@ -69,7 +70,7 @@ class FlowTask(Task):
         preprocessing: Preprocessing,
         mode: Mode = "plain",
         flips: bool = True,
-        initial_images: int = 256,
+        initial_images: int = INITIAL_IMAGES,
         examples: NDArray[np.uint8] | None = None,
         seed: int = 0,
     ) -> None:
@@ -92,16 +93,8 @@ class FlowTask(Task):
 
     def initialize(self, batches: Iterator[Batch]) -> None:
         """Initialise the flow from the first images. See :meth:`Task.initialize`."""
-        generator = np.random.default_rng(self._seed)
-        pieces: list[Any] = []
-        missing = self._initial_images
-        for batch in batches:
-            images = batch["image"][:missing]
-            pieces.append(self._dequantized(images, generator.random(images.shape, np.float32)))
-            missing -= len(images)
-            if missing <= 0:
-                break
-        self.flow.initialize(pieces)
+        images = (self._colors(batch["image"]) for batch in batches)
+        initialize(self.flow, images, self._initial_images, self._seed)
 
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         """Bits per dimension. See :meth:`Task.loss`."""

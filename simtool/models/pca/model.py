@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.images.given import GivenImages
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.folder import Manifest
@@ -76,7 +77,10 @@ class Pca(TrainedModel):
         """
         if not 1 <= count <= self.count:
             raise ModelError(f"this PCA has {self.count:,} components; keep 1 to {self.count:,}, not {count:,}")
-        return type(self)(self.preprocessing, self._mean, self._stored, self._variance, count, self.weights)
+        kept = type(self)(self.preprocessing, self._mean, self._stored, self._variance, count, self.weights)
+        kept.untrained = self.untrained
+        kept.origin = self.origin and f"{self.origin}, {count} components"
+        return kept
 
     @cached_property
     def components(self) -> NDArray[np.float32]:
@@ -96,6 +100,21 @@ class Pca(TrainedModel):
     def architecture(self) -> Mapping[str, Any]:
         """A control keeps the mean, so it belongs to one fit. See :attr:`TrainedModel.architecture`."""
         return {"components": self.count, "weights": self.weights}
+
+    def initial(self, seed: int, images: GivenImages) -> Self:
+        """A random orthonormal projection after the same mean. See :meth:`Model.initial`.
+
+        It keeps the distances of pixels up to one factor and a random error (Johnson & Lindenstrauss, 1984). So it
+        controls for the preprocessing and the number of values; the model adds the choice of the directions.
+        """
+        del images
+        rows, columns = self.count, self._stored.shape[1]
+        directions = np.linalg.qr(np.random.default_rng(seed).standard_normal((columns, rows)))[0].T
+        stored = NpyMatrix.create(None, rows, columns, "a random projection")
+        stored.write_columns(slice(0, columns), directions)
+        control = type(self)(self.preprocessing, self._mean, stored, np.full(rows, np.nan), rows)
+        control.state_control(self, seed)
+        return control
 
     def output(self, layer: str | None = None) -> Output:
         """One value per component. See :meth:`Model.output`."""

@@ -74,6 +74,7 @@ def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
         if name not in source.options:
             takers = [one.label for one in SOURCES if name in one.options]
             raise UsageError(f"{option_of(name)} is for {_either(takers)}; {source.limits}")
+    options.check_control()
     options.check_execution()
     options.pooling()
     return source

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import POOL, PRECISION, RUNTIME, WINDOW, ModelOptions, Source
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SEED, UNTRAINED, WINDOW, ModelOptions, Source
 
 if TYPE_CHECKING:
+    from simtool.images.given import GivenImages
     from simtool.models.interface import Model
 
 __all__ = ["ApplicationSource"]
@@ -29,6 +30,8 @@ class ApplicationSource(Source):
         "window": WINDOW,
         "precision": PRECISION,
         "runtime": RUNTIME,
+        "untrained": f"{UNTRAINED}; nothing is downloaded",
+        "seed": SEED,
     }
     limits = "a network of keras.applications has its own preprocessing, and no components, noise or code"
 
@@ -42,6 +45,13 @@ class ApplicationSource(Source):
         from simtool.models.classifier.application import load_application
 
         return options.applied(load_application(self._name, options.size, options.crop, options.weights))
+
+    def control(self, options: ModelOptions, images: GivenImages) -> Model:
+        """See :meth:`Source.control`. The trained weights are not needed."""
+        from simtool.models.classifier.application import untrained_application
+
+        del images
+        return options.applied(untrained_application(self._name, options.size, options.crop, options.seed or 0))
 
     def inspected(self, options: ModelOptions) -> Model:
         """See :meth:`Source.inspected`. The layers do not depend on the weights, which are not downloaded."""

@@ -31,7 +31,7 @@ class KerasFileSource(NetworkFile):
         "precision": PRECISION,
         "runtime": RUNTIME,
     }
-    limits = "a .keras file has no components and no noise"
+    limits = "a .keras file has no components, no noise and no initial weights"
     kind = "KERAS"
 
     def open(self, options: ModelOptions) -> Model:

@@ -30,7 +30,7 @@ class SavedModelSource(NetworkFile):
         "precision": PRECISION,
         "runtime": RUNTIME,
     }
-    limits = "a SavedModel has no components, no noise and no Python code"
+    limits = "a SavedModel has no components, no noise, no Python code and no initial weights"
     kind = "SAVED_MODEL"
 
     @property

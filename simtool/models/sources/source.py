@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from simtool.errors import UsageError, listed
 
 if TYPE_CHECKING:
+    from simtool.images.given import GivenImages
     from simtool.images.preprocessing import Preprocessing
     from simtool.kinds import What
     from simtool.models.interface import Model
@@ -20,7 +21,9 @@ __all__ = [
     "POOL",
     "PRECISION",
     "RUNTIME",
+    "SEED",
     "SIZE",
+    "UNTRAINED",
     "WINDOW",
     "ModelOptions",
     "NetworkFile",
@@ -29,6 +32,8 @@ __all__ = [
     "option_of",
 ]
 
+#: Seeds of initial weights are those of trainings: from 0 to this number, without it.
+_SEEDS = 2**31
 #: The help of options that mean the same for several sources.
 SIZE = "height and width, if the network takes any [the preprocessing's]"
 PRECISION = (
@@ -39,6 +44,8 @@ RUNTIME = (
     "tensorflow, or openvino for a network. openvino is faster, and its vectors are nearly the same; install it with "
     "pip install openvino [tensorflow]"
 )
+UNTRAINED = "the same architecture with its initial weights, as at the start of a training"
+SEED = "the seed of the initial weights, with --untrained [0]"
 POOL = (
     "what is kept of each channel of a map: mean, mean+std (the mean and the standard deviation over its places), max, "
     "or flat (every value) [mean]"
@@ -64,6 +71,8 @@ class ModelOptions:
         runtime: that computes a network.
         weights: a file of weights for a network that is built by its name.
         signature: the name of a function of a SavedModel.
+        untrained: take the architecture with initial weights, as a control.
+        seed: of the initial weights.
     """
 
     preprocessing: str | Preprocessing | None = None
@@ -79,6 +88,8 @@ class ModelOptions:
     runtime: str | None = None
     weights: Path | None = None
     signature: str | None = None
+    untrained: bool = False
+    seed: int | None = None
 
     def given(self) -> list[str]:
         """The names of the options that are given."""
@@ -93,6 +104,19 @@ class ModelOptions:
         from simtool.models.pooling import Pooling
 
         return None if self.pool is None and self.window is None else Pooling.of(self.pool, self.window)
+
+    def check_control(self) -> None:
+        """Check the options of an untrained control.
+
+        Raises:
+            UsageError: they do not fit together.
+        """
+        if self.seed is not None and not self.untrained:
+            raise UsageError("--seed is the seed of initial weights; use it with --untrained")
+        if not 0 <= (self.seed or 0) < _SEEDS:
+            raise UsageError(f"--seed is from 0 to {_SEEDS - 1:,}, not {self.seed}")
+        if self.untrained and self.weights is not None:
+            raise UsageError("--weights gives a network its weights, and --untrained its initial ones: use one of them")
 
     def check_execution(self) -> None:
         """Check precision and runtime before a model is read, which can take long.
@@ -207,6 +231,15 @@ class Source(ABC):
 
         return options.runtime or TENSORFLOW, options.precision or FLOAT32
 
+    def control(self, options: ModelOptions, images: GivenImages) -> Model:
+        """The untrained control of the model, as the options ask for it. See :meth:`Model.initial`.
+
+        Raises:
+            UsageError: the initial weights are not known.
+            ModelError: the model cannot be read, or does not fit the options.
+        """
+        return options.applied(self.open(ModelOptions()).initial(options.seed or 0, images))
+
     def inspected(self, options: ModelOptions) -> Model:
         """The model for a look at its layers, which needs no preprocessing.
 
@@ -262,6 +295,8 @@ class OpenModel(Source):
         "components": "keep only the first components [all]",
         "precision": PRECISION,
         "runtime": RUNTIME,
+        "untrained": UNTRAINED,
+        "seed": SEED,
     }
     limits = "a model object has its preprocessing already"
 

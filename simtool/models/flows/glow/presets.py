@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simtool.models.flows.config import INITIAL_IMAGES
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.preset import FlowPreset
 from simtool.training.settings import Settings
@@ -20,7 +21,7 @@ class Preset(FlowPreset):
     """
 
     flow: GlowConfig
-    initial_images: int = 256
+    initial_images: int = INITIAL_IMAGES
 
 
 _COSINE = Settings(schedule="cosine", clip_norm=1, ema=0.999)
