@@ -17,6 +17,7 @@ from simtool.images.preprocessing import named_preprocessing
 from simtool.images.shards import Shard
 from simtool.models.errors import ModelError
 from simtool.models.flows.glow.config import GlowConfig
+from simtool.models.flows.jet.config import JetConfig
 from simtool.models.interface import TrainedModel
 from simtool.models.pca.fit import fit_components
 from simtool.models.pca.model import Pca
@@ -40,6 +41,8 @@ from simtool.models.flows.dequantization import dequantize  # noqa: E402
 from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402
 from simtool.models.flows.glow.model import Glow  # noqa: E402
 from simtool.models.flows.glow.squeeze import squeeze  # noqa: E402
+from simtool.models.flows.jet.flow import JetFlow  # noqa: E402
+from simtool.models.flows.jet.model import Jet  # noqa: E402
 from simtool.models.flows.task import FlowTask  # noqa: E402
 
 COUNT = 20
@@ -298,3 +301,11 @@ def test_the_options_are_in_the_provenance(images: Path, pca: Path, tmp_path: Pa
     assert table.provenance is not None
     assert {"untrained=True", "seed=7"} <= set(table.provenance.command)
     assert json.loads(json.dumps(table.info.to_json()))["untrained"] == 7
+
+
+def test_a_flow_without_actnorm_needs_no_images(given: GivenImages) -> None:
+    config = JetConfig(size=8, patch=4, couplings=2, depth=1, width=8, heads=2)
+    none = GivenImages(given.image_id[:0], [])
+    control = Jet(RECIPE, JetFlow(config, seed=1)).initial(0, none)
+    started = dict(JetFlow(config, seed=0).to_arrays())
+    assert all(np.array_equal(value, started[name]) for name, value in control.flow.to_arrays())

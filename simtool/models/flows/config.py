@@ -97,8 +97,8 @@ class FlowConfig(Record, ABC):
 
     @property
     def least_initial_images(self) -> int:
-        """The least number of images for data-dependent initialisation."""
-        return 1
+        """The least number of images for data-dependent initialisation; 0 if no weight follows from images."""
+        return 0
 
     @property
     def fixed_noise(self) -> float:

@@ -128,11 +128,12 @@ class FlowModel(TrainedModel):
         from simtool.models.flows.initialization import initialize
 
         config = self.flow.config
-        chosen = images.chosen(max(INITIAL_IMAGES, config.least_initial_images), seed)
-        if len(chosen) < config.least_initial_images:
+        least = config.least_initial_images
+        chosen = images.chosen(max(INITIAL_IMAGES, least) if least else 0, seed)
+        if len(chosen) < least:
             raise ModelError(
                 f"an untrained {self.title} takes initial weights from images: {len(chosen):,} are too few for a flow "
-                f"of this depth, {config.least_initial_images:,} are enough"
+                f"of this depth, {least:,} are enough"
             )
         flow = type(self.flow)(config, seed)
         initialize(flow, chosen.batches(self.preprocessing, _ROWS), len(chosen), seed)
