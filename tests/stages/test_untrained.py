@@ -205,7 +205,8 @@ def test_a_model_and_its_controls_have_the_same_origin_layer_and_preprocessing(i
         stages.embed(images, glow, layers=["activations"], untrained=untrained)[0].info for untrained in (False, True)
     )
     assert (one.origin, one.layer, one.preprocessing) == (other.origin, other.layer, other.preprocessing)
-    assert one.origin == one.model != other.model
+    assert one.origin is not None
+    assert one.model != other.model
     assert (one.untrained, other.untrained) == (None, 0)
     assert other.name == "Glow activations, untrained, seed 0"
 
@@ -304,7 +305,7 @@ def test_the_options_are_in_the_provenance(images: Path, pca: Path, tmp_path: Pa
 
 
 def test_a_flow_without_actnorm_needs_no_images(given: GivenImages) -> None:
-    config = JetConfig(size=8, patch=4, couplings=2, depth=1, width=8, heads=2)
+    config = JetConfig(size=8, steps=2, patch=4, depth=1, width=8, heads=2)
     none = GivenImages(given.image_id[:0], [])
     control = Jet(RECIPE, JetFlow(config, seed=1)).initial(0, none)
     started = dict(JetFlow(config, seed=0).to_arrays())

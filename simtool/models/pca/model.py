@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
@@ -79,7 +80,7 @@ class Pca(TrainedModel):
             raise ModelError(f"this PCA has {self.count:,} components; keep 1 to {self.count:,}, not {count:,}")
         kept = type(self)(self.preprocessing, self._mean, self._stored, self._variance, count, self.weights)
         kept.untrained = self.untrained
-        kept.origin = self.origin and f"{self.origin}, {count} components"
+        kept.state_origin()
         return kept
 
     @cached_property
@@ -99,7 +100,7 @@ class Pca(TrainedModel):
     @property
     def architecture(self) -> Mapping[str, Any]:
         """A control keeps the mean, so it belongs to one fit. See :attr:`TrainedModel.architecture`."""
-        return {"components": self.count, "weights": self.weights}
+        return {"components": self.count, "mean": hashlib.sha256(self._mean.tobytes()).hexdigest()}
 
     def initial(self, seed: int, images: GivenImages) -> Self:
         """A random orthonormal projection after the same mean. See :meth:`Model.initial`.
