@@ -166,7 +166,7 @@ def _parts(tables: Sequence[EmbeddingTable], weights: Sequence[float], standardi
         part = Part(table, np.array(matches.rows, np.intp), weight)
         if standardize:
             spans = blocks_of_rows(len(part.rows), table.info.dimension)
-            found = Standardization.of(part.read(rows) for rows in spans)
+            found = Standardization.of(map(part.read, spans), table.path)
             _note_constant(table, found)
             part = replace(part, standardization=found)
         parts.append(part)

@@ -251,7 +251,8 @@ def combinations(
     found, origins = [], []
     for part in parts:
         vectors = part.read(images)
-        origins.append(vectors.mean(axis=0))
+        with np.errstate(over="ignore"):  # the next lines refuse such vectors, or need no origin
+            origins.append(vectors.mean(axis=0))
         try:
             found.append(spreads(vectors, distances, part.table.info.segments, names[images], advance))
         except SimilarityError as failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from simtool.tables.embeddings import EmbeddingTable
+from simtool.tables.files import TableError
 
 __all__ = ["Standardization"]
 
@@ -31,15 +33,26 @@ class Standardization:
 
     @classmethod
     def fit(cls, table: EmbeddingTable) -> Self:
-        """Find mean and standard deviation of each dimension of a table of vectors, in bounded memory."""
-        return cls.of(block for _, block in table.batches(np.float64))
+        """Find mean and standard deviation of each dimension of a table of vectors, in bounded memory.
+
+        Raises:
+            TableError: a variance does not fit float64.
+        """
+        return cls.of((block for _, block in table.batches(np.float64)), table.path)
 
     @classmethod
-    def of(cls, blocks: Iterable[NDArray[np.floating[Any]]]) -> Self:
-        """Find mean and standard deviation of each dimension of vectors that come in blocks (rows, D)."""
+    def of(cls, blocks: Iterable[NDArray[np.floating[Any]]], path: Path) -> Self:
+        """Find mean and standard deviation of each dimension of vectors of a table that come in blocks (rows, D).
+
+        Raises:
+            TableError: as for :meth:`fit`.
+        """
         scaler = StandardScaler()
-        for block in blocks:
-            scaler.partial_fit(block)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in blocks:
+                scaler.partial_fit(block)
+        if not np.isfinite(scaler.var_).all():
+            raise TableError(f"{path}: its values are too large; multiply all vectors by one small number")
         # The scaler gives a constant dimension the scale 1, whatever rounding makes of its variance.
         constant = scaler.scale_ != np.sqrt(scaler.var_)
         return cls(scaler.mean_, np.where(constant, 0, 1 / scaler.scale_))

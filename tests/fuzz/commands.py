@@ -154,6 +154,12 @@ def _compress(chance: Random, folder: Path) -> Line:
     return Line(["compress", made.path, "--components", "2", "--out", out], made.what, [out])
 
 
+def _combine(chance: Random, folder: Path) -> Line:
+    made = _made(("embeddings",), chance, folder / "in")
+    out = folder / "standardized.parquet"
+    return Line(["combine", made.path, "--standardize", "--out", out], made.what, [out])
+
+
 def _import_embeddings(chance: Random, folder: Path) -> Line:
     made = _made(("vectors",), chance, folder / "in")
     out = folder / "vectors.parquet"
@@ -226,6 +232,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Random, Path], Line], int]] = {
     "embed": (_embed, 16),
     "embed-model": (_embed_model, 10),
     "compress": (_compress, 12),
+    "combine": (_combine, 12),
     "import-embeddings": (_import_embeddings, 20),
     "import-trials": (_import_trials, 30),
     "import-catalog": (_import_catalog, 12),

@@ -79,6 +79,12 @@ COMMANDS: dict[str, Command] = {
     "compress": Command(
         "compress embed/pixels.parquet --components 5 --out {out}/small.parquet", ("small.parquet",), ("embed",)
     ),
+    "combine": Command(
+        "combine embed/pixels.parquet compress/small.parquet --distance mse --out {out}/mse.parquet "
+        "--distance cosine --out {out}/cosine.parquet",
+        ("mse.parquet", "cosine.parquet"),
+        ("embed", "compress"),
+    ),
     "reweight": Command(
         "reweight embed/pixels.parquet --trials import-trials/trials.parquet --components 5 --penalty 10 --folds 2 "
         "--out {out}/held-out.parquet --model-out {out}/transform",

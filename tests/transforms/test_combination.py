@@ -51,7 +51,7 @@ def part(vectors: NDArray[Any], length: int = 1, weight: float = 1.0, standardiz
     segments = (Segment("a", length, vectors.shape[1] // length),)
     info = EmbeddingInfo(name="net", dimension=vectors.shape[1], segments=segments)
     table = EmbeddingTable.of(IDS[::-1].copy(), vectors[::-1].copy(), info)
-    found = Standardization.of([vectors.astype(float)]) if standardize else None
+    found = Standardization.fit(table) if standardize else None
     return Part(table, np.arange(len(IDS))[::-1], weight, found)
 
 
