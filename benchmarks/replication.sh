@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# Which parts of a flow predict people, beside controls: from the data to the numbers in docs/replication.md.
+#
+#   benchmarks/replication.sh FOLDER BIRDS16 CUB [LITE2]
+#
+# FOLDER   gets all models, tables and reports
+# BIRDS16  holds images/, catalog_v0.6.0.hdf5 and obs_v0.6.0.hdf5 of the study of Roads & Mozer (2019)
+# CUB      the archive of CUB-200-2011, or a part of it in the same layout
+# LITE2    holds lite2.onnx and lite2-untrained-0.onnx to -2.onnx of benchmarks/lite2.py; without it, its rows are left out
+#
+# Run it again to resume. Files that exist are not made again. Trainings: three of Glow (each 18 minutes of one core), one
+# of ResNet50 (55 minutes).
+set -euo pipefail
+folder=$1 birds=$(realpath "$2") cub=$(realpath "$3") lite2=${4:+$(realpath "$4")}
+simtool=${SIMTOOL:-simtool}
+mkdir -p "$folder" && cd "$folder"
+
+seeds="0 1 2"
+half="pool=mean+std,window=0.5" # said before any score was seen; all other windows are for comparison
+whole="pool=mean+std"
+
+# vectors FILES LABEL "LAYER..." OPTION...: a table for each layer that has none.
+vectors() {
+  local files=$1 label=$2 layer file arguments=()
+  for layer in $3; do
+    file=$files-$(tr ':/=,+' '-' <<<"$layer").parquet
+    [ -e "$file" ] || arguments+=(--layer "$layer" --out "$file" --name "$label $layer")
+  done
+  [ ${#arguments[@]} = 0 ] || "$simtool" embed images.parquet "${@:4}" "${arguments[@]}"
+}
+
+# table FILE OPTION...: a table of embeddings from a model without layers.
+table() { [ -e "$1" ] || "$simtool" embed images.parquet --out "$1" "${@:2}"; }
+
+data() {
+  sha256sum --check --quiet <<EOF
+a660f57c8bd5b0deb54be09d6e71690d298fd6478aa1152c05f259aee1faa67b  $birds/obs_v0.6.0.hdf5
+59d0fd22b479ef83a6b5a00ba5d9779fd1e205db1412c5111c558f2626d17457  $birds/catalog_v0.6.0.hdf5
+EOF
+  [ -e images.parquet ] || "$simtool" index-images "$birds/images" --out images.parquet
+  [ -e trials.parquet ] || "$simtool" import-trials "$birds/obs_v0.6.0.hdf5" \
+    --catalog "$birds/catalog_v0.6.0.hdf5" --out trials.parquet
+  [ -e cub/images.parquet ] || "$simtool" fetch-cub cub --archive "$cub" --sha256 "$(sha256sum "$cub" | cut -d' ' -f1)"
+}
+
+# glow NAME OPTION...: the flow of all rows of Glow.
+glow() {
+  [ -e "$1/model.json" ] || "$simtool" train-glow cub/images.parquet --out "$1" --preset small --size 32 --levels 3 \
+    --validation 0.1 --epochs 30 "${@:2}"
+}
+
+models() {
+  for seed in $seeds; do glow "glow-$seed" --recipe antialiased --seed "$seed"; done
+  glow glow-study --recipe study
+  [ -e resnet64/model.json ] || "$simtool" train-resnet cub/images.parquet --out resnet64 --preset study --recipe caffe \
+    --size 64 --decode-scale 1.15 --augmentation field --validation 0.1 --epochs 40 --precision bfloat16 \
+    --label-smoothing 0.1 --set optimizer=adamw --set learning-rate=1e-3 --set weight-decay=0.05 \
+    --set schedule=cosine --set warmup-steps=300 --set clip-norm=1
+}
+
+simple() {
+  table pixels.parquet --model pixels --name "pixels"
+  table pixels-antialiased.parquet --model pixels --recipe antialiased --name "pixels antialiased"
+  for window in 1 0.75 0.5 0.375 0.25; do
+    table "colour-$window.parquet" --model colour --window $window --name "colour, window $window"
+    table "colour-32-$window.parquet" --model colour --recipe antialiased --size 32 --window $window \
+      --name "colour as Glow sees it, window $window"
+  done
+  for window in 1 0.5; do
+    table "histogram-$window.parquet" --model histogram --window $window --name "histogram, window $window"
+    table "gabor-$window.parquet" --model gabor --window $window --name "gabor, window $window"
+  done
+}
+
+flows() {
+  local layers="latent activations activations/all:$whole" level window
+  for level in 1 2 3; do layers+=" activations/level-$level:$whole activations/level-$level:$half"; done
+  layers+=" activations/level-1:pool=surprise"
+  for window in 0.75 0.375 0.25; do layers+=" activations/level-1:pool=mean+std,window=$window"; done
+  for seed in $seeds; do
+    vectors "glow-$seed" "Glow $seed" "$layers" --model "glow-$seed"
+    vectors "untrained-glow-$seed" "untrained Glow $seed" "$layers" --model glow-0 --untrained --seed "$seed"
+  done
+  vectors glow-study "Glow study" "$layers" --model glow-study
+}
+
+# Windows of the maps of each stage of a network, and of its untrained controls.
+networks() {
+  local layers="" block
+  for block in conv2_block3_out conv3_block4_out conv4_block6_out conv5_block3_out; do
+    layers+=" $block $block:window=0.5 $block:$half"
+  done
+  vectors resnet64 ResNet50 "$layers" --model resnet64
+  for seed in $seeds; do
+    vectors "untrained-resnet64-$seed" "untrained ResNet50 $seed" "$layers" --model resnet64 --untrained --seed "$seed"
+  done
+  [ -n "$lite2" ] || return 0
+  layers="last-map:window=1 last-map:window=0.5 last-map:$half"
+  vectors lite2 Lite2 "$layers" --model "$lite2/lite2.onnx"
+  for seed in $seeds; do
+    vectors "untrained-lite2-$seed" "untrained Lite2 $seed" "$layers" --model "$lite2/lite2-untrained-$seed.onnx"
+  done
+}
+
+# Do the flow and colour add to each other? The flow sees the same part of the image.
+sums() {
+  local seed layer=activations-level-1-pool-mean-std-window-0.5
+  for seed in $seeds; do
+    [ -e "sum-$seed-cosine.parquet" ] || "$simtool" combine colour-32-0.5.parquet "glow-$seed-$layer.parquet" \
+      --distance mse --out "sum-$seed-mse.parquet" --distance cosine --out "sum-$seed-cosine.parquet" \
+      --name "colour + Glow $seed" --name "colour + Glow $seed"
+  done
+}
+
+reports() {
+  "$simtool" score ./*.parquet --trials trials.parquet --images images.parquet --out outcomes.parquet
+}
+
+data
+models
+simple
+flows
+networks
+sums
+reports
