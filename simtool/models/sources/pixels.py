@@ -36,6 +36,3 @@ class PixelsSource(Source):
         from simtool.models.pixels import Pixels
 
         return Pixels(chosen_preprocessing(options.preprocessing or "study", options.size, options.crop))
-
-    def computation(self, options: ModelOptions) -> None:
-        """See :meth:`Source.computation`."""

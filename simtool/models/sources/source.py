@@ -224,12 +224,15 @@ class Source(ABC):
     def computation(self, options: ModelOptions) -> tuple[str, str] | None:
         """The runtime and the precision of a network, before it is opened; None for a model that is no network.
 
+        A source of networks takes the option ``precision``.
+
         Raises:
             ModelError: the model cannot be read.
         """
         from simtool.models.runtimes import FLOAT32, TENSORFLOW
 
-        return options.runtime or TENSORFLOW, options.precision or FLOAT32
+        is_network = "precision" in self.options
+        return (options.runtime or TENSORFLOW, options.precision or FLOAT32) if is_network else None
 
     def control(self, options: ModelOptions, images: GivenImages) -> Model:
         """The untrained control of the model, as the options ask for it. See :meth:`Model.initial`.

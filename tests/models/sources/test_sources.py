@@ -283,3 +283,14 @@ def test_the_arguments_are_listed_in_words() -> None:
         "pixels, colour, histogram, gabor, a model folder, a network of keras.applications, a .keras file, an .onnx "
         "file or a SavedModel"
     )
+
+
+@pytest.mark.parametrize("name", ["pixels", "colour", "histogram", "gabor"])
+def test_a_formula_is_no_network(name: str) -> None:
+    assert source_of(name, ModelOptions()).computation(ModelOptions()) is None
+
+
+def test_a_network_is_computed_in_float32_by_tensorflow_unless_options_say_otherwise() -> None:
+    network = source_of("keras:ResNet50", NONE)
+    assert network.computation(NONE) == ("tensorflow", "float32")
+    assert network.computation(ModelOptions(precision="bfloat16")) == ("tensorflow", "bfloat16")
