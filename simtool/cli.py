@@ -34,6 +34,7 @@ from simtool.commands.sample import sample
 from simtool.commands.score import score
 from simtool.commands.show import show
 from simtool.commands.train_glow import train_glow
+from simtool.commands.train_jet import train_jet
 from simtool.commands.train_resnet import train_resnet
 from simtool.commands.transform import transform
 from simtool.errors import SimtoolError, first_line, system_reason
@@ -60,12 +61,13 @@ app.command(short_help="List the images of a folder in a table")(index_images)
 app.command(short_help="Fit principal components to images")(fit_pca)
 app.command(short_help="Train a classifier of images")(train_resnet)
 app.command(short_help="Train Glow, a normalizing flow, on images")(train_glow)
+app.command(short_help="Train Jet, a flow of Vision Transformers")(train_jet)
 app.command(short_help="Convert images to vectors with a model")(embed)
 app.command(short_help="Convert vectors of other programs to a table")(import_embeddings)
 app.command(short_help="Convert distances of pairs to a table of distances")(import_distances)
 app.command(short_help="Project vectors on their principal components")(compress)
 app.command(short_help="Add up the distances of several models")(combine)
-app.command(short_help="Draw samples from a trained Glow")(sample)
+app.command(short_help="Draw samples from a trained flow")(sample)
 app.command(short_help="Fit coordinates of images to judgments alone")(fit_psych)
 app.command(short_help="Predict judgments from distances between vectors")(score)
 app.command(short_help="Learn a transform of vectors from judgments")(reweight)

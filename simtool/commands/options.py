@@ -1,4 +1,4 @@
-"""Kinds of options, the options that train-glow and train-resnet share, and the output of their dry run."""
+"""Kinds of options, the options that the commands that train share, and the output of their dry run."""
 
 from __future__ import annotations
 
@@ -14,19 +14,27 @@ from simtool.text import printable, scaled
 
 __all__ = [
     "AsJson",
+    "Backprop",
     "BatchSize",
+    "Bits",
     "Changes",
+    "Crop",
     "Deterministic",
     "Device",
     "DryRun",
     "Epochs",
+    "Flips",
     "LearningRate",
     "MaxMinutes",
+    "NoiseSeed",
     "Out",
+    "Precision",
+    "Recipe",
     "Restart",
     "Scratch",
     "Size",
     "SkipBad",
+    "Split",
     "Validation",
     "address",
     "choices",
@@ -48,6 +56,14 @@ address = partial(typer.Option, metavar="URL")
 
 Out = Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model folder to write.")]
 Size = Annotated[int | None, whole(min=1, help="Height and width in pixels. [the preset's]")]
+Bits = Annotated[int | None, whole(min=1, max=8, help="Bits of each color value. [the preset's]")]
+Recipe = Annotated[str | None, word(help="Preprocessing: study, antialiased or square. [the preset's]")]
+Crop = Annotated[float | None, number(help="Central part of each side that is kept. [the preprocessing's]")]
+Flips = Annotated[bool | None, typer.Option("--flips/--no-flips", help="Mirror half of the images. [the preset's]")]
+Backprop = Annotated[str | None, typer.Option(metavar="MODE", help="plain, recompute or reversible. [the preset's]")]
+Split = Annotated[str, word(help="Use only this split of the table: train or test.")]
+Precision = Annotated[str | None, word(help="Precision of the networks: float32, bfloat16 or float16. [the preset's]")]
+NoiseSeed = Annotated[int, whole(help="Seed of the weights, the order and the noise.")]
 Validation = Annotated[
     str | None, word(help="Validation images: split, study, a fraction of each class, or none. [the preset's]")
 ]

@@ -43,36 +43,26 @@ def train_glow(
     coupling: Annotated[str | None, options.word(help="affine or additive. [the preset's]")] = None,
     variant: Annotated[str | None, options.word(help="glow or study. [the preset's]")] = None,
     arrangement: Annotated[str | None, typer.Option(hidden=True)] = None,
-    bits: Annotated[int | None, options.whole(min=1, max=8, help="Bits of each color value. [the preset's]")] = None,
+    bits: options.Bits = None,
     class_conditional: Annotated[
         bool, typer.Option("--class-conditional", help="Learn a prior of the deepest scale for each class.")
     ] = False,
-    recipe: Annotated[
-        str | None, options.word(help="Preprocessing: study, antialiased or square. [the preset's]")
-    ] = None,
-    crop: Annotated[
-        float | None, options.number(help="Central part of each side that is kept. [the preprocessing's]")
-    ] = None,
-    flips: Annotated[
-        bool | None, typer.Option("--flips/--no-flips", help="Mirror half of the images. [the preset's]")
-    ] = None,
+    recipe: options.Recipe = None,
+    crop: options.Crop = None,
+    flips: options.Flips = None,
     initial_images: Annotated[
         int | None,
         options.whole(min=1, help="Number of images for data-dependent initialisation (actnorm). [the preset's]"),
     ] = None,
-    backprop: Annotated[
-        str | None, typer.Option(metavar="MODE", help="plain, recompute or reversible. [the preset's]")
-    ] = None,
-    split: Annotated[str, options.word(help="Use only this split of the table: train or test.")] = "all",
+    backprop: options.Backprop = None,
+    split: options.Split = "all",
     validation: options.Validation = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
-    precision: Annotated[
-        str | None, options.word(help="Precision of the networks: float32, bfloat16 or float16. [the preset's]")
-    ] = None,
+    precision: options.Precision = None,
     change: options.Changes = None,
-    seed: Annotated[int, options.whole(help="Seed of the weights, the order and the noise.")] = 0,
+    seed: options.NoiseSeed = 0,
     max_minutes: options.MaxMinutes = None,
     device: options.Device = "auto",
     deterministic: options.Deterministic = None,

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from simtool.stages.importing import import_trials as import_trials
     from simtool.stages.indexing import index_images as index_images
     from simtool.stages.inspection import show as show
+    from simtool.stages.jet import plan_jet as plan_jet
+    from simtool.stages.jet import train_jet as train_jet
     from simtool.stages.pca import fit_pca as fit_pca
     from simtool.stages.psychological import fit_psych as fit_psych
     from simtool.stages.reporting import report as report
@@ -61,6 +63,7 @@ _MODULES: dict[str, str] = {
     "index_images": "indexing",
     "list_layers": "embedding",
     "plan_glow": "glow",
+    "plan_jet": "jet",
     "plan_resnet": "classifier",
     "report": "reporting",
     "reweight": "reweighting",
@@ -68,6 +71,7 @@ _MODULES: dict[str, str] = {
     "score": "scoring",
     "show": "inspection",
     "train_glow": "glow",
+    "train_jet": "jet",
     "train_resnet": "classifier",
     "transform": "transforming",
 }

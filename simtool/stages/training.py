@@ -163,7 +163,7 @@ def changed_preset(presets: Mapping[str, _P], preset: str | _P, part: str, chang
     kind: Any = type(next(iter(presets.values())))
     if not isinstance(chosen, kind):
         raise UsageError(f"the presets are {', '.join(presets)}, not {preset}")
-    of_part = {field.name for field in fields(getattr(chosen, part))} & changes.keys()
+    of_part = {field.name for field in fields(getattr(chosen, part)) if field.init} & changes.keys()
     of_preset = ({field.name for field in fields(chosen)} - {part, "settings"}) & changes.keys() - of_part
     settings = chosen.settings.changed(**{name: changes[name] for name in changes.keys() - of_part - of_preset})
     network = getattr(chosen, part).changed(**{name: changes[name] for name in of_part})

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from simtool.models.flows.config import Mode
-from simtool.models.flows.glow.footprint import check_room, training_bytes
+from simtool.models.flows.footprint import check_room, training_bytes
+from simtool.models.flows.glow.footprint import activation_bytes
 from simtool.models.flows.glow.presets import PRESETS
 from simtool.tensorflow import load_tensorflow
 from simtool.training.outcome import TrainingError
@@ -13,6 +14,7 @@ load_tensorflow()
 from simtool.models.flows.glow.flow import GlowFlow  # noqa: E402 - Keras after TensorFlow
 
 STUDY = PRESETS["study"]
+ACTIVATIONS = activation_bytes(STUDY.flow)
 SHAPES = GlowFlow.shapes(STUDY.flow)
 PARAMETERS = 252_030_684
 
@@ -20,7 +22,7 @@ PARAMETERS = 252_030_684
 def needed(mode: Mode = "reversible", batch_size: int = 16, preset: str = "study") -> int:
     chosen = PRESETS[preset]
     settings = chosen.settings.changed(batch_size=batch_size)
-    return training_bytes(chosen.flow, settings, mode, GlowFlow.shapes(chosen.flow), 0)
+    return training_bytes(activation_bytes(chosen.flow), settings, mode, GlowFlow.shapes(chosen.flow), 0)
 
 
 def test_each_mode_needs_less_than_the_one_before() -> None:
@@ -44,8 +46,8 @@ def test_the_estimate_is_a_little_above_the_peaks_that_were_measured(
 
 
 def test_a_training_that_fits_is_accepted() -> None:
-    check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, needed("plain"))
-    check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, None)
+    check_room(ACTIVATIONS, STUDY.settings, "plain", SHAPES, 0, needed("plain"))
+    check_room(ACTIVATIONS, STUDY.settings, "plain", SHAPES, 0, None)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +61,9 @@ def test_a_training_that_fits_is_accepted() -> None:
 )
 def test_a_training_that_does_not_fit_is_refused_with_settings_that_fit(room: int, fits: str) -> None:
     with pytest.raises(TrainingError, match=rf"needs about {needed('plain') / 1e9:.1f} GB of memory, .* free; {fits}"):
-        check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, room)
+        check_room(ACTIVATIONS, STUDY.settings, "plain", SHAPES, 0, room)
 
 
 def test_modes_are_tried_before_batches_are_made_smaller() -> None:
     with pytest.raises(TrainingError, match="--backprop recompute --batch-size 16 would fit"):
-        check_room(STUDY.flow, STUDY.settings, "plain", SHAPES, 0, needed("plain", 8))
+        check_room(ACTIVATIONS, STUDY.settings, "plain", SHAPES, 0, needed("plain", 8))

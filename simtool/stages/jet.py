@@ -1,0 +1,120 @@
+"""Train Jet: a normalizing flow whose couplings are Vision Transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from simtool.models.flows.config import Mode
+from simtool.models.flows.jet.footprint import activation_bytes
+from simtool.models.flows.jet.presets import PRESETS, Preset
+from simtool.models.flows.preset import FlowPreset
+from simtool.stages.flows import FlowPlan, plan_flow
+from simtool.stages.run import Folder, api, path_of, stage
+from simtool.stages.training import Trained, run_plan
+from simtool.tables.images import Images
+
+if TYPE_CHECKING:
+    from simtool.models.flows.flow import Flow
+    from simtool.models.flows.model import FlowModel
+
+__all__ = ["JetPlan", "plan_jet", "train_jet"]
+
+
+class JetPlan(FlowPlan):
+    """The training of a Jet. See :class:`FlowPlan`, as for the methods."""
+
+    title: ClassVar[str] = "Jet"
+    presets: ClassVar[Mapping[str, FlowPreset]] = PRESETS
+    preset: Preset
+
+    @staticmethod
+    def kinds() -> tuple[type[Flow], type[FlowModel]]:
+        """See :meth:`FlowPlan.kinds`."""
+        from simtool.models.flows.jet.flow import JetFlow
+        from simtool.models.flows.jet.model import Jet
+
+        return JetFlow, Jet
+
+    def activation_bytes(self) -> Mapping[Mode, int]:
+        """See :meth:`FlowPlan.activation_bytes`."""
+        return activation_bytes(self.preset.flow)
+
+
+@api
+def plan_jet(images: str | Path | Images, out: str | Path | None = None, **choices: Any) -> JetPlan:
+    """Plan a training of Jet, and train nothing.
+
+    Args:
+        images: a table of images.
+        out: the model folder; it is only checked.
+        choices: the preset and changes of it, as for :func:`train_jet`.
+
+    Returns:
+        The plan. Its method ``facts`` gives the number of parameters and the peak memory.
+
+    Raises:
+        SimtoolError: an argument is not valid, or the table cannot be read.
+
+    Example:
+        >>> from simtool import stages
+        >>> stages.plan_jet("images.parquet", preset="small").facts()["trainable_parameters"]  # doctest: +SKIP
+        1602144
+    """
+    with stage("train-jet", reads=[path_of(images)], writes=[None if out is None else Folder(Path(out))]) as run:
+        plan = plan_flow(JetPlan, run, images, **{"preset": "small", **choices})
+        plan.note_images(run)
+        return plan
+
+
+@api
+def train_jet(
+    images: str | Path | Images,
+    out: str | Path,
+    *,
+    preset: str | Preset = "small",
+    split: str = "all",
+    crop: float | None = None,
+    device: str = "auto",
+    restart: bool = False,
+    skip_bad: bool = False,
+    scratch: str | Path | None = None,
+    **changes: Any,
+) -> Trained:
+    """Train Jet, a normalizing flow (Kolesnikov et al., 2024), or resume its training.
+
+    Args:
+        images: a table of images.
+        out: the model folder to write. ``out/training`` holds the log and the checkpoints.
+        preset: a name of :data:`~simtool.models.flows.jet.presets.PRESETS`, or a preset.
+        split: ``all``, or use only the images of this split of the table.
+        crop: the central part of each side that is kept. None is the preprocessing's.
+        device: ``auto`` takes all GPUs, else the processor; it refuses the processor in a job of SLURM with GPUs.
+            ``gpu`` needs a GPU, and ``cpu`` uses none.
+        restart: remove an earlier training in ``out``.
+        skip_bad: leave out images that cannot be decoded, with a warning.
+        scratch: a folder for decoded images that do not fit in memory. None is the system's temporary folder.
+        changes: values of the preset to change, by name; None keeps a value. The names are those of
+            :class:`~simtool.models.flows.jet.config.JetConfig` (``size``, ``patch``, ``steps``, ``width``, ...), of
+            :class:`~simtool.models.flows.jet.presets.Preset` (``validation``, ``mode``, ``recipe``, ...) and of
+            :class:`~simtool.training.settings.Settings` (``epochs``, ``batch_size``, ``seed``, ...).
+
+    Returns:
+        The model and the course of its training.
+
+    Raises:
+        Preempted: a signal asked to stop; the same call resumes the training.
+        Diverged: the training diverged; the model of the best epoch is written if there is one.
+        UsageError: an argument is not valid.
+        SimtoolError: the training cannot start or resume.
+
+    Example:
+        >>> from simtool import stages
+        >>> trained = stages.train_jet("images.parquet", "jet", preset="tiny", epochs=20)  # doctest: +SKIP
+        >>> trained.result.best_value  # doctest: +SKIP
+        3.12
+    """
+    with stage("train-jet", reads=[path_of(images)], writes=[Folder(Path(out))]) as run:
+        plan = plan_flow(JetPlan, run, images, preset, split, crop=crop, **changes)
+        return run_plan(plan, run, out, device, restart, skip_bad, scratch)
