@@ -14,7 +14,7 @@ __all__ = ["sample"]
 
 
 def sample(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder with a trained Glow.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder with a trained flow: Glow or Jet.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The PNG file to write.")],
     temperature: Annotated[
         list[float] | None,
@@ -38,7 +38,7 @@ def sample(
     ] = None,
     seed: Annotated[int, whole(min=0, help="Seed of the latents and of the choice of images.")] = 0,
 ) -> None:
-    """Generate samples of a trained Glow, reconstructions of images, or interpolations between images.
+    """Generate samples of a trained flow, reconstructions of images, or interpolations between images.
 
     Samples: one row for each temperature, from the same random latents in each row. --reconstruct:
     a row of images, then the same images from all scales, from all scales except the finest, and so

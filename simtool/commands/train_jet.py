@@ -13,7 +13,19 @@ from simtool.commands import options
 __all__ = ["train_jet"]
 
 #: Values of a preset that have their own option.
-_OPTIONS = ("size", "patch", "steps", "width", "depth", "heads", "bits", "recipe", "flips", "deterministic")
+_OPTIONS = (
+    "size",
+    "patch",
+    "steps",
+    "spatial_every",
+    "width",
+    "depth",
+    "heads",
+    "bits",
+    "recipe",
+    "flips",
+    "deterministic",
+)
 
 
 def train_jet(
@@ -27,6 +39,10 @@ def train_jet(
         int | None, options.whole(min=1, help="Height and width of a patch in pixels. [the preset's]")
     ] = None,
     steps: Annotated[int | None, options.whole(min=1, help="Number of couplings. [the preset's]")] = None,
+    spatial_every: Annotated[
+        int | None,
+        options.whole(min=0, help="Every so many couplings, one splits the patches; 0: none. [the preset's]"),
+    ] = None,
     width: Annotated[
         int | None, options.whole(min=1, help="Width of the tokens of the networks. [the preset's]")
     ] = None,

@@ -125,7 +125,7 @@ _USES: Mapping[What, str] = {
 
 #: Advice about a table of simtool.
 _TABLE_USES: Mapping[str, str] = {
-    "images": "simtool embed, fit-pca, train-resnet and train-glow take it, and simtool score takes it as --images",
+    "images": "simtool embed, fit-pca and the commands that train take it, and simtool score takes it as --images",
     "embeddings": "simtool score and compress take it",
     "distances": "simtool score and export-distances take it",
     "trials": "simtool score takes it as --trials",
@@ -220,10 +220,10 @@ def _default(expected: Expected) -> str:
         Expected.OUTCOMES: "simtool score makes one",
         Expected.IMAGES: "simtool index-images makes one from a folder of images",
         Expected.MODEL: (
-            "a model is keras:NAME, a .keras or .onnx file, a SavedModel, or a folder that fit-pca, train-resnet or "
-            "train-glow wrote"
+            "a model is keras:NAME, a .keras or .onnx file, a SavedModel, or a folder that fit-pca, train-resnet, "
+            "train-glow or train-jet wrote"
         ),
-        Expected.MODEL_FOLDER: "a model folder has a model.json; fit-pca, train-resnet and train-glow write it",
+        Expected.MODEL_FOLDER: "a model folder has a model.json; fit-pca and the commands that train write it",
         Expected.JUDGMENTS: f"judgments are a CSV with the header {_HEADER} or image_1,...,image_N,odd_one",
         Expected.RDM: f"{_AS_PAIRS}, or as a square matrix",
         Expected.IMAGE_FOLDER: "give the folder of the images",

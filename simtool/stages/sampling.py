@@ -81,7 +81,7 @@ def sample(
         flow = load_model(place) if place else model
         if not isinstance(flow, FlowModel):
             kind = flow.kind if isinstance(flow, TrainedModel) else type(flow).__name__
-            raise ModelError(f"{place or 'the model'}: a model of kind {kind} cannot generate images; use a Glow")
+            raise ModelError(f"{place or 'the model'}: a model of kind {kind} cannot generate images; use a flow")
         if place:
             run.read(place, "a trained flow")
         painter = Painter(flow.flow)

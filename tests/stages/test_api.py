@@ -21,6 +21,8 @@ from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.classifier.presets import Preset as ClassifierPreset
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.glow.presets import Preset as GlowPreset
+from simtool.models.flows.jet.config import JetConfig
+from simtool.models.flows.jet.presets import Preset as JetPreset
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable, open_embeddings, write_embeddings
 from simtool.tables.images import Images, image_paths, read_images
 from simtool.tables.outcomes import Outcomes, read_outcomes
@@ -55,17 +57,26 @@ RENAMED = {
     ("sample", "temperature"): "temperatures",
     ("train-glow", "backprop"): "mode",
     ("train-glow", "change"): "changes",
+    ("train-jet", "backprop"): "mode",
+    ("train-jet", "change"): "changes",
     ("train-resnet", "change"): "changes",
 }
 #: Parameters without an option: the command prints the report through it.
 UNNAMED = {"report": {"show"}, "check": {"show"}}
 #: Options that choose how the command prints a result, which the function returns.
-PRINTED = {("show", "json"), ("fetch-judgments", "registry"), ("train-glow", "as_json"), ("train-resnet", "as_json")}
+PRINTED = {
+    ("show", "json"),
+    ("fetch-judgments", "registry"),
+    ("train-glow", "as_json"),
+    ("train-jet", "as_json"),
+    ("train-resnet", "as_json"),
+}
 #: The function that a command calls instead, with an option.
-PLANS = {"embed": "list_layers", "train-glow": "plan_glow", "train-resnet": "plan_resnet"}
+PLANS = {"embed": "list_layers", "train-glow": "plan_glow", "train-jet": "plan_jet", "train-resnet": "plan_resnet"}
 #: The names of the presets' values, which the functions that train take as further keyword arguments.
 CHANGES = {
     "train-glow": {field.name for kind in (GlowConfig, GlowPreset, Settings) for field in fields(kind)},
+    "train-jet": {field.name for kind in (JetConfig, JetPreset, Settings) for field in fields(kind)},
     "train-resnet": {field.name for kind in (ClassifierConfig, ClassifierPreset, Settings) for field in fields(kind)},
 }
 CALLING = sorted(set(COMMANDS) - {CHAIN})

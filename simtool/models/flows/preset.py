@@ -1,4 +1,4 @@
-"""What the presets of every kind of flow have."""
+"""The part of a preset that every kind of flow has."""
 
 from __future__ import annotations
 
