@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,7 +113,7 @@ def embed(
         averaged = any(math.prod(layer.shape) > layer.dimension for layer in found)
         console.result_facts(
             f"{model}: {counted(len(found), 'layers')}{_POOLING if averaged else ''}",
-            [(layer.name or "(no name)", _described(layer)) for layer in found],
+            [(name or "(no name)", _described(layer)) for name, layer in _without_steps(found)],
         )
         return
     if images is None or not out:
@@ -144,6 +146,14 @@ def embed(
         skip_bad=skip_bad,
         batch_size=batch_size,
     )
+
+
+def _without_steps(layers: Sequence[LayerShape]) -> Iterator[tuple[str, LayerShape]]:
+    """The layers with their names; one line for the layers ``/step-1``, ``/step-2``, ... of a level."""
+    for (_, of_steps), steps in groupby(layers, key=lambda layer: layer.name.partition("/step-")[:2]):
+        first, *others = steps
+        last = f" to step-{len(others) + 1}" if of_steps and others else ""
+        yield first.name + last, first
 
 
 def _described(layer: LayerShape) -> str:

@@ -24,7 +24,7 @@ from simtool.models.flows.view import View
 from simtool.models.pooling import Pool, Pooling
 from simtool.tables.embeddings import Segment
 
-__all__ = ["Layer", "find_layer", "layer_names", "step_names"]
+__all__ = ["Layer", "find_layer", "full_name", "layer_names", "step_names"]
 
 Array = NDArray[np.float32]
 
@@ -79,8 +79,13 @@ class Layer(ABC):
         for name, _, _ in given:
             if name not in self.options:
                 own = listed(self.options, 9) or "none"
-                raise ModelError(f"layer {self.name} has no option {name}; it has {own}")
+                maps = f"; the layers of maps, such as {Activations.name}, have it" if name in MapLayer.options else ""
+                raise ModelError(f"layer {self.name} has no option {name}; it has {own}{maps}")
         return self._with({name: value for name, _, value in given})
+
+    def stated(self, options: str) -> str:
+        """The options of the layer, as :meth:`with_options` read them, in one form."""
+        return options
 
     def _with(self, options: Mapping[str, str]) -> Self:
         values: dict[str, float] = {}
@@ -160,6 +165,13 @@ class MapLayer(Layer):
 
     pooling: Pooling = field(default=Pooling(), kw_only=True)
     options: ClassVar[tuple[str, ...]] = ("pool", "window")
+
+    def stated(self, options: str) -> str:
+        """The pooling, without what is the default. See :meth:`Layer.stated`."""
+        del options
+        usual = type(self)().pooling.pool
+        pool = [] if self.pooling.pool is usual else [f"pool={self.pooling.pool}"]
+        return ",".join(pool + ([] if self.pooling.window == 1 else [f"window={self.pooling.window}"]))
 
     def _with(self, options: Mapping[str, str]) -> Self:
         given = {"pool": self.pooling.pool, **options}
@@ -377,15 +389,26 @@ def find_layer(text: str | None, config: FlowConfig) -> Layer:
     Raises:
         SimtoolError: there is no such layer, or it has no such option.
     """
+    return _found(text, config)[1]
+
+
+def full_name(text: str | None, config: FlowConfig) -> tuple[str, str]:
+    """The name of a layer, and its options in one form. See :func:`find_layer`."""
+    name, layer, options = _found(text, config)
+    return name, layer.stated(options)
+
+
+def _found(text: str | None, config: FlowConfig) -> tuple[str, Layer, str]:
     layers = _offered(config)
     name, _, options = (text or next(iter(layers))).partition(":")
+    options = options.replace(":", ",")
     if name not in layers:
         steps = [
             f"{Activations.name}/level-{level}/step-1 to step-{count}"
             for level, count in enumerate(config.couplings, 1)
         ]
         raise ModelError(f"this flow has no layer {name}; its layers are {listed([*layer_names(config), *steps], 99)}")
-    return layers[name].with_options(options.replace(":", ","))
+    return name, layers[name].with_options(options), options
 
 
 def _scale(level: int, config: FlowConfig) -> Segment:

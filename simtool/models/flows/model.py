@@ -14,10 +14,10 @@ from simtool.images.given import GivenImages
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.flows.config import INITIAL_IMAGES
-from simtool.models.flows.layers import find_layer, layer_names
+from simtool.models.flows.layers import find_layer, full_name, layer_names, step_names
 from simtool.models.flows.view import Passes, View
 from simtool.models.folder import Manifest
-from simtool.models.interface import Output, TrainedModel, in_whole_batches
+from simtool.models.interface import LayerShape, Output, TrainedModel, in_whole_batches
 from simtool.tables.provenance import Provenance
 from simtool.tensorflow import load_tensorflow
 from simtool.training.arrays import read_arrays, write_arrays
@@ -76,9 +76,15 @@ class FlowModel(TrainedModel):
         """See :meth:`Model.output`."""
         config = self.flow.config
         found = find_layer(layer, config)
-        name, _, options = (layer or self.layers[0]).partition(":")
-        label = f"{self.title} {name}" + (f" ({options.replace('=', ' ').replace(',', ', ')})" if options else "")
-        return Output(label, found.shape(config), found.segments(config), layer or self.layers[0])
+        name, options = full_name(layer, config)
+        chosen = options.removeprefix("pool=").replace("=", " ").replace(",", ", ")
+        label = f"{self.title} {name}" + (f" ({chosen})" if chosen else "")
+        return Output(label, found.shape(config), found.segments(config), f"{name}:{options}" if options else name)
+
+    def all_layers(self) -> list[LayerShape]:
+        """The layers of single steps come last. See :meth:`Model.all_layers`."""
+        outputs = {name: self.output(name) for name in (*self.layers, *step_names(self.flow.config))}
+        return [LayerShape(name, output.shape, output.dimension) for name, output in outputs.items()]
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
         """See :meth:`Model.embed`."""

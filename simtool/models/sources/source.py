@@ -48,7 +48,7 @@ UNTRAINED = "the same architecture with its initial weights, as at the start of 
 SEED = "the seed of the initial weights, with --untrained [0]"
 POOL = (
     "what is kept of each channel of a map: mean, mean+std (the mean and the standard deviation over its places), max, "
-    "or flat (every value) [mean]"
+    "flat (every value), or for a flow surprise (mean+std, where places with a long code weigh more) [mean]"
 )
 WINDOW = "the central part of each side of a map that is used, above 0, at most 1 [1, the whole map]"
 
@@ -260,16 +260,18 @@ class Source(ABC):
             UsageError: options do not fit together, or the model has no layers.
             ModelError: the model has no default layer.
         """
-        from simtool.models.pooling import split_layer, with_pooling
+        from simtool.models.pooling import split_layer
 
-        pooling = options.pooling()
-        if pooling is None or "layer" not in self.options:
+        if options.pooling() is None or "layer" not in self.options:
             return list(options.layer)
         layers = list(options.layer) or [_default_layer(model)]
         plain = [layer for layer in layers if split_layer(layer)[0] == layer]
         if not plain:
             raise UsageError(f"--layer {listed(layers)} states its pooling already; leave out --pool and --window")
-        return [with_pooling(layer, pooling) if layer in plain else layer for layer in layers]
+        # As given: the default of a layer need not be the mean.
+        given = {"pool": options.pool, "window": options.window}
+        stated = ",".join(f"{name}={value}" for name, value in given.items() if value is not None)
+        return [f"{layer}:{stated}" if layer in plain else layer for layer in layers]
 
 
 def _default_layer(model: Model) -> str:
