@@ -18,6 +18,7 @@ from simtool.commands.check import check
 from simtool.commands.combine import combine
 from simtool.commands.compress import compress
 from simtool.commands.demo import demo
+from simtool.commands.doctor import doctor
 from simtool.commands.embed import embed
 from simtool.commands.export_distances import export_distances
 from simtool.commands.fetch_cub import fetch_cub
@@ -77,6 +78,7 @@ app.command(short_help="Report how well each model predicts the judgments")(repo
 app.command(short_help="Check intervals and tests on simulated people")(check)
 app.command(short_help="Run all stages on generated toy birds")(demo)
 app.command(short_help="Describe and check a table or a model")(show)
+app.command(short_help="Check devices, libraries, cores and memory")(doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -86,13 +86,14 @@ def processor(library: str | None = None) -> Device:
     return Device((), processor_name(), available_cores(), total_memory(), deterministic=True, library=library)
 
 
-def open_device(choice: str = "auto", deterministic: bool = False) -> Device:
+def open_device(choice: str = "auto", deterministic: bool = False, most: int | None = None) -> Device:
     """Choose the device of this process. Call this before TensorFlow computes anything.
 
     Args:
         choice: one of :data:`CHOICES`.
         deterministic: let TensorFlow use only operations that give the same bits in every run. GPUs are slower with
             them. It holds for the rest of the process.
+        most: how many GPUs to use at most; None for all.
 
     Raises:
         DeviceError: ``gpu`` without a GPU; ``auto`` without a GPU although SLURM has given one; or ``cpu`` after this
@@ -105,7 +106,7 @@ def open_device(choice: str = "auto", deterministic: bool = False) -> Device:
     found = tf.config.list_physical_devices("GPU")
     if reason and not found:
         raise _refusal(reason)
-    wanted = [] if choice == "cpu" else found
+    wanted = [] if choice == "cpu" else found[:most]
     try:
         tf.config.set_visible_devices(wanted, "GPU")
         for device in wanted:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simtool.stages.combining import combine as combine
     from simtool.stages.compression import compress as compress
     from simtool.stages.distances import import_distances as import_distances
+    from simtool.stages.doctor import doctor as doctor
     from simtool.stages.embedding import embed as embed
     from simtool.stages.embedding import list_layers as list_layers
     from simtool.stages.exporting import export_distances as export_distances
@@ -51,6 +52,7 @@ _MODULES: dict[str, str] = {
     "check": "validity",
     "combine": "combining",
     "compress": "compression",
+    "doctor": "doctor",
     "embed": "embedding",
     "export_distances": "exporting",
     "fetch_cub": "fetching",

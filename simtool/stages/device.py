@@ -35,7 +35,7 @@ def use_device(run: Run, source: Source, options: ModelOptions, device: str, det
         return
     runtime, precision = computation
     if runtime != OPENVINO:
-        run.computes_on(open_device(device, deterministic).words(precision))
+        run.computes_on(open_device(device, deterministic, most=1).words(precision))
     elif device == "gpu":
         raise UsageError(f"--device gpu is for the runtime tensorflow; {OPENVINO} computes on the processor")
     else:

@@ -1,4 +1,4 @@
-"""What the scheduler gives to this process, by the variables that it sets."""
+"""The GPUs that the scheduler gives to this process, by the variables that it sets."""
 
 from __future__ import annotations
 

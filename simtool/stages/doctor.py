@@ -1,0 +1,221 @@
+"""Doctor: whether this machine or job can compute networks, with what, and what each fact means for a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from simtool import __version__, console
+from simtool.device import DeviceError, gpu_libraries, open_device
+from simtool.stages.invocation import api
+from simtool.system.allotment import allotted_gpus, slurm_variables
+from simtool.system.container import container_name
+from simtool.system.cuda import Driver, Library, find_driver
+from simtool.system.memory import available_memory, memory_limit, total_memory
+from simtool.system.quota import core_quota
+from simtool.system.threads import available_cores
+from simtool.tensorflow import load_tensorflow, tensorflow_build
+from simtool.text import counted, scaled
+
+__all__ = ["Checkup", "Finding", "doctor"]
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "pyarrow", "openvino")
+#: Variables that change which device, libraries, threads and folders a run uses.
+_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
+    "OMP_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_CONFIG",
+    "TMPDIR",
+    "KERAS_HOME",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fact about the machine, the job or the installation.
+
+    Attributes:
+        topic: its label, and its key in JSON.
+        value: for JSON.
+        text: the fact in words.
+        meaning: the effect on a run; empty if there is none.
+    """
+
+    topic: str
+    value: Any
+    text: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """The result of :func:`doctor`.
+
+    Attributes:
+        findings: in the order of the output.
+        failure: why trainings and networks are refused here; None if they run.
+    """
+
+    findings: tuple[Finding, ...]
+    failure: str | None
+
+    @property
+    def title(self) -> str:
+        """The result in one line."""
+        return "networks are refused here" if self.failure else "networks can be computed here"
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Label and text of each fact; the meaning is on a line below, without a label."""
+        return [line for found in self.findings for line in ((found.topic, found.text), ("", found.meaning)) if line[1]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as one JSON object."""
+        return {"usable": self.failure is None, "failure": self.failure} | {
+            found.topic: found.value for found in self.findings
+        }
+
+
+@api
+def doctor() -> Checkup:
+    """Check this machine or job: versions, device, CUDA libraries, cores, memory, scratch space and SLURM.
+
+    Returns:
+        The facts, with their meaning for a run, and the reason if networks are refused here.
+
+    Example:
+        >>> from simtool import stages
+        >>> stages.doctor().failure is None  # doctest: +SKIP
+        True
+    """
+    console.note("loading TensorFlow, which takes a few seconds ...")
+    load_tensorflow()
+    device = _device()
+    findings = [_versions(), *_cuda(find_driver(), gpu_libraries()), device, _cores(), _memory(), _scratch()]
+    failure = device.value["failure"]
+    return Checkup((*findings, _container(os.environ), _slurm(os.environ), _variables(os.environ)), failure)
+
+
+def _versions() -> Finding:
+    packages = {name: _version_of(name) for name in _PACKAGES}
+    own = {"simtool": __version__, "python": platform.python_version()}
+    words = [f"{name} {number}" for name, number in {**own, **packages}.items() if number]
+    meaning = "" if packages["openvino"] else "without openvino: no .onnx files, and no --runtime openvino"
+    return Finding("versions", {**own, **packages, "executable": sys.executable}, ", ".join(words), meaning)
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cuda(driver: Driver, libraries: list[Library] | None) -> Iterator[Finding]:
+    """The driver, then the libraries."""
+    gpus = [{"name": gpu.name, "memory": gpu.memory} for gpu in driver.gpus]
+    value = {"cuda": driver.cuda, "gpus": gpus, "failure": driver.failure}
+    if driver.failure:
+        yield Finding("driver", value, driver.failure, "TensorFlow cannot use a GPU without the driver of NVIDIA")
+    else:
+        names = ", ".join(f"{gpu.name} ({scaled(gpu.memory, 'B')})" for gpu in driver.gpus) or "no GPU"
+        yield Finding("driver", value, f"supports CUDA up to {driver.cuda}; {names}", _driver_meaning(driver))
+    if libraries is None:
+        yield Finding("libraries", None, "this TensorFlow is built without CUDA", "it computes on processors only")
+        return
+    found = [{"name": each.name, "path": each.path and str(each.path), "failure": each.failure} for each in libraries]
+    missing = [each.name for each in libraries if each.failure]
+    build = tensorflow_build()
+    needs = f"CUDA {build.cuda}, cuDNN {build.cudnn}"
+    if missing:
+        meaning = "TensorFlow cannot use a GPU; install them with make setup CUDA=1, or pip install 'simtool[cuda]'"
+        yield Finding("libraries", found, f"for {needs}; missing: {', '.join(missing)}", meaning)
+    else:
+        folders = list(dict.fromkeys(str(each.path.parent) for each in libraries if each.path))
+        yield Finding("libraries", found, f"for {needs}; all found, in {', '.join(folders)}", _mixed(libraries))
+
+
+def _driver_meaning(driver: Driver) -> str:
+    needed = tensorflow_build().cuda
+    if driver.cuda is None or needed is None or int(driver.cuda.split(".")[0]) >= int(needed.split(".")[0]):
+        return ""
+    return f"too old for this TensorFlow, which needs CUDA {needed.split('.')[0]}"
+
+
+def _mixed(libraries: list[Library]) -> str:
+    """A warning if some libraries are those of pip and others are not."""
+    site = tensorflow_build().site_packages
+    others = [each.name for each in libraries if each.path and not each.path.is_relative_to(site)]
+    if len(others) in (0, len(libraries)):
+        return ""
+    return f"a mix of packages and the system: {', '.join(others)} come from elsewhere; unset LD_LIBRARY_PATH"
+
+
+def _device() -> Finding:
+    """The device of a run with ``--device auto``."""
+    try:
+        device = open_device()
+    except DeviceError as failure:
+        return Finding("device", {"name": None, "failure": str(failure)}, "none", str(failure))
+    words = device.words("float32")
+    meaning = "" if device.gpus else "trainings of the study take weeks without a GPU; small presets take hours"
+    return Finding("device", {"name": words, "gpus": len(device.gpus), "failure": None}, words, meaning)
+
+
+def _cores() -> Finding:
+    usable, machine, quota = available_cores(), os.cpu_count(), core_quota()
+    value = {"usable": usable, "machine": machine, "quota": quota}
+    text = f"{usable} of {counted(machine or usable, 'cores')} may be used" + (
+        f", a quota of {quota:g}" if quota else ""
+    )
+    if quota is not None and quota < usable:
+        return Finding("cores", value, text, f"{usable} threads share {quota:g} cores; ask for more cores in the job")
+    return Finding("cores", value, text, f"decoding, training and scoring use {counted(usable, 'threads')}")
+
+
+def _memory() -> Finding:
+    total, limit, free = total_memory(), memory_limit(), available_memory()
+    value = {"total": total, "limit": limit, "available": free}
+    of = f" of {scaled(total, 'B')}" if total else ""
+    text = "unknown" if free is None else f"{scaled(free, 'B')}{of} free"
+    limited = "the job or container has a limit" if limit else "no limit by a control group"
+    return Finding("memory", value, f"{text}; {limited}", "a training on the processor that needs more is refused")
+
+
+def _scratch() -> Finding:
+    folder = Path(tempfile.gettempdir())
+    free = shutil.disk_usage(folder).free
+    text = f"{folder}, {scaled(free, 'B')} free"
+    meaning = "images and matrices that do not fit in memory go there; TMPDIR or --scratch name another folder"
+    return Finding("scratch", {"folder": str(folder), "free": free}, text, meaning)
+
+
+def _container(environment: Mapping[str, str]) -> Finding:
+    name = container_name(environment)
+    meaning = "start it with --nv for GPUs" if name in ("Apptainer", "Singularity") else ""
+    return Finding("container", name, name or "none", meaning)
+
+
+def _slurm(environment: Mapping[str, str]) -> Finding:
+    variables = slurm_variables(environment)
+    if "SLURM_JOB_ID" not in variables and not allotted_gpus(environment):
+        return Finding("slurm", variables, "no job", "--device auto computes on the processor if there is no GPU")
+    given = allotted_gpus(environment)
+    gpus = f"a GPU was given ({given})" if given else "no GPU was given"
+    text = f"job {variables.get('SLURM_JOB_ID', 'without a number')}; {gpus}"
+    meaning = "--device auto refuses the processor" if given else "--device auto computes on the processor"
+    return Finding("slurm", variables, text, meaning)
+
+
+def _variables(environment: Mapping[str, str]) -> Finding:
+    found = {name: environment[name] for name in _VARIABLES if name in environment}
+    return Finding("variables", found, ", ".join(f"{name}={value}" for name, value in found.items()) or "none set")
