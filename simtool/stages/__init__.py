@@ -18,12 +18,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simtool.stages.checkup import doctor as doctor
     from simtool.stages.classifier import plan_resnet as plan_resnet
     from simtool.stages.classifier import train_resnet as train_resnet
     from simtool.stages.combining import combine as combine
     from simtool.stages.compression import compress as compress
     from simtool.stages.distances import import_distances as import_distances
-    from simtool.stages.doctor import doctor as doctor
     from simtool.stages.embedding import embed as embed
     from simtool.stages.embedding import list_layers as list_layers
     from simtool.stages.exporting import export_distances as export_distances
@@ -52,7 +52,7 @@ _MODULES: dict[str, str] = {
     "check": "validity",
     "combine": "combining",
     "compress": "compression",
-    "doctor": "doctor",
+    "doctor": "checkup",
     "embed": "embedding",
     "export_distances": "exporting",
     "fetch_cub": "fetching",

@@ -74,3 +74,10 @@ def test_a_job_without_gpus_computes_on_the_processor(simtool: Simtool, monkeypa
     ran = simtool("doctor")
     assert ran.code == 0
     assert "job 7; no GPU was given" in ran.out
+
+
+def test_a_gpu_can_be_asked_for(simtool: Simtool) -> None:
+    ran = simtool("doctor", "--device", "gpu")
+    assert ran.code == 1
+    assert ran.out.startswith("networks are refused here\n")
+    assert "--device gpu: TensorFlow finds no GPU: libcuda.so.1" in ran.out

@@ -66,6 +66,7 @@ UNNAMED = {"report": {"show"}, "check": {"show"}}
 #: Options that choose how the command prints a result, which the function returns.
 PRINTED = {
     ("show", "json"),
+    ("doctor", "json"),
     ("fetch-judgments", "registry"),
     ("train-glow", "as_json"),
     ("train-jet", "as_json"),

@@ -35,7 +35,7 @@ def examined(python: Path, **variables: str) -> tuple[int, dict[str, Any]]:
     """The exit code and the result of ``simtool doctor --json`` with some variables set."""
     hidden = {"CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH"}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_") and name not in hidden}
-    command = [python, "-m", "simtool", "doctor", "--json"]
+    command = [str(python), "-m", "simtool", "doctor", "--json"]
     done = subprocess.run(command, env=clean | variables, stdout=subprocess.PIPE, text=True, check=False)
     result: dict[str, Any] = json.loads(done.stdout)
     return done.returncode, result

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from simtool import __version__, console
-from simtool.device import DeviceError, gpu_libraries, open_device
-from simtool.stages.invocation import api
+from simtool.device import CHOICES, DeviceError, gpu_libraries, open_device
+from simtool.stages.run import api, chosen
 from simtool.system.allotment import allotted_gpus, slurm_variables
 from simtool.system.container import container_name
 from simtool.system.cuda import Driver, Library, find_driver
@@ -86,23 +86,30 @@ class Checkup:
 
 
 @api
-def doctor() -> Checkup:
+def doctor(device: str = "auto") -> Checkup:
     """Check this machine or job: versions, device, CUDA libraries, cores, memory, scratch space and SLURM.
 
+    Args:
+        device: as for :func:`~simtool.stages.train_glow`.
+
     Returns:
-        The facts, with their meaning for a run, and the reason if networks are refused here.
+        The facts, with their meaning for a run, and the reason if a run on this device is refused here.
+
+    Raises:
+        UsageError: there is no such device.
 
     Example:
         >>> from simtool import stages
         >>> stages.doctor().failure is None  # doctest: +SKIP
         True
     """
+    chosen(CHOICES, "--device", device)
     console.note("loading TensorFlow, which takes a few seconds ...")
     load_tensorflow()
-    device = _device()
-    findings = [_versions(), *_cuda(find_driver(), gpu_libraries()), device, _cores(), _memory(), _scratch()]
-    failure = device.value["failure"]
-    return Checkup((*findings, _container(os.environ), _slurm(os.environ), _variables(os.environ)), failure)
+    found = _device(device)
+    findings = [_versions(), *_cuda(find_driver(), gpu_libraries()), found, _cores(), _memory(), _scratch()]
+    job = _container(os.environ), _slurm(os.environ), _variables(os.environ)
+    return Checkup((*findings, *job), found.value["failure"])
 
 
 def _versions() -> Finding:
@@ -160,10 +167,10 @@ def _mixed(libraries: list[Library]) -> str:
     return f"a mix of packages and the system: {', '.join(others)} come from elsewhere; unset LD_LIBRARY_PATH"
 
 
-def _device() -> Finding:
-    """The device of a run with ``--device auto``."""
+def _device(choice: str) -> Finding:
+    """The device of a run."""
     try:
-        device = open_device()
+        device = open_device(choice)
     except DeviceError as failure:
         return Finding("device", {"name": None, "failure": str(failure)}, "none", str(failure))
     words = device.words("float32")
