@@ -2,7 +2,7 @@
 
 ``tests/fixtures/version_0_1`` holds what the commands of version 0.1 made of 32 toy images and 624 judgments of 8
 simulated observers: pixels of 4 x 4, their 6 principal components, half-precision parts, outcomes, and a report. Its
-Glow was trained on other toy images; ``latent.npy`` holds the latents of the 32.
+Glow was trained on other toy images; ``latent.npy`` and ``activations.npy`` hold these layers of the 32.
 """
 
 from __future__ import annotations
@@ -72,8 +72,10 @@ def test_a_model_projects_the_same_pixels_to_the_same_components() -> None:
     np.testing.assert_allclose(found, components, rtol=1e-6, atol=1e-6)
 
 
-def test_a_glow_gives_the_same_latents() -> None:
+def test_a_glow_gives_the_same_latents_and_activations() -> None:
     pixels = open_embeddings(OLD / "pixels.parquet").read().reshape(-1, 4, 4, 3)
     glow = load_model(OLD / "glow")
     assert glow.layers[:6] == ("latent", "posterior", "scale-1", "scale-2", "pooled", "activations")
     np.testing.assert_allclose(glow.embed(pixels), np.load(OLD / "glow" / "latent.npy"), atol=1e-5)
+    found = glow.embed(pixels, "activations")
+    np.testing.assert_allclose(found, np.load(OLD / "glow" / "activations.npy"), rtol=1e-6, atol=1e-7)

@@ -24,7 +24,7 @@ from simtool.models.flows.view import View
 from simtool.models.pooling import Pool, Pooling
 from simtool.tables.embeddings import Segment
 
-__all__ = ["Layer", "find_layer", "full_name", "layer_names", "step_names"]
+__all__ = ["Layer", "find_layer", "layer_names", "named_layer", "step_names"]
 
 Array = NDArray[np.float32]
 
@@ -389,26 +389,24 @@ def find_layer(text: str | None, config: FlowConfig) -> Layer:
     Raises:
         SimtoolError: there is no such layer, or it has no such option.
     """
-    return _found(text, config)[1]
+    return named_layer(text, config)[1]
 
 
-def full_name(text: str | None, config: FlowConfig) -> tuple[str, str]:
-    """The name of a layer, and its options in one form. See :func:`find_layer`."""
-    name, layer, options = _found(text, config)
-    return name, layer.stated(options)
-
-
-def _found(text: str | None, config: FlowConfig) -> tuple[str, Layer, str]:
+def named_layer(text: str | None, config: FlowConfig) -> tuple[str, Layer, str]:
+    """The name of a layer, the layer, and its options in one form. See :func:`find_layer`."""
     layers = _offered(config)
     name, _, options = (text or next(iter(layers))).partition(":")
-    options = options.replace(":", ",")
     if name not in layers:
-        steps = [
-            f"{Activations.name}/level-{level}/step-1 to step-{count}"
-            for level, count in enumerate(config.couplings, 1)
-        ]
+        steps = [_steps(level, count) for level, count in enumerate(config.couplings, 1)]
         raise ModelError(f"this flow has no layer {name}; its layers are {listed([*layer_names(config), *steps], 99)}")
-    return name, layers[name].with_options(options), options
+    options = options.replace(":", ",")
+    layer = layers[name].with_options(options)
+    return name, layer, layer.stated(options)
+
+
+def _steps(level: int, count: int) -> str:
+    first = f"{Activations.name}/level-{level}/step-1"
+    return first if count == 1 else f"{first} to step-{count}"
 
 
 def _scale(level: int, config: FlowConfig) -> Segment:

@@ -14,7 +14,7 @@ from simtool.images.given import GivenImages
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.flows.config import INITIAL_IMAGES
-from simtool.models.flows.layers import find_layer, full_name, layer_names, step_names
+from simtool.models.flows.layers import find_layer, layer_names, named_layer, step_names
 from simtool.models.flows.view import Passes, View
 from simtool.models.folder import Manifest
 from simtool.models.interface import LayerShape, Output, TrainedModel, in_whole_batches
@@ -75,8 +75,7 @@ class FlowModel(TrainedModel):
     def output(self, layer: str | None = None) -> Output:
         """See :meth:`Model.output`."""
         config = self.flow.config
-        found = find_layer(layer, config)
-        name, options = full_name(layer, config)
+        name, found, options = named_layer(layer, config)
         chosen = options.removeprefix("pool=").replace("=", " ").replace(",", ", ")
         label = f"{self.title} {name}" + (f" ({chosen})" if chosen else "")
         return Output(label, found.shape(config), found.segments(config), f"{name}:{options}" if options else name)

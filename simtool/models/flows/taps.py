@@ -28,7 +28,7 @@ Take = Callable[[Coupling], Any]
 
 @dataclass(frozen=True)
 class Tap:
-    """What is taken from some couplings of a level.
+    """A tensor that is taken from some couplings of a level.
 
     Attributes:
         level: from 1, the finest.

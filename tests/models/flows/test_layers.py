@@ -169,7 +169,10 @@ def test_class_latents_are_in_units_of_the_deviation_within_classes(view_of_clas
     [
         ("scale-3", "this flow has no layer scale-3; its layers are latent, posterior, scale-1, scale-2"),
         ("class-posterior", "this flow has no layer class-posterior"),
-        ("activations/level-3", r"no layer activations/level-3; .* activations/level-2/step-1 to step-1$"),
+        (
+            "activations/level-3",
+            r"no layer activations/level-3; .* activations/level-1/step-1, activations/level-2/step-1$",
+        ),
         ("activations/level-1/step-2", "this flow has no layer activations/level-1/step-2; its layers are latent"),
         ("latent:pool=max", "latent has no option pool; it has none; the layers of maps, such as activations, have it"),
         ("pooled:pool=max", "layer pooled has no option pool; it has window; the layers of maps"),

@@ -261,6 +261,7 @@ def test_layers_that_state_no_pooling_get_that_of_the_options(tmp_path: Path) ->
     assert layers("pooled", "rectified:flat") == ["pooled", "rectified:flat"]
     assert layers("pooled", "rectified:flat", window=0.5) == ["pooled:window=0.5", "rectified:flat"]
     assert layers("a:pool=max", "b", pool="mean+std") == ["a:pool=max", "b:pool=mean+std"]
+    assert layers("a", pool="mean") == ["a:pool=mean"]  # not the default of every layer
     assert layers(pool="max") == ["embedding:pool=max"]
     with pytest.raises(UsageError, match="--layer a:flat states its pooling already; leave out --pool and --window"):
         layers("a:flat", pool="max")

@@ -17,6 +17,9 @@ from simtool.models.errors import ModelError
 from simtool.models.flows import scan
 from simtool.models.flows.config import MODES, Mode
 from simtool.models.flows.jet.config import JetConfig
+from simtool.models.flows.jet.halves import places
+from simtool.models.flows.surprise import code_lengths
+from simtool.models.flows.taps import Tap
 from simtool.models.folder import read_manifest
 from simtool.models.registry import load_model
 from simtool.tables.provenance import Provenance
@@ -29,6 +32,8 @@ tf = load_tensorflow()
 
 import keras  # noqa: E402 - after TensorFlow
 
+from simtool.models.flows.jet import network  # noqa: E402
+from simtool.models.flows.jet.coupling import Coupling  # noqa: E402
 from simtool.models.flows.jet.flow import JetFlow  # noqa: E402
 from simtool.models.flows.jet.model import Jet  # noqa: E402
 from simtool.models.flows.jet.patches import to_patches  # noqa: E402
@@ -221,3 +226,32 @@ def test_its_layers_are_those_of_any_flow_with_one_scale() -> None:
     latent, scale, pooled, hidden = model.embed_layers(x, ["latent", "scale-1", "pooled", "activations"])
     np.testing.assert_array_equal(latent, scale)
     assert (latent.shape, pooled.shape, hidden.shape) == ((3, 192), (3, 24), (3, 8))
+    whole, last = model.embed_layers(x, ["activations/level-1:pool=surprise,window=0.5", "activations/level-1/step-4"])
+    assert whole.shape == (3, 4 * 2 * 8)
+    np.testing.assert_array_equal(last, hidden)
+
+
+def test_taps_see_tokens_and_log_determinants_at_their_places() -> None:
+    flow, x = trained(CONFIG, dtype="float64"), images(CONFIG, 2)
+    steps = range(1, CONFIG.steps + 1)
+    _, (hidden, log_dets) = flow.tapped(x, [Tap(1, steps, lambda c: c.hidden), Tap(1, steps, lambda c: c.log_det)])
+    stacked = {**flow._tensors(None), **flow._fixed}
+    coupling, z = Coupling(CONFIG), flow._patches(x, stacked)
+    for number in range(CONFIG.steps):
+        own = {name: value[number] for name, value in stacked.items()}
+        x_a, x_b = coupling.split(own, z)
+        tokens = hidden[number].numpy().reshape(2, 16, 8)[:, places(number, CONFIG)]
+        np.testing.assert_allclose(tokens, network.hidden(own, x_a, CONFIG), atol=1e-10)
+        y, total, _ = coupling.apply(own, z)
+        slope = coupling.apply(own, z + coupling.unsplit(own, tf.zeros_like(x_a), tf.ones_like(x_b)))[0] - y
+        expected = np.log(np.where(np.abs(slope) > 1e-12, slope, 1)).sum(axis=-1)
+        np.testing.assert_allclose(log_dets[number], expected, atol=1e-9)
+        np.testing.assert_allclose(np.sum(log_dets[number], axis=(1, 2)), total, atol=1e-9)
+        z = y
+
+
+def test_the_code_lengths_of_places_add_up() -> None:
+    flow, x = trained(CONFIG, dtype="float64"), images(CONFIG, 2)
+    found = code_lengths(flow, x).numpy()
+    assert found.shape == (2, 4, 4)
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), -flow.encode(x).log_prob, rtol=1e-12)
