@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +12,19 @@ from simtool.analysis.baseline import Baseline
 from simtool.analysis.ceilings import noise_ceilings
 from simtool.analysis.choosing import model_checks
 from simtool.analysis.consistency import consistencies
-from simtool.analysis.contrasts import Entry
-from simtool.analysis.controls import families
 from simtool.analysis.curves import difficulty
 from simtool.analysis.difficulty import Difficulty, Measure
 from simtool.analysis.inference.estimation import Progress, silent
 from simtool.analysis.kappa import Consistency
 from simtool.analysis.labels import oracles
-from simtool.analysis.metrics import METRICS, Metric, Order
+from simtool.analysis.metrics import METRICS, Metric
 from simtool.analysis.noise_ceiling import NoiseCeiling
+from simtool.analysis.ordering import RowOrder, by_size
 from simtool.analysis.participants import Spread, spreads
 from simtool.analysis.prediction import Prediction
 from simtool.analysis.predictions import predictions
 from simtool.analysis.report import Report, ReportError, Row, Settings, Split
 from simtool.analysis.rows import Rows
-from simtool.analysis.strata import Stratum
 from simtool.analysis.study import Study
 from simtool.errors import listed
 from simtool.judgments.pooling import pooled_trials, shared_judgments
@@ -94,8 +91,8 @@ def build_report(
         alike += consistencies(study, pool.outcomes, settings.level) if settings.consistency else ()
         predicted += predictions(study, pool.outcomes, settings.level)
     strata = {stratum.name: stratum for study in studies for stratum in study.strata if stratum.within is None}
-    kin = _kin([each for pool in pooled for each in pool.outcomes])
-    whole = _sorted([row for row in rows if row.part is None], strata.values(), outcomes, settings.order, kin)
+    order = RowOrder(strata.values(), [each for pool in pooled for each in pool.outcomes], outcomes, settings.order)
+    whole = order.sorted([row for row in rows if row.part is None])
     return Report(
         rows=whole,
         samples=tuple(study.sample(study.compared) for study in studies),
@@ -107,7 +104,7 @@ def build_report(
         predictions=tuple(predicted),
         checks=tuple(model_checks(outcomes)),
         baseline=baseline,
-        noise_ceilings=tuple(sorted(ceilings, key=lambda each: _sizes(strata[each.trial_type]))),
+        noise_ceilings=tuple(sorted(ceilings, key=lambda each: by_size(strata[each.trial_type]))),
         unequal=len(np.unique(np.concatenate([trials.weight for trials in sets]))) > 1,
         splits=tuple(_splits(whole, [row for row in rows if row.part is not None])),
         difficulties=tuple(hard),
@@ -198,47 +195,3 @@ def _observers(sets: Iterable[Trials]) -> Observers | None:
     if Observers.SIMULATED in found:
         return Observers.SIMULATED
     return found.pop() if len(found) == 1 else None
-
-
-def _sizes(stratum: Stratum) -> tuple[object, ...]:
-    """A key that orders strata: pooled strata first, then types with many references first."""
-    return (-stratum.trial_type.n_reference, stratum.name) if stratum.trial_type else ()
-
-
-def _kin(outcomes: Sequence[Outcomes]) -> dict[Entry, int]:
-    """The number of the family of each model and distance that has controls, or is one."""
-    found = enumerate(families(outcomes))
-    members = ((number, outcomes[at]) for number, own in found for at in (*own.models, *own.controls))
-    return {(each.model, each.distance): number for number, each in members}
-
-
-def _sorted(
-    rows: Sequence[Row], strata: Iterable[Stratum], outcomes: Sequence[Outcomes], order: Order, kin: Mapping[Entry, int]
-) -> tuple[Row, ...]:
-    """Rows by stratum (pooled strata first, then types with many references first), by metric, and in some order.
-
-    Models that share controls stand together, at the place of the first of them, and their controls after them.
-    """
-    by_size = sorted(strata, key=_sizes)
-    stratum = {each.name: at for at, each in enumerate(by_size)}
-    metric = {name: at for at, name in enumerate(METRICS)}
-    given = {(each.model, each.distance): at for at, each in reversed(list(enumerate(outcomes)))}
-
-    def block(row: Row) -> tuple[int, int]:
-        return stratum[row.trial_type], metric[row.metric.name]
-
-    def key(row: Row) -> tuple[Any, ...]:
-        place = given[row.model, row.distance]
-        ways = {Order.ACCURACY: (-row.estimate, place), Order.NAME: (row.model, row.distance), Order.GIVEN: (place,)}
-        return ways[order]
-
-    first: dict[tuple[object, ...], tuple[Any, ...]] = {}
-    for row in rows:
-        if (family := kin.get((row.model, row.distance))) is not None and row.untrained is None:
-            first[block(row), family] = min(key(row), first.get((block(row), family), key(row)))
-
-    def family_key(row: Row) -> tuple[Any, ...]:
-        family = kin.get((row.model, row.distance))
-        return block(row), first.get((block(row), family), key(row)), row.untrained is not None, key(row)
-
-    return tuple(sorted(rows, key=family_key))
