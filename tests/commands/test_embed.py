@@ -515,6 +515,40 @@ def test_a_keras_file_from_elsewhere_is_embedded_with_a_preprocessing(simtool: S
     assert (other.code, "--trust-code is for a .keras file; pixels" in other.err) == (2, True)
 
 
+def test_the_layers_of_the_steps_of_a_flow_are_listed_in_one_line_for_each_level(simtool: Simtool) -> None:
+    glow = Path(__file__).parents[1] / "fixtures" / "version_0_1" / "glow"
+    title, *lines = simtool("embed", "--model", glow, "--list-layers").out.splitlines()
+    assert title == f"{glow}: 13 layers"
+    assert [" ".join(line.split()) for line in lines][5:] == [
+        "activations 6 values",
+        "activations/all 12 values",
+        "activations/level-1 6 values",
+        "activations/level-2 6 values",
+        "activations/level-1/step-1 to step-2 3 values",
+        "activations/level-2/step-1 to step-2 3 values",
+    ]
+
+
+def test_poolings_of_a_flow_are_named_or_refused_in_one_line(simtool: Simtool, home: Path, tmp_path: Path) -> None:
+    glow = Path(__file__).parents[1] / "fixtures" / "version_0_1" / "glow"
+    command = ["embed", home / "images.parquet", "--model", glow, "--out", tmp_path / "out.parquet", "--pool"]
+    ran = simtool(*command, "surprise", "--window", "0.5", "--layer", "activations/level-1")
+    assert ran.code == 0, ran.err
+    info = open_embeddings(tmp_path / "out.parquet").info
+    assert (info.name, info.layer) == (
+        "Glow activations/level-1 (surprise, window 0.5)",
+        "activations/level-1:pool=surprise,window=0.5",
+    )
+    assert info.segments == (Segment("level-1/step-1", 6), Segment("level-1/step-2", 6))
+    for layer, complaint in {
+        "activations/level-1/step-3": "this flow has no layer activations/level-1/step-3; its layers are latent, ",
+        "latent": "layer latent has no option pool; it has none; the layers of maps, such as activations, have it",
+    }.items():
+        refused = simtool(*command, "mean", "--layer", layer)
+        assert refused.code == 1
+        assert complaint in refused.err
+
+
 def test_list_layers_needs_no_images_and_prints_names_and_shapes(simtool: Simtool, tmp_path: Path) -> None:
     network = write_network(tmp_path / "small.onnx")
     ran = simtool("embed", "--model", network, "--list-layers")

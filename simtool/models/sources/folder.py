@@ -25,7 +25,7 @@ class FolderSource(Source):
     usage = "FOLDER"
     label = "a model folder"
     options: ClassVar[Mapping[str, str]] = {
-        "layer": "a layer that simtool show lists [the first]",
+        "layer": "a layer that --list-layers lists [the first]",
         "pool": POOL,
         "window": WINDOW,
         "noise": "the variance that Glow's posterior assumes for all dimensions [measured for each dimension]",
