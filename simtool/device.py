@@ -91,8 +91,8 @@ def open_device(choice: str = "auto", deterministic: bool = False, most: int | N
 
     Args:
         choice: one of :data:`CHOICES`.
-        deterministic: let TensorFlow use only operations that give the same bits in every run. GPUs are slower with
-            them. It holds for the rest of the process.
+        deterministic: on GPUs, use only operations that give the same bits in every run. They are slower. It holds for
+            the rest of the process.
         most: how many GPUs to use at most; None for all.
 
     Raises:
@@ -117,7 +117,8 @@ def open_device(choice: str = "auto", deterministic: bool = False, most: int | N
             raise DeviceError(
                 f"--device {choice}: this process uses another device already; start a new process"
             ) from failure
-    if deterministic:
+    if deterministic and tf.config.get_visible_devices("GPU"):
+        # On a processor, results are the same in every run anyway, and this would change their last bits.
         tf.config.experimental.enable_op_determinism()
     return _described(tf)
 

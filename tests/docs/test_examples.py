@@ -14,7 +14,8 @@ from tests.docs.examples import PAGES, ROOT, blocks, commands, prose
 
 #: Options of other programs that pages name in their text.
 OF_OTHER_PROGRAMS = {
-    *("--array", "--exclusive", "--gres", "--kill-on-invalid-dep", "--mem-per-cpu", "--nodes", "--ntasks"),
+    "--nv",  # of Apptainer
+    *("--array", "--exclusive", "--export", "--gres", "--kill-on-invalid-dep", "--mem-per-cpu", "--nodes", "--ntasks"),
     *("--ntasks-per-node", "--partition", "--signal", "--time", "--wait", "--peers-python", "--poolings", "--subjects"),
     *("--version", "--debug", "--help"),
 }
