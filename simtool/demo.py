@@ -36,6 +36,8 @@ index-images @images --out @images.parquet
 import-trials @judgments.csv --out @trials.parquet --images @images.parquet --observers simulated
 # Embed each image as its pixels.
 embed @images.parquet --model pixels --out @pixels.parquet
+# Embed each image as the mean and the standard deviation of the colors of its middle.
+embed @images.parquet --model colour --window 0.5 --out @colour.parquet
 # Fit {components} principal components, once.
 fit-pca @images.parquet --out @pca --components {components}
 # Embed each image as its first {few} components.
@@ -53,8 +55,8 @@ train-glow @images.parquet --out @glow --preset tiny {validation} --restart
 embed @images.parquet --model @glow --layer latent --out @glow-latent.parquet
   --layer posterior --out @glow-posterior.parquet --layer pooled --out @glow-pooled.parquet
 # Predict every judgment from every table, by two distances.
-score @pixels.parquet @pca-{few}.parquet @pca-{components}.parquet @resnet-final.parquet @resnet-penultimate.parquet
-  @glow-latent.parquet @glow-posterior.parquet @glow-pooled.parquet @true-attributes.parquet
+score @pixels.parquet @colour.parquet @pca-{few}.parquet @pca-{components}.parquet @resnet-final.parquet
+  @resnet-penultimate.parquet @glow-latent.parquet @glow-posterior.parquet @glow-pooled.parquet @true-attributes.parquet
   --trials @trials.parquet --images @images.parquet --distance mse --distance cosine --out @outcomes.parquet
 # Predict every judgment from the cosine of the color of each pixel, averaged over pixels.
 score @pixels.parquet --trials @trials.parquet --images @images.parquet

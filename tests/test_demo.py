@@ -141,7 +141,7 @@ def test_each_command_is_printed_as_a_shell_reads_it_before_it_runs(
 
     demo.run_chain(folder, 192, run)
     assert [arguments[0] for arguments in ran] == [
-        *("index-images", "import-trials", "embed", "fit-pca", "embed", "embed"),
+        *("index-images", "import-trials", "embed", "embed", "fit-pca", "embed", "embed"),
         *("train-resnet", "embed", "train-glow", "embed", "score", "score", "report"),
     ]
 

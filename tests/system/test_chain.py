@@ -31,6 +31,7 @@ TABLES = {
     "trials.parquet": "trials",
     "true-attributes.parquet": "embeddings",
     "pixels.parquet": "embeddings",
+    "colour.parquet": "embeddings",
     "pca-10.parquet": "embeddings",
     "pca-31.parquet": "embeddings",
     "resnet-final.parquet": "embeddings",
@@ -122,7 +123,7 @@ def test_the_known_attributes_lead_the_report(run: Run) -> None:
     assert best["model"] == KNOWN
     assert best["distance"] == "mse"
     assert best["low"] > 0.65
-    assert len(rows) >= 19
+    assert len(rows) >= 21
     assert all(row["low"] <= row["estimate"] <= row["high"] for row in rows)
 
 
