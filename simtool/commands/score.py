@@ -30,7 +30,8 @@ def score(
         typer.Option(
             metavar="D",
             help="mse, cosine, mse/segments, cosine/segments, euclidean, manhattan, dot or correlation; "
-            "may be given several times. [mse and cosine] A table of distances has one: given.",
+            "may be given several times. [mse and cosine; of a table of combine: its own] "
+            "A table of distances has one: given.",
         ),
     ] = None,
     name: Annotated[
