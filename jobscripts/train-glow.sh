@@ -18,6 +18,6 @@ source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
 if [ $# -eq 0 ]; then
   stage_in "$(dirname "$IMAGES")"
   # shellcheck disable=SC2086 # several options
-  set -- "$IMAGES" --out "$STUDY/glow" --device "$DEVICE" $GLOW
+  set -- "$IMAGES" --device "$DEVICE" --out "$STUDY/glow" $GLOW
 fi
 train simtool train-glow "$@"

@@ -18,6 +18,6 @@ source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
 if [ $# -eq 0 ]; then
   stage_in "$(dirname "$IMAGES")"
   # shellcheck disable=SC2086 # several options
-  set -- "$IMAGES" --out "$STUDY/resnet" --device "$DEVICE" $RESNET
+  set -- "$IMAGES" --device "$DEVICE" --out "$STUDY/resnet" $RESNET
 fi
 train simtool train-resnet "$@"

@@ -260,7 +260,9 @@ def private_slurm(folder: Path, nodes: int = 2) -> Iterator[Slurm]:
     names = tuple(f"n{node + 1}" for node in range(nodes))
     _configure(folder, names)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM", "SBATCH", "SRUN"))}
-    slurm = Slurm(folder, names, {**environment, "SLURM_CONF": str(folder / "slurm.conf")})
+    # The GPUs are no real ones, so trainings must not ask for them, which the scripts do.
+    own = {"SLURM_CONF": str(folder / "slurm.conf"), "SBATCH_GRES": "none"}
+    slurm = Slurm(folder, names, {**environment, **own})
     try:
         slurm.start()
         yield slurm

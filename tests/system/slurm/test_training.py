@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simtool.system.cuda import find_driver
 from tests.system.slurm.conftest import ONE_THREAD, Project, assert_same_weights, simtool
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
@@ -73,3 +74,18 @@ def test_two_nodes_train_as_one_process_does_even_if_a_worker_dies(
     assert len(expected) == 50
     np.testing.assert_allclose(losses(birds.home / "whole"), expected, rtol=1e-4)
     assert_same_weights(birds.home / "stopped", birds.home / "whole")
+
+
+def test_a_gpu_that_cannot_be_used_is_refused_unless_the_processor_is_asked_for(birds: Project) -> None:
+    if find_driver().failure is None:
+        pytest.skip("needs a machine without a GPU")
+    options = (*TINY, "--steps", "1", "--epochs", "1")
+    jobs = {
+        out: birds.submit("train-glow", "--gres=gpu:1", arguments=(IMAGES, "--out", out, *options, *more))
+        for out, more in {"refused": (), "processor": ("--device", "cpu")}.items()
+    }
+    birds.finished(jobs["processor"])
+    birds.slurm.wait(jobs["refused"])
+    [line] = [line for line in birds.log(jobs["refused"]).splitlines() if line.startswith("error: ")]
+    assert re.match(r"error: SLURM gave this job a GPU \(\w+=\d\), but TensorFlow finds none: libcuda.so.1", line)
+    assert not (birds.home / "refused").exists()
