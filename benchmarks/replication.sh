@@ -8,16 +8,19 @@
 # CUB      the archive of CUB-200-2011, or a part of it in the same layout
 # LITE2    holds lite2.onnx and lite2-untrained-0.onnx to -2.onnx of benchmarks/lite2.py; without it, its rows are left out
 #
-# Run it again to resume. Files that exist are not made again. Trainings: three of Glow (each 18 minutes of one core), one
-# of ResNet50 (55 minutes).
+# Run it again to resume. Files that exist are not made again. Trainings on one core: three of Glow (each 18
+# minutes), one of ResNet50 (55 minutes).
 set -euo pipefail
+shopt -s nullglob
 folder=$1 birds=$(realpath "$2") cub=$(realpath "$3") lite2=${4:+$(realpath "$4")}
-simtool=${SIMTOOL:-simtool}
+here=$(cd "$(dirname "$0")" && pwd)
+simtool=${SIMTOOL:-simtool} python=${PYTHON:-python}
 mkdir -p "$folder" && cd "$folder"
 
 seeds="0 1 2"
-half="pool=mean+std,window=0.5" # said before any score was seen; all other windows are for comparison
+half="pool=mean+std,window=0.5" # the rule that was fixed beforehand; all other windows are for comparison
 whole="pool=mean+std"
+slug=pool-mean-std-window-0.5
 
 # vectors FILES LABEL "LAYER..." OPTION...: a table for each layer that has none.
 vectors() {
@@ -51,7 +54,6 @@ glow() {
 
 models() {
   for seed in $seeds; do glow "glow-$seed" --recipe antialiased --seed "$seed"; done
-  glow glow-study --recipe study
   [ -e resnet64/model.json ] || "$simtool" train-resnet cub/images.parquet --out resnet64 --preset study --recipe caffe \
     --size 64 --decode-scale 1.15 --augmentation field --validation 0.1 --epochs 40 --precision bfloat16 \
     --label-smoothing 0.1 --set optimizer=adamw --set learning-rate=1e-3 --set weight-decay=0.05 \
@@ -81,7 +83,6 @@ flows() {
     vectors "glow-$seed" "Glow $seed" "$layers" --model "glow-$seed"
     vectors "untrained-glow-$seed" "untrained Glow $seed" "$layers" --model glow-0 --untrained --seed "$seed"
   done
-  vectors glow-study "Glow study" "$layers" --model glow-study
 }
 
 # Windows of the maps of each stage of a network, and of its untrained controls.
@@ -95,25 +96,53 @@ networks() {
     vectors "untrained-resnet64-$seed" "untrained ResNet50 $seed" "$layers" --model resnet64 --untrained --seed "$seed"
   done
   [ -n "$lite2" ] || return 0
-  layers="last-map:window=1 last-map:window=0.5 last-map:$half"
+  layers="features features:window=0.5 features:$half"
   vectors lite2 Lite2 "$layers" --model "$lite2/lite2.onnx"
   for seed in $seeds; do
     vectors "untrained-lite2-$seed" "untrained Lite2 $seed" "$layers" --model "$lite2/lite2-untrained-$seed.onnx"
   done
 }
 
-# Do the flow and colour add to each other? The flow sees the same part of the image.
+# Does the flow add to colour? Both see the same part of the image. Dimensions are standardized: those of colour have
+# different units.
 sums() {
-  local seed layer=activations-level-1-pool-mean-std-window-0.5
+  local seed flow colour=colour-32-0.5.parquet
+  [ -e standardized-colour.parquet ] || "$simtool" combine "$colour" --standardize --out standardized-colour.parquet \
+    --name "standardized colour"
   for seed in $seeds; do
-    [ -e "sum-$seed-cosine.parquet" ] || "$simtool" combine colour-32-0.5.parquet "glow-$seed-$layer.parquet" \
-      --distance mse --out "sum-$seed-mse.parquet" --distance cosine --out "sum-$seed-cosine.parquet" \
-      --name "colour + Glow $seed" --name "colour + Glow $seed"
+    for flow in "glow-$seed" "untrained-glow-$seed"; do
+      [ -e "standardized-$flow.parquet" ] || "$simtool" combine "$flow-activations-level-1-$slug.parquet" --standardize \
+        --out "standardized-$flow.parquet" --name "standardized $flow"
+      [ -e "sum-$flow-cosine.parquet" ] || "$simtool" combine "$colour" "$flow-activations-level-1-$slug.parquet" \
+        --standardize --name "colour + $flow" --name "colour + $flow" \
+        --distance mse --out "sum-$flow-mse.parquet" --distance cosine --out "sum-$flow-cosine.parquet"
+    done
   done
 }
 
+# judged NAME BASELINE TABLE...: outcomes and reports. The baseline sees the same part of the image as the flow.
+judged() {
+  "$simtool" score "${@:3}" --trials trials.parquet --images images.parquet --out "outcomes-$1.parquet" > /dev/null
+  "$simtool" report "outcomes-$1.parquet" --baseline "$2" --json "report-$1.json" --markdown "report-$1.md" \
+    --html "report-$1.html" > /dev/null
+}
+
 reports() {
-  "$simtool" score ./*.parquet --trials trials.parquet --images images.parquet --out outcomes.parquet
+  local colour="colour as Glow sees it, window 0.5"
+  judged simple pixels pixels*.parquet colour-*.parquet histogram-*.parquet gabor-*.parquet
+  judged flow "$colour" colour-32-0.5.parquet pixels.parquet glow-[0-9]-*.parquet untrained-glow-*.parquet
+  judged sum "standardized colour" standardized-*.parquet sum-*.parquet
+  judged networks "$colour" colour-32-0.5.parquet resnet64*.parquet untrained-resnet64*.parquet ./*lite2-*.parquet
+  local families=(--family "colour=colour as Glow*") seed
+  for seed in $seeds; do
+    families+=(--family "Glow $seed=Glow $seed activations/level-1:pool=mean+std*")
+    families+=(--family "untrained Glow $seed=untrained Glow $seed activations/level-1:pool=mean+std*")
+  done
+  "$simtool" score colour-32-*.parquet ./*glow-[0-9]-activations-level-1-pool-mean-std*.parquet --trials trials.parquet \
+    --images images.parquet --out outcomes-windows.parquet > /dev/null
+  "$python" "$here/choosing.py" outcomes-windows.parquet "${families[@]}" --splits 5 --out chosen-5.parquet > windows.txt
+  "$python" "$here/choosing.py" outcomes-windows.parquet "${families[@]}" --out outcomes-chosen.parquet > /dev/null
+  "$simtool" report outcomes-chosen.parquet --baseline colour --json report-chosen.json --markdown report-chosen.md > /dev/null
 }
 
 data
