@@ -22,12 +22,15 @@ half="pool=mean+std,window=0.5" # the rule that was fixed beforehand; all other 
 whole="pool=mean+std"
 slug=pool-mean-std-window-0.5
 
+# words LAYER: "level 1, mean+std, window 0.5" for activations/level-1:pool=mean+std,window=0.5.
+words() { sed -E 's#activations/##; s#(pool|window|level)[-=]#\1 #g; s#pool ##; s#[:,]#, #g' <<<"$1"; }
+
 # vectors FILES LABEL "LAYER..." OPTION...: a table for each layer that has none.
 vectors() {
   local files=$1 label=$2 layer file arguments=()
   for layer in $3; do
     file=$files-$(tr ':/=,+' '-' <<<"$layer").parquet
-    [ -e "$file" ] || arguments+=(--layer "$layer" --out "$file" --name "$label $layer")
+    [ -e "$file" ] || arguments+=(--layer "$layer" --out "$file" --name "$label, $(words "$layer")")
   done
   [ ${#arguments[@]} = 0 ] || "$simtool" embed images.parquet "${@:4}" "${arguments[@]}"
 }
@@ -135,8 +138,8 @@ reports() {
   judged networks "$colour" colour-32-0.5.parquet resnet64*.parquet untrained-resnet64*.parquet ./*lite2-*.parquet
   local families=(--family "colour=colour as Glow*") seed
   for seed in $seeds; do
-    families+=(--family "Glow $seed=Glow $seed activations/level-1:pool=mean+std*")
-    families+=(--family "untrained Glow $seed=untrained Glow $seed activations/level-1:pool=mean+std*")
+    families+=(--family "Glow $seed=Glow $seed, level 1, mean+std*")
+    families+=(--family "untrained Glow $seed=untrained Glow $seed, level 1, mean+std*")
   done
   "$simtool" score colour-32-*.parquet ./*glow-[0-9]-activations-level-1-pool-mean-std*.parquet --trials trials.parquet \
     --images images.parquet --out outcomes-windows.parquet > /dev/null
