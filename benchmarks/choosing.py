@@ -5,7 +5,7 @@
 
 Each family is a label and a pattern of names of models, for example one layer with several windows. In each half of the
 sessions, the variant with the highest triplet accuracy is chosen, and its outcomes in the other half are kept. The
-outcomes of both halves together are a model of their own, which ``simtool report`` compares with others.
+outcomes of both halves together form one model, which ``simtool report`` compares with others.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("outcomes", type=Path, nargs="+", help="tables of outcomes")
     parser.add_argument("--family", action="append", required=True, metavar="LABEL=PATTERN")
     parser.add_argument("--out", type=Path, required=True, help="the table of outcomes to write")
-    parser.add_argument("--splits", type=int, default=1, help="splits into halves; each is a model of its own")
+    parser.add_argument("--splits", type=int, default=1, help="splits into halves; each gives one model")
     parser.add_argument("--seed", type=int, default=0, help="of the first split")
     return parser.parse_args()
 
