@@ -146,6 +146,7 @@ reports() {
   "$python" "$here/choosing.py" outcomes-windows.parquet "${families[@]}" --splits 5 --out chosen-5.parquet > windows.txt
   "$python" "$here/choosing.py" outcomes-windows.parquet "${families[@]}" --out outcomes-chosen.parquet > /dev/null
   "$simtool" report outcomes-chosen.parquet --baseline colour --json report-chosen.json --markdown report-chosen.md > /dev/null
+  "$python" "$here/replication_tables.py" . > tables.md
 }
 
 data
