@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.errors import UsageError
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
 from simtool.models.interface import Model, Output, in_whole_batches
-from simtool.models.pooling import Pool, Pooling, split_layer, with_pooling
+from simtool.models.pooling import Pool, Pooling, refuse_surprise, split_layer, with_pooling
 from simtool.models.runtimes import BFLOAT16, FLOAT32, Execution, Run
 from simtool.system.processor import has_bfloat16
 from simtool.text import counted
@@ -115,9 +114,7 @@ class Network(Model):
         """
         name, pooling = (layer, Pooling()) if layer is None or layer in self.names else split_layer(layer)
         if pooling.pool is Pool.SURPRISE:
-            raise UsageError(
-                f"--pool {Pool.SURPRISE} is for flows, which know the length of a code, not for {self.name}"
-            )
+            refuse_surprise(self.name)
         return Tap(self.full_name(name), pooling)
 
     def output(self, layer: str | None = None) -> Output:

@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 from simtool.errors import UsageError, listed
 from simtool.models.errors import ModelError
 
-__all__ = ["FLAT", "Pool", "Pooling", "split_layer", "with_pooling"]
+__all__ = ["FLAT", "Pool", "Pooling", "refuse_surprise", "split_layer", "with_pooling"]
 
 #: The short form of ``:pool=flat`` after the name of a layer.
 FLAT = ":flat"
@@ -60,9 +60,12 @@ class Pooling:
         """Read ``pool=mean+std,window=0.5``; either may be missing.
 
         Raises:
-            UsageError: there is no such pooling, or the window is not a number from 0 to 1.
+            UsageError: there is no such pooling, the window is not a number from 0 to 1, or one of them is repeated.
         """
-        given = dict(part.split("=", 1) for part in text.split(",") if part)
+        options = [part.split("=", 1) for part in text.split(",") if part]
+        given = dict(options)
+        if len(given) < len(options):
+            raise UsageError(f"a layer states one pool and one window, not {text}")
         window = given.get("window", "1")
         try:
             part = float(window)
@@ -180,6 +183,15 @@ def split_layer(layer: str) -> tuple[str, Pooling]:
     if found := _OPTIONS.search(layer):
         return layer[: found.start()], Pooling.parse(found[1])
     return layer, Pooling()
+
+
+def refuse_surprise(name: str) -> NoReturn:
+    """Refuse the pooling ``surprise`` for a model that is no flow; ``name`` names it.
+
+    Raises:
+        UsageError: always.
+    """
+    raise UsageError(f"--pool {Pool.SURPRISE} is for flows, which know the length of a code, not for {name}")
 
 
 def with_pooling(layer: str, pooling: Pooling) -> str:

@@ -10,7 +10,7 @@ from simtool.models.errors import ModelError
 from simtool.models.folder import TRANSFORM, check_weights, read_manifest
 from simtool.models.interface import TrainedModel
 
-__all__ = ["KINDS", "NETWORKS", "load_model"]
+__all__ = ["FLOWS", "KINDS", "NETWORKS", "load_model"]
 
 #: The module and the class of each kind. The module is imported when a folder of that kind is loaded.
 KINDS: dict[str, tuple[str, str]] = {
@@ -19,6 +19,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "jet": ("simtool.models.flows.jet.model", "Jet"),
     "pca": ("simtool.models.pca.model", "Pca"),
 }
+#: The kinds that have the pooling ``surprise``.
+FLOWS = frozenset({"glow", "jet"})
 #: The kinds that TensorFlow computes, on a GPU if there is one.
 NETWORKS = KINDS.keys() - {"pca"}
 

@@ -592,7 +592,7 @@ def test_tables_of_one_layer_differ_in_their_pooling_and_say_so(simtool: Simtool
         ("rectified", ("--pool", "median"), "--pool is mean, mean+std, max, flat, surprise, not median"),
         ("rectified", ("--window", 0), "--window is the part of each side that is used, above 0 and at most 1, not 0"),
         ("rectified", ("--pool", "surprise"), "--pool surprise is for flows, which know the length of a code, not for"),
-        ("pooled", ("--window", 0.5), "layer pooled of small has no map, but a vector of 5 values; leave out --pool"),
+        ("rectified:pool=surprise", (), "--pool surprise is for flows, which know the length of a code, not for"),
         ("rectified:flat", ("--pool", "max"), "--layer rectified:flat states its pooling already; leave out --pool"),
     ],
 )
@@ -603,6 +603,18 @@ def test_a_pooling_that_does_not_apply_is_one_line(
     ran = simtool("embed", home / "images.parquet", *call, *options, "--out", tmp_path / "vectors.parquet")
     assert ran.code != 0
     assert [complaint in line for line in ran.err.splitlines() if not line.startswith("read ")] == [True], ran.err
+    assert not (tmp_path / "vectors.parquet").exists()
+
+
+def test_a_pooling_that_the_layer_does_not_have_is_one_line_after_that_of_the_device(
+    simtool: Simtool, home: Path, tmp_path: Path
+) -> None:
+    call = ("--model", write_network(tmp_path / "small.onnx"), "--recipe", "torch", "--layer", "pooled")
+    ran = simtool("embed", home / "images.parquet", *call, "--window", 0.5, "--out", tmp_path / "vectors.parquet")
+    assert ran.code != 0
+    device, complaint = [line for line in ran.err.splitlines() if not line.startswith("read ")]
+    assert device.startswith("device CPU")
+    assert "layer pooled of small has no map, but a vector of 5 values; leave out --pool" in complaint
     assert not (tmp_path / "vectors.parquet").exists()
 
 

@@ -76,7 +76,7 @@ def source_of(model: str | Path | Model, options: ModelOptions) -> Source:
             raise UsageError(f"{option_of(name)} is for {_either(takers)}; {source.limits}")
     options.check_control()
     options.check_execution()
-    options.pooling()
+    source.check_pooling(options)
     return source
 
 

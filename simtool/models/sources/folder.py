@@ -45,6 +45,14 @@ class FolderSource(Source):
 
         return [Path(self.argument) / MANIFEST]
 
+    @property
+    def is_flow(self) -> bool:
+        """See :attr:`Source.is_flow`."""
+        from simtool.models.folder import read_manifest
+        from simtool.models.registry import FLOWS
+
+        return read_manifest(Path(self.argument)).kind in FLOWS
+
     def open(self, options: ModelOptions) -> Model:
         """See :meth:`Source.open`."""
         from simtool.models.registry import load_model

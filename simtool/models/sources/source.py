@@ -212,6 +212,15 @@ class Source(ABC):
         """The files that identify the model in the provenance of a table."""
         return [] if self.path is None else [self.path]
 
+    @property
+    def is_flow(self) -> bool:
+        """Whether the model is a flow, before it is opened.
+
+        Raises:
+            ModelError: the model cannot be read.
+        """
+        return False
+
     @abstractmethod
     def open(self, options: ModelOptions) -> Model:
         """The model as the options ask for it.
@@ -251,6 +260,23 @@ class Source(ABC):
         """
         return self.open(options)
 
+    def check_pooling(self, options: ModelOptions) -> None:
+        """Check the poolings that the options and their layers state, before the model is opened, which can take long.
+
+        Raises:
+            UsageError: there is no such pooling or window, or the model has no such pooling.
+            ModelError: the model cannot be read.
+        """
+        from simtool.models.pooling import Pool, refuse_surprise, split_layer
+
+        stated = [split_layer(layer)[1] for layer in options.layer]
+        if pooling := options.pooling():
+            stated.append(pooling)
+            if options.layer:
+                _without_pooling(options.layer)
+        if any(one.pool is Pool.SURPRISE for one in stated) and not self.is_flow:
+            refuse_surprise(self.argument)
+
     def layers(self, options: ModelOptions, model: Model) -> list[str]:
         """The layers that the options ask for, as :meth:`Model.embed` takes them; empty for the default layer.
 
@@ -260,18 +286,24 @@ class Source(ABC):
             UsageError: options do not fit together, or the model has no layers.
             ModelError: the model has no default layer.
         """
-        from simtool.models.pooling import split_layer
-
         if options.pooling() is None or "layer" not in self.options:
             return list(options.layer)
         layers = list(options.layer) or [_default_layer(model)]
-        plain = [layer for layer in layers if split_layer(layer)[0] == layer]
-        if not plain:
-            raise UsageError(f"--layer {listed(layers)} states its pooling already; leave out --pool and --window")
+        plain = _without_pooling(layers)
         # As given: the default of a layer need not be the mean.
         given = {"pool": options.pool, "window": options.window}
         stated = ",".join(f"{name}={value}" for name, value in given.items() if value is not None)
         return [f"{layer}:{stated}" if layer in plain else layer for layer in layers]
+
+
+def _without_pooling(layers: Sequence[str]) -> list[str]:
+    """The layers that state no pooling, at least one."""
+    from simtool.models.pooling import split_layer
+
+    plain = [layer for layer in layers if split_layer(layer)[0] == layer]
+    if not plain:
+        raise UsageError(f"--layer {listed(layers)} states its pooling already; leave out --pool and --window")
+    return plain
 
 
 def _default_layer(model: Model) -> str:
@@ -308,6 +340,13 @@ class OpenModel(Source):
     def __init__(self, model: Model) -> None:
         super().__init__(model.output().name)
         self._model = model
+
+    @property
+    def is_flow(self) -> bool:
+        """See :attr:`Source.is_flow`."""
+        from simtool.models.flows.model import FlowModel
+
+        return isinstance(self._model, FlowModel)
 
     def open(self, options: ModelOptions) -> Model:
         """See :meth:`Source.open`."""

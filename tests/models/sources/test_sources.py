@@ -211,7 +211,9 @@ def test_layers_are_listed_without_a_preprocessing(tmp_path: Path) -> None:
     assert source_of("pixels", NONE).inspected(ModelOptions(size=4)).all_layers() == [LayerShape("", (4, 4, 3), 48)]
     assert source_of(PCA, NONE).inspected(NONE).all_layers()[0].dimension == 6
     glow = source_of(PCA.parent / "glow", NONE).inspected(NONE)
-    assert [layer.name for layer in glow.all_layers()] == list(glow.layers)
+    names = [layer.name for layer in glow.all_layers()]
+    steps = [f"activations/level-{level}/step-{step}" for level in (1, 2) for step in (1, 2)]
+    assert names == [*glow.layers, *steps]
     assert all(layer.dimension == glow.output(layer.name).dimension for layer in glow.all_layers())
 
 
