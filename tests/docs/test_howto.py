@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from tests.docs.examples import ROOT, blocks
+from simtool.cli import app
+from tests.docs.examples import ROOT, blocks, commands
 from tests.docs.running import printed
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
@@ -33,6 +35,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["howto-judgments.md", "howto-model.md"])
-def test_the_examples_of_a_how_to_run_in_the_order_of_the_page(folder: Path, name: str) -> None:
+def test_the_examples_of_a_how_to_run_in_the_order_of_the_page(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands run in this process, since each start takes longer than most of the examples."""
+    monkeypatch.chdir(folder)
     for block in blocks(ROOT / "docs" / name):
-        printed(block, folder)
+        if block.language == "python":
+            printed(block, folder)
+        for words in commands(block.text) if block.language == "bash" else ():
+            assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0, words
