@@ -59,7 +59,7 @@ def clipped(text: object, most: int = 200) -> str:
 
 
 def listed(names: Iterable[object], most: int = 3) -> str:
-    """Name the first few of many: ``a, b, c and 7 more``."""
+    """Name the first few of many: ``a, b, c and 7 more``; with semicolons if a name holds a comma."""
     items = [clipped(name) for name in names]
-    shown = ", ".join(items[:most])
+    shown = ("; " if any(", " in item for item in items[:most]) else ", ").join(items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"

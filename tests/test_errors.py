@@ -9,6 +9,7 @@ from simtool.errors import LONGEST, SimtoolError, clipped, first_line, listed, s
 def test_the_first_few_of_many_are_named() -> None:
     assert listed([]) == ""
     assert listed(["a", "b", "c"]) == "a, b, c"
+    assert listed(["a, untrained", "b"]) == "a, untrained; b"
     assert listed(range(1005)) == "0, 1, 2 and 1,002 more"
 
 

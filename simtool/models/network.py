@@ -129,7 +129,11 @@ class Network(Model):
             found = tap.pooling.shape(shape, f"{tap.name} of {self.name}", channels)
         except ModelError as failure:
             before = self.map_before(tap.name)
-            advice = f"give --layer {before}, the last map before it" if before else "give a layer with a map"
+            advice = (
+                f"give --layer {before}, the last map before it"
+                if before
+                else "give a layer with a map, which --list-layers shows"
+            )
             raise ModelError(f"{failure}, or {advice}") from failure
         return Output(f"{self.name} {tap.label}", found, layer=str(tap))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +14,7 @@ from simtool.analysis.baseline import Baseline
 from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.report import Block, Report, Row, Settings
 from simtool.reporting import formatting
+from simtool.reporting.names import shortened
 from simtool.reporting.sections import SECTIONS
 from simtool.reporting.sections.section import Sheet
 
@@ -143,8 +144,8 @@ class _BlockTables:
         if caption := formatting.block_caption(self.block, self.settings.level):
             yield Text(glyphs.shown(caption), style="dim")
         if self.baseline and any(row.difference for row in self.block.rows):
-            yield Text(glyphs.shown(f"\nDifference from {formatting.baseline(self.baseline)}, on the same comparisons"))
-            yield self._differences(options.max_width, glyphs)
+            yield ""
+            yield SheetTable(self._differences(f"Difference from {formatting.baseline(self.baseline)}"))
 
     def _accuracies(self, width: int, glyphs: _Glyphs) -> Table:
         """A line for each row and for the agreement of people, with bars."""
@@ -171,26 +172,24 @@ class _BlockTables:
             table.add_row(*map(Text, line), _bar(drawn, axis, glyphs), style=None if drawn else "italic")
         return table
 
-    def _differences(self, width: int, glyphs: _Glyphs) -> Table:
+    def _differences(self, title: str) -> Sheet:
         """A line for each row that is compared with the baseline."""
         header = ["model", "distance", "difference", f"{formatting.percent(self.settings.level)} CI", "p", "p (Holm)"]
         lines = []
         for row in self.block.rows:
             if gain := row.difference:
                 numbers = [formatting.signed(gain.estimate), formatting.difference_interval(gain)]
-                lines.append([*glyphs.names(row), *numbers, *map(formatting.p_value, (gain.p_value, gain.p_holm))])
-        table, _ = _table(header, lines, width)
-        for line in _fitted(lines, table, glyphs):
-            table.add_row(*map(Text, line))
-        return table
+                p_values = map(formatting.p_value, (gain.p_value, gain.p_holm))
+                lines.append([*formatting.entry(row), *numbers, *p_values])
+        return Sheet(f"{title}, on the same comparisons", header, lines, optional=(4,))
 
 
 @dataclass(frozen=True)
 class SheetTable:
     """The table of a section, fitted to the width of the terminal.
 
-    The names of models shrink first, then the distance between columns. Then optional columns are left out. Then cells
-    go to several lines.
+    The names of models shrink first, then the distance between columns. Then optional columns are left out, one by
+    one. Then cells go to several lines.
     """
 
     sheet: Sheet
@@ -236,23 +235,17 @@ def _table(
 
 
 def _fitted(lines: Sequence[Sequence[str]], table: Table, glyphs: _Glyphs) -> list[list[str]]:
-    """The lines with names that fit the first column, cut where most of them stay different: at the end if possible."""
+    """The lines with names that fit the first column and stay different: cut if possible, else in several lines."""
     width = table.columns[0].width
     if width is None:
         return [list(line) for line in lines]
-    names = dict.fromkeys(line[0] for line in lines)
-    ends = (0, width // 2, width - cell_len(glyphs.cut))
-    cuts = [{name: _cut(name, width, end, glyphs) for name in names} for end in ends]
-    short = max(cuts, key=lambda cut: len(set(cut.values())))
-    return [[short[line[0]], *line[1:]] for line in lines]
-
-
-def _cut(name: str, width: int, end: int, glyphs: _Glyphs) -> str:
-    """A name of at most ``width`` cells, of which the last ``end`` ones are its end."""
-    if cell_len(name) <= width:
-        return name
-    start = set_cell_size(name, width - end - cell_len(glyphs.cut))
-    return start + glyphs.cut + set_cell_size(name[::-1], end)[::-1]
+    indents = [_INDENT if line[0].startswith(_INDENT) else "" for line in lines]
+    names = [line[0].removeprefix(_INDENT) for line in lines]
+    short = shortened(names, width - max(map(len, indents), default=0), glyphs.cut)
+    if short is None:
+        table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+        return [list(line) for line in lines]
+    return [[indent + short[name], *line[1:]] for indent, name, line in zip(indents, names, lines, strict=True)]
 
 
 def _folded(header: Sequence[str], lines: Sequence[Sequence[str]], available: int, texts: int) -> Table:

@@ -104,8 +104,8 @@ def embed(
         out: the Parquet file of each table; with ``shard``, the folder of each table. None keeps the tables in memory.
         layers: of the model, one for each table. Empty for the model's default. A layer can state its pooling after its
             name: ``conv4_block6_out:pool=mean+std,window=0.5``.
-        pool: how maps of activations become vectors: ``mean``, ``mean+std``, ``max`` or ``flat``, for each layer that
-            states no pooling. None is ``mean``.
+        pool: how maps of activations become vectors: ``mean``, ``mean+std``, ``max``, ``flat``, or for a flow
+            ``surprise``; for each layer that states no pooling. None is ``mean``.
         window: the central part of each side of a map that is used, above 0, at most 1; for each layer that states no
             pooling. None uses the whole map. For ``colour``, ``histogram`` and ``gabor``, the part of the image.
         names: the label of each table in reports. Empty for the model's names.

@@ -81,7 +81,10 @@ def test_an_output_with_a_map_is_pooled(shape: tuple[int | None, ...], runtime: 
     for layer, found in zip(layers, network.embed_layers(IMAGES, layers), strict=True):
         np.testing.assert_allclose(found, split_layer(layer)[1].vectors(activations(IMAGES), np), atol=1e-6)
     assert network.output("maps:window=0.5").name == "small maps (window 0.5)"
-    with pytest.raises(ModelError, match=r"^layer pooled of small has no map, but a vector of 5 values; .*with a map$"):
+    with pytest.raises(
+        ModelError,
+        match=r"^layer pooled of small has no map, but a vector of 5 values; .*with a map, which --list-layers shows$",
+    ):
         network.output("pooled:window=0.5")
 
 

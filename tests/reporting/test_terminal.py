@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -141,6 +142,24 @@ def test_long_names_that_differ_at_their_end_stay_different(ends: tuple[str, str
     table = _table(_lines(report, 80), "Triplet accuracy, all trials")
     assert len({line.split(" cosine")[0].split(" mse")[0].strip() for line in table[2:]}) == 2
     assert all("…" in line for line in table[2:])
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_different_names_never_look_the_same_in_one_table(width: int) -> None:
+    models = [f"Glow {seed} activations/level-{level} (mean+std, window 0.5)" for seed in "01" for level in "12"]
+    table = _printed(SheetTable(_numbers(models)), width, "utf-8")[2:]
+    assert len({line.split(" mse")[0].strip() for line in table}) == len(table) == len(models)
+
+
+def test_names_go_to_several_lines_where_no_cut_keeps_them_different() -> None:
+    names = [f"{'-'.join('ab'[number >> bit & 1] * 2 for bit in range(7))}" for number in range(128)]
+    table = _printed(SheetTable(_numbers(names)), 60, "utf-8")[2:]
+    assert "".join(line[:12].strip() for line in table) == "".join(names)
+
+
+def _numbers(models: Sequence[str]) -> Sheet:
+    numbers = [".6522", ".5834", "+.0688", "+.055 to +.082"]
+    return Sheet("Gains", ["model", "distance", *"abcd"], [[model, "mse", *numbers] for model in models])
 
 
 def test_the_caption_names_the_resampled_data_and_the_repeated_judgments(report: Report) -> None:

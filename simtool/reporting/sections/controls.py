@@ -65,7 +65,8 @@ def _whole(group: Group, report: Report) -> Sheet:
         for row, gain in _gains(group)
     ]
     header = ["model", "distance", "trained", "untrained", "range", "seeds", *_titles(report)]
-    return Sheet(f"{group.title}: trained minus untrained", header, lines, caption=_adjusted(group), optional=(4, 5))
+    title = f"{group.title}: trained minus untrained"
+    return Sheet(title, header, lines, caption=_adjusted(group), optional=(4, 5))
 
 
 def _parts(found: Sequence[Group], report: Report) -> Sheet:
@@ -88,6 +89,7 @@ def _parts(found: Sequence[Group], report: Report) -> Sheet:
         texts=3,
         caption=f"{_adjusted(found[0])[:-1]} in each part.",
         in_terminal=len(lines) <= _SHOWN,
+        optional=(3, 4),
     )
 
 

@@ -28,7 +28,7 @@ class Sheet:
         texts: number of columns of text. They come first and are aligned to the left; numbers follow.
         caption: the line below the table.
         in_terminal: whether the terminal shows the table; all other views show it always.
-        optional: positions of columns that the terminal leaves out if the table is too wide for it.
+        optional: positions of columns that the terminal leaves out, one by one, while the table is too wide for it.
     """
 
     title: str
@@ -41,11 +41,12 @@ class Sheet:
 
     @property
     def narrow(self) -> Sheet:
-        """The table without its optional columns."""
-        kept = [at for at in range(len(self.header)) if at not in self.optional]
-        lines = [[line[at] for at in kept] for line in self.lines]
-        texts = sum(at < self.texts for at in kept)
-        return replace(self, header=[self.header[at] for at in kept], lines=lines, texts=texts, optional=())
+        """The table without the first of its optional columns."""
+        left = self.optional[0]
+        lines = [[*line[:left], *line[left + 1 :]] for line in self.lines]
+        header = [*self.header[:left], *self.header[left + 1 :]]
+        optional = tuple(at - (at > left) for at in self.optional[1:])
+        return replace(self, header=header, lines=lines, texts=self.texts - (left < self.texts), optional=optional)
 
 
 def _nothing(_report: Report) -> Sequence[Any]:

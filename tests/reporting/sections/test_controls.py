@@ -116,7 +116,7 @@ def test_the_terminal_shows_numbers_in_whole_at_every_width(width: int) -> None:
     table = table[: table.index("Untrained: the mean")]
     for cell in _sheets()[0].lines[0][2:4]:
         assert cell in table.split()
-    assert ("range" in table, "seeds" in table) == (width > 90, width > 90)
+    assert ("range" in table, "seeds" in table) == (width > 90, width > 70)
     assert table.count("mean of 2") == 1
 
 
