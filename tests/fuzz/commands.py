@@ -144,7 +144,7 @@ def _fit_pca(chance: Random, folder: Path) -> Line:
 
 def _train(chance: Random, folder: Path) -> Line:
     table, words = _photographs(chance, folder)
-    command = chance.choice(("train-resnet", "train-glow"))
+    command = chance.choice(("train-resnet", "train-glow", "train-jet"))
     return Line([command, table, "--preset", "tiny", "--dry-run", "--out", folder / "model"], words, [folder / "model"])
 
 

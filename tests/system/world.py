@@ -134,6 +134,12 @@ COMMANDS: dict[str, Command] = {
         ("glow",),
         ("index-images",),
     ),
+    "train-jet": Command(
+        f"train-jet index-images/images.parquet --out {{out}}/jet {_TINY} --size 8 --patch 2 --steps 2 --width 8 "
+        "--epochs 2",
+        ("jet",),
+        ("index-images",),
+    ),
     "sample": Command("sample train-glow/glow --out {out}/samples.png", ("samples.png",), ("train-glow",)),
 }
 
