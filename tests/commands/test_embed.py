@@ -408,7 +408,7 @@ def test_missing_photographs_are_counted_before_the_work(simtool: Simtool, tmp_p
     [
         (
             ("--model", "pixel"),
-            "pixel: no such file or folder; --model takes pixels, a model folder, a network of keras.applications, a ",
+            "pixel: no such file or folder; --model takes pixels, colour, histogram, gabor, a model folder, a ",
         ),
         (("--model", "pixels", "--recipe", "coffee"), "no preprocessing is called coffee"),
         (
@@ -438,7 +438,7 @@ def test_a_wrong_choice_is_one_line(
         ),
         (
             ("--model", "PCA", "--recipe", "study", "--crop", "1"),
-            "--recipe is for pixels, a .keras file, an .onnx file or a SavedModel; a model folder has its own",
+            "--recipe is for pixels, colour, histogram, gabor, a .keras file, an .onnx file or a SavedModel; a model ",
         ),
         (
             ("--model", "pixels", "--layer", "final"),
