@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from simtool.errors import UsageError, listed
 from simtool.models.errors import ModelError
 
-__all__ = ["FLAT", "Pool", "Pooling", "refuse_surprise", "split_layer", "with_pooling"]
+__all__ = ["FLAT", "Pool", "Pooling", "refuse_surprise", "split_layer", "stated_options", "with_pooling"]
 
 #: The short form of ``:pool=flat`` after the name of a layer.
 FLAT = ":flat"
@@ -60,12 +60,9 @@ class Pooling:
         """Read ``pool=mean+std,window=0.5``; either may be missing.
 
         Raises:
-            UsageError: there is no such pooling, the window is not a number from 0 to 1, or one of them is repeated.
+            UsageError: there is no such pooling, the window is not a number from 0 to 1, or an option occurs twice.
         """
-        options = [part.split("=", 1) for part in text.split(",") if part]
-        given = dict(options)
-        if len(given) < len(options):
-            raise UsageError(f"a layer states one pool and one window, not {text}")
+        given = stated_options(text)
         window = given.get("window", "1")
         try:
             part = float(window)
@@ -170,6 +167,22 @@ class Pooling:
     def _slices(self, shape: Sequence[int], channels: int) -> list[slice]:
         """The part of each axis of a map that the window keeps; ``channels`` is the axis of the channels."""
         return [slice(0, side) if axis == channels else self.kept(side) for axis, side in enumerate(shape)]
+
+
+def stated_options(text: str) -> dict[str, str]:
+    """Read ``name=value,name=value``: the options of a layer.
+
+    Raises:
+        UsageError: an option occurs twice.
+    """
+    options: dict[str, str] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        if name in options:
+            raise UsageError(f"{name} is stated twice, as {options[name]} and as {value}; state it once")
+        if part:
+            options[name] = value
+    return options
 
 
 def split_layer(layer: str) -> tuple[str, Pooling]:

@@ -42,8 +42,8 @@ def test_a_layer_with_a_pooling_is_read_as_it_is_written(pool: Pool, window: flo
         ("window=0", "above 0 and at most 1, not 0"),
         ("window=1.5", "above 0 and at most 1, not 1.5"),
         ("window=nan", "above 0 and at most 1, not nan"),
-        ("pool=max,pool=mean", "a layer states one pool and one window, not pool=max,pool=mean"),
-        ("window=0.5,pool=max,window=0.5", "a layer states one pool and one window, not window=0.5,"),
+        ("pool=max,pool=mean", "pool is stated twice, as max and as mean"),
+        ("window=0.5,pool=max,window=0.5", "window is stated twice, as 0.5 and as 0.5"),
     ],
 )
 def test_an_unknown_pooling_is_refused(text: str, problem: str) -> None:

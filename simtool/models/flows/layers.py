@@ -21,7 +21,7 @@ from simtool.models.flows.activations import HiddenMaps, pooled
 from simtool.models.flows.config import FlowConfig
 from simtool.models.flows.posterior import moderated, moments, reliability
 from simtool.models.flows.view import View
-from simtool.models.pooling import Pool, Pooling
+from simtool.models.pooling import Pool, Pooling, stated_options
 from simtool.tables.embeddings import Segment
 
 __all__ = ["Layer", "find_layer", "layer_names", "named_layer", "step_names"]
@@ -73,15 +73,15 @@ class Layer(ABC):
         """Copy the layer with options ``name=value``, separated by commas.
 
         Raises:
-            SimtoolError: there is no such option, or it has no such value.
+            SimtoolError: there is no such option, it has no such value, or it occurs twice.
         """
-        given = [part.partition("=") for part in text.split(",") if part]
-        for name, _, _ in given:
+        given = stated_options(text)
+        for name in given:
             if name not in self.options:
                 own = listed(self.options, 9) or "none"
                 maps = f"; the layers of maps, such as {Activations.name}, have it" if name in MapLayer.options else ""
                 raise ModelError(f"layer {self.name} has no option {name}; it has {own}{maps}")
-        return self._with({name: value for name, _, value in given})
+        return self._with(given)
 
     def stated(self, options: str) -> str:
         """The options of the layer, as :meth:`with_options` read them, in one form."""

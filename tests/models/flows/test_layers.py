@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from simtool.errors import UsageError
 from simtool.models.errors import ModelError
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.layers import find_layer, layer_names
@@ -189,3 +190,8 @@ def test_class_latents_are_in_units_of_the_deviation_within_classes(view_of_clas
 def test_unknown_layers_and_options_are_refused(text: str, complaint: str) -> None:
     with pytest.raises(ModelError, match=complaint):
         find_layer(text, CONFIG)
+
+
+def test_an_option_is_stated_once() -> None:
+    with pytest.raises(UsageError, match="draws is stated twice, as 4 and as 8"):
+        find_layer("posterior:draws=4:draws=8", CONFIG)
