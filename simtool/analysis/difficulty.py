@@ -194,9 +194,13 @@ class Ratio(Measure):
 
     Args:
         table: vectors of the images, best of a psychological embedding.
+
+    Raises:
+        TableError: the vectors are made for another distance.
     """
 
     def __init__(self, table: EmbeddingTable) -> None:
+        table.check_euclidean("--difficulty compares")
         self._table = table
         self.name = f"distance ratio in {table.info.name}"
         self.explanation = (

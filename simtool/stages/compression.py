@@ -39,7 +39,8 @@ def compress(
         The table of projected vectors.
 
     Raises:
-        SimtoolError: the two tables hold vectors of two models, or there are not so many components.
+        SimtoolError: the two tables hold vectors of two models, there are not so many components, or the vectors are
+            made for another distance than ``mse``, which their components do not keep.
 
     Example:
         >>> from simtool import stages
@@ -49,6 +50,7 @@ def compress(
     at_least(1, components=components)
     with stage("compress", reads=[path_of(table), path_of(fit)], writes=[table_file(out)]) as run:
         source = run.read_embeddings(table)
+        source.check_euclidean("compress keeps")
         known = source if fit is None or fit == table else run.read_embeddings(fit)
         if (known.info.dimension, known.info.model) != (source.info.dimension, source.info.model):
             raise SimtoolError(

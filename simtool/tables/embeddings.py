@@ -143,6 +143,21 @@ class EmbeddingTable:
                 f"choose --distance {self.info.distances[0]}, or make a table for {name}"
             )
 
+    def check_euclidean(self, use: str) -> None:
+        """Refuse vectors whose Euclidean distances mean nothing, because they are made for other distances.
+
+        Args:
+            use: who needs them, and the verb: ``compress keeps``.
+
+        Raises:
+            TableError: the metadata state other distances than ``mse``.
+        """
+        if self.info.distances and "mse" not in self.info.distances:
+            raise TableError(
+                f"{self.path}: its vectors are made for {listed(self.info.distances)}, but {use} Euclidean distances: "
+                "make a table for mse"
+            )
+
     def read(self, rows: NDArray[np.integer[Any]] | None = None, dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Read vectors into one array, without a second copy of the whole.
 

@@ -118,6 +118,20 @@ def test_other_distances_of_a_combination_are_refused_by_every_stage(simtool: Si
     assert open_embeddings(home / "few.parquet").info.distances == ("mse",)
 
 
+def test_euclidean_distances_of_a_combination_for_another_distance_are_refused(simtool: Simtool, home: Path) -> None:
+    both(simtool)
+    simtool("score", "both-mse.parquet", "--trials", "trials.parquet", "--out", "o.parquet")
+    for command, use in (
+        (("compress", "both-{}.parquet", "--out", "few-{}.parquet", "--components", 3), "compress keeps"),
+        (("report", "o.parquet", "--difficulty", "both-{}.parquet", "--replicates", 100), "--difficulty compares"),
+    ):
+        done = simtool(*(str(part).format("cosine") for part in command))
+        reason = f"its vectors are made for cosine, but {use} Euclidean distances: make a table for mse"
+        assert (done.code, f"both-cosine.parquet: {reason}" in done.err) == (1, True)
+        assert not (home / "few-cosine.parquet").exists()
+        assert simtool(*(str(part).format("mse") for part in command)).code == 0
+
+
 def test_weights_and_a_name_are_options(simtool: Simtool, home: Path) -> None:
     options = ("--distance", "mse", "--weight", 1, "--weight", 4, "--name", "mine", "--out", "out.parquet")
     assert simtool("combine", "colour.parquet", "flow.parquet", *options).code == 0
