@@ -20,7 +20,6 @@ mkdir -p "$folder" && cd "$folder"
 seeds="0 1 2"
 half="pool=mean+std,window=0.5" # the rule that was fixed beforehand; all other windows are for comparison
 whole="pool=mean+std"
-slug=pool-mean-std-window-0.5
 
 # words LAYER: "level 1, mean+std, window 0.5" for activations/level-1:pool=mean+std,window=0.5.
 words() { sed -E 's#activations/##; s#(pool|window|level)[-=]#\1 #g; s#pool ##; s#[:,]#, #g' <<<"$1"; }
@@ -109,16 +108,20 @@ networks() {
 # Does the flow add to colour? Both see the same part of the image. Dimensions are standardized: those of colour have
 # different units.
 sums() {
-  local seed flow colour=colour-32-0.5.parquet
-  [ -e standardized-colour.parquet ] || "$simtool" combine "$colour" --standardize --out standardized-colour.parquet \
-    --name "standardized colour"
-  for seed in $seeds; do
-    for flow in "glow-$seed" "untrained-glow-$seed"; do
-      [ -e "standardized-$flow.parquet" ] || "$simtool" combine "$flow-activations-level-1-$slug.parquet" --standardize \
-        --out "standardized-$flow.parquet" --name "standardized $flow"
-      [ -e "sum-$flow-cosine.parquet" ] || "$simtool" combine "$colour" "$flow-activations-level-1-$slug.parquet" \
-        --standardize --name "colour + $flow" --name "colour + $flow" \
-        --distance mse --out "sum-$flow-mse.parquet" --distance cosine --out "sum-$flow-cosine.parquet"
+  local window seed flow colour table
+  for window in 0.5 0.375; do
+    colour=colour-32-$window.parquet
+    [ -e "standardized-$window-colour.parquet" ] || "$simtool" combine "$colour" --standardize \
+      --out "standardized-$window-colour.parquet" --name "standardized colour"
+    for seed in $seeds; do
+      for flow in "glow-$seed" "untrained-glow-$seed"; do
+        table=$flow-activations-level-1-pool-mean-std-window-$window.parquet
+        [ -e "standardized-$window-$flow.parquet" ] || "$simtool" combine "$table" --standardize \
+          --out "standardized-$window-$flow.parquet" --name "standardized $flow"
+        [ -e "sum-$window-$flow-cosine.parquet" ] || "$simtool" combine "$colour" "$table" --standardize \
+          --name "colour + $flow" --distance mse --out "sum-$window-$flow-mse.parquet" \
+          --name "colour + $flow" --distance cosine --out "sum-$window-$flow-cosine.parquet"
+      done
     done
   done
 }
@@ -131,10 +134,12 @@ judged() {
 }
 
 reports() {
-  local colour="colour as Glow sees it, window 0.5"
+  local colour="colour as Glow sees it, window 0.5" window
   judged simple pixels pixels*.parquet colour-*.parquet histogram-*.parquet gabor-*.parquet
   judged flow "$colour" colour-32-0.5.parquet pixels.parquet glow-[0-9]-*.parquet untrained-glow-*.parquet
-  judged sum "standardized colour" standardized-*.parquet sum-*.parquet
+  for window in 0.5 0.375; do
+    judged "sum-$window" "standardized colour" "standardized-$window"-*.parquet "sum-$window"-*.parquet
+  done
   judged networks "$colour" colour-32-0.5.parquet resnet64*.parquet untrained-resnet64*.parquet ./*lite2-*.parquet
   local families=(--family "colour=colour as Glow*") seed
   for seed in $seeds; do

@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of benchmarks/replication.sh")
     folder = parser.parse_args().folder
-    for name in ("simple", "flow", "sum", "networks", "chosen"):
+    for name in ("simple", "flow", "sum-0.5", "sum-0.375", "networks", "chosen"):
         if (report := folder / f"report-{name}.json").is_file():
             console.result_text("\n".join([f"## {name}", "", *_tables(_of_all_trials(report)), ""]))
     if (windows := folder / "windows.txt").is_file():
