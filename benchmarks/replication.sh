@@ -87,6 +87,22 @@ flows() {
   done
 }
 
+# Fewer dimensions, and measured noise: two hypotheses of the study about the latents, with controls.
+hypotheses() {
+  local seed flow label count
+  for seed in $seeds; do
+    vectors "glow-$seed" "Glow $seed" posterior --model "glow-$seed"
+    vectors "untrained-glow-$seed" "untrained Glow $seed" posterior --model glow-0 --untrained --seed "$seed"
+    for flow in glow untrained-glow; do
+      label=$([ $flow = glow ] && echo "Glow $seed" || echo "untrained Glow $seed")
+      for count in 10 100; do
+        [ -e "compressed-$count-$flow-$seed.parquet" ] || "$simtool" compress "$flow-$seed-latent.parquet" \
+          --components $count --name "$label, latent, PCA $count" --out "compressed-$count-$flow-$seed.parquet"
+      done
+    done
+  done
+}
+
 # Windows of the maps of each stage of a network, and of its untrained controls.
 networks() {
   local layers="" block
@@ -136,7 +152,8 @@ judged() {
 reports() {
   local colour="colour as Glow sees it, window 0.5" window
   judged simple pixels pixels*.parquet colour-*.parquet histogram-*.parquet gabor-*.parquet
-  judged flow "$colour" colour-32-0.5.parquet pixels.parquet glow-[0-9]-*.parquet untrained-glow-*.parquet
+  judged flow "$colour" colour-32-0.5.parquet pixels.parquet glow-[0-9]-*.parquet untrained-glow-*.parquet \
+    compressed-*.parquet
   for window in 0.5 0.375; do
     judged "sum-$window" "standardized colour" "standardized-$window"-*.parquet "sum-$window"-*.parquet
   done
@@ -158,6 +175,7 @@ data
 models
 simple
 flows
+hypotheses
 networks
 sums
 reports
