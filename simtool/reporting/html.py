@@ -30,10 +30,12 @@ h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 2.
 figure { margin: 1.5rem 0; } figure svg { width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 600; border-bottom: 1.5px solid var(--ink); }
 th, td { padding: .28rem .5rem .28rem 0; white-space: nowrap; }
+th { text-align: left; font-weight: 600; border-bottom: 1.5px solid var(--ink); white-space: normal;
+  vertical-align: bottom; }
 td { border-bottom: 1px solid var(--line); } th.n, td.n { text-align: right; }
-td.name { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+td.name { white-space: normal; overflow-wrap: anywhere; min-width: 16rem; }
+tr.control td.name { padding-left: 1rem; }
 td.bar { width: 26%; min-width: 5rem; padding-right: 0; } td.bar svg { display: block; width: 100%; height: 1rem; }
 caption, .quiet { color: var(--quiet); font-size: .88rem; } caption { caption-side: bottom; text-align: left;
   padding-top: .5rem; white-space: normal; }
@@ -164,11 +166,16 @@ def _table(block: Block, report: Report) -> str:
     titles, cells = formatting.table(block, report, with_chance=True)
     scale = _Scale(block)
     lines = [
-        f'<tr>{_cells("td", line)}<td class="bar">{scale.bar(row)}</td></tr>'
+        f'<tr{_kind(block, row)}>{_cells("td", line)}<td class="bar">{scale.bar(row)}</td></tr>'
         for row, line in zip(block.rows, cells, strict=True)
     ]
     header = f'{_cells("th", titles)}<th aria-hidden="true"></th>'
     return _framed(formatting.headline(block), formatting.block_caption(block, report.settings.level), header, lines)
+
+
+def _kind(block: Block, row: Row) -> str:
+    """The class of a line: that of a control, which is below its model."""
+    return ' class="control"' if block.is_control(row) else ""
 
 
 def _framed(title: str, caption: str | None, header: str, lines: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from simtool.analysis.controls import TrainingGain
 from simtool.analysis.labels import LABELS
@@ -53,16 +54,17 @@ def _sheets(report: Report) -> list[Sheet]:
 
 def _whole(group: Group, report: Report) -> Sheet:
     """A line for each model with controls."""
+    gains = _gains(group)
     lines = [
         [
-            *_entry(row, gain),
+            *_entry(row, gain, gains),
             formatting.accuracy(gain.accuracy),
             formatting.accuracy(gain.control),
             formatting.limits(min(gain.untrained), max(gain.untrained)) if len(gain.untrained) > 1 else "",
             str(len(gain.seeds)),
             *_difference(gain),
         ]
-        for row, gain in _gains(group)
+        for row, gain in gains
     ]
     header = ["model", "distance", "trained", "untrained", "range", "seeds", *_titles(report)]
     title = f"{group.title}: trained minus untrained"
@@ -74,8 +76,9 @@ def _parts(found: Sequence[Group], report: Report) -> Sheet:
     lines = []
     for group in found:
         part = group.part
-        for row, gain in _gains(group):
-            names = [*_entry(row, gain), "" if part is None else formatting.name(part.name)]
+        gains = _gains(group)
+        for row, gain in gains:
+            names = [*_entry(row, gain, gains), "" if part is None else formatting.name(part.name)]
             means = [formatting.accuracy(gain.accuracy), formatting.accuracy(gain.control)]
             lines.append([*names, *means, *_difference(gain)])
     first = found[0].rows[0]
@@ -93,10 +96,28 @@ def _parts(found: Sequence[Group], report: Report) -> Sheet:
     )
 
 
-def _entry(row: Row, gain: TrainingGain) -> list[str]:
-    """The cells that name a model and its distance, or several models."""
+def _entry(row: Row, gain: TrainingGain, gains: Sequence[tuple[Row, TrainingGain]]) -> list[str]:
+    """The cells that name a model or the mean of several, and the distance. Of several means, each says of which."""
     model, distance = formatting.entry(row)
-    return [model if len(gain.models) == 1 else f"mean of {len(gain.models)}", distance]
+    if len(gain.models) == 1:
+        return [model, distance]
+    means = {other.models for _, other in gains if len(other.models) > 1}
+    shared = _common(gain.models) if len(means) > 1 else ""
+    return [f"mean of {len(gain.models)}" + (f": {shared}" if shared else ""), distance]
+
+
+def _common(models: Sequence[str]) -> str:
+    """The words with which all names of models start and end: ``Glow … level-1 (window 0.5)``."""
+    names = [formatting.name(model).split() for model in models]
+    start = _same(names)
+    end = _same([name[len(start) :][::-1] for name in names])[::-1]
+    return " … ".join(" ".join(words) for words in (start, end) if words)
+
+
+def _same(names: Sequence[Sequence[str]]) -> list[str]:
+    """The first words of names, as long as they are the same."""
+    columns = zip(*names, strict=False)
+    return [words[0] for words in takewhile(lambda words: len(set(words)) == 1, columns)]
 
 
 def _titles(report: Report) -> list[str]:

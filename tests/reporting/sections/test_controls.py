@@ -103,6 +103,22 @@ def test_there_is_a_table_for_each_stratum_and_one_for_each_division_into_parts(
     assert sheets[-1].caption == "Holm's method adjusts the p values over 3 differences in each part."
 
 
+def test_several_means_are_named_by_the_words_that_their_models_share() -> None:
+    levels = [replace(FLOW, layer=f"activations/level-{level}") for level in "12"]
+    models = [
+        replace(FLOWS[0], model=f"Glow level-{at} (window 0.5) ({name})", lineage=level)
+        for at, level in enumerate(levels, 1)
+        for name in ("g0-l1", "g1-l1")
+    ]
+    controls = [
+        replace(CONTROLS_OF_FLOW[0], model=f"control {level.layer}", lineage=replace(level, untrained=0))
+        for level in levels
+    ]
+    lines = _sheets(_report(*models, *controls))[0].lines
+    means = [line[0] for line in lines if line[0].startswith("mean")]
+    assert means == ["mean of 2: Glow level-1 (window 0.5)", "mean of 2: Glow level-2 (window 0.5)"]
+
+
 def test_models_that_equal_their_controls_say_so() -> None:
     (line,) = _sheets(_report(FLOWS[0], replace(FLOWS[0], model="twin", lineage=replace(FLOW, untrained=0))))[0].lines
     assert line[4:] == ["", "1", "+.0000", "equal everywhere", ""]
@@ -131,6 +147,8 @@ def test_controls_stand_under_their_model_in_tables_of_accuracies() -> None:
     for text in (to_markdown(REPORT), to_html(REPORT, PROVENANCE)):
         places = [text.index(each.model) for each in (*FLOWS, *CONTROLS_OF_FLOW)]
         assert max(places[:2]) < min(places[2:])
+    rows = [row for block in REPORT.blocks() for row in block.rows]
+    assert to_html(REPORT, PROVENANCE).count('<tr class="control">') == sum("untrained" in row.model for row in rows)
 
 
 def test_the_name_of_a_control_says_that_it_is_untrained() -> None:
