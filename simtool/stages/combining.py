@@ -224,22 +224,25 @@ def _info(combination: Combination, name: str) -> EmbeddingInfo:
 def _lineage(parts: Sequence[Part]) -> dict[str, Any]:
     """The fields of :class:`EmbeddingInfo` that match a sum of trained models with the sum of their controls.
 
-    They are empty without a model that can have controls, and for a sum of trained models and controls.
+    They are empty without a model that can have controls, and for a sum of trained models and controls. The order of
+    the parts does not matter.
     """
     infos = [part.table.info for part in parts]
     seeds = [info.untrained for info in infos if info.origin is not None]
     if not seeds or (None in seeds and set(seeds) != {None}):
         return {}
-    facts = [
-        (
-            info.origin or info.model or info.name,
-            info.layer,
-            info.preprocessing,
-            part.weight,
-            bool(part.standardization),
+    facts = sorted(
+        json.dumps(
+            [
+                info.origin or info.model or info.name,
+                info.layer,
+                info.preprocessing,
+                part.weight,
+                bool(part.standardization),
+            ]
         )
         for info, part in zip(infos, parts, strict=True)
-    ]
+    )
     return {"origin": hashlib.sha256(json.dumps(facts).encode()).hexdigest(), "untrained": seeds[0]}
 
 
