@@ -15,6 +15,7 @@ from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
 from simtool.analysis.report import Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.sections.differences import numbers, of_row
 from simtool.reporting.sections.groups import Group, groups, shown
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
@@ -33,6 +34,8 @@ _NUMBERS, _ACROSS = 12, 3
 _HEADING = 30
 #: The parts of a noise ceiling that models are compared with, and the judgments on which they are.
 PERSON, BEST, REPEATED = "one person", "best model", "repeated judgments"
+#: The name of a difference between two models in records.
+_METRIC = "difference"
 #: Above the matrices.
 _EXPLANATION = (
     "Accuracy of the row minus accuracy of the column, in percentage points; columns are in the order of rows "
@@ -182,15 +185,7 @@ def _records(report: Report) -> list[Record]:
     found = [
         {
             "model": row.model,
-            "distance": row.distance,
-            "trial_type": row.trial_type,
-            **_numbers(contrast.difference),
-            "trials": row.trials,
-            "comparisons": row.comparisons,
-            "scope": formatting.scope(row.sample),
-            "stratum": None if row.part is None else row.part.name,
-            "by": None if row.part is None else row.part.by,
-            "difference_of": row.metric.name,
+            **of_row(row, contrast.difference, _METRIC),
             "baseline_model": contrast.model,
             "baseline_distance": contrast.distance,
             "tested": contrast.tested,
@@ -210,7 +205,8 @@ def _ceiling_records(report: Report) -> Iterator[Record]:
                     "model": reach.model,
                     "distance": reach.distance,
                     "trial_type": ceiling.trial_type,
-                    **_numbers(gain),
+                    "metric": _METRIC,
+                    **numbers(gain),
                     "comparisons": ceiling.judgments,
                     "stratum": REPEATED,
                     "difference_of": ceiling.metric.name,
@@ -218,18 +214,6 @@ def _ceiling_records(report: Report) -> Iterator[Record]:
                     "tested": sum(other.p_value is not None for _, other in gains),
                     "identical": False,
                 }
-
-
-def _numbers(gain: Difference) -> Record:
-    return {
-        "metric": "difference",
-        "estimate": gain.estimate,
-        "low": gain.low,
-        "high": gain.high,
-        "standard_error": gain.standard_error,
-        "p": gain.p_value,
-        "p_adjusted": gain.p_holm,
-    }
 
 
 def _draw(report: Report) -> Figure | None:

@@ -10,6 +10,7 @@ from simtool.analysis.controls import TrainingGain
 from simtool.analysis.labels import LABELS
 from simtool.analysis.report import Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.sections.differences import of_row
 from simtool.reporting.sections.groups import Group, groups, shown
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
@@ -141,24 +142,9 @@ def _records(report: Report) -> list[Record]:
 
 
 def _record(row: Row, gain: TrainingGain) -> Record:
-    found = gain.difference
     return {
         "model": ", ".join(gain.models),
-        "distance": row.distance,
-        "trial_type": row.trial_type,
-        "metric": "training_gain",
-        "estimate": found.estimate,
-        "low": found.low,
-        "high": found.high,
-        "standard_error": found.standard_error,
-        "p": found.p_value,
-        "p_adjusted": found.p_holm,
-        "trials": row.trials,
-        "comparisons": row.comparisons,
-        "scope": formatting.scope(row.sample),
-        "stratum": None if row.part is None else row.part.name,
-        "by": None if row.part is None else row.part.by,
-        "difference_of": row.metric.name,
+        **of_row(row, gain.difference, "training_gain"),
         "tested": gain.tested,
         "identical": gain.is_identical,
         "models": len(gain.models),
