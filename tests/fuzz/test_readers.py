@@ -34,5 +34,5 @@ def test_the_command_line_answers_properly() -> None:
     cases = [Case(name, FAMILY, 0) for name in COMMANDS if name not in _SLOW]
     cases.append(Case("import-trials", FAMILY, 1))
     found = list(command_answers(cases, _SEED, workers=2))
-    assert len(found) == len(cases) == 12
+    assert len(found) == len(cases) == 13
     assert [f"{answer.case} ({answer.what}): {answer.wrong}" for answer in found if answer.wrong] == []
