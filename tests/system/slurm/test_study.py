@@ -24,8 +24,8 @@ MODELS = {
 EMBED = (
     "pixels --size 32 --out vectors/pixels",
     "pca --components 5 --out vectors/pca-5",
-    "resnet --layer penultimate --out vectors/resnet",
-    "glow --layer latent --out vectors/glow",
+    "resnet --layer penultimate --device cpu --out vectors/resnet",
+    "glow --layer latent --device cpu --out vectors/glow",
 )
 SEGMENTED = ("vectors/pixels", "vectors/glow")
 
@@ -37,6 +37,7 @@ def toy_study(project: Project, toys: Path) -> Project:
     options = {name: " ".join(arguments[1:]) for name, arguments in MODELS.items()}
     project.configure(
         *(f"IMAGES={IMAGES}", f"STIMULI={IMAGES}", "TRIALS=birds/trials.parquet", "SHARDS=2"),
+        "DEVICE=cpu",  # jobs with --exclusive get the GPUs of the private SLURM, which are no real ones
         f"LOCAL='{project.home / 'local'}'",
         *(f'{name.upper()}="{option}"' for name, option in options.items()),
         f"EMBED=({' '.join(json.dumps(line) for line in EMBED)})",
