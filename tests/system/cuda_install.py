@@ -2,8 +2,9 @@
 
     python -m tests.system.cuda_install FOLDER
 
-makes a virtual environment of about 7 GB in FOLDER from ``requirements-cuda.lock``, and runs ``simtool doctor`` in it,
-once as on a laptop and once as in a job with a GPU. It downloads 3 GB, so it is not among the tests that pytest runs.
+This makes a virtual environment of about 7 GB in FOLDER from ``requirements-cuda.lock``. It runs ``simtool doctor``
+there twice: with the environment variables of a laptop, and with those of a job with a GPU. It downloads 3 GB, so
+pytest does not run it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import ModelOptions, Source
+from simtool.models.sources.source import Formula, ModelOptions
 
 if TYPE_CHECKING:
     from simtool.models.baselines.baseline import Baseline
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["ColorSource", "GaborSource", "HistogramSource"]
 
 
-class BaselineSource(Source):
-    """A formula, which needs no file. A model folder of that name is ``./colour``."""
+class BaselineSource(Formula):
+    """A simple description of an image."""
 
     options: ClassVar[Mapping[str, str]] = {
         "preprocessing": "a preprocessing, of which the crop and the resize are used [antialiased, without its crop]",
@@ -24,11 +24,6 @@ class BaselineSource(Source):
         "window": "the central part of each side of the image that is described [1, the whole image]",
     }
     limits = "a baseline has no layers, no components, no network and no code"
-
-    @classmethod
-    def is_named(cls, argument: str) -> bool:
-        """See :meth:`Source.is_named`."""
-        return argument == cls.usage
 
     def open(self, options: ModelOptions) -> Baseline:
         """See :meth:`Source.open`."""

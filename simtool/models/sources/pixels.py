@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import ModelOptions, Source
+from simtool.models.sources.source import Formula, ModelOptions
 
 if TYPE_CHECKING:
     from simtool.models.pixels import Pixels
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["PixelsSource"]
 
 
-class PixelsSource(Source):
-    """Pixels need no file. A model folder of that name is ``./pixels``."""
+class PixelsSource(Formula):
+    """The values of the image."""
 
     usage = "pixels"
     label = "pixels"
@@ -24,11 +24,6 @@ class PixelsSource(Source):
         "crop": "central part of each side that is kept [the preprocessing's: 0.8]",
     }
     limits = "pixels have no layers, no components, no network and no code"
-
-    @classmethod
-    def is_named(cls, argument: str) -> bool:
-        """See :meth:`Source.is_named`."""
-        return argument == cls.usage
 
     def open(self, options: ModelOptions) -> Pixels:
         """See :meth:`Source.open`."""

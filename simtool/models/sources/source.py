@@ -25,6 +25,7 @@ __all__ = [
     "SIZE",
     "UNTRAINED",
     "WINDOW",
+    "Formula",
     "ModelOptions",
     "NetworkFile",
     "OpenModel",
@@ -311,6 +312,15 @@ def _default_layer(model: Model) -> str:
     if output.layer is None:
         raise UsageError(f"--pool and --window are for layers of networks; {output.name} has no layers")
     return output.layer
+
+
+class Formula(Source):
+    """A model that needs no file. A model folder of the same name is ``./NAME``."""
+
+    @classmethod
+    def is_named(cls, argument: str) -> bool:
+        """See :meth:`Source.is_named`."""
+        return argument == cls.usage
 
 
 class NetworkFile(Source):
