@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simtool import __version__, console
-from simtool.device import CHOICES, DeviceError, gpu_libraries, open_device
+from simtool.device import CHOICES, INSTALL, DeviceError, gpu_libraries, open_device
 from simtool.stages.run import api, chosen
 from simtool.system.allotment import allotted_gpus, slurm_variables
 from simtool.system.container import container_name
@@ -144,7 +144,7 @@ def _cuda(driver: Driver, libraries: list[Library] | None) -> Iterator[Finding]:
     build = tensorflow_build()
     needs = f"CUDA {build.cuda}, cuDNN {build.cudnn}"
     if missing:
-        meaning = "TensorFlow cannot use a GPU; install them with make setup CUDA=1, or pip install 'simtool[cuda]'"
+        meaning = f"TensorFlow cannot use a GPU; install them with {INSTALL}"
         yield Finding("libraries", found, f"for {needs}; missing: {', '.join(missing)}", meaning)
     else:
         folders = list(dict.fromkeys(str(each.path.parent) for each in libraries if each.path))
@@ -214,9 +214,9 @@ def _container(environment: Mapping[str, str]) -> Finding:
 
 def _slurm(environment: Mapping[str, str]) -> Finding:
     variables = slurm_variables(environment)
-    if "SLURM_JOB_ID" not in variables and not allotted_gpus(environment):
-        return Finding("slurm", variables, "no job", "--device auto computes on the processor if there is no GPU")
     given = allotted_gpus(environment)
+    if "SLURM_JOB_ID" not in variables and not given:
+        return Finding("slurm", variables, "no job", "--device auto computes on the processor if there is no GPU")
     gpus = f"a GPU was given ({given})" if given else "no GPU was given"
     text = f"job {variables.get('SLURM_JOB_ID', 'without a number')}; {gpus}"
     meaning = "--device auto refuses the processor" if given else "--device auto computes on the processor"
