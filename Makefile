@@ -8,7 +8,7 @@ LOCK   := $(if $(CUDA),requirements-cuda.lock,requirements.lock)
 STAMP  := $(VENV)/$(if $(CUDA),.complete-cuda,.complete)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs fuzz oldest lock clean
+.PHONY: help setup demo test check docs site fuzz oldest lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ check: $(STAMP)  ## check lint, formatting, types and import rules
 
 docs: $(STAMP)  ## write docs/commands.md from the command line
 	@$(BIN)/python -m tests.docs.commands
+
+site: $(STAMP)  ## build the documentation as a site in dist/site
+	@$(BIN)/python -m sphinx -W -q -c docs/site -d dist/site/.cache . dist/site
 
 # repeat one input: make fuzz CASE=trials/structured/17 (with SEED=... if the seed was not 0)
 SEED  ?= 0
