@@ -1,4 +1,4 @@
-"""The documentation as a site, and the files that a stranger reads first."""
+"""The documentation as a site, and the citation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def test_every_page_is_part_of_the_site() -> None:
 
 
 def test_the_site_has_the_order_of_the_table_of_contents() -> None:
-    listed = re.findall(r"^(?:-|\d\.) \[[^]]+\]\(([a-z-]+)\.md\)", (DOCS / "README.md").read_text("utf-8"), re.MULTILINE)
+    contents = (DOCS / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^(?:-|\d\.) \[[^]]+\]\(([a-z-]+)\.md\)", contents, re.MULTILINE)
     assert listed == [page for page in pages() if page != "README"]
 
 
@@ -39,8 +40,9 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tm
     command = [sys.executable, "-m", "sphinx", *options, str(ROOT), str(tmp_path / "site")]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
+    elsewhere = re.compile(r"<(?:script|link|img)[^>]*(?:src|href)=\"(?:https?:)?//[^>]*>")
     for page in (tmp_path / "site").rglob("*.html"):
-        assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"(?:https?:)?//[^>]*>", page.read_text("utf-8")), page
+        assert not elsewhere.findall(page.read_text("utf-8")), page
     assert "simtool.stages.train_glow" in (tmp_path / "site" / "docs" / "site" / "functions.html").read_text("utf-8")
 
 
