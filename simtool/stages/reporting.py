@@ -158,7 +158,7 @@ def report(
             _draw(run, drawn, content, wanted[0])
         _draw_all(run, drawings, content, wanted[0])
         formats: dict[str, tuple[Callable[[], str], str]] = {
-            "html": (lambda: _page(run, content, wanted), "page"),
+            "html": (lambda: _page(run, content), "page"),
             "csv": (lambda: to_csv(content), "all numbers"),
             "json": (lambda: to_json(content), "all numbers"),
             "markdown": (lambda: to_markdown(content), "tables"),
@@ -235,10 +235,10 @@ def _draw_all(run: Run, drawings: Mapping[str, Path], content: Report, metric: M
             _save(run, path, drawing)
 
 
-def _page(run: Run, content: Report, metrics: Sequence[Metric]) -> str:
-    from simtool.reporting.html import to_html
+def _page(run: Run, content: Report) -> str:
+    from simtool.reporting.page.page import to_html
 
-    return to_html(content, run.provenance(), metrics)
+    return to_html(content, run.provenance())
 
 
 def _write(run: Run, path: Path, text: str, detail: str) -> None:

@@ -14,7 +14,7 @@ from simtool.analysis.metrics import METRICS
 from simtool.analysis.report import Report, Settings
 from simtool.reporting.exports import records, to_csv, to_json
 from simtool.reporting.figure import section_bytes
-from simtool.reporting.html import to_html
+from simtool.reporting.page.page import to_html
 from simtool.reporting.sections.contrasts import CONTRASTS
 from simtool.tables.provenance import Provenance
 from tests.scored import latent, model, observe, outcomes_of

@@ -18,7 +18,7 @@ from simtool.analysis.report import Report, Settings
 from simtool.reporting.exports import to_csv, to_json, to_markdown
 from simtool.reporting.figure import draw, figure_bytes, styled
 from simtool.reporting.formatting import notes
-from simtool.reporting.html import to_html
+from simtool.reporting.page.page import to_html
 from simtool.reporting.sections.controls import CONTROLS
 from simtool.reporting.sections.section import Sheet
 from simtool.reporting.terminal import terminal_report
@@ -148,7 +148,7 @@ def test_controls_stand_under_their_model_in_tables_of_accuracies() -> None:
         places = [text.index(each.model) for each in (*FLOWS, *CONTROLS_OF_FLOW)]
         assert max(places[:2]) < min(places[2:])
     rows = [row for block in REPORT.blocks() for row in block.rows]
-    assert to_html(REPORT, PROVENANCE).count('<tr class="control">') == sum("untrained" in row.model for row in rows)
+    assert to_html(REPORT, PROVENANCE).count('<tr class="control" ') == sum("untrained" in row.model for row in rows)
 
 
 def test_the_name_of_a_control_says_that_it_is_untrained() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
 
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
-from simtool.reporting.html import to_html
+from simtool.reporting.page.page import to_html
 from simtool.tables.provenance import InputFile, Provenance
 from tests.reporting.conftest import make_report
 
@@ -63,16 +65,32 @@ def test_the_tables_hold_every_number(page: str, report: Report) -> None:
     assert len(rows) > len(expected)
     for cells, row in zip(rows, expected, strict=False):
         assert cells[:4] == [row.model, row.distance, formatting.accuracy(row.estimate), formatting.interval(row)]
-        assert cells[4:7] == [formatting.accuracy(row.chance, 3), f"{row.comparisons:,}", f"{row.ties:,}"]
+        assert cells[4:6] == [f"{row.comparisons:,}", f"{row.ties:,}"]
 
 
-def test_nothing_is_fetched_and_nothing_runs(page: str) -> None:
+def test_the_first_screen_says_the_result_the_noise_ceiling_and_the_size_of_the_data(page: str) -> None:
+    start = page[: page.index("<nav")]
+    assert re.search(r"Glöw with \w+ predicts \d\d\.\d\xa0% of the 2,020 comparisons \(95 % interval", start)
+    assert "guessing predicts 50.0\xa0%" in start
+    assert "one other person agrees in" in start
+    assert re.search(r"<dt>participants</dt><dd>8</dd>.*<dt>images</dt><dd>14</dd>", start, re.DOTALL)
+
+
+def test_nothing_is_fetched(page: str) -> None:
     reader = _Reader()
     reader.feed(page)
     assert reader.fetched == []
-    assert not {"script", "iframe", "link", "img", "object", "embed"} & reader.elements
+    assert not {"iframe", "link", "img", "object", "embed"} & reader.elements
     assert "svg" in reader.elements
     assert not re.search(r"url\((?!#)|@import", page)
+
+
+def test_only_the_script_of_the_page_may_run(page: str) -> None:
+    script = page[page.index("<script>") + len("<script>") : page.index("</script>")]
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+    assert page.count("<script") == 1
+    assert not re.search(r"<[^>]* on[a-z]+=", page)
 
 
 def test_names_are_text_and_never_markup(page: str) -> None:
@@ -100,7 +118,8 @@ def test_hostile_names_are_text(hostile: Report) -> None:
     content = to_html(hostile, ORIGIN)
     reader = _Reader()
     reader.feed(content)
-    assert not {"script", "f", "red"} & reader.elements
+    assert not {"f", "red"} & reader.elements
+    assert content.count("<script") == 1
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", content)
     assert r"\x1b[2Jgone\r\nnext\u202e" in {row[0] for row in reader.rows}
     assert "a | b `c` $d$ **e** <f>" in {row[0] for row in reader.rows}
