@@ -16,14 +16,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
 from simtool.models.errors import ModelError
+from simtool.models.flows.backend import (
+    depth_of,
+    few,
+    joined,
+    pulled_back,
+    scan,
+    scan_back,
+    scan_taken,
+    split,
+    with_gradient,
+)
 from simtool.models.flows.config import MODES, Mode
-from simtool.models.flows.parts import joined, split
-from simtool.models.flows.scan import depth_of, few, scan, scan_back, scan_taken
 from simtool.models.flows.taps import Coupling, Take, Tap, pieces
 
 __all__ = ["NETWORK", "Chain", "Step"]
@@ -128,19 +139,14 @@ class Step(ABC):
         """
         x_a, known_b = self.divide(own, y) if x is None else self.split(own, x)
         inside = {name: weight for name, weight in own.items() if name.startswith(NETWORK)}
-        with tf.GradientTape() as network_tape:
-            network_tape.watch((x_a, inside))
-            computed = self.network(inside, x_a)
-        # TensorFlow drops the last layer from the graph if the known output serves instead.
+        computed, through_network = pulled_back(lambda x_a, inside: self.network(inside, x_a), x_a, inside)
+        # The compiler drops the last layer from the graph if the known output serves instead.
         h = computed if h is None else h
         x_b = self.restore(h, known_b) if x is None else known_b
-        with tf.GradientTape() as transform_tape:
-            transform_tape.watch((h, x_b))
-            outputs = self.transform(h, x_b)
-        zero = tf.UnconnectedGradients.ZERO
+        _, through_transform = pulled_back(self.transform, h, x_b)
         of_a, of_b = self.divide(own, of_y)
-        of_h, of_x_b = transform_tape.gradient(outputs, (h, x_b), (of_b, of_log_det), zero)
-        of_x_a, of_inside = network_tape.gradient(computed, (x_a, inside), of_h, zero)
+        of_h, of_x_b = through_transform((of_b, of_log_det))
+        of_x_a, of_inside = through_network(of_h)
         if x is None:
             x = self.unsplit(own, x_a, x_b)
         of_x, of_linear = self.split_gradient(own, x, of_a + of_x_a, of_x_b)
@@ -184,14 +190,14 @@ class Chain:
         """
         weights = {**self._weights, **self._fixed}
         taken: list[list[Any]] = [[] for _ in taps]
-        state: Tensors = (x, tf.zeros_like(x[:, 0, 0, 0]))
+        state: Tensors = (x, ops.zeros_like(x[:, 0, 0, 0]))
         for steps, numbers in pieces(depth_of(weights), taps):
             own = {name: stacked[steps.start - 1 : steps.stop - 1] for name, stacked in weights.items()}
             state, found = self._taken(own, state, [taps[number].take for number in numbers])
             for number, values in zip(numbers, found, strict=True):
                 taken[number].append(values)
         y, log_det = state
-        return y, log_det, tuple(tf.concat(values, 0) for values in taken)
+        return y, log_det, tuple(ops.concatenate(values) for values in taken)
 
     def _taken(self, weights: Weights, state: Tensors, takes: Sequence[Take]) -> tuple[Tensors, Tensors]:
         """The state (the output, the log-determinant of each image) after some steps, and what is taken from each."""
@@ -221,7 +227,7 @@ class Chain:
             totals = tuple(total + change for total, change in zip(log_dets, changes, strict=True))
             return (*outputs, *totals), self._kept(inputs, of_networks, mode)
 
-        start = (*parts, *(tf.zeros_like(part[:, 0, 0, 0]) for part in parts))
+        start = (*parts, *(ops.zeros_like(part[:, 0, 0, 0]) for part in parts))
         keeps = len(parts) * ((mode == "recompute") + self._few)
         state, kept = scan({**weights, **self._fixed}, body, start, None if mode == "plain" else keeps)
         return joined(state[: len(parts)]), joined(state[len(parts) :]), kept
@@ -236,14 +242,12 @@ class Chain:
         """The output and the log-determinant, with a custom gradient."""
         names = list(self._weights)
 
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
         def steps(x: Any, *stacked: Any) -> tuple[tuple[Any, Any], Gradient]:
             weights = dict(zip(names, stacked, strict=True))
             y, log_det, kept = self._ahead(weights, x, mode)
             return (y, log_det), lambda of_y, of_log_det: self._back(weights, y, of_y, of_log_det, kept, mode)
 
-        # A custom gradient takes tensors. Outside of a graph, the weights may be variables.
-        y, log_det = steps(x, *map(tf.convert_to_tensor, self._weights.values()))
+        y, log_det = with_gradient(steps, x, *self._weights.values())
         return y, log_det
 
     def _back(self, weights: Weights, y: Any, of_y: Any, of_log_det: Any, kept: Any, mode: Mode) -> Tensors:
@@ -262,7 +266,7 @@ class Chain:
                 for part in zip(inputs, outputs, of_networks, of_outputs, of_log_dets, strict=True)
             ]
             xs, of_xs, of_own = zip(*of_parts, strict=True)
-            return (*xs, *of_xs), {name: tf.add_n([part[name] for part in of_own]) for name in names}
+            return (*xs, *of_xs), {name: reduce(add, [part[name] for part in of_own]) for name in names}
 
         state, gradients = scan_back({**weights, **self._fixed}, body, (*split(y), *split(of_y)), names, kept)
-        return joined(state[count:]), *gradients.values()
+        return joined(state[count:]), *(gradients[name] for name in names)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
 from simtool.models.flows.chain import Chain
 from simtool.models.flows.config import Mode
@@ -29,7 +29,7 @@ def forward(weights: Weights, constants: Weights, x: Any, config: GlowConfig, mo
     """
     prepared, log_det_of_pixel = step.prepare(weights, constants)
     y, log_det = Chain(step.GlowStep(config), prepared).forward(x, mode)
-    return y, log_det + x.shape[1] * x.shape[2] * tf.reduce_sum(log_det_of_pixel)
+    return y, log_det + x.shape[1] * x.shape[2] * ops.sum(log_det_of_pixel)
 
 
 def tapped(
@@ -38,7 +38,7 @@ def tapped(
     """:func:`forward`, and what taps of this level take: (steps, b, ...) for each tap."""
     prepared, log_det_of_pixel = step.prepare(weights, constants)
     y, log_det, taken = Chain(step.GlowStep(config), prepared).tapped(x, taps)
-    return y, log_det + x.shape[1] * x.shape[2] * tf.reduce_sum(log_det_of_pixel), taken
+    return y, log_det + x.shape[1] * x.shape[2] * ops.sum(log_det_of_pixel), taken
 
 
 def inverse(weights: Weights, constants: Weights, y: Any, config: GlowConfig) -> Any:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
+from simtool.models.flows.backend import pulled_back
 from simtool.models.flows.chain import Step
 from simtool.models.flows.glow import actnorm, convolution, coupling, network
 from simtool.models.flows.glow.config import GlowConfig
@@ -95,12 +95,10 @@ class GlowStep(Step):
         return unmix(own, ops.concatenate([x_a, x_b], axis=-1))
 
     def split_gradient(self, own: Mapping[str, Any], x: Any, of_a: Any, of_b: Any) -> tuple[Any, dict[str, Any]]:
-        """See :meth:`Step.split_gradient`. TensorFlow drops the product itself from the graph: nothing uses it."""
+        """See :meth:`Step.split_gradient`. The compiler drops the product itself from the graph: nothing uses it."""
         linear = {name: own[name] for name in _LINEAR}
-        with tf.GradientTape() as tape:
-            tape.watch((x, linear))
-            mixed = mix(linear, x)
-        of_x, of_linear = tape.gradient(mixed, (x, linear), tf.concat([of_a, of_b], -1))
+        _, through_mix = pulled_back(lambda x, linear: mix(linear, x), x, linear)
+        of_x, of_linear = through_mix(ops.concatenate([of_a, of_b], axis=-1))
         return of_x, of_linear
 
     def join(self, own: Mapping[str, Any], x_a: Any, y_b: Any) -> Any:
@@ -140,7 +138,7 @@ class GlowStep(Step):
         In float64: the rounding errors of these inverses in float32 would dominate those of the steps.
         """
         matrix = stacked["linear/matrix"]
-        inverse = tf.cast(tf.linalg.inv(tf.cast(matrix, tf.float64)), matrix.dtype)
+        inverse = ops.cast(ops.linalg.inv(ops.cast(matrix, "float64")), matrix.dtype)
         return {**stacked, "linear/inverse": inverse}
 
 

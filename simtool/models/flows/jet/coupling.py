@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
 from keras import ops
 
 from simtool.models.flows import taps
+from simtool.models.flows.backend import permuted
 from simtool.models.flows.chain import Step
 from simtool.models.flows.jet import network
 from simtool.models.flows.jet.config import JetConfig
@@ -41,7 +41,7 @@ class Coupling(Step):
         """Two halves, (b, tokens, values / 2) each. See :meth:`Step.split`."""
         height, width, values = self._shape
         flat = ops.reshape(x, (-1, height * width * values))
-        both = ops.reshape(_permuted(flat, own[ORDER], own[INVERSE]), (-1, 2, height * width, values // 2))
+        both = ops.reshape(permuted(flat, own[ORDER], own[INVERSE]), (-1, 2, height * width, values // 2))
         x_a, x_b = ops.unstack(both, 2, axis=1)
         return x_a, x_b
 
@@ -49,7 +49,7 @@ class Coupling(Step):
         """See :meth:`Step.unsplit`."""
         height, width, values = self._shape
         flat = ops.reshape(ops.stack([x_a, x_b], axis=1), (-1, height * width * values))
-        return ops.reshape(_permuted(flat, own[INVERSE], own[ORDER]), (-1, *self._shape))
+        return ops.reshape(permuted(flat, own[INVERSE], own[ORDER]), (-1, *self._shape))
 
     def split_gradient(self, own: Weights, x: Any, of_a: Any, of_b: Any) -> tuple[Any, dict[str, Any]]:
         """See :meth:`Step.split_gradient`."""
@@ -97,13 +97,3 @@ def _scale(raw: Any) -> Any:
 
 def _log_scale(raw: Any) -> Any:
     return ops.log_sigmoid(raw) + math.log(_LARGEST)
-
-
-def _permuted(x: Any, order: Any, inverse: Any) -> Any:
-    """The columns of x (b, D) in an order. The gradient is the inverse permutation, not a sum into zeros."""
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def permute(x: Any) -> tuple[Any, Any]:
-        return tf.gather(x, order, axis=1), lambda of_y: tf.gather(of_y, inverse, axis=1)
-
-    return permute(x)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from simtool.models.errors import ModelError
-from simtool.models.flows import parts, scan
+from simtool.models.flows.backend import depth
+from simtool.models.flows.backend.tensorflow import parts
 from simtool.models.flows.config import MODES, Mode
 from simtool.models.flows.glow import level, step
 from simtool.models.flows.glow.config import GlowConfig
@@ -132,7 +133,7 @@ def test_plain_gradients_are_those_of_finite_differences() -> None:
 def test_steps_that_are_written_out_are_those_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of()
     written_out = differentiated(config, "float64", "plain")
-    monkeypatch.setattr(scan, "_WRITTEN_OUT", config.steps - 1)
+    monkeypatch.setattr(depth, "_WRITTEN_OUT", config.steps - 1)
     looped = differentiated.__wrapped__(config, "float64", "plain")
     assert largest_difference(looped, written_out) < 1e-13
 
@@ -144,7 +145,7 @@ def test_two_halves_of_a_batch_give_what_the_whole_gives(
 ) -> None:
     whole = differentiated(config_of(), "float64", "plain")
     monkeypatch.setattr(parts, "count_parts", lambda: 2)
-    monkeypatch.setattr(scan, "_WRITTEN_OUT", most)
+    monkeypatch.setattr(depth, "_WRITTEN_OUT", most)
     halves = differentiated.__wrapped__(config_of(), "float64", mode)
     assert largest_difference(halves, whole) < 1e-11
 

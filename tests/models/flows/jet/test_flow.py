@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
-from simtool.models.flows import scan
+from simtool.models.flows.backend import depth
 from simtool.models.flows.config import MODES, Mode
 from simtool.models.flows.jet.config import JetConfig
 from simtool.models.flows.jet.halves import places
@@ -135,7 +135,7 @@ def largest_difference(found: dict[str, Any], expected: dict[str, Any]) -> float
 def test_every_mode_gives_the_same_gradients(mode: Mode, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = differentiated(CONFIG, "float64", "plain")
     assert all(np.abs(gradient).max() > 0 for gradient in plain.values())
-    monkeypatch.setattr(scan, "_WRITTEN_OUT", most)
+    monkeypatch.setattr(depth, "_WRITTEN_OUT", most)
     assert largest_difference(differentiated.__wrapped__(CONFIG, "float64", mode), plain) < 1e-10
 
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from simtool.models.flows import parts
+from simtool.models.flows.backend.tensorflow import parts
 from simtool.models.flows.config import MODES
 from simtool.system.threads import available_cores
 from simtool.tensorflow import load_tensorflow
@@ -18,7 +18,7 @@ tf = load_tensorflow()
 #: Says how many parts there are before and after a training limits the threads, and after TensorFlow has started.
 PROGRAM = """
 from simtool.training.devices import open_devices
-from simtool.models.flows import parts
+from simtool.models.flows.backend.tensorflow import parts
 from simtool.system.threads import available_cores
 import tensorflow as tf
 def say():

@@ -15,10 +15,10 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["depth_of", "few", "scan", "scan_back", "scan_taken"]
+from simtool.models.flows.backend.depth import depth_of, few
 
-#: The largest number of steps that may be written out.
-_WRITTEN_OUT = 8
+__all__ = ["scan", "scan_back", "scan_taken"]
+
 #: Number of iterations that may run at the same time; more of them only need more memory.
 _OVERLAP = 2
 
@@ -30,17 +30,6 @@ Reader = Callable[[Any], dict[str, Any]]
 Ahead = Callable[[Weights, Tensors], tuple[Tensors, Tensors]]
 #: From the weights of a step, a state and the kept tensors of the step to the state before it, and results by name.
 Back = Callable[[Weights, Tensors, Tensors], tuple[Tensors, Weights]]
-
-
-def depth_of(weights: Weights) -> int:
-    """K, the number of steps of stacked weights."""
-    depth: int = next(iter(weights.values())).shape[0]
-    return depth
-
-
-def few(depth: int) -> bool:
-    """Whether so many steps may be written out, without a loop."""
-    return depth <= _WRITTEN_OUT
 
 
 def scan(weights: Weights, body: Ahead, state: Tensors, keeps: int | None = None) -> tuple[Tensors, Tensors]:
