@@ -98,10 +98,10 @@ def simtool(case: Case) -> Step:
     task = FlowTask(flow, named_preprocessing("study"), case.mode)
     task.initialize(iter([{"image": images}]))
     train = step.Step(task, optimizer.Optimizer(task, own, devices), devices, own)
-    share, seed = data.replica_batches({"image": images}, devices, case.batch, fill=False), np.zeros(2, np.int32)
+    parts, seed = data.replica_batches({"image": images}, devices, case.batch, fill=False), np.zeros(2, np.int32)
 
     def run() -> float:
-        return train.finish(train.start(share, seed, step.StepInputs(LEARNING_RATE))).sums["loss"] / case.batch
+        return train.finish(train.start(parts, seed, step.StepInputs(LEARNING_RATE))).sums["loss"] / case.batch
 
     return Step(run, sum(int(np.prod(variable.shape)) for variable in task.variables))
 

@@ -110,8 +110,8 @@ def measure(case: str, batch: int, turns: int) -> Row:
         task = make()
     task.initialize(iter([{"image": images}]))
     train = step.Step(task, optimizer.Optimizer(task, settings, devices), devices, settings)
-    share, seed = data.replica_batches(mine, devices, batch, fill=False), np.zeros(2, np.int32)
-    seconds = median(lambda: train.finish(train.start(share, seed, step.StepInputs(1e-4))), turns)
+    parts, seed = data.replica_batches(mine, devices, batch, fill=False), np.zeros(2, np.int32)
+    seconds = median(lambda: train.finish(train.start(parts, seed, step.StepInputs(1e-4))), turns)
     exchange = median(exchanger(task, devices), turns) if devices.replicas > 1 else 0.0
     devices.barrier()
     exchanged = sum(4 * int(np.prod(variable.shape)) for variable in task.variables) if worker.count > 1 else 0

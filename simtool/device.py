@@ -63,14 +63,16 @@ class Device:
     deterministic: bool
     library: str | None = None
 
-    def words(self, precision: str, memory: bool = True) -> str:
-        """The device, the precision of networks and the determinism, in one line.
+    def words(self, computation: str, memory: bool = True) -> str:
+        """The device, the computation and the determinism, in one line.
 
-        ``memory`` can be left out, since it changes no result.
+        Args:
+            computation: the precision of networks, and all else that changes the last bits of results.
+            memory: whether to state the memory, which changes no result.
         """
         kinds = listed(dict.fromkeys(_named(gpu.name, gpu.memory if memory else None) for gpu in self.gpus))
         what = f"{counted(len(self.gpus), 'GPUs')} {kinds}" if self.gpus else self._processor(memory)
-        how = [precision, *(["TF32 off"] if self.gpus else []), *([self.library] if self.library else [])]
+        how = [computation, *(["TF32 off"] if self.gpus else []), *([self.library] if self.library else [])]
         return f"{what} ({', '.join(how)}), {'' if self.deterministic else 'not '}deterministic"
 
     def _processor(self, memory: bool) -> str:

@@ -13,6 +13,7 @@ from simtool import console
 from simtool.text import printable, scaled
 
 __all__ = [
+    "Accumulate",
     "AsJson",
     "Backprop",
     "BatchSize",
@@ -69,6 +70,10 @@ Validation = Annotated[
 ]
 Epochs = Annotated[int | None, whole(min=1, help="Number of passes over the images. [the preset's]")]
 BatchSize = Annotated[int | None, whole(min=1, help="Number of images in one step, over all devices. [the preset's]")]
+Accumulate = Annotated[
+    int | None,
+    whole(min=1, help="Compute each batch in N parts, which takes less memory, and add up their gradients. [1]"),
+]
 LearningRate = Annotated[float | None, number(help="Learning rate after the warm-up. [the preset's]")]
 Changes = Annotated[
     list[str] | None,

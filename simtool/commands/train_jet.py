@@ -59,6 +59,7 @@ def train_jet(
     validation: options.Validation = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
+    accumulate: options.Accumulate = None,
     learning_rate: options.LearningRate = None,
     precision: options.Precision = None,
     change: options.Changes = None,

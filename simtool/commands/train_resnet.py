@@ -58,6 +58,14 @@ def train_resnet(
     validation: options.Validation = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
+    accumulate: Annotated[
+        int | None,
+        options.whole(
+            min=1,
+            help="Compute each batch in N parts, which takes less memory, and add up their gradients. "
+            "Batch normalization uses the statistics of each part. [1]",
+        ),
+    ] = None,
     learning_rate: options.LearningRate = None,
     precision: Annotated[str | None, options.word(help="float32, bfloat16 or float16. [the preset's]")] = None,
     change: options.Changes = None,

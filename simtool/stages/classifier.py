@@ -92,6 +92,8 @@ class ClassifierPlan(TrainingPlan):
             "model": config.to_json(),
             "classes": list(self.classes.names),
             **({"scaled": True} if config.scaled else {}),
+            # Batch normalization uses the statistics of each part.
+            **({"accumulate": parts} if (parts := self.settings.accumulate) > 1 else {}),
         }
 
     def model(self) -> TrainedModel:

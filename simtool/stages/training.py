@@ -192,7 +192,7 @@ def run_plan(
 
     devices = open_devices(hardware, plan.halves)
     if devices.chief:
-        run.computes_on(devices.words(settings.precision))
+        run.computes_on(devices.words(settings.computation))
     plan.note_images(run)
     available = available_memory()
     plan.check(plan.split)
@@ -206,7 +206,7 @@ def run_plan(
         labels = plan.classes.labels if plan.classes else None
         data = TrainingImages(pixels, split, settings.batch_size, settings.seed, labels)
         if plan.even:
-            check_even(data.batch_size, devices)
+            check_even(data.batch_size, devices, settings.accumulate)
         with devices.scope():
             task = plan.task(pixels, split)
         configuration = {

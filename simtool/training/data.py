@@ -13,7 +13,7 @@ from simtool.tensorflow import load_tensorflow
 from simtool.training.devices import Devices, Worker
 from simtool.training.outcome import TrainingError
 
-__all__ = ["Batch", "Draws", "ReplicaBatch", "TrainingData", "check_even", "replica_batches", "step_seed"]
+__all__ = ["Batch", "Draws", "ReplicaBatch", "TrainingData", "check_even", "in_parts", "replica_batches", "step_seed"]
 
 #: Arrays by name, with one row per example in each: ``image`` (b, height, width, 3), ``label`` (b,) int32.
 Batch = Mapping[str, NDArray[Any]]
@@ -105,20 +105,29 @@ class ReplicaBatch(NamedTuple):
     rows: Any
 
 
-def check_even(batch_size: int, devices: Devices) -> None:
-    """Refuse batches that need padding. With batch normalization, the examples of a batch affect each other."""
-    if batch_size % devices.replicas:
+def check_even(batch_size: int, devices: Devices, parts: int = 1) -> None:
+    """Refuse batches that need padding. With batch normalization, the examples of a part affect each other."""
+    if batch_size % (shares := devices.replicas * parts):
+        of_each = f", each in {parts} parts," if parts > 1 else ""
         raise TrainingError(
-            f"{devices.replicas} devices cannot share batches of {batch_size} evenly, which batch normalization "
-            f"needs; use a --batch-size that is a multiple of {devices.replicas}"
+            f"{devices.replicas} devices{of_each} cannot share batches of {batch_size} evenly, which batch "
+            f"normalization needs; use a --batch-size that is a multiple of {shares}"
         )
 
 
-def replica_batches(batch: Batch, devices: Devices, batch_size: int, fill: bool) -> Any:
+def in_parts(batches: Iterator[Batch], parts: int) -> Iterator[Batch]:
+    """Divide each batch into parts of consecutive rows."""
+    for batch in batches:
+        length = max(1, -(-_rows(batch) // parts))
+        for start in range(0, _rows(batch), length):
+            yield {name: array[start : start + length] for name, array in batch.items()}
+
+
+def replica_batches(batch: Batch, devices: Devices, batch_size: int, fill: bool, parts: int = 1) -> list[Any]:
     """Split a worker's rows over its devices: device i of m gets rows i, i + m, i + 2m and so on.
 
     Several devices run the same graph, so each of them gets the same number of rows. The last rows may be padding,
-    with weight 0.
+    with weight 0. The rows of each device are divided further, in their order, into parts of the batch.
 
     Args:
         batch: of this worker.
@@ -126,9 +135,10 @@ def replica_batches(batch: Batch, devices: Devices, batch_size: int, fill: bool)
         batch_size: of a global batch.
         fill: pad a short batch on a single device too, which avoids tracing another graph. Examples that affect each
             other (by batch normalization) then see the padding.
+        parts: of a whole batch. A short batch has fewer parts, or a short last part.
 
     Returns:
-        a :class:`ReplicaBatch`, or one for each replica.
+        for each part a :class:`ReplicaBatch`, or one for each replica.
 
     Raises:
         TrainingError: the arrays have different lengths, or more rows than the worker's part of a batch.
@@ -139,23 +149,27 @@ def replica_batches(batch: Batch, devices: Devices, batch_size: int, fill: bool)
         raise TrainingError(
             f"a batch has {count} rows for {local} devices; batch_size {batch_size} gives {most} to each"
         )
-    length = most if fill or devices.replicas > 1 else count
+    length, longest = most if fill or devices.replicas > 1 else count, -(-most // parts)
 
-    def of(device: int) -> ReplicaBatch:
-        own = np.arange(device, count, local)
-        place = (devices.worker.index + devices.worker.count * np.arange(device, length * local, local)) % batch_size
+    def of(device: int, rows: slice) -> ReplicaBatch:
+        own = np.arange(device, count, local)[rows]
+        all_rows = np.arange(device, length * local, local)[rows]
+        place = (devices.worker.index + devices.worker.count * all_rows) % batch_size
         return ReplicaBatch(
-            {name: tf.constant(_padded(np.asarray(array), own, length)) for name, array in batch.items()},
-            tf.constant((np.arange(length) < len(own)).astype(np.float32)),
+            {name: tf.constant(_padded(np.asarray(array), own, len(place))) for name, array in batch.items()},
+            tf.constant((np.arange(len(place)) < len(own)).astype(np.float32)),
             tf.constant(place.astype(np.int32)),
         )
 
-    if local == 1:
-        return of(0)
-    first = devices.worker.index * local
-    return devices.strategy.experimental_distribute_values_from_function(
-        lambda context: of(context.replica_id_in_sync_group - first)
-    )
+    def share(rows: slice) -> Any:
+        if local == 1:
+            return of(0, rows)
+        first = devices.worker.index * local
+        return devices.strategy.experimental_distribute_values_from_function(
+            lambda context: of(context.replica_id_in_sync_group - first, rows)
+        )
+
+    return [share(slice(start, min(start + longest, length))) for start in range(0, max(length, 1), longest)]
 
 
 def _rows(batch: Batch) -> int:

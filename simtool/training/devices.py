@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +18,10 @@ from simtool.errors import clipped
 from simtool.system.threads import available_cores
 from simtool.tensorflow import load_tensorflow
 from simtool.training.outcome import TrainingError
+from simtool.training.settings import Settings
 from simtool.training.slurm import cluster_from_slurm
 
-__all__ = ["ALONE", "Devices", "Worker", "check_memory", "halved", "open_devices", "worker_of"]
+__all__ = ["ALONE", "Devices", "Worker", "check_memory", "open_devices", "smaller_batches", "worker_of"]
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,10 @@ class Devices:
         """The number of devices of this worker."""
         return self.replicas // self.worker.count
 
-    def words(self, precision: str, memory: bool = True) -> str:
+    def words(self, computation: str, memory: bool = True) -> str:
         """The devices of all workers in one line; see :meth:`Device.words`."""
         workers = f"{self.worker.count:,} workers, each with " if self.worker.count > 1 else ""
-        return "" if self.device is None else workers + self.device.words(precision, memory)
+        return "" if self.device is None else workers + self.device.words(computation, memory)
 
     def scope(self) -> AbstractContextManager[Any]:
         """The context in which to create variables that all devices share."""
@@ -203,6 +204,24 @@ def check_memory(options: Iterable[tuple[str, int]], available: int | None, othe
     )
 
 
-def halved(batch_size: int) -> list[int]:
-    """A batch size, half of it, a quarter, and so on down to 1."""
-    return [batch_size >> halvings for halvings in range(batch_size.bit_length())]
+def smaller_batches(settings: Settings, least: int = 1) -> Iterator[tuple[str, Settings]]:
+    """The settings of a training, then settings that need less memory, each with its options.
+
+    First batches in more parts, which change the weights the least, then smaller batches.
+
+    Args:
+        settings: of the training.
+        least: the least number of images of a part.
+    """
+    size, parts = settings.batch_size, settings.accumulate
+    yield _options(settings)
+    for count in range(parts + 1, size // least + 1):
+        if size % count == 0:
+            yield _options(settings.changed(accumulate=count))
+    for halvings in range(1, size.bit_length()):
+        yield _options(settings.changed(batch_size=size >> halvings, accumulate=1))
+
+
+def _options(settings: Settings) -> tuple[str, Settings]:
+    parts = f" --accumulate {settings.accumulate}" if settings.accumulate > 1 else ""
+    return f"--batch-size {settings.batch_size}{parts}", settings

@@ -37,9 +37,10 @@ class Evaluation:
         """
         total = np.zeros(1)
         for index, batch in enumerate(self._data.validation(self._devices.worker)):
-            share = replica_batches(batch, self._devices, self._settings.batch_size, fill=True)
-            seed = tf.constant(step_seed(self._settings.seed, "validation", index))
-            total = total + np.sum([part.numpy() for part in self._graph(share, seed)], axis=0)
+            settings = self._settings
+            seed = tf.constant(step_seed(settings.seed, "validation", index))
+            for share in replica_batches(batch, self._devices, settings.batch_size, True, settings.accumulate):
+                total = total + np.sum([part.numpy() for part in self._graph(share, seed)], axis=0)
             after_batch()
         rows, *sums = self._devices.gathered(total).sum(axis=0)
         return {name: float(value / rows) for name, value in zip(self._names, sums, strict=False)} if rows else {}
@@ -59,7 +60,7 @@ class Evaluation:
         return means[metric]
 
     def health(self) -> dict[str, float]:
-        """Check the model on one device's part of a validation batch.
+        """Check the model on one part of a validation batch on one device.
 
         Returns:
             values to log, by name.
@@ -71,7 +72,7 @@ class Evaluation:
         reason = ""
         batch = next(self._data.validation(ALONE), None)
         if batch is not None:
-            most = -(-self._settings.batch_size // self._devices.replicas)
+            most = -(-self._settings.batch_size // (self._devices.replicas * self._settings.accumulate))
             try:
                 found = self._task.health({name: array[:most] for name, array in batch.items()})
             except Unhealthy as failure:

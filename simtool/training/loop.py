@@ -16,9 +16,10 @@ from simtool import console
 from simtool.errors import listed
 from simtool.tables.atomic import remove_leftovers
 from simtool.tensorflow import load_tensorflow
+from simtool.text import counted
 from simtool.training.arrays import ArraysError, assign_arrays, named, read_arrays, to_arrays, write_arrays
 from simtool.training.checkpoints import Checkpoints, check_same
-from simtool.training.data import Batch, TrainingData, replica_batches, step_seed
+from simtool.training.data import Batch, TrainingData, in_parts, replica_batches, step_seed
 from simtool.training.devices import ALONE, Devices
 from simtool.training.evaluation import Evaluation
 from simtool.training.folder import TRAINING, set_aside
@@ -78,8 +79,9 @@ def train(
             return training.run(restart)
     except tf.errors.ResourceExhaustedError as failure:
         raise TrainingError(
-            f"not enough memory for batches of {settings.batch_size} on {devices.replicas} devices; "
-            "use a smaller --batch-size, or a smaller model"
+            f"not enough memory for batches of {settings.batch_size} in {counted(settings.accumulate, 'parts')} on "
+            f"{counted(devices.replicas, 'devices')}; compute them in more parts with --accumulate, or use a smaller "
+            "--batch-size or a smaller model"
         ) from failure
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
         if devices.worker.count == 1:
@@ -110,7 +112,7 @@ class _Training:
         self._extended: list[int] = []
         # The devices so far, each with its first step.
         self._ran_on: list[dict[str, Any]] = []
-        self._device = devices.words(settings.precision, memory=False)
+        self._device = devices.words(settings.computation, memory=False)
         self._rates = learning_rates(settings, data.steps_per_epoch)
         self._optimizer = Optimizer(task, settings, devices)
         self._step = Step(task, self._optimizer, devices, settings)
@@ -151,7 +153,7 @@ class _Training:
     def _begin(self) -> None:
         """Start at step 0."""
         self._note_device()
-        self._task.initialize(self._data.batches(0, 0, ALONE))
+        self._task.initialize(in_parts(self._data.batches(0, 0, ALONE), self._settings.accumulate))
         self._optimizer.begin()
         self._save()
 
@@ -199,8 +201,8 @@ class _Training:
         self._ran_on = [*self._ran_on, {"step": step, "device": self._device}]
         if before and self._devices.chief:
             console.note(
-                f"this training ran on {before} up to step {step:,}; on another device, the last bits of its weights "
-                "differ from those of a training that did not change the device"
+                f"this training ran on {before} up to step {step:,}, and now runs on {self._device}; the last bits of "
+                "its weights differ from those of a training without a change"
             )
 
     def _run_epochs(self) -> None:
@@ -238,12 +240,12 @@ class _Training:
     def _take_steps(self, batches: Iterator[Batch], logger: TrainingLogger | None) -> None:
         """Take the remaining steps of an epoch, or stop when the time is up."""
         state, steps = self._state, self._data.steps_per_epoch
-        share = self._next_share(batches)
-        while share is not None:
+        parts = self._next_parts(batches)
+        while parts is not None:
             seed = step_seed(self._settings.seed, "training", state.step)
-            outcome = self._step.start(share, seed, self._step_inputs())
+            outcome = self._step.start(parts, seed, self._step_inputs())
             # Prepared while a GPU is computing.
-            share = self._next_share(batches)
+            parts = self._next_parts(batches)
             result = self._step.finish(outcome)
             self._add(result)
             if logger:
@@ -259,9 +261,11 @@ class _Training:
                 f"the data gave {state.step_in_epoch} of the {steps} batches of epoch {state.epoch + 1}"
             )
 
-    def _next_share(self, batches: Iterator[Batch]) -> Any:
-        batch = next(batches, None)
-        return None if batch is None else replica_batches(batch, self._devices, self._settings.batch_size, fill=False)
+    def _next_parts(self, batches: Iterator[Batch]) -> list[Any] | None:
+        batch, settings = next(batches, None), self._settings
+        if batch is None:
+            return None
+        return replica_batches(batch, self._devices, settings.batch_size, False, settings.accumulate)
 
     def _step_inputs(self) -> StepInputs:
         state, settings = self._state, self._settings

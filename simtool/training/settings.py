@@ -18,7 +18,9 @@ Precision = Literal["float32", "bfloat16", "float16"]
 Schedule = Literal["constant", "cosine", "cosine-restarts"]
 
 #: Settings that change no weight, or its last bits only; a training may resume with other values of them.
-_FREE = frozenset({"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every", "deterministic"})
+_FREE = frozenset(
+    {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every", "deterministic", "accumulate"}
+)
 #: Names in files and options of version 0.1, and the names that replace them.
 _RENAMED = {
     "arrangement": "variant",
@@ -74,6 +76,8 @@ class Settings(Record):
     Attributes:
         epochs: passes over the training set.
         batch_size: examples of one step, over all devices and workers.
+        accumulate: parts of a batch that are computed one after the other; their gradients are added up for one step.
+            It divides the batch size. More parts take less memory.
         optimizer: ``adam``; ``adamw``, which also decays weights; ``sgd``, with momentum.
         learning_rate: the highest learning rate.
         beta_1: decay of Adam's moving mean of gradients.
@@ -105,6 +109,7 @@ class Settings(Record):
 
     epochs: int = 1
     batch_size: int = 32
+    accumulate: int = 1
     optimizer: Optimizer = "adam"
     learning_rate: float = 1e-3
     beta_1: float = 0.9
@@ -145,6 +150,8 @@ class Settings(Record):
             raise TrainingError("learning_rate must be above 0")
         if self.first_period == 0:
             raise TrainingError("first_period must be above 0")
+        if self.batch_size % self.accumulate:
+            raise TrainingError(f"accumulate {self.accumulate} does not divide the batch_size {self.batch_size}")
         if self.optimizer == "adam" and self.weight_decay:
             raise TrainingError(f"adam does not decay weights; weight_decay {self.weight_decay:g} needs adamw or sgd")
 
@@ -172,6 +179,12 @@ class Settings(Record):
             raise TrainingError(f"settings are an object of names and values, not {json.dumps(content)[:60]}")
         return cls().changed(**current_names(content))
 
+    @property
+    def computation(self) -> str:
+        """How steps are computed, in words; another computation gives other last bits, at least."""
+        parts = [f"batches in {self.accumulate} parts"] if self.accumulate > 1 else []
+        return ", ".join([self.precision, *parts])
+
     def binding(self) -> dict[str, Any]:
         """The settings that must stay the same when a training resumes, since other values give other weights."""
         return {name: value for name, value in self.to_json().items() if name not in _FREE}
@@ -181,7 +194,7 @@ class Settings(Record):
 _FROM_1 = (1.0, math.inf)
 _SHARE = (0.0, 1.0)
 _RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("epochs", "batch_size", "period_growth", "evaluate_every"), _FROM_1),
+    **dict.fromkeys(("epochs", "batch_size", "accumulate", "period_growth", "evaluate_every"), _FROM_1),
     **dict.fromkeys(("beta_1", "beta_2", "momentum", "restart_factor", "final_fraction", "ema"), _SHARE),
     "seed": (0, 2**31 - 1),
 }

@@ -1,7 +1,12 @@
-"""One training step: the gradients of the global batch, and an update of the weights if all of them are finite."""
+"""One training step: the gradients of the global batch, and an update of the weights if all of them are finite.
+
+A batch can be computed in parts, one after the other, whose gradients are added up. Each part is a call of the same
+graph, so that only one part is in memory: TensorFlow would run the parts of one graph at the same time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,23 +67,38 @@ class StepResult:
 
 
 class Step:
-    """A training step as one graph, over all devices."""
+    """A training step over all devices."""
 
     def __init__(self, task: Task, optimizer: Optimizer, devices: Devices, settings: Settings) -> None:
         self._task, self._optimizer, self._devices, self._settings = task, optimizer, devices, settings
         self._names: list[str] = []
-        self._graph = tf.function(self._step, autograph=False)
+        self._gradients = self._zeros() if settings.accumulate > 1 else []
+        self._whole = tf.function(self._of_whole, autograph=False)
+        self._part = tf.function(self._of_part, autograph=False)
+        self._update = tf.function(self._of_parts, autograph=False)
 
-    def start(self, share: Any, seed: NDArray[np.int32], inputs: StepInputs) -> Any:
+    def start(self, parts: Sequence[Any], seed: NDArray[np.int32], inputs: StepInputs) -> Any:
         """Start a step; a GPU may still be computing when this returns.
 
-        ``share`` is a :class:`ReplicaBatch`, or one for each replica; the seed of the step is int32 (2,).
+        Args:
+            parts: of the batch, see :func:`~simtool.training.data.replica_batches`; one, if batches are not computed in
+                parts.
+            seed: of the step, int32 (2,).
+            inputs: see :class:`StepInputs`.
 
         Returns:
             a tensor for :meth:`finish`.
         """
-        numbers = [inputs.rate, inputs.scale, inputs.ema_decay, inputs.stop, inputs.time_up]
-        return self._graph(share, tf.constant(seed), tf.constant(numbers, tf.float32))
+        numbers = tf.constant([inputs.rate, inputs.scale, inputs.ema_decay, inputs.stop, inputs.time_up], tf.float32)
+        if not self._gradients:
+            (share,) = parts
+            return self._whole(share, tf.constant(seed), numbers)
+        before = self._state()
+        sums = [
+            self._part(share, tf.constant(seed), numbers, tf.constant(float(index > 0)))
+            for index, share in enumerate(parts)
+        ]
+        return self._update(sums, before, numbers)
 
     def finish(self, outcome: Any) -> StepResult:
         """Wait for a started step, and return its result."""
@@ -86,19 +106,56 @@ class Step:
         totals = dict(zip(self._names, sums, strict=True))
         return StepResult(round(rows), totals, norm, finite > 0, stop > 0, time_up > 0)
 
-    def _step(self, share: Any, seed: Any, inputs: Any) -> Any:
-        strategy = self._devices.strategy
+    def _of_whole(self, share: Any, seed: Any, inputs: Any) -> Any:
+        """The step of a batch that is computed at once."""
+
+        def combined(share: ReplicaBatch, seed: Any, inputs: Any) -> Any:
+            return self._combined(*self._differentiated(share, seed, inputs), inputs)
+
+        before = self._state()
+        found = self._devices.strategy.run(combined, args=(share, seed, inputs))
+        return self._updated(*found, before, inputs)
+
+    def _of_part(self, share: Any, seed: Any, inputs: Any, keep: Any) -> Any:
+        """Add up the gradients of a part on each device.
+
+        ``keep`` is 0 for the first part of a batch, which replaces the gradients of the batch before, else 1.
+
+        Returns:
+            the sums of the part, per replica.
+        """
+
+        def added(share: ReplicaBatch, seed: Any, inputs: Any, keep: Any) -> Any:
+            gradients, sums = self._differentiated(share, seed, inputs)
+            for total, gradient in zip(self._gradients, gradients, strict=True):
+                with tf.control_dependencies([gradient]):  # read no earlier: the product is a copy
+                    kept = tf.math.multiply_no_nan(total.value(), keep)
+                total.assign(kept + gradient)
+            return sums
+
+        return self._devices.strategy.run(added, args=(share, seed, inputs, keep))
+
+    def _of_parts(self, sums: Sequence[Any], before: Sequence[Any], inputs: Any) -> Any:
+        """The update by the gradients of all parts."""
+
+        def combined(sums: Sequence[Any], inputs: Any) -> Any:
+            return self._combined([total.value() for total in self._gradients], tf.add_n(sums), inputs)
+
+        found = self._devices.strategy.run(combined, args=(sums, inputs))
+        return self._updated(*found, before, inputs)
+
+    def _updated(self, gradients: Any, state: Any, numbers: Any, before: Sequence[Any], inputs: Any) -> Any:
+        """Update the weights, or restore the state from before the step if a value is not finite."""
+        local = self._devices.strategy.experimental_local_results
         rate, _, ema_decay, _, _ = tf.unstack(inputs)
-        before = [tf.identity(variable.value) for variable in self._task.state]
-        gradients, state, numbers = strategy.run(self._differentiate, args=(share, seed, inputs))
         # All replicas hold the same numbers here.
-        factor, norm, rows, *others = tf.unstack(strategy.experimental_local_results(numbers)[0])
+        factor, norm, rows, *others = tf.unstack(local(numbers)[0])
         finite = tf.math.is_finite(norm) & tf.math.is_finite(others[2])
 
         def update() -> Any:
             self._optimizer.apply(gradients, factor, rate, ema_decay)
             for variable, value in zip(self._task.state, state, strict=bool(state)):
-                variable.assign(strategy.experimental_local_results(value)[0])
+                variable.assign(local(value)[0])
             return tf.constant(1.0)
 
         def skip() -> Any:
@@ -108,10 +165,10 @@ class Step:
 
         return tf.stack([tf.cond(finite, update, skip), norm, rows, *others])
 
-    def _differentiate(self, share: ReplicaBatch, seed: Any, inputs: Any) -> tuple[list[Any], list[Any], Any]:
-        """On each device: the gradients, summed over all devices; the new state; the numbers of the result."""
+    def _differentiated(self, share: ReplicaBatch, seed: Any, inputs: Any) -> tuple[list[Any], Any]:
+        """On each device: the gradients, and the sums over its examples: of the examples, the loss, other metrics."""
         settings, weights = self._settings, [variable.value for variable in self._task.variables]
-        _, scale, _, *requests = tf.unstack(inputs)
+        scale = inputs[1]
         with tf.GradientTape() as tape:
             losses, metrics = self._task.loss(share.batch, Draws(seed, settings.batch_size, share.rows))
             losses = self._example_sums("loss", losses, share)
@@ -120,8 +177,16 @@ class Step:
         gradients = tape.gradient(objective, weights)
         self._names = ["loss", *sorted(metrics)]
         sums = [losses, *(self._example_sums(name, metrics[name], share) for name in sorted(metrics))]
-        numbers = self._total(tf.stack([tf.reduce_sum(share.weights), *requests, *sums]))
-        gradients = self._total([self._dense(*pair) for pair in zip(self._task.variables, gradients, strict=True)])
+        dense = [self._dense(*pair) for pair in zip(self._task.variables, gradients, strict=True)]
+        return dense, tf.stack([tf.reduce_sum(share.weights), *sums])
+
+    def _combined(self, gradients: list[Any], sums: Any, inputs: Any) -> tuple[list[Any], list[Any], Any]:
+        """On each device: the gradients, summed over all devices; the new state; the numbers of the result."""
+        settings = self._settings
+        _, scale, _, *requests = tf.unstack(inputs)
+        rows, *metrics = tf.unstack(sums)
+        numbers = self._total(tf.stack([rows, *requests, *metrics]))
+        gradients = self._total(gradients)
         factor = settings.batch_size / numbers[0] / scale
         norm = tf.linalg.global_norm(gradients) * factor
         gradients, factor = clipped(gradients, factor, norm, settings.clip_value, settings.clip_norm)
@@ -138,16 +203,35 @@ class Step:
         """The sum over all devices."""
         if self._devices.replicas == 1:
             return values
+        # The exchange reads from this replica's device; the value of a variable has no device.
+        values = tf.nest.map_structure(tf.identity, values)
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def _agreed_state(self) -> list[Any]:
         """The mean over devices of the state that each device computed; empty if there is one device."""
         # The exchange reads from this replica's device, so the state is copied to it.
-        state = [tf.identity(variable.value) for variable in self._task.state]
+        state = self._state()
         if self._devices.replicas == 1 or not state:
             return []
         mean: list[Any] = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, state)
         return mean
+
+    def _state(self) -> list[Any]:
+        """A copy of the state of the task."""
+        return [tf.identity(variable.value) for variable in self._task.state]
+
+    def _zeros(self) -> list[Any]:
+        """On each device a variable for the gradients of each weight."""
+        with self._devices.scope():
+            return [
+                tf.Variable(
+                    tf.zeros(weight.shape),
+                    trainable=False,
+                    synchronization=tf.VariableSynchronization.ON_READ,
+                    aggregation=tf.VariableAggregation.SUM,
+                )
+                for weight in self._task.variables
+            ]
 
     @staticmethod
     def _dense(variable: Any, gradient: Any) -> Any:

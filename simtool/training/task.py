@@ -54,7 +54,8 @@ class Task(ABC):
     def initialize(self, batches: Iterator[Batch]) -> None:  # noqa: B027 - most have nothing to do
         """Initialise variables from data, once before the first step.
 
-        The batches are whole global batches of the first epoch, the same on each worker.
+        The batches are those of the first epoch, the same on each worker; whole global batches, or parts of them that
+        fit in memory.
         """
 
     @abstractmethod

@@ -110,13 +110,16 @@ def killed(folder: Path) -> dict[str, list[int]]:
 
 
 def devices(folder: Path) -> dict[str, list[int]]:
-    """Train on one, two and three devices of this machine, and on two with batch normalization."""
+    """Train on one, two and three devices of this machine, on two in parts, and on two with batch normalization."""
 
     def on(count: int) -> None:
         run(folder / str(count), SHARED, opened(count))
 
+    def divided() -> None:
+        run(folder / "divided", SHARED.changed(accumulate=2), opened(2))
+
     def normalized() -> None:
-        task = run(folder / "normalized", SHARED.changed(epochs=2), opened(2), normalize=True)
+        task = run(folder / "normalized", SHARED.changed(epochs=2, accumulate=2), opened(2), normalize=True)
         copies = [[part.numpy() for part in variable.value.values] for variable in [*task.variables, *task.state]]
         assert len(task.state) == 2
         assert all(np.array_equal(*pair) for pair in copies)
@@ -129,16 +132,16 @@ def devices(folder: Path) -> dict[str, list[int]]:
         return Devices(tf.distribute.MirroredStrategy(names), replicas=count) if count > 1 else open_devices()
 
     codes = {str(count): [end(start(lambda: on(count)))] for count in (1, 2, 3)}  # noqa: B023 - called at once
-    return {**codes, "normalized": [end(start(normalized))]}
+    return {**codes, "divided": [end(start(divided))], "normalized": [end(start(normalized))]}
 
 
 def workers(folder: Path) -> dict[str, list[int]]:
-    """Train as one process; then as two workers, one of which is asked to stop, then killed, then left alone."""
+    """Train as one process; then, in parts, as two workers, one of which is asked to stop, then killed, then left alone."""
 
     def worker(index: int, addresses: list[str], blow: Blow | None) -> None:
         task = {"type": "worker", "index": index}
         os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        run(folder / "two", SHARED, open_devices(), blow if index else None)
+        run(folder / "two", SHARED.changed(accumulate=2), open_devices(), blow if index else None)
 
     def together(blow: Blow | None) -> list[int]:
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]

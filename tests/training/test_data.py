@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simtool.training.data import Draws, ReplicaBatch, check_even, replica_batches, step_seed
+from simtool.training.data import Draws, ReplicaBatch, check_even, in_parts, replica_batches, step_seed
 from simtool.training.devices import Devices, Worker
 from simtool.training.outcome import TrainingError
 
@@ -25,42 +25,67 @@ class Several:
         return [make(SimpleNamespace(replica_id_in_sync_group=self.first + device)) for device in range(self.local)]
 
 
-def split(rows: int, batch_size: int, workers: int, local: int) -> list[ReplicaBatch]:
-    """All shares of a global batch whose examples are their own places."""
-    shares: list[ReplicaBatch] = []
+def split(rows: int, batch_size: int, workers: int, local: int, parts: int) -> list[list[ReplicaBatch]]:
+    """All shares of each part of a global batch whose examples are their own places."""
+    found: list[list[list[ReplicaBatch]]] = []
     for index in range(workers):
         devices = Devices(Several(index, local), Worker(index, workers), workers * local)
-        found = replica_batches({"place": np.arange(rows)[index::workers]}, devices, batch_size, fill=False)
-        shares += [found] if local == 1 else found
-    return shares
+        own = {"place": np.arange(rows)[index::workers]}
+        of_worker = replica_batches(own, devices, batch_size, False, parts)
+        found.append([[part] if local == 1 else part for part in of_worker])
+    return [[share for of_worker in of_part for share in of_worker] for of_part in zip(*found, strict=True)]
 
 
 @settings(deadline=None)  # the first example loads TensorFlow
-@given(batch_size=st.integers(1, 20), short=st.integers(0, 19), workers=st.integers(1, 4), local=st.integers(1, 3))
-def test_every_example_is_there_once_and_knows_its_place(batch_size: int, short: int, workers: int, local: int) -> None:
+@given(
+    batch_size=st.integers(1, 20),
+    short=st.integers(0, 19),
+    workers=st.integers(1, 4),
+    local=st.integers(1, 3),
+    parts=st.integers(1, 5),
+)
+def test_every_example_is_there_once_and_knows_its_place(
+    batch_size: int, short: int, workers: int, local: int, parts: int
+) -> None:
     rows = max(batch_size - short, 1)
-    shares = split(rows, batch_size, workers, local)
+    of_parts = split(rows, batch_size, workers, local, parts)
+    assert len(of_parts) <= parts
+    shares = [share for of_part in of_parts for share in of_part]
     places = [share.batch["place"].numpy()[share.weights.numpy() > 0] for share in shares]
     assert sorted(np.concatenate(places)) == list(range(rows))
     for share, place in zip(shares, places, strict=True):
         assert share.rows.numpy()[: len(place)].tolist() == place.tolist()
         assert share.rows.numpy().max(initial=0) < batch_size
-    if len(shares) > 1:
-        assert len({len(share.weights) for share in shares}) == 1
+    for of_part in of_parts:
+        assert len({len(share.weights) for share in of_part}) == 1
+
+
+def test_parts_hold_the_same_examples_on_any_number_of_devices() -> None:
+    for workers, local in ((1, 1), (1, 2), (2, 1), (2, 2)):
+        of_parts = split(16, 16, workers, local, 4)
+        places = [sorted(np.concatenate([share.rows.numpy() for share in of_part])) for of_part in of_parts]
+        assert places == np.arange(16).reshape(4, 4).tolist()
+
+
+def test_batches_are_divided_into_parts_of_consecutive_rows() -> None:
+    batch = {"x": np.arange(7), "y": np.arange(7) + 10}
+    assert [part["x"].tolist() for part in in_parts(iter([batch]), 3)] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert [part["y"].tolist() for part in in_parts(iter([batch]), 1)] == [list(range(10, 17))]
 
 
 def test_one_device_gets_only_its_rows_unless_padding_is_asked_for() -> None:
     devices = Devices(None)
     batch = {"x": np.arange(6.0).reshape(3, 2)}
-    assert replica_batches(batch, devices, 5, fill=False).weights.numpy().tolist() == [1, 1, 1]
-    filled = replica_batches(batch, devices, 5, fill=True)
+    (plain,) = replica_batches(batch, devices, 5, fill=False)
+    assert plain.weights.numpy().tolist() == [1, 1, 1]
+    (filled,) = replica_batches(batch, devices, 5, fill=True)
     assert filled.weights.numpy().tolist() == [1, 1, 1, 0, 0]
     assert filled.batch["x"].numpy()[3:].tolist() == [[0, 1], [2, 3]]
 
 
 def test_a_worker_without_rows_gets_zeros() -> None:
     devices = Devices(Several(1, 1), Worker(1, 2), 2)
-    share = replica_batches({"x": np.ones((0, 2), np.float32)}, devices, 4, fill=False)
+    (share,) = replica_batches({"x": np.ones((0, 2), np.float32)}, devices, 4, fill=False)
     assert share.weights.numpy().tolist() == [0, 0]
     assert share.batch["x"].numpy().tolist() == [[0, 0], [0, 0]]
 

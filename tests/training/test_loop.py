@@ -220,7 +220,7 @@ def test_a_training_that_resumes_on_another_device_says_so_and_records_both(
     with pytest.raises(Preempted):
         train(Classifier(), Signalling(step=9), SETTINGS, tmp_path, devices)
     graphics = "1 GPU NVIDIA A100 (float32, TF32 off), deterministic"
-    assert f"this training ran on {graphics} up to step 4; on another device" in capsys.readouterr().err
+    assert f"this training ran on {graphics} up to step 4, and now runs on CPU" in capsys.readouterr().err
     train(Classifier(), TinyData(), SETTINGS.changed(deterministic=True), tmp_path, devices)
     assert "another device" not in capsys.readouterr().err
     assert json.loads((tmp_path / "training" / "settings.json").read_text())["devices"] == [
@@ -412,6 +412,23 @@ def test_a_criterion_that_is_not_evaluated_is_an_error(devices: Devices, tmp_pat
         train(Careless(), TinyData(), SETTINGS, tmp_path, devices)
 
 
+def test_a_training_may_resume_in_other_parts_and_ends_like_one_of_whole_batches(
+    devices: Devices, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, divided = Coupling(), Coupling()
+    expected = train(whole, TinyData(examples=44), SETTINGS, tmp_path / "whole", devices)
+    data = Signalling(step=9)
+    data._train = TinyData(examples=44)._train
+    with pytest.raises(Preempted):
+        train(Coupling(), data, SETTINGS.changed(accumulate=4), tmp_path / "divided", devices)
+    capsys.readouterr()
+    found = train(divided, TinyData(examples=44), SETTINGS.changed(accumulate=2), tmp_path / "divided", devices)
+    assert "(float32, batches in 2 parts)" in capsys.readouterr().err
+    for one, other in zip(weights(whole), weights(divided), strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-5)
+    assert [row["val_nats"] for row in found.history] == pytest.approx([row["val_nats"] for row in expected.history])
+
+
 def test_too_little_memory_says_what_to_do(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tensorflow as tf
 
@@ -420,6 +437,6 @@ def test_too_little_memory_says_what_to_do(devices: Devices, tmp_path: Path, mon
 
     monkeypatch.setattr(Step, "start", refuse)
     with pytest.raises(
-        TrainingError, match="not enough memory for batches of 8 on 1 devices; use a smaller --batch-size"
+        TrainingError, match="not enough memory for batches of 8 in 1 part on 1 device; compute .* with --accumulate"
     ):
         train(Coupling(), TinyData(), SETTINGS, tmp_path, devices)

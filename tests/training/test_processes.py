@@ -77,9 +77,10 @@ def assert_equal_within_rounding(one: Path, other: Path) -> None:
 
 def test_several_devices_train_like_one(tmp_path: Path) -> None:
     ends, errors = program("devices", tmp_path)
-    assert (ends, errors) == ({"1": [0], "2": [0], "3": [0], "normalized": [0]}, [])
+    assert (ends, errors) == ({"1": [0], "2": [0], "3": [0], "divided": [0], "normalized": [0]}, [])
     assert_equal_within_rounding(tmp_path / "2", tmp_path / "1")
     assert_equal_within_rounding(tmp_path / "3", tmp_path / "1")
+    assert_equal_within_rounding(tmp_path / "divided", tmp_path / "1")
 
 
 def test_several_workers_train_like_one_and_stop_together(tmp_path: Path) -> None:

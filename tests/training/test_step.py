@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from simtool.training.outcome import TrainingError
 from simtool.training.settings import Settings
 from simtool.training.step import Step, StepInputs, StepResult
 from simtool.training.task import Task
-from tests.training.tiny import Classifier, TinyData, weights
+from tests.training.tiny import Classifier, Coupling, TinyData, weights
 
 SGD = Settings(optimizer="sgd", momentum=0, batch_size=8)
 
@@ -32,9 +33,23 @@ def take(
     inputs: StepInputs = StepInputs(rate=1.0),  # noqa: B008 - frozen
     fill: bool = False,
 ) -> StepResult:
+    return steps(devices, task, [batch], settings, inputs, fill)[0]
+
+
+def steps(
+    devices: Devices,
+    task: Task,
+    batches: Sequence[dict[str, Any]],
+    settings: Settings,
+    inputs: StepInputs,
+    fill: bool = False,
+) -> list[StepResult]:
     step = Step(task, Optimizer(task, settings, devices), devices, settings)
-    share = replica_batches(batch, devices, settings.batch_size, fill)
-    return step.finish(step.start(share, step_seed(0, "training", 0), inputs))
+    found = []
+    for number, batch in enumerate(batches):
+        parts = replica_batches(batch, devices, settings.batch_size, fill, settings.accumulate)
+        found.append(step.finish(step.start(parts, step_seed(0, "training", number), inputs)))
+    return found
 
 
 def first_batch(rows: int = 8) -> dict[str, Any]:
@@ -105,6 +120,63 @@ def test_a_scaled_loss_gives_the_same_update(devices: Devices) -> None:
     assert scaled.norm == pytest.approx(plain.norm, rel=1e-5)
     for one, other in zip(found, expected, strict=True):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("parts", [2, 4, 8])
+@pytest.mark.parametrize("clip", [{"clip_norm": 0.5}, {"clip_value": 0.01}])
+def test_a_batch_in_parts_gives_the_update_of_the_whole_batch(
+    devices: Devices, parts: int, clip: dict[str, float]
+) -> None:
+    settings = SGD.changed(learning_rate=0.1, **clip)
+    batches = [first_batch(), first_batch(5), first_batch()]
+    found = []
+    for accumulate in (1, parts):
+        task = Coupling()
+        of_steps = steps(devices, task, batches, settings.changed(accumulate=accumulate), StepInputs(0.1))
+        found.append((of_steps, weights(task)))
+    (whole, expected), (divided, together) = found
+    assert [result.rows for result in divided] == [8, 5, 8]
+    for one, other in zip(whole, divided, strict=True):
+        assert other.sums == pytest.approx(one.sums, rel=1e-5)
+        assert other.norm == pytest.approx(one.norm, rel=1e-5)
+    for one, other in zip(expected, together, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-6)
+
+
+def test_batch_normalization_uses_the_statistics_of_each_part(devices: Devices) -> None:
+    import keras
+    import tensorflow as tf
+
+    reference, batch = Classifier(noise=0), first_batch()
+    before = weights(reference)
+    variables = [variable.value for variable in reference.variables]
+    gradients = []
+    for rows in (slice(0, 4), slice(4, 8)):  # the moments of the layer move once in each part
+        with tf.GradientTape() as tape:
+            logits = reference.network(batch["image"][rows], training=True)
+            losses = keras.losses.sparse_categorical_crossentropy(batch["label"][rows], logits, from_logits=True)
+            loss = keras.ops.mean(losses)
+        gradients.append(tape.gradient(loss, variables))
+    task = Classifier(noise=0)
+    take(devices, task, batch, SGD.changed(accumulate=2))
+    after, count = weights(task), len(variables)
+    for old, new, first, second in zip(before[:count], after[:count], *gradients, strict=True):
+        np.testing.assert_allclose(new, old - (first.numpy() + second.numpy()) / 2, atol=1e-6)
+    for moment, expected in zip(after[count:], weights(reference)[count:], strict=True):
+        np.testing.assert_allclose(moment, expected, atol=1e-6)
+    whole = Classifier(noise=0)
+    take(devices, whole, batch)
+    assert np.abs(weights(whole)[0] - after[0]).max() > 1e-4
+
+
+def test_a_part_that_is_not_finite_leaves_no_trace(devices: Devices) -> None:
+    batch, settings = first_batch(), SGD.changed(accumulate=4)
+    bad = {**batch, "image": np.where(np.arange(8)[:, None, None, None] == 2, np.float32(np.inf), batch["image"])}
+    task, other = Classifier(noise=0), Classifier(noise=0)
+    results = steps(devices, task, [bad, batch], settings, StepInputs(1.0))
+    assert [result.finite for result in results] == [False, True]
+    steps(devices, other, [batch], settings, StepInputs(1.0))
+    assert [array.tobytes() for array in weights(task)] == [array.tobytes() for array in weights(other)]
 
 
 def test_wishes_of_the_host_come_back(devices: Devices) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -130,7 +131,8 @@ class Coupling(Task):
         self.variables = [self.shift, self.kernel]
 
     def initialize(self, batches: Iterator[Batch]) -> None:
-        self.shift.assign(-next(batches)["image"].reshape(-1, 108).mean(axis=0))
+        rows = (image for batch in batches for image in batch["image"])
+        self.shift.assign(-np.mean([image.reshape(108) for image in islice(rows, 8)], axis=0))
 
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         tf = load_tensorflow()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from simtool.training.devices import check_memory, halved
+from simtool.training.devices import check_memory, smaller_batches
 from simtool.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
@@ -17,6 +17,8 @@ _BASE, _LAYER = 845_000_000, 1_000_000
 _KEPT = 0.7
 #: Copies of each weight: the weight, its gradient, the two moments of the optimizer, the best weight so far.
 _COPIES = 5
+#: The least number of images of a part of a batch that is advised: batch normalization uses the statistics of a part.
+_LEAST = 8
 
 
 def training_bytes(network: Any, settings: Settings, decoded: int) -> int:
@@ -27,9 +29,11 @@ def training_bytes(network: Any, settings: Settings, decoded: int) -> int:
     """
     values = sum(math.prod(weight.shape) for weight in network.weights)
     outputs = sum(math.prod(layer.output.shape[1:]) for layer in network.layers)
-    copies = _COPIES + (1 if settings.ema else 0)
+    # Gradients of a part are added to those of the parts before.
+    copies = _COPIES + (1 if settings.ema else 0) + (1 if settings.accumulate > 1 else 0)
+    rows = settings.batch_size // settings.accumulate
     graphs = _BASE + _LAYER * len(network.layers)
-    return int(graphs + 4 * (values * copies + _KEPT * outputs * settings.batch_size) + decoded)
+    return int(graphs + 4 * (values * copies + _KEPT * outputs * rows) + decoded)
 
 
 def check_room(network: Any, settings: Settings, decoded: int, room: int | None) -> None:
@@ -38,7 +42,7 @@ def check_room(network: Any, settings: Settings, decoded: int, room: int | None)
     ``room`` is the number of free bytes, or None if it is unknown. See :func:`training_bytes` for the other arguments.
     """
     needed = (
-        (f"--batch-size {size}", training_bytes(network, settings.changed(batch_size=size), decoded))
-        for size in halved(settings.batch_size)
+        (options, training_bytes(network, changed, decoded))
+        for options, changed in smaller_batches(settings, _LEAST)
     )
     check_memory(needed, room, "only a smaller network or a smaller --size would fit")

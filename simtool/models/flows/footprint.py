@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from simtool.models.flows.config import MODES, Mode
-from simtool.training.devices import check_memory, halved
+from simtool.training.devices import check_memory, smaller_batches
 from simtool.training.settings import Settings
 
 __all__ = ["check_room", "training_bytes"]
@@ -38,11 +38,14 @@ def training_bytes(
     copies = _COPIES + (1 if settings.ema else 0)
     # Only loops with a custom gradient need no copy of the weights for each step.
     copies += 1 if mode == "plain" else 0
+    rows = settings.batch_size // settings.accumulate
     # While the gradients of the steps of a level are stacked, they are in memory twice.
     of_levels: Counter[str] = Counter()
     for name, size in sizes.items():
         of_levels[name.partition("/")[0]] += size
-    in_use = copies * sum(sizes.values()) + max(of_levels.values()) + settings.batch_size * activations[mode]
+    # The gradients of a part are added, level by level, to those of the parts before.
+    stacks = max(of_levels.values()) * (2 if settings.accumulate > 1 else 1)
+    in_use = copies * sum(sizes.values()) + stacks + rows * activations[mode]
     # The best weights are read at the end: each array is in memory twice, as read and as a variable.
     return int(_SLACK * (_BASE + in_use) + 2 * max(sizes.values()) + decoded)
 
@@ -55,8 +58,8 @@ def check_room(
     ``room`` is the number of free bytes, or None if it is unknown. See :func:`training_bytes` for the other arguments.
     """
     needed = (
-        (f"--backprop {other} --batch-size {size}", training_bytes(activations, changed, other, shapes, decoded))
-        for size, changed in ((size, settings.changed(batch_size=size)) for size in halved(settings.batch_size))
+        (f"--backprop {other} {options}", training_bytes(activations, changed, other, shapes, decoded))
+        for options, changed in smaller_batches(settings)
         for other in MODES[MODES.index(mode) :]
     )
     check_memory(needed, room, "only a smaller flow would fit: use fewer --steps, or less --width")

@@ -19,9 +19,9 @@ SHAPES = GlowFlow.shapes(STUDY.flow)
 PARAMETERS = 252_030_684
 
 
-def needed(mode: Mode = "reversible", batch_size: int = 16, preset: str = "study") -> int:
+def needed(mode: Mode = "reversible", batch_size: int = 16, preset: str = "study", parts: int = 1) -> int:
     chosen = PRESETS[preset]
-    settings = chosen.settings.changed(batch_size=batch_size)
+    settings = chosen.settings.changed(batch_size=batch_size, accumulate=parts)
     return training_bytes(activation_bytes(chosen.flow), settings, mode, GlowFlow.shapes(chosen.flow), 0)
 
 
@@ -55,7 +55,8 @@ def test_a_training_that_fits_is_accepted() -> None:
     [
         (needed("recompute"), "--backprop recompute --batch-size 16 would fit"),
         (needed("reversible"), "--backprop reversible --batch-size 16 would fit"),
-        (needed("reversible", 4), "--backprop reversible --batch-size 4 would fit"),
+        (needed("reversible", parts=4), "--backprop reversible --batch-size 16 --accumulate 4 would fit"),
+        (needed("reversible", 1), "--backprop reversible --batch-size 1 would fit"),
         (1 << 30, "only a smaller flow would fit"),
     ],
 )

@@ -1,0 +1,181 @@
+"""Time, memory and results of a training step by its computation: parts of a batch, XLA, precision.
+
+    python benchmarks/computation.py [--case small] [--json FILE] [--turns N] [--only NAME ...]
+
+Each computation runs in a separate process, with synthetic images. ``naive`` adds up the gradients of all parts in one
+``tf.function``, as a plain loop would. The peak is that of the whole process, with TensorFlow. The difference is the
+largest difference of a weight after the steps, as a share of the largest change of a weight in the first computation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from benchmarks.processes import memory, say
+else:
+    from processes import memory, say
+
+#: A kind of network, a batch size, and the settings of the training.
+CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "small": ("glow", 32, {}),
+    "small-reversible": ("glow", 32, {"mode": "reversible"}),
+    "resnet20": ("classifier", 64, {"architecture": "ResNet20", "size": 48}),
+    "resnet50": ("classifier", 16, {"architecture": "ResNet50", "size": 64}),
+}
+#: Computations by name: whether the plain loop computes them, and their settings.
+COMPUTATIONS: dict[str, tuple[bool, dict[str, Any]]] = {
+    "whole": (False, {}),
+    **{f"{parts} parts": (False, {"accumulate": parts}) for parts in (2, 4, 8)},
+    **{f"naive {parts} parts": (True, {"accumulate": parts}) for parts in (2, 4, 8)},
+}
+
+
+def measure(case: str, name: str, turns: int, weights: Path) -> dict[str, Any]:
+    """Take steps, and write the weights before and after them."""
+    from simtool.training.devices import open_devices
+
+    kind, batch, more = CASES[case]
+    devices = open_devices(halves=kind == "glow")
+    from simtool.training import data, optimizer, settings, step
+
+    naive, changes = COMPUTATIONS[name]
+    chosen = settings.Settings(batch_size=batch, clip_norm=1).changed(**changes)
+    task, size = flow(more, chosen) if kind == "glow" else classifier(more, chosen)
+    random = np.random.default_rng(0)
+    batches = {
+        "image": random.integers(0, 256, (batch, size, size, 3), dtype=np.uint8),
+        "label": (np.arange(batch) % 10).astype(np.int32),
+    }
+    task.initialize(data.in_parts(iter([batches]), chosen.accumulate))
+    before = [variable.value.numpy() for variable in task.variables]
+    rule = optimizer.Optimizer(task, chosen, devices)
+    train = step.Step(task, rule, devices, chosen)
+
+    def ours(number: int) -> float:
+        parts = data.replica_batches(batches, devices, batch, False, chosen.accumulate)
+        seed = data.step_seed(0, "training", number)
+        return train.finish(train.start(parts, seed, step.StepInputs(1e-4))).sums["loss"] / batch
+
+    take = plain(task, rule, chosen, batches) if naive else ours
+    start = time.perf_counter()
+    losses = [take(0)]
+    first, seconds = time.perf_counter() - start, []
+    for number in range(1, turns + 1):
+        start = time.perf_counter()
+        losses.append(take(number))
+        seconds.append(time.perf_counter() - start)
+    after = [variable.value.numpy() for variable in task.variables]
+    np.savez(weights, *(new - old for old, new in zip(before, after, strict=True)))
+    return {
+        "computation": name,
+        "first_seconds": first,
+        "step_seconds": float(np.median(seconds)),
+        "peak_bytes": memory("VmHWM"),
+        "loss": losses[-1],
+    }
+
+
+def flow(more: dict[str, Any], settings: Any) -> tuple[Any, int]:
+    """The flow of the preset ``small``."""
+    from dataclasses import replace
+
+    from simtool.images.preprocessing import named_preprocessing
+    from simtool.models.flows.glow.flow import GlowFlow
+    from simtool.models.flows.glow.presets import PRESETS
+    from simtool.models.flows.task import FlowTask
+
+    config = replace(PRESETS["small"].flow, compute_dtype=settings.precision)
+    return FlowTask(GlowFlow(config), named_preprocessing("study").adjusted(config.size), **more), config.size
+
+
+def classifier(more: dict[str, Any], settings: Any) -> tuple[Any, int]:
+    """A classifier of ten classes."""
+    import keras
+
+    from simtool.models.classifier.config import ClassifierConfig
+    from simtool.models.classifier.network import build
+    from simtool.models.classifier.task import Classification
+    from simtool.training.optimizer import layer_precision
+
+    config = ClassifierConfig(**more, augmentation="flip")
+    keras.utils.set_random_seed(0)
+    with layer_precision(settings.precision):
+        return Classification(build(config, 10), config), config.size
+
+
+def plain(task: Any, rule: Any, settings: Any, batch: dict[str, Any]) -> Callable[[int], float]:
+    """A step that adds up gradients in one graph, without an order of the parts."""
+    import tensorflow as tf
+
+    from simtool.training import data
+
+    images, labels = tf.constant(batch["image"]), tf.constant(batch["label"])
+    length = settings.batch_size // settings.accumulate
+    weights = [variable.value for variable in task.variables]
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def train(seed: Any) -> Any:
+        total, loss = [tf.zeros(weight.shape) for weight in weights], 0.0
+        for start in range(0, settings.batch_size, length):
+            rows = tf.range(start, start + length)
+            part = {"image": images[start : start + length], "label": labels[start : start + length]}
+            with tf.GradientTape() as tape:
+                losses, _ = task.loss(part, data.Draws(seed, settings.batch_size, rows))
+                objective = tf.reduce_sum(losses) / settings.batch_size
+            loss += objective
+            total = [one + other for one, other in zip(total, tape.gradient(objective, weights), strict=True)]
+        total, _ = tf.clip_by_global_norm(total, settings.clip_norm)
+        rule.apply(total, 1.0, tf.constant(1e-4), tf.constant(0.0))
+        return loss
+
+    return lambda number: float(train(tf.constant(data.step_seed(0, "training", number))))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--case", choices=CASES, default="small")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=list(COMPUTATIONS))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        say(measure(arguments.case, arguments.one, arguments.turns, arguments.weights))
+        return
+    rows, changes = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.only:
+            weights = Path(folder, "weights.npz")
+            command = [sys.executable, __file__, "--case", arguments.case, "--turns", str(arguments.turns)]
+            done = subprocess.run(
+                [*command, "--one", name, "--weights", str(weights)], stdout=subprocess.PIPE, text=True, check=False
+            )
+            if done.returncode:
+                rows.append({"computation": name, "failure": done.returncode})
+                continue
+            row = json.loads(done.stdout.splitlines()[-1])
+            with np.load(weights) as file:
+                changes.append([file[array] for array in file.files])
+            most = max(np.abs(one).max() for one in changes[0])
+            apart = max(np.abs(one - other).max() for one, other in zip(changes[0], changes[-1], strict=True))
+            rows.append({**row, "difference": float(apart / most)})
+            sys.stdout.write(f"{rows[-1]}\n")
+            sys.stdout.flush()
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"case": arguments.case, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
