@@ -136,7 +136,7 @@ def devices(folder: Path) -> dict[str, list[int]]:
 
 
 def workers(folder: Path) -> dict[str, list[int]]:
-    """Train as one process; then, in parts, as two workers, one of which is asked to stop, then killed, then left alone."""
+    """Train as one process; then in parts as two workers: one is asked to stop, then killed, then left alone."""
 
     def worker(index: int, addresses: list[str], blow: Blow | None) -> None:
         task = {"type": "worker", "index": index}

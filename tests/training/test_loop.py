@@ -437,6 +437,6 @@ def test_too_little_memory_says_what_to_do(devices: Devices, tmp_path: Path, mon
 
     monkeypatch.setattr(Step, "start", refuse)
     with pytest.raises(
-        TrainingError, match="not enough memory for batches of 8 in 1 part on 1 device; compute .* with --accumulate"
+        TrainingError, match=r"not enough memory for batches of 8 in 1 part on 1 device; compute .* with --accumulate"
     ):
         train(Coupling(), TinyData(), SETTINGS, tmp_path, devices)

@@ -42,7 +42,6 @@ def check_room(network: Any, settings: Settings, decoded: int, room: int | None)
     ``room`` is the number of free bytes, or None if it is unknown. See :func:`training_bytes` for the other arguments.
     """
     needed = (
-        (options, training_bytes(network, changed, decoded))
-        for options, changed in smaller_batches(settings, _LEAST)
+        (options, training_bytes(network, changed, decoded)) for options, changed in smaller_batches(settings, _LEAST)
     )
     check_memory(needed, room, "only a smaller network or a smaller --size would fit")
