@@ -53,7 +53,7 @@ def measure(case: str, name: str, turns: int, weights: Path) -> dict[str, Any]:
     chosen = settings.Settings(batch_size=batch, clip_norm=1).changed(**changes)
     task, size = flow(more, chosen) if kind == "glow" else classifier(more, chosen)
     random = np.random.default_rng(0)
-    batches = {
+    batches: dict[str, Any] = {
         "image": random.integers(0, 256, (batch, size, size, 3), dtype=np.uint8),
         "label": (np.arange(batch) % 10).astype(np.int32),
     }

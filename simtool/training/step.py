@@ -113,8 +113,8 @@ class Step:
             return self._combined(*self._differentiated(share, seed, inputs), inputs)
 
         before = self._state()
-        found = self._devices.strategy.run(combined, args=(share, seed, inputs))
-        return self._updated(*found, before, inputs)
+        gradients, state, numbers = self._devices.strategy.run(combined, args=(share, seed, inputs))
+        return self._updated(gradients, state, numbers, before, inputs)
 
     def _of_part(self, share: Any, seed: Any, inputs: Any, keep: Any) -> Any:
         """Add up the gradients of a part on each device.
@@ -141,8 +141,8 @@ class Step:
         def combined(sums: Sequence[Any], inputs: Any) -> Any:
             return self._combined([total.value() for total in self._gradients], tf.add_n(sums), inputs)
 
-        found = self._devices.strategy.run(combined, args=(sums, inputs))
-        return self._updated(*found, before, inputs)
+        gradients, state, numbers = self._devices.strategy.run(combined, args=(sums, inputs))
+        return self._updated(gradients, state, numbers, before, inputs)
 
     def _updated(self, gradients: Any, state: Any, numbers: Any, before: Sequence[Any], inputs: Any) -> Any:
         """Update the weights, or restore the state from before the step if a value is not finite."""

@@ -136,9 +136,9 @@ def test_a_batch_in_parts_gives_the_update_of_the_whole_batch(
         found.append((of_steps, weights(task)))
     (whole, expected), (divided, together) = found
     assert [result.rows for result in divided] == [8, 5, 8]
-    for one, other in zip(whole, divided, strict=True):
-        assert other.sums == pytest.approx(one.sums, rel=1e-5)
-        assert other.norm == pytest.approx(one.norm, rel=1e-5)
+    for of_whole, of_parts in zip(whole, divided, strict=True):
+        assert of_parts.sums == pytest.approx(of_whole.sums, rel=1e-5)
+        assert of_parts.norm == pytest.approx(of_whole.norm, rel=1e-5)
     for one, other in zip(expected, together, strict=True):
         np.testing.assert_allclose(other, one, rtol=0, atol=1e-6)
 
