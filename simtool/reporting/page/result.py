@@ -11,7 +11,7 @@ from simtool.text import counted
 
 __all__ = ["best", "ceiling", "data", "result"]
 
-#: What is counted where images are resampled in these units.
+#: The name of these units where they are counted.
 _UNITS = {Units.IMAGE: "images", Units.CLASS: "classes of images", Units.GROUP: "groups of images"}
 
 
@@ -36,7 +36,7 @@ def result(report: Report) -> str:
 
 
 def _counted(row: Row) -> str:
-    """What a metric counts."""
+    """The comparisons or trials that a metric counts."""
     if row.metric is TRIPLET_ACCURACY:
         return counted(row.comparisons, "comparisons")
     return counted(row.trials, "trials")
