@@ -9,7 +9,7 @@ import typer
 
 from simtool import console, stages
 from simtool.analysis.metrics import METRICS, USUAL, Order
-from simtool.commands.options import file, number, whole
+from simtool.commands.options import file, number, table, whole
 
 if TYPE_CHECKING:
     from simtool.analysis.report import Report
@@ -28,6 +28,10 @@ def report(
         str, typer.Option(metavar="png|svg|pdf", help="Format of the files in --figures.")
     ] = "png",
     html: Annotated[Path | None, file(help="Write a self-contained HTML page.")] = None,
+    images: Annotated[
+        Path | None,
+        table(help="Show the judged images in the page, from this table of images. [their ids]"),
+    ] = None,
     csv: Annotated[Path | None, file(help="Write all numbers as CSV.")] = None,
     json: Annotated[Path | None, file(help="Write all numbers as JSON.")] = None,
     markdown: Annotated[Path | None, file(help="Write tables to paste into Markdown.")] = None,
@@ -117,6 +121,7 @@ def report(
         figures=figures,
         figure_format=figure_format,
         html=html,
+        images=images,
         csv=csv,
         json=json,
         markdown=markdown,

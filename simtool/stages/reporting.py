@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from simtool import console
@@ -13,13 +14,16 @@ from simtool.analysis.inference.units import Units
 from simtool.analysis.metrics import METRICS, USUAL, Metric, Order
 from simtool.analysis.report import Report, ReportError, Settings
 from simtool.analysis.strata import ALL
-from simtool.errors import UsageError
+from simtool.errors import UsageError, listed
+from simtool.ids import match_ids
 from simtool.reporting.exports import to_csv, to_json, to_markdown
 from simtool.stages.arguments import at_least
-from simtool.stages.run import Run, api, chosen, path_of, stage
+from simtool.stages.remarks import note_matches
+from simtool.stages.run import Run, api, chosen, files_of, path_of, stage
 from simtool.stages.scoring import Scores
 from simtool.tables.atomic import atomic_path
 from simtool.tables.embeddings import EmbeddingTable
+from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.text import counted
 
@@ -44,6 +48,7 @@ def report(
     figures: str | Path | None = None,
     figure_format: str = "png",
     html: str | Path | None = None,
+    images: str | Path | Images | None = None,
     csv: str | Path | None = None,
     json: str | Path | None = None,
     markdown: str | Path | None = None,
@@ -74,7 +79,8 @@ def report(
         figure: a file to draw: ``.png``, ``.svg`` or ``.pdf``.
         figures: a folder for every figure of the report: the accuracies, and one for each section that has a figure.
         figure_format: of the files in that folder, ``png``, ``svg`` or ``pdf``.
-        html: a file for a self-contained page; as for the next three, ``-`` is standard output.
+        html: a file for a self-contained page; as for the next three, ``-`` is standard output. It shows the judgments.
+        images: a table of images. The judgments on the page then show small copies of them, else their ids.
         csv: a file for all numbers.
         json: a file for all numbers.
         markdown: a file for tables to paste into Markdown.
@@ -117,6 +123,8 @@ def report(
     written = [path for path in texts.values() if path is not None]
     drawn, drawings = path_of(figure), _figures_in(path_of(figures), figure_format)
     _check(drawn, written, level)
+    if images is not None and html is None:
+        raise UsageError("--images shows images in the page: give --html, too")
     at_least(LEAST_REPLICATES, replicates=replicates)
     at_least(0, seed=seed)
     wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics] or list(USUAL)
@@ -141,7 +149,7 @@ def report(
     measured = [difficulty] if isinstance(difficulty, str | Path | EmbeddingTable) else list(difficulty)
     spaces = [path for each in measured if each != Agreement.name and (path := path_of(each)) is not None]
     outputs = [drawn, *drawings.values(), *(path for path in written if path != STDOUT)]
-    with stage("report", reads=[*paths, *spaces], writes=outputs) as run:
+    with stage("report", reads=[*paths, *spaces, path_of(images)], writes=outputs) as run:
         tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
             held = counted(len(tables), "pairs of model and distance", "pair of model and distance")
@@ -158,7 +166,7 @@ def report(
             _draw(run, drawn, content, wanted[0])
         _draw_all(run, drawings, content, wanted[0])
         formats: dict[str, tuple[Callable[[], str], str]] = {
-            "html": (lambda: _page(run, content), "page"),
+            "html": (lambda: _page(run, content, tables, images), "page"),
             "csv": (lambda: to_csv(content), "all numbers"),
             "json": (lambda: to_json(content), "all numbers"),
             "markdown": (lambda: to_markdown(content), "tables"),
@@ -235,10 +243,30 @@ def _draw_all(run: Run, drawings: Mapping[str, Path], content: Report, metric: M
             _save(run, path, drawing)
 
 
-def _page(run: Run, content: Report) -> str:
+def _page(run: Run, content: Report, outcomes: Sequence[Outcomes], images: str | Path | Images | None) -> str:
+    from simtool.reporting.page.gallery import gallery
     from simtool.reporting.page.page import to_html
 
-    return to_html(content, run.provenance())
+    thumbnails = None if images is None else partial(_thumbnails, run, images)
+    return to_html(content, run.provenance(), gallery(outcomes, content, thumbnails))
+
+
+def _thumbnails(run: Run, images: str | Path | Images, ids: Sequence[str]) -> Mapping[str, bytes]:
+    """Small copies of images, by id."""
+    from simtool.images.pipeline import BadImage, described
+    from simtool.images.thumbnails import side_of, thumbnails
+
+    table, place = run.read_images(images), path_of(images) or Path("the table of images")
+    matches = match_ids(ids, table.image_id)
+    note_matches(place, matches)
+    if missing := [name for name, row in zip(ids, matches.rows, strict=True) if row < 0]:
+        raise ReportError(f"{place}: {counted(len(missing), 'judged images')} are not in it: {listed(missing)}")
+    skipped: list[BadImage] = []
+    files = files_of(images, table)
+    found = thumbnails(ids, [files[row] for row in matches.rows], side_of(len(ids)), skipped.append)
+    if skipped:
+        console.warn(f"{described(skipped)}; the page shows their ids")
+    return found
 
 
 def _write(run: Run, path: Path, text: str, detail: str) -> None:

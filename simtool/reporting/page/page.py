@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from platform import python_version
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from simtool import __version__
 from simtool.analysis.noise_ceiling import ENOUGH
@@ -19,6 +22,7 @@ from simtool.analysis.report import Block, Report
 from simtool.reporting import formatting
 from simtool.reporting.figure import section_bytes
 from simtool.reporting.page.axis import Axis, Bar
+from simtool.reporting.page.gallery import Gallery
 from simtool.reporting.page.result import ceiling, data, result
 from simtool.reporting.sections import SECTIONS
 from simtool.reporting.sections.section import Section, Sheet
@@ -101,12 +105,13 @@ class _Part:
     drawing: str | None
 
 
-def to_html(report: Report, provenance: Provenance) -> str:
-    """Write a report as an HTML page. It fetches nothing, and its script only sorts and filters tables.
+def to_html(report: Report, provenance: Provenance, judgments: Gallery | None = None) -> str:
+    """Write a report as an HTML page. It fetches nothing. Its scripts sort and filter tables, and show judgments.
 
     Args:
         report: the numbers.
         provenance: the tables of outcomes that they come from.
+        judgments: the judgments to show; None for none.
     """
     templates = Environment(
         loader=PackageLoader("simtool.reporting.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -114,7 +119,8 @@ def to_html(report: Report, provenance: Provenance) -> str:
     templates.filters["name"] = formatting.name
     blocks = [_Accuracies.of(block, report) for block in report.blocks()]
     sections = list(_parts(report))
-    script = templates.get_template("script.js").render()
+    templates.filters["thousands"] = "{:,}".format
+    templates.filters["json"] = _json
     return templates.get_template("page.html").render(
         report=report,
         result=result(report),
@@ -132,8 +138,21 @@ def to_html(report: Report, provenance: Provenance) -> str:
         origin=provenance,
         versions=f"simtool {__version__} (Python {python_version()}, numpy {np.__version__}, "
         f"matplotlib {mpl.__version__})",
-        script_hash=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}",
+        gallery=judgments,
+        script_hashes=[_hash(templates, name) for name in ("script.js", "gallery.js")],
     )
+
+
+def _hash(templates: Environment, name: str) -> str:
+    """The source of a script for the security policy of the page."""
+    script = templates.get_template(name).render()
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+
+
+def _json(content: Any) -> Markup:
+    """JSON inside a script element, where ``<`` would begin markup."""
+    text = json.dumps(content, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - the only text that could end the element is replaced
 
 
 def _parts(report: Report) -> Iterator[_Part]:
