@@ -199,7 +199,8 @@ def _in_two_bits(credit: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Credit of 0, 1/2 and 1 as 0, 1 and 2, four in a byte, the first one in the lowest bits."""
     values = np.zeros(-(-credit.size // 4) * 4, np.uint8)
     values[: credit.size] = np.rint(2 * credit)
-    return (values.reshape(-1, 4) << np.array([0, 2, 4, 6], np.uint8)).sum(axis=1, dtype=np.uint8)
+    packed: NDArray[np.uint8] = (values.reshape(-1, 4) << np.array([0, 2, 4, 6], np.uint8)).sum(axis=1, dtype=np.uint8)
+    return packed
 
 
 def _packed(values: NDArray[Any]) -> str:

@@ -119,7 +119,10 @@ def test_a_heading_sorts_its_table_up_and_down(browser: Browser, file: Path) -> 
     page, _ = opened(browser, file)
     table = page.locator("table.accuracies").first
     heading = table.locator("thead th", has_text="accuracy")
-    values = lambda: [float(text) for text in table.locator("tbody td:nth-child(3)").all_inner_texts()]  # noqa: E731
+
+    def values() -> list[float]:
+        return [float(text) for text in table.locator("tbody td:nth-child(3)").all_inner_texts()]
+
     for direction in ("descending", "ascending"):
         heading.locator("button").press("Enter")
         assert heading.get_attribute("aria-sort") == direction

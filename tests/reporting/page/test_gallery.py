@@ -41,7 +41,8 @@ def unpacked(text: str, kind: str = "u1") -> NDArray[Any]:
 
 def credit_of(content: Mapping[str, Any], place: int) -> NDArray[np.float64]:
     packed = unpacked(content["credit"][place])
-    return ((packed[:, None] >> np.array([0, 2, 4, 6])) & 3).ravel() / 2
+    credit: NDArray[np.float64] = ((packed[:, None] >> np.array([0, 2, 4, 6])) & 3).ravel() / 2
+    return credit
 
 
 def test_the_comparisons_of_a_display_have_the_credit_of_its_distances(
