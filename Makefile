@@ -71,6 +71,7 @@ lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q -o requirements.lock
 	cp requirements.lock requirements-cuda.lock # so that both have the same versions
 	uv pip compile pyproject.toml --extra cuda --group dev --universal --python-version 3.11 --generate-hashes --no-header -q -o requirements-cuda.lock
+	echo uv | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o containers/uv.txt
 
 clean:  ## remove the environments, caches and the folder of the demo
 	rm -rf $(VENV) $(OLDEST) simtool-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,6 +2,8 @@
 # The start of every job, and how a training survives its time limit. All stages source this file.
 set -euo pipefail
 
+stop() { echo "$1" >&2; exit 1; }
+
 jobscripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ -f "$jobscripts/site.env" ]; then
   # shellcheck source=sites/generic.env
@@ -18,9 +20,23 @@ if [ -n "${MODULES:-}" ]; then
   module load $MODULES
   set -u
 fi
-VENV=${VENV:-$jobscripts/../.venv}
-PATH=$VENV/bin:$PATH
-command -v simtool >/dev/null || { echo "no simtool in $VENV: make setup, or set VENV in jobscripts/site.env" >&2; exit 1; }
+# simtool runs in the image CONTAINER, or without one in the environment VENV.
+if [ -n "${CONTAINER:-}" ]; then
+  read -ra container_command <<<"${CONTAINER_COMMAND:-apptainer exec --nv}"
+  runtime=${container_command[0]}
+  command -v "$runtime" >/dev/null ||
+    stop "no $runtime here to run the image $CONTAINER: name its module in MODULES, or set CONTAINER_COMMAND in jobscripts/site.env"
+  case ${runtime##*/}:$CONTAINER in
+    *://*) ;; # in a registry
+    apptainer:* | singularity:*)
+      CONTAINER=$(cd "$jobscripts/.." && realpath -m -- "$CONTAINER")
+      [ -r "$CONTAINER" ] || stop "no image $CONTAINER: build it (docs/containers.md), or change CONTAINER in jobscripts/site.env" ;;
+  esac
+else
+  VENV=${VENV:-$jobscripts/../.venv}
+  PATH=$VENV/bin:$PATH
+  command -v simtool >/dev/null || stop "no simtool in $VENV: make setup, or set VENV in jobscripts/site.env"
+fi
 
 # Use as many threads as the job has cores. srun does not inherit -c from sbatch.
 export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-$(nproc)}
@@ -29,8 +45,25 @@ export SRUN_CPUS_PER_TASK=$OMP_NUM_THREADS
 
 in_job() { [ -n "${SLURM_JOB_ID:-}" ]; }
 
+# Set `inside` to the words that run a command in the image, with the folders that it needs; without an image, to none.
+# srun stays outside: it starts one container for each task.
+enter() {
+  inside=()
+  [ -n "${CONTAINER:-}" ] || return 0
+  local folder seen=:
+  for folder in "$STUDY" "$PWD" "${TMPDIR:-/tmp}"; do
+    case $seen in *":$folder:"*) continue ;; esac
+    [ ! -d "$folder" ] || inside+=(--mount "type=bind,source=$folder,destination=$folder")
+    seen+=$folder:
+  done
+  inside=("${container_command[@]}" "${inside[@]}" "$CONTAINER")
+}
+
 # Run a command in every task of the job; without SLURM, run it once.
-run() { if in_job; then srun "$@"; else "$@"; fi; }
+run() {
+  enter
+  if in_job; then srun "${inside[@]}" "$@"; else "${inside[@]}" "$@"; fi
+}
 
 # Copy a folder of the study to the local disks of the nodes (if the site has them), and change to that folder.
 # Tables name their images by relative paths, so they find the copies.
@@ -49,12 +82,13 @@ stage_in() {
 # was killed, the job is requeued too, provided that there is a new checkpoint.
 # --wait: if one task fails, the other tasks cannot continue. SLURM ends them a minute later.
 train() {
-  in_job || { "$@"; return; }
+  in_job || { run "$@"; return; }
+  enter
   local code=0 job=$SLURM_JOB_ID before
   # For a task of an array, the plain job id can also mean the whole array.
   [ -z "${SLURM_ARRAY_TASK_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
   before=$(newest_checkpoint "$@")
-  srun --wait=60 "$@" || code=$?
+  srun --wait=60 "${inside[@]}" "$@" || code=$?
   case $code in
     85) ;;          # saved: requeue
     75) # simtool has already waited for the other process

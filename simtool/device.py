@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from simtool.errors import SimtoolError, listed
 from simtool.system.allotment import allotted_gpus
+from simtool.system.container import Container, find_container
 from simtool.system.cuda import DRIVER, Driver, Gpu, Library, find_driver, find_libraries, pip_folders, sonames
 from simtool.system.memory import total_memory
 from simtool.system.processor import processor_name
@@ -146,7 +147,8 @@ def _why_needed(choice: str, environment: Mapping[str, str]) -> str | None:
 
 
 def _refusal(reason: str) -> DeviceError:
-    return DeviceError(f"{reason}: {no_gpu(find_driver(), gpu_libraries())}; --device cpu computes on the processor")
+    why = no_gpu(find_driver(), gpu_libraries(), find_container(os.environ))
+    return DeviceError(f"{reason}: {why}; --device cpu computes on the processor")
 
 
 def gpu_libraries() -> list[Library] | None:
@@ -160,21 +162,21 @@ def gpu_libraries() -> list[Library] | None:
     return find_libraries(sonames(build.cuda, build.cudnn), pip_folders(build.site_packages))
 
 
-def no_gpu(driver: Driver, libraries: list[Library] | None) -> str:
-    """Why TensorFlow finds no GPU, in one clause that names the first library that is missing."""
+def no_gpu(driver: Driver, libraries: list[Library] | None, container: Container | None = None) -> str:
+    """Why TensorFlow finds no GPU, in one clause that names the first library that is missing.
+
+    Without a driver, it also names the option that gives GPUs to the container of this process.
+    """
     if libraries is None:
         return f"this TensorFlow is built without CUDA; install the package tensorflow, then its libraries: {INSTALL}"
     missing = [library for library in libraries if library.failure]
-    names = listed(library.name for library in missing)
+    names, remedy = listed(library.name for library in missing), f"; install them with {INSTALL}"
     if driver.failure:
         also = f", and {counted(len(missing), 'libraries', 'library')} of CUDA ({names})" if missing else ""
-        return f"{DRIVER}, NVIDIA's driver, cannot be used ({driver.failure}){also}" + (_remedy() if missing else "")
+        start = f"; start the container with {container.gpu_option}" if container else ""
+        return f"{DRIVER}, NVIDIA's driver, cannot be used ({driver.failure}){also}{remedy if missing else ''}{start}"
     if missing:
-        return f"{missing[0].name} cannot be loaded ({missing[0].failure}); missing are {names}{_remedy()}"
+        return f"{missing[0].name} cannot be loaded ({missing[0].failure}); missing are {names}{remedy}"
     if not driver.gpus:
         return "NVIDIA's driver works, but shows no GPU to this process; look at CUDA_VISIBLE_DEVICES and --gres"
     return "the driver and all libraries can be loaded; TF_CPP_MIN_LOG_LEVEL=0 shows the log of TensorFlow"
-
-
-def _remedy() -> str:
-    return f"; install them with {INSTALL}"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
-from simtool.commands.options import table, whole
+from simtool.commands.options import Device, table, whole
 
 __all__ = ["sample"]
 
@@ -37,6 +37,7 @@ def sample(
         str | None, typer.Option("--class", metavar="NAME", help="Class of the samples, for a Glow that has classes.")
     ] = None,
     seed: Annotated[int, whole(min=0, help="Seed of the latents and of the choice of images.")] = 0,
+    device: Device = "auto",
 ) -> None:
     """Generate samples of a trained flow, reconstructions of images, or interpolations between images.
 
@@ -59,4 +60,5 @@ def sample(
         image_ids=image or (),
         of_class=of_class,
         seed=seed,
+        device=device,
     )

@@ -17,10 +17,11 @@ from simtool import __version__, console
 from simtool.device import CHOICES, INSTALL, DeviceError, gpu_libraries, open_device
 from simtool.stages.run import api, chosen
 from simtool.system.allotment import allotted_gpus, slurm_variables
-from simtool.system.container import container_name
+from simtool.system.container import Container, find_container
 from simtool.system.cuda import Driver, Library, find_driver
 from simtool.system.memory import available_memory, memory_limit, total_memory
 from simtool.system.quota import core_quota
+from simtool.system.space import is_in_memory
 from simtool.system.threads import available_cores
 from simtool.tensorflow import load_tensorflow, tensorflow_build
 from simtool.text import counted, scaled
@@ -107,8 +108,9 @@ def doctor(device: str = "auto") -> Checkup:
     console.note("loading TensorFlow, which takes a few seconds ...")
     load_tensorflow()
     found = _device(device)
-    findings = [_versions(), *_cuda(find_driver(), gpu_libraries()), found, _cores(), _memory(), _scratch()]
-    job = _container(os.environ), _slurm(os.environ), _variables(os.environ)
+    driver, container = find_driver(), find_container(os.environ)
+    findings = [_versions(), *_cuda(driver, gpu_libraries()), found, _cores(), _memory(), _scratch()]
+    job = _container(container, driver), _slurm(os.environ), _variables(os.environ)
     return Checkup((*findings, *job), found.value["failure"])
 
 
@@ -144,7 +146,7 @@ def _cuda(driver: Driver, libraries: list[Library] | None) -> Iterator[Finding]:
     build = tensorflow_build()
     needs = f"CUDA {build.cuda}, cuDNN {build.cudnn}"
     if missing:
-        meaning = f"TensorFlow cannot use a GPU; install them with {INSTALL}"
+        meaning = f"TensorFlow cannot use a GPU without them; install them with {INSTALL}"
         yield Finding("libraries", found, f"for {needs}; missing: {', '.join(missing)}", meaning)
     else:
         folders = list(dict.fromkeys(str(each.path.parent) for each in libraries if each.path))
@@ -185,7 +187,7 @@ def _cores() -> Finding:
         f", a quota of {quota:g}" if quota else ""
     )
     if quota is not None and quota < usable:
-        return Finding("cores", value, text, f"{usable} threads share {quota:g} cores; ask for more cores in the job")
+        return Finding("cores", value, text, f"{usable} threads share {quota:g} cores; ask for more cores")
     return Finding("cores", value, text, f"decoding, training and scoring use {counted(usable, 'threads')}")
 
 
@@ -194,22 +196,27 @@ def _memory() -> Finding:
     value = {"total": total, "limit": limit, "available": free}
     of = f" of {scaled(total, 'B')}" if total else ""
     text = "unknown" if free is None else f"{scaled(free, 'B')}{of} free"
-    limited = "the job or container has a limit" if limit else "no limit by a control group"
+    limited = "the limit of the job or container" if limit else "the job or container has no limit"
     return Finding("memory", value, f"{text}; {limited}", "a training on the processor that needs more is refused")
 
 
 def _scratch() -> Finding:
     folder = Path(tempfile.gettempdir())
-    free = shutil.disk_usage(folder).free
-    text = f"{folder}, {scaled(free, 'B')} free"
-    meaning = "images and matrices that do not fit in memory go there; TMPDIR or --scratch name another folder"
-    return Finding("scratch", {"folder": str(folder), "free": free}, text, meaning)
+    free, in_memory = shutil.disk_usage(folder).free, is_in_memory(folder)
+    value = {"folder": str(folder), "free": free, "in_memory": in_memory}
+    if in_memory:
+        meaning = "files there take memory; name a folder on a disk with TMPDIR or --scratch"
+    else:
+        meaning = "images and matrices that do not fit in memory go there; TMPDIR or --scratch name another folder"
+    return Finding("scratch", value, f"{folder}, {scaled(free, 'B')} free{', in memory' if in_memory else ''}", meaning)
 
 
-def _container(environment: Mapping[str, str]) -> Finding:
-    name = container_name(environment)
-    meaning = "start it with --nv for GPUs" if name in ("Apptainer", "Singularity") else ""
-    return Finding("container", name, name or "none", meaning)
+def _container(container: Container | None, driver: Driver) -> Finding:
+    if container is None:
+        return Finding("container", None, "none")
+    value = {"program": container.program, "image": container.image}
+    meaning = f"without GPUs; {container.gpu_option} gives it those of the machine" if driver.failure else ""
+    return Finding("container", value, container.words(), meaning)
 
 
 def _slurm(environment: Mapping[str, str]) -> Finding:

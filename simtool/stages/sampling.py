@@ -17,8 +17,10 @@ from simtool.models.flows.drawing import TEMPERATURES, Painter, write_grid
 from simtool.models.flows.model import FlowModel
 from simtool.models.interface import TrainedModel
 from simtool.models.registry import load_model
+from simtool.models.sources import ModelOptions, source_of
 from simtool.pillow import ImageError
 from simtool.stages.arguments import at_least
+from simtool.stages.device import use_device
 from simtool.stages.run import Folder, Run, api, files_of, path_of, stage
 from simtool.tables.images import Images
 from simtool.text import counted
@@ -41,6 +43,7 @@ def sample(
     image_ids: Sequence[str] = (),
     of_class: str | None = None,
     seed: int = 0,
+    device: str = "auto",
 ) -> list[NDArray[np.float32]]:
     """Generate samples of a trained flow, reconstructions of images, or interpolations between images.
 
@@ -55,12 +58,14 @@ def sample(
         image_ids: the images of the table; without them, random images.
         of_class: the class of all samples, for a flow that has classes.
         seed: of the latents and of the choice of images.
+        device: as for :func:`~simtool.stages.embed`.
 
     Returns:
         Rows of images, (columns, height, width, 3) each, from -0.5 to 0.5.
 
     Raises:
         UsageError: arguments exclude each other, or a name is unknown.
+        DeviceError: the device cannot be used.
         ModelError: the model is not a flow.
         SimtoolError: an image cannot be read.
 
@@ -78,6 +83,7 @@ def sample(
     source = reconstruct if interpolate is None else interpolate
     place = path_of(model)
     with stage("sample", reads=[place and Folder(place), path_of(source)], writes=[path_of(out)]) as run:
+        use_device(run, source_of(place or model, ModelOptions()), ModelOptions(), device, deterministic=False)
         flow = load_model(place) if place else model
         if not isinstance(flow, FlowModel):
             kind = flow.kind if isinstance(flow, TrainedModel) else type(flow).__name__

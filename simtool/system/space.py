@@ -11,9 +11,10 @@ from io import BufferedRandom
 from pathlib import Path
 
 from simtool.errors import SimtoolError
+from simtool.system.groups import ROOT, lines_of
 from simtool.text import scaled
 
-__all__ = ["SpaceError", "require_space", "running_out_of_space", "scratch_file"]
+__all__ = ["SpaceError", "is_in_memory", "require_space", "running_out_of_space", "scratch_file"]
 
 #: Error numbers for a full disk, an exhausted quota and the limit of a file's size.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -21,6 +22,22 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 class SpaceError(SimtoolError):
     """The disk has less free space than a step needs."""
+
+
+def is_in_memory(folder: Path, root: Path = ROOT) -> bool:
+    """Return whether the files of a folder occupy memory (``tmpfs``), as those of many containers do.
+
+    Args:
+        folder: an existing folder.
+        root: the root of the file system with ``/proc``.
+    """
+    place = folder.resolve()
+    kinds = {"/": ""}
+    for line in lines_of(root / "proc/self/mounts"):
+        _, mount, kind = line.split()[:3]
+        kinds[mount.replace("\\040", " ")] = kind  # the last mount of a folder hides the others
+    nearest = max((mount for mount in kinds if place.is_relative_to(mount)), key=len)
+    return kinds[nearest] in ("tmpfs", "ramfs")
 
 
 def require_space(

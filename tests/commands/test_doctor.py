@@ -65,8 +65,13 @@ def test_a_container_without_its_gpus_is_told_how_to_get_them(
     assert ran.code == 0
     assert ran.out.startswith("networks can be computed here\n")
     lines = [line.strip() for line in ran.out.splitlines()]
-    place = next(number for number, line in enumerate(lines) if line.split()[:2] == ["container", "Apptainer"])
-    assert lines[place + 1] == "start it with --nv for GPUs"
+    place = next(number for number, line in enumerate(lines) if line.split()[:2] == ["container", "Apptainer,"])
+    assert lines[place].endswith("Apptainer, image /images/simtool.sif")
+    assert lines[place + 1] == "without GPUs; --nv gives it those of the machine"
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_JOB_GPUS", "0")
+    _, found = examined(simtool)
+    assert "start the container with --nv; --device cpu computes on the processor" in found["failure"]
 
 
 def test_a_job_without_gpus_computes_on_the_processor(simtool: Simtool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from simtool.device import processor
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.models.flows.glow.model import Glow
@@ -49,6 +50,7 @@ def pictures(path: Path) -> NDArray[np.uint8]:
 def drawn(simtool: Simtool, home: Path, out: Path, *options: object) -> NDArray[np.uint8]:
     ran = simtool("sample", home / "glow", "--out", out, *options)
     assert ran.code == 0
+    assert ran.err.startswith(f"device {processor().words('float32')}\n")
     assert f"wrote  {out}" in ran.err
     return pictures(out)
 
@@ -123,6 +125,18 @@ def test_wrong_usage_has_exit_code_2(
     assert ran.code == 2
     assert complaint in " ".join(ran.err.replace("│", " ").split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_with_a_gpu_that_cannot_be_used_is_refused(
+    simtool: Simtool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_JOB_GPUS", "0")
+    ran = simtool("sample", home / "glow", "--out", tmp_path / "s.png")
+    assert ran.code == 1
+    assert ran.err.startswith("error: SLURM gave this job a GPU (SLURM_JOB_GPUS=0), but TensorFlow finds none")
+    assert list(tmp_path.iterdir()) == []
+    assert drawn(simtool, home, tmp_path / "s.png", "--device", "cpu", "--temperature", 0).shape[:2] == (1, 8)
 
 
 def test_a_model_without_images_is_refused(simtool: Simtool, home: Path, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from simtool.system.container import container_name
 from simtool.system.quota import core_quota
 
 
@@ -44,9 +43,3 @@ def write(root: Path, files: dict[str, str]) -> Path:
 )
 def test_the_smallest_quota_of_all_groups_counts(files: dict[str, str], quota: float | None, tmp_path: Path) -> None:
     assert core_quota(write(tmp_path, files)) == quota
-
-
-def test_a_container_is_told_by_its_variable_or_its_file(tmp_path: Path) -> None:
-    assert container_name({}, tmp_path) is None
-    assert container_name({"APPTAINER_CONTAINER": "/a.sif"}, tmp_path) == "Apptainer"
-    assert container_name({}, write(tmp_path, {"run/.containerenv": ""})) == "Podman"

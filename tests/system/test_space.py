@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.system.space import SpaceError, require_space, running_out_of_space, scratch_file
+from simtool.system.space import SpaceError, is_in_memory, require_space, running_out_of_space, scratch_file
 
 
 def test_what_does_not_fit_is_refused_with_both_sizes(tmp_path: Path) -> None:
@@ -45,3 +45,17 @@ def test_a_quota_counts_like_a_full_disk_and_other_failures_pass(tmp_path: Path)
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
     with pytest.raises(PermissionError), running_out_of_space(tmp_path, 0, "the test"):
         raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_files_on_tmpfs_are_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    place = tmp_path / "a b" / "in"
+    place.mkdir(parents=True)
+    escaped = str(tmp_path / "a b").replace(" ", "\\040")
+    mounts = ["overlay / overlay rw 0 0", f"tmpfs {escaped} tmpfs rw 0 0", f"/dev/sda {tmp_path} ext4 rw 0 0"]
+    (tmp_path / "proc/self/mounts").write_text("\n".join(mounts))
+    assert is_in_memory(place, tmp_path)
+    assert not is_in_memory(tmp_path, tmp_path)
+    with (tmp_path / "proc/self/mounts").open("a") as file:
+        file.write(f"\n/dev/sdb {escaped} ext4 rw 0 0")
+    assert not is_in_memory(place, tmp_path), "the last mount hides the others"
