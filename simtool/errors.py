@@ -6,7 +6,17 @@ from collections.abc import Iterable
 from errno import ENOENT
 from typing import ClassVar
 
-__all__ = ["LONGEST", "FileError", "SimtoolError", "UsageError", "clipped", "first_line", "listed", "system_reason"]
+__all__ = [
+    "LONGEST",
+    "FileError",
+    "SimtoolError",
+    "UsageError",
+    "clipped",
+    "first_line",
+    "likeliest",
+    "listed",
+    "system_reason",
+]
 
 #: Characters of a message.
 LONGEST = 1000
@@ -56,6 +66,19 @@ def clipped(text: object, most: int = 200) -> str:
     """The beginning of a long text, so that a message stays one line."""
     shown = str(text)
     return shown if len(shown) <= most else f"{shown[:most]}..."
+
+
+def likeliest(value: str, known: Iterable[str]) -> str:
+    """The known name that a wrong name is most like, for the end of a message; empty if none is like it.
+
+    A name that begins with the wrong name is like it, too, if that has three letters or more.
+    """
+    import difflib
+
+    names = list(known)
+    longer = [name for name in names if len(value) > 2 and name.casefold().startswith(value.casefold())]
+    near = difflib.get_close_matches(value, names, 1) or longer
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def listed(names: Iterable[object], most: int = 3) -> str:

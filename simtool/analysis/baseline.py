@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simtool.analysis.contrasts import Entry
 from simtool.analysis.failure import ReportError
-from simtool.errors import listed
+from simtool.errors import likeliest, listed
 
 __all__ = ["Baseline"]
 
@@ -49,7 +49,8 @@ class Baseline:
             raise ReportError(f"the baseline {text} can be {meanings}; score one of them with another name (--name)")
         if distances := [distance for model, distance in known if text.startswith(f"{model}:")]:
             raise ReportError(f"the baseline {text} has no outcomes; the distances of the model: {listed(distances)}")
-        raise ReportError(f"the baseline {text} is not among the models: {listed(models, most=8)}")
+        near = likeliest(text, [*models, *map(":".join, known)])
+        raise ReportError(f"the baseline {text} is not among the models: {listed(models, most=8)}{near}")
 
     def pairs(self, entries: Sequence[Entry]) -> list[tuple[int, int]]:
         """The positions of each model that is compared, and of its baseline."""

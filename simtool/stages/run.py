@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from simtool import console
-from simtool.errors import UsageError, clipped
+from simtool.errors import UsageError, clipped, likeliest
 from simtool.stages.hashing import of_stage
 from simtool.stages.invocation import Terminated, api, command
 from simtool.stages.places import Folder, Place, check_images, check_places, table_file
@@ -68,11 +68,7 @@ def chosen(names: Iterable[str], option: str, value: str) -> str:
     """The value of an option that takes one of some names; a UsageError lists them."""
     known = list(names)
     if value not in known:
-        import difflib
-
-        near = difflib.get_close_matches(value, known, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise UsageError(f"{option} is one of {', '.join(known)}, not {clipped(value)}{hint}")
+        raise UsageError(f"{option} is one of {', '.join(known)}, not {clipped(value)}{likeliest(value, known)}")
     return value
 
 

@@ -33,6 +33,17 @@ def test_a_model_of_exactly_this_name_comes_first() -> None:
     ("text", "entries", "line"),
     [
         ("glow", ENTRIES, "the baseline glow is not among the models: pixels, keras:resnet"),
+        (
+            "pixel",
+            ENTRIES,
+            "the baseline pixel is not among the models: pixels, keras:resnet (did you mean pixels?)",
+        ),
+        (
+            "colour",
+            [*ENTRIES, ("colour (window 0.5)", "mse")],
+            "the baseline colour is not among the models: pixels, keras:resnet, colour (window 0.5) "
+            "(did you mean colour (window 0.5)?)",
+        ),
         ("pixels:dot", ENTRIES, "the baseline pixels:dot has no outcomes; the distances of the model: mse, cosine"),
         (
             "a:b:c",
