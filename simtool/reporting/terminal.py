@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from simtool.analysis.baseline import Baseline
@@ -24,6 +24,8 @@ __all__ = ["SheetTable", "terminal_report"]
 BAR_WIDTH = (10, 60)
 #: The least width of the names of models, in columns.
 NAME_WIDTH = 12
+#: The least width of the other columns of text, and the least width of any beside numbers with hardly enough room.
+TEXT_WIDTH, SHORTEST_WIDTH = 8, 4
 #: Distance between the columns of a table.
 GAP = 2
 #: Before the name of a control, which is below its model.
@@ -130,7 +132,8 @@ def _draw(cells: list[str], row: Row, axis: _Axis, glyphs: _Glyphs) -> None:
 class _BlockTables:
     """The table of a block, and the differences from the baseline, fitted to the width of the terminal.
 
-    Bars shrink first, then the names of models.
+    Bars shrink first, then the names of models, then the distance between columns and the names of distances. Without
+    enough room, there are no bars.
     """
 
     block: Block
@@ -163,13 +166,22 @@ class _BlockTables:
         if people is not None:
             numbers = [formatting.accuracy(people.estimate), formatting.interval(people, glyphs.dash)]
             lines.append(["one other person", "", *numbers, *[""] * (len(header) - 4)])
-        table, used = _table(header, lines, width - BAR_WIDTH[0] - GAP)
-        axis = _Axis.of(block, min(BAR_WIDTH[1], max(1, width - used - GAP)))
-        digits = 2 if axis.right - axis.left > 0.05 else 3
-        left, right = formatting.accuracy(axis.left, digits), formatting.accuracy(axis.right, digits)
-        table.add_column(f"{left}{right.rjust(axis.width - len(left))}", no_wrap=True)
-        for drawn, line in zip([*block.rows, None], _fitted(lines, table, glyphs), strict=False):
-            table.add_row(*map(Text, line), _bar(drawn, axis, glyphs), style=None if drawn else "italic")
+        room = width - BAR_WIDTH[0] - GAP
+        table, used = _closest(header, lines, room)
+        bars = used <= room
+        if not bars:
+            table, used = _closest(header, lines, width)
+        table = table if used <= width else _folded(header, lines, width, 2)
+        cells = [[*map(Text, line)] for line in _fitted(lines, table, glyphs)]
+        if bars:
+            axis = _Axis.of(block, min(BAR_WIDTH[1], width - used - GAP))
+            digits = 2 if axis.right - axis.left > 0.05 else 3
+            left, right = formatting.accuracy(axis.left, digits), formatting.accuracy(axis.right, digits)
+            table.add_column(f"{left}{right.rjust(axis.width - len(left))}", no_wrap=True)
+            for drawn, line in zip([*block.rows, None], cells, strict=False):
+                line.append(_bar(drawn, axis, glyphs))
+        for drawn, line in zip([*block.rows, None], cells, strict=False):
+            table.add_row(*line, style=None if drawn else "italic")
         return table
 
     def _differences(self, title: str) -> Sheet:
@@ -188,8 +200,8 @@ class _BlockTables:
 class SheetTable:
     """The table of a section, fitted to the width of the terminal.
 
-    The names of models shrink first, then the distance between columns. Then optional columns are left out, one by
-    one. Then cells go to several lines.
+    The names of models shrink first, then the distance between columns, then the other texts. Then optional columns
+    are left out, one by one. Then cells go to several lines; a number or an interval stays in one line.
     """
 
     sheet: Sheet
@@ -201,20 +213,29 @@ class SheetTable:
             [glyphs.shown(cell if at < texts else cell.replace("–", glyphs.dash)) for at, cell in enumerate(line)]
             for line in self.sheet.lines
         ]
-        table, used = _table(self.sheet.header, lines, width, texts)
-        if used > width:
-            table, used = _table(self.sheet.header, lines, width, texts, gap=1)
+        table, used = _closest(self.sheet.header, lines, width, texts)
         if used > width and self.sheet.optional:
             yield SheetTable(self.sheet.narrow)
             return
         if used > width:
             table = _folded(self.sheet.header, lines, width, texts)
-        for line in _fitted(lines, table, glyphs):
+        for line in _fitted(lines, table, glyphs, texts):
             table.add_row(*map(Text, line))
         yield Text(glyphs.shown(self.sheet.title), style="bold")
         yield table
         if self.sheet.caption:
             yield Text(glyphs.shown(self.sheet.caption), style="dim")
+
+
+def _closest(
+    header: Sequence[str], lines: Sequence[Sequence[str]], available: int, texts: int = 2
+) -> tuple[Table, int]:
+    """A table that fits with the widest texts and gaps for which there is room, and its width."""
+    for gap, least in ((GAP, None), (1, None), (1, TEXT_WIDTH)):
+        table, used = _table(header, lines, available, texts, gap, least)
+        if used <= available:
+            break
+    return table, used
 
 
 def _table(
@@ -223,43 +244,65 @@ def _table(
     available: int,
     texts: int = 2,
     gap: int = GAP,
+    least: int | None = None,
 ) -> tuple[Table, int]:
-    """A table whose first column (the models) shrinks to fit, and its width. Its first ``texts`` columns are text."""
+    """A table whose first column (the models) shrinks to fit, and its width. Its first ``texts`` columns are text.
+
+    With ``least``, the other columns of text shrink to this width, too.
+    """
     widths = [max(cell_len(line[column]) for line in [header, *lines]) for column in range(len(header))]
-    spare = available - sum(widths[1:]) - gap * (len(widths) - 1)
-    widths[0] = min(widths[0], max(NAME_WIDTH, spare))
+    excess = sum(widths) + gap * (len(widths) - 1) - available
+    for column in range(texts if least else 1):
+        smallest = NAME_WIDTH if column == 0 or least is None else least
+        cut = min(max(excess, 0), max(widths[column] - smallest, 0))
+        widths[column], excess = widths[column] - cut, excess - cut
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
     for column, (title, width) in enumerate(zip(header, widths, strict=True)):
         table.add_column(title, justify="left" if column < texts else "right", width=width, no_wrap=True)
     return table, sum(widths) + gap * (len(widths) - 1)
 
 
-def _fitted(lines: Sequence[Sequence[str]], table: Table, glyphs: _Glyphs) -> list[list[str]]:
-    """The lines with names that fit the first column and stay different: cut if possible, else in several lines."""
-    width = table.columns[0].width
-    if width is None:
-        return [list(line) for line in lines]
-    indents = [_INDENT if line[0].startswith(_INDENT) else "" for line in lines]
-    names = [line[0].removeprefix(_INDENT) for line in lines]
-    short = shortened(names, width - max(map(len, indents), default=0), glyphs.cut)
+def _fitted(lines: Sequence[Sequence[str]], table: Table, glyphs: _Glyphs, texts: int = 2) -> list[list[str]]:
+    """The lines with texts that fit their columns and stay different: cut if possible, else in several lines."""
+    columns = [list(column) for column in zip(*lines, strict=True)]
+    for at in range(texts):
+        width = table.columns[at].width
+        if width is not None and columns:
+            columns[at] = _cut(columns[at], table.columns[at], width, glyphs.cut)
+    return [list(line) for line in zip(*columns, strict=True)]
+
+
+def _cut(cells: list[str], column: Column, width: int, cut: str) -> list[str]:
+    """The cells of a column of text."""
+    indents = [_INDENT if cell.startswith(_INDENT) else "" for cell in cells]
+    names = [cell.removeprefix(_INDENT) for cell in cells]
+    short = shortened(names, width - max(map(len, indents), default=0), cut)
     if short is None:
-        table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
-        return [list(line) for line in lines]
-    return [[indent + short[name], *line[1:]] for indent, name, line in zip(indents, names, lines, strict=True)]
+        column.no_wrap, column.overflow = False, "fold"
+        return cells
+    return [indent + short[name] for indent, name in zip(indents, names, strict=True)]
 
 
 def _folded(header: Sequence[str], lines: Sequence[Sequence[str]], available: int, texts: int) -> Table:
-    """A table whose widest columns go to several lines until it fits. Words stay whole, except in columns of text."""
-    cells = list(zip(header, *lines, strict=True))
-    widths = [max(map(cell_len, column)) for column in cells]
-    words = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in cells]
-    widths[0] = min(widths[0], NAME_WIDTH)
-    least = [min(word, NAME_WIDTH) if at < texts else word for at, word in enumerate(words)]
-    while sum(widths) + len(widths) - 1 > available:
-        wide = [(width, at) for at, width in enumerate(widths) if width > least[at]]
-        if not wide:
-            break
-        widths[max(wide)[1]] -= 1
+    """A table whose widest columns go to several lines until it fits.
+
+    Titles break at spaces, and numbers before an interval in brackets. Texts get shorter.
+    """
+    columns = list(zip(header, *lines, strict=True))
+    widths = [max(map(cell_len, column)) for column in columns]
+    whole = [
+        max(
+            map(cell_len, [*title.split(), *(part for cell in cells for part in cell.replace(" (", "\n(").split("\n"))])
+        )
+        for title, *cells in columns
+    ]
+    for shortest in (NAME_WIDTH, TEXT_WIDTH, SHORTEST_WIDTH):
+        least = [min(width, shortest) if at < texts else whole[at] for at, width in enumerate(widths)]
+        while sum(widths) + len(widths) - 1 > available:
+            wide = [(width, at) for at, width in enumerate(widths) if width > least[at]]
+            if not wide:
+                break
+            widths[max(wide)[1]] -= 1
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for column, (title, width) in enumerate(zip(header, widths, strict=True)):
         table.add_column(title, justify="left" if column < texts else "right", width=width, overflow="fold")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from rich.cells import cell_len
@@ -133,6 +134,30 @@ def test_a_wide_table_goes_to_several_lines_and_loses_no_word(width: int) -> Non
     assert max(map(len, lines)) <= width
     for word in " ".join(["cosine/segments" if width == 80 else "cosine", *numbers]).split():
         assert word in file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_numbers_are_never_cut_or_broken(width: int) -> None:
+    models = [f"Glow {seed} activations/level-1 (mean+std, window 0.5)" for seed in range(3)]
+    header = ["model", "distance", "minus model", "distance", "difference", "95 % CI", "p (Holm)"]
+    texts = [[one, "cosine/segments", other, "mse"] for one, other in pairwise(models)]
+    sheet = Sheet("Pairs", header, [[*cells, "+.0688", "+.055 to +.082", "<.001"] for cells in texts], texts=4)
+    shown = _printed(SheetTable(sheet), width, "utf-8")
+    assert max(map(len, shown)) <= width
+    numbers = [line.split()[-5:] for line in shown if "+.0688" in line]
+    assert numbers == [["+.0688", "+.055", "to", "+.082", "<.001"]] * 2
+
+
+@pytest.mark.parametrize("width", [60, 66, 72])
+def test_accuracies_in_a_narrow_terminal_are_whole(width: int) -> None:
+    report = make_report(None)
+    rows = tuple(replace(row, distance="cosine/segments") for row in report.rows if row.distance == "cosine")
+    lines = _lines(replace(report, rows=rows, spreads=(), noise_ceilings=()), width)
+    assert max(map(len, lines)) <= width
+    cells = [line.split() for line in lines]
+    for row in rows:
+        if row.metric is TRIPLET_ACCURACY:
+            assert any({formatting.accuracy(row.estimate), formatting.interval(row)} <= set(line) for line in cells)
 
 
 @pytest.mark.parametrize("ends", [("pool", "softmax"), ("diagonal, held out by class", "identity, held out by class")])

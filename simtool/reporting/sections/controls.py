@@ -69,7 +69,7 @@ def _whole(group: Group, report: Report) -> Sheet:
     ]
     header = ["model", "distance", "trained", "untrained", "range", "seeds", *_titles(report)]
     title = f"{group.title}: trained minus untrained"
-    return Sheet(title, header, lines, caption=_adjusted(group), optional=(4, 5))
+    return Sheet(title, header, lines, caption=_adjusted(group), optional=(4, 5, 2, 3))
 
 
 def _parts(found: Sequence[Group], report: Report) -> Sheet:
