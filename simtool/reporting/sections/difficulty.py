@@ -147,15 +147,16 @@ def _draw(report: Report) -> Figure | None:
     parts = figure.subfigures(len(models), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, found, shown, rows in zip(parts, report.difficulties, models, heights, strict=True):
         panels = part.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-        for panel, (model, distance) in zip(panels, shown, strict=False):
-            own = [curve for curve in found.curves if (curve.model, curve.distance) == (model, distance)]
-            _draw_panel(panel, own)
-            panel.set_title(formatting.label(model, distance), fontsize=7.5)
+        for panel, entry, label in zip(panels, shown, formatting.labels(shown), strict=False):
+            _draw_panel(panel, [curve for curve in found.curves if (curve.model, curve.distance) == entry])
+            panel.set_title(label, fontsize=7.5)
         for panel in panels[len(shown) :]:
             panel.set_visible(False)
         for panel in panels[max(0, len(shown) - columns) : len(shown)]:
             panel.set_xticks(range(len(found.grades)), found.grades, rotation=90, fontsize=6)
             panel.tick_params(labelbottom=True)
+        part.supylabel("triplet accuracy", fontsize=8)
+        part.supxlabel("difficulty", fontsize=8)
         panels[0].legend(frameon=False, fontsize=7)
         title = f"Triplet accuracy from easy to hard: {formatting.label(found.measure)}"
         part.suptitle(title, fontsize=9.5, fontweight="bold")

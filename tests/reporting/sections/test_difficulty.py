@@ -83,3 +83,11 @@ def test_models_on_different_trials_have_their_own_panels(report: Report) -> Non
     titles = [panel.get_title() for panel in drawn.axes]
     assert titles == ["good mse", "fair mse", "other good mse", "other fair mse"]
     assert all(panel.get_lines() for panel in drawn.axes)
+
+
+def test_the_axes_of_the_figure_say_what_they_show(report: Report) -> None:
+    assert DIFFICULTY.draw is not None
+    drawn = DIFFICULTY.draw(report)
+    assert drawn is not None
+    for part in drawn.subfigs:
+        assert (part.get_supxlabel(), part.get_supylabel()) == ("difficulty", "triplet accuracy")
