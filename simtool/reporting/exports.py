@@ -100,7 +100,7 @@ def to_markdown(report: Report) -> str:
 
 
 def _markdown_table(block: Block, report: Report) -> str:
-    header, lines = formatting.table(block, report, with_chance=False)  # it is in the headline
+    header, lines = formatting.table(block, report)
     return _markdown_sheet(Sheet(formatting.headline(block), header, lines))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -25,6 +25,7 @@ from rich.cells import cell_len
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.names import shortened
 from simtool.reporting.palette import BAND, COLORS, INK, QUIET
 from simtool.reporting.sections.section import Section
 from simtool.text import counted
@@ -43,7 +44,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 #: Width of a character in inches: in the names of models, and in the smaller text below.
 NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
-#: Characters in a line of the name of a model and of a distance, and the greatest number of lines of a name.
+#: Cells in a line of the name of a model and of a distance, and lines that the cells of a name would fill.
 NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
 #: Entries of the legend that are no distance: the interval, chance, one other person, and the limits of the best model.
 MARKS = 4
@@ -104,14 +105,16 @@ def styled() -> Iterator[None]:
         yield
 
 
-def _wrapped(name: str, width: int) -> str:
-    """Break a name into lines. Of a name that is too long, the middle is left out."""
-    shown = formatting.name(name)
-    most = width * NAME_LINES
-    if len(shown) > most:
-        shown = f"{shown[: most // 2 - 8]} … {shown[-most // 2 + 8 :]}"
-    width = max(1, width * len(shown) // max(cell_len(shown), 1))
-    return "\n".join(textwrap.wrap(shown, width, max_lines=NAME_LINES, placeholder="…")) or shown
+def _wrapped(names: Iterable[str], width: int) -> list[str]:
+    """Names in lines of a width. Long names are cut and stay different."""
+    whole = [*map(formatting.name, names)]
+    short = shortened(whole, width * NAME_LINES) or {}
+    return [_in_lines(short.get(text, text), width) for text in whole]
+
+
+def _in_lines(text: str, width: int) -> str:
+    width = max(1, width * len(text) // max(cell_len(text), 1))
+    return "\n".join(textwrap.wrap(text, width)) or text
 
 
 def draw(report: Report, metric: Metric = TRIPLET_ACCURACY) -> Figure:
@@ -170,7 +173,7 @@ class _Layout:
         place: dict[tuple[str, str], float] = {}
         centers: list[float] = []
         models = tuple(dict.fromkeys(row.model for row in rows))
-        names = tuple(_wrapped(model, NAME_LINE) for model in models)
+        names = tuple(_wrapped(models, NAME_LINE))
         top = 0.5
         for model, name in zip(models, names, strict=True):
             own = [each for each in distances if any((row.model, row.distance) == (model, each) for row in rows)]
@@ -181,9 +184,14 @@ class _Layout:
             top += room + 0.6
         return cls(place, tuple(centers), names, distances, top - 0.75, any(row.gains for row in rows))
 
+    @property
+    def labels(self) -> list[str]:
+        """The distances in the legend."""
+        return _wrapped(self.distances, DISTANCE_LINE)
+
     def legend_lines(self, columns: int) -> int:
         """The greatest number of text lines of a legend with some columns."""
-        tallest = max(1 + _wrapped(distance, DISTANCE_LINE).count("\n") for distance in self.distances)
+        tallest = max(1 + text.count("\n") for text in self.labels)
         return tallest * math.ceil((len(self.distances) + MARKS + self.controls) / columns)
 
     def color(self, distance: str) -> str:
@@ -262,7 +270,8 @@ def _draw_legend(
 ) -> None:
     level = formatting.percent(report.settings.level)
     handles: list[Patch | Line2D] = [
-        Patch(color=layout.color(distance), label=_wrapped(distance, DISTANCE_LINE)) for distance in layout.distances
+        Patch(color=layout.color(distance), label=label)
+        for distance, label in zip(layout.distances, layout.labels, strict=True)
     ]
     handles += [
         Line2D([], [], color=INK, lw=1.1, label=f"{level} interval"),

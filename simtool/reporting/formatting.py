@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from simtool.analysis.baseline import Baseline
@@ -13,6 +13,7 @@ from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, Reach
 from simtool.analysis.report import Block, Report, Row, Sample
 from simtool.analysis.strata import ALL
 from simtool.errors import listed
+from simtool.reporting.names import shortened
 from simtool.tables.observers import Observers
 from simtool.text import counted, plural
 from simtool.text import printable as name
@@ -34,6 +35,7 @@ __all__ = [
     "headline",
     "interval",
     "label",
+    "labels",
     "limits",
     "method",
     "name",
@@ -50,8 +52,8 @@ __all__ = [
     "trials_of",
 ]
 
-#: The most characters of a label in a figure, and the number of them that come first.
-LONGEST, _FIRST = 48, 28
+#: The most cells of a label in a figure.
+LONGEST = 48
 #: Shown in place of a text without characters.
 EMPTY = "(empty)"
 #: Number of clusters or images below which a report warns of wide intervals.
@@ -65,10 +67,16 @@ UNTESTED = "too few to test"
 
 
 def label(*names: str) -> str:
-    """Names as one label in a figure. If it is long, its middle is left out: the ends tell more names apart."""
-    whole = " ".join(map(name, names)).strip() or EMPTY
-    whole = f" {whole}" if whole.startswith("_") else whole  # matplotlib leaves such labels out of legends
-    return whole if len(whole) <= LONGEST else f"{whole[:_FIRST]}…{whole[len(whole) + _FIRST + 1 - LONGEST :]}"
+    """Names as one label that no other label of a figure must differ from."""
+    return labels([names])[0]
+
+
+def labels(entries: Iterable[Sequence[str]]) -> list[str]:
+    """The labels of a figure, each of one or several names; long labels are cut and stay different."""
+    whole = [" ".join(map(name, names)).strip() or EMPTY for names in entries]
+    short = shortened(whole, LONGEST) or {}
+    shown = [short.get(text, text) for text in whole]
+    return [f" {text}" if text.startswith("_") else text for text in shown]  # legends leave out such labels
 
 
 class Named(Protocol):
@@ -163,18 +171,21 @@ def headline(block: Block) -> str:
     return f"{block.metric.label}, {trials(block)}: {counts}chance {accuracy(block.chance, 3)}"
 
 
-def table(block: Block, report: Report, with_chance: bool) -> tuple[list[str], list[list[str]]]:
-    """The header and the lines of a block's table: model and distance, then numbers."""
+def table(block: Block, report: Report) -> tuple[list[str], list[list[str]]]:
+    """The header and the lines of a block's table: model and distance, then numbers.
+
+    The headline states the chance level, and the number of comparisons if it is that of all rows.
+    """
     level, baseline = percent(report.settings.level), name(report.settings.baseline or "")
     compared = any(row.difference for row in block.rows)
-    header = ["model", "distance", "accuracy", f"{level} CI", *(["chance"] if with_chance else [])]
-    header += ["comparisons", "ties"]
+    header = ["model", "distance", "accuracy", f"{level} CI"]
+    header += ["ties"] if block.same_trials else ["comparisons", "ties"]
     header += [f"minus {baseline}", f"{level} CI", "p (Holm)"] if compared else []
     lines = []
     for row in block.rows:
         line = [*entry(row), accuracy(row.estimate), interval(row)]
-        line += [accuracy(row.chance, 3)] if with_chance else []
-        line += [f"{row.comparisons:,}", f"{row.ties:,}"]
+        line += [] if block.same_trials else [f"{row.comparisons:,}"]
+        line.append(f"{row.ties:,}")
         lines.append([*line, *(_difference(row.difference) if compared else [])])
     return header, lines
 

@@ -93,11 +93,15 @@ def test_one_judgment_takes_verbs_in_the_singular(report: Report) -> None:
     assert "1 of 120 trials does not name a participant" in line
 
 
-def test_a_label_in_a_figure_is_short_and_keeps_both_ends() -> None:
-    assert formatting.label("pixels", "mse") == "pixels mse"
+def test_the_labels_of_a_figure_are_short_and_stay_different() -> None:
+    assert formatting.labels([("pixels", "mse"), ("glow", "mse")]) == ["pixels mse", "glow mse"]
     assert formatting.label("x" * 48) == "x" * 48
-    ends = [formatting.label("a" * 300, distance) for distance in ("mse", "cosine")]
-    assert len(set(ends)) == 2
-    assert {len(end) for end in ends} == {formatting.LONGEST}
+    middles = [
+        [f"Glow {'of birds ' * 4}level-{level} {'mean and deviation ' * 3}", "cosine/segments"] for level in range(6)
+    ]
+    for entries in ([("a" * 300, distance) for distance in ("mse", "cosine")], middles):
+        shown = formatting.labels(entries)
+        assert len(set(shown)) == len(entries)
+        assert max(map(len, shown)) <= formatting.LONGEST
     assert formatting.label("", "") == formatting.EMPTY
     assert not formatting.label("_hidden").startswith("_")  # legends leave out such labels

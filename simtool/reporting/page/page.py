@@ -59,7 +59,7 @@ class _Accuracies:
 
     @classmethod
     def of(cls, block: Block, report: Report) -> _Accuracies:
-        header, lines = formatting.table(block, report, with_chance=False)
+        header, lines = formatting.table(block, report)
         axis = Axis.of(block)
         rows = [_Row(line, axis.bar(row), block.is_control(row)) for row, line in zip(block.rows, lines, strict=True)]
         return cls(

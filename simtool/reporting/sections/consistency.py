@@ -119,7 +119,7 @@ def _predictors(found: Iterable[Consistency]) -> list[Predictor]:
 
 
 def _labels(names: Iterable[Predictor]) -> list[str]:
-    return [formatting.label(name.model, name.distance) for name in names]
+    return formatting.labels((name.model, name.distance) for name in names)
 
 
 def _draw_matrix(panel: Axes, found: Sequence[Consistency]) -> None:

@@ -48,14 +48,6 @@ class _Table(Group):
     """The accuracies of one metric in one stratum, or in a part of it, with their contrasts."""
 
     @property
-    def heading(self) -> str:
-        """The title in a narrow figure."""
-        if self.part is None:
-            return self.title
-        whole = _Table(tuple(replace(row, part=None) for row in self.rows[:1])).title
-        return f"{whole}\n{fill(formatting.label(self.part.name), _HEADING)}"
-
-    @property
     def contrasts(self) -> list[tuple[Row, Contrast]]:
         """All contrasts, with the row of the model that they are about."""
         return [(row, contrast) for row in self.rows for contrast in row.contrasts]
@@ -167,7 +159,8 @@ def _pairs(table: _Table, report: Report, in_terminal: bool) -> Sheet:
     texts = ["model", "distance", *([] if baseline else ["minus model", "distance"])]
     header = [*texts, "difference", f"{level} CI", "p", "p (Holm)"]
     title = f"{table.title}: differences" + (f" from {formatting.baseline(baseline)}" if baseline else "")
-    return Sheet(title, header, lines, texts=len(texts), caption=_adjusted(table), in_terminal=in_terminal)
+    p_value = len(texts) + 2
+    return Sheet(title, header, lines, len(texts), _adjusted(table), in_terminal, optional=(p_value,))
 
 
 def _adjusted(table: _Table) -> str:
@@ -229,16 +222,27 @@ def _draw(report: Report) -> Figure | None:
     width = 2.2 + (side + 0.1) * across
     figure = Figure(figsize=(width, 0.8 + (side + 0.3) * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    labels = [formatting.label(*name) for name in names]
-    panels[0, 0].set_yticks(range(len(names)), labels)
+    panels[0, 0].set_yticks(range(len(names)), formatting.labels(names))
     panels[0, 0].set_xticks([])
     largest = max(abs(contrast.difference.estimate) for table in tables for _, contrast in table.contrasts)
-    for panel, table in zip(panels.flat, tables, strict=False):
+    for panel, table, heading in zip(panels.flat, tables, _headings(tables), strict=False):
         _draw_matrix(panel, table, names, report.settings.level, 100 * max(largest, 1e-9))
+        panel.set_title(heading, fontsize=7, fontweight="bold")
     for panel in panels.flat[len(tables) :]:
         panel.set_axis_off()
     figure.suptitle(fill(_EXPLANATION, int(13 * width)), fontsize=9)
     return figure
+
+
+def _headings(tables: Sequence[_Table]) -> list[str]:
+    """The titles of tables in a narrow figure."""
+    parts = formatting.labels(["" if table.part is None else table.part.name] for table in tables)
+    return [
+        table.title
+        if table.part is None
+        else f"{_Table((replace(table.rows[0], part=None),)).title}\n{fill(part, _HEADING)}"
+        for table, part in zip(tables, parts, strict=True)
+    ]
 
 
 def _draw_matrix(panel: Axes, table: _Table, names: Sequence[Entry], level: float, largest: float) -> None:
@@ -246,7 +250,6 @@ def _draw_matrix(panel: Axes, table: _Table, names: Sequence[Entry], level: floa
     panel.imshow(points, cmap="RdBu_r", vmin=-largest, vmax=largest)
     panel.tick_params(length=0, labelsize=6)
     panel.spines[:].set_visible(False)
-    panel.set_title(table.heading, fontsize=7, fontweight="bold")
     numbered = len(names) <= _NUMBERS
     down, right = np.nonzero(~np.isnan(points) & ~found)
     panel.scatter(right, down + (0.3 if numbered else 0), s=3, color="black")

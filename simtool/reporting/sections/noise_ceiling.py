@@ -110,7 +110,7 @@ def _draw(report: Report) -> Figure | None:
     for ceiling in ceilings[1:]:
         for each in ceiling.reached:
             places.setdefault((each.model, each.distance), len(places))
-    names = [formatting.label(*place) for place in places]
+    names = formatting.labels(places)
     width = 0.5 + 0.07 * max(map(len, names)) + 3.2 * len(ceilings)
     figure = Figure(figsize=(width, 1.9 + 0.2 * len(places)), layout="constrained")
     panels = figure.subplots(1, len(ceilings), sharey=True, squeeze=False)[0]

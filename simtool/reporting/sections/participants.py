@@ -115,7 +115,7 @@ def _draw_panel(panel: Axes, spreads: Sequence[Spread]) -> None:
         panel.plot([low, high], [at, at], color=INK, lw=2.2, solid_capstyle="butt")
         panel.plot(median, at, "o", color="white", mec=INK, markersize=4)
     panel.axvline(0.5, color=INK, lw=0.9)
-    names = [formatting.label(each.model, each.distance) for each in spreads]
+    names = formatting.labels((each.model, each.distance) for each in spreads)
     panel.set_yticks(range(len(spreads)), names, fontsize=7)
     panel.set_ylim(len(spreads) - 0.4, -0.6)
     panel.set_title(f"{people.trial_type}: {counted(count, people.called)}", fontsize=9.5, fontweight="bold")

@@ -193,10 +193,11 @@ def _drawn(found: Calibration | None) -> list[Bin]:
 
 def _draw_panel(panel: Axes, found: Sequence[Prediction], models: Sequence[str]) -> None:
     panel.plot([0.5, 1], [0.5, 1], color=QUIET, lw=0.9, ls=(0, (4, 2)), zorder=1)
-    for each in found:
+    names = formatting.labels((each.model, each.distance) for each in found)
+    for each, name in zip(found, names, strict=True):
         bins, color = _drawn(each.calibration), COLORS[models.index(each.model)]
         error = "" if each.calibration is None else f", ECE {formatting.accuracy(each.calibration.error, 3)}"
-        label = f"{formatting.label(each.model, each.distance)}{error}"
+        label = f"{name}{error}"
         predicted, observed = [own.predicted for own in bins], [own.observed for own in bins]
         panel.plot(predicted, observed, color=color, lw=1.1, marker="o", ms=3, label=label, zorder=3)
         for own in bins:

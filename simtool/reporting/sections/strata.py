@@ -143,7 +143,7 @@ def _draw(report: Report) -> Figure | None:
     for panels, splits in zip(grid, divisions, strict=True):
         _draw_points(panels[0], splits)
         _draw_accuracies(panels[1], splits)
-        panels[0].set_yticks(range(len(splits)), [formatting.label(*_entry(split)) for split in splits], fontsize=7)
+        panels[0].set_yticks(range(len(splits)), formatting.labels(map(_entry, splits)), fontsize=7)
         panels[0].set_ylim(len(splits) - 0.4, -0.6)
         panels[0].set_title(_title(splits, formatting.label), fontsize=9.5, fontweight="bold", loc="left")
         panels[1].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -174,12 +174,12 @@ def _draw_points(panel: Axes, splits: Sequence[Split]) -> None:
 
 def _draw_accuracies(panel: Axes, splits: Sequence[Split]) -> None:
     strata = [_stratum(row) for row in splits[0].parts]
-    for order, (name, color) in enumerate(zip(strata, _colors(len(strata)), strict=True)):
+    labels = formatting.labels([name.removeprefix(f"{splits[0].by}=")] for name in strata)
+    for order, (name, label, color) in enumerate(zip(strata, labels, _colors(len(strata)), strict=True)):
         shift = 0.7 * ((order + 0.5) / len(strata) - 0.5)
         rows = [(at, row) for at, split in enumerate(splits) for row in split.parts if _stratum(row) == name]
         places = [at + shift for at, _ in rows]
         panel.hlines(places, [row.low for _, row in rows], [row.high for _, row in rows], color=color, lw=1.1)
-        label = formatting.label(name.removeprefix(f"{splits[0].by}="))
         panel.plot([row.estimate for _, row in rows], places, "o", color=color, markersize=4, label=label)
     panel.axvline(splits[0].whole.chance, color=INK, lw=0.9)
     panel.set_xlabel("triplet accuracy", fontsize=8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -65,7 +66,18 @@ def test_the_tables_hold_every_number(page: str, report: Report) -> None:
     assert len(rows) > len(expected)
     for cells, row in zip(rows, expected, strict=False):
         assert cells[:4] == [row.model, row.distance, formatting.accuracy(row.estimate), formatting.interval(row)]
-        assert cells[4:6] == [f"{row.comparisons:,}", f"{row.ties:,}"]
+        assert cells[4] == f"{row.ties:,}"
+
+
+def test_what_all_rows_share_stands_once_above_the_table(page: str, report: Report) -> None:
+    assert f"{report.rows[0].comparisons:,} comparisons, chance .500" in page
+    reader = _Reader()
+    reader.feed(page)
+    assert not {"chance", "comparisons"} & {cell.strip() for cell in reader.rows[0]}
+    rows = tuple(replace(row, comparisons=at) for at, row in enumerate(report.rows))
+    reader = _Reader()
+    reader.feed(to_html(replace(report, rows=rows), ORIGIN))
+    assert "comparisons" in {cell.strip() for cell in reader.rows[0]}
 
 
 def test_the_first_screen_says_the_result_the_noise_ceiling_and_the_size_of_the_data(page: str) -> None:
