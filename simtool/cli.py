@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from copy import copy
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -38,10 +39,10 @@ from simtool.commands.train_glow import train_glow
 from simtool.commands.train_jet import train_jet
 from simtool.commands.train_resnet import train_resnet
 from simtool.commands.transform import transform
-from simtool.errors import SimtoolError, first_line, system_reason
-from simtool.stages.invocation import Terminated, invocation
+from simtool.errors import SimtoolError, UsageError, first_line, system_reason
+from simtool.stages.invocation import Call, Terminated, first_call, invocation
 
-__all__ = ["app", "app_for", "main"]
+__all__ = ["app", "app_for", "call_of", "main"]
 
 #: The exit code of a training that saved its state: no error, but the same command must run again.
 _SAVED = 85
@@ -130,6 +131,35 @@ def main() -> None:
         sys.exit(code)
 
 
+def call_of(arguments: Sequence[str]) -> Call:
+    """The call of the Python API that a command makes; the command does not run.
+
+    Args:
+        arguments: the words of the command line after ``simtool``.
+
+    Raises:
+        UsageError: the command or its options are wrong, or the command calls no function.
+
+    Example:
+        >>> from simtool.cli import call_of
+        >>> call = call_of(["fit-pca", "images.parquet", "--out", "pca", "--components", "20"])
+        >>> call.function.__name__, call.arguments["components"]
+        ('fit_pca', 20)
+    """
+    words = [*arguments]
+    if words[:1] in ([], [_RUNS_OTHERS]):
+        raise UsageError(f"simtool {' '.join(words)}".rstrip() + ": this is not one stage, so it is no single call")
+    try:
+        call = first_call(lambda: app_for(words)(args=words, prog_name="simtool", standalone_mode=False))
+    except Exception as failure:
+        if not hasattr(failure, "format_message"):
+            raise
+        raise UsageError(_usage(failure, words)) from failure
+    if call is None:
+        raise UsageError(f"simtool {' '.join(words)}: this only prints, and calls no function of simtool.stages")
+    return call
+
+
 def _run(arguments: list[str]) -> NoReturn:
     """Run the command line, flush its output while a failure to do so can still be reported, and exit."""
     try:
@@ -165,15 +195,20 @@ def _name_of(command: CommandInfo) -> str | None:
 
 def _refuse(failure: Any, arguments: list[str]) -> NoReturn:
     """Report wrong usage, which Typer found, in one line; ``simtool`` alone prints its help."""
-    message, context = failure.format_message(), getattr(failure, "ctx", None)
-    if "\n" in message:
+    if "\n" in failure.format_message():
         failure.show()
     else:
-        # Typer gives no context where an option lacks its value.
-        words = [word for word in arguments[:1] if not word.startswith("-")]
-        where = context.command_path if context else " ".join(["simtool", *words])
-        console.error(f"{message.rstrip('.')}; see {where} --help")
+        console.error(_usage(failure, arguments))
     sys.exit(failure.exit_code)
+
+
+def _usage(failure: Any, arguments: list[str]) -> str:
+    """What is wrong with a command line, in one line."""
+    context = getattr(failure, "ctx", None)
+    # Typer gives no context where an option lacks its value.
+    words = [word for word in arguments[:1] if not word.startswith("-")]
+    where = context.command_path if context else " ".join(["simtool", *words])
+    return f"{failure.format_message().rstrip('.')}; see {where} --help"
 
 
 def _stop_writing() -> NoReturn:

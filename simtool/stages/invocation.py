@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import wraps
 from os import PathLike
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from simtool.errors import FileError, SimtoolError, system_reason
 
-__all__ = ["CALLED", "Terminated", "api", "command", "invocation"]
+__all__ = ["CALLED", "Call", "Terminated", "api", "command", "first_call", "invocation"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -20,6 +21,45 @@ _T = TypeVar("_T")
 CALLED = "stages."
 
 _arguments: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
+#: Whether a call of a stage is returned by :func:`first_call`, and not made.
+_held: ContextVar[bool] = ContextVar("held", default=False)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a stage that has not been made. It can be pickled, for another process.
+
+    Attributes:
+        function: of ``simtool.stages``.
+        arguments: by name.
+    """
+
+    function: Callable[..., Any]
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self) -> Any:
+        """Make the call."""
+        return self.function(**self.arguments)
+
+
+class _Called(BaseException):
+    """Ends the program at its first call of a stage."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call)
+        self.call = call
+
+
+def first_call(program: Callable[[], object]) -> Call | None:
+    """Run a program up to its first call of a stage; return the call, or None if the program ends without one."""
+    token = _held.set(True)
+    try:
+        program()
+    except _Called as found:
+        return found.call
+    finally:
+        _held.reset(token)
+    return None
 
 
 class Terminated(SystemExit):
@@ -58,6 +98,8 @@ def api(function: Callable[_P, _T]) -> Callable[_P, _T]:
 
         given = {**signature(function).bind_partial(*args).arguments, **kwargs}
         check_arguments(function, given)
+        if _held.get():
+            raise _Called(Call(recorded, given))
         words = [f"{name}={_spelled(value)}" for name, value in given.items()]
         with invocation([f"{CALLED}{function.__name__}", *words]):
             try:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slu
 IMAGES = "birds/images.parquet"
 #: Each stage that writes a model, with its options.
 MODELS = {
-    "glow": ("train-glow", "--preset", "tiny", "--validation", "0.5", "--epochs", "2", "--steps", "1"),
+    "glow": ("train-glow", "--preset", "tiny", "--validation", "0.5", "--epochs", "30", "--steps", "1"),
     "resnet": ("train-resnet", "--preset", "tiny", "--validation", "0.5", "--epochs", "1"),
     "pca": ("fit-pca", "--components", "20", "--size", "32"),
 }
