@@ -79,7 +79,7 @@ class Training:
             raise
 
     def checkpoint(self, calls: Sequence[Call]) -> DelayedSubmission:
-        """What the requeued job runs: the same calls resume the training."""
+        """The work of the requeued job: the same calls, which resume the training."""
         return DelayedSubmission(self, calls)
 
 
@@ -238,7 +238,7 @@ class Jobs:
     def submit(self, stage: Stage) -> None:
         """Submit a stage, unless it is complete or in the queue."""
         after = [name for name in stage.needs if name in self._due]
-        # What a stage reads is made again, so all its parts are.
+        # If a stage that it needs runs again, so do all parts.
         parts = [part for part in stage.parts if after or not part.is_complete()]
         if not parts:
             say(stage.name, "-", "finished")

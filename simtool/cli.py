@@ -203,7 +203,7 @@ def _refuse(failure: Any, arguments: list[str]) -> NoReturn:
 
 
 def _usage(failure: Any, arguments: list[str]) -> str:
-    """What is wrong with a command line, in one line."""
+    """The fault of a command line, in one line."""
     context = getattr(failure, "ctx", None)
     # Typer gives no context where an option lacks its value.
     words = [word for word in arguments[:1] if not word.startswith("-")]

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import inspect
 import os
+import pickle
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,9 +17,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from simtool import cli
-from simtool.cli import app, app_for
-from simtool.errors import SimtoolError
+from simtool import cli, stages
+from simtool.cli import app, app_for, call_of
+from simtool.errors import SimtoolError, UsageError
 from simtool.stages.run import stage
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -216,3 +220,46 @@ def test_what_ids_hold_cannot_act_on_the_terminal(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert r"\x1b]0;title\x07\nX" in done.stderr
+
+
+def examples(command: str) -> list[list[str]]:
+    """The words of the examples in the help of a command, up to a pipe, another command or a remark."""
+    text = (typer.main.get_command(app).commands[command].help or "").split("Example:", 1)[1]  # type: ignore[attr-defined]
+    lines = re.findall(rf"^ *simtool ({command}\b.*)$", text.replace("\\\n", " "), re.MULTILINE)
+    return [shlex.split(re.split(r" [|;] |   ", line)[0]) for line in lines]
+
+
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"demo"}))
+def test_every_command_line_is_one_call_which_another_process_can_make(command: str) -> None:
+    for words in examples(command):
+        call = call_of(words)
+        assert call.function.__name__ in stages.__all__
+        inspect.signature(call.function).bind(**call.arguments)
+        if "show" not in call.arguments:  # a function of the command
+            assert pickle.loads(pickle.dumps(call)) == call  # noqa: S301 - our own
+
+
+def test_a_call_has_the_values_of_the_options(tmp_path: Path) -> None:
+    out = str(tmp_path / "glow")
+    call = call_of(["train-glow", "images.parquet", "--out", out, "--epochs", "3", "--set", "ema=0.9"])
+    assert call.function is stages.train_glow
+    given = {name: call.arguments[name] for name in ("images", "out", "epochs", "ema", "width")}
+    assert given == {"images": Path("images.parquet"), "out": Path(out), "epochs": 3, "ema": "0.9", "width": None}
+    assert not Path(out).exists()
+    with pytest.raises(SimtoolError, match=r"^images.parquet: no such file or folder"):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["demo"], r"^simtool demo: this is not one stage, so it is no single call$"),
+        ([], r"^simtool: this is not one stage"),
+        (["embed", "images.parquet", "--modle", "pixels"], r"^No such option: --modle .*; see simtool embed --help$"),
+        (["embed", "images.parquet", "--model"], r"^Option '--model' requires an argument; see simtool embed --help$"),
+        (["fetch-cubs", "cub"], r"^No such command 'fetch-cubs'"),
+    ],
+)
+def test_a_command_line_that_is_no_call_is_refused_in_one_line(words: list[str], line: str) -> None:
+    with pytest.raises(UsageError, match=line):
+        call_of(words)

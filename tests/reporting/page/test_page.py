@@ -69,7 +69,7 @@ def test_the_tables_hold_every_number(page: str, report: Report) -> None:
         assert cells[4] == f"{row.ties:,}"
 
 
-def test_what_all_rows_share_stands_once_above_the_table(page: str, report: Report) -> None:
+def test_the_headline_states_once_the_values_of_all_rows(page: str, report: Report) -> None:
     assert f"{report.rows[0].comparisons:,} comparisons, chance .500" in page
     reader = _Reader()
     reader.feed(page)
