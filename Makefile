@@ -8,10 +8,10 @@ LOCK   := $(if $(CUDA),requirements-cuda.lock,requirements.lock)
 STAMP  := $(VENV)/$(if $(CUDA),.complete-cuda,.complete)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs site fuzz oldest lock clean
+.PHONY: help setup snakemake demo test check docs site fuzz oldest lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## install simtool, its dependencies and test tools into .venv; for GPUs: make setup CUDA=1
 
@@ -30,6 +30,19 @@ $(STAMP): $(LOCK) pyproject.toml
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $(VENV)/.complete $@
+
+SNAKEMAKE := .venv-snakemake
+snakemake: $(SNAKEMAKE)/.complete  ## install Snakemake into .venv-snakemake, to run a study (docs/workflows.md)
+
+$(SNAKEMAKE)/.complete: requirements-snakemake.lock
+	@if command -v uv >/dev/null; then \
+	  uv venv -q --allow-existing --python "$$(command -v $(PYTHON))" $(SNAKEMAKE) && \
+	  uv pip install -q --python $(SNAKEMAKE)/bin/python --require-hashes --compile-bytecode -r $< ; \
+	else \
+	  $(PYTHON) -m venv $(SNAKEMAKE) && \
+	  $(SNAKEMAKE)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< ; \
+	fi
+	@touch $@
 
 demo: $(STAMP)  ## run all stages on generated toy birds, and report
 	@$(BIN)/simtool demo
@@ -72,6 +85,7 @@ lock:  ## resolve the dependencies again (needs uv)
 	cp requirements.lock requirements-cuda.lock # so that both have the same versions
 	uv pip compile pyproject.toml --extra cuda --group dev --universal --python-version 3.11 --generate-hashes --no-header -q -o requirements-cuda.lock
 	echo uv | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o containers/uv.txt
+	uv pip compile --group snakemake --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q -o requirements-snakemake.lock
 
 clean:  ## remove the environments, caches and the folder of the demo
-	rm -rf $(VENV) $(OLDEST) simtool-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OLDEST) $(SNAKEMAKE) simtool-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -39,11 +39,12 @@ else
 fi
 
 # Use as many threads as the job has cores. srun does not inherit -c from sbatch.
-export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-$(nproc)}
+export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-${OMP_NUM_THREADS:-$(nproc)}}
 export TF_NUM_INTRAOP_THREADS=$OMP_NUM_THREADS
 export SRUN_CPUS_PER_TASK=$OMP_NUM_THREADS
 
-in_job() { [ -n "${SLURM_JOB_ID:-}" ]; }
+# Whether this is the script of a job, which starts its tasks. A script that srun has started is a task itself.
+in_job() { [ -n "${SLURM_JOB_ID:-}" ] && [ -z "${SLURM_STEP_ID:-}" ]; }
 
 # Set `inside` to the words that run a command in the image, with the folders that it needs; without an image, to none.
 # srun stays outside: it starts one container for each task.
@@ -59,7 +60,7 @@ enter() {
   inside=("${container_command[@]}" "${inside[@]}" "$CONTAINER")
 }
 
-# Run a command in every task of the job; without SLURM, run it once.
+# Run a command in every task of the job; in a task or without SLURM, run it once.
 run() {
   enter
   if in_job; then srun "${inside[@]}" "$@"; else "${inside[@]}" "$@"; fi
@@ -69,9 +70,9 @@ run() {
 # Tables name their images by relative paths, so they find the copies.
 stage_in() {
   cd "$STUDY"
-  in_job && [ -n "${LOCAL:-}" ] || return 0
-  local place=$LOCAL/simtool-$SLURM_JOB_ID
-  local each_node=(srun --ntasks="$SLURM_NNODES" --ntasks-per-node=1)
+  [ -n "${SLURM_JOB_ID:-}" ] && [ -n "${LOCAL:-}" ] || return 0
+  local place=$LOCAL/simtool-$SLURM_JOB_ID each_node=()
+  ! in_job || each_node=(srun ${SLURM_NNODES:+--ntasks="$SLURM_NNODES"} --ntasks-per-node=1)
   "${each_node[@]}" mkdir -p "$place"
   "${each_node[@]}" cp -r "$STUDY/$1" "$place"
   cd "$place"

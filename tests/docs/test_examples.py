@@ -17,7 +17,8 @@ OF_OTHER_PROGRAMS = {
     "--nv",  # of Apptainer
     *("--array", "--exclusive", "--export", "--gres", "--kill-on-invalid-dep", "--mem-per-cpu", "--nodes", "--ntasks"),
     *("--ntasks-per-node", "--partition", "--signal", "--time", "--wait", "--peers-python", "--poolings", "--subjects"),
-    *("--version", "--debug", "--help"),
+    *("--name", "--version", "--debug", "--help"),
+    *("--cores", "--dry-run", "--profile", "--resources", "--touch"),  # of Snakemake
 }
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
