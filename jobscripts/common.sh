@@ -46,6 +46,9 @@ export SRUN_CPUS_PER_TASK=$OMP_NUM_THREADS
 # Whether this is the script of a job, which starts its tasks. A script that srun has started is a task itself.
 in_job() { [ -n "${SLURM_JOB_ID:-}" ] && [ -z "${SLURM_STEP_ID:-}" ]; }
 
+[ -z "${SLURM_HET_SIZE:-}" ] ||
+  stop "a heterogeneous job would use its first component only: submit one job for all nodes, without the colon"
+
 # Set `inside` to the words that run a command in the image, with the folders that it needs; without an image, to none.
 # srun stays outside: it starts one container for each task.
 enter() {
@@ -60,10 +63,30 @@ enter() {
   inside=("${container_command[@]}" "${inside[@]}" "$CONTAINER")
 }
 
-# Run a command in every task of the job; in a task or without SLURM, run it once.
+# Run a command in every task of the job; in a task or without SLURM, run it once. A job that was preempted is requeued.
 run() {
   enter
-  if in_job; then srun "${inside[@]}" "$@"; else "${inside[@]}" "$@"; fi
+  in_job || { "${inside[@]}" "$@"; return; }
+  local code=0 before
+  before=$(preempted_at)
+  srun "${inside[@]}" "$@" || code=$?
+  [ "$code" -eq 0 ] || [ "$(preempted_at)" = "$before" ] || requeue
+  return "$code"
+}
+
+# The id of the job. For a task of an array, the plain id can also mean the whole array.
+job_id() { if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then echo "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"; else echo "$SLURM_JOB_ID"; fi; }
+
+# When the job was preempted; None if it was not. Where a partition has a GraceTime, SLURM first sends TERM to every
+# task. It does not requeue a job that ends within this time, so the script does.
+preempted_at() { scontrol show job "$(job_id)" | grep -o 'PreemptTime=[^ ]*' || true; }
+
+# Requeue the job, up to MOST_RESTARTS times. A job that was canceled or reached its limit is no longer RUNNING, and is
+# not requeued.
+requeue() {
+  [ "$(squeue -h -j "$(job_id)" -o %T)" = RUNNING ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "${MOST_RESTARTS:-100}" ] || return 0
+  scontrol requeue "$(job_id)" || return 0
+  sleep 600 # wait until SLURM ends the script; if the script ended first, the job would count as failed
 }
 
 # Copy a folder of the study to the local disks of the nodes (if the site has them), and change to that folder.
@@ -81,15 +104,13 @@ stage_in() {
 # Run a training that may take longer than its job. SLURM sends USR1 to every task before the time limit (#SBATCH
 # --signal). The training saves its state and ends with code 85. The job is requeued and resumes the training. If a task
 # was killed, the job is requeued too, provided that there is a new checkpoint.
-# --wait: if one task fails, the other tasks cannot continue. SLURM ends them a minute later.
+# --wait: if one task fails, the other tasks cannot continue. SLURM ends them half a minute later.
 train() {
   in_job || { run "$@"; return; }
   enter
-  local code=0 job=$SLURM_JOB_ID before
-  # For a task of an array, the plain job id can also mean the whole array.
-  [ -z "${SLURM_ARRAY_TASK_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
-  before=$(newest_checkpoint "$@")
-  srun --wait=60 "${inside[@]}" "$@" || code=$?
+  local code=0 before preempted
+  before=$(newest_checkpoint "$@") preempted=$(preempted_at)
+  srun --wait=30 "${inside[@]}" "$@" || code=$?
   case $code in
     85) ;;          # saved: requeue
     75) # simtool has already waited for the other process
@@ -97,17 +118,13 @@ train() {
       return "$code" ;;
     138) code=85 ;; # USR1 ended it before it started: there was nothing to save
     1[3-9]?)        # a task was killed
-      if [ "$(newest_checkpoint "$@")" = "$before" ]; then
+      if [ "$(newest_checkpoint "$@")" = "$before" ] && [ "$(preempted_at)" = "$preempted" ]; then
         echo "a task was killed (code $code) before this run saved a checkpoint: the job is not requeued" >&2
         return "$code"
       fi ;;
     *) return "$code" ;;
   esac
-  # A job that was canceled or reached its limit is no longer RUNNING, and must not be requeued.
-  if [ "$(squeue -h -j "$job" -o %T)" = RUNNING ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "${MOST_RESTARTS:-100}" ]; then
-    scontrol requeue "$job"
-    sleep 600 # wait until SLURM ends the script; if the script ended first, the job would count as failed
-  fi
+  requeue
   return "$code"
 }
 

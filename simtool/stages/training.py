@@ -227,12 +227,15 @@ def run_plan(
         except Diverged as failure:
             if failure.result is not None:
                 save(failure.result)
+            devices.shutdown_barrier()
             raise
         if result.new_steps or not (folder / MANIFEST).is_file():
             save(result)
         elif devices.chief:
             more = _CONTINUE.get(result.reason or "", "")
             console.note(f"left   {folder}: its training is complete; {more}--restart to train from the beginning")
+        # A scheduler ends the first worker, which still writes the model, some time after the others have ended.
+        devices.shutdown_barrier()
     return Trained(folder, result)
 
 

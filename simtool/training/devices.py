@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.device import Device, open_device
-from simtool.errors import clipped
+from simtool.errors import clipped, listed
 from simtool.system.threads import available_cores
 from simtool.tensorflow import load_tensorflow
 from simtool.training.outcome import TrainingError
@@ -137,7 +137,8 @@ def open_devices(device: Device | None = None, halves: bool = False) -> Devices:
             the same time.
 
     Raises:
-        TrainingError: ``TF_CONFIG`` does not follow TensorFlow's definition, or SLURM's variables are inconsistent.
+        TrainingError: ``TF_CONFIG`` does not follow TensorFlow's definition, SLURM's variables are inconsistent, or
+            the workers have different numbers of GPUs.
         DeviceError: raised by :func:`open_device`.
     """
     if "TF_CONFIG" not in os.environ and (cluster := cluster_from_slurm(os.environ)) is not None:
@@ -153,7 +154,40 @@ def open_devices(device: Device | None = None, halves: bool = False) -> Devices:
         strategy = tf.distribute.MirroredStrategy()
     else:
         strategy = tf.distribute.get_strategy()
+    _check_same_gpus(len(device.gpus), worker)
     return Devices(strategy, worker, strategy.num_replicas_in_sync, device)
+
+
+def _check_same_gpus(count: int, worker: Worker) -> None:
+    """Refuse workers with different numbers of GPUs, which TensorFlow takes to be equal without a check.
+
+    Every worker must call this after the strategy has connected them, and each of them raises the same error.
+
+    Args:
+        count: the GPUs of this worker.
+        worker: this process.
+
+    Raises:
+        TrainingError: the numbers differ.
+    """
+    if worker.count == 1:
+        return
+    from tensorflow.python.eager import context
+
+    # The first worker holds the values that all share; a collective operation would need equal devices already.
+    shared, workers = context.context(), range(worker.count)
+    shared.set_config_key_value(f"simtool/gpus/{worker.index}", str(count))
+    counts = [int(shared.get_config_key_value(f"simtool/gpus/{index}")) for index in workers]
+    with suppress(load_tensorflow().errors.OpError):  # the first worker may end before it answers
+        shared.set_config_key_value(f"simtool/gpus/{worker.index}/read", "")
+    if worker.index == 0:  # it must not end before the others have read
+        for index in workers:
+            shared.get_config_key_value(f"simtool/gpus/{index}/read")
+    if len(set(counts)) > 1:
+        raise TrainingError(
+            f"the workers have different numbers of GPUs ({listed(counts)}); every node needs as many, "
+            "for example with --gres=gpu:1"
+        )
 
 
 def _limit_threads(count: int) -> None:

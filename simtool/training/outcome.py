@@ -16,7 +16,7 @@ __all__ = ["EXIT_CODE", "Diverged", "Preempted", "Preemption", "Reason", "Result
 
 #: The exit code of a command that has saved its training and must run again.
 EXIT_CODE = 85
-#: Seconds within which equal signals count as one: a scheduler may send a signal both directly and through srun.
+#: Seconds within which several SIGINT count as one: srun may send them to a process that got one from the terminal.
 _AT_ONCE = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
@@ -74,8 +74,8 @@ class Preempted(TrainingError):  # noqa: N818 - this is no failure
 class Preemption:
     """A context in which the first SIGTERM, SIGUSR1 or SIGINT is a request to save and stop.
 
-    A later signal of the same number acts as it does outside. A scheduler sends SIGTERM, or SIGUSR1 before a time
-    limit; Ctrl-C sends SIGINT.
+    A scheduler sends SIGTERM, or SIGUSR1 before a time limit, and may repeat it: that changes nothing, since saving may
+    take a while and SIGKILL follows anyway. Ctrl-C sends SIGINT; a second Ctrl-C acts as it does outside.
 
     Attributes:
         requested: the name of the first signal; None before one arrives.
@@ -83,7 +83,7 @@ class Preemption:
 
     def __init__(self) -> None:
         self.requested: str | None = None
-        self._arrived: dict[int, float] = {}
+        self._interrupted_at: float | None = None
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> Self:
@@ -99,7 +99,11 @@ class Preemption:
     def _request(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.requested = self.requested or signal.Signals(number).name
+        if number != signal.SIGINT:
+            return
         now = time.monotonic()
-        if now - self._arrived.setdefault(number, now) > _AT_ONCE:
+        if self._interrupted_at is None:
+            self._interrupted_at = now
+        elif now - self._interrupted_at > _AT_ONCE:
             signal.signal(number, self._before[number])
             signal.raise_signal(number)

@@ -7,8 +7,9 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from simtool.errors import clipped
 from simtool.training.outcome import TrainingError
 
 __all__ = ["cluster_from_slurm", "expand_counts", "expand_hosts", "node_addresses"]
@@ -68,15 +69,22 @@ def cluster_from_slurm(
         started no task, or a single task.
 
     Raises:
-        TrainingError: the variables are inconsistent.
+        TrainingError: the variables are inconsistent, or do not say on which node each task runs. Every task finds
+            this, so that none waits for another.
     """
     try:
         if int(environ.get("SLURM_STEP_NUM_TASKS", "1")) == 1:
             return None
+        if "SLURM_HET_SIZE" in environ:
+            # SLURM_STEP_NODELIST is sorted then, while ranks follow the components (seen with 22.05).
+            raise TrainingError(
+                "the tasks of a heterogeneous job cannot train together, since SLURM does not tell on which node each "
+                "of them runs; submit one job for all nodes, without the colon"
+            )
         rank = int(environ["SLURM_PROCID"])
         nodes = expand_hosts(environ["SLURM_STEP_NODELIST"])
         counts = expand_counts(environ["SLURM_STEP_TASKS_PER_NODE"])
-        places = _places(counts, environ.get("SLURM_DISTRIBUTION", "block"))
+        places = _places(counts, _order(environ.get("SLURM_DISTRIBUTION", "block")))
         job, step = int(environ["SLURM_JOB_ID"]), int(environ.get("SLURM_STEP_ID", "0"))
         own = int(environ["SLURM_NODEID"])
     except KeyError as failure:
@@ -93,12 +101,26 @@ def cluster_from_slurm(
     return {"cluster": {"worker": workers}, "task": {"type": "worker", "index": rank}}
 
 
-def _places(counts: Sequence[int], distribution: str) -> list[int]:
+def _order(distribution: str) -> Literal["block", "cyclic"]:
+    """How ``SLURM_DISTRIBUTION`` gives tasks to nodes; other parts of it are about sockets and cores.
+
+    Raises:
+        TrainingError: in another order, such as ``plane``.
+    """
+    nodes = re.split(r"[:,]", distribution)[0]
+    if nodes in ("block", "pack", "nopack"):
+        return "block"
+    if nodes == "cyclic":
+        return "cyclic"
+    raise TrainingError(f"SLURM_DISTRIBUTION is {clipped(distribution)}; start it with srun --distribution=block")
+
+
+def _places(counts: Sequence[int], order: Literal["block", "cyclic"]) -> list[int]:
     """The node of each rank, as an index into the list of nodes: ``block`` (node by node) or ``cyclic`` (in turns)."""
     if sum(counts) > _MOST_TASKS:
         raise ValueError(f"{sum(counts):,} tasks")
     places = [node for node, count in enumerate(counts) for _ in range(count)]
-    if distribution.split(":")[0] != "cyclic":
+    if order == "block":
         return places
     turns = [turn for count in counts for turn in range(count)]
     return [place for _, place in sorted(zip(turns, places, strict=True))]

@@ -15,11 +15,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from simtool.device import processor
+from simtool.system.cuda import Gpu
 from simtool.tensorflow import load_tensorflow
 from simtool.training.data import Batch
 from simtool.training.devices import Devices, Worker, open_devices
@@ -136,16 +139,24 @@ def devices(folder: Path) -> dict[str, list[int]]:
 
 
 def workers(folder: Path) -> dict[str, list[int]]:
-    """Train as one process; then in parts as two workers: one is asked to stop, then killed, then left alone."""
+    """Train as one process; then in parts as two workers: one is asked to stop, then killed, then left alone.
 
-    def worker(index: int, addresses: list[str], blow: Blow | None) -> None:
+    The last two workers do not train, since they say that they have different numbers of GPUs.
+    """
+
+    def worker(index: int, addresses: list[str], blow: Blow | None, gpus: int) -> None:
         task = {"type": "worker", "index": index}
         os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
+<<<<<<< HEAD
         run(folder / "two", SHARED.changed(accumulate=2), open_devices(), blow if index else None)
+=======
+        device = replace(processor(), gpus=(Gpu("stand-in", 0),) * gpus) if index and gpus else None
+        run(folder / "two", SHARED, open_devices(device), blow if index else None)
+>>>>>>> 8185547 (Requeue every job that is preempted; save in peace; refuse unequal workers together; nodes of several kinds in the tests of SLURM)
 
-    def together(blow: Blow | None) -> list[int]:
+    def together(blow: Blow | None, gpus: int = 0) -> list[int]:
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        processes = [start(lambda: worker(index, addresses, blow)) for index in range(2)]  # noqa: B023 - called at once
+        processes = [start(lambda: worker(index, addresses, blow, gpus)) for index in range(2)]  # noqa: B023 - called at once
         return [end(process) for process in processes]
 
     return {
@@ -153,6 +164,7 @@ def workers(folder: Path) -> dict[str, list[int]]:
         "asked": together(Blow(signal.SIGUSR1, 9)),
         "killed": together(Blow(signal.SIGKILL, 15)),
         "left": together(None),
+        "unequal": together(None, gpus=2),
     }
 
 

@@ -85,7 +85,11 @@ def test_several_devices_train_like_one(tmp_path: Path) -> None:
 
 def test_several_workers_train_like_one_and_stop_together(tmp_path: Path) -> None:
     ends, errors = program("workers", tmp_path)
-    assert ends == {"one": [0], "asked": [85, 85], "killed": [1, -9], "left": [0, 0]}
-    assert errors == ["another worker was lost; run all workers again to resume from the last checkpoint"]
+    assert ends == {"one": [0], "asked": [85, 85], "killed": [1, -9], "left": [0, 0], "unequal": [1, 1]}
+    assert errors == [
+        "another worker was lost; run all workers again to resume from the last checkpoint",
+        *["the workers have different numbers of GPUs (0, 2); every node needs as many, for example with --gres=gpu:1"]
+        * 2,
+    ]
     assert len(history(tmp_path / "one")) == 9
     assert_equal_within_rounding(tmp_path / "two", tmp_path / "one")

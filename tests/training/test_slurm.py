@@ -103,10 +103,37 @@ def test_a_process_that_trains_alone_has_no_cluster(environ: dict[str, str]) -> 
     assert cluster_from_slurm(environ, by_name) is None
 
 
-def test_ranks_that_were_dealt_out_otherwise_are_an_error_and_not_a_wrong_address() -> None:
-    environ = step(1, [2, 2], "cyclic") | {"SLURM_DISTRIBUTION": "plane"}
+def test_ranks_on_other_nodes_are_an_error_and_not_a_wrong_address() -> None:
+    environ = step(1, [2, 2], "cyclic") | {"SLURM_DISTRIBUTION": "block"}
     with pytest.raises(TrainingError, match=r"task 1 runs on node 1 of 2.*--distribution=block"):
         cluster_from_slurm(environ, by_name)
+
+
+@pytest.mark.parametrize("distribution", ["plane", "arbitrary", "unknown"])
+@pytest.mark.parametrize("rank", range(4))
+def test_an_unknown_order_is_refused_by_every_task_so_that_none_waits(distribution: str, rank: int) -> None:
+    with pytest.raises(TrainingError, match=f"SLURM_DISTRIBUTION is {distribution}; .*--distribution=block"):
+        cluster_from_slurm(step(rank, [2, 2]) | {"SLURM_DISTRIBUTION": distribution}, by_name)
+
+
+@pytest.mark.parametrize("rank", range(2))
+def test_a_heterogeneous_step_is_refused_by_every_task(rank: int) -> None:
+    with pytest.raises(TrainingError, match=r"a heterogeneous job cannot train together.*; submit one job"):
+        cluster_from_slurm(step(rank, [1, 1]) | {"SLURM_HET_SIZE": "2"}, by_name)
+
+
+@pytest.mark.parametrize(
+    ("told", "order"),
+    [
+        ("cyclic,nopack", "cyclic"),
+        ("cyclic:block", "cyclic"),
+        ("block:cyclic,pack", "block"),
+        ("nopack", "block"),
+    ],
+)
+def test_only_the_order_of_nodes_matters(told: str, order: str) -> None:
+    expected = cluster_from_slurm(step(0, [2, 2], order), by_name)
+    assert cluster_from_slurm(step(0, [2, 2]) | {"SLURM_DISTRIBUTION": told}, by_name) == expected
 
 
 def test_a_missing_variable_is_named() -> None:

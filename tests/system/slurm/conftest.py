@@ -15,7 +15,7 @@ import pytest
 
 from simtool.demo import Size, draw
 from simtool.models.folder import MANIFEST
-from tests.system.slurm.private import PROGRAMS, Slurm, private_slurm, programs
+from tests.system.slurm.private import LARGE, PROGRAMS, SMALL, Slurm, private_slurm, programs
 
 ROOT = Path(__file__).parents[3]
 #: The folder of the tested simtool.
@@ -26,10 +26,10 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    """Two nodes, n1 and n2."""
+    """Two equal nodes, n1 and n2, and a smaller one without GPUs, n3, which only the partition ``mixed`` has."""
     if missing := set(PROGRAMS) - set(programs()):
         pytest.skip(f"{min(missing)} is absent: apt-get install munge slurmctld slurmd slurm-client")
-    with private_slurm(tmp_path_factory.mktemp("slurm")) as running:
+    with private_slurm(tmp_path_factory.mktemp("slurm"), (LARGE, LARGE, SMALL)) as running:
         yield running
 
 

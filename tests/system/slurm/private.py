@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-__all__ = ["ENDED", "PROGRAMS", "Slurm", "private_slurm", "programs"]
+__all__ = ["ENDED", "LARGE", "PROGRAMS", "SMALL", "Kind", "Slurm", "private_slurm", "programs"]
 
 #: The required programs, from the Debian packages munge, slurmctld, slurmd and slurm-client.
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
@@ -56,7 +56,7 @@ SlurmctldLogFile=$folder/log/slurmctld.log
 SlurmdLogFile=$folder/log/slurmd.%n.log
 ReturnToService=2
 SlurmdParameters=config_overrides
-GresTypes=gpu
+GresTypes=gpu,shard
 JobRequeue=1
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -67,18 +67,49 @@ InactiveLimit=0
 SlurmctldTimeout=60
 SlurmdTimeout=10
 MailProg=/bin/true
-NodeName=DEFAULT CPUs=16 SocketsPerBoard=1 CoresPerSocket=16 ThreadsPerCore=1 RealMemory=256000 Gres=gpu:4
-PartitionName=DEFAULT Nodes=ALL DefaultTime=00:10:00 MaxTime=7-00:00:00 DefMemPerCPU=500 State=UP
+NodeName=DEFAULT SocketsPerBoard=1 ThreadsPerCore=1
+$nodes
+PartitionName=DEFAULT Nodes=$alike DefaultTime=00:10:00 MaxTime=7-00:00:00 DefMemPerCPU=500 State=UP
 PartitionName=main Default=YES PriorityTier=1 GraceTime=20
 PartitionName=urgent PriorityTier=10 PreemptMode=OFF
-$nodes
+PartitionName=mixed Nodes=ALL
 """)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of node. Its resources are only simulated.
+
+    Attributes:
+        cores: of the processor.
+        memory: in MB.
+        gpus: each of them has two shards.
+    """
+
+    cores: int
+    memory: int
+    gpus: int
+
+    def __str__(self) -> str:
+        """The kind as options of ``NodeName``."""
+        generic = f" Gres=gpu:{self.gpus},shard:{2 * self.gpus}" if self.gpus else ""
+        return f"CPUs={self.cores} CoresPerSocket={self.cores} RealMemory={self.memory}{generic}"
+
+
+LARGE = Kind(cores=16, memory=256_000, gpus=4)
+SMALL = Kind(cores=4, memory=16_000, gpus=0)
+
+
 def programs() -> dict[str, str]:
-    """The paths of the programs of SLURM that are installed."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-    return {name: found for name in PROGRAMS if (found := shutil.which(name, path=path))}
+    """The paths of the programs of SLURM that are installed; SIMTOOL_SLURM names the folder of another SLURM."""
+    return {name: found for name in PROGRAMS if (found := shutil.which(name, path=_path()))}
+
+
+def _path() -> str:
+    """The folders of programs, as a value of PATH."""
+    other = os.environ.get("SIMTOOL_SLURM")
+    own = [f"{other}/bin", f"{other}/sbin"] if other else []
+    return os.pathsep.join((*own, os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
 
 @dataclass
@@ -198,7 +229,7 @@ class Slurm:
         self.until(lambda: self._answers("scontrol", "ping"), 20, "slurmctld")
         for node in self.nodes:
             self._start(f"slurmd.{node}", "slurmd", "-D", "-N", node)
-        idle = ("sinfo", "-h", "-N", "-p", "main", "-t", "idle", "-o", "%N")
+        idle = ("sinfo", "-h", "-N", "-p", "mixed", "-t", "idle", "-o", "%N")
         self.until(lambda: len(self.run(*idle).split()) == len(self.nodes), 30, "idle nodes")
 
     def cancel_all(self) -> None:
@@ -246,23 +277,24 @@ def _processes_with(*settings: str) -> list[int]:
 
 
 @contextmanager
-def private_slurm(folder: Path, nodes: int = 2) -> Iterator[Slurm]:
+def private_slurm(folder: Path, kinds: Sequence[Kind]) -> Iterator[Slurm]:
     """A private SLURM while the body runs.
 
     Args:
         folder: an empty one for its files.
-        nodes: how many there are, n1, n2, ...
+        kinds: of the nodes n1, n2, ... The partition ``mixed`` has all nodes, the other partitions those of the first
+            kind.
     """
     assert len(str(folder)) <= _LONGEST, f"{folder}: too long a name for a socket below it"
-    for name in ("munge", "state", "log", "run", *(f"spool/n{node + 1}" for node in range(nodes))):
+    nodes = {f"n{number}": kind for number, kind in enumerate(kinds, start=1)}
+    for name in ("munge", "state", "log", "run", *(f"spool/{node}" for node in nodes)):
         (folder / name).mkdir(parents=True)
     (folder / "munge").chmod(0o700)
-    names = tuple(f"n{node + 1}" for node in range(nodes))
-    _configure(folder, names)
+    _configure(folder, nodes)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM", "SBATCH", "SRUN"))}
     # The GPUs are no real ones, so trainings must not ask for them, which the scripts do.
-    own = {"SLURM_CONF": str(folder / "slurm.conf"), "SBATCH_GRES": "none"}
-    slurm = Slurm(folder, names, {**environment, **own})
+    own = {"PATH": _path(), "SLURM_CONF": str(folder / "slurm.conf"), "SBATCH_GRES": "none"}
+    slurm = Slurm(folder, tuple(nodes), {**environment, **own})
     try:
         slurm.start()
         yield slurm
@@ -270,19 +302,28 @@ def private_slurm(folder: Path, nodes: int = 2) -> Iterator[Slurm]:
         slurm.stop()
 
 
-def _configure(folder: Path, names: Sequence[str]) -> None:
+def _configure(folder: Path, nodes: Mapping[str, Kind]) -> None:
     host, user = socket.gethostname().split(".")[0], subprocess.check_output(["id", "-un"], text=True).strip()
-    ports = _free_ports(1 + len(names))
-    nodes = "\n".join(
-        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
-        for name, port in zip(names, ports[1:], strict=True)
+    ports = _free_ports(1 + len(nodes))
+    lines = (
+        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} {kind}"
+        for (name, kind), port in zip(nodes.items(), ports[1:], strict=True)
     )
-    content = _CONFIGURATION.substitute(folder=folder, host=host, user=user, port=ports[0], nodes=nodes)
+    first = next(iter(nodes.values()))
+    alike = ",".join(name for name, kind in nodes.items() if kind == first)
+    content = _CONFIGURATION.substitute(
+        folder=folder, host=host, user=user, port=ports[0], nodes="\n".join(lines), alike=alike
+    )
     (folder / "slurm.conf").write_text(content)
     # This setting is not used, but without it slurmd requires control groups and systemd.
     (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
     # For a GPU, slurmd requires only a character device whose name ends in a digit. It is never opened.
-    (folder / "gres.conf").write_text("".join(f"Name=gpu File=/dev/tty{number}\n" for number in range(4)))
+    gpus = "".join(
+        f"NodeName={name} Name=gpu File=/dev/tty[0-{kind.gpus - 1}]\nNodeName={name} Name=shard Count={2 * kind.gpus}\n"
+        for name, kind in nodes.items()
+        if kind.gpus
+    )
+    (folder / "gres.conf").write_text(gpus)
 
 
 def _free_ports(count: int) -> list[int]:

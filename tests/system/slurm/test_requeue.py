@@ -56,6 +56,12 @@ def wait_for(project: Project, job: str, text: str, times: int = 1) -> None:
     project.slurm.until(lambda: project.log(job).count(text) >= times, 60, f"{text!r} in the log of job {job}")
 
 
+def preempt(project: Project) -> None:
+    """Run an urgent job that needs the whole node n1."""
+    options = ("--partition=urgent", "--nodelist=n1", "--exclusive", "--output=/dev/null", "--wrap=true")
+    project.finished(project.slurm.submit(*options, cwd=project.home))
+
+
 def test_a_job_near_its_time_limit_saves_and_is_requeued(training: Project) -> None:
     job = training.submit("train-resnet", "--nodes=2", arguments=("60",))
     for count in (1, 2):
@@ -118,14 +124,37 @@ def test_a_signal_before_the_training_starts_requeues_the_job(training: Project)
 def test_a_preempted_job_saves_and_is_requeued(training: Project) -> None:
     job = training.submit("train-resnet", "--nodelist=n1", arguments=("60",))
     wait_for(training, job, "rank 0 begins at 0")
-    urgent = training.slurm.submit(
-        *("--partition=urgent", "--nodelist=n1", "--exclusive", "--output=/dev/null", "--wrap=true"), cwd=training.home
-    )
-    training.finished(urgent)
+    preempt(training)
     training.finished(job)
     log = training.log(job)
+    # A site may preempt the second run too, while the first urgent job ends.
     assert begins(log) == [0, *saves(log)]
-    assert len(saves(log)) == 1
+    assert saves(log)
+
+
+def test_jobs_that_are_preempted_before_they_can_save_start_again(training: Project) -> None:
+    """A training that still loads its libraries, and a stage that saves nothing on the way."""
+    waiting = "import time; print('starting', flush=True); time.sleep(3)"
+    (training.home / "counting.py").write_text(waiting)
+    script = training.script("fit-pca")
+    script.write_text(script.read_text().replace("run simtool fit-pca", "run python3 counting.py"))
+    jobs = [
+        training.submit(stage, "--nodelist=n1", "--requeue", arguments=("1",)) for stage in ("train-resnet", "fit-pca")
+    ]
+    for job in jobs:
+        wait_for(training, job, "starting")
+    preempt(training)
+    for job in jobs:
+        training.finished(job)
+        assert training.slurm.show(job)["Restarts"] == "1"
+        assert training.log(job).count("starting") == 2
+
+
+def test_a_heterogeneous_job_is_refused(training: Project) -> None:
+    job = training.submit("train-resnet", ":", "--ntasks=1", arguments=("1",))
+    assert training.slurm.wait(job) == "FAILED"
+    assert "submit one job for all nodes" in training.log(job)
+    assert "begins" not in training.log(job)
 
 
 def test_a_task_of_an_array_is_requeued_alone(training: Project) -> None:
