@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,17 +148,13 @@ def workers(folder: Path) -> dict[str, list[int]]:
     def worker(index: int, addresses: list[str], blow: Blow | None, gpus: int) -> None:
         task = {"type": "worker", "index": index}
         os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-<<<<<<< HEAD
-        run(folder / "two", SHARED.changed(accumulate=2), open_devices(), blow if index else None)
-=======
         device = replace(processor(), gpus=(Gpu("stand-in", 0),) * gpus) if index and gpus else None
-        run(folder / "two", SHARED, open_devices(device), blow if index else None)
->>>>>>> 8185547 (Requeue every job that is preempted; save in peace; refuse unequal workers together; nodes of several kinds in the tests of SLURM)
+        run(folder / "two", SHARED.changed(accumulate=2), open_devices(device), blow if index else None)
 
     def together(blow: Blow | None, gpus: int = 0) -> list[int]:
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        processes = [start(lambda: worker(index, addresses, blow, gpus)) for index in range(2)]  # noqa: B023 - called at once
-        return [end(process) for process in processes]
+        begin = [partial(worker, index, addresses, blow, gpus) for index in range(2)]
+        return [end(process) for process in [start(work) for work in begin]]
 
     return {
         "one": [end(start(lambda: run(folder / "one", SHARED, open_devices())))],
