@@ -30,11 +30,11 @@ print(json.dumps(told), flush=True)
 
 
 def tasks(slurm: Slurm, folder: Path, *options: str) -> list[dict[str, Any]]:
-    """What each task of a step tells."""
+    """The output of each task of a step."""
     program = folder / "task.py"
     program.write_text(_TASK)
-    words = ("srun", "--partition=mixed", "--mem-per-cpu=100", *options, ENVIRONMENT / "bin" / "python", program)
-    return [json.loads(line) for line in slurm.run(*words, more={"PYTHONPATH": str(ROOT)}).splitlines()]
+    words = ("srun", "--partition=mixed", "--mem-per-cpu=100", *options, str(ENVIRONMENT / "bin" / "python"))
+    return [json.loads(line) for line in slurm.run(*words, program, more={"PYTHONPATH": str(ROOT)}).splitlines()]
 
 
 @pytest.mark.parametrize(
