@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simtool.images.preprocessing import PreprocessingError
 from simtool.tensorflow import load_tensorflow
-from simtool.training.augmentation import AUGMENTATIONS, Augmentation, augment
+from simtool.training.augmentation import AUGMENTATIONS, Augmentation, augment, by_loops, by_operations, mirrored
 from simtool.training.data import Draws
 
 
@@ -95,6 +97,58 @@ def test_the_same_draws_change_the_same_way_however_a_batch_is_split() -> None:
         parts[rank::2] = augment(examples(8)[rank::2], AUGMENTATIONS["study"], mine)
     np.testing.assert_array_equal(parts, whole)
     assert not np.array_equal(changed(AUGMENTATIONS["study"], 8, seed=4), whole)
+
+
+AMOUNTS = st.builds(
+    Augmentation,
+    flip=st.booleans(),
+    rotation=st.floats(0, 0.99),
+    translation=st.floats(0, 0.99),
+    zoom=st.floats(0, 0.99),
+    area=st.floats(0.05, 1),
+    stretch=st.floats(1, 4),
+    contrast=st.sampled_from([0.0, 0.3]),
+    brightness=st.sampled_from([0.0, 0.2]),
+    noise=st.sampled_from([0.0, 0.1]),
+)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    augmentation=st.one_of(st.sampled_from(list(AUGMENTATIONS.values())), AMOUNTS),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_loops_give_the_bits_of_the_operations(augmentation: Augmentation, height: int, width: int, seed: int) -> None:
+    tf = load_tensorflow()
+    images = np.random.default_rng(seed).integers(0, 256, (5, height, width, 3), np.uint8)
+
+    def both(images: Any, seed: Any) -> Any:
+        drawn = Draws(seed, 16, tf.range(3, 16, 3)[:5])
+        return by_loops(images, augmentation, drawn), by_operations(images, augmentation, drawn)
+
+    for function in (tf.function(both, autograph=False), both):
+        loops, operations = function(tf.constant(images), tf.constant([seed, 1]))
+        np.testing.assert_array_equal(loops, operations)
+
+
+def test_loops_read_no_neighbor_beyond_the_image() -> None:
+    # The last pixel of a white image has black neighbors of weight 0.
+    images = np.full((2, 9, 7, 3), 255, np.uint8)
+    for name in ("flip", "none"):
+        found = by_loops(images, AUGMENTATIONS[name], draws(2)).numpy()
+        np.testing.assert_array_equal(found, images)
+
+
+def test_half_of_the_images_are_mirrored_in_their_type() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (400, 4, 4, 3), np.uint8)
+    found = mirrored(images, draws(400)).numpy()
+    turned = [np.array_equal(one, image[:, ::-1]) for one, image in zip(found, images, strict=True)]
+    kept = [np.array_equal(one, image) for one, image in zip(found, images, strict=True)]
+    assert sum(turned) + sum(kept) == 400
+    assert 160 < sum(turned) < 240
+    np.testing.assert_array_equal(turned, draws(400).uniform().numpy() < 0.5)
 
 
 @pytest.mark.parametrize("values", [{"rotation": 1.0}, {"noise": -0.1}, {"area": 0.0}, {"stretch": 0.5}])

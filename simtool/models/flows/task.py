@@ -20,6 +20,7 @@ from simtool.models.flows.encoding import Encoding
 from simtool.models.flows.flow import Flow
 from simtool.models.flows.initialization import initialize
 from simtool.tensorflow import load_tensorflow
+from simtool.training.augmentation import mirrored
 from simtool.training.data import Batch, Draws
 from simtool.training.task import Criterion, Task, Unhealthy
 
@@ -98,10 +99,7 @@ class FlowTask(Task):
 
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         """Bits per dimension. See :meth:`Task.loss`."""
-        images = batch["image"]
-        if self._flips:
-            mirrored = draws.fold(1).uniform((1, 1, 1)) < 0.5
-            images = tf.where(mirrored, tf.reverse(images, [2]), images)
+        images = mirrored(batch["image"], draws.fold(1)) if self._flips else batch["image"]
         encoding = self._encoded(images, batch, draws, self._mode)
         return self._bits(encoding), {"nats_per_dim": self._nats(encoding)}
 
