@@ -1,4 +1,4 @@
-"""Time, memory and results of a training step by its computation: parts of a batch, XLA, precision.
+"""Time, memory and results of a step of training or of ``embed`` by its computation: parts, XLA, precision.
 
     python benchmarks/computation.py [--case small] [--json FILE] [--turns N] [--only NAME ...]
 
@@ -30,13 +30,19 @@ else:
 CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "small": ("glow", 32, {}),
     "small-reversible": ("glow", 32, {"mode": "reversible"}),
+    "jet": ("jet", 16, {}),
     "resnet20": ("classifier", 64, {"architecture": "ResNet20", "size": 48}),
     "resnet50": ("classifier", 16, {"architecture": "ResNet50", "size": 64}),
+    "embed-glow": ("embed", 16, {"flow": True}),
+    "embed-resnet50": ("embed", 32, {"architecture": "ResNet50", "size": 64}),
 }
 #: Computations by name: whether the plain loop computes them, and their settings.
 COMPUTATIONS: dict[str, tuple[bool, dict[str, Any]]] = {
     "whole": (False, {}),
     **{f"{parts} parts": (False, {"accumulate": parts}) for parts in (2, 4, 8)},
+    "XLA": (False, {"xla": True}),
+    "bfloat16": (False, {"precision": "bfloat16"}),
+    "bfloat16 XLA": (False, {"precision": "bfloat16", "xla": True}),
     **{f"naive {parts} parts": (True, {"accumulate": parts}) for parts in (2, 4, 8)},
 }
 
@@ -46,12 +52,14 @@ def measure(case: str, name: str, turns: int, weights: Path) -> dict[str, Any]:
     from simtool.training.devices import open_devices
 
     kind, batch, more = CASES[case]
-    devices = open_devices(halves=kind == "glow")
+    devices = open_devices(halves=kind in ("glow", "jet"))
+    if kind == "embed":
+        return embed(name, batch, more, turns, weights)
     from simtool.training import data, optimizer, settings, step
 
     naive, changes = COMPUTATIONS[name]
     chosen = settings.Settings(batch_size=batch, clip_norm=1).changed(**changes)
-    task, size = flow(more, chosen) if kind == "glow" else classifier(more, chosen)
+    task, size = classifier(more, chosen) if kind == "classifier" else flow(kind, more, chosen)
     random = np.random.default_rng(0)
     batches: dict[str, Any] = {
         "image": random.integers(0, 256, (batch, size, size, 3), dtype=np.uint8),
@@ -86,17 +94,49 @@ def measure(case: str, name: str, turns: int, weights: Path) -> dict[str, Any]:
     }
 
 
-def flow(more: dict[str, Any], settings: Any) -> tuple[Any, int]:
-    """The flow of the preset ``small``."""
+def flow(kind: str, more: dict[str, Any], settings: Any) -> tuple[Any, int]:
+    """The Glow of the preset ``small``, or the Jet of the preset ``tiny``."""
     from dataclasses import replace
 
     from simtool.images.preprocessing import named_preprocessing
     from simtool.models.flows.glow.flow import GlowFlow
     from simtool.models.flows.glow.presets import PRESETS
+    from simtool.models.flows.jet.flow import JetFlow
+    from simtool.models.flows.jet.presets import PRESETS as JETS
     from simtool.models.flows.task import FlowTask
 
-    config = replace(PRESETS["small"].flow, compute_dtype=settings.precision)
-    return FlowTask(GlowFlow(config), named_preprocessing("study").adjusted(config.size), **more), config.size
+    config: Any = PRESETS["small"].flow if kind == "glow" else JETS["tiny"].flow
+    config = replace(config, compute_dtype=settings.precision)
+    made = GlowFlow(config) if kind == "glow" else JetFlow(config)
+    return FlowTask(made, named_preprocessing("study").adjusted(config.size), **more), config.size
+
+
+def embed(name: str, batch: int, more: dict[str, Any], turns: int, weights: Path) -> dict[str, Any]:
+    """Embed batches with an untrained network, and write the vectors."""
+    xla = COMPUTATIONS[name][1].get("xla", False)
+    if "flow" in more:
+        from simtool.images.preprocessing import named_preprocessing
+        from simtool.models.flows.glow.flow import GlowFlow
+        from simtool.models.flows.glow.model import Glow
+        from simtool.models.flows.glow.presets import PRESETS
+
+        config = PRESETS["small"].flow
+        preprocessing = named_preprocessing("study").adjusted(config.size)
+        model: Any = Glow(preprocessing, GlowFlow(config))
+    else:
+        from simtool.models.classifier.application import untrained_application
+
+        model = untrained_application(more["architecture"], more["size"], None, 0)
+    model = model.with_xla() if xla else model
+    images = np.random.default_rng(0).uniform(-0.5, 0.5, (batch, *model.preprocessing.shape)).astype(np.float32)
+    seconds = []
+    for _ in range(turns + 1):
+        start = time.perf_counter()
+        vectors = model.embed(images)
+        seconds.append(time.perf_counter() - start)
+    np.savez(weights, vectors)
+    found = {"first_seconds": seconds[0], "step_seconds": float(np.median(seconds[1:]))}
+    return {"computation": name, **found, "peak_bytes": memory("VmHWM")}
 
 
 def classifier(more: dict[str, Any], settings: Any) -> tuple[Any, int]:
@@ -131,7 +171,8 @@ def plain(task: Any, rule: Any, settings: Any, batch: dict[str, Any]) -> Callabl
             rows = tf.range(start, start + length)
             part = {"image": images[start : start + length], "label": labels[start : start + length]}
             with tf.GradientTape() as tape:
-                losses, _ = task.loss(part, data.Draws(seed, settings.batch_size, rows))
+                draws = data.Draws(seed, settings.batch_size, rows)
+                losses, _ = task.loss(task.prepared(part, draws), draws)
                 objective = tf.reduce_sum(losses) / settings.batch_size
             loss += objective
             total = [one + other for one, other in zip(total, tape.gradient(objective, weights), strict=True)]

@@ -46,6 +46,7 @@ def embed(
     components: Annotated[int | None, whole(min=1, help=option_help("components"))] = None,
     precision: Annotated[str | None, word(help=option_help("precision"))] = None,
     runtime: Annotated[str | None, word(help=option_help("runtime"))] = None,
+    xla: Annotated[bool, typer.Option("--xla/--no-xla", help=option_help("xla"))] = False,
     size: Annotated[int | None, whole(min=1, help=option_help("size"))] = None,
     crop: Annotated[float | None, number(help=option_help("crop"))] = None,
     recipe: Annotated[
@@ -133,6 +134,7 @@ def embed(
         components=components,
         precision=precision,
         runtime=runtime,
+        xla=xla,
         trust_code=trust_code,
         weights=weights,
         signature=signature,

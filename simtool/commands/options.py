@@ -37,6 +37,7 @@ __all__ = [
     "SkipBad",
     "Split",
     "Validation",
+    "Xla",
     "address",
     "choices",
     "describe",
@@ -94,6 +95,9 @@ Device = Annotated[
 Deterministic = Annotated[
     bool | None,
     typer.Option("--deterministic", help="On GPUs: use slower operations that give the same bits in every run."),
+]
+Xla = Annotated[
+    bool | None, typer.Option("--xla/--no-xla", help="Compile the network and its gradient with XLA. [--no-xla]")
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Remove an earlier training in MODEL, and train again.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded.")]

@@ -25,6 +25,7 @@ _OPTIONS = (
     "recipe",
     "flips",
     "deterministic",
+    "xla",
 )
 
 
@@ -67,6 +68,7 @@ def train_jet(
     max_minutes: options.MaxMinutes = None,
     device: options.Device = "auto",
     deterministic: options.Deterministic = None,
+    xla: options.Xla = None,
     restart: options.Restart = False,
     skip_bad: options.SkipBad = False,
     scratch: options.Scratch = None,

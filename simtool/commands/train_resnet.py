@@ -13,7 +13,7 @@ from simtool.commands import options
 __all__ = ["train_resnet"]
 
 #: Values of a preset that have their own option.
-_OPTIONS = ("architecture", "size", "recipe", "augmentation", "pretrained", "deterministic")
+_OPTIONS = ("architecture", "size", "recipe", "augmentation", "pretrained", "deterministic", "xla")
 #: Values of a preset that are numbers.
 _NUMBERS = ("decode_scale", "label_smoothing", "layerwise_lr_decay", "batch_norm_momentum")
 
@@ -73,6 +73,7 @@ def train_resnet(
     max_minutes: options.MaxMinutes = None,
     device: options.Device = "auto",
     deterministic: options.Deterministic = None,
+    xla: options.Xla = None,
     restart: options.Restart = False,
     skip_bad: options.SkipBad = False,
     scratch: options.Scratch = None,

@@ -172,6 +172,14 @@ class Model(ABC):
             "choice"
         )
 
+    def with_xla(self) -> Model:
+        """The same model, compiled by XLA.
+
+        Raises:
+            UsageError: the model is no network that TensorFlow computes.
+        """
+        raise UsageError(f"--xla is for networks that TensorFlow computes; {self.output().name} is none")
+
 
 class TrainedModel(Model):
     """A model with weights, which is saved in a folder (see :mod:`simtool.models.folder`).

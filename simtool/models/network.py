@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -144,6 +144,10 @@ class Network(Model):
         other = copy(self)
         other.execution, other._last = execution, None
         return other
+
+    def with_xla(self) -> Self:
+        """See :meth:`Model.with_xla`."""
+        return self.executed(replace(self.execution, xla=True))
 
     def embed(self, images: NDArray[np.float32], layer: str | None = None) -> NDArray[np.float32]:
         """See :meth:`Model.embed`."""

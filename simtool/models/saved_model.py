@@ -108,8 +108,9 @@ class SavedModel(Network):
 
     def compiled(self, taps: tuple[Tap, ...], precision: str) -> Run:
         """See :meth:`Network.compiled`."""
-        compiled = openvino.compiled if self.execution.runtime == OPENVINO else tensorflow.compiled
-        return compiled(self._traced(taps), precision)
+        if self.execution.runtime == OPENVINO:
+            return openvino.compiled(self._traced(taps), precision)
+        return tensorflow.compiled(self._traced(taps), precision, self.execution.xla)
 
     def _traced(self, taps: tuple[Tap, ...]) -> Any:
         tf = load_tensorflow()

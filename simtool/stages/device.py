@@ -33,10 +33,10 @@ def use_device(run: Run, source: Source, options: ModelOptions, device: str, det
                 f"--device and --deterministic are for networks; {source.argument} computes on the processor"
             )
         return
-    runtime, precision = computation
+    runtime, how = computation
     if runtime != OPENVINO:
-        run.computes_on(open_device(device, deterministic, most=1).words(precision))
+        run.computes_on(open_device(device, deterministic, most=1).words(how))
     elif device == "gpu":
         raise UsageError(f"--device gpu is for the runtime tensorflow; {OPENVINO} computes on the processor")
     else:
-        run.computes_on(processor(OPENVINO).words(precision))
+        run.computes_on(processor(OPENVINO).words(how))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from simtool.images.pipeline import BadImage, check_files, described, stream
 from simtool.images.preprocessing import Preprocessing
 from simtool.images.shards import Shard
 from simtool.models.interface import LayerShape, Model
+from simtool.models.runtimes import Execution
 from simtool.models.sources import ModelOptions, source_of
 from simtool.pillow import ImageError
 from simtool.stages.arguments import at_least
@@ -79,6 +80,7 @@ def embed(
     components: int | None = None,
     precision: str | None = None,
     runtime: str | None = None,
+    xla: bool = False,
     trust_code: bool = False,
     weights: str | Path | None = None,
     signature: str | None = None,
@@ -116,6 +118,7 @@ def embed(
         components: how many components of a PCA to keep. None keeps all.
         precision: ``float32`` or ``bfloat16``, for networks. None is ``float32``.
         runtime: ``tensorflow`` or ``openvino``, which computes a network. None is the usual one of the model.
+        xla: compile a network with XLA, for the runtime ``tensorflow``.
         trust_code: run code that a ``.keras`` file holds.
         weights: a file of weights for ``keras:NAME``. None downloads the published weights of ImageNet once.
         signature: the function of a SavedModel that is called. None is ``serving_default``, or the only one.
@@ -162,6 +165,7 @@ def embed(
         components=components,
         precision=precision,
         runtime=runtime,
+        xla=xla,
         weights=path_of(weights),
         signature=signature,
         untrained=untrained,
@@ -303,10 +307,15 @@ def _described(
         layer=output.layer,
         untrained=embedder.untrained,
         origin=embedder.origin,
-        **({} if embedder.execution is None else asdict(embedder.execution)),
+        **_computed(embedder.execution),
         **selection.digests,
     )
     return _Output(layer, path, info)
+
+
+def _computed(execution: Execution | None) -> dict[str, str]:
+    """Runtime and precision, for the metadata; the device line tells the rest."""
+    return {} if execution is None else {"runtime": execution.runtime, "precision": execution.precision}
 
 
 def _is_left(output: _Output, run: Run, images: Images, float16: bool) -> bool:

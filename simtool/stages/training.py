@@ -33,7 +33,7 @@ from simtool.training.images import Classes, Rounding, TrainingImages, check_cla
 from simtool.training.outcome import Diverged, Result
 from simtool.training.settings import Settings
 from simtool.training.split import Split
-from simtool.training.task import Task
+from simtool.training.task import Task, check_xla
 
 __all__ = ["Trained", "TrainingPlan", "changed_preset", "identity_of", "run_plan"]
 
@@ -209,6 +209,8 @@ def run_plan(
             check_even(data.batch_size, devices, settings.accumulate)
         with devices.scope():
             task = plan.task(pixels, split)
+        if settings.xla:
+            check_xla(task, devices)
         configuration = {
             **plan.configuration(),
             "validation": plan.preset.validation,

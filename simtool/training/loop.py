@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.errors import listed
+from simtool.errors import first_line, listed
 from simtool.tables.atomic import remove_leftovers
 from simtool.tensorflow import load_tensorflow
 from simtool.text import counted
@@ -82,6 +82,12 @@ def train(
             f"not enough memory for batches of {settings.batch_size} in {counted(settings.accumulate, 'parts')} on "
             f"{counted(devices.replicas, 'devices')}; compute them in more parts with --accumulate, or use a smaller "
             "--batch-size or a smaller model"
+        ) from failure
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.InternalError) as failure:
+        if not settings.xla:
+            raise
+        raise TrainingError(
+            f"XLA cannot compile this network ({first_line(failure):.200}); train it with --no-xla"
         ) from failure
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
         if devices.worker.count == 1:

@@ -19,7 +19,7 @@ Schedule = Literal["constant", "cosine", "cosine-restarts"]
 
 #: Settings that change no weight, or its last bits only; a training may resume with other values of them.
 _FREE = frozenset(
-    {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every", "deterministic", "accumulate"}
+    {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every", "deterministic", "accumulate", "xla"}
 )
 #: Names in files and options of version 0.1, and the names that replace them.
 _RENAMED = {
@@ -105,6 +105,7 @@ class Settings(Record):
         precision: of the computations of Keras layers; variables are always float32.
         seed: of all random numbers.
         deterministic: use operations that give the same bits in every run. A processor always does; GPUs are slower.
+        xla: compile the network and its gradient with XLA.
     """
 
     epochs: int = 1
@@ -137,6 +138,7 @@ class Settings(Record):
     precision: Precision = "float32"
     seed: int = 0
     deterministic: bool = False
+    xla: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
@@ -183,7 +185,7 @@ class Settings(Record):
     def computation(self) -> str:
         """How steps are computed, in words; another computation gives other last bits, at least."""
         parts = [f"batches in {self.accumulate} parts"] if self.accumulate > 1 else []
-        return ", ".join([self.precision, *parts])
+        return ", ".join([self.precision, *(["XLA"] if self.xla else []), *parts])
 
     def binding(self) -> dict[str, Any]:
         """The settings that must stay the same when a training resumes, since other values give other weights."""

@@ -6,7 +6,7 @@ graph, so that only one part is in memory: TensorFlow would run the parts of one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,9 @@ class Step:
         self._task, self._optimizer, self._devices, self._settings = task, optimizer, devices, settings
         self._names: list[str] = []
         self._gradients = self._zeros() if settings.accumulate > 1 else []
+        self._differentiate: Callable[..., tuple[list[Any], Any]] = self._of_prepared
+        if settings.xla:
+            self._differentiate = tf.function(self._of_prepared, autograph=False, jit_compile=True)
         self._whole = tf.function(self._of_whole, autograph=False)
         self._part = tf.function(self._of_part, autograph=False)
         self._update = tf.function(self._of_parts, autograph=False)
@@ -167,18 +170,25 @@ class Step:
 
     def _differentiated(self, share: ReplicaBatch, seed: Any, inputs: Any) -> tuple[list[Any], Any]:
         """On each device: the gradients, and the sums over its examples: of the examples, the loss, other metrics."""
-        settings, weights = self._settings, [variable.value for variable in self._task.variables]
-        scale = inputs[1]
+        prepared = self._task.prepared(share.batch, self._draws(seed, share.rows))
+        return self._differentiate(share._replace(batch=prepared), seed, inputs[1])
+
+    def _of_prepared(self, share: ReplicaBatch, seed: Any, scale: Any) -> tuple[list[Any], Any]:
+        """Differentiate the loss of prepared examples; see :meth:`_differentiated`. XLA can compile this part."""
+        weights = [variable.value for variable in self._task.variables]
         with tf.GradientTape() as tape:
-            losses, metrics = self._task.loss(share.batch, Draws(seed, settings.batch_size, share.rows))
+            losses, metrics = self._task.loss(share.batch, self._draws(seed, share.rows))
             losses = self._example_sums("loss", losses, share)
             # Divided by the size of a whole batch here, so that a scaled loss stays within float16's range.
-            objective = losses * (scale / settings.batch_size)
+            objective = losses * (scale / self._settings.batch_size)
         gradients = tape.gradient(objective, weights)
         self._names = ["loss", *sorted(metrics)]
         sums = [losses, *(self._example_sums(name, metrics[name], share) for name in sorted(metrics))]
         dense = [self._dense(*pair) for pair in zip(self._task.variables, gradients, strict=True)]
         return dense, tf.stack([tf.reduce_sum(share.weights), *sums])
+
+    def _draws(self, seed: Any, rows: Any) -> Draws:
+        return Draws(seed, self._settings.batch_size, rows)
 
     def _combined(self, gradients: list[Any], sums: Any, inputs: Any) -> tuple[list[Any], list[Any], Any]:
         """On each device: the gradients, summed over all devices; the new state; the numbers of the result."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from simtool.training.data import Batch, Draws
+from simtool.training.devices import Devices
+from simtool.training.outcome import TrainingError
 
-__all__ = ["Criterion", "Task", "Unhealthy"]
+__all__ = ["Criterion", "Task", "Unhealthy", "check_xla"]
 
 
 class Unhealthy(Exception):  # noqa: N818 - the loop turns it into an error
@@ -41,6 +43,7 @@ class Task(ABC):
         multipliers: of the learning rate, one per variable; None for 1.
         decayed: whether weight decay acts on each variable; None for variables with two dimensions or more.
         criterion: the metric that chooses the best epoch.
+        random_loss: whether :meth:`loss` draws random numbers itself, which are others with XLA.
         advice: what to try after a training diverged.
     """
 
@@ -49,6 +52,7 @@ class Task(ABC):
     multipliers: Sequence[float] | None = None
     decayed: Sequence[bool] | None = None
     criterion: ClassVar[Criterion] = Criterion("loss")
+    random_loss: bool = False
     advice: str = "try a lower learning rate, or clip gradients (clip_norm)"
 
     def initialize(self, batches: Iterator[Batch]) -> None:  # noqa: B027 - most have nothing to do
@@ -58,12 +62,22 @@ class Task(ABC):
         fit in memory.
         """
 
+    def prepared(self, batch: Mapping[str, Any], draws: Draws) -> Mapping[str, Any]:
+        """The examples as :meth:`loss` takes them: augmented, with noise. XLA does not compile this.
+
+        Args:
+            batch: tensors of b rows each.
+            draws: random numbers of this step.
+        """
+        del draws
+        return batch
+
     @abstractmethod
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         """The loss of each example, and other metrics to log. Traced into a graph; each device has its own examples.
 
         Args:
-            batch: tensors of b rows each.
+            batch: of :meth:`prepared`.
             draws: random numbers of this step.
 
         Returns:
@@ -96,3 +110,14 @@ class Task(ABC):
 
     def illustrate(self, folder: Path, step: int) -> None:  # noqa: B027 - not everything can be drawn
         """Draw sample images into a folder that exists; the step is for the file names."""
+
+
+def check_xla(task: Task, devices: Devices) -> None:
+    """Refuse XLA where it cannot compile the network, or would change more than the last bits."""
+    reason = ""
+    if devices.replicas > 1 and task.state:
+        reason = f"XLA cannot compile batch normalization over {devices.replicas} devices"
+    if task.random_loss:
+        reason = "XLA draws other random numbers for dropout"
+    if reason:
+        raise TrainingError(f"{reason}; train this network with --no-xla")

@@ -66,11 +66,12 @@ def test_settings_of_another_kind_are_refused(content: Any) -> None:
 def test_only_settings_that_change_no_weight_or_its_last_bits_are_free_when_a_training_resumes() -> None:
     free = Settings().to_json().keys() - Settings().binding().keys()
     kept = {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every"}
-    assert free == kept | {"accumulate", "deterministic"}
+    assert free == kept | {"accumulate", "deterministic", "xla"}
 
 
 def test_the_parts_of_a_batch_are_equal() -> None:
     assert Settings(batch_size=12, accumulate=4).computation == "float32, batches in 4 parts"
+    assert Settings(xla=True).computation == "float32, XLA"
     assert Settings().computation == "float32"
     with pytest.raises(TrainingError, match="accumulate 5 does not divide the batch_size 12"):
         Settings(batch_size=12, accumulate=5)

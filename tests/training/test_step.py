@@ -14,7 +14,7 @@ from simtool.training.optimizer import Optimizer
 from simtool.training.outcome import TrainingError
 from simtool.training.settings import Settings
 from simtool.training.step import Step, StepInputs, StepResult
-from simtool.training.task import Task
+from simtool.training.task import Task, check_xla
 from tests.training.tiny import Classifier, Coupling, TinyData, weights
 
 SGD = Settings(optimizer="sgd", momentum=0, batch_size=8)
@@ -202,3 +202,28 @@ def test_a_loss_that_is_averaged_already_is_refused(devices: Devices) -> None:
 
     with pytest.raises(TrainingError, match="loss should have one value per example"):
         take(devices, Averaged(), first_batch())
+
+
+def test_xla_gives_the_same_update_except_for_rounding(devices: Devices) -> None:
+    for make in (Classifier, Coupling):
+        found = []
+        for xla in (False, True):
+            task = make()
+            result = take(devices, task, first_batch(), SGD.changed(xla=xla, accumulate=2), StepInputs(0.1))
+            found.append((result.sums["loss"], weights(task)))
+        (loss, expected), (compiled, together) = found
+        assert compiled == pytest.approx(loss, rel=1e-5)
+        for one, other in zip(expected, together, strict=True):
+            np.testing.assert_allclose(other, one, rtol=0, atol=1e-5)
+
+
+def test_xla_is_refused_where_it_would_change_more_than_rounding(devices: Devices) -> None:
+    two = Devices(devices.strategy, replicas=2)
+    check_xla(Classifier(), devices)
+    check_xla(Coupling(), two)
+    with pytest.raises(TrainingError, match=r"cannot compile batch normalization over 2 devices; .* --no-xla"):
+        check_xla(Classifier(), two)
+    dropping = Coupling()
+    dropping.random_loss = True
+    with pytest.raises(TrainingError, match=r"other random numbers for dropout; .* --no-xla"):
+        check_xla(dropping, devices)

@@ -96,9 +96,12 @@ class Classifier(Task):
         self.variables = self.network.trainable_variables
         self.state = self.network.non_trainable_variables
 
+    def prepared(self, batch: Mapping[str, Any], draws: Draws) -> Mapping[str, Any]:
+        return {**batch, "image": batch["image"] + self.noise * draws.normal((6, 6, 3))}
+
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
-        image = batch["image"] + self.noise * draws.normal((6, 6, 3))
-        return self._measured(self.network(image, training=True), batch["label"])
+        del draws
+        return self._measured(self.network(batch["image"], training=True), batch["label"])
 
     def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:  # noqa: ARG002 - it has no noise
         loss, metrics = self._measured(self.network(batch["image"], training=False), batch["label"])
@@ -134,9 +137,12 @@ class Coupling(Task):
         rows = (image for batch in batches for image in batch["image"])
         self.shift.assign(-np.mean([image.reshape(108) for image in islice(rows, 8)], axis=0))
 
+    def prepared(self, batch: Mapping[str, Any], draws: Draws) -> Mapping[str, Any]:
+        return {**batch, "image": batch["image"] + 0.1 * draws.uniform((6, 6, 3))}
+
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
-        tf = load_tensorflow()
-        image = batch["image"] + 0.1 * draws.uniform((6, 6, 3))
+        del draws
+        tf, image = load_tensorflow(), batch["image"]
         first, second = tf.split(tf.reshape(image, (-1, 108)) + self.shift, 2, axis=1)
         log_scale, move = tf.split(first @ tf.convert_to_tensor(self.kernel), 2, axis=1)
         log_scale = tf.math.log_sigmoid(log_scale + 2.0)
@@ -145,7 +151,7 @@ class Coupling(Task):
         return nats, {}
 
     def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
-        return {"nats": self.loss(batch, draws)[0]}
+        return {"nats": self.loss(self.prepared(batch, draws), draws)[0]}
 
     def health(self, batch: Batch) -> dict[str, float]:
         self.checked += 1

@@ -138,7 +138,8 @@ class Activations(Network):
         """See :meth:`Network.compiled`."""
         if self.execution.runtime == OPENVINO:
             return openvino.compiled(self._traced(taps, folded=True), precision)
-        return tensorflow.compiled(self._traced(taps, not self.as_in_keras or precision != FLOAT32), precision)
+        folded = not self.as_in_keras or precision != FLOAT32
+        return tensorflow.compiled(self._traced(taps, folded), precision, self.execution.xla)
 
     def _traced(self, taps: tuple[Tap, ...], folded: bool) -> Any:
         """A concrete function of TensorFlow, from a batch of images to the vectors of some layers."""

@@ -35,15 +35,20 @@ class Classification(Task):
         fixed = network.non_trainable_variables
         self.state = [variable for variable in fixed if "float" in str(variable.dtype)]
         self._generators = [variable for variable in fixed if "int" in str(variable.dtype) and variable.shape == (2,)]
+        self.random_loss = bool(self._generators)
         decay = config.layerwise_lr_decay
         self.multipliers = None if decay == 1 else rate_multipliers(network, decay)
         self._colors = transform_colors(config.preprocessing)
         self._augmentation = AUGMENTATIONS[config.augmentation]
 
+    def prepared(self, batch: Mapping[str, Any], draws: Draws) -> Mapping[str, Any]:
+        """Augmented images with their colors preprocessed. See :meth:`Task.prepared`."""
+        shown = _resized(augment(batch["image"], self._augmentation, draws), self.config.size)
+        return {**batch, "image": self._colors(shown)}
+
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         """Cross-entropy with smoothed labels. See :meth:`Task.loss`."""
-        shown = _resized(augment(batch["image"], self._augmentation, draws), self.config.size)
-        logits = tf.cast(self._trained(self._colors(shown), draws.fold(_DROPOUT)), tf.float32)
+        logits = tf.cast(self._trained(batch["image"], draws.fold(_DROPOUT)), tf.float32)
         smoothing, classes = self.config.label_smoothing, logits.shape[-1]
         target = (1 - smoothing) * tf.one_hot(batch["label"], classes) + smoothing / classes
         loss = tf.nn.softmax_cross_entropy_with_logits(target, logits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -99,6 +100,12 @@ class FlowModel(TrainedModel):
             return [layer.vectors(view) for layer in wanted]
 
         return in_whole_batches(compute, images, _ROWS, [self.output(layer).dimension for layer in layers])
+
+    def with_xla(self) -> Self:
+        """See :meth:`Model.with_xla`."""
+        other = copy(self)
+        other._passes = Passes(self.flow, xla=True)
+        return other
 
     def dequantized(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Images as the flow sees them, without random noise.

@@ -97,15 +97,21 @@ class FlowTask(Task):
         images = (self._colors(batch["image"]) for batch in batches)
         initialize(self.flow, images, self._initial_images, self._seed)
 
+    def prepared(self, batch: Mapping[str, Any], draws: Draws) -> Mapping[str, Any]:
+        """Mirror half of the images, and dequantize. See :meth:`Task.prepared`."""
+        images = mirrored(batch["image"], draws.fold(1)) if self._flips else batch["image"]
+        return {**batch, "image": self._dequantized(images, draws.uniform(self.flow.config.shape))}
+
     def loss(self, batch: Mapping[str, Any], draws: Draws) -> tuple[Any, dict[str, Any]]:
         """Bits per dimension. See :meth:`Task.loss`."""
-        images = mirrored(batch["image"], draws.fold(1)) if self._flips else batch["image"]
-        encoding = self._encoded(images, batch, draws, self._mode)
+        del draws
+        encoding = self._encoded(batch["image"], batch, self._mode)
         return self._bits(encoding), {"nats_per_dim": self._nats(encoding)}
 
     def evaluate(self, batch: Mapping[str, Any], draws: Draws) -> dict[str, Any]:
         """Bits per dimension without mirroring; for a flow with classes, the accuracy of the most likely class, too."""
-        encoding = self._encoded(batch["image"], batch, draws, "plain")
+        x = self._dequantized(batch["image"], draws.uniform(self.flow.config.shape))
+        encoding = self._encoded(x, batch, "plain")
         found = {"bits_per_dim": self._bits(encoding), "nats_per_dim": self._nats(encoding)}
         if self.flow.config.classes:
             best = tf.argmax(self.flow.class_log_probs(encoding.latents[-1]), 1, tf.int32)
@@ -141,10 +147,8 @@ class FlowTask(Task):
     def _dequantized(self, images: Any, noise: Any) -> Any:
         return dequantize(self._colors(images), self.flow.config.bits, noise)
 
-    def _encoded(self, images: Any, batch: Mapping[str, Any], draws: Draws, mode: Mode) -> Encoding:
-        labels = batch["label"] if self.flow.config.classes else None
-        x = self._dequantized(images, draws.uniform(self.flow.config.shape))
-        return self.flow.encode(x, labels, mode)
+    def _encoded(self, x: Any, batch: Mapping[str, Any], mode: Mode) -> Encoding:
+        return self.flow.encode(x, batch["label"] if self.flow.config.classes else None, mode)
 
     def _bits(self, encoding: Encoding) -> Any:
         return bits_per_dim(encoding.log_prob, self.flow.config.dimension, self.flow.config.bits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from simtool.models.flows.activations import HiddenMaps, activations
 from simtool.models.flows.posterior import changed
 from simtool.models.flows.surprise import code_lengths
 from simtool.models.pooling import Pool
+from simtool.models.runtimes.tensorflow import with_xla
 from simtool.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -24,18 +25,22 @@ Array = NDArray[np.float32]
 
 
 class Passes:
-    """Compiled passes through a flow, with its precise weights, which do not change any more."""
+    """Compiled passes through a flow, with its precise weights, which do not change any more.
 
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
-        self._function = load_tensorflow().function
+    Args:
+        flow: the flow.
+        xla: whether XLA compiles them.
+    """
+
+    def __init__(self, flow: Flow, xla: bool = False) -> None:
+        self.flow, self._xla = flow, xla
 
         def encode(x: Any) -> tuple[tuple[Any, ...], Any]:
             encoding = flow.encode(x, weights=flow.precise_weights())
             return encoding.standardized, encoding.latents[-1]
 
-        self._encode = self._function(encode, autograph=False)
-        self._lengths = self._function(lambda x: code_lengths(flow, x, flow.precise_weights()), autograph=False)
+        self._encode = self._compiled(encode)
+        self._lengths = self._compiled(lambda x: code_lengths(flow, x, flow.precise_weights()))
         self._activations: dict[tuple[HiddenMaps, ...], Any] = {}
 
     def encode(self, x: Any) -> tuple[tuple[Array, ...], Array]:
@@ -57,8 +62,12 @@ class Passes:
             return activations(self.flow, x, wanted, self.flow.precise_weights(), lengths)
 
         if wanted not in self._activations:
-            self._activations[wanted] = self._function(compute, autograph=False)
+            self._activations[wanted] = self._compiled(compute)
         return [_array(found).swapaxes(0, 1) for found in self._activations[wanted](x, lengths)]
+
+    def _compiled(self, function: Callable[..., Any]) -> Any:
+        graph = load_tensorflow().function(function, autograph=False, jit_compile=self._xla or None)
+        return with_xla(graph) if self._xla else graph
 
 
 class View:

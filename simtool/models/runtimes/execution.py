@@ -26,13 +26,15 @@ class Execution:
     Attributes:
         runtime: one of ``RUNTIMES``.
         precision: of convolutions and products of matrices, one of ``PRECISIONS``.
+        xla: whether XLA compiles the network, for TensorFlow in float32.
 
     Raises:
-        UsageError: there is no such runtime or precision.
+        UsageError: there is no such runtime or precision, or it has no XLA.
     """
 
     runtime: str = TENSORFLOW
     precision: str = FLOAT32
+    xla: bool = False
 
     def __post_init__(self) -> None:
         for option, value, known in (
@@ -41,3 +43,7 @@ class Execution:
         ):
             if value not in known:
                 raise UsageError(f"{option} is {' or '.join(known)}, not {value}")
+        if self.xla and self.runtime != TENSORFLOW:
+            raise UsageError(f"--xla is for the runtime {TENSORFLOW}, not {self.runtime}")
+        if self.xla and self.precision != FLOAT32:
+            raise UsageError(f"--xla computes in {FLOAT32}; leave out --precision {self.precision}, or use --no-xla")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SEED, UNTRAINED, WINDOW, ModelOptions, Source
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SEED, UNTRAINED, WINDOW, XLA, ModelOptions, Source
 
 if TYPE_CHECKING:
     from simtool.images.given import GivenImages
@@ -30,6 +30,7 @@ class ApplicationSource(Source):
         "window": WINDOW,
         "precision": PRECISION,
         "runtime": RUNTIME,
+        "xla": XLA,
         "untrained": f"{UNTRAINED}; nothing is downloaded",
         "seed": SEED,
     }

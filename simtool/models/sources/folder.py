@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from simtool.errors import UsageError
-from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SEED, UNTRAINED, WINDOW, ModelOptions, Source
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SEED, UNTRAINED, WINDOW, XLA, ModelOptions, Source
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -32,6 +32,7 @@ class FolderSource(Source):
         "components": "keep only the first components of a PCA [all]",
         "precision": PRECISION,
         "runtime": RUNTIME,
+        "xla": XLA,
         "untrained": f"{UNTRAINED}; for a PCA a random projection",
         "seed": SEED,
     }

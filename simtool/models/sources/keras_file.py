@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SIZE, WINDOW, ModelOptions, NetworkFile
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SIZE, WINDOW, XLA, ModelOptions, NetworkFile
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -30,6 +30,7 @@ class KerasFileSource(NetworkFile):
         "window": WINDOW,
         "precision": PRECISION,
         "runtime": RUNTIME,
+        "xla": XLA,
     }
     limits = "a .keras file has no components, no noise and no initial weights"
     kind = "KERAS"

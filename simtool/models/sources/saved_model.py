@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SIZE, WINDOW, ModelOptions, NetworkFile
+from simtool.models.sources.source import POOL, PRECISION, RUNTIME, SIZE, WINDOW, XLA, ModelOptions, NetworkFile
 
 if TYPE_CHECKING:
     from simtool.models.interface import Model
@@ -29,6 +29,7 @@ class SavedModelSource(NetworkFile):
         "signature": "the function that is called [serving_default, or the only one]",
         "precision": PRECISION,
         "runtime": RUNTIME,
+        "xla": XLA,
     }
     limits = "a SavedModel has no components, no noise, no Python code and no initial weights"
     kind = "SAVED_MODEL"

@@ -25,6 +25,7 @@ __all__ = [
     "SIZE",
     "UNTRAINED",
     "WINDOW",
+    "XLA",
     "Formula",
     "ModelOptions",
     "NetworkFile",
@@ -45,6 +46,7 @@ RUNTIME = (
     "tensorflow, or openvino for a network. openvino is faster, and its vectors are nearly the same; install it with "
     "pip install openvino [tensorflow]"
 )
+XLA = "compile the network with XLA [--no-xla]"
 UNTRAINED = "the same architecture with its initial weights, as at the start of a training"
 SEED = "the seed of the initial weights, with --untrained [0]"
 POOL = (
@@ -70,6 +72,7 @@ class ModelOptions:
         components: how many components to keep.
         precision: of the arithmetic of a network.
         runtime: that computes a network.
+        xla: compile a network with XLA.
         weights: a file of weights for a network that is built by its name.
         signature: the name of a function of a SavedModel.
         untrained: take the architecture with initial weights, as a control.
@@ -87,6 +90,7 @@ class ModelOptions:
     components: int | None = None
     precision: str | None = None
     runtime: str | None = None
+    xla: bool = False
     weights: Path | None = None
     signature: str | None = None
     untrained: bool = False
@@ -128,7 +132,7 @@ class ModelOptions:
         """
         from simtool.models.runtimes import FLOAT32, OPENVINO, TENSORFLOW, Execution
 
-        if Execution(self.runtime or TENSORFLOW, self.precision or FLOAT32).runtime == OPENVINO:
+        if Execution(self.runtime or TENSORFLOW, self.precision or FLOAT32, self.xla).runtime == OPENVINO:
             from simtool.models.runtimes.openvino import require_openvino
 
             require_openvino()
@@ -145,6 +149,8 @@ class ModelOptions:
         if self.precision or self.runtime:
             usual = model.execution or Execution()
             model = model.executed(Execution(self.runtime or usual.runtime, self.precision or usual.precision))
+        if self.xla:
+            model = model.with_xla()
         return model if self.components is None else model.cut(self.components)
 
     def recipe(self, label: str) -> Preprocessing:
@@ -232,7 +238,7 @@ class Source(ABC):
         """
 
     def computation(self, options: ModelOptions) -> tuple[str, str] | None:
-        """The runtime and the precision of a network, before it is opened; None for a model that is no network.
+        """The runtime of a network, and how it computes, before it is opened; None for a model that is no network.
 
         A source of networks takes the option ``precision``.
 
@@ -242,7 +248,9 @@ class Source(ABC):
         from simtool.models.runtimes import FLOAT32, TENSORFLOW
 
         is_network = "precision" in self.options
-        return (options.runtime or TENSORFLOW, options.precision or FLOAT32) if is_network else None
+        if not is_network:
+            return None
+        return options.runtime or TENSORFLOW, (options.precision or FLOAT32) + (", XLA" if options.xla else "")
 
     def control(self, options: ModelOptions, images: GivenImages) -> Model:
         """The untrained control of the model, as the options ask for it. See :meth:`Model.initial`.

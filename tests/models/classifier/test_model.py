@@ -55,6 +55,13 @@ def test_a_vector_does_not_depend_on_its_neighbors(classifier: Classifier, image
     np.testing.assert_array_equal(classifier.embed(many)[-5:], classifier.embed(images))
 
 
+def test_xla_gives_the_same_vectors_except_for_rounding(classifier: Classifier, images: NDArray[np.float32]) -> None:
+    layers = ["penultimate", "final"]
+    found = classifier.with_xla().embed_layers(images, layers)
+    for one, other in zip(classifier.embed_layers(images, layers), found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-5 * np.abs(one).max())
+
+
 def test_an_unknown_layer_is_an_error_that_names_similar_ones(classifier: Classifier) -> None:
     with pytest.raises(ModelError, match=r"no layer conv_pw_33; it has penultimate, logits, final.*conv_pw_3"):
         classifier.output("conv_pw_33")

@@ -123,7 +123,7 @@ def test_it_is_trained_by_the_same_task(flow: Scaling, tmp_path: Path) -> None:
     before = np.mean(task.evaluate(images, draws)["bits_per_dim"])
     task.initialize(iter([images]))
     with tf.GradientTape() as tape:
-        loss, _ = task.loss(images, draws)
+        loss, _ = task.loss(task.prepared(images, draws), draws)
     assert np.mean(loss) < before
     assert all(gradient is not None for gradient in tape.gradient(loss, [one.value for one in task.variables]))
     assert task.health(images)["round_trip"] < 1e-5

@@ -30,6 +30,10 @@ def draws(count: int, seed: int = 1) -> Draws:
     return Draws(tf.constant([seed, 2]), count, tf.range(count))
 
 
+def measured(task: FlowTask, images: dict[str, Any], given: Draws) -> tuple[Any, dict[str, Any]]:
+    return task.loss(task.prepared(images, given), given)
+
+
 def test_the_metric_is_the_density_of_dequantized_bytes_in_bits() -> None:
     flow, given = trained(CONFIG), draws(3)
     found = FlowTask(flow, RECIPE).evaluate(batch(3), given)
@@ -46,10 +50,10 @@ def test_training_mirrors_half_of_the_images() -> None:
     mirrored = given.fold(1).uniform(()).numpy() < 0.5
     assert 0.35 < mirrored.mean() < 0.65
     shown = np.where(mirrored[:, None, None, None], images["image"][:, :, ::-1], images["image"])
-    loss, _ = FlowTask(flow, RECIPE).loss(images, given)
+    loss, _ = measured(FlowTask(flow, RECIPE), images, given)
     expected = FlowTask(flow, RECIPE).evaluate({"image": shown}, given)["bits_per_dim"]
     np.testing.assert_allclose(loss, expected, rtol=1e-4)
-    plain, _ = FlowTask(flow, RECIPE, flips=False).loss(images, given)
+    plain, _ = measured(FlowTask(flow, RECIPE, flips=False), images, given)
     np.testing.assert_allclose(plain, FlowTask(flow, RECIPE).evaluate(images, given)["bits_per_dim"], rtol=1e-4)
 
 

@@ -184,7 +184,8 @@ def test_the_task_of_every_flow_trains_it(tmp_path: Path) -> None:
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def learn(seed: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss, _ = task.loss(batch, Draws(seed, 32, tf.range(32)))
+            draws = Draws(seed, 32, tf.range(32))
+            loss, _ = task.loss(task.prepared(batch, draws), draws)
             mean = tf.reduce_mean(loss)
         optimizer.apply(tape.gradient(mean, [variable.value for variable in task.variables]), task.variables)
         return mean
