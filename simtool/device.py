@@ -7,7 +7,7 @@ given GPUs is refused in this case.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ __all__ = [
     "Choice",
     "Device",
     "DeviceError",
+    "check_precision",
     "gpu_libraries",
     "no_gpu",
     "open_device",
@@ -36,6 +37,8 @@ __all__ = [
 #: ``auto`` takes all GPUs, and the processor if there are none.
 Choice = Literal["auto", "cpu", "gpu"]
 CHOICES: tuple[Choice, ...] = ("auto", "cpu", "gpu")
+#: The compute capability of the first GPUs with TF32 and bfloat16.
+_AMPERE = (8, 0)
 #: How to install the libraries of CUDA.
 INSTALL = "make setup CUDA=1, or pip install 'simtool[cuda]'"
 
@@ -73,7 +76,8 @@ class Device:
         """
         kinds = listed(dict.fromkeys(_named(gpu.name, gpu.memory if memory else None) for gpu in self.gpus))
         what = f"{counted(len(self.gpus), 'GPUs')} {kinds}" if self.gpus else self._processor(memory)
-        how = [computation, *(["TF32 off"] if self.gpus else []), *([self.library] if self.library else [])]
+        exact = self.gpus and not computation.startswith("tf32")
+        how = [computation, *(["TF32 off"] if exact else []), *([self.library] if self.library else [])]
         return f"{what} ({', '.join(how)}), {'' if self.deterministic else 'not '}deterministic"
 
     def _processor(self, memory: bool) -> str:
@@ -124,6 +128,33 @@ def open_device(choice: str = "auto", deterministic: bool = False, most: int | N
         # On a processor, results are the same in every run anyway, and this would change their last bits.
         tf.config.experimental.enable_op_determinism()
     return _described(tf)
+
+
+def check_precision(precision: str, capabilities: Sequence[tuple[int, int]] | None = None) -> None:
+    """Refuse a precision that the device of this process has not.
+
+    Args:
+        precision: of a training.
+        capabilities: the compute capability of each GPU, such as (8, 0); none for a processor. None asks TensorFlow.
+
+    Raises:
+        DeviceError: it names a precision that the device has.
+    """
+    if capabilities is None:
+        capabilities = _capabilities(load_tensorflow())
+    if precision == "tf32" and not capabilities:
+        raise DeviceError("--precision tf32 is for GPUs; a processor computes in float32, bfloat16 or float16")
+    least = min(capabilities, default=_AMPERE)
+    if precision in ("tf32", "bfloat16") and least < _AMPERE:
+        raise DeviceError(
+            f"--precision {precision} needs GPUs of compute capability 8.0 or higher (A100, H100), this GPU has "
+            f"{least[0]}.{least[1]}; use float16 or float32"
+        )
+
+
+def _capabilities(tf: Any) -> list[tuple[int, int]]:
+    details = map(tf.config.experimental.get_device_details, tf.config.get_visible_devices("GPU"))
+    return [found.get("compute_capability", _AMPERE) for found in details]
 
 
 def _described(tf: Any) -> Device:

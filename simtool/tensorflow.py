@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from runpy import run_path
 from types import ModuleType
 
-__all__ = ["Build", "load_tensorflow", "tensorflow_build"]
+__all__ = ["Build", "load_tensorflow", "tensorflow_build", "tf32"]
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 #: Messages that TensorFlow writes on every start, whatever the log level.
@@ -72,11 +73,32 @@ def load_tensorflow() -> ModuleType:
             tensorflow.config.list_physical_devices()  # TensorFlow looks for drivers here, and may warn
         # TensorFlow has read it; a program that is started from here must not see it as the choice of the user.
         del os.environ[_LOG_LEVEL]
-    # Otherwise GPUs since Ampere multiply float32 with 10 bits of mantissa, which is too few for the inverse of a flow,
-    # and vectors depend on the GPU. A lower precision is an explicit option of the training.
-    tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+    _switch_off_tf32()
     module: ModuleType = tensorflow
     return module
+
+
+@cache
+def _switch_off_tf32() -> None:
+    """Let GPUs multiply float32 in full; once in a process, so that :func:`tf32` holds while a graph is traced.
+
+    Otherwise GPUs since Ampere multiply float32 with 10 bits of mantissa, which is too few for the inverse of a flow,
+    and vectors depend on the GPU. A lower precision is an explicit option of the training.
+    """
+    import tensorflow
+
+    tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+
+
+@contextmanager
+def tf32() -> Iterator[None]:
+    """Let GPUs multiply float32 as TF32 in the body; the setting belongs to the whole process."""
+    switch = load_tensorflow().config.experimental.enable_tensor_float_32_execution
+    switch(True)
+    try:
+        yield
+    finally:
+        switch(False)
 
 
 @contextmanager

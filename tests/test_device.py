@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from simtool.device import Device, DeviceError, no_gpu, open_device, processor
+from simtool.device import Device, DeviceError, check_precision, no_gpu, open_device, processor
 from simtool.system.cuda import Driver, Gpu, Library
 from simtool.tensorflow import load_tensorflow
 from simtool.text import scaled
@@ -81,6 +81,7 @@ def test_a_line_tells_device_precision_and_determinism() -> None:
     assert graphics.words("float32") == (
         "1 GPU NVIDIA A100-SXM4-80GB, 85.1 GB of memory (float32, TF32 off), not deterministic"
     )
+    assert graphics.words("tf32, XLA", memory=False).endswith("A100-SXM4-80GB (tf32, XLA), not deterministic")
     several = replace(graphics, gpus=(A100, A100, Gpu("NVIDIA H100", 80 * 10**9)))
     assert several.words("float16", memory=False) == (
         "3 GPUs NVIDIA A100-SXM4-80GB, NVIDIA H100 (float16, TF32 off), not deterministic"
@@ -92,3 +93,16 @@ def test_this_machine_has_a_name_and_memory() -> None:
     assert found.name
     assert found.cores >= 1
     assert found.memory is None or scaled(found.memory, "B") in found.words("float32")
+
+
+def test_a_precision_that_the_device_has_not_is_refused() -> None:
+    for precision in ("float32", "bfloat16", "float16"):
+        check_precision(precision, [])
+    check_precision("tf32", [(8, 0), (9, 0)])
+    check_precision("float16", [(7, 0)])
+    with pytest.raises(DeviceError, match="--precision tf32 is for GPUs; a processor computes in float32"):
+        check_precision("tf32", [])
+    with pytest.raises(
+        DeviceError, match=r"bfloat16 needs .* 8\.0 or higher .*this GPU has 7\.0; use float16 or float32"
+    ):
+        check_precision("bfloat16", [(8, 0), (7, 0)])

@@ -67,7 +67,7 @@ def train_resnet(
         ),
     ] = None,
     learning_rate: options.LearningRate = None,
-    precision: Annotated[str | None, options.word(help="float32, bfloat16 or float16. [the preset's]")] = None,
+    precision: Annotated[str | None, options.word(help="float32, tf32, bfloat16 or float16. [the preset's]")] = None,
     change: options.Changes = None,
     seed: Annotated[int, options.whole(help="Seed of the weights, the order and the augmentation.")] = 0,
     max_minutes: options.MaxMinutes = None,

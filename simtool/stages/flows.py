@@ -154,6 +154,11 @@ def plan_flow(
     if derived := changes.keys() & {"classes", "compute_dtype"}:
         raise UsageError(f"{min(derived)} cannot be changed; it follows from class_conditional or precision")
     chosen = changed_preset(kind.presets, preset, "flow", changes)
+    if chosen.settings.precision == "tf32":
+        raise UsageError(
+            "--precision tf32 rounds all of a flow, and its inverse needs more digits; bfloat16 and float16 round the "
+            "networks only"
+        )
     table = run.read_images(images, split, note=False)
     classes = Classes(table) if class_conditional else None
     count = len(classes.names) if classes else 0

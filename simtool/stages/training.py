@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.device import CHOICES, open_device
+from simtool.device import CHOICES, check_precision, open_device
 from simtool.errors import UsageError
 from simtool.images.pipeline import BadImage, check_files, described
 from simtool.images.preprocessing import Preprocessing
@@ -188,6 +188,7 @@ def run_plan(
     folder, settings = Path(out), plan.settings
     # Before TensorFlow does anything else, the decoding of images included.
     hardware = open_device(device, settings.deterministic)
+    check_precision(settings.precision)
     from simtool.training.loop import train  # it imports TensorFlow
 
     devices = open_devices(hardware, plan.halves)

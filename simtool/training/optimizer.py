@@ -15,7 +15,12 @@ from simtool.training.task import Task
 __all__ = ["Optimizer", "clipped", "layer_precision"]
 
 T = TypeVar("T")
-_POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+_POLICIES: dict[Precision, str] = {
+    "float32": "float32",
+    "tf32": "float32",
+    "bfloat16": "mixed_bfloat16",
+    "float16": "mixed_float16",
+}
 
 
 @contextmanager

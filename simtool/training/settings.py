@@ -14,7 +14,7 @@ from simtool.training.outcome import TrainingError
 __all__ = ["Optimizer", "Precision", "Record", "Schedule", "Settings", "assignments", "current_names", "learning_rates"]
 
 Optimizer = Literal["adam", "adamw", "sgd"]
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 Schedule = Literal["constant", "cosine", "cosine-restarts"]
 
 #: Settings that change no weight, or its last bits only; a training may resume with other values of them.
@@ -102,7 +102,8 @@ class Settings(Record):
         checkpoint_minutes: minutes between two checkpoints; 0 for none.
         max_minutes: training time over all runs, after which the training is complete; 0 for no limit.
         max_skipped: training stops after more steps in a row with values that are not finite.
-        precision: of the computations of Keras layers; variables are always float32.
+        precision: of the computations of Keras layers; variables are always float32. ``tf32`` is float32 whose products
+            GPUs round to 10 bits of mantissa.
         seed: of all random numbers.
         deterministic: use operations that give the same bits in every run. A processor always does; GPUs are slower.
         xla: compile the network and its gradient with XLA.

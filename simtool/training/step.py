@@ -7,13 +7,14 @@ graph, so that only one part is in memory: TensorFlow would run the parts of one
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.tensorflow import load_tensorflow
+from simtool.tensorflow import load_tensorflow, tf32
 from simtool.training.data import Draws, ReplicaBatch
 from simtool.training.devices import Devices
 from simtool.training.optimizer import Optimizer, clipped
@@ -92,6 +93,10 @@ class Step:
         Returns:
             a tensor for :meth:`finish`.
         """
+        with tf32() if self._settings.precision == "tf32" else nullcontext():
+            return self._started(parts, seed, inputs)
+
+    def _started(self, parts: Sequence[Any], seed: NDArray[np.int32], inputs: StepInputs) -> Any:
         numbers = tf.constant([inputs.rate, inputs.scale, inputs.ema_decay, inputs.stop, inputs.time_up], tf.float32)
         if not self._gradients:
             (share,) = parts

@@ -305,6 +305,37 @@ def test_layers_of_lower_precision_learn_too(
     assert result.history[-1]["loss"] != whole[1].history[-1]["loss"]
 
 
+def test_an_overflow_skips_its_step_and_halves_the_scale_which_a_resumed_training_continues(
+    devices: Devices, tmp_path: Path
+) -> None:
+    settings = SETTINGS.changed(precision="float16", epochs=2, accumulate=2)
+
+    def run(folder: Path, step: int | None) -> Task:
+        data = Signalling(step=step)
+        data.bad_steps = (2, 7)
+        with devices.scope(), layer_precision("float16"):
+            task = Classifier()
+        train(task, data, settings, folder, devices)
+        return task
+
+    expected = run(tmp_path / "whole", None)
+    with pytest.raises(Preempted):
+        run(tmp_path / "stopped", 5)
+    states: list[dict[str, Any]] = []
+
+    def load(header: dict[str, Any], arrays: Any) -> int:
+        del arrays
+        states.append(header["state"])
+        return int(header["state"]["step"])
+
+    Checkpoints(tmp_path / "stopped" / "training" / "checkpoints").restore(load)
+    assert states[0]["scale"] == {"value": 2.0**14, "good": states[0]["step"] - 3, "dynamic": True}
+    assert states[0]["skipped"] == 1
+    assert same(expected, run(tmp_path / "stopped", None))
+    assert rows(tmp_path / "stopped") == rows(tmp_path / "whole")
+    assert rows(tmp_path / "whole")[-1]["skipped"] == "2"
+
+
 def test_early_stopping_waits_for_its_patience(devices: Devices, tmp_path: Path) -> None:
     settings = SETTINGS.changed(epochs=50, early_stop=2, learning_rate=0.05, ema=0.0)
     result = train(Coupling(), TinyData(), settings, tmp_path, devices)
