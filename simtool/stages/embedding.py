@@ -313,7 +313,7 @@ def _described(
     return _Output(layer, path, info)
 
 
-def _computed(execution: Execution | None) -> dict[str, str]:
+def _computed(execution: Execution | None) -> dict[str, Any]:
     """Runtime and precision, for the metadata; the device line tells the rest."""
     return {} if execution is None else {"runtime": execution.runtime, "precision": execution.precision}
 
