@@ -15,6 +15,7 @@ import pytest
 
 from simtool.demo import Size, draw
 from simtool.models.folder import MANIFEST
+from tests.system.slurm import toy
 from tests.system.slurm.private import LARGE, PROGRAMS, SMALL, Slurm, private_slurm, programs
 
 ROOT = Path(__file__).parents[3]
@@ -84,13 +85,19 @@ class Project:
 @pytest.fixture
 def project(slurm: Slurm, tmp_path: Path) -> Iterator[Project]:
     """A project in folders with spaces. Jobs that still run after the test are canceled."""
-    home = tmp_path / "the project"
-    shutil.copytree(ROOT / "jobscripts", home / "jobscripts", ignore=shutil.ignore_patterns("site.env"))
+    yield Project(copy_project(tmp_path), slurm)
+    slurm.cancel_all()
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy the job scripts and the workflow, with settings of a site, to a folder with a space in its name."""
+    home = folder / "the project"
+    for name in ("jobscripts", "workflow"):
+        shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns("site.env", "__pycache__"))
     site = f"VENV={ENVIRONMENT}\nSTUDY='my study'\nexport SBATCH_MEM_PER_CPU=100\n"
     (home / "jobscripts" / "site.env").write_text(site)
     (home / "logs").mkdir()
-    yield Project(home, slurm)
-    slurm.cancel_all()
+    return home
 
 
 def simtool(*arguments: str | Path, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> None:
@@ -130,6 +137,24 @@ def birds(project: Project, toys: Path) -> Project:
     """A project with toy birds in its study: study/birds/images.parquet."""
     shutil.copytree(toys, project.study / "birds")
     return project
+
+
+@pytest.fixture
+def toy_study(project: Project, toys: Path) -> Project:
+    """A project with a study of toy birds that are already in place."""
+    shutil.copytree(toys, project.study / "birds")
+    project.configure(*toy.settings())
+    return project
+
+
+@pytest.fixture(scope="session")
+def by_hand(toys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stages of the study of toy birds, without SLURM and without parts of tables."""
+    folder = tmp_path_factory.mktemp("by hand")
+    shutil.copytree(toys, folder / "birds")
+    for command in toy.commands():
+        simtool(*command, cwd=folder, more=ONE_THREAD)
+    return folder
 
 
 def assert_same_weights(model: Path, expected: Path) -> None:
