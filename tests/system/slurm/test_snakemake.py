@@ -91,7 +91,7 @@ def finished(snakemake: str, toys: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def copy(finished: Path, tmp_path: Path) -> Path:
-    """A copy of this project. Its files have other times, and inputs are newer than what was made from them."""
+    """A copy of this project. Its files have other times, and inputs are newer than outputs."""
     home = tmp_path / "the project"
     shutil.copytree(finished, home, copy_function=shutil.copy)
     made = sorted((path for path in (home / "my study").rglob("*") if path.is_file()), key=_time, reverse=True)
