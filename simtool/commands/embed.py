@@ -14,7 +14,7 @@ from simtool import console, stages
 from simtool.commands.options import Deterministic, Device, file, number, whole, word
 from simtool.errors import UsageError
 from simtool.models.sources import labels, option_help, usages
-from simtool.text import counted
+from simtool.text import counted, printable
 
 if TYPE_CHECKING:
     from simtool.models.interface import LayerShape
@@ -111,10 +111,13 @@ def embed(
         found = stages.list_layers(
             model, preprocessing=recipe, size=size, trust_code=trust_code, weights=weights, signature=signature
         )
+        if [layer.name for layer in found] == [""]:
+            console.result_text(printable(f"{model}: {_described(found[0])}; there is no choice of layers"))
+            return
         averaged = any(math.prod(layer.shape) > layer.dimension for layer in found)
         console.result_facts(
             f"{model}: {counted(len(found), 'layers')}{_POOLING if averaged else ''}",
-            [(name or "(no name)", _described(layer)) for name, layer in _without_steps(found)],
+            [(name, _described(layer)) for name, layer in _without_steps(found)],
         )
         return
     if images is None or not out:

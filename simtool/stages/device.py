@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from simtool import console
 from simtool.device import CHOICES, open_device, processor
 from simtool.errors import UsageError
 from simtool.models.runtimes import OPENVINO
 from simtool.models.sources import ModelOptions, Source
 from simtool.stages.run import Run, chosen
 
-__all__ = ["use_device"]
+__all__ = ["starting", "use_device"]
+
+
+@contextmanager
+def starting(source: Source, options: ModelOptions) -> Iterator[Callable[[], object]]:
+    """Show that a network is starting, which takes seconds: TensorFlow is imported, and the network is built.
+
+    Yields:
+        A function to call after each of these two steps.
+    """
+    if source.computation(options) is None:
+        yield lambda: None
+        return
+    with console.progress("starting the network", 2, "steps") as bar:
+        yield bar.advance
 
 
 def use_device(run: Run, source: Source, options: ModelOptions, device: str, deterministic: bool) -> None:

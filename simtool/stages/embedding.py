@@ -19,7 +19,7 @@ from simtool.models.runtimes import Execution
 from simtool.models.sources import ModelOptions, source_of
 from simtool.pillow import ImageError
 from simtool.stages.arguments import at_least
-from simtool.stages.device import use_device
+from simtool.stages.device import starting, use_device
 from simtool.stages.run import Folder, Place, Run, api, files_of, path_of, stage, table_file
 from simtool.tables.digest import files_digest, images_digest, images_sample
 from simtool.tables.embeddings import (
@@ -180,10 +180,13 @@ def embed(
     with stage(
         "embed", reads=[path_of(images), _place(source.path), *source.inputs, options.weights], writes=writes
     ) as run:
-        use_device(run, source, options, device, deterministic)
-        selection = _select(run, images, split, shard, skip_bad)
-        files: list[Path | None] = [*_files(places, shard)] or [None] * tables
-        embedder = source.control(options, selection.given) if untrained else source.open(options)
+        with starting(source, options) as started:
+            use_device(run, source, options, device, deterministic)
+            started()
+            selection = _select(run, images, split, shard, skip_bad)
+            files: list[Path | None] = [*_files(places, shard)] or [None] * tables
+            embedder = source.control(options, selection.given) if untrained else source.open(options)
+            started()
         chosen_layers = _one_each("--layer", source.layers(options, embedder), tables)
         outputs = [
             _described(embedder, *each, selection) for each in zip(chosen_layers, files, chosen_names, strict=True)

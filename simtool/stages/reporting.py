@@ -25,7 +25,7 @@ from simtool.tables.atomic import atomic_path
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
-from simtool.text import counted
+from simtool.text import counted, plural
 
 __all__ = ["report"]
 
@@ -236,11 +236,20 @@ def _draw_all(run: Run, drawings: Mapping[str, Path], content: Report, metric: M
     from simtool.reporting.sections import SECTIONS
 
     _draw(run, drawings[ACCURACY], content, metric)
+    left = []
     for section in SECTIONS:
         path = drawings.get(section.name)
         drawing = None if path is None else section_bytes(section, content, path.suffix[1:])
         if path is not None and drawing is not None:
             _save(run, path, drawing)
+        elif path is not None:
+            left += [file for kind in FORMATS if (file := path.with_suffix(f".{kind}")).exists()]
+    if left:
+        console.warn(
+            f"{left[0].parent}: {listed((file.name for file in left), most=8)} {plural(len(left), 'are', 'is')} not of "
+            f"this report, which has no such {plural(len(left), 'figures', 'figure')}; if an earlier report wrote "
+            f"{plural(len(left), 'them', 'it')}, delete {plural(len(left), 'them', 'it')}"
+        )
 
 
 def _page(run: Run, content: Report, outcomes: Sequence[Outcomes], images: str | Path | Images | None) -> str:

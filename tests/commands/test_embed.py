@@ -619,10 +619,11 @@ def test_a_pooling_that_the_layer_does_not_have_is_one_line_after_that_of_the_de
 
 
 def test_every_kind_of_model_lists_its_layers(simtool: Simtool, pca: Path) -> None:
-    listed = [simtool("embed", "--model", model, "--list-layers").out for model in ("pixels", pca)]
-    assert [" ".join(out.split("\n")[1].split()) for out in listed] == [
-        "(no name) 49,152 values, 128 x 128 x 3",
-        "(no name) 6 values",
+    listed = [simtool("embed", "--model", model, "--list-layers").out for model in ("pixels", "colour", pca)]
+    assert listed == [
+        "pixels: 49,152 values, 128 x 128 x 3; there is no choice of layers\n",
+        "colour: 6 values; there is no choice of layers\n",
+        f"{pca}: 6 values; there is no choice of layers\n",
     ]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,11 @@ def application_named(name: str) -> Architecture:
 
 
 def load_application(
-    name: str, size: int | None = None, crop: float | None = None, weights: Path | None = None
+    name: str,
+    size: int | None = None,
+    crop: float | None = None,
+    weights: Path | None = None,
+    layers: Sequence[str] = (),
 ) -> Application:
     """Build a network with its own preprocessing, and load its weights.
 
@@ -79,16 +84,22 @@ def load_application(
         crop: central part of each side of an image that is kept; None for the whole image.
         weights: a file that Keras or ``keras.applications`` wrote, with or without the last layer. None downloads the
             weights that ``keras.applications`` publishes, once, into the cache of Keras.
+        layers: that the network must have, as :meth:`Application.output` takes them.
 
     Raises:
-        ModelError: there is no such network, it does not take images of that size, or the file does not fit it.
+        ModelError: there is no such network, it does not take images of that size, it has no such layer, or the file
+            does not fit it.
         ModelError: or the download fails.
         OSError: the cache cannot be written.
     """
     architecture = application_named(name)
+    if weights is not None:
+        _check(weights)
+    whole = _built(architecture, size, top=True)
+    _check_layers(architecture, whole, layers, size, published=weights is None)
     file = _downloaded(architecture) if weights is None else weights
     _check(file)
-    network = _loaded(architecture, size, file)
+    network = _loaded(architecture, size, file, whole)
     if architecture.scaled and is_published(architecture.name, file):
         scale_twice(network)
     return _application(architecture, network, crop, sha256_of(file))
@@ -148,11 +159,31 @@ def _downloaded(architecture: Architecture) -> Path:
         ) from failure
 
 
-def _loaded(architecture: Architecture, size: int | None, file: Path) -> Any:
-    """The network with the weights of a file: with its last layer if the file has it, else without."""
+def _check_layers(
+    architecture: Architecture, whole: Any, layers: Sequence[str], size: int | None, published: bool
+) -> None:
+    """Refuse a layer that the network cannot have, before its weights are downloaded or read.
+
+    A file of a user can lack the last layer; then the network may have another one.
+    """
+    for layer in layers:
+        try:
+            with console.quiet():
+                _application(architecture, whole, None, None).output(layer)
+        except ModelError:
+            if published:
+                raise
+            with suppress(ModelError), console.quiet():
+                _application(architecture, _built(architecture, size, top=False), None, None).output(layer)
+                continue
+            raise
+
+
+def _loaded(architecture: Architecture, size: int | None, file: Path, whole: Any) -> Any:
+    """The network with the weights of a file: ``whole`` if the file has its last layer, else without."""
     reasons = []
     for top in (True, False):
-        network = _built(architecture, size, top)
+        network = whole if top else _built(architecture, size, top)
         if not (reason := _failure(network, file)):
             if not top:
                 console.note(f"{file}: the weights fit {architecture.name} without its last layers only")

@@ -45,7 +45,7 @@ class ApplicationSource(Source):
         """See :meth:`Source.open`."""
         from simtool.models.classifier.application import load_application
 
-        return options.applied(load_application(self._name, options.size, options.crop, options.weights))
+        return options.applied(load_application(self._name, options.size, options.crop, options.weights, options.layer))
 
     def control(self, options: ModelOptions, images: GivenImages) -> Model:
         """See :meth:`Source.control`. The trained weights are not needed."""

@@ -146,7 +146,7 @@ def test_weights_without_the_last_layer_give_the_other_layers(
 ) -> None:
     network = built("MobileNet", input_shape=(SIDE, SIDE, 3), include_top=False)
     network.save(tmp_path / "mobilenet_no_top.h5")
-    model = load_application("MobileNet", SIDE, weights=tmp_path / "mobilenet_no_top.h5")
+    model = load_application("MobileNet", SIDE, weights=tmp_path / "mobilenet_no_top.h5", layers=["conv_pw_13_relu"])
     assert "the weights fit MobileNet without its last layers only" in capsys.readouterr().err
     assert model.output().shape == (1024,)
     close(model.embed(BYTES), by_hand(network, BYTES, "conv_pw_13_relu"))
@@ -183,6 +183,22 @@ def test_the_published_weights_are_downloaded_once_and_resumed(
         assert sha256_of(tmp_path / "home" / "models" / name) == model.weights == sha256_of(weights)
         load_application("MobileNet", SIDE)
         assert len(server.requests) == 2
+
+
+def test_a_wrong_layer_is_refused_before_the_weights_are_downloaded_or_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with serving(b"") as server:
+        monkeypatch.setitem(PUBLISHED, "MobileNet", Source("mobilenet.h5", (server.url,), md5="0" * 32))
+        source = source_of("keras:MobileNet", options := ModelOptions(size=SIDE, layer=("conv_pw_99",)))
+        with pytest.raises(ModelError, match=r"^keras:MobileNet has no layer conv_pw_99; it has penultimate"):
+            source.open(options)
+        assert not server.requests
+    other = tmp_path / "other.weights.h5"
+    built("MobileNetV2", input_shape=(SIDE, SIDE, 3)).save_weights(other)
+    with pytest.raises(ModelError, match="has no layer conv_pw_99"):
+        load_application("MobileNet", SIDE, weights=other, layers=["conv_pw_99"])
 
 
 def test_a_download_that_is_not_the_published_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
