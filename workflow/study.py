@@ -1,4 +1,4 @@
-"""The study of ``jobscripts/`` for Snakemake: its settings, and the resources that its job scripts request."""
+"""The study of ``jobscripts/`` for workflow engines: its settings, and the resources that its job scripts request."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
-__all__ = ["SettingsError", "Study", "Vectors"]
+__all__ = ["SettingsError", "Study", "Vectors", "megabytes", "minutes", "option"]
 
 #: The settings that rules need; the job scripts read the others themselves.
-_NAMES = ("STUDY", "IMAGES", "STIMULI", "TRIALS", "GLOW", "RESNET", "PCA", "SHARDS", "DISTANCES", "SEGMENTED")
-_MORE = {"SEGMENT_DISTANCES": "", "FETCH": "here", "MOST_RESTARTS": "100"}
+_NAMES = ("STUDY", "IMAGES", "STIMULI", "TRIALS", "GLOW", "RESNET", "DEVICE", "PCA", "SHARDS", "DISTANCES", "SEGMENTED")
+_MORE = {"SEGMENT_DISTANCES": "", "FETCH": "here", "MOST_RESTARTS": "100", "CONTAINER": ""}
 _PRINT = r"""
 declare -A OPTIONS=()
 source "$0/common.sh"
@@ -119,13 +119,17 @@ class Study:
     def asked(self, stage: str) -> dict[str, str]:
         """The options of sbatch for a stage: its job script's, replaced by variables of sbatch and by ``OPTIONS``."""
         lines = (self.jobscripts / f"{stage}.sh").read_text().splitlines()
-        asked = dict(_option(line.split()[1], f"{stage}.sh") for line in lines if line.startswith("#SBATCH"))
+        asked = dict(option(line.split()[1], f"{stage}.sh") for line in lines if line.startswith("#SBATCH"))
         asked |= {name: self.environment[key] for name, key in _VARIABLES.items() if key in self.environment}
-        asked |= dict(_option(word, f"OPTIONS[{stage}]") for word in self.options.get(stage, "").split())
+        asked |= self.stated(stage)
         for name in ("ntasks", "ntasks-per-node"):
             if asked.get(name, "1") != "1":
-                raise SettingsError(f"{stage}: --{name}={asked[name]}: with Snakemake, a job has one task on each node")
+                raise SettingsError(f"{stage}: --{name}={asked[name]}: with an engine, a job has one task on each node")
         return asked
+
+    def stated(self, stage: str) -> dict[str, str]:
+        """The options of sbatch in ``OPTIONS`` for a stage."""
+        return dict(option(word, f"OPTIONS[{stage}]") for word in self.options.get(stage, "").split())
 
     def threads(self, stage: str) -> int:
         """The cores of a stage."""
@@ -161,10 +165,15 @@ class Study:
         return resources
 
 
-def _option(word: str, where: str) -> tuple[str, str]:
+def option(word: str, where: str) -> tuple[str, str]:
+    """Name and value of an option of sbatch; ``where`` tells its place, for the error.
+
+    Raises:
+        SettingsError: it is written in another way.
+    """
     match = re.fullmatch(r"--([a-z-]+)(?:=(.*))?", word)
     if match is None:
-        raise SettingsError(f"{where}: {word}: with Snakemake, write options of sbatch as --name=value")
+        raise SettingsError(f"{where}: {word}: with an engine, write options of sbatch as --name=value")
     return match[1], match[2] or ""
 
 

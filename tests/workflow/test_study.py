@@ -83,8 +83,8 @@ def test_a_site_replaces_it(jobscripts: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("-p long", r"OPTIONS\[score\]: -p: with Snakemake, write options of sbatch as --name=value"),
-        ("--ntasks=4", "score: --ntasks=4: with Snakemake, a job has one task on each node"),
+        ("-p long", r"OPTIONS\[score\]: -p: with an engine, write options of sbatch as --name=value"),
+        ("--ntasks=4", "score: --ntasks=4: with an engine, a job has one task on each node"),
         ("--mem-per-cpu=much", "much is not an amount of memory, such as 3800 or 4G"),
     ],
 )

@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slu
 
 def submit_study(project: Project, *options: str) -> dict[str, str]:
     """Submit the study with submitit, and return what the program prints for each stage."""
-    program = project.home / "jobscripts" / "study_submitit.py"
-    return submitted(project.slurm.run(sys.executable, program, *options, cwd=project.home))
+    program = (sys.executable, "-m", "workflow.study_submitit")
+    return submitted(project.slurm.run(*program, *options, cwd=project.home))
 
 
 def test_the_study_gives_the_same_figures_even_if_a_training_is_preempted(toy_study: Project, by_hand: Path) -> None:

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Run the study from Python with submitit: the stages of study.sh, as calls of simtool.stages.
 
-    python jobscripts/study_submitit.py [--cluster slurm|local|debug] [--dry-run] [options of sbatch, for every job]
+    python -m workflow.study_submitit [--cluster slurm|local|debug] [--dry-run] [options of sbatch, for every job]
 
 study.env and site.env define the study, and the job scripts define the resources of each stage. With slurm, each job
 starts after the jobs that it needs. With local, the jobs run on this machine, one after the other; with debug, they run
@@ -17,7 +16,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,24 +32,10 @@ from simtool.cli import call_of
 from simtool.errors import SimtoolError
 from simtool.images.shards import Shard
 from simtool.stages.invocation import Call
-from simtool.tables.files import part_name
 from simtool.training.outcome import Preempted
+from workflow.study import SettingsError, Study, Vectors, minutes, option
 
-SCRIPTS = Path(__file__).resolve().parent
-#: The variables of study.env and site.env that this program uses.
-SETTINGS = (
-    *("STUDY", "IMAGES", "STIMULI", "TRIALS", "GLOW", "RESNET", "DEVICE", "PCA", "SHARDS", "EMBED"),
-    *("DISTANCES", "SEGMENTED", "SEGMENT_DISTANCES", "FETCH", "OPTIONS", "MOST_RESTARTS"),
-)
-#: Print variables as texts that end with a zero byte: name, key and value of each element.
-PRINT = r"""
-declare -A OPTIONS=()
-source "$1/common.sh" >&2
-for name in "${@:2}" "${!SBATCH_@}"; do
-  declare -n values=$name
-  for key in "${!values[@]}"; do printf '%s\0' "$name" "$key" "${values[$key]}"; done
-done
-"""
+JOBSCRIPTS = Path(__file__).resolve().parents[1] / "jobscripts"
 #: Options of the job scripts that submitit states itself.
 OF_SUBMITIT = {"job-name", "output", "open-mode", "array", "signal", "time"}
 
@@ -127,83 +112,59 @@ class Stage:
     here: bool = False
 
 
-class Study:
-    """The settings of the study, as bash reads them from study.env and site.env."""
+@dataclass(frozen=True)
+class Plan:
+    """The stages of a study."""
 
-    def __init__(self) -> None:
-        command = ("bash", "-c", PRINT, "study", str(SCRIPTS), *SETTINGS)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(done.stderr.rstrip())
-        self._settings: dict[str, dict[str, str]] = {}
-        texts = iter(done.stdout.split("\0")[:-1])
-        for name, key, value in zip(texts, texts, texts, strict=True):
-            self._settings.setdefault(name, {})[key] = value
-        self.folder = Path(self["STUDY"])
-        # As study.sh does: for the jobs, and for sbatch.
-        os.environ.update({name: self[name] for name in self._settings if name.startswith("SBATCH_")})
-        os.environ["STUDY"] = str(self.folder)
-
-    def __getitem__(self, name: str) -> str:
-        return self._settings.get(name, {}).get("0", "")
-
-    def site_options(self, script: str) -> dict[str, str | bool]:
-        """The options of sbatch that site.env has for a stage."""
-        return sbatch_options(self._settings.get("OPTIONS", {}).get(script, "").split())
+    study: Study
 
     def stages(self) -> Iterator[Stage]:
         """All stages, in their order."""
-        yield self._fetch("fetch-cub", "cub", self["IMAGES"])
-        yield self._fetch("fetch-judgments", "birds16", self["TRIALS"])
-        embeds = [call_of(["embed", self["STIMULI"], "--model", *each.split()]) for each in self._lines("EMBED")]
-        models = {str(call.arguments["model"]) for call in embeds}
-        for model, options in (("glow", self["GLOW"]), ("resnet", self["RESNET"])):
-            if model in models:
-                yield self._train(model, options.split())
-        if "pca" in models:
-            call = call_of(["fit-pca", self["IMAGES"], "--out", "pca", *self["PCA"].split()])
+        study = self.study
+        yield self._fetch("fetch-cub", "cub", study["IMAGES"])
+        yield self._fetch("fetch-judgments", "birds16", study["TRIALS"])
+        for model in ("glow", "resnet"):
+            if study.uses(model):
+                yield self._train(model)
+        if study.uses("pca"):
+            call = call_of(["fit-pca", study["IMAGES"], "--out", "pca", *study["PCA"].split()])
             yield Stage("fit-pca", "fit-pca", ("fetch-cub",), (Part((call,), (Path("pca/model.json"),)),))
-        embedded = [self._embed(call) for call in embeds]
+        embedded = [self._embed(vectors) for vectors in study.vectors]
         yield from embedded
-        yield self._score([table for call in embeds for table in call.arguments["out"]], embedded)
+        yield self._score(embedded)
         yield self._report()
-
-    def _lines(self, name: str) -> Iterable[str]:
-        return self._settings.get(name, {}).values()
 
     def _fetch(self, name: str, out: str, file: str) -> Stage:
         part = Part((call_of([name, out]),), (Path(file),))
-        return Stage(name, name, (), (part,), here=self["FETCH"] != "job")
+        return Stage(name, name, (), (part,), here=self.study["FETCH"] != "job")
 
-    def _train(self, model: str, options: Sequence[str]) -> Stage:
-        name, out = f"train-{model}", self.folder / model
-        call = call_of([name, self["IMAGES"], "--device", self["DEVICE"], "--out", str(out), *options])
-        part = Part((call,), (out / "model.json",))
+    def _train(self, model: str) -> Stage:
+        study, name = self.study, f"train-{model}"
+        out = Path(study["STUDY"], model)
+        options = ("--device", study["DEVICE"], "--out", str(out), *study[model.upper()].split())
+        part = Part((call_of([name, study["IMAGES"], *options]),), (out / "model.json",))
         local = 'stage_in "$(dirname "$IMAGES")"'  # copies the images to the local disk of the node
         return Stage(name, name, ("fetch-cub",), (part,), Training(), (local,))
 
-    def _embed(self, call: Call) -> Stage:
-        tables, count = call.arguments["out"], int(self["SHARDS"])
-        made_by = {"glow": "train-glow", "resnet": "train-resnet", "pca": "fit-pca"}.get(str(call.arguments["model"]))
-        parts = (
-            Part(
-                (replace(call, arguments={**call.arguments, "shard": Shard(index, count)}),),
-                tuple(table / part_name(index, count) for table in tables),
-            )
-            for index in range(count)
-        )
-        needs = ("fetch-judgments", *([made_by] if made_by else []))
-        return Stage(f"embed-{tables[0].name}", "embed", needs, tuple(parts))
+    def _embed(self, vectors: Vectors) -> Stage:
+        whole, count = call_of(["embed", self.study["STIMULI"], "--model", *vectors.line.split()]), self.study.shards
+        calls = (replace(whole, arguments={**whole.arguments, "shard": Shard(index, count)}) for index in range(count))
+        parts = [
+            Part((call,), tuple(map(Path, vectors.parts(count, f"{index:05d}")))) for index, call in enumerate(calls)
+        ]
+        models = {"glow": "train-glow", "resnet": "train-resnet", "pca": "fit-pca"}
+        made_by = (models[str(Path(file).parent)] for file in vectors.needs)
+        return Stage(vectors.name, "embed", ("fetch-judgments", *made_by), tuple(parts))
 
-    def _score(self, tables: Sequence[Path], embedded: Sequence[Stage]) -> Stage:
-        judged = ("--trials", self["TRIALS"], "--images", self["STIMULI"])
-        all_tables, segmented = " ".join(map(str, tables)), self["SEGMENTED"]
+    def _score(self, embedded: Sequence[Stage]) -> Stage:
+        study = self.study
+        judged = ("--trials", study["TRIALS"], "--images", study["STIMULI"])
         outputs = {
-            "outcomes.parquet": (all_tables, self["DISTANCES"]),
-            "outcomes-by-segment.parquet": (segmented, self["SEGMENT_DISTANCES"]),
+            "outcomes.parquet": ([table for each in study.vectors for table in each.tables], study["DISTANCES"]),
+            "outcomes-by-segment.parquet": (study["SEGMENTED"].split(), study["SEGMENT_DISTANCES"]),
         }
         calls = (
-            call_of(["score", *tables.split(), *judged, *distances.split(), "--out", out])
+            call_of(["score", *tables, *judged, *distances.split(), "--out", out])
             for out, (tables, distances) in outputs.items()
         )
         part = Part(tuple(calls), tuple(map(Path, outputs)))
@@ -230,7 +191,7 @@ class Jobs:
 
     study: Study
     cluster: str
-    options: Mapping[str, str | bool]
+    options: Mapping[str, str]
     dry_run: bool
     #: The job ids of the stages that are not complete.
     _due: dict[str, str] = field(default_factory=dict)
@@ -270,36 +231,31 @@ class Jobs:
             job.result()
 
     def _executor(self, stage: Stage, after: Sequence[str]) -> submitit.AutoExecutor:
-        restarts = int(self.study["MOST_RESTARTS"] or 100)
         executor = submitit.AutoExecutor(
-            self.study.folder / "logs", cluster=self.cluster, slurm_max_num_timeout=restarts
+            Path(self.study["STUDY"], "logs"),
+            cluster=self.cluster,
+            slurm_max_num_timeout=int(self.study["MOST_RESTARTS"]),
         )
-        script = (SCRIPTS / f"{stage.script}.sh").read_text("utf-8").splitlines()
-        stated = sbatch_options(line.removeprefix("#SBATCH ") for line in script if line.startswith("#SBATCH "))
-        options = {**stated, **self._chosen(stage)}
-        more = {name: value for name, value in options.items() if name not in OF_SUBMITIT}
-        more["chdir"] = str(self.study.folder)
+        options = {**self.study.asked(stage.script), **self.options}
+        more: dict[str, str | bool] = {name: value or True for name, value in options.items()}
+        more = {name: value for name, value in more.items() if name not in OF_SUBMITIT} | {"chdir": self.study["STUDY"]}
         if after:
             more |= {"dependency": ":".join(["afterok", *after]), "kill-on-invalid-dep": "yes"}
         executor.update_parameters(
             name=stage.name,
-            timeout_min=minutes(str(options["time"])),
-            slurm_signal_delay_s=int(str(options.get("signal", "@90")).rpartition("@")[2]),
-            slurm_setup=[f"source {shlex.quote(str(SCRIPTS / 'common.sh'))}", *stage.setup],
+            timeout_min=minutes(options["time"]),
+            slurm_signal_delay_s=int(options.get("signal", "@90").rpartition("@")[2]),
+            slurm_setup=[f"source {shlex.quote(str(JOBSCRIPTS / 'common.sh'))}", *stage.setup],
             slurm_additional_parameters=more,
             slurm_stderr_to_stdout=True,
         )
         return executor
 
-    def _chosen(self, stage: Stage) -> dict[str, str | bool]:
-        """The options of sbatch that replace those of the job script."""
-        return {**self.study.site_options(stage.script), **self.options}
-
     @contextmanager
     def _environment(self, stage: Stage) -> Iterator[None]:
-        """Without the variables of sbatch that the options of a stage replace; sbatch prefers them to its script."""
+        """Without the variables of sbatch that options replace, because sbatch prefers them to a script."""
         before = dict(os.environ)
-        for name in self._chosen(stage):
+        for name in (*self.study.stated(stage.script), *self.options):
             os.environ.pop(f"SBATCH_{name.upper().replace('-', '_')}", None)
         try:
             yield
@@ -314,28 +270,7 @@ class Jobs:
         command = ("squeue", "--me", "-h", "-o", "%j|%F|%Z")
         shown = subprocess.run(command, capture_output=True, text=True, check=not self.dry_run).stdout
         jobs = (line.split("|", 2) for line in shown.splitlines())
-        return {name: job for name, job, folder in jobs if folder == str(self.study.folder)}
-
-
-def sbatch_options(words: Iterable[str]) -> dict[str, str | bool]:
-    """Options of sbatch by name: ``--gres=gpu:1 --exclusive`` is ``{"gres": "gpu:1", "exclusive": True}``."""
-    options: dict[str, str | bool] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not name.startswith("--"):
-            sys.exit(f"{word}: write an option of sbatch as --NAME=VALUE or --NAME")
-        options[name[2:]] = value if equals else True
-    return options
-
-
-def minutes(limit: str) -> int:
-    """A time limit of sbatch in minutes: ``90``, ``90:00``, ``1:30:00``, ``1-12`` or ``1-12:30``."""
-    days, dash, clock = limit.rpartition("-")
-    numbers = [int(number) for number in clock.split(":")]
-    if not dash and len(numbers) < 3:
-        numbers = [0, *numbers]
-    hours, whole, seconds = (*numbers, 0, 0)[:3]
-    return (int(days or 0) * 24 + hours) * 60 + whole + (seconds > 0)
+        return {name: job for name, job, folder in jobs if folder == self.study["STUDY"]}
 
 
 def say(name: str, job: str, note: str, *after: str) -> None:
@@ -350,15 +285,21 @@ def main() -> None:
     parser.add_argument("--cluster", choices=("slurm", "local", "debug"), default="slurm", help="where the jobs run")
     parser.add_argument("--dry-run", action="store_true", help="print the stages, and submit nothing")
     chosen, options = parser.parse_known_args()
-    study = Study()
-    os.chdir(study.folder)  # as in the job scripts, paths are relative to the folder of the study
-    jobs = Jobs(study, chosen.cluster, sbatch_options(options), chosen.dry_run)
-    for stage in list(study.stages()):  # a wrong option in study.env is found before the first job
+    study = Study.read(JOBSCRIPTS)
+    if study["CONTAINER"]:
+        raise SettingsError(
+            "submitit starts the Python that runs this program, and no image: leave CONTAINER empty in site.env"
+        )
+    # For sbatch and for the jobs, as study.sh does it. Paths are relative to the folder of the study.
+    os.environ |= {**study.environment, "STUDY": study["STUDY"]}
+    os.chdir(study["STUDY"])
+    jobs = Jobs(study, chosen.cluster, dict(option(word, "the command line") for word in options), chosen.dry_run)
+    for stage in list(Plan(study).stages()):  # a wrong option in study.env is found before the first job
         jobs.submit(stage)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except SimtoolError as failure:
+    except (SettingsError, SimtoolError) as failure:
         sys.exit(f"error: {failure}")
