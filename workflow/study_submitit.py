@@ -19,7 +19,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from shutil import which
 
 # The signal before a time limit: simtool saves a training when it arrives. The variable must be set before the import.
 os.environ["SUBMITIT_PREEMPT_SIGNAL"] = "USR1"
@@ -194,7 +196,7 @@ class Jobs:
     options: Mapping[str, str]
     dry_run: bool
     #: The job ids of the stages that are not complete.
-    _due: dict[str, str] = field(default_factory=dict)
+    _due: dict[str, str] = field(default_factory=dict, init=False)
 
     def submit(self, stage: Stage) -> None:
         """Submit a stage, unless it is complete or in the queue."""
@@ -228,7 +230,8 @@ class Jobs:
         for calls in parts:
             job = executor.submit(stage.action, calls)
             say(stage.name, job.job_id, "")
-            job.result()
+            if job.exception() is not None:
+                raise SettingsError(f"{stage.name} failed; its log is {job.paths.stderr}")
 
     def _executor(self, stage: Stage, after: Sequence[str]) -> submitit.AutoExecutor:
         executor = submitit.AutoExecutor(
@@ -262,11 +265,13 @@ class Jobs:
         finally:
             os.environ.update(before)
 
-    @property
+    @cached_property
     def _queue(self) -> dict[str, str]:
         """The job ids in the queue by the name of the stage."""
-        if self.cluster != "slurm":
+        if self.cluster != "slurm" or (self.dry_run and which("squeue") is None):
             return {}
+        if which("squeue") is None:
+            raise SettingsError("no SLURM here: run this on a login node of the cluster, or use --cluster local")
         command = ("squeue", "--me", "-h", "-o", "%j|%F|%Z")
         shown = subprocess.run(command, capture_output=True, text=True, check=not self.dry_run).stdout
         jobs = (line.split("|", 2) for line in shown.splitlines())

@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Path:
 def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH"))}
     words = [sys.executable, "-m", "workflow.study_submitit", "--cluster", "local", *options]
-    return subprocess.run(words, cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(words, cwd=home, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 def planned(home: Path) -> dict[str, str]:
@@ -93,3 +93,12 @@ def test_wrong_settings_are_refused_in_one_line_before_the_first_job(home: Path,
     assert re.match(line, done.stderr), done.stderr
     assert done.stderr.count("\n") == 1
     assert not (home / "toy" / "logs").exists()
+
+
+def test_a_job_that_fails_on_this_machine_is_named_with_its_log(home: Path) -> None:
+    with (home / "jobscripts" / "study.env").open("a") as file:
+        file.write("IMAGES=cub/images.parquet EMBED=('pixels --out vectors/pixels')\n")
+    done = run(home)
+    found = re.fullmatch(r"error: embed-pixels failed; its log is (.*/toy/logs/\d+_0_log.err)\n", done.stderr)
+    assert found, done.stderr
+    assert "images.parquet: this is an empty file" in Path(found[1]).read_text()
