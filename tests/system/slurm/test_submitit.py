@@ -1,4 +1,4 @@
-"""The study from Python with submitit: on SLURM with a training that is preempted, and without SLURM."""
+"""The study from Python with submitit, with a training that is preempted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slu
 
 def submit_study(project: Project, *options: str) -> dict[str, str]:
     """Submit the study with submitit, and return what the program prints for each stage."""
-    project.slurm.run("cp", "-r", Path(__file__).parents[3] / "workflow", project.home)
     program = (sys.executable, "-m", "workflow.study_submitit")
     return submitted(project.slurm.run(*program, *options, cwd=project.home))
 
