@@ -23,10 +23,10 @@ fi
 # simtool runs in the image CONTAINER, or without one in the environment VENV.
 if [ -n "${CONTAINER:-}" ]; then
   read -ra container_command <<<"${CONTAINER_COMMAND:-apptainer exec --nv}"
-  runtime=${container_command[0]}
-  command -v "$runtime" >/dev/null ||
-    stop "no $runtime here to run the image $CONTAINER: name its module in MODULES, or set CONTAINER_COMMAND in jobscripts/site.env"
-  case ${runtime##*/}:$CONTAINER in
+  program=${container_command[0]}
+  container_command[0]=$(type -P "$program") ||
+    stop "no $program here to run the image $CONTAINER: name its module in MODULES, or set CONTAINER_COMMAND in jobscripts/site.env"
+  case ${program##*/}:$CONTAINER in
     *://*) ;; # in a registry
     apptainer:* | singularity:*)
       CONTAINER=$(cd "$jobscripts/.." && realpath -m -- "$CONTAINER")

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slu
 
 SIGNAL = ("scancel", "--signal=USR1")
 
-_COUNTING = """
+COUNTING = """
 import os, pathlib, signal, sys, time
 
 asked = []
@@ -36,7 +36,7 @@ print(f"rank {rank} is done", flush=True)
 @pytest.fixture
 def training(project: Project) -> Project:
     """A project in which the counting program replaces ResNet50."""
-    (project.home / "counting.py").write_text(_COUNTING)
+    (project.home / "counting.py").write_text(COUNTING)
     script = project.script("train-resnet")
     text = script.read_text()
     assert "train simtool train-resnet" in text
