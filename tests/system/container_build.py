@@ -48,7 +48,7 @@ def stand_in(folder: Path) -> str:
     tree = folder / "base"
     if not (tree / "usr/bin/python").exists():
         run("debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", "bookworm", tree)
-        # The network of this machine may have certificates of its own.
+        # The network of this machine may need other certificates than those of Debian.
         shutil.copy(Path("/") / CERTIFICATES, tree / CERTIFICATES)
         (tree / "etc/pip.conf").write_text(f"[global]\ncert = /{CERTIFICATES}\n")
         (tree / "etc/uv").mkdir()
@@ -95,7 +95,7 @@ def check_definition(folder: Path, base: str, lock: str) -> str:
 
 
 def described(found: dict[str, Any], lock: str) -> str:
-    """What ``simtool doctor`` finds in an image: the packages of the lock file."""
+    """Describe an image by the result of ``simtool doctor``. Its packages must be those of the lock file."""
     wanted = dict(re.findall(r"^([\w-]+)==(\S+) ", (PROJECT / lock).read_text(), re.MULTILINE))
     for package in ("tensorflow", "keras", "numpy", "pyarrow", "openvino"):
         assert found["versions"][package] == wanted[package], package

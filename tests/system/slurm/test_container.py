@@ -43,7 +43,7 @@ wait "$child" || code=$?
 while kill -0 "$child" 2>/dev/null; do code=0; wait "$child" || code=$?; done
 exit "$code"
 """
-#: What stands for simtool in the image: it prints where and how it was called.
+#: The stand-in for simtool in the image prints where and how it was called.
 _SIMTOOL = r"""#!/bin/sh
 echo "simtool $*"
 echo "image $APPTAINER_CONTAINER folder $PWD"
