@@ -15,17 +15,8 @@ from tests.docs.examples import PAGES, ROOT, blocks, commands, prose
 #: Options of other programs that pages name in their text.
 OF_OTHER_PROGRAMS = {
     *("--nv", "--bind", "--build-arg", "--gpus", "--mount", "--sandbox"),  # of Apptainer and Docker
-    *(
-        "--array",
-        "--distribution",
-        "--exclusive",
-        "--export",
-        "--gres",
-        "--kill-on-invalid-dep",
-        "--mem-per-cpu",
-        "--nodes",
-        "--ntasks",
-    ),
+    *("--array", "--distribution", "--exclusive", "--export", "--gres", "--kill-on-invalid-dep", "--mem-per-cpu"),
+    *("--nodes", "--ntasks"),
     *("--ntasks-per-node", "--partition", "--signal", "--time", "--wait", "--peers-python", "--poolings", "--subjects"),
     *("--name", "--version", "--debug", "--help"),
     *("--cores", "--dry-run", "--profile", "--resources", "--touch"),  # of Snakemake
