@@ -103,7 +103,8 @@ def described(found: dict[str, Any], lock: str) -> str:
         assert (package, versions[package]) in locked, package
     missing = [library["name"] for library in found["libraries"] if library["failure"]]
     assert bool(missing) == ("cuda" not in lock), missing
-    return f"tensorflow {versions['tensorflow']}, {'no' if missing else 'all'} libraries of CUDA, {found['device']['name']}"
+    libraries = f"{'no' if missing else 'all'} libraries of CUDA"
+    return f"tensorflow {versions['tensorflow']}, {libraries}, {found['device']['name']}"
 
 
 if __name__ == "__main__":
