@@ -60,6 +60,7 @@ class Row:
         build_seconds: time to create the model before the first step.
         peak_bytes: peak memory of the process.
         above_start_bytes: peak memory above the memory of the built model with its weights.
+        gpu_peak_bytes: peak memory of the first GPU; None without a GPU.
     """
 
     case: str
@@ -72,6 +73,7 @@ class Row:
     build_seconds: float | None = None
     peak_bytes: int | None = None
     above_start_bytes: int | None = None
+    gpu_peak_bytes: int | None = None
     parameters: int | None = None
     size: int = 0
     batch: int = 0
@@ -116,7 +118,7 @@ def rows_of(label: str, case: Case, subjects: Iterable[str], modes: Iterable[str
     found = []
     for subject in subjects:
         for mode in modes if subject == "simtool" else ("",):
-            shape = {name: value for name, value in asdict(case).items() if name != "mode"}
+            shape = {name: value for name, value in asdict(case).items() if name not in ("mode", "settings", "tf32")}
             found.append((replace(case, mode=mode), Row(label, subject, mode, **shape)))
     return found
 

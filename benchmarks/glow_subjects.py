@@ -15,21 +15,20 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from benchmarks.processes import memory, say, serve
+    from benchmarks.processes import fix_tf32, gpu_peak, memory, say, serve
+    from benchmarks.training_step import LEARNING_RATE, simtool_step
 else:
-    from processes import memory, say, serve
+    from processes import fix_tf32, gpu_peak, memory, say, serve
+    from training_step import LEARNING_RATE, simtool_step
 
 __all__ = ["SUBJECTS", "Case", "Step"]
-
-#: The learning rate of Adam. It is so small that the weights stay close to their initial values.
-LEARNING_RATE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,8 @@ class Case:
         width: hidden channels of the coupling networks.
         mode: backpropagation mode, for subjects with several modes.
         preset: a preset of simtool that replaces the values above.
+        settings: of simtool's training, in place of those of the preset.
+        tf32: whether GPUs round float32 to TF32; None for the choice of the subject.
     """
 
     size: int = 32
@@ -53,6 +54,8 @@ class Case:
     width: int = 128
     mode: Any = ""
     preset: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    tf32: bool | None = None
 
     def images(self) -> NDArray[np.float32]:
         """Pink noise, (batch, size, size, 3), mostly between -1/2 and 1/2; neighboring pixels correlate."""
@@ -87,22 +90,19 @@ def simtool(case: Case) -> Step:
     from simtool.models.flows.glow.flow import GlowFlow
     from simtool.models.flows.glow.presets import PRESETS
     from simtool.models.flows.task import FlowTask
-    from simtool.training import data, optimizer, settings, step
+    from simtool.training.settings import Settings
 
-    own = settings.Settings(batch_size=case.batch, clip_norm=1)
+    own = Settings(batch_size=case.batch, clip_norm=1)
     config = GlowConfig(case.size, case.levels, case.steps, case.width)
     if case.preset:
         config, own = PRESETS[case.preset].flow, PRESETS[case.preset].settings.changed(batch_size=case.batch)
+    own = own.changed(**case.settings)
+    config = replace(config, compute_dtype=own.precision)
     images = np.clip((replace(case, size=config.size).images() + 0.5) * 255, 0, 255).astype(np.uint8)
-    flow = GlowFlow(config)
-    task = FlowTask(flow, named_preprocessing("study"), case.mode)
+    with devices.scope():
+        task = FlowTask(GlowFlow(config), named_preprocessing("study"), case.mode)
     task.initialize(iter([{"image": images}]))
-    train = step.Step(task, optimizer.Optimizer(task, own, devices), devices, own)
-    parts, seed = data.replica_batches({"image": images}, devices, case.batch, fill=False), np.zeros(2, np.int32)
-
-    def run() -> float:
-        return train.finish(train.start(parts, seed, step.StepInputs(LEARNING_RATE))).sums["loss"] / case.batch
-
+    run = simtool_step(task, own, devices, {"image": images})
     return Step(run, sum(int(np.prod(variable.shape)) for variable in task.variables))
 
 
@@ -185,13 +185,19 @@ def timed(step: Step) -> tuple[float, float]:
 
 
 def main(subject: str, case: Case) -> None:
+    if case.tf32 is not None:
+        fix_tf32(case.tf32)
     started = time.perf_counter()
     step = SUBJECTS[subject](case)
     built, before = time.perf_counter() - started, memory("VmRSS")
     say({"build_seconds": built, "first_seconds": timed(step)[0], "parameters": step.parameters})
     serve(
         take=lambda steps: list(zip(*(timed(step) for _ in range(steps)), strict=True)),
-        peak=lambda: {"peak_bytes": memory("VmHWM"), "above_start_bytes": memory("VmHWM") - before},
+        peak=lambda: {
+            "peak_bytes": memory("VmHWM"),
+            "above_start_bytes": memory("VmHWM") - before,
+            "gpu_peak_bytes": gpu_peak(),
+        },
     )
 
 

@@ -4,8 +4,9 @@
 
 The first line of standard output is a JSON object with the time of the first batch, which includes tracing and
 compilation. After that, each line of standard input is a request, so that the rounds of several subjects can be
-interleaved. A number requests that many rounds; a round is one batch, or all files for subjects that decode files. The
-answer is a JSON list: seconds per image in each round. The line ``peak`` requests the memory use.
+interleaved. A number requests that many rounds; a round is one batch, all files for subjects that decode files, or one
+epoch of a few batches for ``fit``. The answer is a JSON list: seconds per image in each round. The line ``peak``
+requests the memory use.
 
 The residual networks of PyTorch halve height and width one convolution later than He et al. (2016) and Keras, which
 costs 6 % more multiplications. Here they halve at the same convolution as Keras.
@@ -21,7 +22,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,11 +31,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from benchmarks.processes import memory, say, serve
+    from benchmarks.processes import fix_tf32, gpu_peak, memory, say, serve
+    from benchmarks.training_step import LEARNING_RATE, simtool_step
 else:
-    from processes import memory, say, serve
+    from processes import fix_tf32, gpu_peak, memory, say, serve
+    from training_step import LEARNING_RATE, simtool_step
 
-__all__ = ["NETWORKS", "PHOTOGRAPHS", "POOLINGS", "SUBJECTS", "Case"]
+__all__ = ["NETWORKS", "PHOTOGRAPHS", "POOLINGS", "SUBJECTS", "TRAININGS", "Case"]
+
+#: Classes of the trained networks.
+CLASSES = 200
+#: Batches of an epoch of ``fit``.
+EPOCH = 5
 
 
 @dataclass(frozen=True)
@@ -45,16 +53,26 @@ class Case:
         size: height and width of the images.
         batch: images per batch.
         files: image files; a multiple of the batch size.
+        settings: of a training of simtool; of its ``precision`` alone for ``fit``.
+        tf32: whether GPUs round float32 to TF32; None for the choice of the subject.
     """
 
     size: int = 224
     batch: int = 32
     files: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    tf32: bool | None = None
 
     def images(self) -> NDArray[np.float32]:
         """A batch of noise. The values of the pixels do not change the time."""
         shape = (self.batch, self.size, self.size, 3)
         return np.random.default_rng(0).normal(0, 60, shape).astype(np.float32)
+
+    def examples(self) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """A batch of noise as bytes, and its labels."""
+        generator = np.random.default_rng(0)
+        pixels = generator.integers(0, 256, (self.batch, self.size, self.size, 3), np.uint8)
+        return pixels, generator.integers(0, CLASSES, self.batch, np.int32)
 
 
 #: A function that embeds or preprocesses images and returns their number.
@@ -87,7 +105,7 @@ def _embedder(
     from simtool.models.runtimes import Execution
 
     config = ClassifierConfig("ResNet50", size=case.size)
-    model = Classifier(config, build(config, 200), [str(label) for label in range(200)])
+    model = Classifier(config, build(config, CLASSES), [str(label) for label in range(CLASSES)])
     return partial(model.executed(Execution(runtime, precision)).embed, layer=layer)
 
 
@@ -98,6 +116,55 @@ def _prepared(case: Case) -> Iterator[NDArray[np.float32]]:
     recipe = named_preprocessing("caffe").adjusted(case.size)
     for batch in stream(case.files, [Path(file) for file in case.files], recipe, case.batch):
         yield batch.pixels
+
+
+def simtool_training(case: Case) -> Round:
+    """simtool: the step of ``simtool train-resnet`` with Adam and augmentation."""
+    from simtool.training.devices import open_devices
+
+    devices = open_devices()
+    from simtool.models.classifier.config import ClassifierConfig
+    from simtool.models.classifier.network import build
+    from simtool.models.classifier.task import Classification
+    from simtool.training.optimizer import layer_precision
+    from simtool.training.settings import Settings
+
+    settings = Settings(batch_size=case.batch).changed(**case.settings)
+    config = ClassifierConfig("ResNet50", size=case.size)
+    with devices.scope(), layer_precision(settings.precision):
+        task = Classification(build(config, CLASSES), config)
+    step = simtool_step(task, settings, devices, dict(zip(("image", "label"), case.examples(), strict=True)))
+
+    def train() -> int:
+        if not np.isfinite(step()):
+            raise ArithmeticError("the loss is not finite")
+        return case.batch
+
+    return train
+
+
+def keras_fit(case: Case) -> Round:
+    """Keras: ``fit`` of its ResNet50 with Adam, on all GPUs. It uses XLA where Keras chooses to."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import keras
+    import tensorflow as tf
+    from keras.applications import ResNet50
+
+    policy = {"bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+    keras.config.set_dtype_policy(policy.get(case.settings.get("precision", ""), "float32"))
+    several = len(tf.config.list_physical_devices("GPU")) > 1
+    with (tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()).scope():
+        inputs = keras.Input((case.size, case.size, 3), dtype="uint8")
+        network = ResNet50(weights=None, input_shape=(case.size, case.size, 3), classes=CLASSES)
+        model = keras.Model(inputs, network(keras.layers.Rescaling(1 / 127.5, -1)(inputs)))
+        model.compile(keras.optimizers.Adam(LEARNING_RATE), "sparse_categorical_crossentropy")
+    batches = tf.data.Dataset.from_tensors(case.examples()).repeat(EPOCH).prefetch(tf.data.AUTOTUNE)
+
+    def fit() -> int:
+        model.fit(batches, verbose=0)
+        return case.batch * EPOCH
+
+    return fit
 
 
 def keras(case: Case, compiled: bool) -> Round:
@@ -236,13 +303,15 @@ POOLINGS: dict[str, Callable[[Case], Round]] = {
     for name in ("conv2_block3_out", "conv4_block6_out", "conv5_block3_out")
     for layer in (name, f"{name}:pool=mean+std,window=0.5")
 }
+#: Subjects that train.
+TRAININGS: dict[str, Callable[[Case], Round]] = {"simtool training": simtool_training, "Keras fit": keras_fit}
 #: Subjects that start from files.
 PHOTOGRAPHS: dict[str, Callable[[Case], Round]] = {
     "simtool photographs": simtool_photographs,
     "torchvision photographs": torchvision_photographs,
     "simtool files to vectors": simtool_embed,
 }
-SUBJECTS = {**NETWORKS, **PHOTOGRAPHS, **POOLINGS}
+SUBJECTS = {**NETWORKS, **TRAININGS, **PHOTOGRAPHS, **POOLINGS}
 
 
 def timed(round_: Round) -> float:
@@ -253,14 +322,18 @@ def timed(round_: Round) -> float:
 
 
 def main(subject: str, case: Case) -> None:
+    if case.tf32 is not None:
+        fix_tf32(case.tf32)
     warnings.simplefilter("ignore")
+    started = time.perf_counter()
     round_ = SUBJECTS[subject](case)
+    built = time.perf_counter() - started
     started = time.perf_counter()
     round_()
-    say({"first_seconds": time.perf_counter() - started})
+    say({"build_seconds": built, "first_seconds": time.perf_counter() - started})
     serve(
         take=lambda rounds: [timed(round_) for _ in range(rounds)],
-        peak=lambda: {"peak_bytes": memory("VmHWM")},
+        peak=lambda: {"peak_bytes": memory("VmHWM"), "gpu_peak_bytes": gpu_peak()},
     )
 
 

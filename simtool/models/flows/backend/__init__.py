@@ -1,4 +1,4 @@
-"""What a flow needs of a backend of Keras in addition to ``keras.ops``.
+"""The operations of a backend of Keras that a flow needs in addition to ``keras.ops``.
 
 The mathematics of flows is written on ``keras.ops``. Loops over stacked weights, gradients by hand and the halves of a
 batch are here, once for TensorFlow and once for JAX, with the same names. ``simtool`` itself computes with TensorFlow.

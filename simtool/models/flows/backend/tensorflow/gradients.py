@@ -1,4 +1,4 @@
-"""Gradients of parts of a computation, and computations with a gradient of their own."""
+"""Gradients of parts of a computation, and computations that define their gradient."""
 
 from __future__ import annotations
 
