@@ -169,7 +169,7 @@ def rows_of(gpus: int, tiny: bool) -> list[Row]:
     rows += [Row("resnet step", "Keras fit", "bfloat16", replace(step, **exact, settings=rounded), rival=True)]
     parts = {"accumulate": PARTS}
     rows += [
-        Row(task, one, f"float32, {PARTS} parts", replace(case, **exact, settings=parts))
+        Row(task, one, f"in {PARTS} parts", replace(case, **exact, settings=parts))
         for task, one, case in (ours[0], ours[1], ours[3])
     ]
     if gpus > 1:
