@@ -162,11 +162,15 @@ def rows_of(gpus: int, tiny: bool) -> list[Row]:
         for task, subject, case, weight in rivals
     ]
     if not tiny:
-        rows += [Row(task, subject, "TF32", replace(case, tf32=True)) for task, subject, case in ours]
+        rows += [Row("resnet step", "simtool training", "TF32", replace(step, settings={"precision": "tf32"}))]
         rows += [Row("resnet step", "Keras fit", "TF32", replace(step, tf32=True), rival=True)]
     rounded = {"precision": "bfloat16"}
     rows += [Row(task, one, "bfloat16", replace(case, **exact, settings=rounded)) for task, one, case in trained]
     rows += [Row("resnet step", "Keras fit", "bfloat16", replace(step, **exact, settings=rounded), rival=True)]
+    rows += [
+        Row(task, one, "XLA", replace(case, **exact, settings={"xla": True}), weight=1.5)
+        for task, one, case in (ours[0], ours[1], ours[3], ours[4])
+    ]
     parts = {"accumulate": PARTS}
     rows += [
         Row(task, one, f"in {PARTS} parts", replace(case, **exact, settings=parts))

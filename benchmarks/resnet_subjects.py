@@ -53,7 +53,7 @@ class Case:
         size: height and width of the images.
         batch: images per batch.
         files: image files; a multiple of the batch size.
-        settings: of a training of simtool; of its ``precision`` alone for ``fit``.
+        settings: of a training of simtool; ``precision`` alone for ``fit``, and ``xla`` alone for ``embed``.
         tf32: whether GPUs round float32 to TF32; None for the choice of the subject.
     """
 
@@ -106,7 +106,8 @@ def _embedder(
 
     config = ClassifierConfig("ResNet50", size=case.size)
     model = Classifier(config, build(config, CLASSES), [str(label) for label in range(CLASSES)])
-    return partial(model.executed(Execution(runtime, precision)).embed, layer=layer)
+    execution = Execution(runtime, precision, case.settings.get("xla", False))
+    return partial(model.executed(execution).embed, layer=layer)
 
 
 def _prepared(case: Case) -> Iterator[NDArray[np.float32]]:
