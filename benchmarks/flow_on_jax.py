@@ -3,9 +3,9 @@
     python benchmarks/flow_on_jax.py reference flow.npz --preset small     # TensorFlow on the processor
     python benchmarks/flow_on_jax.py compare flow.npz --json jax.json      # JAX, on a GPU or on the processor
 
-The first command runs in the environment of simtool. It writes the weights of a flow, images, and
-TensorFlow's values of them in float64. The second command needs no TensorFlow, but the folders ``benchmarks`` and ``simtool``
-and these packages::
+The first command runs in the environment of simtool. It writes the weights of a flow, images, and TensorFlow's values
+of them in float64. The second command needs no TensorFlow, but the folders ``benchmarks`` and ``simtool`` and these
+packages::
 
     pip install keras 'jax[cuda12]' numpy scipy threadpoolctl
 
@@ -98,7 +98,8 @@ def noise(config: Any, count: int, seed: int) -> NDArray[np.float32]:
     spectrum = np.random.default_rng(seed).standard_normal((2, count, config.channels, *frequency.shape))
     waves = (spectrum[0] + 1j * spectrum[1]) / np.maximum(frequency, 1 / size)
     images = np.moveaxis(np.fft.irfft2(waves, s=(size, size)), 1, -1)
-    return np.clip(images / images.std() / 4, -0.5, 0.4999).astype(np.float32)
+    scaled: NDArray[np.float32] = np.clip(images / images.std() / 4, -0.5, 0.4999).astype(np.float32)
+    return scaled
 
 
 def code_length(flow: Any, x: Any, mode: str, weights: Any) -> tuple[Any, Any]:
@@ -200,7 +201,9 @@ def compare(file: Path, batch: int, seconds: float, json_file: Path | None) -> N
     }
     say(json.dumps(facts, indent=1))
     on_gpu = device.platform == "gpu"
-    errors, inverse, times = [], {}, []
+    errors: list[tuple[str, str, dict[str, float]]] = []
+    inverse: dict[str, float] = {}
+    times: list[dict[str, Any]] = []
     for name, precision, rounding in precisions(on_gpu):
         flow = flow_of(header, weights, precision)
         with jax.default_matmul_precision(rounding):
@@ -242,8 +245,9 @@ def flow_of(header: Mapping[str, Any], weights: Arrays, precision: str) -> Any:
     from simtool.models.flows.jet.config import JetConfig
     from simtool.models.flows.jet.flow import JetFlow
 
-    kind, config = {"GlowFlow": (GlowFlow, GlowConfig), "JetFlow": (JetFlow, JetConfig)}[header["kind"]]
-    shape: Any = config.from_json(header["config"])
+    kinds: dict[str, tuple[Any, Any]] = {"GlowFlow": (GlowFlow, GlowConfig), "JetFlow": (JetFlow, JetConfig)}
+    kind, config = kinds[header["kind"]]
+    shape = config.from_json(header["config"])
     if precision == "float64":
         return kind.from_arrays(shape, iter(weights.items()), "float64")
     return kind.from_arrays(replace(shape, compute_dtype=precision), iter(weights.items()))
@@ -358,7 +362,8 @@ def main() -> None:
     second.add_argument("--seconds", type=float, default=3.0, help="for each time")
     second.add_argument("--json", type=Path, dest="json_file")
     arguments = vars(parser.parse_args())
-    {"reference": reference, "compare": compare}[arguments.pop("command")](**arguments)
+    run: Callable[..., None] = reference if arguments.pop("command") == "reference" else compare
+    run(**arguments)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,8 @@ def simtool(case: Case) -> Step:
     if case.preset:
         config, own = PRESETS[case.preset].flow, PRESETS[case.preset].settings.changed(batch_size=case.batch)
     own = own.changed(**case.settings)
-    config = replace(config, compute_dtype=own.precision)
+    rounded: Any = own.precision
+    config = replace(config, compute_dtype=rounded)
     images = np.clip((replace(case, size=config.size).images() + 0.5) * 255, 0, 255).astype(np.uint8)
     with devices.scope():
         task = FlowTask(GlowFlow(config), named_preprocessing("study"), case.mode)
