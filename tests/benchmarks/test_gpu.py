@@ -41,7 +41,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_a_row_is_measured_printed_and_written(tmp_path: Path) -> None:
     file = tmp_path / "gpu.json"
-    done = run("--cpu", "--rows", "glow small: simtool, float32", "--seconds", "120", "--json", str(file))
+    done = run("--cpu", "--rows", "glow small: simtool, float32", "--seconds", "1000", "--json", str(file))
     assert done.returncode == 0, done.stderr
     device, versions, *_ = done.stdout.splitlines()
     assert device.startswith("device CPU ")
@@ -71,7 +71,7 @@ def test_without_a_gpu_it_says_so_in_one_line() -> None:
 def test_a_row_that_fails_says_why(gpu: Any) -> None:
     row = gpu.rows_of(0, tiny=True)[0]
     row.case.settings["nonsense"] = 1
-    gpu.measure(row, 120, on_gpu=False)
+    gpu.measure(row, 1000, on_gpu=False)
     assert "no setting is called nonsense" in row.note
     assert row.step_seconds is None
 
