@@ -56,8 +56,8 @@ class Shard:
             None without SLURM, or for a single task.
 
         Raises:
-            ShardError: the array has gaps, for example because it repeats failed tasks, so that the number of parts is
-                unknown; or a variable is missing or not valid, for example because only some variables were passed
+            ShardError: the array has gaps, or a single task from 2 on, for example because it repeats failed tasks, so
+                that the number of parts is unknown; or a variable is missing or not valid, for example because only some variables were passed
                 on.
         """
         index, count = _array_task(environ)
@@ -100,6 +100,10 @@ def _array_task(environ: Mapping[str, str]) -> tuple[int, int]:
     task, first, last, step, count = (_variable(environ, name, names[0]) for name in names)
     if step < 1 or count < 1 or first + step * (count - 1) != last or task not in range(first, last + 1, step):
         raise _unclear(f"task {task} of a SLURM array with gaps does not determine which of how many parts it is")
+    if count == 1 and task > 1:
+        raise _unclear(
+            f"task {task} is the only one of its SLURM array, which does not say of how many parts it is one"
+        )
     return (task - first) // step, count
 
 

@@ -66,6 +66,7 @@ def test_tasks_of_srun_divide_the_part_of_an_array_further(tasks: int, ranks: in
         (array(2, [0, 1, 2, 3]) | {"SLURM_ARRAY_TASK_MAX": "-1"}, "SLURM_ARRAY_TASK_MAX is '-1', not a number"),
         (array(2, [0, 1, 2, 3]) | {"SLURM_ARRAY_TASK_STEP": "0"}, "array with gaps"),
         (array(9, [0, 1, 2, 3]), "array with gaps"),
+        (array(7, [7]), "task 7 is the only one of its SLURM array"),
         ({"SLURM_STEP_NUM_TASKS": "4"}, "SLURM_STEP_NUM_TASKS is set, but SLURM_PROCID is not"),
         ({"SLURM_STEP_NUM_TASKS": ""}, "SLURM_STEP_NUM_TASKS is '', not a number"),
         ({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "4"}, "SLURM_PROCID is 4, but there are 4 tasks"),

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
+from typing import cast
 
 __all__ = ["ENDED", "LARGE", "PROGRAMS", "SMALL", "Kind", "Slurm", "private_slurm", "programs"]
 
@@ -21,8 +22,6 @@ __all__ = ["ENDED", "LARGE", "PROGRAMS", "SMALL", "Kind", "Slurm", "private_slur
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
 #: The final states of a job.
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE")
-#: An environment variable of the daemons and of their child processes. Jobs do not have it.
-_NODE = "PRIVATE_SLURM_NODE"
 #: The longest path of a folder in which a Unix socket can be created.
 _LONGEST = 85
 
@@ -172,6 +171,21 @@ class Slurm:
                 raise TimeoutError(f"{what} was not reached in {seconds} s\n{shown}")
             time.sleep(0.1)
 
+    def restart(self, daemon: str) -> None:
+        """End ``slurmctld`` or the daemon of a node, for example ``slurmd.n1``, and start it again. Jobs go on."""
+        old = self.daemons.pop(daemon)
+        words = cast("list[str]", old.args)
+        old.terminate()
+        old.wait()
+        self._start(daemon, daemon.partition(".")[0], *words[1:])
+        self.until(lambda: self._answers("scontrol", "ping"), 20, daemon)
+
+    def preempt(self, node: str) -> None:
+        """Run an urgent job that needs a whole node."""
+        options = ("--partition=urgent", f"--nodelist={node}", "--exclusive", "--output=/dev/null", "--wrap=true")
+        job = self.submit(*options, cwd=self.folder)
+        assert self.wait(job) == "COMPLETED"
+
     def start_node(self, node: str) -> None:
         """Start the daemon of a node again, and wait until the node can run jobs."""
         before = self._node(node)["SlurmdStartTime"]
@@ -193,9 +207,12 @@ class Slurm:
 
     def kill_node(self, node: str) -> None:
         """End a node and all its processes, as a power cut does."""
-        # End the daemons first, so that they cannot report the end of a task.
-        for setting in (f"{_NODE}={node}", f"SLURMD_NODENAME={node}"):
-            self._kill_all_with(setting)
+        # End the daemons first, so that they cannot report the end of a task. They are known by their log, since the
+        # daemons of steps hide their environment from /proc in SLURM 24.11.
+        log = self.folder / "log" / f"slurmd.{node}.log"
+        for process in _processes_that_write(log):
+            os.kill(process, signal.SIGKILL)
+        self._kill_all_with(f"SLURMD_NODENAME={node}")
         self.daemons.pop(f"slurmd.{node}").wait()
 
     def kill_task(self, job: str, rank: int) -> None:
@@ -209,7 +226,7 @@ class Slurm:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**self.environment, _NODE: arguments[-1]},
+                env=self.environment,
                 start_new_session=True,
             )
 
@@ -261,6 +278,16 @@ class Slurm:
     def _answers(self, *command: str) -> bool:
         done = subprocess.run(command, env=self.environment, capture_output=True, timeout=10)
         return done.returncode == 0
+
+
+def _processes_that_write(file: Path) -> list[int]:
+    """The processes that have a file open."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(link.is_symlink() and link.readlink() == file for link in (entry / "fd").iterdir()):
+                found.append(int(entry.name))
+    return found
 
 
 def _processes_with(*settings: str) -> list[int]:

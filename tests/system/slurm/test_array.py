@@ -93,6 +93,35 @@ def test_the_tasks_of_a_job_make_a_part_each_of_an_array_too(project: Project, t
         assert len(list((study / table).glob(f"*-of-{parts:05}.parquet"))) == parts
 
 
+def test_arrays_with_a_step_and_a_limit_make_each_part_once_and_only_whole_arrays_do(
+    project: Project, toys: Path, whole: Path
+) -> None:
+    slurm, study = project.slurm, project.study
+    shutil.copytree(toys, study / "birds")
+    (study / "logs").mkdir()
+    words = " ".join(("srun", f"{ENVIRONMENT}/bin/simtool", "embed", *IMAGES, "--out", "vectors"))
+
+    def embed(tasks: str) -> str:
+        options = (f"--chdir={study}", "--output=logs/embed-%A_%a.out", "--open-mode=append", f"--array={tasks}")
+        return slurm.submit(*options, "--requeue", f"--wrap={words}", cwd=study)
+
+    job = embed("1-10:3%2")
+    slurm.until(lambda: len(running(slurm, job)) == 2, 60, "two running tasks")
+    slurm.run("scontrol", "requeue", f"{job}_1")  # while task 4 writes
+    project.finished(job)
+    assert len(list((study / "vectors").glob("*-of-00004.parquet"))) == PARTS
+    assert_parts_are_the_whole(study / "vectors", whole)
+
+    for part in (0, 2):
+        (study / "vectors" / f"part-{part:05}-of-00004.parquet").unlink()
+    assert parts_to_run(study) == "0,2"
+    for tasks, said in (("1,7", "array with gaps"), ("7", "the only one of its SLURM array")):
+        again = embed(tasks)
+        assert slurm.wait(again) == "FAILED"
+        assert all(said in project.log(f"{again}_{task}") for task in tasks.split(","))
+    assert parts_to_run(study) == "0,2"
+
+
 def assert_parts_are_the_whole(table: Path, whole: Path) -> None:
     parts, expected = open_embeddings(table), open_embeddings(whole)
     assert parts.image_id.tolist() == expected.image_id.tolist()

@@ -11,6 +11,8 @@ from tests.system.slurm.conftest import Project
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.xdist_group("slurm")]
 
 SIGNAL = ("scancel", "--signal=USR1")
+#: SLURM 24.11 requeues a job that ends within the GraceTime itself. If the script was faster, the job runs once more.
+RUNS_AFTER_PREEMPTION = (1, 2)
 
 COUNTING = """
 import os, pathlib, signal, sys, time
@@ -54,12 +56,6 @@ def saves(log: str, rank: int = 0) -> list[int]:
 
 def wait_for(project: Project, job: str, text: str, times: int = 1) -> None:
     project.slurm.until(lambda: project.log(job).count(text) >= times, 60, f"{text!r} in the log of job {job}")
-
-
-def preempt(project: Project) -> None:
-    """Run an urgent job that needs the whole node n1."""
-    options = ("--partition=urgent", "--nodelist=n1", "--exclusive", "--output=/dev/null", "--wrap=true")
-    project.finished(project.slurm.submit(*options, cwd=project.home))
 
 
 def test_a_job_near_its_time_limit_saves_and_is_requeued(training: Project) -> None:
@@ -124,12 +120,13 @@ def test_a_signal_before_the_training_starts_requeues_the_job(training: Project)
 def test_a_preempted_job_saves_and_is_requeued(training: Project) -> None:
     job = training.submit("train-resnet", "--nodelist=n1", arguments=("60",))
     wait_for(training, job, "rank 0 begins at 0")
-    preempt(training)
+    training.slurm.preempt("n1")
     training.finished(job)
     log = training.log(job)
-    # A site may preempt the second run too, while the first urgent job ends.
-    assert begins(log) == [0, *saves(log)]
-    assert saves(log)
+    (saved,) = saves(log)
+    first, *others = begins(log)
+    assert (first, set(others)) == (0, {saved})
+    assert len(others) in RUNS_AFTER_PREEMPTION
 
 
 def test_jobs_that_are_preempted_before_they_can_save_start_again(training: Project) -> None:
@@ -143,11 +140,10 @@ def test_jobs_that_are_preempted_before_they_can_save_start_again(training: Proj
     ]
     for job in jobs:
         wait_for(training, job, "starting")
-    preempt(training)
+    training.slurm.preempt("n1")
     for job in jobs:
         training.finished(job)
-        assert training.slurm.show(job)["Restarts"] == "1"
-        assert training.log(job).count("starting") == 2
+        assert training.log(job).count("starting") - 1 in RUNS_AFTER_PREEMPTION
 
 
 def test_a_heterogeneous_job_is_refused(training: Project) -> None:
