@@ -172,7 +172,7 @@ class Slurm:
             time.sleep(0.1)
 
     def restart(self, daemon: str) -> None:
-        """End ``slurmctld`` or the daemon of a node, for example ``slurmd.n1``, and start it again. Jobs go on."""
+        """End ``slurmctld`` or the daemon of a node, for example ``slurmd.n1``, and start it again. Jobs continue."""
         old = self.daemons.pop(daemon)
         words = cast("list[str]", old.args)
         old.terminate()
