@@ -57,8 +57,8 @@ class Shard:
 
         Raises:
             ShardError: the array has gaps, or a single task from 2 on, for example because it repeats failed tasks, so
-                that the number of parts is unknown; or a variable is missing or not valid, for example because only some variables were passed
-                on.
+                that the number of parts is unknown; or a variable is missing or not valid, for example because only
+                some variables were passed on.
         """
         index, count = _array_task(environ)
         tasks = _variable(environ, "SLURM_STEP_NUM_TASKS") if "SLURM_STEP_NUM_TASKS" in environ else 1
