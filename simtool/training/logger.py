@@ -30,8 +30,8 @@ _DRAWN_EVERY_SECONDS = 60.0
 #: Okabe & Ito's blue and vermilion, which people with any color vision can tell apart.
 _TRAINING, _VALIDATION = "#0072B2", "#D55E00"
 _VALIDATED = "val_"
-#: Columns that give the time of a row; they have no panel.
-_PLACE = ("epoch", "step", "time", "seconds")
+#: Columns that give the time of a row, and the share of it for preparing batches; they have no panel.
+_PLACE = ("epoch", "step", "time", "seconds", "waiting")
 #: Columns about the course of the training; they have the last panels.
 _COURSE = ("learning_rate", "gradient_norm", "skipped")
 _COLUMNS = 3

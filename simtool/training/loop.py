@@ -129,6 +129,8 @@ class _Training:
         self._state = State(scale=LossScale.of(settings.precision))
         self._resumed_at, self._resumed_seconds, self._resumed_step = time.monotonic(), 0.0, 0
         self._saved_at, self._saved_step = time.monotonic(), -1
+        # Since the last row of the log: its time, and the seconds in which batches were prepared.
+        self._row_at, self._waited = time.monotonic(), 0.0
 
     def run(self, restart: bool) -> Result:
         """Resume or begin, train, and leave the weights to keep in the task."""
@@ -214,6 +216,7 @@ class _Training:
     def _run_epochs(self) -> None:
         """Train until there is a reason to end."""
         state = self._state
+        self._row_at = time.monotonic()
         with self._open_logger() as logger:
             while not state.reason_to_end(self._settings):
                 if state.step_in_epoch < self._data.steps_per_epoch:
@@ -268,10 +271,12 @@ class _Training:
             )
 
     def _next_parts(self, batches: Iterator[Batch]) -> list[Any] | None:
-        batch, settings = next(batches, None), self._settings
+        began, batch, settings = time.monotonic(), next(batches, None), self._settings
         if batch is None:
             return None
-        return replica_batches(batch, self._devices, settings.batch_size, False, settings.accumulate)
+        parts = replica_batches(batch, self._devices, settings.batch_size, False, settings.accumulate)
+        self._waited += time.monotonic() - began
+        return parts
 
     def _step_inputs(self) -> StepInputs:
         state, settings = self._state, self._settings
@@ -318,6 +323,9 @@ class _Training:
             self._stop()
         except Unhealthy as found:
             self._diverge(f"{found}, after step {state.step:,}")
+        now = time.monotonic()
+        waiting, self._row_at, self._waited = self._waited / max(now - self._row_at, 1e-9), now, 0.0
+        measured = {"waiting": round(waiting, 4), **measured}
         state.close_epoch(measured, self._rates(max(state.step - 1, 0)), self._data.steps_per_epoch)
         self._save()
         if logger:

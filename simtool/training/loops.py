@@ -17,6 +17,8 @@ from simtool.training.normals import fill_normals
 
 __all__ = ["change"]
 
+#: The least number of images for a thread: more pieces cost more than they balance.
+_LEAST = 16
 #: Bytes of a line of memory. TensorFlow uses an array that begins with a line without a copy.
 _LINE = 64
 _ZERO, _ONE, _WHITE = np.float32(0), np.float32(1), np.float32(255)
@@ -55,6 +57,7 @@ def change(
             *(images, maps, factors, shifts, noise[()], key[0], counter, rows, start, stop, result)
         ),
         len(images),
+        least=_LEAST,
     )
     return result
 

@@ -66,7 +66,8 @@ def train(command: Sequence[str | Path], out: Path, steps: int, signals: Sequenc
 def log(out: Path) -> list[dict[str, str]]:
     """The rows of the log of a training, without times."""
     with (out / TRAINING / "log.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in csv.DictReader(file)]
+        clock = ("time", "seconds", "waiting")
+        return [{k: v for k, v in row.items() if k not in clock} for row in csv.DictReader(file)]
 
 
 def _run(words: Sequence[str | Path], out: Path, at: int, number: Signals | None, chance: random.Random) -> Run:

@@ -26,7 +26,7 @@ __all__ = ["COMMANDS", "Command", "World", "contents"]
 #: Parts of text files that differ between runs: times of the day, durations, process numbers.
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)?|\b\d+(\.\d+)? s\b")
 #: Keys and columns of logs that hold times or speeds.
-_CLOCK = {"created_at", "time", "seconds", "images_per_second"}
+_CLOCK = {"created_at", "time", "seconds", "waiting", "images_per_second"}
 #: A command line in an HTML page, which contains the output folder; the key of the command line in JSON.
 _COMMAND, _COMMAND_KEY = re.compile(r"<code>.*?</code>", re.DOTALL), "command"
 

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from simtool.training.outcome import Diverged, Preempted, Result, TrainingError
 from simtool.training.settings import Precision, Schedule, Settings, learning_rates
 from simtool.training.step import Step
 from simtool.training.task import Task
-from tests.training.tiny import Classifier, Coupling, TinyData, weights
+from tests.training.tiny import CLOCK, Classifier, Coupling, TinyData, weights
 
 SETTINGS = Settings(epochs=3, batch_size=8, learning_rate=0.02, ema=0.8, warmup_steps=3, clip_norm=1.0)
 
@@ -68,7 +69,7 @@ def same(one: Task, other: Task) -> bool:
 
 def rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "training" / "log.csv").open() as file:
-        return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in csv.DictReader(file)]
+        return [{k: v for k, v in row.items() if k not in CLOCK} for row in csv.DictReader(file)]
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,23 @@ def test_it_learns(whole: tuple[Task, Result, Path]) -> None:
     assert (result.reason, result.epochs, result.steps, result.new_steps) == ("epochs", 3, 18, 18)
     assert result.history[-1]["loss"] < 0.8 * result.history[0]["loss"]
     assert result.best_value == max(row["val_accuracy"] for row in result.history)
+
+
+class SlowData(TinyData):
+    """Batches that take longer than a step."""
+
+    def batches(self, epoch: int, start: int, worker: Worker) -> Iterator[Batch]:
+        for batch in super().batches(epoch, start, worker):
+            time.sleep(0.05)
+            yield batch
+
+
+def test_the_log_tells_the_share_of_the_time_in_which_batches_are_prepared(devices: Devices, tmp_path: Path) -> None:
+    history = train(Classifier(), SlowData(), SETTINGS, tmp_path, devices).history
+    for before, row in pairwise(history):
+        # At least six pauses of 0.05 s; both numbers are rounded.
+        assert row["waiting"] * (row["time"] - before["time"]) > 0.28
+        assert row["waiting"] <= 1
 
 
 def test_the_weights_to_keep_are_the_averaged_ones_of_the_best_epoch(

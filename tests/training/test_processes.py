@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.training.program import KILLS, SIGNALS
+from tests.training.tiny import CLOCK
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -43,7 +44,7 @@ def arrays(folder: Path) -> list[NDArray[np.float32]]:
 def log(folder: Path) -> list[dict[str, str]]:
     """The rows of the log without the times."""
     with (folder / "training" / "log.csv").open() as file:
-        return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in csv.DictReader(file)]
+        return [{k: v for k, v in row.items() if k not in CLOCK} for row in csv.DictReader(file)]
 
 
 def history(folder: Path) -> list[dict[str, Any]]:

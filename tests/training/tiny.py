@@ -15,6 +15,9 @@ from simtool.training.data import Batch, Draws
 from simtool.training.devices import Worker
 from simtool.training.task import Criterion, Task, Unhealthy
 
+#: Columns of the log that differ between two runs.
+CLOCK = ("time", "seconds", "waiting")
+
 
 class TinyData:
     """Colored noise in three classes, told apart by their mean color.
