@@ -76,7 +76,7 @@ def augment(images: Any, augmentation: Augmentation, draws: Draws) -> Any:
     """Change a batch of images at random. For use inside a graph.
 
     A GPU computes TensorFlow's operations. A processor computes compiled loops, which give the same bits as these
-    operations and are many times as fast.
+    operations and are several times as fast.
 
     Args:
         images: (b, height, width, 3) uint8.

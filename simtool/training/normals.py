@@ -1,7 +1,7 @@
 """Normal random numbers in compiled loops, with the bits of TensorFlow's stateless numbers on a processor.
 
 TensorFlow computes ``tf.random.stateless_normal`` on a processor one number at a time. Here, all steps are loops
-without calls, which the compiler turns into vector instructions: about 40 times as fast. The numbers are those of
+without calls, which the compiler turns into vector instructions: about seven times as fast. The numbers are those of
 Philox 4x32-10 (Salmon et al., 2011) and of Box and Muller (1958). Logarithm, sine and cosine are the algorithms of the
 C library (glibc 2.28 and newer), which are in float64 with a result in float32.
 """
