@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
         path = tmp_path / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 255, (48, 48, 3), dtype=np.uint8)).save(path)
-    sheets = (block.text for block in blocks(ROOT / "docs" / "howto-judgments.md") if block.language == "csv")
+    sheets = (block.text for block in blocks(ROOT / "docs" / "howto-judgments.md") if block.language == "text")
     for name, sheet in zip(SHEETS, sheets, strict=True):
         (tmp_path / name).write_text(sheet)
     return tmp_path
