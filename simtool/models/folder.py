@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,7 +22,7 @@ from simtool.kinds import Expected, explain
 from simtool.models.errors import ModelError
 from simtool.system.lock import NAME as LOCK
 from simtool.system.lock import alone_in
-from simtool.tables.atomic import atomic_folder, atomic_path, remove_leftovers
+from simtool.tables.atomic import atomic_folder, atomic_path, remove_leftovers, temporary_folder
 from simtool.tables.description import Description
 from simtool.tables.provenance import Provenance, sha256_of
 from simtool.training.folder import ASIDE, MANIFEST, TRAINING
@@ -48,8 +46,8 @@ __all__ = [
 #: Seconds that a job of a cluster waits for another process that uses its model folder: for example for the same job,
 #: before it was requeued.
 _PATIENCE = 600.0
-#: The prefix of the folders that a model is saved to before it is complete.
-_UNFINISHED = ".model-"
+#: The name of the folder, within hidden names, that a model is saved to before it is complete.
+_UNFINISHED = "model"
 #: The version of the layout that this program writes.
 VERSION = 1
 #: The kind of a folder that holds a transform of vectors, not a model of images.
@@ -174,18 +172,15 @@ def completed_folder(path: Path) -> Iterator[Path]:
     Yields:
         A temporary folder in it, to save the model to.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    for killed in path.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(killed, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=path) as temporary:
-        filled = Path(temporary)
+    with temporary_folder(path / _UNFINISHED) as filled:
         yield filled
         (path / MANIFEST).unlink(missing_ok=True)
         for file in sorted(filled.iterdir(), key=lambda file: file.name == MANIFEST):
             with file.open("rb") as written:
                 os.fsync(written.fileno())
+            if file.name == MANIFEST:
+                (path / ASIDE).unlink(missing_ok=True)
             file.replace(path / file.name)
-        (path / ASIDE).unlink(missing_ok=True)
 
 
 def check_trained(path: Path) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
-__all__ = ["atomic_folder", "atomic_path", "remove_leftovers"]
+__all__ = ["atomic_folder", "atomic_path", "discard_folder", "remove_leftovers", "temporary_folder"]
 
 _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 #: The temporary names of a path, and of an older folder during its replacement.
@@ -71,6 +71,34 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 retired.rename(path)
             for leftover in (temporary, retired):
                 shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty hidden folder beside a path, and remove it at the end.
+
+    If the process is killed, the next writer of the path, or :func:`remove_leftovers`, removes the folder.
+
+    Raises:
+        OSError: the folder cannot be created.
+    """
+    with _temporary_beside(path, Path.mkdir) as temporary:
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def discard_folder(path: Path) -> None:
+    """Remove a folder, if it exists. It disappears at once, also if the process is killed.
+
+    Raises:
+        OSError: the folder cannot be renamed.
+    """
+    if path.exists():
+        hidden = _name_beside(path, "tmp")
+        path.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from errno import ESTALE
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except (*_DAMAGES, OSError) as failure:
-        if isinstance(failure, OSError) and failure.filename is not None:
+        if isinstance(failure, OSError) and (failure.filename is not None or failure.errno == ESTALE):
             raise
         raise ArraysError(f"{path}: damaged: {first_line(failure) if str(failure) else 'cut short'}") from failure
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
+from errno import ENOENT
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,13 +13,16 @@ from numpy.typing import NDArray
 
 from simtool import console
 from simtool.errors import listed
+from simtool.system.shared import look_again, once_visible
 from simtool.training.arrays import Arrays, ArraysError, read_arrays, read_header, write_arrays
 from simtool.training.outcome import TrainingError
 from simtool.training.settings import current_names
 
-__all__ = ["Checkpoints", "check_same", "differences"]
+__all__ = ["Checkpoints", "check_same", "differences", "digest_of"]
 
 T = TypeVar("T")
+#: Takes the header and the arrays of a checkpoint.
+Use = Callable[[dict[str, Any], Iterator[tuple[str, NDArray[Any]]]], T]
 #: The entry of a configuration that holds a digest of the images.
 _IMAGES = "table"
 #: The value of an entry that a configuration lacks, in messages.
@@ -47,10 +53,11 @@ class Checkpoints:
         Raises:
             OSError: the checkpoint cannot be written; the earlier checkpoints are complete.
         """
-        write_arrays(self.folder / f"step-{step:09}.npz", {**header, "best": best}, arrays)
+        write_arrays(self._at(step), {**header, "best": best}, arrays)
         kept = self.files()[:_KEPT]
         needed = {path.name for path in kept} | {_best_of(path) for path in kept}
-        for path in list(self.folder.glob("*.npz")):
+        # Checkpoints first, so that at no moment a checkpoint refers to a removed file.
+        for path in [*self.folder.glob("step-*.npz"), *self.folder.glob("best-*.npz")]:
             if path.name not in needed:
                 path.unlink(missing_ok=True)
 
@@ -58,7 +65,7 @@ class Checkpoints:
         """The file of the weights that were the best at a step; a later checkpoint refers to it by its name."""
         return self.folder / f"best-{step:09}.npz"
 
-    def restore(self, use: Callable[[dict[str, Any], Iterator[tuple[str, NDArray[Any]]]], T]) -> T | None:
+    def restore(self, use: Use[T]) -> T | None:
         """Pass the newest undamaged checkpoint to a function.
 
         Args:
@@ -71,6 +78,44 @@ class Checkpoints:
             ArraysError: all checkpoints are damaged.
             TrainingError: raised by ``use``.
         """
+        look_again(self.folder)
+        return once_visible(lambda: self._restore_newest(use))
+
+    def restore_same(self, step: int, digest: int, use: Use[T]) -> T:
+        """Pass the checkpoint that another worker has restored to a function, as soon as this worker sees it.
+
+        Args:
+            step, digest: of that checkpoint; see :func:`digest_of`.
+            use: as in :meth:`restore`.
+
+        Raises:
+            TrainingError: this worker does not see it, or raised by ``use``.
+        """
+        path = self._at(step)
+
+        def read() -> T:
+            header = read_header(path)
+            if digest_of(header) != digest:
+                raise FileNotFoundError(ENOENT, "an older file", str(path))
+            return use(header, read_arrays(path))
+
+        return self._seen(path, read)
+
+    def read_best(self, name: str) -> Arrays:
+        """The best weights, by the name of their file, which another worker may have written.
+
+        Raises:
+            ArraysError: the file is damaged.
+            TrainingError: this worker does not see the file.
+        """
+        path = self.folder / name
+        self._seen(path, lambda: read_header(path))
+        return read_arrays(path)
+
+    def _at(self, step: int) -> Path:
+        return self.folder / f"step-{step:09}.npz"
+
+    def _restore_newest(self, use: Use[T]) -> T | None:
         files = self.files()
         for path, older in zip(files, [*files[1:], None], strict=False):
             try:
@@ -80,6 +125,21 @@ class Checkpoints:
                     raise
                 console.warn(f"{failure}; resuming from {older.name}")
         return None
+
+    def _seen(self, path: Path, read: Callable[[], T]) -> T:
+        """Read a file of another worker as soon as this worker sees it."""
+        try:
+            return once_visible(read)
+        except FileNotFoundError as failure:
+            raise TrainingError(
+                f"{path}: the first worker sees this file, another worker does not; "
+                "use a folder on a file system that all workers share"
+            ) from failure
+
+
+def digest_of(header: Mapping[str, Any]) -> int:
+    """A number below 2^32 that tells the header of a checkpoint from that of another one."""
+    return zlib.crc32(json.dumps(header, sort_keys=True).encode())
 
 
 def _best_of(path: Path) -> str:

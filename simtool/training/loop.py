@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -13,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.errors import first_line, listed
-from simtool.tables.atomic import remove_leftovers
+from simtool.errors import first_line
+from simtool.tables.atomic import discard_folder, remove_leftovers
 from simtool.tensorflow import load_tensorflow
 from simtool.text import counted
-from simtool.training.arrays import ArraysError, assign_arrays, named, read_arrays, to_arrays, write_arrays
-from simtool.training.checkpoints import Checkpoints, check_same
+from simtool.training.arrays import ArraysError, assign_arrays, named, to_arrays, write_arrays
+from simtool.training.checkpoints import Checkpoints, check_same, digest_of
 from simtool.training.data import Batch, TrainingData, in_parts, replica_batches, step_seed
 from simtool.training.devices import ALONE, Devices
 from simtool.training.evaluation import Evaluation
@@ -32,9 +31,6 @@ from simtool.training.step import Step, StepInputs, StepResult
 from simtool.training.task import Task, Unhealthy
 
 __all__ = ["train"]
-
-#: The name of a restarted training's old folder, until it is removed.
-_FORGOTTEN = ".forgotten"
 
 
 class _Interrupted(Exception):  # noqa: N818 - the loop catches it
@@ -114,6 +110,8 @@ class _Training:
         self._model_folder, self._folder = folder, folder / TRAINING
         self._devices, self._preemption = devices, preemption
         self._configuration = {"settings": settings.binding(), **configuration}
+        # The digest of the checkpoint that was restored.
+        self._restored = 0
         # The earlier numbers of epochs, if the training was extended.
         self._extended: list[int] = []
         # The devices so far, each with its first step.
@@ -152,11 +150,7 @@ class _Training:
     def _forget(self) -> None:
         """Remove an earlier training and set its model aside. A killed process leaves neither of them incomplete."""
         set_aside(self._model_folder)
-        forgotten = self._folder.with_name(_FORGOTTEN)
-        shutil.rmtree(forgotten, ignore_errors=True)
-        if self._folder.exists():
-            self._folder.rename(forgotten)
-        shutil.rmtree(forgotten, ignore_errors=True)
+        discard_folder(self._folder)
 
     def _begin(self) -> None:
         """Start at step 0."""
@@ -166,15 +160,13 @@ class _Training:
         self._save()
 
     def _resume(self) -> bool:
-        """Restore the newest checkpoint, if there is one."""
-        step = self._checkpoints.restore(self._load)
-        found = self._devices.gathered(np.array([-1.0 if step is None else step]))[:, 0]
-        if len(set(found)) > 1:
-            raise TrainingError(
-                f"{self._folder}: the workers find checkpoints of different steps there ({listed(found.astype(int))}); "
-                "use a folder on a file system that all workers share"
-            )
-        return step is not None
+        """Restore the newest checkpoint that the first worker finds, if there is one."""
+        step = self._checkpoints.restore(self._load) if self._devices.chief else None
+        own = np.array([-1.0 if step is None else step, self._restored])
+        first, digest = (int(number) for number in self._devices.gathered(own)[0])
+        if first >= 0 and not self._devices.chief:
+            self._checkpoints.restore_same(first, digest, self._load)
+        return first >= 0
 
     def _load(self, header: dict[str, Any], arrays: Iterator[tuple[str, NDArray[Any]]]) -> int:
         """Restore a checkpoint, and return its step."""
@@ -198,6 +190,7 @@ class _Training:
         state.ended = state.ended and state.reason_to_end(self._settings)
         self._saved_step = self._resumed_step = state.step
         self._resumed_seconds = state.seconds
+        self._restored = digest_of(header)
         return state.step
 
     def _note_device(self) -> None:
@@ -375,7 +368,7 @@ class _Training:
         """Assign the weights to keep: those of the best epoch, or the moving average of the last weights."""
         if self._state.best_file:
             self._devices.barrier()
-            assign_arrays(self._model, read_arrays(self._checkpoints.folder / self._state.best_file))
+            assign_arrays(self._model, self._checkpoints.read_best(self._state.best_file))
         else:
             self._optimizer.average()
 

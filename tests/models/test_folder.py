@@ -181,8 +181,8 @@ def test_a_job_waits_for_the_process_that_is_in_its_model_folder(
 
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".model-abc").mkdir()
-    (tmp_path / ".model-abc" / "weights.npz").touch()
+    (tmp_path / ".model.0a1b2c3d.tmp").mkdir()
+    (tmp_path / ".model.0a1b2c3d.tmp" / "weights.npz").touch()
     (tmp_path / "model-before.json").touch()
     with completed_folder(tmp_path) as folder:
         written(folder, a=b"1")
