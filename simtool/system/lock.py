@@ -1,8 +1,9 @@
 """Locks on folders, so that only one process at a time works in a folder.
 
 The lock is a file in the folder that the holder keeps locked (flock); it ends with the process. Some network file
-systems have no such locks. There the existence of a file is the lock, and its holder touches it regularly: a file that
-was not touched for two minutes belongs to a process that has ended.
+systems have no such locks. There the existence of a file is the lock, and its holder touches it regularly. A process
+that waits watches the file: if it is not touched for two minutes, its holder has ended. The time of the last touch is
+not compared to a clock, because the clocks of two machines can differ by minutes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = ["LockedError", "alone_in"]
 
 #: The file name of the lock.
 NAME = ".simtool.lock"
-#: Seconds without a touch after which a lock file is abandoned, on file systems without locks.
+#: Seconds without a touch after which a lock file that is watched is abandoned, on file systems without locks.
 _STALE = 120.0
 #: Seconds between two touches, and between two checks of a lock of another process.
 _TOUCH, _LOOK = 15.0, 0.2
@@ -67,10 +68,13 @@ class _Holder:
             return None
 
     @property
+    def is_here(self) -> bool:
+        """Whether the process runs or ran on this machine."""
+        return self.host == socket.gethostname() and isinstance(self.pid, int)
+
+    @property
     def gone(self) -> bool:
-        """Whether the process ran on this machine and has ended."""
-        if self.host != socket.gethostname() or not isinstance(self.pid, int):
-            return False
+        """Whether the process, which ran on this machine, has ended."""
         try:
             os.kill(self.pid, 0)
         except (OSError, OverflowError) as failure:
@@ -108,16 +112,38 @@ def alone_in(
 
 
 def _wait(file: Path, folder: Path, me: _Holder, patience: float | None, tell: Callable[[str], None] | None) -> _Held:
-    started = time.monotonic()
-    while (held := _take(file, me)) is None:
+    started, watch = time.monotonic(), _Watch()
+    while (held := _take(file, me, watch)) is None:
         who = str(_Holder.of(file) or _Holder.of(file.with_name(f"{NAME}.held")) or "another process")
-        if patience is not None and time.monotonic() - started >= patience:
+        if patience is not None and time.monotonic() - started >= patience and not watch.undecided:
             raise LockedError(f"{folder} is in use by {who}: wait until it ends, or give another folder")
         if tell is not None:
             tell(f"{folder} is in use by {who}; waiting for it to end")
             tell = None
         time.sleep(_LOOK)
     return held
+
+
+class _Watch:
+    """What a process has seen of the lock file of another machine.
+
+    Attributes:
+        undecided: whether it is still open if the holder has ended.
+    """
+
+    def __init__(self) -> None:
+        self.undecided = False
+        self._seen: tuple[int, int] | None = None
+        self._since = 0.0
+
+    def is_abandoned(self, found: os.stat_result) -> bool:
+        """Look at the file once more; return whether it was not touched for too long since the first look."""
+        now, seen = time.monotonic(), (found.st_ino, found.st_mtime_ns)
+        if seen != self._seen:
+            # The first look tells nothing; a later change shows that the holder is alive.
+            self.undecided = self._seen is None
+            self._seen, self._since = seen, now
+        return now - self._since > _STALE
 
 
 class _Held:
@@ -142,7 +168,7 @@ class _Held:
         os.close(self._descriptor)
 
 
-def _take(file: Path, me: _Holder) -> _Held | None:
+def _take(file: Path, me: _Holder, watch: _Watch) -> _Held | None:
     """Take the lock; None if another process holds it."""
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
@@ -156,7 +182,7 @@ def _take(file: Path, me: _Holder) -> _Held | None:
         if isinstance(failure, BlockingIOError):
             return None
         if failure.errno in _UNSUPPORTED:
-            return _take_by_name(file, me)
+            return _take_by_name(file, me, watch)
         raise
     if not _is_at(descriptor, file):
         os.close(descriptor)
@@ -173,10 +199,10 @@ def _is_at(descriptor: int, file: Path) -> bool:
         return False
 
 
-def _take_by_name(file: Path, me: _Holder) -> _Held | None:
+def _take_by_name(file: Path, me: _Holder, watch: _Watch) -> _Held | None:
     """Take the lock on a file system without locks: the first process that creates a link with the name holds it."""
     name, own = file.with_name(f"{file.name}.held"), file.with_name(f"{file.name}.{me.host}.{me.pid}")
-    _clear_left_behind(name, own.with_name(f"{own.name}.stale"))
+    _clear_left_behind(name, own.with_name(f"{own.name}.stale"), watch)
     descriptor = os.open(own, os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         _write(descriptor, me)
@@ -192,11 +218,15 @@ def _take_by_name(file: Path, me: _Holder) -> _Held | None:
     return _Held(name, descriptor, touching=True)
 
 
-def _clear_left_behind(name: Path, aside: Path) -> None:
+def _clear_left_behind(name: Path, aside: Path, watch: _Watch) -> None:
     """Remove the lock of a process that has ended."""
     with suppress(FileNotFoundError):
         found, holder = name.stat(), _Holder.of(name)
-        if time.time() - found.st_mtime <= _STALE and not (holder and holder.gone):
+        if holder and holder.is_here:
+            watch.undecided = False
+            if not holder.gone:
+                return
+        elif not watch.is_abandoned(found):
             return
         name.rename(aside)
         if not os.path.samestat(aside.stat(), found):  # another process was faster; this is its lock

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,21 +104,53 @@ def test_processes_at_once_lose_nothing(tmp_path: Path, with_locks: bool) -> Non
     assert (tmp_path / "number").read_text() == "20"
 
 
-def test_a_lock_that_another_machine_left_long_ago_is_taken_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def held_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The lock file of a process on another machine, on a file system without locks."""
     monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr("simtool.system.lock._LOOK", 0.01)
+    monkeypatch.setattr("simtool.system.lock._STALE", 0.4)
     left = tmp_path / ".simtool.lock.held"
     left.write_text('{"pid": 1, "host": "elsewhere", "purpose": "fit-pca", "since": "then", "job": "77"}')
-    with (
-        pytest.raises(LockedError, match=r"fit-pca \(process 1 on elsewhere, SLURM job 77, since then\)"),
-        alone_in(tmp_path, "fit-pca", patience=0),
-    ):
-        pass
-    os.utime(left, (time.time() - 600, time.time() - 600))
-    with alone_in(tmp_path, "fit-pca", patience=0):
-        pass
-    assert list(tmp_path.iterdir()) == []
+    return left
+
+
+#: What the clock of the other machine shows, in seconds after the clock of this one.
+CLOCKS = (-600.0, 0.0, 600.0)
+
+
+@pytest.mark.parametrize("ahead", CLOCKS)
+def test_a_lock_that_another_machine_touches_is_kept_whatever_its_clock_shows(
+    held_elsewhere: Path, ahead: float
+) -> None:
+    ended = threading.Event()
+
+    def touch() -> None:
+        while not ended.wait(0.05):
+            os.utime(held_elsewhere, (time.time() + ahead,) * 2)
+
+    toucher = threading.Thread(target=touch)
+    toucher.start()
+    try:
+        with (
+            pytest.raises(LockedError, match=r"fit-pca \(process 1 on elsewhere, SLURM job 77, since then\)"),
+            alone_in(held_elsewhere.parent, "fit-pca", patience=0.6),
+        ):
+            pass
+    finally:
+        ended.set()
+        toucher.join()
+
+
+@pytest.mark.parametrize("ahead", CLOCKS)
+def test_a_lock_that_another_machine_has_left_is_taken_over_whatever_its_clock_shows(
+    held_elsewhere: Path, ahead: float
+) -> None:
+    os.utime(held_elsewhere, (time.time() + ahead,) * 2)
+    started = time.monotonic()
+    with alone_in(held_elsewhere.parent, "fit-pca", patience=0):
+        assert time.monotonic() - started > 0.4
+    assert list(held_elsewhere.parent.iterdir()) == []
 
 
 def test_an_empty_or_damaged_lock_file_that_nobody_holds_is_no_obstacle(tmp_path: Path) -> None:
