@@ -22,6 +22,7 @@ from simtool.kinds import Expected, explain
 from simtool.models.errors import ModelError
 from simtool.system.lock import NAME as LOCK
 from simtool.system.lock import alone_in
+from simtool.system.space import SpaceError
 from simtool.tables.atomic import atomic_folder, atomic_path, remove_leftovers, temporary_folder
 from simtool.tables.description import Description
 from simtool.tables.provenance import Provenance, sha256_of
@@ -173,7 +174,10 @@ def completed_folder(path: Path) -> Iterator[Path]:
         A temporary folder in it, to save the model to.
     """
     with temporary_folder(path / _UNFINISHED) as filled:
-        yield filled
+        try:
+            yield filled
+        except SpaceError as failure:
+            raise SpaceError(str(failure).replace(str(filled), str(path))) from failure
         (path / MANIFEST).unlink(missing_ok=True)
         for file in sorted(filled.iterdir(), key=lambda file: file.name == MANIFEST):
             with file.open("rb") as written:

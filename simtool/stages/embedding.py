@@ -21,6 +21,7 @@ from simtool.pillow import ImageError
 from simtool.stages.arguments import at_least
 from simtool.stages.device import starting, use_device
 from simtool.stages.run import Folder, Place, Run, api, files_of, path_of, stage, table_file
+from simtool.system.space import running_out_of_space
 from simtool.tables.digest import files_digest, images_digest, images_sample
 from simtool.tables.embeddings import (
     EmbeddingCollector,
@@ -201,7 +202,10 @@ def embed(
         writers = [run.embeddings(output.path, output.info, float16) for output in stale]
         if stale:
             wanted = [output.layer for output in stale]
-            bad = _write(writers, wanted, embedder, selection, batch_size, skip_bad, whole=shard is None)
+            values = len(selection.images) * sum(output.info.dimension for output in stale)
+            size, what = (2 if float16 else 4) * values, "the table" if len(stale) == 1 else f"{len(stale)} tables"
+            with running_out_of_space(stale[0].path or Path(), size, what):
+                bad = _write(writers, wanted, embedder, selection, batch_size, skip_bad, whole=shard is None)
         if bad:
             console.warn(described(bad))
         kept = len(selection.images) - len(bad)

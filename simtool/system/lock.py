@@ -237,4 +237,6 @@ def _clear_left_behind(name: Path, aside: Path, watch: _Watch) -> None:
 
 def _write(descriptor: int, me: _Holder) -> None:
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)
+    # The name of the holder is for messages; a lock without it on a full disk is a lock.
+    with suppress(OSError):
+        os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)

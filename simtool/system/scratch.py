@@ -6,13 +6,15 @@ Pages of a memory map count as memory of the process: on a node with a limit, a 
 from __future__ import annotations
 
 import os
+import tempfile
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from simtool.system.space import scratch_file
+from simtool.system.space import running_out_of_space, scratch_file
 
 __all__ = ["ColumnFile", "read_at", "write_at"]
 
@@ -45,12 +47,15 @@ class ColumnFile:
         self._rows, columns = shape
         self._dtype = np.dtype(dtype)
         self.blocks = [slice(start, min(start + width, columns)) for start in range(0, columns, width)]
-        self._file = scratch_file(folder, self._rows * columns * self._dtype.itemsize, purpose, option)
+        size = self._rows * columns * self._dtype.itemsize
+        self._file = scratch_file(folder, size, purpose, option)
+        self._full = partial(running_out_of_space, folder or Path(tempfile.gettempdir()), size, purpose)
 
     def write(self, row: int, values: NDArray[Any]) -> None:
         """Write consecutive rows, (b, columns), the first of them at ``row``."""
-        for block in self.blocks:
-            write_at(self._file, self._offset(block, row), np.ascontiguousarray(values[:, block], self._dtype))
+        with self._full():
+            for block in self.blocks:
+                write_at(self._file, self._offset(block, row), np.ascontiguousarray(values[:, block], self._dtype))
 
     def read(self, block: slice, row: int = 0, count: int | None = None) -> NDArray[Any]:
         """Read ``count`` rows of a block from ``row`` on, (count, width); None for all rows that follow."""

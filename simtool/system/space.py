@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedRandom
 from pathlib import Path
@@ -59,10 +60,11 @@ def require_space(
 
 
 @contextmanager
-def running_out_of_space(folder: Path, needed: int, purpose: str) -> Iterator[None]:
+def running_out_of_space(folder: Path, needed: int | Callable[[], int], purpose: str) -> Iterator[None]:
     """Replace the system's error about a full disk by a message that says how much space is needed.
 
-    The body writes ``needed`` bytes to the folder; 0 if unknown. The message names the purpose.
+    The body writes ``needed`` bytes to the folder, or to a file; 0 if unknown, and a function where the number is known
+    at the failure only. The message names the purpose.
 
     Raises:
         SpaceError: the disk or the quota is full.
@@ -72,12 +74,15 @@ def running_out_of_space(folder: Path, needed: int, purpose: str) -> Iterator[No
     except OSError as failure:
         if failure.errno not in _FULL:
             raise
-        amount = f" ({purpose} needs {scaled(needed, 'B')})" if needed else ""
-        reason = "the disk is full" if failure.errno == errno.ENOSPC else failure.strerror
+        size = needed if isinstance(needed, int) else needed()
+        amount = f" ({purpose} needs {scaled(size, 'B')})" if size else ""
+        reason = "the disk is full" if failure.errno == errno.ENOSPC else os.strerror(failure.errno)
         raise SpaceError(f"{folder}: {reason}{amount}; free some space and run the same command again") from failure
 
 
-def scratch_file(folder: Path | None, size: int, purpose: str, option: str = "--scratch") -> BufferedRandom:
+def scratch_file(
+    folder: Path | None, size: int, purpose: str, option: str = "--scratch", reserve: bool = False
+) -> BufferedRandom:
     """Open a temporary file without a name for ``size`` bytes; its space is free again when the process ends.
 
     Args:
@@ -85,6 +90,7 @@ def scratch_file(folder: Path | None, size: int, purpose: str, option: str = "--
         size: bytes that the file will hold.
         purpose: a short name of the data, for the message.
         option: the option or variable that names another folder, for the message.
+        reserve: allocate the space now. A full disk kills a process that writes to a memory map.
 
     Raises:
         SpaceError: fewer bytes are free.
@@ -92,4 +98,8 @@ def scratch_file(folder: Path | None, size: int, purpose: str, option: str = "--
     """
     folder = folder or Path(tempfile.gettempdir())
     require_space(folder, size, purpose, f"name a larger disk with {option}")
-    return tempfile.TemporaryFile(dir=folder)
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller closes it
+    if reserve and size:
+        with running_out_of_space(folder, size, purpose):
+            os.posix_fallocate(file.fileno(), 0, size)
+    return file

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from simtool.errors import first_line, listed
 from simtool.system.npy import npy_header
+from simtool.system.space import running_out_of_space
 from simtool.tables.atomic import atomic_path
 from simtool.tensorflow import load_tensorflow
 from simtool.training.outcome import TrainingError
@@ -55,12 +56,36 @@ class ArraysError(TrainingError):
 
 
 def write_arrays(path: Path, header: dict[str, Any], arrays: Arrays) -> None:
-    """Write a file of arrays. It replaces an older file only when it is complete and on disk."""
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    """Write a file of arrays. It replaces an older file only when it is complete and on disk.
+
+    Raises:
+        SpaceError: the disk is full; the message says how large the file is.
+        OSError: the file cannot be written.
+    """
+    sizes: list[int] = []
+    counted = _counted(arrays, sizes)
+
+    def size() -> int:
+        for _ in counted:  # the arrays that were not written
+            pass
+        return sum(sizes)
+
+    with (
+        running_out_of_space(path, size, "the file"),
+        atomic_path(path) as temporary,
+        zipfile.ZipFile(temporary, "w") as archive,
+    ):
         archive.writestr(zipfile.ZipInfo(_HEADER), json.dumps(header))
-        for name, array in arrays:
+        for name, array in counted:
             with archive.open(zipfile.ZipInfo(name + _SUFFIX), "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, np.asanyarray(array), allow_pickle=False)
+
+
+def _counted(arrays: Arrays, sizes: list[int]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Pass on arrays, and note the bytes of each."""
+    for name, array in arrays:
+        sizes.append(array.nbytes)
+        yield name, array
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -85,7 +85,8 @@ class Checkpoints:
         """Pass the checkpoint that another worker has restored to a function, as soon as this worker sees it.
 
         Args:
-            step, digest: of that checkpoint; see :func:`digest_of`.
+            step: of that checkpoint.
+            digest: of its header, see :func:`digest_of`.
             use: as in :meth:`restore`.
 
         Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -108,9 +107,7 @@ def _room(shape: tuple[int, ...], scratch: Path | None) -> NDArray[np.uint8]:
     size = math.prod(shape)
     if size <= _IN_MEMORY:
         return np.zeros(shape, np.uint8)
-    with scratch_file(scratch, size, "decoded images") as file:
-        # Allocate the disk space now: a full disk would kill the process at a later write.
-        os.posix_fallocate(file.fileno(), 0, size)
+    with scratch_file(scratch, size, "decoded images", reserve=True) as file:
         return np.memmap(file, np.uint8, "r+", shape=shape)
 
 

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,8 @@ class Events:
         folder.mkdir(parents=True, exist_ok=True)
         for older in folder.glob("events.out.tfevents.*"):
             older.unlink()
-        path = folder / f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
-        self._writer = load_tensorflow().io.TFRecordWriter(str(path))
+        self._path = folder / f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
+        self._writer = load_tensorflow().io.TFRecordWriter(str(self._path))
         self._write(wall_time=history[0]["time"] if history else 0.0, file_version="brain.Event:2")
         for row in history:
             self.add(row)
@@ -132,16 +133,29 @@ class Events:
             if name not in ("step", "time") and isinstance(value, int | float)
         ]
         self._write(wall_time=row["time"], step=row["step"], summary=Summary(value=values))
-        self._writer.flush()
+        with self._on_a_disk():
+            self._writer.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._writer.close()
+        with self._on_a_disk():
+            self._writer.close()
 
     def _write(self, **content: Any) -> None:
         from tensorflow.core.util.event_pb2 import Event
 
-        self._writer.write(Event(**content).SerializeToString())
+        with self._on_a_disk():
+            self._writer.write(Event(**content).SerializeToString())
+
+    @contextmanager
+    def _on_a_disk(self) -> Iterator[None]:
+        """Tell a full disk from a lack of memory, for which TensorFlow has the same error."""
+        try:
+            yield
+        except load_tensorflow().errors.ResourceExhaustedError as failure:
+            raise OSError(
+                ENOSPC, "the disk is full: free some space and run the same command again", self._path
+            ) from failure
 
 
 def write_curves(path: Path, history: Sequence[Row]) -> None:

@@ -1,10 +1,11 @@
 """Kill trainings at exact moments, and resume them: nothing is lost, and the results are those of a whole training.
 
-    python -m tests.system.kill_matrix FOLDER [--share small] [--json FILE]
+    python -m tests.system.kill_matrix FOLDER [--every 8] [--only "train-glow checkpoint"] [--json FILE]
 
 Every phase of a training is hit: evaluations, checkpoints, the final save, and the exchange of two workers. After each
-signal, every file under its final name is read, and the same command runs again. The program needs a C compiler; it
-loads itself again with the stand-in ``strike``.
+signal, every file under its final name is read, and the same command runs again. All takes a quarter of an hour;
+``--every 8`` hits every eighth moment. The program needs a C compiler; it loads itself again with the stand-in
+``strike``.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from signal import SIGKILL, SIGTERM, SIGUSR1, Signals
-from typing import Any
+from signal import SIGKILL, SIGTERM, SIGUSR1
 
 from simtool.training.folder import MANIFEST
 from simtool.training.outcome import EXIT_CODE
@@ -29,15 +30,24 @@ from tests.system.world import contents
 
 #: 20 images, of which 8 are held out: epochs of 3 steps, evaluations of 2 batches.
 _IMAGES, STEPS_PER_EPOCH, EPOCHS, CHECKPOINT_STEPS = 20, 3, 14, 2
-_OPTIONS = ("--preset", "tiny", "--batch-size", "4", "--validation", "0.4")
-_OPTIONS = (*_OPTIONS, "--set", f"checkpoint-steps={CHECKPOINT_STEPS}")
+_OPTIONS = (
+    "--preset",
+    "tiny",
+    "--batch-size",
+    "4",
+    "--validation",
+    "0.4",
+    "--set",
+    f"checkpoint-steps={CHECKPOINT_STEPS}",
+)
 COMMANDS: dict[str, tuple[str, ...]] = {
     "train-glow": ("--size", "8", "--levels", "1", "--steps", "1", "--width", "8", "--initial-images", "8"),
     "train-resnet": ("--size", "16"),
     "train-jet": ("--size", "8", "--patch", "2", "--steps", "1", "--width", "8"),
 }
-#: The share of the operations of the final save that are hit.
-SHARES = {"train-glow": 1.0, "train-resnet": 0.5, "train-jet": 0.2}
+#: Of the moments of the final save, only every so many are hit.
+LESS = {"train-glow": 1, "train-resnet": 2, "train-jet": 4}
+LAST, TWO = "final save", "two workers"
 _STEP, _BEST, _LOG = "*/.step-*.tmp", "*/.best-*.tmp", "*/log.csv"
 #: Exit codes of a process that was hit by a signal: while it trains, and before and after that.
 _CODES = {SIGKILL: {-SIGKILL}, SIGTERM: {EXIT_CODE, 128 + SIGTERM}, SIGUSR1: {EXIT_CODE, 128 + SIGUSR1}}
@@ -101,6 +111,7 @@ WORKERS = (
     Blow("two workers", "rename", "*/struck/model.json"),
     Blow("two workers", "mark", "end of training", worker=1),
 )
+BLOWS = {"evaluation": EVALUATION, "checkpoint": CHECKPOINT, TWO: WORKERS}
 
 
 @dataclass(frozen=True)
@@ -143,8 +154,8 @@ class Matrix:
             self._judge(blow, self.train(struck.name, blow), struck)
         self._end(struck, whole, before, EPOCHS)
 
-    def strike_last(self, share: float = 1.0) -> None:
-        """Hit the end of a training at each of its operations, each time from the same state.
+    def strike_last(self, every: int) -> None:
+        """Hit the end of a training at every so many of its operations, each time from the same state.
 
         The training replaces an older model in its folder.
         """
@@ -153,7 +164,7 @@ class Matrix:
         assert self.train(ready.name, Blow("", "mark", "step", STEPS_PER_EPOCH), 1, "--restart").struck
         shutil.copytree(ready, traced)
         blows = list(_last_blows(self.train(traced.name, None, 1).operations))
-        for blow in blows[:: round(1 / share)]:
+        for blow in blows[every // 2 :: every]:
             before, struck = len(self.outcomes), self._folder / "last"
             shutil.rmtree(struck, ignore_errors=True)
             shutil.copytree(ready, struck)
@@ -174,15 +185,13 @@ class Matrix:
             faults.append("the moment was not reached")
         codes = _CODES[blow.number] | ({0} if (out / MANIFEST).exists() and blow.number != SIGKILL else set())
         if done.struck and done.codes[blow.worker] not in codes:
-            faults.append(f"exit codes {done.codes}")
+            faults.append(f"exit codes {done.codes}: {done.said[-500:]}")
         if "Traceback" in done.said:
             faults.append(f"a traceback: {done.said[-1500:]}")
         lost = done.reached - max(newest(out), 0)
         if lost > (CHECKPOINT_STEPS if blow.number == SIGKILL else 0):
             faults.append(f"{lost} steps are lost")
         self.outcomes.append(Outcome(self._command, blow, lost, done.seconds, tuple(faults)))
-        if faults or os.environ.get("VERBOSE"):
-            sys.stderr.write(f"{self._command} {blow}: codes {done.codes}, lost {lost}, {faults}\n{done.said[-1500:]}\n")
 
     def _end(self, struck: Path, whole: Path, first: int, epochs: int) -> None:
         """Run to the end, and compare everything to the whole training."""
@@ -196,8 +205,6 @@ class Matrix:
                 faults.append(f"{name} is missing")
             elif expected[name] != found[name]:
                 faults.append(f"{name} differs")
-        if faults:
-            sys.stderr.write(f"{self._command} at the end: {faults}\n")
         self.outcomes[first:] = [replace(one, faults=(*one.faults, *faults)) for one in self.outcomes[first:]]
 
 
@@ -210,10 +217,10 @@ def _last_blows(operations: Sequence[tuple[str, str]]) -> Iterator[Blow]:
         seen[key] = seen.get(key, 0) + 1
         if at < last or operation in ("mark", "struck") or (operation == "write" and seen[key] > 1):
             continue
-        yield Blow("final save", *key, seen[key], "half" if operation == "write" else "before")
+        yield Blow(LAST, *key, seen[key], "half" if operation == "write" else "before")
         if operation == "rename":
             for number in (SIGTERM, SIGUSR1):
-                yield Blow("final save", *key, seen[key], "after", number)
+                yield Blow(LAST, *key, seen[key], "after", number)
 
 
 def _pattern(path: str) -> str:
@@ -241,42 +248,50 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def outcomes_of(folder: Path, command: str, phase: str, every: int) -> list[Outcome]:
+    """Hit a training in a phase, at every so many of its moments."""
+    matrix = Matrix(folder / f"{command} {phase}", command, 2 if phase == TWO else 1)
+    if phase == LAST:
+        matrix.strike_last(every * LESS[command])
+    else:
+        matrix.strike(BLOWS[phase][every // 2 :: every])
+    return matrix.outcomes
+
+
 def main() -> None:
-    """Run the matrix, and print its table."""
+    """Run the matrix, print its table, and exit with 1 if anything is lost or differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="hit every so many moments of each phase")
+    parser.add_argument("--only", default="", help="a command and a phase, or the beginning of both")
+    parser.add_argument("--json", type=Path, help="write the outcomes to this file")
     options = parser.parse_args()
     folder: Path = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if "strike" not in os.environ.get("LD_PRELOAD", ""):
-        os.environ["LD_PRELOAD"] = str(library("strike", folder))
-        os.execv(sys.executable, [sys.executable, "-m", "tests.system.kill_matrix", *sys.argv[1:]])
+        words = [sys.executable, "-m", "tests.system.kill_matrix", *sys.argv[1:]]
+        loaded = os.environ | {"LD_PRELOAD": str(library("strike", folder))}
+        sys.exit(subprocess.run(words, env=loaded, check=False).returncode)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     for name in [name for name in os.environ if name.startswith("SLURM_")]:
         del os.environ[name]
-    import keras  # noqa: F401 - once for all children
+    import keras  # noqa: F401 - once for all trainings
 
-    outcomes: list[Outcome] = []
-    for command in COMMANDS:
-        for phase, blows in (("evaluation", EVALUATION), ("checkpoint", CHECKPOINT)):
-            if options.only in f"{command} {phase}":
-                matrix = Matrix(folder / f"{command}-{phase}", command)
-                matrix.strike(blows)
-                outcomes += matrix.outcomes
-        if options.only in f"{command} final":
-            matrix = Matrix(folder / f"{command}-final", command)
-            matrix.strike_last(SHARES[command])
-            outcomes += matrix.outcomes
-        if options.only in f"{command} workers":
-            matrix = Matrix(folder / f"{command}-workers", command, 2)
-            matrix.strike(WORKERS)
-            outcomes += matrix.outcomes
-    print(table(outcomes))
+    outcomes = [
+        outcome
+        for command in COMMANDS
+        for phase in (*BLOWS, LAST)
+        if f"{command} {phase}".startswith(options.only)
+        for outcome in outcomes_of(folder, command, phase, options.every)
+    ]
+    sys.stdout.write(table(outcomes) + "\n")
+    if options.json:
+        rows = [{**asdict(one), "equal": not one.faults} for one in outcomes]
+        options.json.write_text(json.dumps(rows, indent=2) + "\n")
     for one in outcomes:
         if one.faults:
-            print(one.command, one.blow, one.faults)
+            sys.stderr.write(f"{one.command} {one.blow}: {one.faults}\n")
+    sys.exit(any(one.faults for one in outcomes))
 
 
 if __name__ == "__main__":

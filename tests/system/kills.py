@@ -29,10 +29,10 @@ from simtool.training.arrays import read_arrays, read_header
 from simtool.training.checkpoints import Checkpoints
 from simtool.training.folder import TRAINING
 
-__all__ = ["Blow", "Run", "log", "newest", "run", "unreadable"]
+__all__ = ["Blow", "Run", "newest", "run", "unreadable"]
 
 #: Seconds after which the processes of a run hang.
-_PATIENCE = 120
+_PATIENCE = 600
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,14 @@ def run(words: Sequence[str | Path], out: Path, blow: Blow | None = None, worker
         for worker, (environment, error) in enumerate(zip(environments, errors, strict=True))
     ]
     codes, seconds = _ends(processes)
-    lines = [[tuple(line.split(" ", 1)) for line in log.read_text().splitlines()] for log in logs]
+    lines = [[line.partition(" ")[::2] for line in log.read_text().splitlines()] for log in logs]
     return Run(
         codes=codes,
         began=began,
         steps=lines[0].count(("mark", "end of step")),
         struck=any(line[0] == "struck" for line in lines[blow.worker if blow else 0]),
         said="".join(file.read_text() for file in errors),
-        operations=tuple((operation, path) for operation, path in lines[0]),
+        operations=tuple(lines[0]),
         seconds=seconds,
     )
 
@@ -127,13 +127,6 @@ def newest(out: Path) -> int:
     """The step of the newest checkpoint; -1 without checkpoints."""
     files = Checkpoints(out / TRAINING / "checkpoints").files()
     return int(files[0].stem.removeprefix("step-")) if files else -1
-
-
-def log(out: Path) -> list[dict[str, str]]:
-    """The rows of the log of a training, without times."""
-    with (out / TRAINING / "log.csv").open(newline="") as file:
-        clock = ("time", "seconds", "waiting")
-        return [{k: v for k, v in row.items() if k not in clock} for row in csv.DictReader(file)]
 
 
 def unreadable(out: Path) -> list[str]:
@@ -244,8 +237,8 @@ def _watch(blow: Blow | None) -> None:
     preloaded = ctypes.CDLL(None)
 
     def arm(now: Blow) -> None:
-        words = [now.operation, now.pattern, now.nth, now.number, now.moment]
-        preloaded.strike(*(word.encode() if isinstance(word, str) else int(word) for word in words))
+        names = [word.encode() for word in (now.operation, now.pattern, now.moment)]
+        preloaded.strike(*names, now.nth, int(now.number))
 
     def marked(work: Callable[..., Any], before: str = "", after: str = "") -> Callable[..., Any]:
         @functools.wraps(work)

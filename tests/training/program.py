@@ -1,6 +1,6 @@
 """Trainings in separate processes: killed many times, on several devices, by several workers.
 
-``python -m tests.training.program killed|devices|workers FOLDER`` prints their exit codes as JSON. Each
+``python -m tests.training.program killed|devices|workers|full FOLDER`` prints their exit codes as JSON. Each
 training is a forked process; TensorFlow is imported once for all of them, but does its first work in the child.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import sys
@@ -24,7 +25,10 @@ import numpy as np
 
 from simtool.device import processor
 from simtool.system.cuda import Gpu
+from simtool.system.space import SpaceError
 from simtool.tensorflow import load_tensorflow
+from simtool.training.arrays import read_arrays
+from simtool.training.checkpoints import Checkpoints
 from simtool.training.data import Batch
 from simtool.training.devices import Devices, Worker, open_devices
 from simtool.training.loop import train
@@ -87,7 +91,7 @@ def start(work: Callable[[], object]) -> int:
         code = 0
     except Preempted:
         code = EXIT_CODE
-    except TrainingError as failure:
+    except (TrainingError, SpaceError, OSError) as failure:
         os.write(1, f"{failure}\n".encode())
     except BaseException:
         traceback.print_exc()
@@ -142,27 +146,54 @@ def devices(folder: Path) -> dict[str, list[int]]:
 def workers(folder: Path) -> dict[str, list[int]]:
     """Train as one process; then in parts as two workers: one is asked to stop, then killed, then left alone.
 
-    The last two workers do not train, since they say that they have different numbers of GPUs.
+    If the stand-ins are loaded, the second worker is on another machine: its clock is ten minutes ahead. It sees the
+    folder with a delay, and at first as it was before the last run. The last two workers do not train, since they say
+    that they have different numbers of GPUs.
     """
+    two, before = folder / "two", folder / "before"
 
     def worker(index: int, addresses: list[str], blow: Blow | None, gpus: int) -> None:
         task = {"type": "worker", "index": index}
         os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
+        if index:
+            os.environ.update(CLOCK_AHEAD="600", LATE_UNDER=str(two), LATE_SECONDS="2", LATE_FIRST=str(before))
         device = replace(processor(), gpus=(Gpu("stand-in", 0),) * gpus) if index and gpus else None
-        run(folder / "two", SHARED.changed(accumulate=2), open_devices(device), blow if index else None)
+        run(two, SHARED.changed(accumulate=2), open_devices(device), blow if index else None)
 
     def together(blow: Blow | None, gpus: int = 0) -> list[int]:
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
         begin = [partial(worker, index, addresses, blow, gpus) for index in range(2)]
         return [end(process) for process in [start(work) for work in begin]]
 
-    return {
+    ends = {
         "one": [end(start(lambda: run(folder / "one", SHARED, open_devices())))],
         "asked": together(Blow(signal.SIGUSR1, 9)),
+    }
+    shutil.copytree(two, before)
+    return {
+        **ends,
         "killed": together(Blow(signal.SIGKILL, 15)),
         "left": together(None),
         "unequal": together(None, gpus=2),
     }
+
+
+def full(folder: Path) -> dict[str, list[int]]:
+    """Train on a disk of its own, which is full at the second checkpoint, then at the last one, then at none."""
+    disk, one = folder / "disk", folder / "whole" / "training" / "checkpoints"
+    ends = {"whole": [end(start(lambda: run(folder / "whole", ALONE, open_devices())))], "full": []}
+    size = max(file.stat().st_size for file in one.iterdir())
+    for room in (1.5, 3.5, None):
+        ballast = disk / "ballast"
+        ballast.unlink(missing_ok=True)
+        if room:
+            free = shutil.disk_usage(disk).free - sum(file.stat().st_size for file in disk.rglob("step-*.npz"))
+            ballast.write_bytes(bytes(max(0, int(free - room * size))))
+        ends["full"].append(end(start(lambda: run(disk / "full", ALONE, open_devices()))))
+        for file in Checkpoints(disk / "full" / "training" / "checkpoints").files():
+            assert dict(read_arrays(file))
+    shutil.copytree(disk / "full", folder / "full")
+    return ends
 
 
 def free_ports(count: int) -> list[int]:
@@ -174,5 +205,5 @@ def free_ports(count: int) -> list[int]:
 if __name__ == "__main__":
     import keras  # noqa: F401 - once for all children
 
-    ends = {"killed": killed, "devices": devices, "workers": workers}[sys.argv[1]](Path(sys.argv[2]))
+    ends = {"killed": killed, "devices": devices, "workers": workers, "full": full}[sys.argv[1]](Path(sys.argv[2]))
     sys.stdout.write(json.dumps(ends) + "\n")

@@ -123,13 +123,16 @@ def test_a_full_disk_leaves_the_file_before_it_whole(tmp_path: Path) -> None:
     write_arrays(path, {"step": 1}, [("x", np.arange(1000))])
     script = (
         "import resource, sys\nfrom pathlib import Path\nimport numpy as np\n"
+        "from simtool.system.space import SpaceError\n"
         "from simtool.training.arrays import write_arrays\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "try: write_arrays(Path(sys.argv[1]), {'step': 2}, [('x', np.arange(5000)), ('y', np.arange(20_000))])\n"
-        "except OSError as failure: print('failed:', failure.strerror)\n"
+        "except SpaceError as failure: print(failure)\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
-    assert done.stdout == "failed: File too large\n"
+    # Both arrays count, 200 kB, though the limit is reached within the second one.
+    said = f"{path}: File too large (the file needs 200 kB); free some space and run the same command again\n"
+    assert done.stdout == said
     assert read_header(path) == {"step": 1}
     assert [array.sum() for _, array in read_arrays(path)] == [499_500]
     assert list(tmp_path.iterdir()) == [path]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,16 +15,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.system.standins import COMPILER, library
 from tests.training.program import KILLS, SIGNALS
 from tests.training.tiny import CLOCK
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
-def program(kind: str, folder: Path) -> tuple[dict[str, list[int]], list[str]]:
-    """The exit codes of its trainings, and their errors."""
+def program(kind: str, folder: Path, *before: str) -> tuple[dict[str, list[int]], list[str]]:
+    """The exit codes of its trainings, and their errors; the words ``before`` start the program."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.program", kind, str(folder)],
+        [*before, sys.executable, "-m", "tests.training.program", kind, str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -85,7 +87,9 @@ def test_several_devices_train_like_one(tmp_path: Path) -> None:
 
 
 def test_several_workers_train_like_one_and_stop_together(tmp_path: Path) -> None:
-    ends, errors = program("workers", tmp_path)
+    # With a compiler, one worker has another clock and sees files late, as on another machine.
+    libraries = [str(library(name, tmp_path)) for name in ("clock", "late")] if COMPILER else []
+    ends, errors = program("workers", tmp_path, "env", f"LD_PRELOAD={':'.join(libraries)}")
     assert ends == {"one": [0], "asked": [85, 85], "killed": [1, -9], "left": [0, 0], "unequal": [1, 1]}
     assert errors == [
         "another worker was lost; run all workers again to resume from the last checkpoint",
@@ -94,3 +98,22 @@ def test_several_workers_train_like_one_and_stop_together(tmp_path: Path) -> Non
     ]
     assert len(history(tmp_path / "one")) == 9
     assert_equal_within_rounding(tmp_path / "two", tmp_path / "one")
+
+
+#: A disk of 256 kB in a namespace of its own, for which no rights of root are needed.
+SMALL_DISK = ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=256k none "$0" && exec "$@"')
+
+
+def test_a_training_on_a_full_disk_keeps_its_checkpoints_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if shutil.which("unshare") is None or subprocess.run([*SMALL_DISK, str(disk), "true"], check=False).returncode:
+        pytest.skip("the system does not let this user mount a disk in a namespace")
+    ends, errors = program("full", tmp_path, *SMALL_DISK, str(disk))
+    assert ends == {"whole": [0], "full": [1, 1, 0]}
+    assert len(errors) == 2
+    assert all(str(disk) in error and "the disk is full" in error and "free some space" in error for error in errors)
+    assert [array.tobytes() for array in arrays(tmp_path / "full")] == [
+        array.tobytes() for array in arrays(tmp_path / "whole")
+    ]
+    assert log(tmp_path / "full") == log(tmp_path / "whole")

@@ -44,7 +44,7 @@ class NpyMatrix:
     @classmethod
     def create(cls, folder: Path | None, rows: int, columns: int, what: str) -> Self:
         """A new matrix of zeros in a scratch file; see :func:`simtool.system.space.scratch_file`."""
-        file = scratch_file(folder, 4 * rows * columns, what)
+        file = scratch_file(folder, 4 * rows * columns, what, reserve=True)
         header = {"descr": npy.dtype_to_descr(np.dtype("<f4")), "fortran_order": False, "shape": (rows, columns)}
         npy.write_array_header_1_0(file, header)
         file.truncate(file.tell() + 4 * rows * columns)

@@ -15,6 +15,6 @@ COMPILER = shutil.which("cc")
 def library(name: str, folder: Path) -> Path:
     """Compile a stand-in to a library in a folder, and return its path for ``LD_PRELOAD``."""
     source, target = Path(__file__).with_name(f"{name}.c"), folder / f"{name}.so"
-    command = ["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", target, source, "-ldl"]
-    subprocess.run(command, check=True)
+    options = ("-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+    subprocess.run(["cc", *options, "-o", str(target), str(source), "-ldl"], check=True)
     return target

@@ -1,6 +1,6 @@
 /* Loaded before the C library: sends a signal to its own process at an exact file operation, and logs all of them.
 
-   strike("rename", "*.npz", 2, SIGKILL, "before") acts at the second rename to a path that the pattern matches.
+   strike("rename", "*.npz", "before", 2, SIGKILL) acts at the second rename to a path that the pattern matches.
    A write can also be hit halfway. STRIKE_LOG names a file with one line for each operation below STRIKE_UNDER. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,7 +22,7 @@ enum moment { NEVER, BEFORE, HALF, AFTER };
 
 static struct { char operation[32], pattern[PATH_MAX]; int countdown, number; enum moment moment; } target;
 
-void strike(const char *operation, const char *pattern, int nth, int number, const char *moment) {
+void strike(const char *operation, const char *pattern, const char *moment, int nth, int number) {
     snprintf(target.operation, sizeof target.operation, "%s", operation);
     snprintf(target.pattern, sizeof target.pattern, "%s", pattern);
     target.number = number;
