@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simtool.tables.atomic import atomic_folder, atomic_path, remove_leftovers
+from simtool.tables.atomic import atomic_folder, atomic_path, discard_folder, remove_leftovers, temporary_folder
 
 
 def names_in(folder: Path) -> list[str]:
@@ -71,6 +71,22 @@ def test_a_failed_folder_leaves_the_older_one(tmp_path: Path) -> None:
         raise RuntimeError
     assert names_in(target) == ["old"]
     assert names_in(tmp_path) == ["model"]
+
+
+def test_a_temporary_folder_is_beside_its_path_and_removed_at_the_end(tmp_path: Path) -> None:
+    with temporary_folder(tmp_path / "model") as folder:
+        (folder / "weights").touch()
+        remove_leftovers(tmp_path)  # it is in use
+        assert [path.name for path in folder.iterdir()] == ["weights"]
+        assert folder.parent == tmp_path
+    assert names_in(tmp_path) == []
+
+
+def test_a_discarded_folder_is_removed_and_a_missing_one_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "training" / "checkpoints").mkdir(parents=True)
+    discard_folder(tmp_path / "training")
+    assert names_in(tmp_path) == []
+    discard_folder(tmp_path / "training")
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:

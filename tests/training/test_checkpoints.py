@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from simtool.models.classifier.config import ClassifierConfig
 from simtool.models.flows.glow.presets import PRESETS
 from simtool.tables.atomic import remove_leftovers
-from simtool.training.arrays import ArraysError, read_arrays, write_arrays
-from simtool.training.checkpoints import Checkpoints, check_same, differences
+from simtool.training.arrays import ArraysError, read_arrays, read_header, write_arrays
+from simtool.training.checkpoints import Checkpoints, check_same, differences, digest_of
 from simtool.training.outcome import TrainingError
 
 
@@ -81,6 +81,38 @@ def test_best_weights_are_kept_as_long_as_a_checkpoint_refers_to_them(checkpoint
     assert [len(array) for _, array in read_arrays(checkpoints.best(5))] == [5]
     save(checkpoints, 15, checkpoints.best(10).name)
     assert sorted(path.name for path in checkpoints.folder.glob("best-*")) == ["best-000000010.npz"]
+
+
+def test_another_worker_restores_the_same_checkpoint_as_the_first(
+    checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (5, 10):
+        save(checkpoints, step)
+    header = read_header(checkpoints.files()[1])
+    assert checkpoints.restore_same(5, digest_of(header), load) == (5, 5)
+    monkeypatch.setattr("simtool.system.shared._PATIENCE", 0.0)
+    # A checkpoint of the same step with another state, and a step that is not there.
+    for step, digest in ((5, digest_of(header | {"epoch": 2})), (15, digest_of(header))):
+        with pytest.raises(TrainingError, match=rf"step-0000000{step:02}\.npz: the first worker sees this file"):
+            checkpoints.restore_same(step, digest, load)
+
+
+def test_at_no_moment_a_checkpoint_refers_to_removed_weights(checkpoints: Checkpoints) -> None:
+    for step in (5, 10, 15):
+        write_arrays(checkpoints.best(step), {}, [("x", np.arange(5))])
+        save(checkpoints, step, checkpoints.best(step).name)
+    write_arrays(checkpoints.best(20), {}, [("x", np.arange(5))])
+    removed: list[str] = []
+    remove = Path.unlink
+
+    def noted(path: Path, missing_ok: bool = False) -> None:
+        removed.append(path.name[:4])
+        remove(path, missing_ok)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", noted)
+        save(checkpoints, 20, checkpoints.best(20).name)
+    assert [name for name in removed if not name.startswith(".")] == ["step", "best"]
 
 
 def test_temporary_files_of_a_killed_process_are_removed(checkpoints: Checkpoints) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,12 @@ def test_a_resumed_training_replaces_the_events_after_its_checkpoint(tmp_path: P
     resumed.add({"epoch": 2, "step": 12, "time": 200.0, "loss": 1.5})
     resumed.close()
     assert [(step, time) for step, time, _ in read(tmp_path)] == [(6, 100.5), (12, 200.0)]
+
+
+def test_a_full_disk_is_no_lack_of_memory(tmp_path: Path) -> None:
+    events = Events(tmp_path, [])
+    events.close()
+    setattr(events, "_writer", load_tensorflow().io.TFRecordWriter("/dev/full"))  # noqa: B010
+    with pytest.raises(OSError, match="the disk is full: free some space") as failure:
+        events.add({"epoch": 1, "step": 4, "time": 0.0, "loss": 1.0})
+    assert failure.value.errno == errno.ENOSPC
