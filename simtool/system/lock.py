@@ -125,7 +125,7 @@ def _wait(file: Path, folder: Path, me: _Holder, patience: float | None, tell: C
 
 
 class _Watch:
-    """What a process has seen of the lock file of another machine.
+    """The touches of a lock file of another machine, as this process sees them.
 
     Attributes:
         undecided: whether it is still open if the holder has ended.

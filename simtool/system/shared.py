@@ -39,7 +39,7 @@ def once_visible(read: Callable[[], T]) -> T:
 
 
 def look_again(folder: Path) -> None:
-    """Let this machine look at a folder again; after a change of its own, a client of NFS drops its old view."""
+    """Let this machine look at a folder again; a client of NFS drops its old view after it changed the folder."""
     with suppress(OSError):
         file, name = tempfile.mkstemp(prefix=".", dir=folder)
         os.close(file)

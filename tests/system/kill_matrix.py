@@ -134,7 +134,7 @@ class Outcome:
 
 
 class Matrix:
-    """The trainings of one command under signals, in a folder of its own."""
+    """The trainings of one command under signals, in one folder."""
 
     def __init__(self, folder: Path, command: str, workers: int = 1) -> None:
         self._folder, self._command, self._workers = folder, command, workers

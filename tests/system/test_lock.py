@@ -115,7 +115,7 @@ def held_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return left
 
 
-#: What the clock of the other machine shows, in seconds after the clock of this one.
+#: The seconds by which the clock of the other machine is ahead.
 CLOCKS = (-600.0, 0.0, 600.0)
 
 

@@ -179,7 +179,7 @@ def workers(folder: Path) -> dict[str, list[int]]:
 
 
 def full(folder: Path) -> dict[str, list[int]]:
-    """Train on a disk of its own, which is full at the second checkpoint, then at the last one, then at none."""
+    """Train on a small disk, which is full at the second checkpoint, then at the last one, then at none."""
     disk, one = folder / "disk", folder / "whole" / "training" / "checkpoints"
     ends = {"whole": [end(start(lambda: run(folder / "whole", ALONE, open_devices())))], "full": []}
     size = max(file.stat().st_size for file in one.iterdir())

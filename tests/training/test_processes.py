@@ -100,11 +100,11 @@ def test_several_workers_train_like_one_and_stop_together(tmp_path: Path) -> Non
     assert_equal_within_rounding(tmp_path / "two", tmp_path / "one")
 
 
-#: A disk of 256 kB in a namespace of its own, for which no rights of root are needed.
+#: A disk of 256 kB in a new namespace, for which no rights of root are needed.
 SMALL_DISK = ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=256k none "$0" && exec "$@"')
 
 
-def test_a_training_on_a_full_disk_keeps_its_checkpoints_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+def test_a_training_on_a_full_disk_keeps_its_checkpoints_and_resumes_when_there_is_room(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     if shutil.which("unshare") is None or subprocess.run([*SMALL_DISK, str(disk), "true"], check=False).returncode:
