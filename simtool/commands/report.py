@@ -27,6 +27,27 @@ def report(
     figure_format: Annotated[
         str, typer.Option(metavar="png|svg|pdf", help="Format of the files in --figures.")
     ] = "png",
+    show: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The figure to draw: accuracy, or a part of the report: strata, contrasts, participants, difficulty, "
+            "noise-ceiling, consistency or predictions.",
+        ),
+    ] = "accuracy",
+    width: Annotated[
+        str | None,
+        typer.Option(
+            metavar="single|double|MM",
+            help="Width of figures: a column (89 mm), two columns (183 mm), or millimeters. [as the content needs]",
+        ),
+    ] = None,
+    font_size: Annotated[float | None, number(help="Size of text in figures, in points. [8.5; 7 with --width]")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of figures. [none]")] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|NAME", help="Style sheet of matplotlib for figures: a file, or its name."),
+    ] = None,
     html: Annotated[Path | None, file(help="Write a self-contained HTML page.")] = None,
     images: Annotated[
         Path | None,
@@ -106,10 +127,11 @@ def report(
     Example:
       simtool report outcomes.parquet
       simtool report outcomes.parquet --compare
+      simtool report outcomes.parquet --figure strata.pdf --show strata --width single
       simtool report outcomes.parquet --figure accuracy.pdf --html report.html --json - | jq .
     """
 
-    def show(content: Report) -> None:
+    def print_tables(content: Report) -> None:
         if Path("-") not in (html, csv, json, markdown):
             from simtool.reporting.terminal import terminal_report
 
@@ -120,6 +142,11 @@ def report(
         figure=figure,
         figures=figures,
         figure_format=figure_format,
+        figure_of=show,
+        width=width,
+        font_size=font_size,
+        title=title,
+        style=style,
         html=html,
         images=images,
         csv=csv,
@@ -139,5 +166,5 @@ def report(
         level=level,
         replicates=replicates,
         seed=seed,
-        show=show,
+        show=print_tables,
     )

@@ -25,6 +25,7 @@ from rich.cells import cell_len
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.look import PLAIN, Look
 from simtool.reporting.names import shortened
 from simtool.reporting.palette import BAND, COLORS, INK, QUIET
 from simtool.reporting.sections.section import Section
@@ -44,6 +45,8 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 #: Width of a character in inches: in the names of models, and in the smaller text below.
 NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
+#: The least width of a panel, and of a column of the legend, in inches.
+PANEL, LEGEND = 1.9, 1.55
 #: Cells in a line of the name of a model and of a distance, and lines that the cells of a name would fill.
 NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
 #: Entries of the legend that are no distance: the interval, chance, one other person, and the limits of the best model.
@@ -60,47 +63,54 @@ FALLBACKS = (
 #: The mark of an untrained control.
 _HOLLOW: Any = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "markeredgecolor": INK}
 _STYLE: Any = {
-    "font.size": 8.5,
     "text.parse_math": False,
     "axes.edgecolor": QUIET,
     "axes.labelcolor": INK,
     "text.color": INK,
     "xtick.color": QUIET,
     "ytick.color": INK,
-    "svg.hashsalt": "simtool",
-    "svg.fonttype": "path",
-    "pdf.fonttype": 42,
+    "xtick.labelsize": "medium",
+    "ytick.labelsize": "medium",
+    "axes.titlesize": "medium",
+    "axes.linewidth": 0.8,
 }
+#: Settings that a style sheet does not change: text stays text in files, and equal numbers give equal files.
+_FIXED: Any = {"text.usetex": False, "svg.hashsalt": "simtool", "svg.fonttype": "none", "pdf.fonttype": 42}
 
 
-def figure_bytes(report: Report, kind: str, metric: Metric = TRIPLET_ACCURACY) -> bytes:
+def figure_bytes(report: Report, kind: str, metric: Metric = TRIPLET_ACCURACY, look: Look = PLAIN) -> bytes:
     """Draw a metric as ``png``, ``svg`` or ``pdf``. The same numbers give the same bytes."""
-    with styled():
-        return _saved(draw(report, metric), kind)
+    with styled(look):
+        return _saved(draw(report, metric, look), kind)
 
 
-def section_bytes(section: Section, report: Report, kind: str) -> bytes | None:
+def section_bytes(section: Section, report: Report, kind: str, look: Look = PLAIN) -> bytes | None:
     """Draw the figure of a section, as :func:`figure_bytes` does; None if it has none."""
     if section.draw is None:
         return None
-    with styled():
-        figure = section.draw(report)
-        return None if figure is None else _saved(figure, kind)
+    with styled(look):
+        figure = section.draw(report, look)
+        if figure is None:
+            return None
+        if look.title:
+            figure.suptitle(formatting.name(look.title), fontsize="large", fontweight="bold")
+        return _saved(figure, kind)
 
 
 def _saved(figure: Figure, kind: str) -> bytes:
     buffer = BytesIO()
-    dpi = min(200.0, MOST_PIXELS / max(figure.get_size_inches()))
+    dpi = min(300.0, MOST_PIXELS / max(figure.get_size_inches()))
     figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
     return buffer.getvalue()
 
 
 @contextmanager
-def styled() -> Iterator[None]:
+def styled(look: Look = PLAIN) -> Iterator[None]:
     """Draw names letter by letter, never as mathematics. A letter without a font becomes a box, without a warning."""
     installed = {font.name for font in fontManager.ttflist}
     families = ["DejaVu Sans", *(name for name in FALLBACKS if name in installed)]
-    with mpl.rc_context({**_STYLE, "font.family": families}), warnings.catch_warnings():
+    settings = {**_STYLE, "font.size": look.points, "font.family": families, **(look.style or {}), **_FIXED}
+    with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
 
@@ -117,30 +127,39 @@ def _in_lines(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width)) or text
 
 
-def draw(report: Report, metric: Metric = TRIPLET_ACCURACY) -> Figure:
+def draw(report: Report, metric: Metric = TRIPLET_ACCURACY, look: Look = PLAIN) -> Figure:
     """Draw a metric: models from top to bottom, distances as neighboring bars, trial types from left to right.
 
-    Bars start at chance. Draw and save the figure inside :func:`styled`.
+    Bars start at chance. Where the width is too small for all trial types, some are below each other. Draw and save the
+    figure inside :func:`styled`.
     """
     blocks = list(report.blocks([metric]))
-    layout = _Layout.of(blocks)
-    longest = max(cell_len(line) for name in layout.centers_of for line in name.split("\n"))
-    width = max(2.0, 0.5 + NAME_WIDTH * longest) + max(2.75 * len(blocks), 4.4)
+    layout = _Layout.of(blocks, look)
+    names = max(2.0, 0.5 + layout.longest) if look.width is None else 0.2 + layout.longest
+    across = look.across(names, PANEL, len(blocks))
+    down = math.ceil(len(blocks) / across)
+    width = look.wide(names + max(2.75 * len(blocks), 4.4))
     method = [
-        line for text in formatting.method(report) for line in textwrap.wrap(text, int((width - 0.5) / SMALL_WIDTH))
+        line
+        for text in formatting.caption(report)
+        for line in textwrap.wrap(text, max(20, int((width - 0.3) / (look.scale * SMALL_WIDTH))))
     ]
-    columns = 4 if len(blocks) > 1 else 3
+    columns = look.across(0, LEGEND, 4 if len(blocks) > 1 else 3)
     below = 0.15 * (len(method) + layout.legend_lines(columns))
-    height = 1.5 + below + 0.19 * layout.bottom
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08))
-    panels: Sequence[Axes] = figure.subplots(
-        1, len(blocks), sharey=True, sharex=len({block.chance for block in blocks}) == 1, squeeze=False
-    )[0]
-    for panel, block in zip(panels, blocks, strict=True):
+    height = look.scale * (0.5 + below + down * (0.75 + 0.19 * layout.bottom) + 0.3 * bool(look.title))
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.06))
+    panels = figure.subplots(
+        down, across, sharey=True, sharex=len({block.chance for block in blocks}) == 1, squeeze=False
+    )
+    for panel, block in zip(panels.flat, blocks, strict=False):
         _draw_panel(panel, block, layout)
-    panels[0].set_yticks(list(layout.centers), list(layout.centers_of))
-    panels[0].set_ylim(layout.bottom, -0.1)
-    figure.suptitle(report.title, fontsize=11, fontweight="bold")
+        panel.tick_params(labelbottom=True)
+    for panel in panels.flat[len(blocks) :]:
+        panel.set_visible(False)
+    panels[0, 0].set_yticks(list(layout.centers), list(layout.centers_of))
+    panels[0, 0].set_ylim(layout.bottom, -0.1)
+    if look.title:
+        figure.suptitle(formatting.name(look.title), fontsize="large", fontweight="bold")
     _draw_legend(figure, layout, blocks, report, method, columns)
     return figure
 
@@ -156,6 +175,7 @@ class _Layout:
         distances: names of the distances, in the order of their colors.
         bottom: position below the last bar: the height of the panels.
         controls: whether some bar shows controls.
+        longest: width of the longest line of a name in inches, with text of the usual size.
     """
 
     place: dict[tuple[str, str], float]
@@ -164,16 +184,17 @@ class _Layout:
     distances: tuple[str, ...]
     bottom: float
     controls: bool
+    longest: float
 
     @classmethod
-    def of(cls, blocks: Sequence[Block]) -> _Layout:
+    def of(cls, blocks: Sequence[Block], look: Look) -> _Layout:
         """Place the models in the order of the first block, and after them models that only later blocks have."""
         rows = [row for block in blocks for row in _bars(block)]
         distances = tuple(sorted({row.distance for row in rows}, key=lambda name: (len(name), name)))
         place: dict[tuple[str, str], float] = {}
         centers: list[float] = []
         models = tuple(dict.fromkeys(row.model for row in rows))
-        names = tuple(_wrapped(models, NAME_LINE))
+        names = tuple(_wrapped(models, min(NAME_LINE, int(look.named(NAME_LINE * NAME_WIDTH) / NAME_WIDTH))))
         top = 0.5
         for model, name in zip(models, names, strict=True):
             own = [each for each in distances if any((row.model, row.distance) == (model, each) for row in rows)]
@@ -182,7 +203,8 @@ class _Layout:
                 place[model, distance] = top + at + (room - len(own)) / 2
             centers.append(top + (room - 1) / 2)
             top += room + 0.6
-        return cls(place, tuple(centers), names, distances, top - 0.75, any(row.gains for row in rows))
+        longest = NAME_WIDTH * max(cell_len(line) for name in names for line in name.split("\n"))
+        return cls(place, tuple(centers), names, distances, top - 0.75, any(row.gains for row in rows), longest)
 
     @property
     def labels(self) -> list[str]:
@@ -221,7 +243,7 @@ def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
             panel.plot(gain.untrained, places, ls="", zorder=5, **_HOLLOW)
     panel.axvline(block.chance, color=INK, lw=0.9, zorder=3)
     if (bracket := _bracket(block)) is not None and block.agreement is not None:
-        panel.axvspan(*bracket, facecolor="none", edgecolor=BAND, hatch="///", lw=0)
+        panel.axvspan(*bracket, color=BAND, alpha=0.6, lw=0, zorder=0)
         panel.axvline(block.agreement, color=INK, lw=1.1, ls=(0, (4, 2)), zorder=3)
     left, right = _limits(block)
     before = panel.get_xlim() if panel.get_autoscalex_on() is False else (left, right)
@@ -232,8 +254,8 @@ def _draw_panel(panel: Axes, block: Block, layout: _Layout) -> None:
     panel.set_xlabel(block.metric.label.lower())
     first = block.rows[0]
     counts = counted(first.comparisons, "comparisons") if block.same_trials else "models differ in trials"
-    panel.set_title(f"{formatting.trials(block)}\n", fontsize=9.5, fontweight="bold")
-    panel.text(0.5, 1.012, counts, transform=panel.transAxes, ha="center", fontsize=7.5, color=QUIET)
+    panel.set_title(f"{formatting.trials(block)}\n", fontweight="bold")
+    panel.text(0.5, 1.012, counts, transform=panel.transAxes, ha="center", fontsize="small", color=QUIET)
 
 
 def _draw_bar(panel: Axes, row: Row, layout: _Layout) -> None:
@@ -246,7 +268,7 @@ def _draw_bar(panel: Axes, row: Row, layout: _Layout) -> None:
         xytext=(4, 0),
         textcoords="offset points",
         va="center",
-        fontsize=7,
+        fontsize="small",
         path_effects=[withStroke(linewidth=2, foreground="white")],
         zorder=5,
     )
@@ -282,14 +304,14 @@ def _draw_legend(
     if any(block.agreement is not None for block in blocks):
         handles.append(Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="noise ceiling: one other person"))
         limits = "limits of the best model"
-        handles.append(Patch(facecolor="none", edgecolor=BAND, hatch="///", label=limits))
+        handles.append(Patch(color=BAND, alpha=0.6, lw=0, label=limits))
     legend = figure.legend(
         handles=handles,
         title="\n".join(method),
         loc="outside lower center",
         ncols=columns,
         frameon=False,
-        fontsize=7.5,
-        title_fontsize=7.5,
+        fontsize="small",
+        title_fontsize="small",
     )
     legend.get_title().set(color=QUIET, multialignment="center")

@@ -29,6 +29,7 @@ __all__ = [
     "accuracy",
     "baseline",
     "block_caption",
+    "caption",
     "difference_interval",
     "ends",
     "entry",
@@ -71,10 +72,10 @@ def label(*names: str) -> str:
     return labels([names])[0]
 
 
-def labels(entries: Iterable[Sequence[str]]) -> list[str]:
-    """The labels of a figure, each of one or several names; long labels are cut and stay different."""
+def labels(entries: Iterable[Sequence[str]], most: int = LONGEST) -> list[str]:
+    """The labels of a figure, each of one or several names; labels of more than ``most`` letters stay different."""
     whole = [" ".join(map(name, names)).strip() or EMPTY for names in entries]
-    short = shortened(whole, LONGEST) or {}
+    short = shortened(whole, most) or {}
     shown = [short.get(text, text) for text in whole]
     return [f" {text}" if text.startswith("_") else text for text in shown]  # legends leave out such labels
 
@@ -252,6 +253,14 @@ def method(report: Report) -> list[str]:
     return lines
 
 
+def caption(report: Report) -> list[str]:
+    """The lines below a figure, about its people and intervals: :func:`method` without advice about commands."""
+    lines = [line.replace(_ADVICE, ".") for line in method(report)]
+    return [*(["The observers were simulated."] if report.observers is Observers.SIMULATED else []), *lines]
+
+
+#: Options that ask about other images, at the end of :func:`about`.
+_ADVICE = " (--cluster class for new classes of images, --fixed-images for these very images)."
 #: The units of images, in the plural and in the singular.
 _UNITS = {
     Units.IMAGE: ("images", "image"),
@@ -272,7 +281,7 @@ def about(sample: Sample) -> str:
     text = f"The intervals hold for {scope(sample)}"
     if sample.units is not Units.IMAGE:
         return f"{text}."
-    return f"{text} (--cluster class for new classes of images, --fixed-images for these very images)."
+    return f"{text}{_ADVICE}"
 
 
 def scope(sample: Sample) -> str:

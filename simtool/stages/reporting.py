@@ -11,12 +11,13 @@ from simtool import console
 from simtool.analysis.building import build_report
 from simtool.analysis.difficulty import Agreement, Ratio
 from simtool.analysis.inference.units import Units
-from simtool.analysis.metrics import METRICS, USUAL, Metric, Order
+from simtool.analysis.metrics import METRICS, USUAL, Order
 from simtool.analysis.report import Report, ReportError, Settings
 from simtool.analysis.strata import ALL
 from simtool.errors import UsageError, listed
 from simtool.ids import match_ids
 from simtool.reporting.exports import to_csv, to_json, to_markdown
+from simtool.stages import figures as figures_of
 from simtool.stages.arguments import at_least
 from simtool.stages.remarks import note_matches
 from simtool.stages.run import Run, api, chosen, files_of, path_of, stage
@@ -25,14 +26,10 @@ from simtool.tables.atomic import atomic_path
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
-from simtool.text import counted, plural
+from simtool.text import counted
 
 __all__ = ["report"]
 
-#: The suffixes of figures.
-FORMATS = ("png", "svg", "pdf")
-#: The name of the figure of the accuracies in a folder of figures.
-ACCURACY = "accuracy"
 #: The lowest and the highest level of an interval.
 LEVELS = (0.01, 0.999999)
 LEAST_REPLICATES = 100
@@ -47,6 +44,11 @@ def report(
     figure: str | Path | None = None,
     figures: str | Path | None = None,
     figure_format: str = "png",
+    figure_of: str = figures_of.ACCURACY,
+    width: str | float | None = None,
+    font_size: float | None = None,
+    title: str | None = None,
+    style: str | Path | None = None,
     html: str | Path | None = None,
     images: str | Path | Images | None = None,
     csv: str | Path | None = None,
@@ -79,6 +81,12 @@ def report(
         figure: a file to draw: ``.png``, ``.svg`` or ``.pdf``.
         figures: a folder for every figure of the report: the accuracies, and one for each section that has a figure.
         figure_format: of the files in that folder, ``png``, ``svg`` or ``pdf``.
+        figure_of: the figure to draw to the file ``figure``: ``accuracy``, ``strata``, ``contrasts``, ``participants``,
+            ``difficulty``, ``noise-ceiling``, ``consistency`` or ``predictions``.
+        width: of figures: ``single`` (89 mm), ``double`` (183 mm), or millimeters; None for as wide as the content.
+        font_size: of text in figures, in points; None for 8.5, or 7 with ``width``.
+        title: of figures; None for none.
+        style: a style sheet of matplotlib for figures: a file, or a name that matplotlib knows.
         html: a file for a self-contained page; as for the next three, ``-`` is standard output. It shows the judgments.
         images: a table of images. The judgments on the page then show small copies of them, else their ids.
         csv: a file for all numbers.
@@ -121,10 +129,12 @@ def report(
     """
     texts = {"html": path_of(html), "csv": path_of(csv), "json": path_of(json), "markdown": path_of(markdown)}
     written = [path for path in texts.values() if path is not None]
-    drawn, drawings = path_of(figure), _figures_in(path_of(figures), figure_format)
+    drawn, drawings = path_of(figure), figures_of.files_in(path_of(figures), figure_format)
     _check(drawn, written, level)
     if images is not None and html is None:
         raise UsageError("--images shows images in the page: give --html, too")
+    chosen(figures_of.figure_names(), "--show", figure_of)
+    look = figures_of.look_of(title, width, font_size, style)
     at_least(LEAST_REPLICATES, replicates=replicates)
     at_least(0, seed=seed)
     wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics] or list(USUAL)
@@ -163,8 +173,8 @@ def report(
         if show is not None:
             show(content)
         if drawn is not None:
-            _draw(run, drawn, content, wanted[0])
-        _draw_all(run, drawings, content, wanted[0])
+            figures_of.draw(run, drawn, figure_of, content, wanted[0], look)
+        figures_of.draw_all(run, drawings, content, wanted[0], look)
         formats: dict[str, tuple[Callable[[], str], str]] = {
             "html": (lambda: _page(run, content, tables, images), "page"),
             "csv": (lambda: to_csv(content), "all numbers"),
@@ -196,60 +206,13 @@ def _progress(observations: int) -> Iterator[Callable[[int], object]]:
 
 def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:
     """Refuse options that are not valid, before anything is read."""
-    if figure is not None and figure.suffix.lower().removeprefix(".") not in FORMATS:
-        known = ", ".join(f".{suffix}" for suffix in FORMATS)
+    if figure is not None and figure.suffix.lower().removeprefix(".") not in figures_of.FORMATS:
+        known = ", ".join(f".{suffix}" for suffix in figures_of.FORMATS)
         raise UsageError(f"--figure {figure}: the name of a figure ends in {known}")
     if written.count(STDOUT) > 1:
         raise UsageError("only one output can be standard output (-)")
     if not LEVELS[0] <= level <= LEVELS[1]:
         raise UsageError(f"--level {level} is not between {LEVELS[0]} and {LEVELS[1]} (0.95 means 95 %)")
-
-
-def _draw(run: Run, path: Path, content: Report, metric: Metric) -> None:
-    from simtool.reporting.figure import figure_bytes
-
-    _save(run, path, figure_bytes(content, path.suffix.lower().removeprefix("."), metric))
-
-
-def _save(run: Run, path: Path, drawing: bytes) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(drawing)
-    run.wrote(path, "figure")
-
-
-def _figures_in(folder: Path | None, kind: str) -> dict[str, Path]:
-    """The files in a folder that figures of a report may be written to, by the name of the figure."""
-    from simtool.reporting.sections import SECTIONS
-
-    chosen(FORMATS, "--figure-format", kind)
-    if folder is None:
-        return {}
-    names = [ACCURACY, *(section.name for section in SECTIONS if section.draw is not None)]
-    return {name: folder / f"{name}.{kind}" for name in names}
-
-
-def _draw_all(run: Run, drawings: Mapping[str, Path], content: Report, metric: Metric) -> None:
-    """Draw every figure that the report has."""
-    if not drawings:
-        return
-    from simtool.reporting.figure import section_bytes
-    from simtool.reporting.sections import SECTIONS
-
-    _draw(run, drawings[ACCURACY], content, metric)
-    left = []
-    for section in SECTIONS:
-        path = drawings.get(section.name)
-        drawing = None if path is None else section_bytes(section, content, path.suffix[1:])
-        if path is not None and drawing is not None:
-            _save(run, path, drawing)
-        elif path is not None:
-            left += [file for kind in FORMATS if (file := path.with_suffix(f".{kind}")).exists()]
-    if left:
-        console.warn(
-            f"{left[0].parent}: {listed((file.name for file in left), most=8)} {plural(len(left), 'are', 'is')} not of "
-            f"this report, which has no such {plural(len(left), 'figures', 'figure')}; if an earlier report wrote "
-            f"{plural(len(left), 'them', 'it')}, delete {plural(len(left), 'them', 'it')}"
-        )
 
 
 def _page(run: Run, content: Report, outcomes: Sequence[Outcomes], images: str | Path | Images | None) -> str:

@@ -16,6 +16,7 @@ from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.report import Report
 from simtool.reporting import figure as module
 from simtool.reporting.figure import draw, figure_bytes, styled
+from simtool.reporting.look import COLUMNS, Look
 from simtool.reporting.palette import COLORS
 from tests.reporting.conftest import make_report
 
@@ -59,9 +60,44 @@ def test_distances_keep_their_colors(report: Report) -> None:
     assert len(set(COLORS)) == len(COLORS)
 
 
-def test_the_title_names_simulated_observers(simulated: Report) -> None:
-    figure = draw(simulated)
-    assert "simulated observers" in str(figure.get_suptitle())
+def test_the_caption_says_that_observers_were_simulated(report: Report, simulated: Report) -> None:
+    captions = [draw(each).legends[0].get_title().get_text() for each in (report, simulated)]
+    assert ["The observers were simulated." in caption for caption in captions] == [False, True]
+
+
+def test_there_is_no_title_unless_one_is_given(report: Report) -> None:
+    assert not draw(report).get_suptitle()
+    assert draw(report, look=Look("Birds <b>& $5_{")).get_suptitle() == "Birds <b>& $5_{"
+
+
+@pytest.mark.parametrize(("column", "panels"), [("single", (3, 1)), ("double", (2, 2))])
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_a_figure_has_the_width_of_its_column(report: Report, column: str, panels: tuple[int, int], kind: str) -> None:
+    look = Look(width=COLUMNS[column])
+    content = figure_bytes(report, kind, look=look)
+    if kind == "png":
+        with Image.open(BytesIO(content)) as image:
+            assert image.width / image.info["dpi"][0] * 25.4 == pytest.approx(COLUMNS[column], abs=0.1)
+    with styled(look):
+        grid = draw(report, look=look).axes[0].get_gridspec()
+    assert grid is not None
+    assert (grid.nrows, grid.ncols) == panels
+
+
+def test_text_has_the_size_that_was_asked_for(report: Report) -> None:
+    sizes = {}
+    for look in (Look(), Look(width=89), Look(size=12)):
+        with styled(look):
+            sizes[look.points] = draw(report, look=look).axes[0].get_yticklabels()[0].get_fontsize()
+    assert sizes == {8.5: 8.5, 7.0: 7.0, 12: 12}
+
+
+def test_a_style_sheet_changes_the_look_but_not_that_text_stays_text(report: Report) -> None:
+    styled_as = Look(style={"axes.edgecolor": "#ff0000", "svg.fonttype": "path", "text.usetex": True})
+    content = figure_bytes(report, "svg", look=styled_as).decode()
+    assert "#ff0000" in content
+    assert ">penultimate" in content or "penultimate layer" in content
+    assert "<text" in content
 
 
 @pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
@@ -115,14 +151,16 @@ def test_odd_names_are_drawn_without_a_warning(odd: Report, kind: str) -> None:
 def test_names_are_drawn_letter_by_letter(odd: Report) -> None:
     drawn = figure_bytes(odd, "svg").decode()
     for shown in ("reward $5_{ to $9", r"$\frac{1}{0}$ \undefined", r"\x1b[31mred\nnext [bold] &lt;b&gt;&amp;amp;"):
-        assert f"<!-- {shown} -->" in drawn
+        assert f">{shown}</text>" in drawn
 
 
 @pytest.mark.parametrize("models", [("a",), ODD, ("a", "b")])
 @pytest.mark.parametrize("who", [{}, {"participants": 0}, {"participant": ["p", None] * 35, "session": None}])
-def test_every_text_lies_within_the_figure(models: tuple[str, ...], who: dict[str, Any]) -> None:
-    with styled():
-        figure = draw(make_report(models=models, baseline=None, pairs=30, **who))
+@pytest.mark.parametrize("width", [None, *COLUMNS.values()])
+def test_every_text_lies_within_the_figure(models: tuple[str, ...], who: dict[str, Any], width: float | None) -> None:
+    look = Look(width=width)
+    with styled(look):
+        figure = draw(make_report(models=models, baseline=None, pairs=30, **who), look=look)
         figure.draw_without_rendering()
     (legend,) = figure.legends
     texts = [legend.get_title(), *legend.get_texts(), *figure.axes[0].get_yticklabels(), *figure.texts]
@@ -132,7 +170,8 @@ def test_every_text_lies_within_the_figure(models: tuple[str, ...], who: dict[st
         assert box.x1 <= figure.bbox.x1
         assert figure.bbox.y0 <= box.y0
         assert box.y1 <= figure.bbox.y1
-    assert all(axes.get_position().width * figure.get_figwidth() > 1.5 for axes in figure.axes)
+    least = 1.5 if width is None else 0.7
+    assert all(axes.get_position().width * figure.get_figwidth() > least for axes in figure.axes)
 
 
 def test_many_distances_leave_room_for_the_bars(report: Report) -> None:

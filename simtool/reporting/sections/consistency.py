@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from simtool.analysis.kappa import PEOPLE, Consistency, Predictor
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
+from simtool.reporting.look import Look
 from simtool.reporting.sections.section import Record, Section, Sheet
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ __all__ = ["CONSISTENCY"]
 _SHOWN = 15
 #: The most rows of a matrix that shows its numbers.
 _NUMBERS = 24
+#: The least width in inches of a cell that shows its number, with text of the usual size.
+_CELL = 0.2
 _WITH_PEOPLE = (
     "Correct means: as one person chose. The error consistency is Cohen's kappa of a model with another person who "
     "judged the same comparison; the first line is that of two people."
@@ -92,7 +96,7 @@ def _records(report: Report) -> list[Record]:
     ]
 
 
-def _draw(report: Report) -> Figure | None:
+def _draw(report: Report, look: Look) -> Figure | None:
     from matplotlib.figure import Figure
 
     types = _by_type(report)
@@ -100,14 +104,19 @@ def _draw(report: Report) -> Figure | None:
         return None
     most = max(len(_predictors(found)) for found in types.values())
     side = max(3.2, 1.2 + 0.34 * most)
-    longest = 0.06 * max(len(label) for found in types.values() for label in _labels(_predictors(found)))
-    size = 0.4 + longest + (side - 0.8) * len(types), side + longest
-    figure = Figure(figsize=size, layout="compressed")
-    panels: Sequence[Axes] = figure.subplots(1, len(types), sharey=True, squeeze=False)[0]
-    for panel, (trial_type, found) in zip(panels, types.items(), strict=True):
-        _draw_matrix(panel, found)
-        panel.set_title(trial_type, fontsize=9.5, fontweight="bold")
-    figure.suptitle("Error consistency (Cohen's kappa)", fontsize=11, fontweight="bold")
+    longest = 0.06 * max(len(label) for found in types.values() for label in _labels(_predictors(found), look))
+    across = look.across(longest, 2.2, len(types))
+    down = math.ceil(len(types) / across)
+    width = look.wide(0.4 + longest + (side - 0.8) * len(types))
+    if look.width is not None:
+        side = (width / look.scale - longest) / across
+    figure = Figure(figsize=(width, look.scale * (side * down + longest)), layout="compressed")
+    panels = figure.subplots(down, across, sharey=True, squeeze=False)
+    for panel in panels.flat[len(types) :]:
+        panel.set_visible(False)
+    for panel, (trial_type, found) in zip(panels.flat, types.items(), strict=False):
+        _draw_matrix(panel, found, look, numbered=most <= _NUMBERS and side / most >= _CELL)
+        panel.set_title(f"Cohen's kappa, {trial_type}", fontsize="medium", fontweight="bold")
     return figure
 
 
@@ -118,27 +127,29 @@ def _predictors(found: Iterable[Consistency]) -> list[Predictor]:
     return [*(name for name in names if name != PEOPLE), *([PEOPLE] if PEOPLE in names else [])]
 
 
-def _labels(names: Iterable[Predictor]) -> list[str]:
-    return formatting.labels((name.model, name.distance) for name in names)
+def _labels(names: Iterable[Predictor], look: Look) -> list[str]:
+    return formatting.labels(((name.model, name.distance) for name in names), look.letters(formatting.LONGEST))
 
 
-def _draw_matrix(panel: Axes, found: Sequence[Consistency]) -> None:
+def _draw_matrix(panel: Axes, found: Sequence[Consistency], look: Look, numbered: bool) -> None:
     names = _predictors(found)
     kappa = np.full((len(names), len(names)), np.nan)
     for each in found:
         one, two = names.index(each.first), names.index(each.second)
         kappa[one, two] = kappa[two, one] = np.nan if each.kappa is None else each.kappa
     panel.imshow(kappa, cmap="Blues", vmin=0, vmax=1)
-    labels = _labels(names)
-    panel.set_xticks(range(len(names)), labels, rotation=90, fontsize=7)
-    panel.set_yticks(range(len(names)), labels, fontsize=7)
+    labels = _labels(names, look)
+    panel.set_xticks(range(len(names)), labels, rotation=90, fontsize="small")
+    panel.set_yticks(range(len(names)), labels, fontsize="small")
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    if len(names) <= _NUMBERS:
+    if numbered:
         for row, column in np.argwhere(~np.isnan(kappa)):
             value = kappa[row, column]
             color = "white" if value > 0.6 else "black"
-            panel.text(column, row, formatting.share(value, 2), ha="center", va="center", fontsize=6, color=color)
+            panel.text(
+                column, row, formatting.share(value, 2), ha="center", va="center", fontsize="x-small", color=color
+            )
 
 
 CONSISTENCY = Section("consistency", _sheets, _records, _draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from textwrap import fill
@@ -15,6 +16,7 @@ from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
 from simtool.analysis.report import Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.look import Look
 from simtool.reporting.sections.differences import numbers, of_row
 from simtool.reporting.sections.groups import Group, groups, shown
 from simtool.reporting.sections.section import Record, Section, Sheet
@@ -30,6 +32,8 @@ __all__ = ["CONTRASTS"]
 _SHOWN = 15
 #: The most rows of a matrix that shows its numbers, and the number of matrices side by side.
 _NUMBERS, _ACROSS = 12, 3
+#: The least width in inches of a cell that shows its number, with text of the usual size.
+_CELL = 0.24
 #: The most characters of a line above a matrix.
 _HEADING = 30
 #: The parts of a noise ceiling that models are compared with, and the judgments on which they are.
@@ -209,28 +213,36 @@ def _ceiling_records(report: Report) -> Iterator[Record]:
                 }
 
 
-def _draw(report: Report) -> Figure | None:
+def _draw(report: Report, look: Look) -> Figure | None:
     from matplotlib.figure import Figure
 
     tables = _shown(report) if report.baseline is None else []
     if not tables:
         return None
     names = list(dict.fromkeys((row.model, row.distance) for table in tables for row in table.rows))
-    across = min(len(tables), _ACROSS)
-    down = -(-len(tables) // across)
+    labels = formatting.labels(names, look.letters(formatting.LONGEST))
+    longest = 0.062 * max(map(len, labels))
     side = max(1.8, (0.28 if len(names) <= _NUMBERS else 0.13) * len(names))
-    width = 2.2 + (side + 0.1) * across
-    figure = Figure(figsize=(width, 0.8 + (side + 0.3) * down), layout="constrained")
+    across = look.across(longest, side, min(len(tables), _ACROSS))
+    down = math.ceil(len(tables) / across)
+    width = look.wide(2.2 + (side + 0.1) * across)
+    if look.width is not None:
+        side = (width / look.scale - longest - 0.3) / across
+    note = fill(_EXPLANATION, int(14 * width / look.scale))
+    lines = 1 + note.count("\n")
+    height = look.scale * (0.2 + 0.15 * lines + (side + 0.4) * down)
+    figure = Figure(figsize=(width, height), layout="compressed")
     panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    panels[0, 0].set_yticks(range(len(names)), formatting.labels(names))
+    panels[0, 0].set_yticks(range(len(names)), labels)
     panels[0, 0].set_xticks([])
+    numbered = len(names) <= _NUMBERS and side / len(names) >= _CELL
     largest = max(abs(contrast.difference.estimate) for table in tables for _, contrast in table.contrasts)
     for panel, table, heading in zip(panels.flat, tables, _headings(tables), strict=False):
-        _draw_matrix(panel, table, names, report.settings.level, 100 * max(largest, 1e-9))
-        panel.set_title(heading, fontsize=7, fontweight="bold")
+        _draw_matrix(panel, table, names, report.settings.level, 100 * max(largest, 1e-9), numbered)
+        panel.set_title(heading, fontsize="small", fontweight="bold")
     for panel in panels.flat[len(tables) :]:
         panel.set_axis_off()
-    figure.suptitle(fill(_EXPLANATION, int(13 * width)), fontsize=9)
+    figure.supxlabel(note, fontsize="small")
     return figure
 
 
@@ -245,18 +257,21 @@ def _headings(tables: Sequence[_Table]) -> list[str]:
     ]
 
 
-def _draw_matrix(panel: Axes, table: _Table, names: Sequence[Entry], level: float, largest: float) -> None:
+def _draw_matrix(
+    panel: Axes, table: _Table, names: Sequence[Entry], level: float, largest: float, numbered: bool
+) -> None:
     points, found = _matrix(table, names, level)
     panel.imshow(points, cmap="RdBu_r", vmin=-largest, vmax=largest)
-    panel.tick_params(length=0, labelsize=6)
+    panel.tick_params(length=0, labelsize="x-small")
     panel.spines[:].set_visible(False)
-    numbered = len(names) <= _NUMBERS
     down, right = np.nonzero(~np.isnan(points) & ~found)
     panel.scatter(right, down + (0.3 if numbered else 0), s=3, color="black")
     for row, column in np.argwhere(~np.isnan(points)) if numbered else ():
         value = points[row, column]
         color = "white" if abs(value) > 0.7 * largest else "black"
-        panel.text(column, row, f"{round(value, 1) + 0.0:+.1f}", ha="center", va="center", fontsize=6, color=color)
+        panel.text(
+            column, row, f"{round(value, 1) + 0.0:+.1f}", ha="center", va="center", fontsize="x-small", color=color
+        )
 
 
 def _matrix(table: _Table, names: Sequence[Entry], level: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

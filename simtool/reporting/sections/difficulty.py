@@ -10,6 +10,7 @@ from simtool.analysis.difficulty import Curve, Difficulty, Gap, Judges
 from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
+from simtool.reporting.look import Look
 from simtool.reporting.palette import COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
 
@@ -131,7 +132,7 @@ def _of_gap(found: Difficulty, gap: Gap, stratum: str | None, difference: Differ
     }
 
 
-def _draw(report: Report) -> Figure | None:
+def _draw(report: Report, look: Look) -> Figure | None:
     """For each measure a row of panels: one for each model, with a line for each type of trials."""
     from matplotlib.figure import Figure
 
@@ -142,24 +143,26 @@ def _draw(report: Report) -> Figure | None:
         sorted({(each.model, each.distance) for each in found.curves}, key=place.__getitem__)[:_PANELS]
         for found in report.difficulties
     ]
-    columns, heights = min(max(map(len, models)), _COLUMNS), [math.ceil(len(shown) / _COLUMNS) for shown in models]
-    figure = Figure(figsize=(1 + 2.6 * columns, 0.7 + 2.7 * sum(heights)), layout="constrained")
+    columns = look.across(0.4, 1.9, min(max(map(len, models)), _COLUMNS))
+    heights = [math.ceil(len(shown) / columns) for shown in models]
+    size = look.wide(1 + 2.6 * columns), look.scale * (0.7 + 2.7 * sum(heights))
+    figure = Figure(figsize=size, layout="constrained")
     parts = figure.subfigures(len(models), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, found, shown, rows in zip(parts, report.difficulties, models, heights, strict=True):
         panels = part.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-        for panel, entry, label in zip(panels, shown, formatting.labels(shown), strict=False):
+        for panel, entry, label in zip(panels, shown, formatting.labels(shown, look.letters(30)), strict=False):
             _draw_panel(panel, [curve for curve in found.curves if (curve.model, curve.distance) == entry])
-            panel.set_title(label, fontsize=7.5)
+            panel.set_title(label, fontsize="small")
         for panel in panels[len(shown) :]:
             panel.set_visible(False)
         for panel in panels[max(0, len(shown) - columns) : len(shown)]:
-            panel.set_xticks(range(len(found.grades)), found.grades, rotation=90, fontsize=6)
+            panel.set_xticks(range(len(found.grades)), found.grades, rotation=90, fontsize="x-small")
             panel.tick_params(labelbottom=True)
-        part.supylabel("triplet accuracy", fontsize=8)
-        part.supxlabel("difficulty", fontsize=8)
-        panels[0].legend(frameon=False, fontsize=7)
+        part.supylabel("triplet accuracy", fontsize="small")
+        part.supxlabel("difficulty", fontsize="small")
+        panels[0].legend(frameon=False, fontsize="small")
         title = f"Triplet accuracy from easy to hard: {formatting.label(found.measure)}"
-        part.suptitle(title, fontsize=9.5, fontweight="bold")
+        part.suptitle(title, fontsize="medium", fontweight="bold")
     return figure
 
 
@@ -172,7 +175,7 @@ def _draw_panel(panel: Axes, curves: Sequence[Curve]) -> None:
         panel.plot(places, means, "o-", color=color, markersize=3, lw=1, label=curve.trial_type)
     panel.axhline(0.5, color=INK, lw=0.8)
     panel.spines[["top", "right"]].set_visible(False)
-    panel.tick_params(labelsize=7)
+    panel.tick_params(labelsize="small")
 
 
 DIFFICULTY = Section("difficulty", _sheets, _records, _draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import astuple
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from simtool.analysis.inference.intervals import Interval
 from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
+from simtool.reporting.look import Look
+from simtool.reporting.palette import BAND, COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOISE_CEILING"]
 
-INK, PEOPLE, BEST = "#222222", "#D55E00", "#009E73"
+PEOPLE, BEST = COLORS[4], COLORS[2]
 
 
 def _sheets(report: Report) -> list[Sheet]:
@@ -100,7 +103,7 @@ def _numbers(name: str, found: Interval | None) -> Record:
     return dict.fromkeys(names) if found is None else dict(zip(names, astuple(found), strict=True))
 
 
-def _draw(report: Report) -> Figure | None:
+def _draw(report: Report, look: Look) -> Figure | None:
     from matplotlib.figure import Figure
 
     ceilings = [ceiling for ceiling in report.noise_ceilings if ceiling.reached]
@@ -110,17 +113,30 @@ def _draw(report: Report) -> Figure | None:
     for ceiling in ceilings[1:]:
         for each in ceiling.reached:
             places.setdefault((each.model, each.distance), len(places))
-    names = formatting.labels(places)
-    width = 0.5 + 0.07 * max(map(len, names)) + 3.2 * len(ceilings)
-    figure = Figure(figsize=(width, 1.9 + 0.2 * len(places)), layout="constrained")
-    panels = figure.subplots(1, len(ceilings), sharey=True, squeeze=False)[0]
-    for panel, ceiling in zip(panels, ceilings, strict=True):
+    names = formatting.labels(places, look.letters(formatting.LONGEST))
+    longest = 0.07 * max(map(len, names))
+    across = look.across(longest, 1.9, len(ceilings))
+    down = math.ceil(len(ceilings) / across)
+    size = look.wide(0.5 + longest + 3.2 * len(ceilings)), look.scale * (0.9 + down * (1.0 + 0.2 * len(places)))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(down, across, sharey=True, squeeze=False)
+    for panel, ceiling in zip(panels.flat, ceilings, strict=False):
         _draw_panel(panel, ceiling, places)
-    panels[0].set_yticks(range(len(places)), names)
-    panels[0].set_ylim(len(places) - 0.4, -0.6)
-    handles, labels = panels[0].get_legend_handles_labels()
+    for panel in panels.flat[len(ceilings) :]:
+        panel.set_visible(False)
+    panels[0, 0].set_yticks(range(len(places)), names)
+    panels[0, 0].set_ylim(len(places) - 0.4, -0.6)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
     title = f"Points are models, with {formatting.percent(report.settings.level)} intervals"
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=7.5, title=title)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=look.across(0, 2.6, 2),
+        frameon=False,
+        fontsize="small",
+        title=title,
+    )
     return figure
 
 
@@ -129,7 +145,7 @@ def _draw_panel(panel: Axes, ceiling: NoiseCeiling, places: dict[tuple[str, str]
     if people is None or best is None or bracket is None:
         return
     panel.axvline(ceiling.chance, color=INK, lw=0.9, label="chance")
-    panel.axvspan(*bracket, facecolor="none", edgecolor="#D4D4D4", hatch="///", lw=0, label="limits of the best model")
+    panel.axvspan(*bracket, color=BAND, alpha=0.6, lw=0, label="limits of the best model")
     for found, color, style, label in (
         (people, PEOPLE, (0, (4, 2)), "one other person, and interval"),
         (best, BEST, "-", "estimate for the best model, and interval"),
@@ -140,7 +156,7 @@ def _draw_panel(panel: Axes, ceiling: NoiseCeiling, places: dict[tuple[str, str]
         at = places[each.model, each.distance]
         panel.hlines(at, each.accuracy.low, each.accuracy.high, color=INK, lw=1.1)
         panel.plot(each.accuracy.estimate, at, "o", color=INK, ms=3.5)
-    panel.set_title(f"{ceiling.trial_type}: {counted(ceiling.judgments, 'repeated judgments')}", fontsize=9)
+    panel.set_title(f"{ceiling.trial_type}: {counted(ceiling.judgments, 'repeated judgments')}", fontsize="medium")
     panel.set_xlabel(f"{ceiling.metric.label.lower()} on these judgments")
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)

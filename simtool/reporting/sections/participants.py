@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from simtool.analysis.participants import LEAST, Spread
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
+from simtool.reporting.look import Look
 from simtool.reporting.palette import COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
@@ -89,7 +91,7 @@ def _record(spread: Spread) -> Record:
     }
 
 
-def _draw(report: Report) -> Figure | None:
+def _draw(report: Report, look: Look) -> Figure | None:
     """A panel for each type of trials, a row of points for each model."""
     from matplotlib.figure import Figure
 
@@ -97,15 +99,20 @@ def _draw(report: Report) -> Figure | None:
     if not types:
         return None
     most = max(len(spreads) for spreads in types)
-    figure = Figure(figsize=(2.5 + 4 * len(types), 1.6 + 0.3 * most), layout="constrained")
-    panels: Sequence[Axes] = figure.subplots(1, len(types), squeeze=False, sharex=True)[0]
-    for panel, spreads in zip(panels, types, strict=True):
-        _draw_panel(panel, spreads)
-    figure.suptitle(f"Triplet accuracy for each of the {types[0][0].people.called}", fontsize=11, fontweight="bold")
+    across = look.across(0.5, 3.0, len(types))
+    down = math.ceil(len(types) / across)
+    size = look.wide(2.5 + 4 * len(types)), look.scale * down * (1.2 + 0.3 * most)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False, sharex=True)
+    for panel, spreads in zip(panels.flat, types, strict=False):
+        _draw_panel(panel, spreads, look)
+        panel.tick_params(labelbottom=True)
+    for panel in panels.flat[len(types) :]:
+        panel.set_visible(False)
     return figure
 
 
-def _draw_panel(panel: Axes, spreads: Sequence[Spread]) -> None:
+def _draw_panel(panel: Axes, spreads: Sequence[Spread], look: Look) -> None:
     people = spreads[0].people
     count = len(people.names)
     aside = _ROOM * ((np.arange(count) * 0.618034) % 1 - 0.5)
@@ -115,11 +122,16 @@ def _draw_panel(panel: Axes, spreads: Sequence[Spread]) -> None:
         panel.plot([low, high], [at, at], color=INK, lw=2.2, solid_capstyle="butt")
         panel.plot(median, at, "o", color="white", mec=INK, markersize=4)
     panel.axvline(0.5, color=INK, lw=0.9)
-    names = formatting.labels((each.model, each.distance) for each in spreads)
-    panel.set_yticks(range(len(spreads)), names, fontsize=7)
+    names = formatting.labels(((each.model, each.distance) for each in spreads), look.letters(formatting.LONGEST))
+    panel.set_yticks(range(len(spreads)), names, fontsize="small")
     panel.set_ylim(len(spreads) - 0.4, -0.6)
-    panel.set_title(f"{people.trial_type}: {counted(count, people.called)}", fontsize=9.5, fontweight="bold")
-    panel.set_xlabel("triplet accuracy (dot: median, line: quartiles)", fontsize=8)
+    panel.set_title(f"{people.trial_type}: {counted(count, people.called)}", fontsize="medium", fontweight="bold")
+    panel.set_xlabel(
+        "triplet accuracy (circle: median,\nline: quartiles)"
+        if look.width
+        else "triplet accuracy (circle: median, line: quartiles)",
+        fontsize="small",
+    )
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
 

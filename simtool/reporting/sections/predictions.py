@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simtool.analysis.prediction import Bin, Calibration, Prediction
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
+from simtool.reporting.look import Look
 from simtool.reporting.palette import COLORS, INK, QUIET
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
@@ -163,7 +165,7 @@ def _bin_records(found: Prediction) -> list[Record]:
     ]
 
 
-def _draw(report: Report) -> Figure | None:
+def _draw(report: Report, look: Look) -> Figure | None:
     """A reliability diagram for each trial type, with the best distance of each model."""
     types = {
         name: calibrated
@@ -175,14 +177,18 @@ def _draw(report: Report) -> Figure | None:
     from matplotlib.figure import Figure
 
     models = list(dict.fromkeys(each.model for found in types.values() for each in found))[: len(COLORS)]
-    figure = Figure(figsize=(0.6 + 3.6 * len(types), 4.0 + 0.16 * len(models)), layout="constrained")
-    panels: Sequence[Axes] = figure.subplots(1, len(types), sharey=True, squeeze=False)[0]
-    for panel, (trial_type, found) in zip(panels, types.items(), strict=True):
+    across = look.across(0.4, 2.4, len(types))
+    down = math.ceil(len(types) / across)
+    size = look.wide(0.6 + 3.6 * len(types)), look.scale * down * (3.7 + 0.16 * len(models))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(down, across, sharey=True, squeeze=False)
+    for panel in panels.flat[len(types) :]:
+        panel.set_visible(False)
+    for panel, (trial_type, found) in zip(panels.flat, types.items(), strict=False):
         best = {each.model: each for each in reversed(found)}  # the last one is the most probable
-        _draw_panel(panel, [best[model] for model in models if model in best], models)
-        panel.set_title(trial_type, fontsize=9.5, fontweight="bold")
-    panels[0].set_ylabel("share of judgments")
-    figure.suptitle("Calibration of choice models", fontsize=11, fontweight="bold")
+        _draw_panel(panel, [best[model] for model in models if model in best], models, look)
+        panel.set_title(trial_type, fontsize="medium", fontweight="bold")
+    panels[0, 0].set_ylabel("share of judgments")
     return figure
 
 
@@ -191,9 +197,9 @@ def _drawn(found: Calibration | None) -> list[Bin]:
     return [] if found is None else [own for own in found.bins if own.comparisons >= _DRAWN]
 
 
-def _draw_panel(panel: Axes, found: Sequence[Prediction], models: Sequence[str]) -> None:
+def _draw_panel(panel: Axes, found: Sequence[Prediction], models: Sequence[str], look: Look) -> None:
     panel.plot([0.5, 1], [0.5, 1], color=QUIET, lw=0.9, ls=(0, (4, 2)), zorder=1)
-    names = formatting.labels((each.model, each.distance) for each in found)
+    names = formatting.labels(((each.model, each.distance) for each in found), look.letters(formatting.LONGEST))
     for each, name in zip(found, names, strict=True):
         bins, color = _drawn(each.calibration), COLORS[models.index(each.model)]
         error = "" if each.calibration is None else f", ECE {formatting.accuracy(each.calibration.error, 3)}"
@@ -208,7 +214,7 @@ def _draw_panel(panel: Axes, found: Sequence[Prediction], models: Sequence[str])
     panel.set_xlabel(f"predicted probability (bins of {_DRAWN} comparisons or more)")
     panel.spines[["top", "right"]].set_visible(False)
     panel.tick_params(colors=INK)
-    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, fontsize=7)
+    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, fontsize="small")
 
 
 PREDICTIONS = Section("predictions", _sheets, _records, _draw)

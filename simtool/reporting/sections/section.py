@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from simtool.analysis.report import Report
+from simtool.reporting.look import Look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,4 +78,4 @@ class Section:
     name: str
     sheets: Callable[[Report], Sequence[Sheet]] = _nothing
     records: Callable[[Report], Sequence[Record]] = _nothing
-    draw: Callable[[Report], Figure | None] | None = None
+    draw: Callable[[Report, Look], Figure | None] | None = None

@@ -11,6 +11,7 @@ import numpy as np
 from simtool.analysis.labels import CLASS, GROUP, LABELS, SILENT
 from simtool.analysis.report import Report, Row, Split
 from simtool.reporting import formatting
+from simtool.reporting.look import Look
 from simtool.reporting.palette import COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
 
@@ -130,7 +131,7 @@ def _record(row: Row, advantage: float) -> Record:
     return {name: getattr(row, name) for name in same} | more | control
 
 
-def _draw(report: Report) -> Figure | None:
+def _draw(report: Report, look: Look) -> Figure | None:
     """For each division two panels: the points of each model as a bar of parts, and the accuracies in the parts."""
     from matplotlib.figure import Figure
 
@@ -138,16 +139,33 @@ def _draw(report: Report) -> Figure | None:
     if not divisions:
         return None
     heights = [0.9 + max(0.2, 0.05 * len(splits[0].parts)) * len(splits) for splits in divisions]
-    figure = Figure(figsize=(9.5, 0.8 + sum(heights)), layout="constrained")
-    grid = figure.subplots(len(divisions), 2, squeeze=False, sharey="row", height_ratios=heights)
-    for panels, splits in zip(grid, divisions, strict=True):
-        _draw_points(panels[0], splits)
-        _draw_accuracies(panels[1], splits)
-        panels[0].set_yticks(range(len(splits)), formatting.labels(map(_entry, splits)), fontsize=7)
-        panels[0].set_ylim(len(splits) - 0.4, -0.6)
-        panels[0].set_title(_title(splits, formatting.label), fontsize=9.5, fontweight="bold", loc="left")
-        panels[1].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    across = look.across(2.2, 2.0, 2)
+    heights = [height for height in heights for _ in range(2 // across)]
+    size = look.wide(9.5), look.scale * (0.8 + sum(heights) + 0.3 * (across == 1))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(heights), across, squeeze=False, height_ratios=heights).reshape(len(divisions), 2)
+    for (points, accuracies), splits in zip(grid, divisions, strict=True):
+        _draw_points(points, splits)
+        _draw_accuracies(accuracies, splits)
+        names = formatting.labels(map(_entry, splits), look.letters(formatting.LONGEST))
+        for panel in (points, accuracies):
+            panel.set_yticks(range(len(splits)), names, fontsize="small")
+            panel.set_ylim(len(splits) - 0.4, -0.6)
+            panel.tick_params(labelleft=panel is points or across == 1)
+        if len(divisions) > 1:
+            points.set_title(_title(splits, formatting.label), fontsize="medium", fontweight="bold", loc="left")
+        _draw_legend(accuracies, beside=look.width is None)
     return figure
+
+
+def _draw_legend(panel: Axes, beside: bool) -> None:
+    if beside:
+        panel.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        count = len(panel.get_legend_handles_labels()[1])
+        panel.legend(
+            frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=min(count, 3)
+        )
 
 
 def _colors(count: int) -> Sequence[str | tuple[float, float, float, float]]:
@@ -168,7 +186,7 @@ def _draw_points(panel: Axes, splits: Sequence[Split]) -> None:
             panel.barh([at] * len(side), side, left=left, height=0.8, color=_colors(len(side)))
         panel.plot(100 * split.advantage, at, "|", color=INK, markersize=9)
     panel.axvline(0, color=INK, lw=0.9)
-    panel.set_xlabel("points over chance (the line is their sum)", fontsize=8)
+    panel.set_xlabel("points over chance (the line is their sum)", fontsize="small")
     _plain(panel)
 
 
@@ -182,7 +200,7 @@ def _draw_accuracies(panel: Axes, splits: Sequence[Split]) -> None:
         panel.hlines(places, [row.low for _, row in rows], [row.high for _, row in rows], color=color, lw=1.1)
         panel.plot([row.estimate for _, row in rows], places, "o", color=color, markersize=4, label=label)
     panel.axvline(splits[0].whole.chance, color=INK, lw=0.9)
-    panel.set_xlabel("triplet accuracy", fontsize=8)
+    panel.set_xlabel("triplet accuracy", fontsize="small")
     _plain(panel)
 
 

@@ -114,7 +114,7 @@ def test_matrices_show_all_strata(models: int) -> None:
     assert drawing is not None
     text = drawing.decode()
     for title in ("all trials", "8-rank-2", "2-choose-1", "site=0", "site=1"):
-        assert f"Triplet accuracy, {title}" in text or f"-- {title} --" in text
+        assert f"Triplet accuracy, {title}" in text or f">{title}</text>" in text or f">{title}</tspan>" in text
 
 
 def test_the_page_holds_every_difference(three: Report) -> None:

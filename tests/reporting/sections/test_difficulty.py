@@ -12,6 +12,7 @@ from simtool.analysis.building import build_report
 from simtool.analysis.difficulty import Ratio
 from simtool.analysis.report import Report, Settings
 from simtool.reporting import exports, figure
+from simtool.reporting.look import PLAIN
 from simtool.reporting.sections.difficulty import DIFFICULTY
 from simtool.tables.embeddings import EmbeddingInfo, EmbeddingTable
 from tests.scored import latent, model, observe, outcomes_of
@@ -78,7 +79,7 @@ def test_models_on_different_trials_have_their_own_panels(report: Report) -> Non
     (found,) = report.difficulties
     other = replace(found, curves=tuple(replace(curve, model=f"other {curve.model}") for curve in found.curves))
     rows = (*report.rows, *(replace(row, model=f"other {row.model}") for row in report.rows))
-    drawn = DIFFICULTY.draw(replace(report, rows=rows, difficulties=(found, other))) if DIFFICULTY.draw else None
+    drawn = DIFFICULTY.draw(replace(report, rows=rows, difficulties=(found, other)), PLAIN) if DIFFICULTY.draw else None
     assert drawn is not None
     titles = [panel.get_title() for panel in drawn.axes]
     assert titles == ["good mse", "fair mse", "other good mse", "other fair mse"]
@@ -87,7 +88,7 @@ def test_models_on_different_trials_have_their_own_panels(report: Report) -> Non
 
 def test_the_axes_of_the_figure_say_what_they_show(report: Report) -> None:
     assert DIFFICULTY.draw is not None
-    drawn = DIFFICULTY.draw(report)
+    drawn = DIFFICULTY.draw(report, PLAIN)
     assert drawn is not None
     for part in drawn.subfigs:
         assert (part.get_supxlabel(), part.get_supylabel()) == ("difficulty", "triplet accuracy")

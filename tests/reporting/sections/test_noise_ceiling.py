@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.report import Report
 from simtool.reporting import figure, formatting
+from simtool.reporting.look import PLAIN
 from simtool.reporting.sections.noise_ceiling import NOISE_CEILING
 from tests.reporting.conftest import HOSTILE
 
@@ -73,8 +74,8 @@ def test_a_table_without_a_share_has_the_same_columns(report: Report, firm: Nois
 def test_the_figure_has_a_panel_for_each_noise_ceiling_of_enough_data(report: Report, firm: NoiseCeiling) -> None:
     assert NOISE_CEILING.draw is not None
     with figure.styled():
-        drawn = NOISE_CEILING.draw(report)
-        none = NOISE_CEILING.draw(replace(report, noise_ceilings=report.noise_ceilings[:1]))
+        drawn = NOISE_CEILING.draw(report, PLAIN)
+        none = NOISE_CEILING.draw(replace(report, noise_ceilings=report.noise_ceilings[:1]), PLAIN)
     assert none is None
     assert isinstance(drawn, Figure)
     (panel,) = drawn.axes

@@ -12,6 +12,7 @@ from simtool.analysis.building import build_report
 from simtool.analysis.report import Report, Settings
 from simtool.reporting.exports import records
 from simtool.reporting.figure import section_bytes
+from simtool.reporting.look import PLAIN
 from simtool.reporting.sections.predictions import PREDICTIONS
 from tests.scored import latent, model, observe, outcomes_of
 
@@ -96,7 +97,7 @@ def test_one_type_can_be_reported_alone(report: Report) -> None:
 
 
 def test_the_diagram_leaves_out_bins_of_few_comparisons_and_files_hold_them(report: Report) -> None:
-    figure = PREDICTIONS.draw(report) if PREDICTIONS.draw else None
+    figure = PREDICTIONS.draw(report, PLAIN) if PREDICTIONS.draw else None
     assert figure is not None
     for panel, kind in zip(figure.axes, ("8-rank-2", "2-choose-1"), strict=True):
         bins = {

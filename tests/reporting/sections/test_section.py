@@ -15,6 +15,7 @@ from rich.console import Console
 from simtool import stages
 from simtool.analysis.report import Report
 from simtool.reporting import exports, figure, formatting, sections, terminal
+from simtool.reporting.look import Look
 from simtool.reporting.page import page as html
 from simtool.reporting.sections.section import Section, Sheet
 from simtool.tables.provenance import Provenance
@@ -37,7 +38,7 @@ def _records(report: Report) -> list[dict[str, object]]:
     return [{"model": model, "metric": "rows", "rows": count} for model, count in _counts(report).items()]
 
 
-def _draw(report: Report) -> Figure:
+def _draw(report: Report, _look: Look) -> Figure:
     drawn = Figure()
     drawn.subplots().bar(range(len(_counts(report))), list(_counts(report).values()))
     return drawn
@@ -48,7 +49,7 @@ def section(monkeypatch: pytest.MonkeyPatch) -> Section:
     """A section that counts the rows of each model."""
     added = Section("rows", _sheets, _records, _draw)
     for module in (sections, terminal, html, exports):
-        monkeypatch.setattr(module, "SECTIONS", (added, Section("empty", draw=lambda _: None)))
+        monkeypatch.setattr(module, "SECTIONS", (added, Section("empty", draw=lambda _report, _look: None)))
     return added
 
 

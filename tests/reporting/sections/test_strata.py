@@ -15,6 +15,7 @@ from simtool.analysis.building import build_report
 from simtool.analysis.labels import LABELS, SAME
 from simtool.analysis.report import Part, Report, Settings, Split
 from simtool.reporting import exports, formatting
+from simtool.reporting.look import PLAIN
 from simtool.reporting.page import page as html
 from simtool.reporting.sections.strata import STRATA, points
 from simtool.tables.provenance import Provenance
@@ -94,7 +95,7 @@ def test_records_are_those_of_accuracies_with_a_stratum(report: Report) -> None:
 def test_a_report_without_labels_shows_no_strata(simulated: Report) -> None:
     assert STRATA.sheets(simulated) == []
     assert STRATA.draw is not None
-    assert STRATA.draw(simulated) is None
+    assert STRATA.draw(simulated, PLAIN) is None
 
 
 def test_the_page_draws_the_strata_and_hostile_names_act_nowhere() -> None:
