@@ -1,0 +1,78 @@
+"""The figures of a report, as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simtool import stages
+from simtool.analysis.report import ReportError
+from simtool.errors import UsageError
+from simtool.reporting.look import Look
+from simtool.stages.figures import figure_names, look_of
+from simtool.tables.outcomes import Outcomes
+from tests.scored import latent, model, observe, outcomes_of
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcomes]:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 12)
+    trials = observe(rng, minds, {"2-choose-1": 60})
+    return [outcomes_of(name, "mse", trials, model(rng, minds, noise)) for name, noise in (("a", 0.3), ("b", 2))]
+
+
+def test_the_figure_is_the_part_that_was_asked_for(outcomes: list[Outcomes], tmp_path: Path) -> None:
+    for name in ("accuracy", "contrasts"):
+        stages.report(outcomes, figure=tmp_path / f"{name}.svg", figure_of=name, compare=True, replicates=100)
+    assert "percentage points" in (tmp_path / "contrasts.svg").read_text()
+    assert "percentage points" not in (tmp_path / "accuracy.svg").read_text()
+
+
+def test_a_part_that_the_report_lacks_is_refused_with_advice(outcomes: list[Outcomes], tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"has no figure contrasts; --compare compares models"):
+        stages.report(outcomes, figure=tmp_path / "figure.png", figure_of="contrasts", replicates=100)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_part_is_refused_with_the_names(outcomes: list[Outcomes], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--show is one of accuracy, .*strata.*did you mean strata\?"):
+        stages.report(outcomes, figure=tmp_path / "figure.png", figure_of="strate")
+
+
+def test_every_figure_has_a_name_for_a_file() -> None:
+    assert figure_names()[0] == "accuracy"
+    assert len(set(figure_names())) == len(figure_names()) == 8
+
+
+@pytest.mark.parametrize(("width", "millimeters"), [("single", 89), ("double", 183), ("120", 120), (66.5, 66.5)])
+def test_a_width_is_a_column_or_millimeters(width: str | float, millimeters: float) -> None:
+    assert look_of(None, width, None, None) == Look(width=millimeters)
+
+
+@pytest.mark.parametrize("width", ["triple", "5", "-1", "nan", "inf"])
+def test_other_widths_are_refused(width: str) -> None:
+    with pytest.raises(UsageError, match=r"--width is single, double or from 40 to 1000 millimeters, not"):
+        look_of(None, width, None, None)
+
+
+def test_text_that_nobody_can_read_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--font-size is from 3 to 40 points, not 0\.5"):
+        look_of(None, None, 0.5, None)
+
+
+def test_a_style_sheet_is_a_file_or_a_name(tmp_path: Path) -> None:
+    sheet = tmp_path / "lab.mplstyle"
+    sheet.write_text("axes.edgecolor: red\n")
+    assert look_of(None, None, None, sheet).style == {"axes.edgecolor": "red"}
+    assert (look_of(None, None, None, "ggplot").style or {})["axes.facecolor"] == "#E5E5E5"
+
+
+def test_a_file_without_settings_and_an_unknown_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("# nothing\n")
+    with pytest.raises(UsageError, match="holds no setting of matplotlib"):
+        look_of(None, None, None, tmp_path / "empty")
+    with pytest.raises(UsageError, match=r"did you mean ggplot\?"):
+        look_of(None, None, None, "ggplott")
