@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from simtool import console
 from simtool.analysis.metrics import Metric
@@ -70,9 +71,13 @@ def _sheet(style: str | Path) -> Mapping[str, object]:
             raise UsageError(f"--style {path}: no style sheet of matplotlib: {failure}") from failure
         if not settings:
             raise UsageError(f"--style {path}: it holds no setting of matplotlib, such as font.size: 8")
-        return dict(settings)
+        return _plain(settings)
     name = chosen(matplotlib.style.available, "--style (an existing file, or a name)", str(style))
-    return dict(matplotlib.style.library[name])
+    return _plain(matplotlib.style.library[name])
+
+
+def _plain(settings: Mapping[Any, Any]) -> dict[str, object]:
+    return {str(name): value for name, value in settings.items()}
 
 
 def files_in(folder: Path | None, kind: str) -> dict[str, Path]:
