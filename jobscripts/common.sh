@@ -117,9 +117,9 @@ train() {
       echo "another process uses the model folder (see above): the job is not requeued" >&2
       return "$code" ;;
     138) code=85 ;; # USR1 ended it before it started: there was nothing to save
-    1[3-9]?)        # a task was killed
+    69 | 1[3-9]?)   # a task was killed, or its node was lost
       if [ "$(newest_checkpoint "$@")" = "$before" ] && [ "$(preempted_at)" = "$preempted" ]; then
-        echo "a task was killed (code $code) before this run saved a checkpoint: the job is not requeued" >&2
+        echo "a task was lost (code $code) before this run saved a checkpoint: the job is not requeued" >&2
         return "$code"
       fi ;;
     *) return "$code" ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One attempt of a training:  attempt.sh MODEL NUMBER FILE
 # Snakemake runs a job again if it fails. This script fails only if the training can be resumed: it saved its state (code
-# 85), or it was killed after it had saved a new checkpoint. Otherwise the script writes the exit code to FILE.
+# 85), or it was killed, or lost another worker, after it had saved a new checkpoint. Otherwise the script writes the exit code to FILE.
 set -euo pipefail
 # shellcheck source=../jobscripts/common.sh disable=SC2153 # JOBSCRIPTS is a variable of the environment
 source "$JOBSCRIPTS/common.sh"
@@ -20,9 +20,9 @@ case $code in
   85) # saved
     rm "$start"
     exit 85 ;;
-  1[3-9]?) # killed
+  69 | 1[3-9]?) # killed, or another worker was lost
     [ "$(now)" = "$(cat "$start")" ] || exit "$code"
-    echo "the training was killed before it saved a checkpoint: it is not started again" >&2 ;;
+    echo "the training was stopped before it saved a checkpoint: it is not started again" >&2 ;;
 esac
 rm -f "$start"
 echo "$code" >"$file"

@@ -24,7 +24,7 @@ from simtool.training.evaluation import Evaluation
 from simtool.training.folder import TRAINING, set_aside
 from simtool.training.logger import TrainingLogger
 from simtool.training.optimizer import Optimizer
-from simtool.training.outcome import Diverged, Preempted, Preemption, Result, TrainingError
+from simtool.training.outcome import Diverged, Preempted, Preemption, Result, TrainingError, WorkerLost
 from simtool.training.settings import Settings, learning_rates
 from simtool.training.state import LossScale, State
 from simtool.training.step import Step, StepInputs, StepResult
@@ -88,7 +88,7 @@ def train(
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
         if devices.worker.count == 1:
             raise
-        raise TrainingError(
+        raise WorkerLost(
             "another worker was lost; run all workers again to resume from the last checkpoint"
         ) from failure
 

@@ -12,10 +12,12 @@ from typing import Any, Literal, Self
 
 from simtool.errors import SimtoolError
 
-__all__ = ["EXIT_CODE", "Diverged", "Preempted", "Preemption", "Reason", "Result", "TrainingError"]
+__all__ = ["EXIT_CODE", "Diverged", "Preempted", "Preemption", "Reason", "Result", "TrainingError", "WorkerLost"]
 
 #: The exit code of a command that has saved its training and must run again.
 EXIT_CODE = 85
+#: The exit code of a command whose training lost another worker: EX_UNAVAILABLE of sysexits.h.
+LOST_CODE = 69
 #: Seconds within which several SIGINT count as one: srun may send them to a process that got one from the terminal.
 _AT_ONCE = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
@@ -69,6 +71,12 @@ class Preempted(TrainingError):  # noqa: N818 - this is no failure
     """A signal stopped a training, which saved its state first. The same command resumes it."""
 
     exit_code = EXIT_CODE
+
+
+class WorkerLost(TrainingError):  # noqa: N818 - this process did not fail
+    """Another worker of a training ended. All workers resume from the last checkpoint when they are started again."""
+
+    exit_code = LOST_CODE
 
 
 class Preemption:

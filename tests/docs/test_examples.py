@@ -20,6 +20,7 @@ OF_OTHER_PROGRAMS = {
     *("--ntasks-per-node", "--partition", "--signal", "--time", "--wait", "--peers-python", "--poolings", "--subjects"),
     *("--name", "--version", "--debug", "--help"),
     *("--cores", "--dry-run", "--profile", "--resources", "--touch"),  # of Snakemake
+    *("--enable-multiple-slurmd",),  # of SLURM
     *("--cpu", "--rows", "--seconds"),  # of benchmarks/gpu.py
 }
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")

@@ -92,6 +92,7 @@ def start(work: Callable[[], object]) -> int:
     except Preempted:
         code = EXIT_CODE
     except (TrainingError, SpaceError, OSError) as failure:
+        code = getattr(failure, "exit_code", 1)
         os.write(1, f"{failure}\n".encode())
     except BaseException:
         traceback.print_exc()
