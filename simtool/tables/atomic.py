@@ -139,7 +139,8 @@ def remove_leftovers(folder: Path) -> None:
         folder: a folder whose files are not all written again, such as the folder of a training.
     """
     for hidden in list(folder.rglob(".*")):
-        if match := _HIDDEN.fullmatch(hidden.name):
+        # A temporary folder is removed with the temporary files in it.
+        if (match := _HIDDEN.fullmatch(hidden.name)) and hidden.parent.is_dir():
             _remove_leftovers(hidden.with_name(match[1]))
 
 

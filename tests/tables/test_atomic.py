@@ -82,6 +82,14 @@ def test_a_temporary_folder_is_beside_its_path_and_removed_at_the_end(tmp_path: 
     assert names_in(tmp_path) == []
 
 
+def test_a_temporary_folder_with_a_temporary_file_is_removed_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / ".model.0a1b2c3d.tmp"
+    folder.mkdir()
+    (folder / ".weights.npz.4e5f6a7b.tmp").touch()
+    remove_leftovers(tmp_path)
+    assert names_in(tmp_path) == []
+
+
 def test_a_discarded_folder_is_removed_and_a_missing_one_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "training" / "checkpoints").mkdir(parents=True)
     discard_folder(tmp_path / "training")
