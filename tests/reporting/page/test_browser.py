@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,18 @@ def test_the_judgments_show_images_choices_and_models(browser: Browser, file: Pa
     assert first.locator("li").nth(2).inner_text().startswith("nearer for A")
     assert first.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 128
     assert said == [file.as_uri()]
+
+
+def test_a_judgment_states_how_many_of_its_comparisons_are_predicted(browser: Browser, file: Path) -> None:
+    page, _ = opened(browser, file)
+    page.locator("#choose [name=type]").select_option("8-rank-2")
+    for order in ("hard", "easy", "apart"):
+        page.locator("#choose [name=order]").select_option(order)
+        found = page.locator("#judgments p").all_inner_texts()
+        assert len(found) == 12
+        counts = [count for text in found for count in re.findall(r"predicts (\S+) of 13", text)]
+        assert len(counts) == 24
+        assert all(float(count) == round(2 * float(count)) / 2 for count in counts)
 
 
 def test_without_scripts_the_tables_are_complete(browser: Browser, file: Path) -> None:

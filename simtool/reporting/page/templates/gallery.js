@@ -18,13 +18,15 @@
   const start = [0];
   for (const type of types) start.push(start.at(-1) + data.types[type].comparisons.length);
   const creditOf = (model, at) => ((credit[model][at >> 2] >> (2 * (at & 3))) & 3) / 2;
-  const share = (model, trial) => {
-    let sum = 0;
-    for (let at = start[trial]; at < start[trial + 1]; at += 1) sum += creditOf(model, at);
-    return sum / (start[trial + 1] - start[trial]);
+  // Multiples of 1/2, which stay exact.
+  const sum = (model, trial) => {
+    let total = 0;
+    for (let at = start[trial]; at < start[trial + 1]; at += 1) total += creditOf(model, at);
+    return total;
   };
-  const shares = data.models.map((_, model) => Float32Array.from(types, (_type, trial) => share(model, trial)));
-  const mean = (trial) => shares.reduce((sum, own) => sum + own[trial], 0) / shares.length;
+  const predicted = data.models.map((_, model) => Float32Array.from(types, (_type, trial) => sum(model, trial)));
+  const share = (model, trial) => predicted[model][trial] / (start[trial + 1] - start[trial]);
+  const mean = (trial) => predicted.reduce((total, own) => total + own[trial], 0) / (start[trial + 1] - start[trial]);
   // A fixed order that looks random: a multiplicative hash of the position.
   const shuffled = (trial) => Math.imul(trial + 1, 2654435761) >>> 0;
 
@@ -87,7 +89,7 @@
     const item = element("li");
     const says = (model) => {
       const count = type.comparisons.length;
-      return `${label(model)} predicts ${shares[model][trial] * count} of ${count}`;
+      return `${label(model)} predicts ${predicted[model][trial]} of ${count}`;
     };
     item.append(element("p", "quiet", `${type.name}. ${says(a)}${a === b ? "" : `; ${says(b)}`}.`));
     const row = element("ul", "display");
@@ -117,16 +119,16 @@
     const [type, stratum, outcome] = [fields.type.value, fields.stratum.value, fields.outcome.value];
     const fits = {
       "": () => true,
-      all: (trial) => shares[a][trial] === 1,
-      half: (trial) => shares[a][trial] < 0.5,
-      none: (trial) => shares[a][trial] === 0,
+      all: (trial) => share(a, trial) === 1,
+      half: (trial) => share(a, trial) < 0.5,
+      none: (trial) => share(a, trial) === 0,
     }[outcome];
     const key = {
       random: shuffled,
       easy: (trial) => -mean(trial),
       hard: mean,
-      apart: (trial) => -Math.abs(shares[a][trial] - shares[b][trial]),
-      better: (trial) => shares[b][trial] - shares[a][trial],
+      apart: (trial) => -Math.abs(share(a, trial) - share(b, trial)),
+      better: (trial) => share(b, trial) - share(a, trial),
     }[fields.order.value];
     found = Array.from(types.keys()).filter((trial) => fits(trial)
       && (type === "" || types[trial] === Number(type))
