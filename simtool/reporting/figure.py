@@ -74,8 +74,15 @@ _STYLE: Any = {
     "axes.titlesize": "medium",
     "axes.linewidth": 0.8,
 }
-#: Settings that a style sheet does not change: text stays text in files, and equal numbers give equal files.
-_FIXED: Any = {"text.usetex": False, "svg.hashsalt": "simtool", "svg.fonttype": "none", "pdf.fonttype": 42}
+#: Settings that a style sheet does not change: text stays text in files, equal numbers give equal files, and a file has
+#: the width of its figure.
+_FIXED: Any = {
+    "text.usetex": False,
+    "svg.hashsalt": "simtool",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "savefig.bbox": None,
+}
 
 
 def figure_bytes(report: Report, kind: str, metric: Metric = TRIPLET_ACCURACY, look: Look = PLAIN) -> bytes:
@@ -109,7 +116,7 @@ def styled(look: Look = PLAIN) -> Iterator[None]:
     """Draw names letter by letter, never as mathematics. A letter without a font becomes a box, without a warning."""
     installed = {font.name for font in fontManager.ttflist}
     families = ["DejaVu Sans", *(name for name in FALLBACKS if name in installed)]
-    settings = {**_STYLE, "font.size": look.points, "font.family": families, **(look.style or {}), **_FIXED}
+    settings = {**_STYLE, "font.family": families, **(look.style or {}), "font.size": look.points, **_FIXED}
     with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield

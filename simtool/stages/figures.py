@@ -23,6 +23,8 @@ FORMATS = ("png", "svg", "pdf")
 ACCURACY = "accuracy"
 #: The least and the greatest width in millimeters, and size of text in points.
 _WIDTHS, _SIZES = (40.0, 1000.0), (3.0, 40.0)
+#: The greatest size of text for each millimeter of a given width.
+_POINTS = 0.175
 
 
 def figure_names() -> list[str]:
@@ -38,11 +40,17 @@ def look_of(title: str | None, width: str | float | None, font_size: float | Non
     Raises:
         UsageError: an argument has a value that is not valid.
     """
+    settings = None if style is None else _sheet(style)
     if font_size is not None and not _SIZES[0] <= font_size <= _SIZES[1]:
         raise UsageError(f"--font-size is from {_SIZES[0]:g} to {_SIZES[1]:g} points, not {font_size:g}")
-    return Look(
-        title, None if width is None else _millimeters(width), font_size, None if style is None else _sheet(style)
-    )
+    size = font_size or (settings or {}).get("font.size")
+    look = Look(title, None if width is None else _millimeters(width), size, settings)
+    if look.width is not None and look.points > (most := look.width * _POINTS):
+        raise UsageError(
+            f"text of {look.points:g} points does not fit in a width of {look.width:g} mm: "
+            f"use a --font-size of up to {most:.1f}, or a larger --width"
+        )
+    return look
 
 
 def _millimeters(width: str | float) -> float:
@@ -58,7 +66,7 @@ def _millimeters(width: str | float) -> float:
     return found
 
 
-def _sheet(style: str | Path) -> Mapping[str, object]:
+def _sheet(style: str | Path) -> Mapping[str, Any]:
     """The settings of a style sheet of matplotlib: a file, or a name that matplotlib knows."""
     import matplotlib.style
     from matplotlib import rc_params_from_file
@@ -76,7 +84,7 @@ def _sheet(style: str | Path) -> Mapping[str, object]:
     return _plain(matplotlib.style.library[name])
 
 
-def _plain(settings: Mapping[Any, Any]) -> dict[str, object]:
+def _plain(settings: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): value for name, value in settings.items()}
 
 

@@ -100,6 +100,11 @@ def test_a_style_sheet_changes_the_look_but_not_that_text_stays_text(report: Rep
     assert "<text" in content
 
 
+def test_a_style_sheet_changes_neither_the_width_nor_the_size_that_was_asked_for(report: Report) -> None:
+    look = Look(width=89, size=6, style={"savefig.bbox": "tight", "font.size": 20})
+    assert figure_bytes(report, "svg", look=look) == figure_bytes(report, "svg", look=Look(width=89, size=6))
+
+
 @pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_same_numbers_give_the_same_bytes(report: Report, kind: str, magic: bytes) -> None:
     first, second = (figure_bytes(report, kind) for _ in range(2))

@@ -63,6 +63,37 @@ def test_text_that_nobody_can_read_is_refused() -> None:
         look_of(None, None, 0.5, None)
 
 
+def test_text_that_does_not_fit_in_the_width_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"text of 20 points does not fit in a width of 89 mm: use a --font-size"):
+        look_of(None, "single", 20, None)
+
+
+def test_the_size_of_text_is_that_of_the_option_then_of_the_style_sheet(tmp_path: Path) -> None:
+    sheet = tmp_path / "lab.mplstyle"
+    sheet.write_text("font.size: 11\n")
+    assert [look_of(None, None, size, sheet).points for size in (None, 6)] == [11, 6]
+
+
+@pytest.mark.parametrize("size", [3, None])
+def test_the_narrowest_figures_of_long_names_can_be_drawn(size: float | None, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 12)
+    trials = observe(rng, minds, {"2-choose-1": 60})
+    names = ["a" * 200, "long name " * 20]
+    scored = [outcomes_of(name, "y" * 90, trials, model(rng, minds, 1)) for name in names]
+    stages.report(
+        scored,
+        compare=True,
+        consistency=True,
+        replicates=100,
+        figures=tmp_path,
+        figure_format="svg",
+        width=40,
+        font_size=size,
+    )
+    assert {"accuracy.svg", "consistency.svg", "contrasts.svg"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_a_style_sheet_is_a_file_or_a_name(tmp_path: Path) -> None:
     sheet = tmp_path / "lab.mplstyle"
     sheet.write_text("axes.edgecolor: red\n")

@@ -50,12 +50,21 @@ def _sheet(spreads: Sequence[Spread]) -> Sheet:
         names = [each.model, each.distance, each.people.names[each.worst], each.people.names[each.best]]
         numbers = [*each.quantiles(0, *_QUARTILES, 1), each.deviation, each.expected]
         lines.append([*map(formatting.name, names), *(formatting.accuracy(number, 3) for number in numbers)])
-    title = f"Triplet accuracy for each {person}, {people.trial_type}: {counted(len(people.names), people.called)}"
-    return Sheet(title, header, lines, texts=4, caption=_caption(people.called, people.left_out), in_terminal=False)
+    title = f"Triplet accuracy for each {person}, {people.trial_type}: {_count(spreads)}"
+    left_out = [each.people.left_out for each in spreads]
+    return Sheet(title, header, lines, texts=4, caption=_caption(people.called, left_out), in_terminal=False)
 
 
-def _caption(called: str, left_out: int) -> str:
-    others = f" {left_out:,} with fewer than {LEAST} comparisons are left out." if left_out else ""
+def _count(spreads: Sequence[Spread]) -> str:
+    """The number of people, which can differ between models."""
+    counts = [len(each.people.names) for each in spreads]
+    fewest = f"{min(counts):,} to " if min(counts) < max(counts) else ""
+    return fewest + counted(max(counts), spreads[0].people.called)
+
+
+def _caption(called: str, left_out: Sequence[int]) -> str:
+    most = f"{'Up to ' if min(left_out) < max(left_out) else ''}{max(left_out):,}"
+    others = f" {most} with fewer than {LEAST} comparisons are left out." if max(left_out) else ""
     return (
         f"SD: the standard deviation of the accuracies. SD by chance: what it would be if the model predicted all "
         f"{called} equally well, because each judged only some trials.{others}"
@@ -113,10 +122,8 @@ def _draw(report: Report, look: Look) -> Figure | None:
 
 
 def _draw_panel(panel: Axes, spreads: Sequence[Spread], look: Look) -> None:
-    people = spreads[0].people
-    count = len(people.names)
-    aside = _ROOM * ((np.arange(count) * 0.618034) % 1 - 0.5)
     for at, each in enumerate(spreads):
+        aside = _ROOM * ((np.arange(len(each.accuracies)) * 0.618034) % 1 - 0.5)
         low, median, high = each.quantiles(*_QUARTILES)
         panel.plot(each.accuracies, at + aside, ".", color=COLORS[0], alpha=0.4, markersize=3, mew=0)
         panel.plot([low, high], [at, at], color=INK, lw=2.2, solid_capstyle="butt")
@@ -125,7 +132,7 @@ def _draw_panel(panel: Axes, spreads: Sequence[Spread], look: Look) -> None:
     names = formatting.labels(((each.model, each.distance) for each in spreads), look.letters(formatting.LONGEST))
     panel.set_yticks(range(len(spreads)), names, fontsize="small")
     panel.set_ylim(len(spreads) - 0.4, -0.6)
-    panel.set_title(f"{people.trial_type}: {counted(count, people.called)}", fontsize="medium", fontweight="bold")
+    panel.set_title(f"{spreads[0].people.trial_type}: {_count(spreads)}", fontsize="medium", fontweight="bold")
     panel.set_xlabel(
         "triplet accuracy (circle: median,\nline: quartiles)"
         if look.width

@@ -55,3 +55,18 @@ def test_equal_numbers_give_equal_figures(report: Report) -> None:
     one, other = (figure.section_bytes(PARTICIPANTS, report, "svg") for _ in range(2))
     assert one is not None
     assert one == other
+
+
+def test_models_can_differ_in_their_participants() -> None:
+    rng = np.random.default_rng(0)
+    minds = latent(rng, 12)
+    scored = []
+    for who, count, names in (("one", 5, ["a"]), ("other", 3, ["a", "b"])):
+        trials = observe(rng, minds, {"8-rank-2": 60}, count, who)
+        scored += [outcomes_of(name, "mse", trials, model(rng, minds, 1)) for name in names]
+    report = build_report(scored, Settings(replicates=100))
+    (sheet,) = PARTICIPANTS.sheets(report)
+    assert sheet.title.endswith("8-rank-2: 3 to 8 participants")
+    drawing = figure.section_bytes(PARTICIPANTS, report, "svg")
+    assert drawing is not None
+    assert b"3 to 8 participants" in drawing
