@@ -159,14 +159,14 @@ class Matrix:
 
         The training replaces an older model in its folder.
         """
-        whole, ready, traced = self._whole(1), self._folder / "ready", self._folder / "traced"
+        whole, ready, struck = self._whole(1), self._folder / "ready", self._folder / "struck"
         self.train(ready.name, None, 1)
         assert self.train(ready.name, Blow("", "mark", "step", STEPS_PER_EPOCH), 1, "--restart").struck
-        shutil.copytree(ready, traced)
-        blows = list(_last_blows(self.train(traced.name, None, 1).operations))
+        shutil.copytree(ready, struck)
+        blows = list(_last_blows(self.train(struck.name, None, 1).operations))
         for blow in blows[every // 2 :: every]:
-            before, struck = len(self.outcomes), self._folder / "last"
-            shutil.rmtree(struck, ignore_errors=True)
+            before = len(self.outcomes)
+            shutil.rmtree(struck)
             shutil.copytree(ready, struck)
             self._judge(blow, self.train(struck.name, blow, 1), struck)
             self._end(struck, whole, before, 1)
