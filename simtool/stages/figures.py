@@ -10,12 +10,12 @@ from simtool import console
 from simtool.analysis.metrics import Metric
 from simtool.analysis.report import Report, ReportError
 from simtool.errors import UsageError, listed
-from simtool.reporting.look import COLUMNS, Look
+from simtool.reporting.look import COLUMNS, PLAIN, Look
 from simtool.stages.run import Run, chosen
 from simtool.tables.atomic import atomic_path
 from simtool.text import plural
 
-__all__ = ["ACCURACY", "FORMATS", "draw", "draw_all", "figure_names", "files_in", "look_of"]
+__all__ = ["ACCURACY", "FORMATS", "check_drawn", "draw", "draw_all", "figure_names", "files_in", "look_of"]
 
 #: The suffixes of figures.
 FORMATS = ("png", "svg", "pdf")
@@ -92,6 +92,20 @@ def files_in(folder: Path | None, kind: str) -> dict[str, Path]:
     """The files in a folder that figures of a report may be written to, by the name of the figure."""
     chosen(FORMATS, "--figure-format", kind)
     return {} if folder is None else {name: folder / f"{name}.{kind}" for name in figure_names()}
+
+
+def check_drawn(figure: Path | None, folder: Path | None, name: str, kind: str, look: Look) -> None:
+    """Refuse choices for figures that are not drawn.
+
+    Raises:
+        UsageError: a choice has no figure that it is for.
+    """
+    if figure is None and name != ACCURACY:
+        raise UsageError(f"--show {name} chooses the figure of --figure: give --figure, too")
+    if folder is None and kind != FORMATS[0]:
+        raise UsageError(f"--figure-format {kind} is the format of --figures: give --figures, too")
+    if figure is None and folder is None and look != PLAIN:
+        raise UsageError("--title, --width, --font-size and --style are for figures: give --figure or --figures, too")
 
 
 def draw(run: Run, path: Path, name: str, content: Report, metric: Metric, look: Look) -> None:

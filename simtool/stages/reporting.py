@@ -135,6 +135,7 @@ def report(
         raise UsageError("--images shows images in the page: give --html, too")
     chosen(figures_of.figure_names(), "--show", figure_of)
     look = figures_of.look_of(title, width, font_size, style)
+    figures_of.check_drawn(drawn, path_of(figures), figure_of, figure_format, look)
     at_least(LEAST_REPLICATES, replicates=replicates)
     at_least(0, seed=seed)
     wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics] or list(USUAL)

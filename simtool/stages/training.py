@@ -207,7 +207,7 @@ def run_plan(
         labels = plan.classes.labels if plan.classes else None
         data = TrainingImages(pixels, split, settings.batch_size, settings.seed, labels)
         if plan.even:
-            check_even(data.batch_size, devices, settings.accumulate)
+            check_even(data.batch_size, settings.batch_size, devices, settings.accumulate)
         with devices.scope():
             task = plan.task(pixels, split)
         if settings.xla:

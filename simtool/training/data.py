@@ -105,13 +105,25 @@ class ReplicaBatch(NamedTuple):
     rows: Any
 
 
-def check_even(batch_size: int, devices: Devices, parts: int = 1) -> None:
-    """Refuse batches that need padding. With batch normalization, the examples of a part affect each other."""
-    if batch_size % (shares := devices.replicas * parts):
+def check_even(rows: int, batch_size: int, devices: Devices, parts: int = 1) -> None:
+    """Refuse batches that need padding. With batch normalization, the examples of a part affect each other.
+
+    Args:
+        rows: of every batch: fewer than ``batch_size`` if there are fewer examples.
+        batch_size: that the batches are divided by.
+        devices: that share each batch.
+        parts: of a batch.
+
+    Raises:
+        TrainingError: the devices or the parts would have different numbers of examples.
+    """
+    shares = devices.replicas * parts
+    if rows % shares or (shares > 1 and rows < batch_size):
         of_each = f", each in {parts} parts," if parts > 1 else ""
+        most = f", up to {rows}, the number of training images" if rows < batch_size else ""
         raise TrainingError(
             f"{devices.replicas} devices{of_each} cannot share batches of {batch_size} evenly, which batch "
-            f"normalization needs; use a --batch-size that is a multiple of {shares}"
+            f"normalization needs; use a --batch-size that is a multiple of {shares}{most}"
         )
 
 

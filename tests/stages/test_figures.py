@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,22 @@ def test_a_part_that_the_report_lacks_is_refused_with_advice(outcomes: list[Outc
 def test_an_unknown_part_is_refused_with_the_names(outcomes: list[Outcomes], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--show is one of accuracy, .*strata.*did you mean strata\?"):
         stages.report(outcomes, figure=tmp_path / "figure.png", figure_of="strate")
+
+
+@pytest.mark.parametrize(
+    ("choices", "missing"),
+    [
+        ({"figure_of": "strata"}, "--figure, too"),
+        ({"figure_format": "pdf"}, "--figures, too"),
+        ({"width": "single"}, "--figure or --figures, too"),
+        ({"style": "ggplot"}, "--figure or --figures, too"),
+    ],
+)
+def test_a_choice_for_a_figure_that_is_not_drawn_is_refused(
+    outcomes: list[Outcomes], choices: dict[str, Any], missing: str
+) -> None:
+    with pytest.raises(UsageError, match=f"give {missing}"):
+        stages.report(outcomes, **choices)
 
 
 def test_every_figure_has_a_name_for_a_file() -> None:

@@ -104,9 +104,18 @@ def test_too_many_rows_are_refused() -> None:
 
 def test_devices_that_cannot_share_a_batch_evenly_are_refused() -> None:
     devices = Devices(Several(0, 2), Worker(0, 2), 4)
-    check_even(16, devices)
+    check_even(16, 16, devices)
     with pytest.raises(TrainingError, match="4 devices cannot share batches of 18 evenly"):
-        check_even(18, devices)
+        check_even(18, 18, devices)
+
+
+def test_a_batch_of_fewer_images_than_the_batch_size_cannot_be_divided_evenly() -> None:
+    alone = Devices(None)
+    check_even(20, 32, alone)
+    check_even(20, 20, alone, parts=4)
+    # 32 images in 4 parts are 8 in each, of which 20 would fill two and a half.
+    with pytest.raises(TrainingError, match=r"multiple of 4, up to 20, the number of training images"):
+        check_even(20, 32, alone, parts=4)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal"])

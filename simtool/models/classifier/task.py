@@ -55,12 +55,20 @@ class Classification(Task):
         return loss, {"top_1": _hits(logits, batch["label"], 1)}
 
     def _trained(self, images: Any, draws: Draws) -> Any:
-        """The output of the network in training. Dropout depends on the step alone, so that training can resume."""
+        """The output of the network in training.
+
+        Dropout depends on the step and on the first row alone, so that training can resume, and that devices and parts
+        of a batch drop other values.
+        """
         if not self._generators:
             return self.network(images, training=True)
         import keras
 
-        seeds = [tf.cast(draws.fold(number).seed, generator.dtype) for number, generator in enumerate(self._generators)]
+        first = tf.reduce_min(draws.rows)
+        seeds = [
+            tf.cast(draws.fold(number).seed + first, generator.dtype)
+            for number, generator in enumerate(self._generators)
+        ]
         with keras.StatelessScope(list(zip(self._generators, seeds, strict=True))) as scope:
             output = self.network(images, training=True)
         for variable in self.state:

@@ -68,4 +68,7 @@ def test_dropout_depends_on_the_draws_alone() -> None:
     first, again, other = (measured(trained, draws(seed))[0].numpy() for seed in (1, 1, 2))
     np.testing.assert_allclose(first, again, rtol=1e-6)
     assert not np.allclose(first, other)
+    tf = load_tensorflow()
+    part = measured(trained, Draws(tf.constant([1, 1]), 8, tf.range(4, 8)))[0].numpy()
+    assert not np.allclose(first, part)  # the next four rows of the same step
     assert trained.state[0].numpy().any()
