@@ -6,7 +6,7 @@ The page holds them as JSON with packed arrays, so that all 16,292 judgments of 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +43,14 @@ class Gallery:
         shown: number of judgments.
         total: number of judgments that it was chosen from.
         has_thumbnails: whether it shows images, else their ids.
+        notes: what is left out, except judgments, in sentences.
     """
 
     content: Mapping[str, Any]
     shown: int
     total: int
     has_thumbnails: bool
+    notes: Sequence[str] = ()
 
 
 def gallery(
@@ -66,7 +68,9 @@ def gallery(
         report: the numbers of the page. Its rows give the order of the models.
         thumbnails: makes WebP files of images with some ids; None to show ids.
     """
-    models = _ordered(outcomes, report)
+    sets = _sets(outcomes, report)
+    scored = max(sets, key=len, default=[])
+    models = scored[:MOST_MODELS]
     if not models:
         return None
     trials = models[0].trials
@@ -94,18 +98,25 @@ def gallery(
     if thumbnails is not None:
         files = thumbnails(ids)
         content["thumbnails"] = [b64encode(files.get(each, b"")).decode() for each in ids]
-    return Gallery(content, rows.size, wanted.size, thumbnails is not None)
+    return Gallery(content, rows.size, wanted.size, thumbnails is not None, [*_notes(len(sets), len(scored))])
 
 
-def _ordered(outcomes: Sequence[Outcomes], report: Report) -> list[Outcomes]:
-    """The outcomes on the set of trials that most models share, in the order of the report."""
-    sets: dict[int, list[Outcomes]] = {}
-    for one in outcomes:
-        sets.setdefault(id(one.trials), []).append(one)
-    largest = max(sets.values(), key=len, default=[])
+def _sets(outcomes: Sequence[Outcomes], report: Report) -> list[list[Outcomes]]:
+    """The outcomes on each set of trials, in the order of the report."""
     place = {(row.model, row.distance): at for at, row in reversed(list(enumerate(report.rows)))}
-    known = [one for one in largest if (one.model, one.distance) in place]
-    return sorted(known, key=lambda one: place[one.model, one.distance])[:MOST_MODELS]
+    known = [one for one in outcomes if (one.model, one.distance) in place]
+    sets: dict[int, list[Outcomes]] = {}
+    for one in sorted(known, key=lambda one: place[one.model, one.distance]):
+        sets.setdefault(id(one.trials), []).append(one)
+    return list(sets.values())
+
+
+def _notes(sets: int, models: int) -> Iterator[str]:
+    """What a gallery leaves out, of so many sets of trials and of so many models on the set that it shows."""
+    if sets > 1:
+        yield f"They are one of {sets} sets of judgments, on which the most models were scored."
+    if models > MOST_MODELS:
+        yield f"They show the first {MOST_MODELS} of {models:,} pairs of model and distance."
 
 
 def _wanted(trials: Trials, report: Report) -> NDArray[np.intp]:

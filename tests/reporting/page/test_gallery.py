@@ -123,3 +123,24 @@ def test_thumbnails_are_made_of_the_shown_images_only(outcomes: list[Outcomes]) 
     assert found is not None
     assert found.content["images"] == asked
     assert [b64decode(text).decode() for text in found.content["thumbnails"]] == ["", *asked[1:]]
+
+
+def test_models_and_sets_of_judgments_that_are_left_out_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_MODELS", 2)
+    rng = np.random.default_rng(2)
+    minds = latent(rng, 14)
+    one, other = (observe(rng, minds, {"2-choose-1": count}, who=str(count)) for count in (30, 60))
+    scored = [
+        outcomes_of(name, "mse", trials, model(rng, minds, 1))
+        for trials, names in ((one, "abc"), (other, "d"))
+        for name in names
+    ]
+    found = gallery(scored, build_report(scored, Settings(replicates=100)))
+    assert found is not None
+    assert found.total == 30
+    assert len(found.content["models"]) == 2
+    assert list(found.notes) == [
+        "They are one of 2 sets of judgments, on which the most models were scored.",
+        "They show the first 2 of 3 pairs of model and distance.",
+    ]
+    assert not gallery(scored[:2], build_report(scored[:2], Settings(replicates=100))).notes  # type: ignore[union-attr]
