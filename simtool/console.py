@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -62,14 +63,23 @@ def result_text(text: str) -> None:
         sys.stdout.write(lines)
 
 
-def result_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
+def result_facts(title: str, facts: Sequence[tuple[str, str]], *, fold: bool = False) -> None:
     """Print a title, and label and text of each fact in two columns, to standard output.
 
-    Characters that would act on the terminal are printed as escapes.
+    Characters that would act on the terminal are printed as escapes. With ``fold``, a text continues below its
+    beginning where the terminal ends; a path or another word without spaces stays whole.
     """
     width = max(len(label) for label, _ in facts)
-    for line in (title, *(f"  {label:<{width}}  {text}" for label, text in facts)):
-        result_text(printable(line))
+    result_text(printable(title))
+    for label, text in facts:
+        start, line = f"  {label:<{width}}  ", printable(text)
+        result_text(printable(start) + (_folded(line, len(start)) if fold else line))
+
+
+def _folded(text: str, indent: int) -> str:
+    """A text in lines as wide as the terminal, all but the first indented."""
+    room = max(_console(stderr=False).width - indent, 20)
+    return f"\n{' ' * indent}".join(textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False))
 
 
 @contextmanager

@@ -157,3 +157,14 @@ def test_notes_and_progress_are_silent_inside_quiet(capsys: pytest.CaptureFixtur
         console.warn("a column is not used")
     console.note("done")
     assert capsys.readouterr().err.splitlines() == ["warning: a column is not used", "done"]
+
+
+def test_long_facts_fold_below_their_beginning_and_keep_paths_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/scratch/" + "x" * 60
+    console.result_facts("a title", [("cores", "word " * 30), ("", f"see {path}")], fold=True)
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title == "a title"
+    assert lines[0].startswith("  cores  word")
+    assert all(line.startswith("         ") for line in lines[1:])
+    assert max(map(len, lines)) <= 80
+    assert " ".join(" ".join(lines).split()) == "cores " + "word " * 30 + f"see {path}"

@@ -33,6 +33,6 @@ def doctor(
 
         console.result_text(format_of.dumps(checkup.to_json(), indent=2))
     else:
-        console.result_facts(checkup.title, checkup.lines())
+        console.result_facts(checkup.title, checkup.lines(), fold=True)
     if checkup.failure:
         raise typer.Exit(1)
