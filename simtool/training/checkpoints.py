@@ -26,7 +26,7 @@ Use = Callable[[dict[str, Any], Iterator[tuple[str, NDArray[Any]]]], T]
 #: The entry of a configuration that holds a digest of the images.
 _IMAGES = "table"
 #: The value of an entry that a configuration lacks, in messages.
-_ABSENT = "absent"
+_ABSENT = "not set"
 #: How many checkpoints are kept: if the newest is damaged, the one before it is used.
 _KEPT = 2
 

@@ -128,8 +128,8 @@ def test_differences_are_named_with_both_values() -> None:
     then = {"settings": {"learning_rate": 0.1, "seed": 0}, "levels": [1, 2], "gone": 1}
     now = {"settings": {"learning_rate": 0.2, "seed": 0}, "levels": [1, 3], "added": True}
     assert differences(then, now) == [
-        "added was absent, is True",
-        "gone was 1, is absent",
+        "added was not set, is True",
+        "gone was 1, is not set",
         "levels[1] was 2, is 3",
         "settings.learning_rate was 0.1, is 0.2",
     ]

@@ -206,7 +206,7 @@ def test_a_training_that_was_stopped_while_it_evaluated_evaluates_again(
 def test_other_settings_are_refused_and_named(whole: tuple[Task, Result, Path], devices: Devices) -> None:
     with pytest.raises(TrainingError, match=r"settings\.learning_rate was 0\.02, is 0\.1; .*--restart"):
         train(Classifier(), TinyData(), SETTINGS.changed(learning_rate=0.1), whole[2], devices)
-    with pytest.raises(TrainingError, match=r"width was absent, is 3"):
+    with pytest.raises(TrainingError, match=r"width was not set, is 3"):
         train(Classifier(), TinyData(), SETTINGS, whole[2], devices, configuration={"width": 3})
 
 
