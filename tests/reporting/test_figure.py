@@ -100,7 +100,7 @@ def test_a_style_sheet_changes_the_look_but_not_that_text_stays_text(report: Rep
     assert "<text" in content
 
 
-def test_a_style_sheet_changes_neither_the_width_nor_the_size_that_was_asked_for(report: Report) -> None:
+def test_a_style_sheet_keeps_the_width_and_the_size_that_were_asked_for(report: Report) -> None:
     look = Look(width=89, size=6, style={"savefig.bbox": "tight", "font.size": 20})
     assert figure_bytes(report, "svg", look=look) == figure_bytes(report, "svg", look=Look(width=89, size=6))
 
