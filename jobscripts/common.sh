@@ -11,6 +11,9 @@ if [ -f "$jobscripts/site.env" ]; then
 fi
 # shellcheck source=study.env
 source "$jobscripts/study.env"
+# The tables that score writes and report reads.
+# shellcheck disable=SC2034 # for these scripts
+OUTCOMES=(outcomes.parquet ${SEGMENTED:+outcomes-by-segment.parquet})
 STUDY=$(cd "$jobscripts/.." && mkdir -p "$STUDY" && cd "$STUDY" && pwd -P)
 
 if [ -n "${MODULES:-}" ]; then

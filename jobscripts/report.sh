@@ -13,7 +13,6 @@ source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
 
 if [ $# -eq 0 ]; then
   cd "$STUDY"
-  set -- outcomes.parquet outcomes-by-segment.parquet \
-    --figure report.png --html report.html --csv report.csv --json report.json
+  set -- "${OUTCOMES[@]}" --figure report.png --html report.html --csv report.csv --json report.json
 fi
 run simtool report "$@"

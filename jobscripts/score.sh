@@ -19,6 +19,6 @@ else
   # shellcheck disable=SC2046,SC2086 # several tables and options
   {
     run simtool score $(outputs "${EMBED[@]}") "${judgments[@]}" $DISTANCES --out outcomes.parquet
-    run simtool score $SEGMENTED "${judgments[@]}" $SEGMENT_DISTANCES --out outcomes-by-segment.parquet
+    [ -z "$SEGMENTED" ] || run simtool score $SEGMENTED "${judgments[@]}" $SEGMENT_DISTANCES --out outcomes-by-segment.parquet
   }
 fi

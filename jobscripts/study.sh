@@ -14,7 +14,9 @@ dry_run=
 export STUDY
 mkdir -p "$STUDY/logs"
 options=("$@")
-queue=$(squeue --me -h -o '%F|%j|%Z') || [ -n "$dry_run" ]
+exec 3>&2
+[ -z "$dry_run" ] || exec 3>/dev/null # a dry run needs no SLURM
+queue=$(squeue --me -h -o '%F|%j|%Z' 2>&3) || [ -n "$dry_run" ]
 
 declare -A job=() # job id of each stage that is not complete; in a dry run its name
 
@@ -24,7 +26,7 @@ say() { printf '%-28s %-10s %s\n' "$@"; }
 due() {
   local name=$1 stage file
   for stage in $2; do [ -z "${job[$stage]:-}" ] || return 0; done
-  for file in "${@:3}"; do [ -e "$STUDY/$file" ] || return 0; done
+  for file in "${@:3}"; do (cd "$STUDY" && [ -e "$file" ]) || return 0; done
   say "$name" - "finished"
   return 1
 }
@@ -111,6 +113,6 @@ if uses glow; then stage train-glow fetch-cub glow/model.json; fi
 if uses resnet; then stage train-resnet fetch-cub resnet/model.json; fi
 if uses pca; then stage fit-pca fetch-cub pca/model.json; fi
 for line in "${EMBED[@]}"; do embed "$line"; done
-stage score "fetch-judgments$embedded" outcomes.parquet outcomes-by-segment.parquet
+stage score "fetch-judgments$embedded" "${OUTCOMES[@]}"
 stage report score report.html report.csv report.json
 [ -n "${job[report]:-}" ] || say "" "" "The report is in $STUDY/report.html"

@@ -112,6 +112,11 @@ class Study:
         """The number of parts of each table of vectors."""
         return int(self["SHARDS"])
 
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The tables of ``score``: with ``SEGMENTED``, also one by segments."""
+        return ("outcomes.parquet", "outcomes-by-segment.parquet") if self["SEGMENTED"] else ("outcomes.parquet",)
+
     def uses(self, model: str) -> bool:
         """Whether a table of vectors needs this model."""
         return any(f"{model}/model.json" in vectors.needs for vectors in self.vectors)

@@ -161,22 +161,21 @@ class Plan:
     def _score(self, embedded: Sequence[Stage]) -> Stage:
         study = self.study
         judged = ("--trials", study["TRIALS"], "--images", study["STIMULI"])
-        outputs = {
-            "outcomes.parquet": ([table for each in study.vectors for table in each.tables], study["DISTANCES"]),
-            "outcomes-by-segment.parquet": (study["SEGMENTED"].split(), study["SEGMENT_DISTANCES"]),
-        }
+        inputs = (
+            ([table for each in study.vectors for table in each.tables], study["DISTANCES"]),
+            (study["SEGMENTED"].split(), study["SEGMENT_DISTANCES"]),
+        )
         calls = (
             call_of(["score", *tables, *judged, *distances.split(), "--out", out])
-            for out, (tables, distances) in outputs.items()
+            for out, (tables, distances) in zip(study.outcomes, inputs, strict=False)
         )
-        part = Part(tuple(calls), tuple(map(Path, outputs)))
+        part = Part(tuple(calls), tuple(map(Path, study.outcomes)))
         return Stage("score", "score", ("fetch-judgments", *(stage.name for stage in embedded)), (part,))
 
     def _report(self) -> Stage:
         files = {kind: f"report.{kind}" for kind in ("html", "csv", "json")}
         options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
-        outcomes = ("outcomes.parquet", "outcomes-by-segment.parquet")
-        call = call_of(["report", *outcomes, "--figure", "report.png", *options])
+        call = call_of(["report", *self.study.outcomes, "--figure", "report.png", *options])
         return Stage("report", "report", ("score",), (Part((call,), tuple(map(Path, files.values()))),))
 
 

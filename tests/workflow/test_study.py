@@ -105,3 +105,10 @@ def test_time_limits_are_those_of_slurm(time: str, expected: int) -> None:
 @pytest.mark.parametrize(("memory", "expected"), [("3800", 3800), ("4G", 4096), ("1T", 1024**2), ("2048K", 2)])
 def test_amounts_of_memory_are_those_of_slurm(memory: str, expected: int) -> None:
     assert megabytes(memory) == expected
+
+
+def test_a_study_without_segments_has_one_table_of_outcomes(jobscripts: Path) -> None:
+    assert Study.read(jobscripts).outcomes == ("outcomes.parquet", "outcomes-by-segment.parquet")
+    with (jobscripts / "study.env").open("a") as file:
+        file.write('SEGMENTED=""\n')
+    assert Study.read(jobscripts).outcomes == ("outcomes.parquet",)

@@ -77,6 +77,18 @@ def test_only_stages_without_their_files_and_those_after_them_run(home: Path) ->
     }
 
 
+def test_a_study_without_segments_needs_no_outcomes_by_segment(home: Path) -> None:
+    with (home / "jobscripts" / "study.env").open("a") as file:
+        file.write('EMBED=("pixels --out vectors/pixels") SEGMENTED=""\n')
+    for part in ("0", "1"):
+        table = home / "toy" / "vectors" / "pixels" / f"part-0000{part}-of-00002.parquet"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.touch()
+    for name in ("outcomes.parquet", "report.html", "report.csv", "report.json"):
+        (home / "toy" / name).touch()
+    assert set(planned(home).values()) == {"finished"}
+
+
 @pytest.mark.parametrize(
     ("setting", "line"),
     [
