@@ -50,7 +50,7 @@ LESS = {"train-glow": 1, "train-resnet": 2, "train-jet": 4}
 LAST, TWO = "final save", "two workers"
 _STEP, _BEST, _LOG = "*/.step-*.tmp", "*/.best-*.tmp", "*/log.csv"
 #: Exit codes of a process that was hit by a signal: while it trains, and before and after that.
-_CODES = {SIGKILL: {-SIGKILL}, SIGTERM: {EXIT_CODE, 128 + SIGTERM}, SIGUSR1: {EXIT_CODE, 128 + SIGUSR1}}
+_CODES = {SIGKILL: {-SIGKILL}, SIGTERM: {EXIT_CODE, 128 + SIGTERM}, SIGUSR1: {EXIT_CODE, -SIGUSR1}}
 
 EVALUATION = (
     Blow("evaluation", "mark", "health"),
