@@ -105,6 +105,14 @@ def test_accuracy_and_interval_are_visible_on_a_phone(browser: Browser, file: Pa
         assert 0 <= box["x"] <= box["x"] + box["width"] <= PHONE
 
 
+def test_notes_below_wide_tables_are_visible_on_a_phone(browser: Browser, file: Path) -> None:
+    page, _ = opened(browser, file, PHONE)
+    page.evaluate("for (const part of document.querySelectorAll('.sheet .scroll')) part.scrollLeft = 100")
+    boxes = [note.bounding_box() for note in page.locator(".sheet caption").all()]
+    assert boxes
+    assert all(box and 0 <= box["x"] <= box["x"] + box["width"] <= PHONE for box in boxes)
+
+
 def test_the_keyboard_reaches_every_control(browser: Browser, file: Path) -> None:
     page, _ = opened(browser, file)
     page.keyboard.press("Tab")
