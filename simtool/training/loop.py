@@ -180,7 +180,8 @@ class _Training:
         check_same(then, self._configuration, self._folder)
         self._extended = [*header.get("extended", []), *([before] if more else [])]
         if more and self._devices.chief:
-            console.note(f"this training had {before} epochs, and now has {settings.epochs}{_longer_cosine(settings)}")
+            had = counted(before, "epochs")
+            console.note(f"this training had {had}, and now has {settings.epochs}{_longer_cosine(settings)}")
         assign_arrays(self._everything, arrays, "; --restart begins again")
         self._state = state = State.from_json(header["state"])
         self._ran_on = header.get("devices", [])

@@ -43,7 +43,7 @@ class Gallery:
         shown: number of judgments.
         total: number of judgments that it was chosen from.
         has_thumbnails: whether it shows images, else their ids.
-        notes: what is left out, except judgments, in sentences.
+        notes: sentences about sets of judgments and models that are left out.
     """
 
     content: Mapping[str, Any]
@@ -112,7 +112,7 @@ def _sets(outcomes: Sequence[Outcomes], report: Report) -> list[list[Outcomes]]:
 
 
 def _notes(sets: int, models: int) -> Iterator[str]:
-    """What a gallery leaves out, of so many sets of trials and of so many models on the set that it shows."""
+    """Sentences about the sets of trials, and about the models on the largest set, that a gallery leaves out."""
     if sets > 1:
         yield f"They are one of {sets} sets of judgments, on which the most models were scored."
     if models > MOST_MODELS:
