@@ -23,6 +23,7 @@ from simtool.reporting import formatting
 from simtool.tables.outcomes import Outcomes
 from simtool.tables.parquet import TableError
 from simtool.tables.trials import Trials
+from simtool.text import counted
 
 __all__ = ["Gallery", "gallery"]
 
@@ -68,7 +69,8 @@ def gallery(
         report: the numbers of the page. Its rows give the order of the models.
         thumbnails: makes WebP files of images with some ids; None to show ids.
     """
-    sets = _sets(outcomes, report)
+    exact = [one for one in outcomes if np.array_equal(2 * one.credit, np.rint(2 * one.credit))]
+    sets = _sets(exact, report)
     scored = max(sets, key=len, default=[])
     models = scored[:MOST_MODELS]
     if not models:
@@ -98,7 +100,13 @@ def gallery(
     if thumbnails is not None:
         files = thumbnails(ids)
         content["thumbnails"] = [b64encode(files.get(each, b"")).decode() for each in ids]
-    return Gallery(content, rows.size, wanted.size, thumbnails is not None, [*_notes(len(sets), len(scored))])
+    return Gallery(
+        content,
+        rows.size,
+        wanted.size,
+        thumbnails is not None,
+        [*_notes(len(sets), len(scored), len(outcomes) - len(exact))],
+    )
 
 
 def _sets(outcomes: Sequence[Outcomes], report: Report) -> list[list[Outcomes]]:
@@ -111,12 +119,20 @@ def _sets(outcomes: Sequence[Outcomes], report: Report) -> list[list[Outcomes]]:
     return list(sets.values())
 
 
-def _notes(sets: int, models: int) -> Iterator[str]:
-    """Sentences about the sets of trials, and about the models on the largest set, that a gallery leaves out."""
+def _notes(sets: int, models: int, fractional: int) -> Iterator[str]:
+    """Sentences about the outcomes that a gallery leaves out.
+
+    Args:
+        sets: number of sets of trials, of which it shows one.
+        models: number of models and distances that were scored on this set.
+        fractional: number of outcomes with other credit than 0, 1/2 and 1.
+    """
     if sets > 1:
         yield f"They are one of {sets} sets of judgments, on which the most models were scored."
     if models > MOST_MODELS:
         yield f"They show the first {MOST_MODELS} of {models:,} pairs of model and distance."
+    if fractional:
+        yield f"They leave out {counted(fractional, 'outcomes')} with other credit than 0, 1/2 and 1."
 
 
 def _wanted(trials: Trials, report: Report) -> NDArray[np.intp]:

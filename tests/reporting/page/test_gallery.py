@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,3 +145,12 @@ def test_models_and_sets_of_judgments_that_are_left_out_are_counted(monkeypatch:
         "They show the first 2 of 3 pairs of model and distance.",
     ]
     assert not gallery(scored[:2], build_report(scored[:2], Settings(replicates=100))).notes  # type: ignore[union-attr]
+
+
+def test_outcomes_whose_credit_does_not_fit_in_two_bits_are_left_out(outcomes: list[Outcomes]) -> None:
+    share = replace(outcomes[1], credit=np.full_like(outcomes[1].credit, 0.8))
+    scored = [outcomes[0], share]
+    found = gallery(scored, build_report(scored, Settings(replicates=100)))
+    assert found is not None
+    assert [name for name, _ in found.content["models"]] == [outcomes[0].model]
+    assert list(found.notes) == ["They leave out 1 outcome with other credit than 0, 1/2 and 1."]
