@@ -108,8 +108,9 @@ class ClassifierPlan(TrainingPlan):
         steps = counted(result.steps, "steps")
         if not result.best_epoch:
             return f"{network}: epoch {result.epochs}, {steps}"
+        epochs = max(result.epochs, result.best_epoch)  # the kept epoch can be one that the time limit ended
         accuracy = f"right on {result.best_value:.3f} of the validation images"
-        return f"{network}: epoch {result.best_epoch} of {result.epochs}, {accuracy}, {steps}"
+        return f"{network}: epoch {result.best_epoch} of {epochs}, {accuracy}, {steps}"
 
 
 @api

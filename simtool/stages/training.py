@@ -223,7 +223,8 @@ def run_plan(
             if devices.chief:
                 with completed_folder(folder) as temporary:
                     plan.model().save(temporary, provenance)
-                run.wrote(folder, plan.summary(result))
+                ended = "; the time of --max-minutes is up" if result.reason == "time" else ""
+                run.wrote(folder, plan.summary(result) + ended)
 
         try:
             result = train(task, data, settings, folder, devices, configuration, restart)

@@ -56,6 +56,13 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_table(folder, 12, class_id=[3, 9] * 6, class_name=["wren", "robin"] * 6)
 
 
+def test_a_training_says_that_its_time_is_up(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stages.train_resnet(images, out=tmp_path / "model", preset="tiny", batch_size=4, max_minutes=1e-6)
+    told = capsys.readouterr().err
+    assert "epoch 1 of 1, " in told
+    assert "; the time of --max-minutes is up\n" in told
+
+
 def test_a_classifier_is_trained_and_loaded_from_python(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
