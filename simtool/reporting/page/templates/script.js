@@ -48,6 +48,10 @@
   };
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(apply));
+  form.querySelector("button").addEventListener("click", (event) => {
+    event.preventDefault();
+    form.reset();
+    apply();
+  });
   form.hidden = false;
 })();
