@@ -15,7 +15,9 @@ from pathlib import Path
 from runpy import run_path
 from types import ModuleType
 
-__all__ = ["Build", "load_tensorflow", "tensorflow_build", "tf32"]
+from simtool.errors import clipped, first_line
+
+__all__ = ["Build", "load_tensorflow", "tensorflow_build", "tf32", "xla_reason"]
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 #: Messages that TensorFlow writes on every start, whatever the log level.
@@ -121,3 +123,10 @@ def _without_chatter() -> Iterator[None]:
             for line in held:
                 if not _CHATTER.search(line):
                     os.write(2, line)
+
+
+def xla_reason(failure: BaseException) -> str:
+    """Why XLA cannot compile a graph: the operations that it lacks, without the name of the graph."""
+    text = first_line(failure, most=10_000)
+    found = re.search(r"(unsupported operations) .*? on XLA_\w+: (.*)", text)
+    return clipped(f"{found[1]}: {found[2]}" if found else text)

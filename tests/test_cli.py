@@ -225,7 +225,7 @@ def test_what_ids_hold_cannot_act_on_the_terminal(tmp_path: Path) -> None:
 def examples(command: str) -> list[list[str]]:
     """The words of the examples in the help of a command, up to a pipe, another command or a remark."""
     text = (typer.main.get_command(app).commands[command].help or "").split("Example:", 1)[1]  # type: ignore[attr-defined]
-    lines = re.findall(rf"^ *simtool ({command}\b.*)$", text.replace("\\\n", " "), re.MULTILINE)
+    lines = re.findall(rf"^ *simtool ({command}\b.*)$", re.sub(r"\\\n *", "", text), re.MULTILINE)
     return [shlex.split(re.split(r" [|;] |   ", line)[0]) for line in lines]
 
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool import console
-from simtool.errors import first_line
 from simtool.tables.atomic import discard_folder, remove_leftovers
-from simtool.tensorflow import load_tensorflow
+from simtool.tensorflow import load_tensorflow, xla_reason
 from simtool.text import counted
 from simtool.training.arrays import ArraysError, assign_arrays, named, to_arrays, write_arrays
 from simtool.training.checkpoints import Checkpoints, check_same, digest_of
@@ -83,7 +82,7 @@ def train(
         if not settings.xla:
             raise
         raise TrainingError(
-            f"XLA cannot compile this network ({first_line(failure):.200}); train it with --no-xla"
+            f"XLA cannot compile this network ({xla_reason(failure)}); train it with --no-xla"
         ) from failure
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
         if devices.worker.count == 1:

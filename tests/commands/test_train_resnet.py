@@ -180,7 +180,11 @@ def test_a_dry_run_describes_the_training(simtool: Simtool, home: Path) -> None:
     [
         (("--preset", "huge"), 2, "the presets are study, fine-tune, tiny, not huge"),
         (("--set", "batch-norm-momentum=much"), 2, "batch_norm_momentum must be a number, not much"),
-        (("--set", "initial-rate=9"), 1, "no setting is called initial_rate; choose from batch_size, beta_1,"),
+        (
+            ("--set", "initial-rate=9"),
+            1,
+            "no setting is called initial_rate; choose from accumulate, batch_size,",
+        ),
         (("--set", "size=9"), 2, "size has its own option, --size"),
         (("--set", "speed=9"), 1, "no setting is called speed"),
         (("--size", "7"), 1, "ResNet20 sees images of at least 8 pixels, not 7"),

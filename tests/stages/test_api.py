@@ -42,6 +42,7 @@ RENAMED = {
     ("fetch-judgments", "url"): "urls",
     ("fetch-judgments", "photographs_url"): "photographs_urls",
     ("import-trials", "kind"): "format",
+    ("report", "show"): "figure_of",
     ("embed", "layer"): "layers",
     ("embed", "name"): "names",
     ("embed", "recipe"): "preprocessing",

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from simtool.models.errors import ModelError
 from simtool.models.folder import read_manifest
 from simtool.system.cuda import Gpu
+from simtool.system.space import SpaceError
 from simtool.training.checkpoints import Checkpoints
 from simtool.training.data import Batch
 from simtool.training.devices import ALONE, Devices, Worker, open_devices
@@ -428,7 +429,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
         real(file, array, **options)
 
     monkeypatch.setattr(np.lib.format, "write_array", write)
-    with pytest.raises(OSError, match=r"the disk is full: .* nothing was changed"):
+    with pytest.raises(SpaceError, match=r"step-0+\d+\.npz: the disk is full \(the file needs .*B\); free some space"):
         train(Classifier(), TinyData(), SETTINGS.changed(checkpoint_steps=2), tmp_path, devices)
     monkeypatch.setattr(np.lib.format, "write_array", real)
     task = Classifier(seed=9)

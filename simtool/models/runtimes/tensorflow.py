@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import UsageError, first_line
+from simtool.errors import UsageError
 from simtool.models.errors import ModelError
 from simtool.models.runtimes.execution import BFLOAT16, Run
-from simtool.tensorflow import load_tensorflow
+from simtool.tensorflow import load_tensorflow, xla_reason
 
 __all__ = ["compiled", "with_xla"]
 
@@ -52,7 +52,7 @@ def with_xla(function: Any) -> Any:
             return function(*arguments)
         except (errors.InvalidArgumentError, errors.UnimplementedError, errors.InternalError) as failure:
             raise ModelError(
-                f"XLA cannot compile this network ({first_line(failure):.200}); embed with --no-xla"
+                f"XLA cannot compile this network ({xla_reason(failure)}); embed with --no-xla"
             ) from failure
 
     return call
