@@ -25,7 +25,7 @@ from rich.cells import cell_len
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric
 from simtool.analysis.report import Block, Report, Row
 from simtool.reporting import formatting
-from simtool.reporting.look import PLAIN, Look
+from simtool.reporting.look import PLAIN, Look, panels
 from simtool.reporting.names import shortened
 from simtool.reporting.palette import BAND, COLORS, INK, QUIET
 from simtool.reporting.sections.section import Section
@@ -155,16 +155,13 @@ def draw(report: Report, metric: Metric = TRIPLET_ACCURACY, look: Look = PLAIN) 
     below = 0.15 * (len(method) + layout.legend_lines(columns))
     height = look.scale * (0.5 + below + down * (0.75 + 0.19 * layout.bottom) + 0.3 * bool(look.title))
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.06))
-    panels = figure.subplots(
-        down, across, sharey=True, sharex=len({block.chance for block in blocks}) == 1, squeeze=False
-    )
-    for panel, block in zip(panels.flat, blocks, strict=False):
+    same_chance = len({block.chance for block in blocks}) == 1
+    made = panels(figure, len(blocks), across, sharey=True, sharex=same_chance)
+    for panel, block in zip(made, blocks, strict=True):
         _draw_panel(panel, block, layout)
         panel.tick_params(labelbottom=True)
-    for panel in panels.flat[len(blocks) :]:
-        panel.set_visible(False)
-    panels[0, 0].set_yticks(list(layout.centers), list(layout.centers_of))
-    panels[0, 0].set_ylim(layout.bottom, -0.1)
+    made[0].set_yticks(list(layout.centers), list(layout.centers_of))
+    made[0].set_ylim(layout.bottom, -0.1)
     if look.title:
         figure.suptitle(formatting.name(look.title), fontsize="large", fontweight="bold")
     _draw_legend(figure, layout, blocks, report, method, columns)

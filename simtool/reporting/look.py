@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["COLUMNS", "PLAIN", "Look"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLUMNS", "PLAIN", "Look", "panels"]
 
 #: Widths of columns of journals, in millimeters: those of Nature, which others are close to.
 COLUMNS = {"single": 89.0, "double": 183.0}
@@ -78,3 +84,18 @@ class Look:
 
 #: As wide as the content, without a title.
 PLAIN = Look()
+
+
+def panels(figure: Figure, count: int, across: int, **options: Any) -> list[Axes]:
+    """Make panels, from left to right and from top to bottom. Places that are left in the last row stay empty.
+
+    Args:
+        figure: it gets the panels.
+        count: number of panels.
+        across: number of panels side by side.
+        options: of ``Figure.subplots``.
+    """
+    grid = figure.subplots(math.ceil(count / across), across, squeeze=False, **options)
+    for left in grid.flat[count:]:
+        left.set_visible(False)
+    return list(grid.flat[:count])

@@ -11,7 +11,7 @@ import numpy as np
 from simtool.analysis.kappa import PEOPLE, Consistency, Predictor
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
-from simtool.reporting.look import Look
+from simtool.reporting.look import Look, panels
 from simtool.reporting.sections.section import Record, Section, Sheet
 
 if TYPE_CHECKING:
@@ -111,10 +111,8 @@ def _draw(report: Report, look: Look) -> Figure | None:
     if look.width is not None:
         side = (width / look.scale - longest) / across
     figure = Figure(figsize=(width, look.scale * (side * down + longest)), layout="compressed")
-    panels = figure.subplots(down, across, sharey=True, squeeze=False)
-    for panel in panels.flat[len(types) :]:
-        panel.set_visible(False)
-    for panel, (trial_type, found) in zip(panels.flat, types.items(), strict=False):
+    made = panels(figure, len(types), across, sharey=True)
+    for panel, (trial_type, found) in zip(made, types.items(), strict=True):
         _draw_matrix(panel, found, look, numbered=most <= _NUMBERS and side / most >= _CELL)
         panel.set_title(f"Cohen's kappa, {trial_type}", fontsize="medium", fontweight="bold")
     return figure

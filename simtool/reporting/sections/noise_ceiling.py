@@ -11,7 +11,7 @@ from simtool.analysis.inference.intervals import Interval
 from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
-from simtool.reporting.look import Look
+from simtool.reporting.look import Look, panels
 from simtool.reporting.palette import BAND, COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
@@ -119,14 +119,12 @@ def _draw(report: Report, look: Look) -> Figure | None:
     down = math.ceil(len(ceilings) / across)
     size = look.wide(0.5 + longest + 3.2 * len(ceilings)), look.scale * (0.9 + down * (1.0 + 0.2 * len(places)))
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(down, across, sharey=True, squeeze=False)
-    for panel, ceiling in zip(panels.flat, ceilings, strict=False):
+    made = panels(figure, len(ceilings), across, sharey=True)
+    for panel, ceiling in zip(made, ceilings, strict=True):
         _draw_panel(panel, ceiling, places)
-    for panel in panels.flat[len(ceilings) :]:
-        panel.set_visible(False)
-    panels[0, 0].set_yticks(range(len(places)), names)
-    panels[0, 0].set_ylim(len(places) - 0.4, -0.6)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
+    made[0].set_yticks(range(len(places)), names)
+    made[0].set_ylim(len(places) - 0.4, -0.6)
+    handles, labels = made[0].get_legend_handles_labels()
     title = f"Points are models, with {formatting.percent(report.settings.level)} intervals"
     figure.legend(
         handles,

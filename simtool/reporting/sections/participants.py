@@ -11,7 +11,7 @@ import numpy as np
 from simtool.analysis.participants import LEAST, Spread
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
-from simtool.reporting.look import Look
+from simtool.reporting.look import Look, panels
 from simtool.reporting.palette import COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
@@ -112,12 +112,9 @@ def _draw(report: Report, look: Look) -> Figure | None:
     down = math.ceil(len(types) / across)
     size = look.wide(2.5 + 4 * len(types)), look.scale * down * (1.2 + 0.3 * most)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False, sharex=True)
-    for panel, spreads in zip(panels.flat, types, strict=False):
+    for panel, spreads in zip(panels(figure, len(types), across, sharex=True), types, strict=True):
         _draw_panel(panel, spreads, look)
         panel.tick_params(labelbottom=True)
-    for panel in panels.flat[len(types) :]:
-        panel.set_visible(False)
     return figure
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simtool.analysis.prediction import Bin, Calibration, Prediction
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
-from simtool.reporting.look import Look
+from simtool.reporting.look import Look, panels
 from simtool.reporting.palette import COLORS, INK, QUIET
 from simtool.reporting.sections.section import Record, Section, Sheet
 from simtool.text import counted
@@ -181,14 +181,12 @@ def _draw(report: Report, look: Look) -> Figure | None:
     down = math.ceil(len(types) / across)
     size = look.wide(0.6 + 3.6 * len(types)), look.scale * down * (3.7 + 0.16 * len(models))
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(down, across, sharey=True, squeeze=False)
-    for panel in panels.flat[len(types) :]:
-        panel.set_visible(False)
-    for panel, (trial_type, found) in zip(panels.flat, types.items(), strict=False):
+    made = panels(figure, len(types), across, sharey=True)
+    for panel, (trial_type, found) in zip(made, types.items(), strict=True):
         best = {each.model: each for each in reversed(found)}  # the last one is the most probable
         _draw_panel(panel, [best[model] for model in models if model in best], models, look)
         panel.set_title(trial_type, fontsize="medium", fontweight="bold")
-    panels[0, 0].set_ylabel("share of judgments")
+    made[0].set_ylabel("share of judgments")
     return figure
 
 
