@@ -148,7 +148,9 @@ def call_of(arguments: Sequence[str]) -> Call:
     """
     words = [*arguments]
     if words[:1] in ([], [_RUNS_OTHERS]):
-        raise UsageError(f"simtool {' '.join(words)}".rstrip() + ": this is not one stage, so it is no single call")
+        raise UsageError(
+            f"simtool {' '.join(words)}".rstrip() + ": this does not run a single stage; name a command that runs one"
+        )
     try:
         call = first_call(lambda: app_for(words)(args=words, prog_name="simtool", standalone_mode=False))
     except Exception as failure:

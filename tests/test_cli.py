@@ -253,8 +253,8 @@ def test_a_call_has_the_values_of_the_options(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["demo"], r"^simtool demo: this is not one stage, so it is no single call$"),
-        ([], r"^simtool: this is not one stage"),
+        (["demo"], r"^simtool demo: this does not run a single stage; name a command that runs one$"),
+        ([], r"^simtool: this does not run a single stage"),
         (["embed", "images.parquet", "--modle", "pixels"], r"^No such option: --modle .*; see simtool embed --help$"),
         (["embed", "images.parquet", "--model"], r"^Option '--model' requires an argument; see simtool embed --help$"),
         (["fetch-cubs", "cub"], r"^No such command 'fetch-cubs'"),
