@@ -59,7 +59,7 @@ models() {
   [ -e resnet64/model.json ] || "$simtool" train-resnet cub/images.parquet --out resnet64 --preset study --recipe caffe \
     --size 64 --decode-scale 1.15 --augmentation field --validation 0.1 --epochs 40 --precision bfloat16 \
     --label-smoothing 0.1 --set optimizer=adamw --set learning-rate=1e-3 --set weight-decay=0.05 \
-    --set schedule=cosine --set warmup-steps=300 --set clip-norm=1
+    --set schedule=cosine --set warmup-steps=300 --set clip-norm=1 --set keep-every=3
 }
 
 simple() {

@@ -23,12 +23,13 @@ from simtool.models.folder import MANIFEST, completed_folder, occupied
 from simtool.models.interface import TrainedModel
 from simtool.stages.run import Run, chosen
 from simtool.system.memory import available_memory
+from simtool.tables.atomic import atomic_folder
 from simtool.tables.digest import labelled_digest
 from simtool.tables.images import Images, image_paths
 from simtool.tables.provenance import sha256_of
 from simtool.training.data import check_even
 from simtool.training.devices import Devices, open_devices
-from simtool.training.folder import TRAINING
+from simtool.training.folder import TRAINING, epoch_folder
 from simtool.training.images import Classes, Rounding, TrainingImages, check_classes, decode_all, decoded_bytes
 from simtool.training.outcome import Diverged, Result
 from simtool.training.settings import Settings
@@ -226,8 +227,12 @@ def run_plan(
                 ended = "; the time of --max-minutes is up" if result.reason == "time" else ""
                 run.wrote(folder, plan.summary(result) + ended)
 
+        def keep(epoch: int) -> None:
+            with atomic_folder(epoch_folder(folder, epoch)) as temporary:
+                plan.model().save(temporary, provenance)
+
         try:
-            result = train(task, data, settings, folder, devices, configuration, restart)
+            result = train(task, data, settings, folder, devices, configuration, restart, keep)
         except Diverged as failure:
             if failure.result is not None:
                 save(failure.result)

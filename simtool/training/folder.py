@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["ASIDE", "MANIFEST", "TRAINING", "set_aside"]
+__all__ = ["ASIDE", "MANIFEST", "TRAINING", "epoch_folder", "set_aside"]
 
 #: The file that makes a folder a model folder.
 MANIFEST = "model.json"
@@ -13,6 +13,11 @@ MANIFEST = "model.json"
 TRAINING = "training"
 #: The name of ``model.json`` while a new training replaces the model.
 ASIDE = "model-before.json"
+
+
+def epoch_folder(path: Path, epoch: int) -> Path:
+    """The model of an epoch that a training keeps (``keep_every``)."""
+    return path / TRAINING / "epochs" / f"{epoch:03}"
 
 
 def set_aside(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ def train(
     devices: Devices,
     configuration: Mapping[str, Any] | None = None,
     restart: bool = False,
+    keep: Callable[[int], None] | None = None,
 ) -> Result:
     """Train until the training is complete, or resume a training that was stopped.
 
@@ -60,6 +61,8 @@ def train(
         devices: to train on.
         configuration: an object for JSON with other values that must be the same to resume (architecture, data).
         restart: remove an earlier training in this folder.
+        keep: keeps the model of an epoch, whose weights the task's variables hold then; only the first worker calls it,
+            after every ``keep_every`` epochs.
 
     Raises:
         Preempted: a signal asked to stop; everything is saved.
@@ -70,7 +73,7 @@ def train(
     tf = load_tensorflow()
     try:
         with Preemption() as preemption:
-            training = _Training(task, data, settings, folder, devices, preemption, configuration or {})
+            training = _Training(task, data, settings, folder, devices, preemption, configuration or {}, keep)
             return training.run(restart)
     except tf.errors.ResourceExhaustedError as failure:
         raise TrainingError(
@@ -104,11 +107,13 @@ class _Training:
         devices: Devices,
         preemption: Preemption,
         configuration: Mapping[str, Any],
+        keep: Callable[[int], None] | None,
     ) -> None:
         self._task, self._data, self._settings = task, data, settings
         self._model_folder, self._folder = folder, folder / TRAINING
         self._devices, self._preemption = devices, preemption
         self._configuration = {"settings": settings.binding(), **configuration}
+        self._keep = keep
         # The digest of the checkpoint that was restored.
         self._restored = 0
         # The earlier numbers of epochs, if the training was extended.
@@ -316,6 +321,8 @@ class _Training:
             self._stop()
         except Unhealthy as found:
             self._diverge(f"{found}, after step {state.step:,}")
+        if whole:
+            self._keep_epoch(epoch)
         now = time.monotonic()
         waiting, self._row_at, self._waited = self._waited / max(now - self._row_at, 1e-9), now, 0.0
         measured = {"waiting": round(waiting, 4), **measured}
@@ -337,6 +344,13 @@ class _Training:
                 pictures.mkdir(parents=True, exist_ok=True)
                 self._task.illustrate(pictures, self._state.step)
         return {**{f"val_{name}": value for name, value in metrics.items()}, **health}
+
+    def _keep_epoch(self, epoch: int) -> None:
+        """Keep the model of this epoch if it is due. A killed process repeats it: the checkpoint comes later."""
+        every = self._settings.keep_every
+        if self._keep and every and epoch % every == 0 and self._devices.chief:
+            with self._optimizer.averaged():
+                self._keep(epoch)
 
     def _choose(self, metrics: Mapping[str, float]) -> None:
         """Keep the current weights if they are better than the best so far."""

@@ -19,7 +19,16 @@ Schedule = Literal["constant", "cosine", "cosine-restarts"]
 
 #: Settings that change no weight, or its last bits only; a training may resume with other values of them.
 _FREE = frozenset(
-    {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every", "deterministic", "accumulate", "xla"}
+    {
+        "checkpoint_steps",
+        "checkpoint_minutes",
+        "max_minutes",
+        "illustrate_every",
+        "keep_every",
+        "deterministic",
+        "accumulate",
+        "xla",
+    }
 )
 #: Names in files and options of version 0.1, and the names that replace them.
 _RENAMED = {
@@ -98,6 +107,7 @@ class Settings(Record):
         early_stop: training stops after so many evaluations without improvement; 0 for never.
         evaluate_every: epochs between two evaluations.
         illustrate_every: epochs between two sets of sample images; 0 for none.
+        keep_every: epochs between two models that are kept beside the best one, in ``training/epochs``; 0 for none.
         checkpoint_steps: steps between two checkpoints, in addition to one after each epoch; 0 for none.
         checkpoint_minutes: minutes between two checkpoints; 0 for none.
         max_minutes: training time over all runs, after which the training is complete; 0 for no limit.
@@ -132,6 +142,7 @@ class Settings(Record):
     early_stop: int = 0
     evaluate_every: int = 1
     illustrate_every: int = 0
+    keep_every: int = 0
     checkpoint_steps: int = 0
     checkpoint_minutes: float = 10.0
     max_minutes: float = 0.0

@@ -99,6 +99,19 @@ def test_more_epochs_continue_a_complete_training(simtool: Simtool, home: Path, 
     assert "3" in json.loads((tmp_path / "more" / "model.json").read_text())["command"]
 
 
+def test_models_of_epochs_are_kept(simtool: Simtool, home: Path, resnet: Path, tmp_path: Path) -> None:
+    command = ("train-resnet", home / "images.parquet", "--out", tmp_path / "kept", *SMALL, "--set", "keep-every=1")
+    assert simtool(*command).code == 0
+    epochs = tmp_path / "kept" / "training" / "epochs"
+    assert sorted(folder.name for folder in epochs.iterdir()) == ["001", "002"]
+    kept = [load_model(folder).weights for folder in sorted(epochs.iterdir())]
+    # The weights of the best epoch are also those of the model; the other epoch has its own.
+    assert load_model(tmp_path / "kept").weights == load_model(resnet).weights
+    assert kept.count(load_model(resnet).weights) == 1
+    embed = ("embed", home / "images.parquet", "--model", epochs / "001", "--out", tmp_path / "first.parquet")
+    assert simtool(*embed).code == 0
+
+
 @pytest.mark.parametrize("command", ["embed", "show"])
 def test_a_model_whose_training_is_not_complete_is_refused(
     simtool: Simtool, home: Path, resnet: Path, tmp_path: Path, command: str

@@ -65,7 +65,7 @@ def test_settings_of_another_kind_are_refused(content: Any) -> None:
 
 def test_only_settings_that_change_no_weight_or_its_last_bits_are_free_when_a_training_resumes() -> None:
     free = Settings().to_json().keys() - Settings().binding().keys()
-    kept = {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every"}
+    kept = {"checkpoint_steps", "checkpoint_minutes", "max_minutes", "illustrate_every", "keep_every"}
     assert free == kept | {"accumulate", "deterministic", "xla"}
 
 
