@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Which parts of a flow predict people, beside controls: from the data to the numbers in docs/replication.md.
+# The study's rows beside those of simtool, and rows that the study did not have: from the data to the numbers in
+# docs/replication.md.
 #
 #   benchmarks/replication.sh FOLDER BIRDS16 CUB [LITE2]
 #
@@ -8,8 +9,9 @@
 # CUB      the archive of CUB-200-2011, or a part of it in the same layout
 # LITE2    holds lite2.onnx and lite2-untrained-0.onnx to -2.onnx of benchmarks/lite2.py; without it, its rows are left out
 #
-# Run it again to resume. Files that exist are not made again. Trainings on one core: three of Glow (each 18
-# minutes), one of ResNet50 (55 minutes).
+# Run it again to resume. Files that exist are not made again. Trainings on one core: four of Glow (each 18 to 25
+# minutes), one of ResNet50 (55 minutes). At the end, tables.md holds all tables, and the SHA-256 of the weights
+# of all models.
 set -euo pipefail
 shopt -s nullglob
 folder=$1 birds=$(realpath "$2") cub=$(realpath "$3") lite2=${4:+$(realpath "$4")}
@@ -20,6 +22,12 @@ mkdir -p "$folder" && cd "$folder"
 seeds="0 1 2"
 half="pool=mean+std,window=0.5" # the rule that was fixed beforehand; all other windows are for comparison
 whole="pool=mean+std"
+# The vectors that learn from judgments, by name.
+declare -A reweighted=(
+  [ResNet50]=classifier-penultimate.parquet
+  [Glow]=glow-0-activations-level-1-pool-mean-std-window-0.5.parquet
+  [Lite2]=lite2-pooled.parquet
+)
 
 # words LAYER: "level 1, mean+std, window 0.5" for activations/level-1:pool=mean+std,window=0.5.
 words() { sed -E 's#activations/##; s#(pool|window|level)[-=]#\1 #g; s#pool ##; s#[:,]#, #g' <<<"$1"; }
@@ -56,10 +64,32 @@ glow() {
 
 models() {
   for seed in $seeds; do glow "glow-$seed" --recipe antialiased --seed "$seed"; done
+  glow glow-class --recipe antialiased --seed 0 --class-conditional
+  [ -e pca/model.json ] || "$simtool" fit-pca cub/images.parquet --out pca
   [ -e resnet64/model.json ] || "$simtool" train-resnet cub/images.parquet --out resnet64 --preset study --recipe caffe \
     --size 64 --decode-scale 1.15 --augmentation field --validation 0.1 --epochs 40 --precision bfloat16 \
     --label-smoothing 0.1 --set optimizer=adamw --set learning-rate=1e-3 --set weight-decay=0.05 \
     --set schedule=cosine --set warmup-steps=300 --set clip-norm=1 --set keep-every=3
+}
+
+# The study's rows. The classifier of every third epoch shows when it agrees best with people.
+studied() {
+  local count seed folder epoch
+  for count in 10 100 1000; do
+    table "pca-$count.parquet" --model pca --components "$count" --name "PCA $count"
+  done
+  vectors classifier "ResNet50" "penultimate logits final" --model resnet64
+  for folder in resnet64/training/epochs/*/; do
+    epoch=$(basename "$folder")
+    vectors "epoch-$epoch" "ResNet50 epoch $epoch" "penultimate final" --model "$folder"
+  done
+  for seed in $seeds; do vectors "glow-$seed" "Glow $seed" "latent posterior pooled" --model "glow-$seed"; done
+}
+
+# A flow whose prior knows the species.
+conditional() {
+  vectors glow-class "class-conditional Glow" \
+    "latent posterior class-latent class-posterior activations/level-1:$half" --model glow-class
 }
 
 simple() {
@@ -115,7 +145,7 @@ networks() {
   done
   [ -n "$lite2" ] || return 0
   layers="features features:window=0.5 features:$half"
-  vectors lite2 Lite2 "$layers" --model "$lite2/lite2.onnx"
+  vectors lite2 Lite2 "pooled softmax $layers" --model "$lite2/lite2.onnx"
   for seed in $seeds; do
     vectors "untrained-lite2-$seed" "untrained Lite2 $seed" "$layers" --model "$lite2/lite2-untrained-$seed.onnx"
   done
@@ -142,11 +172,61 @@ sums() {
   done
 }
 
+# Transforms that learn from judgments, tested on what --hold-out leaves out, and coordinates from judgments alone.
+learned() {
+  local unit name
+  for unit in trial session query image class; do
+    for name in "${!reweighted[@]}"; do
+      [ -e "${reweighted[$name]}" ] || continue
+      [ -e "learned-$name-$unit.parquet" ] || "$simtool" reweight "${reweighted[$name]}" --trials trials.parquet \
+        --images images.parquet --hold-out $unit --name "$name" --out "learned-$name-$unit.parquet" > /dev/null
+      "$simtool" report "learned-$name-$unit.parquet" --baseline "$name, identity by $unit" \
+        --json "report-learned-$name-$unit.json" > /dev/null
+    done
+  done
+  [ -e outcomes-psych.parquet ] || "$simtool" fit-psych trials.parquet --dimensions 8 --out psych.parquet \
+    --outcomes outcomes-psych.parquet --name "psychological embedding, 8 dimensions" > /dev/null
+}
+
 # judged NAME BASELINE TABLE...: outcomes and reports. The baseline sees the same part of the image as the flow.
 judged() {
   "$simtool" score "${@:3}" --trials trials.parquet --images images.parquet --out "outcomes-$1.parquet" > /dev/null
   "$simtool" report "outcomes-$1.parquet" --baseline "$2" --json "report-$1.json" --markdown "report-$1.md" \
     --html "report-$1.html" > /dev/null
+}
+
+# Every row of the study's Figure 1, and the rows that it did not have.
+figure() {
+  local labels="class and group labels:same" rows="" seed
+  rows="pixels.parquet pca-10.parquet pca-100.parquet pca-1000.parquet classifier-*.parquet"
+  for seed in $seeds; do
+    rows+=" glow-$seed-latent.parquet glow-$seed-posterior.parquet glow-$seed-pooled.parquet"
+    rows+=" compressed-10-glow-$seed.parquet compressed-100-glow-$seed.parquet"
+    rows+=" glow-$seed-activations-level-1-pool-mean-std-window-0.5.parquet untrained-glow-$seed-latent.parquet"
+    rows+=" untrained-glow-$seed-activations-level-1-pool-mean-std-window-0.5.parquet"
+  done
+  rows+=" glow-class-*.parquet colour-1.parquet colour-0.5.parquet colour-32-0.5.parquet histogram-0.5.parquet"
+  rows+=" gabor-1.parquet resnet64-conv3_block4_out-pool-mean-std-window-0.5.parquet"
+  rows+=" untrained-resnet64-*-conv5_block3_out.parquet"
+  [ -z "$lite2" ] || rows+=" lite2-pooled.parquet lite2-softmax.parquet"
+  # shellcheck disable=SC2086 # rows are patterns of names
+  "$simtool" score $rows --trials trials.parquet --images images.parquet --out outcomes-rows.parquet > /dev/null
+  "$simtool" score pixels.parquet glow-[0-9]-latent.parquet glow-class-latent.parquet --distance mse/segments \
+    --distance cosine/segments --trials trials.parquet --images images.parquet --out outcomes-segments.parquet > /dev/null
+  "$simtool" score epoch-*.parquet --trials trials.parquet --images images.parquet --out outcomes-epochs.parquet > /dev/null
+  "$python" "$here/choosing.py" outcomes-epochs.parquet --family "ResNet50 best on people, penultimate=*, penultimate" \
+    --family "ResNet50 best on people, final=*, final" --out outcomes-chosen-epochs.parquet > epochs.txt
+  "$simtool" report outcomes-rows.parquet outcomes-segments.parquet outcomes-chosen-epochs.parquet \
+    outcomes-psych.parquet --baseline "$labels" --json report-figure.json --sort given > /dev/null
+  "$simtool" report outcomes-rows.parquet --baseline pixels --json report-over-pixels.json > /dev/null
+  [ -e trials-known.parquet ] || "$python" "$here/known_classes.py" trials.parquet --images images.parquet \
+    --training cub/images.parquet --out trials-known.parquet
+  rows="pixels.parquet classifier-*.parquet epoch-*.parquet"
+  [ -z "$lite2" ] || rows+=" lite2-pooled.parquet"
+  # shellcheck disable=SC2086
+  "$simtool" score $rows --trials trials-known.parquet --images images.parquet --out outcomes-known.parquet > /dev/null
+  "$simtool" report outcomes-known.parquet --by trained_species --baseline "$labels" --json report-known.json > /dev/null
+  "$simtool" report outcomes-epochs.parquet --json report-epochs.json > /dev/null
 }
 
 reports() {
@@ -168,14 +248,18 @@ reports() {
   "$python" "$here/choosing.py" outcomes-windows.parquet "${families[@]}" --splits 5 --out chosen-5.parquet > windows.txt
   "$python" "$here/choosing.py" outcomes-windows.parquet "${families[@]}" --out outcomes-chosen.parquet > /dev/null
   "$simtool" report outcomes-chosen.parquet --baseline colour --json report-chosen.json --markdown report-chosen.md > /dev/null
+  figure
   "$python" "$here/replication_tables.py" . > tables.md
 }
 
 data
 models
 simple
+studied
 flows
 hypotheses
+conditional
 networks
 sums
+learned
 reports
