@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def _of_figure(folder: Path) -> Iterator[tuple[str, Iterator[str]]]:
-    """The tables about the rows of the study and those beside them, with their titles."""
+    """The tables about the rows of the study and the other rows, with their titles."""
     if (report := folder / "report-figure.json").is_file():
         records = _records(report)
         yield "Rows of the study", _table(_FIGURE_HEADER, _study_rows(records))
