@@ -60,6 +60,7 @@ enter() {
   local folder seen=:
   for folder in "$STUDY" "$PWD" "${TMPDIR:-/tmp}"; do
     case $seen in *":$folder:"*) continue ;; esac
+    case $folder in *,*) stop "a container cannot use $folder: --mount takes the comma for the end of the path" ;; esac
     [ ! -d "$folder" ] || inside+=(--mount "type=bind,source=$folder,destination=$folder")
     seen+=$folder:
   done
@@ -92,16 +93,20 @@ requeue() {
   sleep 600 # wait until SLURM ends the script; if the script ended first, the job would count as failed
 }
 
-# Copy a folder of the study to the local disks of the nodes (if the site has them), and change to that folder.
-# Tables name their images by relative paths, so they find the copies.
+# Copy the folder of IMAGES to the local disks of the nodes (if the site has them), change to the disk, and let IMAGES
+# name the copy. Tables name their images by relative paths, so they find the copies.
 stage_in() {
   cd "$STUDY"
   [ -n "${SLURM_JOB_ID:-}" ] && [ -n "${LOCAL:-}" ] || return 0
-  local place=$LOCAL/simtool-$SLURM_JOB_ID each_node=()
+  local place=$LOCAL/simtool-$SLURM_JOB_ID each_node=() folder within
+  folder=$(realpath "$(dirname "$IMAGES")")
+  within=${folder#"$STUDY"/} # a folder elsewhere keeps its whole path
+  within=${within#/}
   ! in_job || each_node=(srun ${SLURM_NNODES:+--ntasks="$SLURM_NNODES"} --ntasks-per-node=1)
-  "${each_node[@]}" mkdir -p "$place"
-  "${each_node[@]}" cp -r "$STUDY/$1" "$place"
+  "${each_node[@]}" mkdir -p "$place/$(dirname "$within")"
+  "${each_node[@]}" cp -r "$folder" "$place/$(dirname "$within")"
   cd "$place"
+  IMAGES=$within/$(basename "$IMAGES")
 }
 
 # Run a training that may take longer than its job. SLURM sends USR1 to every task before the time limit (#SBATCH

@@ -16,7 +16,7 @@ set -euo pipefail
 source "${JOBSCRIPTS:-${SLURM_SUBMIT_DIR:-.}/jobscripts}/common.sh"
 
 if [ $# -eq 0 ]; then
-  stage_in "$(dirname "$IMAGES")"
+  stage_in
   # shellcheck disable=SC2086 # several options
   set -- "$IMAGES" --device "$DEVICE" --out "$STUDY/glow" $GLOW
 fi

@@ -128,6 +128,16 @@ def test_what_is_missing_is_told_in_a_line_before_any_job(alone: Path, line: str
         assert done.stderr.count("\n") == 1
 
 
+def test_a_folder_with_a_comma_is_refused(alone: Path) -> None:
+    with (alone / "jobscripts/site.env").open("a") as site:
+        site.write("STUDY='birds, 2018'\n")
+    done = ran(alone, "report", "outcomes.parquet")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"a container cannot use {alone / 'birds, 2018'}: --mount takes the comma for the end of the path\n"
+    )
+
+
 @pytest.mark.slow
 def test_every_stage_runs_in_the_image(project: Project) -> None:
     image = contain(project.home)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,31 @@ def test_a_training_asks_for_a_signal_and_may_be_requeued(stage: str) -> None:
     text = (JOBSCRIPTS / f"{stage}.sh").read_text()
     assert "#SBATCH --requeue" in text.splitlines()
     assert re.search(r"^#SBATCH --signal=USR1@\d+$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("place", ["study/cub", "study/data/cub", "shared/cub", "study/../shared/cub"])
+def test_images_are_copied_from_any_folder(place: str, tmp_path: Path) -> None:
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    (folder / "images.parquet").write_text("table")
+    (folder / "photographs").mkdir()
+    (folder / "photographs" / "wren.jpg").write_text("wren")
+    (tmp_path / "study" / "models").mkdir(parents=True)
+    shutil.copytree(JOBSCRIPTS, tmp_path / "jobscripts")
+    inside = folder.relative_to(tmp_path / "study") if place in ("study/cub", "study/data/cub") else folder
+    task = 'source "$0/common.sh"; stage_in; pwd; cat "$IMAGES" "$(dirname "$IMAGES")/photographs/wren.jpg"; ls'
+    settings = {"STUDY": "study", "IMAGES": str(inside / "images.parquet"), "VENV": sys.prefix}
+    (tmp_path / "jobscripts" / "site.env").write_text(
+        "".join(f"{name}='{value}'\n" for name, value in settings.items())
+    )
+    # A task that srun has started makes its copy itself.
+    job = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0", "LOCAL": str(tmp_path / "local")}
+    found = subprocess.run(
+        ["bash", "-c", task, tmp_path / "jobscripts"],
+        env={**os.environ, **job},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.startswith(f"{tmp_path}/local/simtool-7\ntablewren")
+    assert "models" not in found.stdout
