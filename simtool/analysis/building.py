@@ -16,6 +16,7 @@ from simtool.analysis.curves import difficulty
 from simtool.analysis.difficulty import Difficulty, Measure
 from simtool.analysis.inference.estimation import Progress, silent
 from simtool.analysis.kappa import Consistency
+from simtool.analysis.kinship import kinship
 from simtool.analysis.labels import oracles
 from simtool.analysis.metrics import METRICS, Metric
 from simtool.analysis.noise_ceiling import NoiseCeiling
@@ -77,6 +78,7 @@ def build_report(
     baseline = None if settings.baseline is None else Baseline.named(settings.baseline, entries)
     wanted = tuple(METRICS.values()) if metrics is None else metrics
     rows: list[Row] = []
+    family = kinship(outcomes)
     people: list[Spread] = []
     hard: list[Difficulty] = []
     ceilings: list[NoiseCeiling] = []
@@ -84,7 +86,7 @@ def build_report(
     predicted: list[Prediction] = []
     for study, pool in zip(studies, pooled, strict=True):
         computed = Rows(study, pool.outcomes, settings, baseline)
-        rows += computed.of(wanted, progress)
+        rows += (replace(row, family=family[row.model]) for row in computed.of(wanted, progress))
         hard += (difficulty(each, study, pool.outcomes, computed.credit, settings, progress) for each in measures)
         people += spreads(study.trials, study.comparisons, pool.outcomes, computed.credit, study.weight)
         ceilings += noise_ceilings(study, pool.outcomes, wanted, settings.level)

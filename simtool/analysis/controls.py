@@ -41,7 +41,7 @@ def families(outcomes: Sequence[Outcomes]) -> list[Family]:
     """
     found: dict[tuple[Lineage, str], tuple[list[int], list[int]]] = {}
     for at, each in enumerate(outcomes):
-        if each.lineage is not None:
+        if each.lineage is not None and each.lineage.origin is not None:
             models, controls = found.setdefault((each.lineage.trained, each.distance), ([], []))
             (models if each.lineage.untrained is None else controls).append(at)
     return [Family(tuple(models), tuple(controls)) for models, controls in found.values() if models and controls]

@@ -86,5 +86,6 @@ class Order(StrEnum):
     """The order of models in a report."""
 
     ACCURACY = "accuracy"
+    FAMILY = "family"
     GIVEN = "given"
     NAME = "name"

@@ -25,7 +25,8 @@ def by_size(stratum: Stratum) -> tuple[object, ...]:
 class RowOrder:
     """Orders rows by stratum (:func:`by_size`), by metric, and by accuracy, name or place.
 
-    Models that share controls are together, at the place of the first of them. Their controls follow.
+    Models that share controls are together, at the place of the first of them. Their controls follow. In the order of
+    families, the models of a family are together, at the place of the most accurate of them.
 
     Args:
         strata: of the rows.
@@ -51,10 +52,12 @@ class RowOrder:
     def sorted(self, rows: Sequence[Row]) -> tuple[Row, ...]:
         """The rows in this order."""
         first = self._first(rows)
+        families = self._first_of_families(rows) if self._order is Order.FAMILY else {}
 
         def key(row: Row) -> _Key:
-            own = self._key(row)
-            return self._block(row), first.get(self._kin(row), own), row.untrained is not None, own
+            own, block = self._key(row), self._block(row)
+            whole = families.get((*block, row.family), ())
+            return block, whole, first.get(self._kin(row), own), row.untrained is not None, own
 
         return tuple(sorted(rows, key=key))
 
@@ -66,6 +69,14 @@ class RowOrder:
                 kin, own = self._kin(row), self._key(row)
                 found[kin] = min(own, found.get(kin, own))
         return found
+
+    def _first_of_families(self, rows: Iterable[Row]) -> dict[_Key, _Key]:
+        """The least key of the rows of each family of models in each block; that of models before that of controls."""
+        found: dict[_Key, _Key] = {}
+        for row in rows:
+            family, own = (*self._block(row), row.family), (row.untrained is not None, *self._key(row))
+            found[family] = min(own, found.get(family, own))
+        return {family: own[1:] for family, own in found.items()}
 
     def _kin(self, row: Row) -> _Key:
         """The block and the family of a row."""
@@ -80,6 +91,7 @@ class RowOrder:
         place = self._given[row.model, row.distance]
         ways: dict[Order, _Key] = {
             Order.ACCURACY: (-row.estimate, place),
+            Order.FAMILY: (-row.estimate, place),
             Order.NAME: (row.model, row.distance),
             Order.GIVEN: (place,),
         }

@@ -122,6 +122,7 @@ class Row:
         p_chance: two-sided p value of the hypothesis that the true value is chance; None if it cannot be tested.
         contrasts: differences from other models.
         untrained: the seed of the initial weights of an untrained control; None for other models.
+        family: the name that models share which are the same network, or are trained alike.
         gains: differences from its untrained controls. The last of several models with the same controls also holds
             the difference of the means.
     """
@@ -144,6 +145,7 @@ class Row:
     contrasts: tuple[Contrast, ...] = ()
     untrained: int | None = None
     gains: tuple[TrainingGain, ...] = ()
+    family: str = ""
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,9 @@ def report(
             "--consistency", help="Add the error consistency (Cohen's kappa) of models with each other and with people."
         ),
     ] = False,
-    sort: Annotated[str, typer.Option(metavar="|".join(Order), help="Order of rows.")] = Order.ACCURACY.value,
+    sort: Annotated[
+        str, typer.Option(metavar="|".join(Order), help="Order of rows; family: models of one network together.")
+    ] = Order.ACCURACY.value,
     level: Annotated[float, number(help="Level of the intervals.")] = 0.95,
     replicates: Annotated[int, whole(min=100, help="Number of resamples of participants and images.")] = 1000,
     seed: Annotated[int, whole(min=0, help="Seed of the resampling.")] = 0,

@@ -50,6 +50,7 @@ def _record(row: Row, report: Report) -> dict[str, Any]:
         "weighted": report.settings.weighted,
         "p_chance": row.p_chance,
         "scope": formatting.scope(row.sample),
+        "family": row.family,
     }
     if row.untrained is not None:
         record["untrained"] = row.untrained

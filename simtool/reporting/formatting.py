@@ -30,6 +30,7 @@ __all__ = [
     "baseline",
     "block_caption",
     "caption",
+    "counts",
     "difference_interval",
     "ends",
     "entry",
@@ -172,21 +173,27 @@ def headline(block: Block) -> str:
     return f"{block.metric.label}, {trials(block)}: {counts}chance {accuracy(block.chance, 3)}"
 
 
+def counts(block: Block) -> tuple[list[str], list[list[str]]]:
+    """The header and the lines of counts that say something: comparisons that differ, and ties if there are any."""
+    shown = {"comparisons": not block.same_trials, "ties": any(row.ties for row in block.rows)}
+    header = [name for name, is_shown in shown.items() if is_shown]
+    return header, [[f"{getattr(row, name):,}" for name in header] for row in block.rows]
+
+
 def table(block: Block, report: Report) -> tuple[list[str], list[list[str]]]:
     """The header and the lines of a block's table: model and distance, then numbers.
 
-    The headline states the chance level, and the number of comparisons if it is that of all rows.
+    The headline states the chance level, and the number of comparisons if it is that of all rows. The counts are those
+    of :func:`counts`.
     """
     level, baseline = percent(report.settings.level), name(report.settings.baseline or "")
     compared = any(row.difference for row in block.rows)
-    header = ["model", "distance", "accuracy", f"{level} CI"]
-    header += ["ties"] if block.same_trials else ["comparisons", "ties"]
+    counted_as, numbers = counts(block)
+    header = ["model", "distance", "accuracy", f"{level} CI", *counted_as]
     header += [f"minus {baseline}", f"{level} CI", "p (Holm)"] if compared else []
     lines = []
-    for row in block.rows:
-        line = [*entry(row), accuracy(row.estimate), interval(row)]
-        line += [] if block.same_trials else [f"{row.comparisons:,}"]
-        line.append(f"{row.ties:,}")
+    for row, own in zip(block.rows, numbers, strict=True):
+        line = [*entry(row), accuracy(row.estimate), interval(row), *own]
         lines.append([*line, *(_difference(row.difference) if compared else [])])
     return header, lines
 

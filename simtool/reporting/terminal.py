@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -11,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from simtool.analysis.baseline import Baseline
-from simtool.analysis.metrics import USUAL, Metric
+from simtool.analysis.metrics import USUAL, Metric, Order
 from simtool.analysis.report import Block, Report, Row, Settings
 from simtool.reporting import formatting
 from simtool.reporting.names import shortened
@@ -153,15 +154,14 @@ class _BlockTables:
     def _accuracies(self, width: int, glyphs: _Glyphs) -> Table:
         """A line for each row and for the agreement of people, with bars."""
         block = self.block
-        header = ["model", "distance", "accuracy", f"{formatting.percent(self.settings.level)} CI"]
-        header += ["ties"] if block.same_trials else ["comparisons", "ties"]
+        counted_as, counts = formatting.counts(block)
+        header = ["model", "distance", "accuracy", f"{formatting.percent(self.settings.level)} CI", *counted_as]
         lines = []
-        for row in block.rows:
+        for row, own in zip(block.rows, counts, strict=True):
             numbers = [formatting.accuracy(row.estimate), formatting.interval(row, glyphs.dash)]
-            numbers += [] if block.same_trials else [f"{row.comparisons:,}"]
             model, distance = glyphs.names(row)
             model = _INDENT + model if block.is_control(row) else model
-            lines.append([model, distance, *numbers, f"{row.ties:,}"])
+            lines.append([model, distance, *numbers, *own])
         people = None if block.noise_ceiling is None else block.noise_ceiling.agreement
         if people is not None:
             numbers = [formatting.accuracy(people.estimate), formatting.interval(people, glyphs.dash)]
@@ -172,17 +172,27 @@ class _BlockTables:
         if not bars:
             table, used = _closest(header, lines, width)
         table = table if used <= width else _folded(header, lines, width, 2)
-        cells = [[*map(Text, line)] for line in _fitted(lines, table, glyphs)]
-        if bars:
-            axis = _Axis.of(block, min(BAR_WIDTH[1], width - used - GAP))
+        fitted = _fitted(lines, table, glyphs)
+        axis = _Axis.of(block, min(BAR_WIDTH[1], width - used - GAP)) if bars else None
+        if axis is not None:
             digits = 2 if axis.right - axis.left > 0.05 else 3
             left, right = formatting.accuracy(axis.left, digits), formatting.accuracy(axis.right, digits)
             table.add_column(f"{left}{right.rjust(axis.width - len(left))}", no_wrap=True)
-            for drawn, line in zip([*block.rows, None], cells, strict=False):
-                line.append(_bar(drawn, axis, glyphs))
-        for drawn, line in zip([*block.rows, None], cells, strict=False):
-            table.add_row(*line, style=None if drawn else "italic")
+        gap = [""] * len(header)
+        starts = self._starts()
+        for at, (drawn, line) in enumerate(zip([*block.rows, None], fitted, strict=False)):
+            if at in starts:
+                table.add_row(*gap, *([] if axis is None else [_bar(None, axis, glyphs)]))
+            bar = [] if axis is None else [_bar(drawn, axis, glyphs)]
+            table.add_row(*map(Text, line), *bar, style=None if drawn else "italic")
         return table
+
+    def _starts(self) -> set[int]:
+        """The positions of the first rows of families, apart from the first family, where families are together."""
+        if self.settings.order is not Order.FAMILY:
+            return set()
+        pairs = enumerate(pairwise(row.family for row in self.block.rows), start=1)
+        return {at for at, (before, family) in pairs if before != family}
 
     def _differences(self, title: str) -> Sheet:
         """A line for each row that is compared with the baseline."""

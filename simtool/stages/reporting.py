@@ -108,7 +108,8 @@ def report(
             report shows the accuracy as a function of this difficulty, and compares types of trials at equal
             difficulty.
         consistency: compute the error consistency of every two models, and of every model with people.
-        sort: the order of rows, ``accuracy``, ``given`` or ``name``.
+        sort: the order of rows, ``accuracy``, ``family`` (the models of one network, or of one kind of training,
+            together; the family of the most accurate model first), ``given`` or ``name``.
         level: of the intervals.
         replicates: number of resamples.
         seed: of the resampling.

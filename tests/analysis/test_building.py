@@ -215,6 +215,23 @@ def test_rows_are_sorted_by_accuracy_as_given_or_by_name() -> None:
     assert orders[Order.ACCURACY] == ["good", "fair", "random"]
 
 
+def test_families_are_together_and_the_one_with_the_best_row_is_first() -> None:
+    _, (good, fair, random) = _study(**{"2_choose_1": 200})
+    scored = [
+        replace(fair, model="lone"),
+        replace(random, model="net b"),
+        replace(good, model="net a"),
+        replace(random, model="lone", distance="other"),
+    ]
+    rows = build_report(scored, replace(FEW, order=Order.FAMILY)).rows
+    assert [(row.model, row.distance, row.family) for row in rows if row.trial_type == "all"] == [
+        ("net a", good.distance, "net"),
+        ("net b", good.distance, "net"),
+        ("lone", good.distance, "lone"),
+        ("lone", "other", "lone"),
+    ]
+
+
 def test_all_is_shown_only_with_several_types() -> None:
     several = build_report(_study(**{"8_rank_2": 5, "2_choose_1": 5})[1], FEW)
     single = build_report(_study(**{"8_rank_2": 5})[1], FEW)

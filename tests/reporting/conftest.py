@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simtool.analysis.building import build_report
+from simtool.analysis.metrics import Order
 from simtool.analysis.report import Report, Settings
 from simtool.tables.observers import Observers
 from tests.scored import latent, model, observe, outcomes_of
@@ -17,7 +18,11 @@ NAMES = ("pixels", "ResNet50, penultimate layer, trained from scratch", "<b>R&D<
 
 
 def make_report(
-    baseline: str | None = "pixels", models: tuple[str, ...] = NAMES, pairs: int = 200, **columns: Any
+    baseline: str | None = "pixels",
+    models: tuple[str, ...] = NAMES,
+    pairs: int = 200,
+    order: Order = Order.ACCURACY,
+    **columns: Any,
 ) -> Report:
     """Models of rising quality with two distances, on both of the usual trial types."""
     rng = np.random.default_rng(3)
@@ -28,7 +33,7 @@ def make_report(
         for name, noise in zip(models, np.linspace(3, 0.2, len(models)), strict=True)
         for distance in ("mse", "cosine")
     ]
-    return build_report(outcomes, Settings(replicates=100, baseline=baseline))
+    return build_report(outcomes, Settings(replicates=100, baseline=baseline, order=order))
 
 
 @pytest.fixture(scope="session")

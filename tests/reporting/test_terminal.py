@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric
+from simtool.analysis.metrics import METRICS, TRIPLET_ACCURACY, Metric, Order
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
 from simtool.reporting.sections.section import Sheet
@@ -63,6 +63,24 @@ def test_bars_start_at_one_mark_of_chance_and_rank_the_models(report: Report) ->
         assert full[0] > full[-1]
         (bound,) = {line.rindex("┊") for line in [rows[-1], table[10]]}
         assert bound > chance
+
+
+def test_families_are_together_with_an_empty_line_between_them() -> None:
+    report = make_report(None, ("net b", "pixels", "net a"), order=Order.FAMILY)
+    table = _table(_lines(report, 80), "Triplet accuracy, all trials")[2:]
+    assert [line.split("  ")[0].strip(" │") for line in table] == [*["net a"] * 2, *["net b"] * 2, "", *["pixels"] * 2]
+    (chance,) = {line.index("│") for line in table}
+    assert table[4].strip() == "│"
+    assert chance > 0
+    assert len(_table(_lines(make_report(None, ("net b", "pixels")), 80), "Triplet accuracy, all trials")) == 2 + 4
+
+
+def test_a_column_of_ties_is_shown_only_if_there_are_ties(report: Report) -> None:
+    tied = replace(report, rows=(replace(report.rows[0], ties=7), *report.rows[1:]))
+    for shown, found in ((report, False), (tied, True)):
+        header = _table(_lines(shown, 120), "Triplet accuracy, all trials")[1]
+        assert ("ties" in header.split()) is found
+        assert ("ties" in formatting.table(next(shown.blocks()), shown)[0]) is found
 
 
 def test_no_scale_goes_beyond_what_an_accuracy_can_be(report: Report) -> None:

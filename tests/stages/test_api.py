@@ -329,7 +329,7 @@ def test_an_output_does_not_replace_an_input(home: Path) -> None:
     [
         (lambda: stages.score("gaussian.parquet", TRIALS, distances=["l2"]), "no distance is called l2"),
         (lambda: stages.report("o.parquet", metrics=["best"]), "--metric is one of .*, not best"),
-        (lambda: stages.report("o.parquet", sort="size"), "--sort is one of accuracy, given, name, not size"),
+        (lambda: stages.report("o.parquet", sort="size"), "--sort is one of accuracy, family, given, name, not size"),
         (lambda: stages.import_trials("t.csv", format="xml"), "--format is one of auto, .*, not xml"),
         (lambda: stages.import_trials("t.csv", format="things"), r"not things \(did you mean things-raw\?\)$"),
         (lambda: stages.import_trials("t.csv", observers="birds"), "--observers is one of human, simulated, not birds"),

@@ -40,11 +40,20 @@ def test_vectors_without_an_origin_have_none() -> None:
     assert Lineage.of(replace(INFO, origin=None)) is None
 
 
+def test_weights_tell_a_family_and_do_not_part_a_model_from_its_controls() -> None:
+    found = Lineage.of(replace(INFO, origin=None, model="07", untrained=None))
+    assert found is not None
+    assert found.weights == "07"
+    assert Lineage.stated(Path("t.parquet"), found.to_json()) == found
+    trained, control = (Lineage.of(replace(INFO, model=weights)) for weights in ("07", "13"))
+    assert trained == control
+
+
 def test_outcomes_keep_it_and_older_outcomes_have_none(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     minds = latent(rng, 9)
     trials = observe(rng, minds, {"2-choose-1": 9})
-    names = {"older": None, "trained": CONTROL.trained, "control": CONTROL, "no layer": Lineage("5a")}
+    names = {"older": None, "trained": CONTROL.trained, "control": CONTROL, "no layer": Lineage("5a", weights="07")}
     entries = [
         replace(outcomes_of(name, "mse", trials, model(rng, minds, 1.0)), lineage=own) for name, own in names.items()
     ]
@@ -52,8 +61,8 @@ def test_outcomes_keep_it_and_older_outcomes_have_none(tmp_path: Path) -> None:
     assert {each.model: each.lineage for each in read_outcomes([path])} == names
     stated = json.loads(pq.read_schema(path).metadata[b"simtool"])["credit"]
     assert set(stated[0]) == {"column", "model", "distance"}
-    assert stated[2]["lineage"] == asdict(CONTROL)
-    assert stated[3]["lineage"] == {"origin": "5a"}
+    assert stated[2]["lineage"] == {name: value for name, value in asdict(CONTROL).items() if name != "weights"}
+    assert stated[3]["lineage"] == {"origin": "5a", "weights": "07"}
 
 
 @pytest.mark.parametrize(
