@@ -13,7 +13,7 @@ from simtool.tables.outcomes import Outcomes
 
 __all__ = ["kinship"]
 
-#: A fact that all models of a family share: what it is about, and its value.
+#: A fact that all models of a family share: its kind and its value.
 _Fact: TypeAlias = tuple[str, str]
 #: The first word of a name, and what follows it.
 _FIRST = re.compile(r"\W*([^\W_]+)(.*)", re.DOTALL)
@@ -29,7 +29,7 @@ def kinship(outcomes: Sequence[Outcomes]) -> dict[str, str]:
     Two models are of one family if they share the weights (layers of a network, numbers of components), or the origin
     (trainings of the same architecture, untrained controls); also if a third model connects them. All models that know
     labels only are one family. Names decide for models whose tables do not state weights: those that begin with the
-    same word are one family. A name that joins several models by a sign (``A + B``) is a family of its own.
+    same word are one family. A name that joins several models by a sign (``A + B``) is another family.
 
     The name of a family is what the names of its models have in common at their start, or else at their end.
     """
@@ -54,7 +54,7 @@ def _first(leader: dict[str, str], model: str) -> str:
 
 
 def _facts(outcomes: Outcomes) -> Iterator[_Fact]:
-    """What the model shares with its family."""
+    """The facts that a model shares with its family."""
     found = outcomes.lineage
     if found is not None and found.origin is not None:
         yield "origin", found.origin
@@ -78,7 +78,7 @@ def _named(families: Sequence[Sequence[str]]) -> Iterator[tuple[str, Sequence[st
 
 
 def _common(models: Sequence[str]) -> str:
-    """What names have in common at their start or end, in whole words; else the first name."""
+    """The part that names have in common at their start or end, in whole words; else the first name."""
     if len(models) == 1:
         return models[0]
     words = [_WORDS.findall(model) for model in models]

@@ -91,10 +91,11 @@ def summary(tallies: Sequence[Tally]) -> Table:
     table.add_column("model", overflow="fold")
     for heading in ("distance", "trials"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("accuracy", "comparisons", "ties"):
+    tied = any(one.ties for one in tallies)
+    for heading in ("accuracy", "comparisons", *(["ties"] if tied else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     for cells in _rows(tallies):
-        table.add_row(*map(printable, cells))  # before the widths are measured
+        table.add_row(*map(printable, cells if tied else cells[:-1]))  # before the widths are measured
     return table
 
 

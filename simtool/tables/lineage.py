@@ -35,7 +35,7 @@ class Lineage:
 
     @classmethod
     def of(cls, info: EmbeddingInfo) -> Self | None:
-        """The lineage of vectors; None if their table states neither an origin nor weights."""
+        """The lineage of vectors; None if their table states no origin and no weights."""
         if info.origin is None and info.model is None:
             return None
         recipe = None if info.preprocessing is None else hashlib.sha256(info.preprocessing.encode()).hexdigest()

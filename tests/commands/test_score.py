@@ -76,6 +76,8 @@ def test_the_table_at_the_end_counts_comparisons_and_ties(simtool: Simtool, fold
         "comparisons",
         "ties",
     ]
+    plain = score(simtool, folder, folder / "pixels.parquet", "--distance", "mse")
+    assert plain.out.splitlines()[0].split()[-1] == "comparisons"
 
 
 def test_asked_distances_are_computed_once_each_in_their_order(simtool: Simtool, folder: Path) -> None:
