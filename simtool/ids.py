@@ -16,7 +16,7 @@ from typing import Self
 
 from simtool.errors import SimtoolError, listed
 
-__all__ = ["Matches", "match_ids"]
+__all__ = ["Matches", "match_ids", "without_extension"]
 
 _FOLDS = ("separators", "Unicode composition", "case", "extension", "folders")
 _SEPARATORS, _COMPOSITION, _CASE, _EXTENSION, _FOLDERS = _FOLDS
@@ -41,7 +41,7 @@ _Fold = tuple[str, Callable[[str], str]]
 _Cut = Callable[[str], str]
 _Finder = Callable[[str], Sequence[str]]
 _SAFE: tuple[_Fold, ...] = ((_SEPARATORS, _plain_separators), (_COMPOSITION, partial(unicodedata.normalize, "NFC")))
-_without_extension = partial(_IMAGE_SUFFIX.sub, "")
+without_extension = partial(_IMAGE_SUFFIX.sub, "")
 #: The folds of a spelling, from the smallest to the largest change; each fold is a list of steps.
 _SPELLINGS: tuple[tuple[_Fold, ...], ...] = (
     (),
@@ -50,8 +50,8 @@ _SPELLINGS: tuple[tuple[_Fold, ...], ...] = (
     (*_SAFE, (_EXTENSION, _plain_extension)),
     (*_SAFE, (_CASE, str.casefold)),
     (*_SAFE, (_EXTENSION, _plain_extension), (_CASE, str.casefold)),
-    (*_SAFE, (_EXTENSION, _without_extension)),
-    (*_SAFE, (_EXTENSION, _without_extension), (_CASE, str.casefold)),
+    (*_SAFE, (_EXTENSION, without_extension)),
+    (*_SAFE, (_EXTENSION, without_extension), (_CASE, str.casefold)),
 )
 
 

@@ -9,6 +9,7 @@ import typer
 
 from simtool import stages
 from simtool.commands.options import file, table
+from simtool.judgments.codebook import pairs
 from simtool.tables.observers import Observers
 
 __all__ = ["import_trials"]
@@ -32,6 +33,20 @@ def import_trials(
             help="Format of SOURCE, see above; auto detects it from the content.",
         ),
     ] = "auto",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=HEADING",
+            help="A column of your CSV with another heading: reference_1=left; may be given several times.",
+        ),
+    ] = None,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ANSWER=HEADING",
+            help="The column that an answer in your CSV stands for: 1=left; may be given several times.",
+        ),
+    ] = None,
     observers: Annotated[
         Observers | None, typer.Option(help="Who judged. The table and reports state it.", show_choices=True)
     ] = None,
@@ -67,11 +82,16 @@ def import_trials(
       query,reference_1,...,reference_N,selected_1,...,selected_K
       image_1,...,image_N,odd_one
 
-    Cells are image ids. The columns participant, session, weight, response_ms, ranked (true or
-    false, for K > 1) and count (of identical judgments) are optional; other columns are kept. A
-    row with empty reference cells has fewer references. The id of a trial is its row in SOURCE,
-    from 0. Catch trials (the query is among its references) and trials without an answer are
-    dropped; a note tells how many.
+    Cells are image ids; a selection may also be the heading of its column. --column names columns
+    with other headings. --answer says what other answers mean: --answer 1=left --answer 2=right;
+    --answer skip= is no answer. In place of selected_1 or odd_one, votes_1,...,votes_N hold how many
+    people selected each image.
+
+    The columns participant, session, weight, response_ms (or response_s), ranked (true or false,
+    for K > 1) and count (of identical judgments) are optional; other columns are kept. A row with
+    empty reference cells has fewer references. The id of a trial is its row in SOURCE, from 0.
+    Catch trials (the query is among its references) and trials without an answer are dropped; a
+    note tells how many.
 
     With a table of images, --images matches ids exactly, else by spelling. A file of names is a CSV
     or TSV with the columns id and name, or a list with one name a line: the id of a name is its
@@ -80,6 +100,24 @@ def import_trials(
     \b
     Example:
       simtool import-trials judgments.csv --images images.parquet --out trials.parquet
+      simtool import-trials votes.csv --images images.parquet --column reference_1=left \\
+          --column reference_2=right --column selected_1=response --out trials.parquet
       simtool import-trials obs.hdf5 --catalog catalog.hdf5 --images images.parquet --out trials.parquet
     """
-    stages.import_trials(source, out, catalog=catalog, images=images, format=kind, observers=observers)
+    stages.import_trials(
+        source,
+        out,
+        catalog=catalog,
+        images=images,
+        format=kind,
+        observers=observers,
+        columns=_pairs("--column", column),
+        answers=_pairs("--answer", answer),
+    )
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    try:
+        return pairs(texts or ())
+    except ValueError as failure:
+        raise typer.BadParameter(str(failure), param_hint=option) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -91,6 +91,12 @@ class Record:
     count: NDArray[np.int64] | None = None
     catch: NDArray[np.bool_] | None = None
     extra: Carried = field(default_factory=dict)
+
+    def take(self, rows: NDArray[np.intp]) -> Record:
+        """Return some rows; a row may occur several times."""
+        arrays = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("images", "extra")}
+        taken: dict[str, Any] = {name: None if values is None else values[rows] for name, values in arrays.items()}
+        return replace(self, **taken, extra=rows_of(self.extra, rows))
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,40 @@
 """Reader of CSV files of judgments: one trial a line, images by their ids.
 
 The header is ``query,reference_1,...,reference_N,selected_1,...,selected_K`` for choices, and
-``image_1,...,image_N,odd_one`` for odd-one-out judgments, in any order and case. The columns ``participant``,
-``session``, ``weight``, ``response_ms``, ``ranked`` and ``count`` are optional; other columns are kept. An empty cell
-of a reference or an image makes a trial shorter. With several selections, ``selected_1`` is the first choice, unless
-``ranked`` is ``false``. A trial without a selection has no answer.
+``image_1,...,image_N,odd_one`` for odd-one-out judgments, in any order and case; a codebook names columns that are
+called otherwise. The columns ``participant``, ``session``, ``weight``, ``response_ms`` (or ``response_s``, in seconds),
+``ranked`` and ``count`` are optional; other columns are kept. An empty cell of a reference or an image makes a trial
+shorter. With several selections, ``selected_1`` is the first choice, unless ``ranked`` is ``false``. A trial without a
+selection has no answer.
+
+A selection is the id of an image, the name of its column, or an answer that the codebook explains. Instead of
+selections, ``votes_1,...,votes_N`` may hold how many people selected each image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import clipped, listed
+from simtool.judgments.answers import Answers
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
 from simtool.judgments.catalog import is_catalog
 from simtool.judgments.cells import Cells, Header, read_cells, read_header
+from simtool.judgments.codebook import Codebook
 from simtool.judgments.formats import Reading
 from simtool.judgments.headings import Headings, recognize
-from simtool.judgments.values import NO_ANSWER, carried, counts, named, numbers, truths
+from simtool.judgments.oddities import remarks
+from simtool.judgments.suffixes import with_suffix
+from simtool.judgments.values import carried, counts, named, numbers, truths
+from simtool.judgments.votes import voted
 from simtool.kinds import Kind
 
 __all__ = ["read", "read_csv_trials", "recognises"]
 
-#: Faults of a selection that is not shown, for choices and for odd-one-out judgments.
-_NOT_SHOWN = (
-    "selects {named}, which is not among its references {shown}; write the id of a reference",
-    "has the odd one {named}, which is not among its images {shown}; write the id of the odd image, not its position",
-)
 #: Optional columns in which few texts occur often.
 _FEW_TEXTS = frozenset(("participant", "session", "ranked", "count"))
 
@@ -48,29 +51,36 @@ def read(source: Path, catalog: Path | None) -> Reading:  # noqa: ARG001 - a CSV
     return Reading(read_csv_trials(source), [source])
 
 
-def read_csv_trials(path: Path) -> Judgments:
+def read_csv_trials(path: Path, codebook: Codebook | None = None) -> Judgments:
     """Read a CSV of judgments in UTF-8 or UTF-16; commas, tabs or semicolons separate its cells.
 
+    Args:
+        path: the file.
+        codebook: the names of its columns and the meaning of its answers, where the file does not say them.
+
     Raises:
-        JudgmentsError: the file is malformed; the message names the line.
+        JudgmentsError: the file is malformed, or is not the one of the codebook; the message names the line.
         OSError: the file cannot be read.
     """
     header = read_header(path)
     try:
-        headings = recognize(header.names)
+        headings = recognize(header.names, codebook)
+        codes = codebook.places(header.names, _columns(header, headings)) if codebook else {}
     except ValueError as failure:
         raise JudgmentsError(f"{path}: {failure}") from failure
     cells = read_cells(header, _coded(headings))
     if not len(cells):
         raise JudgmentsError(f"{path}: no trials below the header")
-    judgments = _judgments(cells, headings, Places(str(path), lambda row: f"{path}: line {cells.line_of(row)}"))
+    places = Places(str(path), lambda row: f"{path}: line {cells.line_of(row)}")
+    judgments = _judgments(cells, headings, codes, places)
     unnamed = tuple(place + 1 for place in headings.unnamed if cells.texts[place].null_count < len(cells))
-    return replace(judgments, unnamed=unnamed)
+    return replace(judgments, unnamed=unnamed, notes=(*judgments.notes, *remarks(cells, headings)))
 
 
 def _coded(headings: Headings) -> list[int]:
     """Return the columns with few distinct texts."""
-    return [*_shown(headings), *(place for name, place in headings.optional.items() if name in _FEW_TEXTS)]
+    few = (place for name, place in headings.optional.items() if name in _FEW_TEXTS)
+    return [*_shown(headings), *headings.votes, *few]
 
 
 def _shown(headings: Headings) -> list[int]:
@@ -79,39 +89,83 @@ def _shown(headings: Headings) -> list[int]:
     return [*query, *headings.references, *headings.selected]
 
 
-def _judgments(cells: Cells, headings: Headings, places: Places) -> Judgments:
-    images, codes = cells.images(_shown(headings))
-    _refuse_headers(cells.header, _shown(headings), images, codes, places)
-    shown, chosen = np.split(codes, [-len(headings.selected)], axis=1)
-    query, shown = (None, shown) if headings.query is None else (shown[:, 0], shown[:, 1:])
+def _columns(header: Header, headings: Headings) -> dict[str, int]:
+    """Return the positions of the columns of images that can be selected, by their headings and by their own names."""
+    stem = "image" if headings.query is None else "reference"
+    known = {f"{stem}_{number}": place for number, place in enumerate(headings.references, 1)}
+    return {header.names[place]: place for place in headings.references} | known
+
+
+def _judgments(cells: Cells, headings: Headings, codes: Mapping[str, int | None], places: Places) -> Judgments:
+    images, positions = cells.images(_shown(headings))
+    _refuse_headers(cells.header, _shown(headings), images, positions, places)
+    positions, shortened = with_suffix(images, positions)
+    queries, shown, chosen = np.split(positions, _splits(headings), axis=1)
     references = _closed_up(shown)
-    answered = _without_fillers(chosen, references, images)
-    if query is not None:
-        places.refuse((answered >= 0).any(axis=1) & (query < 0), "has no query")
+    record = _record(cells, headings, images, queries, references, places)
+    notes: tuple[str, ...] = ()
+    if headings.votes:
+        judgments = voted(record, _votes(cells, headings, shown, places), places)
+    else:
+        answers = Answers(
+            images, shown, chosen, headings.references, _columns(cells.header, headings), headings.query is None
+        )
+        selected, notes = answers.selected(codes, places)
+        if queries.size:
+            places.refuse((selected >= 0).any(axis=1) & (queries[:, 0] < 0), "has no query")
+        in_references = _positions(references, _closed_up(selected), places, answers)
+        judgments = assemble(replace(record, selected=in_references), places)
+    return replace(judgments, notes=(*judgments.notes, *notes, *shortened))
+
+
+def _splits(headings: Headings) -> tuple[int, int]:
+    """Return where the references begin and end among the columns of images."""
+    queries = int(headings.query is not None)
+    return queries, queries + len(headings.references)
+
+
+def _record(
+    cells: Cells,
+    headings: Headings,
+    images: NDArray[np.object_],
+    queries: NDArray[np.int32],
+    references: NDArray[np.int32],
+    places: Places,
+) -> Record:
+    """Return the trials without their selections."""
     labels = {name: cells.labels(place) for name, place in headings.optional.items() if place in cells.codes}
     figures = {
         name: numbers(cells.texts[place], name, places)
         for name, place in headings.optional.items()
         if place in cells.texts
     }
-    ranked = truths(labels["ranked"], "ranked", places) if "ranked" in labels else np.ones(len(cells), bool)
-    return assemble(
-        Record(
-            images=images,
-            query=query,
-            references=references,
-            selected=_positions(references, _closed_up(answered), places, images, _NOT_SHOWN[query is None]),
-            ranked=ranked,
-            trial_id=np.arange(len(cells), dtype=np.int64),
-            participant=named(labels.get("participant")),
-            session=named(labels.get("session")),
-            weight=figures.get("weight"),
-            response_ms=figures.get("response_ms"),
-            count=counts(labels["count"], "count", places) if "count" in labels else None,
-            extra=carried({name: cells.texts[place] for name, place in headings.others.items()}),
-        ),
-        places,
+    seconds = figures.get("response_s")
+    return Record(
+        images=images,
+        query=queries[:, 0] if queries.size else None,
+        references=references,
+        selected=np.full((len(cells), 1), -1, np.int16),
+        ranked=truths(labels["ranked"], "ranked", places) if "ranked" in labels else np.ones(len(cells), bool),
+        trial_id=np.arange(len(cells), dtype=np.int64),
+        participant=named(labels.get("participant")),
+        session=named(labels.get("session")),
+        weight=figures.get("weight"),
+        response_ms=figures.get("response_ms") if seconds is None else seconds * 1000,
+        count=counts(labels["count"], "count", places) if "count" in labels else None,
+        extra=carried({name: cells.texts[place] for name, place in headings.others.items()}),
     )
+
+
+def _votes(cells: Cells, headings: Headings, shown: NDArray[np.int32], places: Places) -> NDArray[np.int64]:
+    """Return the votes for each reference, in the order of the closed-up references."""
+    columns = [
+        counts(cells.labels(place), cells.header.names[place], places, needed)
+        for place, needed in zip(headings.votes, (shown >= 0).T, strict=True)
+    ]
+    votes = np.stack(columns, axis=1)
+    of_nothing: NDArray[np.bool_] = np.any((votes > 0) & (shown < 0), axis=1)
+    places.refuse(of_nothing, "has votes for an empty cell")
+    return np.take_along_axis(votes, np.argsort(shown < 0, axis=1, kind="stable"), axis=1)
 
 
 def _refuse_headers(
@@ -134,23 +188,8 @@ def _closed_up(codes: NDArray[np.int32]) -> NDArray[np.int32]:
     return codes
 
 
-def _without_fillers(
-    chosen: NDArray[np.int32], references: NDArray[np.int32], images: NDArray[np.object_]
-) -> NDArray[np.int32]:
-    """Remove selections such as ``timeout`` that mean "no answer", unless a reference has this name."""
-    fillers = np.flatnonzero([name.casefold() in NO_ANSWER for name in images])
-    if not fillers.size:
-        return chosen
-    listed = (chosen[:, :, None] == references[:, None, :]).any(axis=2)
-    return np.where(np.isin(chosen, fillers) & ~listed, -1, chosen)
-
-
 def _positions(
-    references: NDArray[np.int32],
-    chosen: NDArray[np.int32],
-    places: Places,
-    images: NDArray[np.object_],
-    not_shown: str,
+    references: NDArray[np.int32], chosen: NDArray[np.int32], places: Places, answers: Answers
 ) -> NDArray[np.int16]:
     """Return the positions of the selected images among the references of their rows; -1 without a selection."""
     positions = np.full_like(chosen, -1, np.int16)
@@ -158,11 +197,9 @@ def _positions(
         given = chosen[:, rank] >= 0
         for place in reversed(range(references.shape[1])):  # the first of equal references counts
             positions[given & (references[:, place] == chosen[:, rank]), rank] = place
-        unknown = given & (positions[:, rank] < 0)
-        if unknown.any():
-            row = int(unknown.argmax())
-            name, shown = images[chosen[row, rank]], images[references[row][references[row] >= 0]]
-            as_float = name.endswith(".0") and name.removesuffix(".0") in shown
-            hint = "; pandas adds the .0 where cells are empty: save the column as Int64" if as_float else ""
-            places.refuse(unknown, not_shown.format(named=clipped(name), shown=listed(shown)) + hint)
+    unknown = (chosen >= 0) & (positions < 0)
+    for rank, wrong in enumerate(unknown.T):
+        if wrong.any():
+            row = int(wrong.argmax())
+            places.refuse(wrong, answers.complaint(chosen[row, rank], references[row], chosen[unknown]))
     return positions

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simtool.errors import listed
+from simtool.errors import likeliest, listed
+from simtool.judgments.codebook import Codebook
 
 __all__ = ["Headings", "nearest", "recognize"]
 
-_OPTIONAL = ("participant", "session", "weight", "response_ms", "ranked", "count")
+_OPTIONAL = ("participant", "session", "weight", "response_ms", "response_s", "ranked", "count")
+#: Pairs of columns that say the same in two ways.
+_EITHER = (("selected_1", "votes_1"), ("odd_one", "votes_1"), ("count", "votes_1"), ("response_ms", "response_s"))
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,18 @@ class _Layout:
 
 
 _CHOICES = _Layout(
-    "query,reference_1,...,reference_N,selected_1,...,selected_K", ("query",), ("reference", "selected"), 2
+    "query,reference_1,...,reference_N,selected_1,...,selected_K", ("query",), ("reference", "selected", "votes"), 2
 )
-_ODD_ONE_OUT = _Layout("image_1,...,image_N,odd_one", ("odd_one",), ("image",), 3)
+_ODD_ONE_OUT = _Layout("image_1,...,image_N,odd_one", ("odd_one",), ("image", "votes"), 3)
 #: Names of other programs for the participant and the response time.
 _PARTICIPANT = ("subject", "subj", "subject_id", "worker_id", "observer", "rater", "user", "user_id", "prolific_pid")
 _SYNONYMS = {
     **dict.fromkeys(_PARTICIPANT, "participant"),
     **dict.fromkeys(("rt", "response_time", "reaction_time"), "response_ms"),
 }
+#: Names for the answer, and for images beside each other.
+_ANSWER = frozenset(("response", "resp", "choice", "chosen", "answer", "selected", "selection", "judgment", "picked"))
+_SIDE = re.compile(r"((image|img|stimulus|stim|item|option)_?)?(left|right)(_?(image|img|stimulus|stim|item|option))?")
 #: Names for the odd image and the three images in tables of odd-one-out judgments.
 _ODD = re.compile(r"odd(_\w+)?|oddity\w*|ooo")
 _ONE_OF_THREE = re.compile(r"(image|img|im|stimulus|stim|item|object)_?([123])(_?(path|name|id|file))?")
@@ -72,7 +79,8 @@ class Headings:
     Attributes:
         query: the query; None for odd-one-out judgments.
         references: the references, or the images of odd-one-out judgments, in the order of their numbers.
-        selected: the selections in the order of their numbers, or the odd one.
+        selected: the selections in the order of their numbers, or the odd one; none with votes.
+        votes: the numbers of people who selected each reference, or each image of odd-one-out judgments.
         optional: the optional columns, by name.
         others: the other columns, by name.
         unnamed: the columns without a name.
@@ -81,17 +89,21 @@ class Headings:
     query: int | None
     references: tuple[int, ...]
     selected: tuple[int, ...]
+    votes: tuple[int, ...]
     optional: dict[str, int]
     others: dict[str, int]
     unnamed: tuple[int, ...]
 
 
-def recognize(names: Sequence[str]) -> Headings:
-    """Find the columns of judgments in a header, in any case and order.
+def recognize(names: Sequence[str], codebook: Codebook | None = None) -> Headings:
+    """Find the columns of judgments in a header, in any case and order, or as a codebook names them.
 
     Raises:
-        ValueError: the header is not a header of judgments, or is ambiguous.
+        ValueError: the header is not a header of judgments, is ambiguous, or is not the one of the codebook.
     """
+    if codebook is not None:
+        _refuse_unknown(codebook.columns)
+        names = codebook.renamed(names)
     known = [_plain(name) for name in names]
     layout = _layout(known)
     _refuse_repeated([name for name in known if layout.has(name)])
@@ -102,19 +114,34 @@ def recognize(names: Sequence[str]) -> Headings:
     if gaps and not _meant(names):
         found = listed(sorted(numbered[gaps[0]]), 9)
         raise ValueError(f"the {gaps[0]} columns of the header have the numbers {found}: some are missing")
-    references, *selections = (tuple(places[number] for number in sorted(places)) for places in numbered.values())
-    single = [known.index(name) for name in layout.single if name in known]
-    if gaps or not single or len(references) < layout.fewest or not all(selections):
+    of = {stem: tuple(places[number] for number in sorted(places)) for stem, places in numbered.items()}
+    references, votes = of[layout.numbered[0]], of["votes"]
+    single = tuple(known.index(name) for name in layout.single if name in known)
+    selected = single if layout is _ODD_ONE_OUT else of["selected"]
+    query = None if layout is _ODD_ONE_OUT else next(iter(single), -1)
+    if gaps or query == -1 or len(references) < layout.fewest or not (selected or votes):
         raise ValueError(_refusal(names))
     _refuse_repeated([name for name in names if name])
+    _refuse_both(known, len(references), len(votes))
     return Headings(
-        query=None if layout is _ODD_ONE_OUT else single[0],
+        query=query,
         references=references,
-        selected=tuple(single) if layout is _ODD_ONE_OUT else selections[0],
+        selected=selected,
+        votes=votes,
         optional={name: known.index(name) for name in _OPTIONAL if name in known},
         others={name: place for place, name in enumerate(names) if name and not layout.has(known[place])},
         unnamed=tuple(place for place, name in enumerate(names) if not name),
     )
+
+
+def _refuse_unknown(columns: Mapping[str, str]) -> None:
+    for name, heading in columns.items():
+        if not (_CHOICES.has(name) or _ODD_ONE_OUT.has(name)):
+            known = (*_CHOICES.single, "reference_1", "selected_1", "votes_1", "image_1", "odd_one", *_OPTIONAL)
+            raise ValueError(
+                f"--column {name}={heading}: before the = stands a column of judgments, such as {listed(known, 12)}"
+                f"{likeliest(name, known)}"
+            )
 
 
 def _refuse_repeated(names: Sequence[str]) -> None:
@@ -122,16 +149,24 @@ def _refuse_repeated(names: Sequence[str]) -> None:
         raise ValueError(f"the header has {listed(repeated)} twice")
 
 
+def _refuse_both(known: Sequence[str], references: int, votes: int) -> None:
+    for one, other in _EITHER:
+        if one in known and other in known:
+            raise ValueError(f"the header has {one} and {other}: keep one of them")
+    if votes not in (0, references):
+        raise ValueError(f"the header has votes for {votes} of its {references} images that can be selected")
+
+
 def _layout(known: Sequence[str]) -> _Layout:
-    """Return the kind of judgments: odd-one-out if a column is the odd one and no column belongs to choices."""
-    of_choices = any(name in _CHOICES.single or _CHOICES.number.fullmatch(name) for name in known)
-    return _ODD_ONE_OUT if "odd_one" in known and not of_choices else _CHOICES
+    """Return the kind of judgments: odd-one-out if no column belongs to choices, and one is the odd one or of votes."""
+    of_choices = any(name == "query" or re.fullmatch(r"(reference|selected)_\d+", name) for name in known)
+    return _ODD_ONE_OUT if not of_choices and {"odd_one", "votes_1"} & {*known} else _CHOICES
 
 
 def _plain(name: str) -> str:
     """Normalize a name: ``Reference 1``, ``reference.01`` and ``REFERENCE_1`` become ``reference_1``."""
     plain = re.sub(r"[\s.-]+", "_", name.strip().casefold())
-    return re.sub(r"^(reference|selected|image)_0+(?=[1-9])", r"\1_", plain)
+    return re.sub(r"^(reference|selected|image|votes)_0+(?=[1-9])", r"\1_", plain)
 
 
 def _numbered(known: Sequence[str], layout: _Layout, stem: str) -> dict[int, int]:
@@ -140,10 +175,19 @@ def _numbered(known: Sequence[str], layout: _Layout, stem: str) -> dict[int, int
     return {int(match[2]): place for match, place in matches if match and match[1] == stem}
 
 
-def _meant(names: Sequence[str]) -> list[str]:
-    """Return unknown names that resemble a known name: ``refrence_1 (did you mean reference_1?)``."""
+def _meant(names: Sequence[str]) -> dict[str, str]:
+    """Return unknown names that resemble a known name, with it: ``{"refrence_1": "reference_1"}``."""
     others = [name for name in names if name and not _CHOICES.has(_plain(name))]
-    return [f"{name} (did you mean {near}?)" for name in others if (near := nearest(name))]
+    return {name: near for name in others if (near := _required(name) or nearest(name))}
+
+
+def _required(name: str) -> str | None:
+    """Return the column of judgments that another name for an answer or for a side means; None without a guess."""
+    plain = _plain(name)
+    if plain in _ANSWER:
+        return "selected_1"
+    side = _SIDE.fullmatch(plain)
+    return side and f"reference_{1 if side[3] == 'left' else 2}"
 
 
 def nearest(name: str) -> str | None:
@@ -151,8 +195,10 @@ def nearest(name: str) -> str | None:
     plain = _plain(name)
     if plain in _SYNONYMS:
         return _SYNONYMS[plain]
+    if plain in _ANSWER:
+        return None
     stem, number = re.fullmatch(r"(.*?)_?(\d*)", plain, re.DOTALL).groups()  # type: ignore[union-attr]
-    if found := difflib.get_close_matches(stem, _CHOICES.numbered, 1, 0.84):
+    if found := difflib.get_close_matches(stem, ("reference", "selected"), 1, 0.84):
         return f"{found[0]}_{number or 1}"
     single = (*_CHOICES.single, *_OPTIONAL)
     swapped = next((known for known in single if sorted(known) == sorted(plain)), None)
@@ -166,6 +212,18 @@ def _are_odd(names: Sequence[str]) -> bool:
     return any(_ODD.fullmatch(name) for name in plain) or (len(three) == 3 and "query" not in plain)
 
 
+def _lacks_answers(names: Sequence[str]) -> bool:
+    """Return whether a header has a query and references, and no column that resembles answers."""
+    plain = [_plain(name) for name in names]
+    meant = {near.partition("_")[0] for near in _meant(names).values()}
+    return {"query", "reference_1", "reference_2"} <= {*plain} and not {"query", "reference", "selected"} & meant
+
+
+def _options(columns: Iterable[tuple[str, str]]) -> str:
+    """Return the options that name columns of judgments, as a shell takes them."""
+    return " ".join(f"--column {shlex.quote(f'{name}={heading}')}" for name, heading in columns)
+
+
 def _refusal(names: Sequence[str]) -> str:
     """Explain why a header is not a header of judgments, and what to do."""
     if len(names) == 1:
@@ -176,11 +234,21 @@ def _refusal(names: Sequence[str]) -> str:
         hint = "; if choice is the position of the odd one, add --format things-raw" if position else ""
         return (
             f"odd-one-out judgments need the header {_ODD_ONE_OUT.legend}, above rows of image ids; odd_one is the id "
-            f"of the odd image, not its position; the header is {shown}{hint}"
+            f"of the odd image, not its position; the header is {shown}{hint}; if columns have other names, add "
+            "--column, for example --column odd_one=NAME"
+        )
+    if _lacks_answers(names):
+        return (
+            f"the header has no answers; it is {shown}: add --column selected_1=NAME for the column of the selected "
+            "image, or --column votes_1=NAME, votes_2=NAME and so on for numbers of votes"
         )
     if meant := _meant(names):
-        return f"the header should be {_CHOICES.legend}; it is {shown}: {listed(meant)}"
+        words = listed((f"{name} (did you mean {near}?)" for name, near in meant.items()), 6)
+        needed = [(near, name) for name, near in meant.items() if near not in _OPTIONAL]
+        remedy = f"; rename them, or add {_options(needed)}" if needed else ""
+        return f"the header should be {_CHOICES.legend}; it is {shown}: {words}{remedy}"
     return (
         f"the header should be {_CHOICES.legend} or {_ODD_ONE_OUT.header}, above rows of image ids; it is {shown}; "
+        "if columns have other names, add --column, for example --column query=NAME; "
         "simtool import-embeddings takes vectors, simtool import-distances takes distances of pairs"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from simtool.errors import listed
 from simtool.judgments import formats
 from simtool.judgments.assembly import JudgmentsError
+from simtool.judgments.codebook import Codebook
 from simtool.judgments.formats import AUTO, JudgmentFormat, Reading, format_names
 from simtool.judgments.headings import recognize
 from simtool.kinds import Expected, Kind, What, explain, kind_of, wrong_table
@@ -15,11 +16,15 @@ from simtool.tables.files import table_kind
 
 __all__ = ["import_judgments", "refuse_judgments"]
 
+#: The format of a lab's own table.
+_OWN = "csv"
 #: Formats without a header or names, whose numbers can also be vectors or distances.
 _UNNAMED = frozenset(("triplets-odd-last", "triplets-odd-first", "triplets-near-far"))
 
 
-def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None = None) -> Reading:
+def import_judgments(
+    source: Path, format_name: str = AUTO, catalog: Path | None = None, codebook: Codebook | None = None
+) -> Reading:
     """Read judgments in any of the formats.
 
     Args:
@@ -27,6 +32,7 @@ def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None
         format_name: the name of the format; ``auto`` detects it from the content.
         catalog: the catalog that maps the numbers of a psiz file to images. The JSON sequences of psiz-datasets may
             bring their own.
+        codebook: the names of columns and the meaning of answers of a CSV of judgments; it states this format.
 
     Raises:
         JudgmentsError: the source is in no known format, or is malformed.
@@ -35,9 +41,15 @@ def import_judgments(source: Path, format_name: str = AUTO, catalog: Path | None
     """
     if format_name not in format_names():
         raise JudgmentsError(f"{source}: unknown format {format_name}: choose one of {listed(format_names(), 99)}")
+    if codebook and format_name not in (AUTO, _OWN):
+        raise JudgmentsError(f"{source}: --column and --answer describe the format {_OWN}, not {format_name}")
     kind = kind_of(source)
     if kind.damage or not any(kind.what in entry.kinds for entry in formats.FORMATS):
         raise JudgmentsError(_refusal(source, kind))
+    if codebook:
+        from simtool.judgments.csv_trials import read_csv_trials
+
+        return Reading(read_csv_trials(source, codebook), [source], format=_OWN)
     named = next((entry for entry in formats.FORMATS if entry.name == format_name), None)
     found = named or _recognised(source, kind)
     return replace(found.reader.read(source, catalog), format=found.name)

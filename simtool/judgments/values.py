@@ -76,9 +76,10 @@ def truths(column: Labels, name: str, places: Places) -> NDArray[np.bool_]:
     return _by_code(column, values, 1, name, "true or false or be empty", places).astype(bool)
 
 
-def counts(column: Labels, name: str, places: Places) -> NDArray[np.int64]:
-    """Convert a column to integers from 0."""
-    places.refuse(column.code < 0, f"has no {name}; write 0 for no judgments")
+def counts(column: Labels, name: str, places: Places, needed: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """Convert a column to integers from 0; only rows that are ``needed`` may not be empty, and None needs all."""
+    empty = column.code < 0
+    places.refuse(empty if needed is None else empty & needed, f"has no {name}; write 0 for no judgments")
     values = [_whole(text) for text in column.names.to_pylist()]
     return _by_code(column, values, 0, name, f"a whole number from 0 to {MOST_COUNT:,}", places).astype(np.int64)
 

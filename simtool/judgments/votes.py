@@ -1,4 +1,4 @@
-"""Two-alternative choices with votes: how many people chose each of two references."""
+"""Choices with votes: how many people selected each of the images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.judgments.assembly import Judgments, JudgmentsError, Places, Record, assemble
-from simtool.tables.carried import Carried, rows_of
+from simtool.tables.carried import Carried
 from simtool.text import counted
 
-__all__ = ["Votes", "from_votes", "whole_votes"]
+__all__ = ["Votes", "from_votes", "voted", "whole_votes"]
 
 #: The largest distance of a product of a share and a number of people from a whole number; shares can be float16.
 _ROUNDING = 0.01
@@ -52,34 +52,50 @@ def whole_votes(share: NDArray[np.float64], people: NDArray[np.int64], places: P
 
 
 def from_votes(votes: Votes, places: Places) -> Judgments:
+    """Return a trial for each vote: see :func:`voted`."""
+    total = len(votes.votes)
+    record = Record(
+        images=votes.images,
+        query=votes.shown[:, 0],
+        references=votes.shown[:, 1:],
+        selected=np.full((total, 1), -1, np.int16),
+        ranked=np.zeros(total, bool),
+        trial_id=np.arange(total, dtype=np.int64),
+        extra=votes.extra,
+    )
+    return voted(record, votes.votes, places)
+
+
+def voted(record: Record, votes: NDArray[np.int64], places: Places) -> Judgments:
     """Return a trial for each vote.
 
     The first trial of a display has the id of its row in the source; the other trials have ids after the last row.
 
+    Args:
+        record: T displays, whose selections are not read.
+        votes: (T, N) the number of people who selected each reference.
+        places: names of the displays.
+
     Raises:
         JudgmentsError: no display has votes, or a display is impossible; the message names the first one.
     """
-    display, side = np.nonzero(votes.votes)
+    display, side = np.nonzero(votes)
     if not display.size:
         raise JudgmentsError(f"{places.source}: no votes, so there is nothing to import")
-    others = np.flatnonzero(np.diff(display, prepend=-1) == 0)
-    trial_id = display.astype(np.int64)
-    trial_id[others] = len(votes.votes) + np.arange(others.size)
-    shown = votes.shown[display]
+    again = np.flatnonzero(np.diff(display, prepend=-1) == 0)
+    taken = record.take(display)
+    trial_id = taken.trial_id.copy()
+    trial_id[again] = int(record.trial_id.max()) + 1 + np.arange(again.size)
     judgments = assemble(
-        Record(
-            images=votes.images,
-            query=shown[:, 0],
-            references=shown[:, 1:],
-            selected=side[:, None].astype(np.int16),
-            ranked=np.zeros(display.size, bool),
+        replace(
+            taken,
             trial_id=trial_id,
-            count=votes.votes[display, side],
-            extra=rows_of(votes.extra, display),
+            selected=side[:, None].astype(np.int16),
+            count=votes[display, side],
         ),
         Places(places.source, lambda row: places.of_row(int(display[row]))),
     )
-    if unvoted := len(votes.votes) - np.unique(display).size:
+    if unvoted := len(votes) - np.unique(display).size:
         note = f"left out {counted(unvoted, 'displays')} without votes"
         return replace(judgments, notes=(note,))
     return judgments

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from simtool.judgments.assembly import Judgments, summary
+from simtool.judgments.codebook import Codebook
 from simtool.judgments.formats import AUTO, format_names
 from simtool.stages.remarks import named, named_as_in, names_file, read_judgments
 from simtool.stages.run import Folder, Place, Run, api, chosen, path_of, stage, table_file
@@ -25,6 +27,8 @@ def import_trials(
     images: str | Path | Images | None = None,
     format: str = AUTO,  # noqa: A002 - the name of the option
     observers: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    answers: Mapping[str, str] | None = None,
 ) -> Trials:
     """Turn judgments of similarity into a table of trials.
 
@@ -39,6 +43,9 @@ def import_trials(
         format: of ``source``, one of :func:`~simtool.judgments.formats.format_names`; ``auto`` detects it from
             the content.
         observers: who judged, ``human`` or ``simulated``; stated in the table and in reports.
+        columns: the heading of a CSV's column by the name of a column of judgments: ``{"reference_1": "left"}``.
+        answers: the column that an answer of a CSV stands for: ``{"1": "left", "2": "right"}``; the empty text means
+            that nothing was selected. The name of a column needs no explanation.
 
     Returns:
         The trials. ``trial_id`` is the row in ``source``, from 0. Catch trials (the query is among its references) and
@@ -56,7 +63,7 @@ def import_trials(
     place: Place = Folder(source) if source.is_dir() else source
     stated = None if observers is None else Observers(chosen(Observers, "--observers", observers))
     with stage("import-trials", reads=[place, catalog, path_of(images)], writes=[table_file(out)]) as run:
-        judgments = read_judgments(run, source, catalog, format)
+        judgments = read_judgments(run, source, catalog, format, Codebook(columns or {}, answers or {}))
         trials = replace(_named(run, judgments, images), observers=stated)
         if out is not None:
             write_trials(Path(out), trials, run.provenance())

@@ -13,6 +13,7 @@ from simtool import console
 from simtool.errors import SimtoolError, listed
 from simtool.ids import Matches, match_ids
 from simtool.judgments.assembly import Judgments, in_images
+from simtool.judgments.codebook import Codebook
 from simtool.judgments.formats import AUTO
 from simtool.judgments.headings import nearest
 from simtool.judgments.importing import import_judgments
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["ids_as_in", "named", "named_as_in", "names_file", "note_matches", "read_judgments", "warn_of_unused"]
 
 
-def read_judgments(run: Run, source: Path, catalog: Path | None, kind: str = AUTO) -> Judgments:
+def read_judgments(
+    run: Run, source: Path, catalog: Path | None, kind: str = AUTO, codebook: Codebook | None = None
+) -> Judgments:
     """Read a source of judgments and its catalog, and note both and the dropped trials."""
     if source.is_file():
         run.begin(source)
-    imported = import_judgments(source, kind, catalog)
+    imported = import_judgments(source, kind, catalog, codebook)
     judgments = imported.judgments
     run.read(source, f"{counted(judgments.total, 'trials')} ({imported.format})", imported.files)
     if catalog is not None and imported.catalog is not None:

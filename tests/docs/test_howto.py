@@ -16,7 +16,7 @@ from tests.docs.running import printed
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
 #: The files whose content the page on judgments shows, in order.
-SHEETS = ("judgments.csv", "odd-one-out.csv", "numbers.csv", "names.csv")
+SHEETS = ("votes.csv", "judgments.csv", "odd-one-out.csv", "numbers.csv", "names.csv")
 IDS = ("Wren/a.jpg", "Wren/b.jpg", "Tern/a.jpg", "Tern/b.jpg")
 
 

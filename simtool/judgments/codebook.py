@@ -1,0 +1,95 @@
+"""The codebook of a CSV of judgments: the names of its columns, and the meaning of the codes of answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from simtool.errors import clipped, likeliest, listed
+
+__all__ = ["Codebook", "pairs", "plain_answer"]
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """What a CSV of judgments does not say itself.
+
+    Attributes:
+        columns: the heading of a column, by the name of a column of judgments: ``{"reference_1": "left"}``.
+        answers: the column whose image an answer stands for, by the answer: ``{"1": "left", "2": "right"}``; the empty
+            text means that nothing was selected.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.columns or self.answers)
+
+    def renamed(self, headings: Sequence[str]) -> list[str]:
+        """Return a header in which the columns have the names of columns of judgments.
+
+        Raises:
+            ValueError: a column is not in the header, or a column of judgments would be there twice.
+        """
+        if len(set(self.columns.values())) < len(self.columns):
+            raise ValueError(f"--column names a column twice: {listed(self.columns.values())}")
+        names = list(headings)
+        for name, heading in self.columns.items():
+            names[place_of(heading, headings, f"--column {name}={heading}")] = name
+        for name, heading in self.columns.items():
+            if names.count(name) > 1:
+                raise ValueError(f"--column {name}={heading}: the header has another column {name}")
+        return names
+
+    def places(self, headings: Sequence[str], shown: Mapping[str, int]) -> dict[str, int | None]:
+        """Return the position of the column of images that each answer stands for; None for no selection.
+
+        Args:
+            headings: the header.
+            shown: the columns of images that can be selected, by their names as columns of judgments.
+
+        Raises:
+            ValueError: a column is not in the header, or holds no image that can be selected.
+        """
+        found: dict[str, int | None] = {}
+        for answer, column in self.answers.items():
+            place = shown.get(column)
+            if column and place is None:
+                place = place_of(column, headings, f"--answer {answer}={column}")
+                if place not in shown.values():
+                    columns = listed(headings[place] for place in shown.values())
+                    raise ValueError(f"--answer {answer}={column}: the images to select are in the columns {columns}")
+            found[plain_answer(answer)] = place
+        return found
+
+
+def place_of(heading: str, headings: Sequence[str], option: str) -> int:
+    """Return the position of a heading."""
+    if heading not in headings:
+        columns = f"its columns are {listed(filter(None, headings), 12)}{likeliest(heading, headings)}"
+        raise ValueError(f"{option}: no column is called {clipped(heading) or 'so'}; {columns}")
+    return headings.index(heading)
+
+
+def pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Return what is before and after the first ``=`` of each text.
+
+    Raises:
+        ValueError: a text has no ``=``, nothing before it, or the same as another text before it.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not (key and equals):
+            raise ValueError(f"{clipped(text)} is not of the form NAME=COLUMN")
+        if key in found:
+            raise ValueError(f"{clipped(key)} is given twice")
+        found[key] = value
+    return found
+
+
+def plain_answer(text: str) -> str:
+    """Return an answer without its case, and without the ``.0`` that pandas adds to numbers next to empty cells."""
+    return re.sub(r"(?<=\d)\.0$", "", text.casefold())
