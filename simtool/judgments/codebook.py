@@ -13,7 +13,7 @@ __all__ = ["Codebook", "pairs", "plain_answer"]
 
 @dataclass(frozen=True)
 class Codebook:
-    """What a CSV of judgments does not say itself.
+    """Names and codes of a CSV of judgments, as its authors know them.
 
     Attributes:
         columns: the heading of a column, by the name of a column of judgments: ``{"reference_1": "left"}``.

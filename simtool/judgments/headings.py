@@ -139,7 +139,7 @@ def _refuse_unknown(columns: Mapping[str, str]) -> None:
         if not (_CHOICES.has(name) or _ODD_ONE_OUT.has(name)):
             known = (*_CHOICES.single, "reference_1", "selected_1", "votes_1", "image_1", "odd_one", *_OPTIONAL)
             raise ValueError(
-                f"--column {name}={heading}: before the = stands a column of judgments, such as {listed(known, 12)}"
+                f"--column {name}={heading}: the name before the = is not one of {listed(known, 12)}"
                 f"{likeliest(name, known)}"
             )
 

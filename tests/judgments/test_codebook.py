@@ -18,7 +18,7 @@ from tests.studies import plain
 SIDES = {"reference_1": "left", "reference_2": "right", "selected_1": "response"}
 HEADER = "query,reference_1,reference_2,selected_1"
 ODD = "image_1,image_2,image_3,odd_one"
-#: What a cell says for the first image, the second image and no answer, and what the codebook says about it.
+#: Cells for the first image, the second image and no answer, and the codebook of these cells.
 CODINGS = {
     "names of images": (("a", "b", ""), {}),
     "headings": (("left", "Right", "timeout"), {}),
@@ -138,7 +138,11 @@ def test_rows_that_occur_twice_are_counted_if_people_are_named(tmp_path: Path) -
             {},
             r"--column reference_1=lfet: no column is called lfet; .* \(did you mean left\?\)",
         ),
-        ({"reference": "left"}, {}, r"--column reference=left: before the = .* \(did you mean reference_1\?\)"),
+        (
+            {"reference": "left"},
+            {},
+            r"--column reference=left: the name before the = is not one of .* \(did you mean reference_1\?\)",
+        ),
         ({**SIDES, "reference_1": "right"}, {}, "names a column twice: right, right, response"),
         ({**SIDES, "participant": "query"}, {}, "the header should be"),
         ({**SIDES, "session": "age", "participant": "age"}, {}, "names a column twice"),
