@@ -53,6 +53,13 @@ def report(
         Path | None,
         table(help="Show the judged images in the page, from this table of images. [their ids]"),
     ] = None,
+    models: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Show the training of a model in the page, from its folder; may be given several times.",
+        ),
+    ] = None,
     csv: Annotated[Path | None, file(help="Write all numbers as CSV.")] = None,
     json: Annotated[Path | None, file(help="Write all numbers as JSON.")] = None,
     markdown: Annotated[Path | None, file(help="Write tables to paste into Markdown.")] = None,
@@ -130,6 +137,7 @@ def report(
       simtool report outcomes.parquet
       simtool report outcomes.parquet --compare
       simtool report outcomes.parquet --figure strata.pdf --show strata --width single
+      simtool report outcomes.parquet --html report.html --images images.parquet --models resnet
       simtool report outcomes.parquet --figure accuracy.pdf --html report.html --json - | jq .
     """
 
@@ -151,6 +159,7 @@ def report(
         style=style,
         html=html,
         images=images,
+        models=models or (),
         csv=csv,
         json=json,
         markdown=markdown,

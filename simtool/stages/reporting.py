@@ -27,6 +27,8 @@ from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
 from simtool.text import counted
+from simtool.training.folder import LOG, TRAINING
+from simtool.training.history import History, read_history
 
 __all__ = ["report"]
 
@@ -51,6 +53,7 @@ def report(
     style: str | Path | None = None,
     html: str | Path | None = None,
     images: str | Path | Images | None = None,
+    models: str | Path | Sequence[str | Path] = (),
     csv: str | Path | None = None,
     json: str | Path | None = None,
     markdown: str | Path | None = None,
@@ -89,6 +92,7 @@ def report(
         style: a style sheet of matplotlib for figures: a file, or a name that matplotlib knows.
         html: a file for a self-contained page; as for the next three, ``-`` is standard output. It shows the judgments.
         images: a table of images. The judgments on the page then show small copies of them, else their ids.
+        models: folders of models. The page shows the curves of their trainings.
         csv: a file for all numbers.
         json: a file for all numbers.
         markdown: a file for tables to paste into Markdown.
@@ -134,6 +138,9 @@ def report(
     _check(drawn, written, level)
     if images is not None and html is None:
         raise UsageError("--images shows images in the page: give --html, too")
+    folders = [Path(models)] if isinstance(models, str | Path) else [*map(Path, models)]
+    if folders and html is None:
+        raise UsageError("--models shows trainings in the page: give --html, too")
     chosen(figures_of.figure_names(), "--show", figure_of)
     look = figures_of.look_of(title, width, font_size, style)
     figures_of.check_drawn(drawn, path_of(figures), figure_of, figure_format, look)
@@ -161,7 +168,9 @@ def report(
     measured = [difficulty] if isinstance(difficulty, str | Path | EmbeddingTable) else list(difficulty)
     spaces = [path for each in measured if each != Agreement.name and (path := path_of(each)) is not None]
     outputs = [drawn, *drawings.values(), *(path for path in written if path != STDOUT)]
-    with stage("report", reads=[*paths, *spaces, path_of(images)], writes=outputs) as run:
+    logs = [folder / TRAINING / LOG for folder in folders]
+    with stage("report", reads=[*paths, *spaces, path_of(images), *logs], writes=outputs) as run:
+        histories = [_history(run, folder) for folder in folders]
         tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
             held = counted(len(tables), "pairs of model and distance", "pair of model and distance")
@@ -178,7 +187,7 @@ def report(
             figures_of.draw(run, drawn, figure_of, content, wanted[0], look)
         figures_of.draw_all(run, drawings, content, wanted[0], look)
         formats: dict[str, tuple[Callable[[], str], str]] = {
-            "html": (lambda: _page(run, content, tables, images), "page"),
+            "html": (lambda: _page(run, content, tables, images, histories), "page"),
             "csv": (lambda: to_csv(content), "all numbers"),
             "json": (lambda: to_json(content), "all numbers"),
             "markdown": (lambda: to_markdown(content), "tables"),
@@ -217,12 +226,30 @@ def _check(figure: Path | None, written: Sequence[Path], level: float) -> None:
         raise UsageError(f"--level {level} is not between {LEVELS[0]} and {LEVELS[1]} (0.95 means 95 %)")
 
 
-def _page(run: Run, content: Report, outcomes: Sequence[Outcomes], images: str | Path | Images | None) -> str:
+def _history(run: Run, folder: Path) -> History:
+    """The log of the training of a model, which need not be complete."""
+    from simtool.models.folder import MANIFEST, read_manifest
+
+    own = folder.resolve().name
+    name = f"{read_manifest(folder).name} ({own})" if (folder / MANIFEST).exists() else own
+    history = read_history(folder, name)
+    run.read(folder, f"training of {counted(len(history.epochs), 'epochs')}", [folder / TRAINING / LOG])
+    return history
+
+
+def _page(
+    run: Run,
+    content: Report,
+    outcomes: Sequence[Outcomes],
+    images: str | Path | Images | None,
+    histories: Sequence[History],
+) -> str:
     from simtool.reporting.page.gallery import gallery
     from simtool.reporting.page.page import to_html
 
     thumbnails = None if images is None else partial(_thumbnails, run, images)
-    return to_html(content, run.provenance(), gallery(outcomes, content, thumbnails))
+    shown = gallery(outcomes, content, thumbnails)
+    return to_html(content, run.provenance(), shown, histories)
 
 
 def _thumbnails(run: Run, images: str | Path | Images, ids: Sequence[str]) -> Mapping[str, bytes]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["ASIDE", "MANIFEST", "TRAINING", "epoch_folder", "set_aside"]
+__all__ = ["ASIDE", "LOG", "MANIFEST", "TRAINING", "epoch_folder", "set_aside"]
 
 #: The file that makes a folder a model folder.
 MANIFEST = "model.json"
 #: The folder of the training in a model folder.
 TRAINING = "training"
+#: The log in it: a row for each epoch.
+LOG = "log.csv"
 #: The name of ``model.json`` while a new training replaces the model.
 ASIDE = "model-before.json"
 

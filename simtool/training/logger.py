@@ -19,6 +19,7 @@ from typing import Any
 from simtool import console
 from simtool.tables.atomic import atomic_path
 from simtool.tensorflow import load_tensorflow
+from simtool.training.folder import LOG
 from simtool.training.settings import Settings
 from simtool.training.state import State
 
@@ -57,7 +58,7 @@ class TrainingLogger:
         with atomic_path(folder / "settings.json") as temporary:
             content = {**configuration, "settings": settings.to_json()}
             temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        write_csv(folder / "log.csv", state.history)
+        write_csv(folder / LOG, state.history)
         events = Events(folder / "tensorboard", state.history)
         total = settings.epochs * steps_per_epoch
         if state.step:
@@ -79,7 +80,7 @@ class TrainingLogger:
     def epoch(self, state: State) -> None:
         """Write the row of the epoch to the logs, and print one line."""
         row = state.history[-1]
-        write_csv(self._folder / "log.csv", state.history)
+        write_csv(self._folder / LOG, state.history)
         self._events.add(row)
         if time.monotonic() - self._drawn_at > _DRAWN_EVERY_SECONDS:
             self.draw(state)

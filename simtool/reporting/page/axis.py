@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from simtool.analysis.report import Block, Row
@@ -38,44 +39,64 @@ class Bar:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of accuracies, from the lowest to the highest value that a table shows.
+    """An axis of accuracies. What it shows of people and of the best model is given as values.
 
     Attributes:
         left: the value at its left end.
         width: the length of the axis.
-        block: the table.
+        origin: chance.
+        agreement: the agreement with one other person; None for none.
+        bracket: the limits of the best model that knows only the images; None for none.
     """
 
     left: float
     width: float
-    block: Block
+    origin: float
+    agreement: float | None = None
+    bracket: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, block: Block) -> Axis:
-        """The axis of a table: it shows chance, all intervals, and the limits of the best model."""
+    def of(cls, block: Block, ends: Iterable[float] = ()) -> Axis:
+        """The axis of a table: it shows chance, all intervals, the noise ceiling, and other values if given."""
         bracket = None if block.noise_ceiling is None else block.noise_ceiling.bracket
-        ends = [*block.ends, *(bracket or ()), *([] if block.agreement is None else [block.agreement])]
-        return cls(min(ends), max(max(ends) - min(ends), 1e-9), block)
+        found = [*block.ends, *(bracket or ()), *([] if block.agreement is None else [block.agreement]), *ends]
+        return cls.over(found, block.chance, block.agreement, bracket)
+
+    @classmethod
+    def over(
+        cls,
+        values: Iterable[float],
+        origin: float,
+        agreement: float | None = None,
+        bracket: tuple[float, float] | None = None,
+    ) -> Axis:
+        """The axis that shows some values, and chance."""
+        shown = [*values, origin]
+        return cls(min(shown), max(max(shown) - min(shown), 1e-9), origin, agreement, bracket)
 
     def at(self, value: float) -> float:
         """The position of a value."""
         return round(_MARGIN + (100 - 2 * _MARGIN) * (value - self.left) / self.width, 2)
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The values at both ends."""
+        return self.left, self.left + self.width
+
+    @property
     def chance(self) -> float:
         """The position of chance."""
-        return self.at(self.block.chance)
+        return self.at(self.origin)
 
     @property
     def person(self) -> float | None:
         """The position of the agreement with one other person."""
-        return None if self.block.agreement is None else self.at(self.block.agreement)
+        return None if self.agreement is None else self.at(self.agreement)
 
     @property
     def best(self) -> tuple[float, float] | None:
         """The positions of the limits of the best model that knows only the images."""
-        bracket = None if self.block.noise_ceiling is None else self.block.noise_ceiling.bracket
-        return None if bracket is None else (self.at(bracket[0]), self.at(bracket[1]))
+        return None if self.bracket is None else (self.at(self.bracket[0]), self.at(self.bracket[1]))
 
     @property
     def ticks(self) -> list[tuple[float, str]]:

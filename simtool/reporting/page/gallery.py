@@ -31,6 +31,8 @@ __all__ = ["Gallery", "gallery"]
 MOST_BYTES = 1_500_000
 #: The most pairs of model and distance.
 MOST_MODELS = 24
+#: The most images of a page that shows them: their small copies take 2 to 3 MB.
+MOST_IMAGES = 2_000
 #: Stands for an image that is not there.
 _NONE = 0xFFFF
 
@@ -78,8 +80,10 @@ def gallery(
     trials = models[0].trials
     wanted = _wanted(trials, report)
     rows = _fitting(trials, wanted, len(models), report.settings.seed)
-    images = np.unique(np.concatenate([trials.query[rows], trials.references[rows].ravel()]))
-    images = images[images >= 0]
+    judged = _images_of(trials, rows).size
+    if thumbnails is not None:
+        rows = _with_images(trials, rows, MOST_IMAGES, report.settings.seed)
+    images = _images_of(trials, rows)
     if not rows.size or images.size >= _NONE:
         return None
     number = np.full(len(trials.images) + 1, _NONE, np.uint16)  # the last one is for -1: no image
@@ -105,7 +109,7 @@ def gallery(
         rows.size,
         wanted.size,
         thumbnails is not None,
-        [*_notes(len(sets), len(scored), len(outcomes) - len(exact))],
+        [*_notes(len(sets), len(scored), len(outcomes) - len(exact)), *_left_out(images.size, judged)],
     )
 
 
@@ -147,6 +151,33 @@ def _fitting(trials: Trials, rows: NDArray[np.intp], models: int, seed: int) -> 
     size = 2 * (1 + trials.references.shape[1]) + trials.implied[rows] * models / 4
     most = int(rows.size * min(1.0, MOST_BYTES / max(size.sum(), 1)))
     return rows if most == rows.size else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def _images_of(trials: Trials, rows: NDArray[np.intp]) -> NDArray[np.int32]:
+    """The numbers of the images in some trials."""
+    images = np.unique(np.concatenate([trials.query[rows], trials.references[rows].ravel()]))
+    return images[images >= 0]
+
+
+def _with_images(trials: Trials, rows: NDArray[np.intp], most: int, seed: int) -> NDArray[np.intp]:
+    """As many trials at random as have ``most`` images together."""
+    images = _images_of(trials, rows)
+    if images.size <= most:
+        return rows
+    order = np.random.default_rng(seed).permutation(rows)
+    shown = np.column_stack([trials.query[order], trials.references[order]])
+    first = np.full(len(trials.images), order.size)
+    np.minimum.at(
+        first, np.where(shown < 0, shown[:, 1:2], shown).ravel(), np.arange(order.size).repeat(shown.shape[1])
+    )
+    new = np.bincount(first[images], minlength=order.size)  # how many images each trial is the first to show
+    return np.sort(order[: int(np.searchsorted(np.cumsum(new), most, side="right"))])
+
+
+def _left_out(images: int, judged: int) -> Iterator[str]:
+    """A sentence about images that are left out."""
+    if images < judged:
+        yield f"They show {images:,} of {judged:,} images, so that the page stays small."
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simtool.analysis.contrasts import Entry
 from simtool.analysis.kappa import PEOPLE, Consistency, Predictor
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
 from simtool.reporting.look import Look, panels
+from simtool.reporting.sections.matrix import Cell, Matrix, divided, shade
 from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.reporting.sections.subject import Subject
+from simtool.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,14 +60,23 @@ def _sheets(report: Report) -> list[Sheet]:
             lines = [[*formatting.entry(each.first), *_cells(each)] for each in people]
             header = ["model", "distance", *numbers]
             sheets.append(
-                Sheet(f"Error consistency with people, {trial_type}: {count}", header, lines, 2, _WITH_PEOPLE)
+                Sheet(
+                    f"Error consistency with people, {trial_type}: {count}",
+                    header,
+                    lines,
+                    2,
+                    _WITH_PEOPLE,
+                    subject=Subject(trial_type),
+                )
             )
         if models:
             lines = [[*formatting.entry(each.first), *formatting.entry(each.second), *_cells(each)] for each in models]
             header = ["model", "distance", "and model", "distance", *numbers]
             shown = not at and len(models) <= _SHOWN
             title = f"Error consistency of models, {trial_type}"
-            sheets.append(Sheet(title, header, lines, 4, _OF_MODELS, in_terminal=shown))
+            fold = f"{title}: all {counted(len(lines), 'pairs')}"
+            subject = Subject(trial_type)
+            sheets.append(Sheet(title, header, lines, 4, _OF_MODELS, in_terminal=shown, subject=subject, fold=fold))
     return sheets
 
 
@@ -94,6 +107,33 @@ def _records(report: Report) -> list[Record]:
         }
         for each in report.consistency
     ]
+
+
+def _matrices(report: Report) -> list[Matrix]:
+    """The error consistency of every two models with one distance; a table shows that of models with people."""
+    return [matrix for trial_type, found in _by_type(report).items() for matrix in _of_type(trial_type, found, report)]
+
+
+def _of_type(trial_type: str, found: Sequence[Consistency], report: Report) -> Iterator[Matrix]:
+    models = [each for each in found if PEOPLE not in (each.first, each.second)]
+    cells: dict[tuple[Entry, Entry], Cell] = {}
+    for each in models:
+        one, other = ((own.model, own.distance) for own in (each.first, each.second))
+        cells[one, other] = cells[other, one] = _cell(each, formatting.percent(report.settings.level))
+    names = [(each.model, each.distance) for each in _predictors(models)]
+    caption = f"{_OF_MODELS} Color: the interval excludes 0; the darker, the larger."
+    title = f"Error consistency of models, {trial_type}"
+    for distance, entries in divided(names).items() if models else ():
+        yield Matrix.of(title, Subject(trial_type), distance, entries, cells, caption)
+
+
+def _cell(found: Consistency, level: str) -> Cell:
+    if found.kappa is None:
+        return Cell("", "no kappa")
+    interval = formatting.ends(found.low, found.high)
+    excluded = found.low is not None and found.high is not None and (found.low > 0 or found.high < 0)
+    detail = f"{level} CI {interval}" if interval else formatting.UNTESTED
+    return Cell(formatting.share(found.kappa, 2), detail, shade(found.kappa, 1) if excluded else 0)
 
 
 def _draw(report: Report, look: Look) -> Figure | None:
@@ -150,4 +190,4 @@ def _draw_matrix(panel: Axes, found: Sequence[Consistency], look: Look, numbered
             )
 
 
-CONSISTENCY = Section("consistency", _sheets, _records, _draw)
+CONSISTENCY = Section("consistency", _sheets, _records, _draw, _matrices)

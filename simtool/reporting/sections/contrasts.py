@@ -19,7 +19,9 @@ from simtool.reporting import formatting
 from simtool.reporting.look import Look
 from simtool.reporting.sections.differences import numbers, of_row
 from simtool.reporting.sections.groups import Group, groups, shown
+from simtool.reporting.sections.matrix import Cell, Matrix, divided, shade
 from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.reporting.sections.subject import Subject
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ def _ceiling_sheet(ceiling: NoiseCeiling, report: Report) -> Sheet:
         caption="The best model is the estimate of the noise ceiling. Holm's method adjusts the p values over the "
         f"{counted(len(ceiling.reached), 'models')}, for people and for the best model.",
         in_terminal=len(lines) <= _SHOWN,
+        subject=Subject(ceiling.trial_type, ceiling.metric.label, ""),
     )
 
 
@@ -146,6 +149,8 @@ def _summary(table: _Table, report: Report, in_terminal: bool) -> Sheet:
         caption=f"Numbers of models. {_adjusted(table)} A difference is found if its p value is below "
         f"{1 - report.settings.level:.3g}.",
         in_terminal=in_terminal,
+        subject=table.subject,
+        is_summary=True,
     )
 
 
@@ -164,7 +169,17 @@ def _pairs(table: _Table, report: Report, in_terminal: bool) -> Sheet:
     header = [*texts, "difference", f"{level} CI", "p", "p (Holm)"]
     title = f"{table.title}: differences" + (f" from {formatting.baseline(baseline)}" if baseline else "")
     p_value = len(texts) + 2
-    return Sheet(title, header, lines, len(texts), _adjusted(table), in_terminal, optional=(p_value,))
+    return Sheet(
+        title,
+        header,
+        lines,
+        len(texts),
+        _adjusted(table),
+        in_terminal,
+        optional=(p_value,),
+        subject=table.subject,
+        fold=None if baseline else f"{table.title}: all {counted(len(lines), 'differences')}",
+    )
 
 
 def _adjusted(table: _Table) -> str:
@@ -211,6 +226,43 @@ def _ceiling_records(report: Report) -> Iterator[Record]:
                     "tested": sum(other.p_value is not None for _, other in gains),
                     "identical": False,
                 }
+
+
+def _matrices(report: Report) -> list[Matrix]:
+    """The differences between every two models with one distance."""
+    tables = _shown(report) if report.baseline is None else []
+    sizes = [abs(contrast.difference.estimate) for table in tables for _, contrast in table.contrasts]
+    level = report.settings.level
+    return [matrix for table in tables for matrix in _matrices_of(table, level, max(sizes, default=0.0))]
+
+
+def _matrices_of(table: _Table, level: float, largest: float) -> Iterator[Matrix]:
+    cells: dict[tuple[Entry, Entry], Cell] = {}
+    for row, contrast in table.contrasts:
+        one, other = (row.model, row.distance), (contrast.model, contrast.distance)
+        cells[one, other] = _cell(contrast, 1, level, largest)
+        cells[other, one] = _cell(contrast, -1, level, largest)
+    caption = (
+        "Accuracy of the row minus accuracy of the column. Blue: the row is better, orange: it is worse, and the "
+        f"{formatting.percent(level)} interval excludes 0; the darker, the larger. Bold: the difference is also found "
+        f"after Holm's adjustment over the {table.family()} of all distances."
+    )
+    for distance, entries in divided([(row.model, row.distance) for row in table.rows]).items():
+        yield Matrix.of(f"{table.title}: differences", table.subject, distance, entries, cells, caption)
+
+
+def _cell(contrast: Contrast, sign: int, level: float, largest: float) -> Cell:
+    gain = contrast.difference
+    size = sign * gain.estimate
+    if contrast.is_identical or gain.low is None or gain.high is None:
+        return Cell(formatting.signed(size, 3), formatting.EQUAL if contrast.is_identical else formatting.UNTESTED)
+    low, high = sorted((sign * gain.low, sign * gain.high))
+    text = f"{formatting.percent(level)} CI {formatting.signed(low, 3)} to {formatting.signed(high, 3)}"
+    tested = "" if gain.p_holm is None else f", p (Holm) {formatting.p_value(gain.p_holm)}"
+    found = low > 0 or high < 0
+    return Cell(
+        formatting.signed(size, 3), text + tested, shade(size, largest) if found else 0, _is_found(contrast, level)
+    )
 
 
 def _draw(report: Report, look: Look) -> Figure | None:
@@ -286,4 +338,4 @@ def _matrix(table: _Table, names: Sequence[Entry], level: float) -> tuple[NDArra
     return points, found
 
 
-CONTRASTS = Section("contrasts", _sheets, _records, _draw)
+CONTRASTS = Section("contrasts", _sheets, _records, _draw, _matrices)

@@ -69,12 +69,12 @@ def _whole(group: Group, report: Report) -> Sheet:
     ]
     header = ["model", "distance", "trained", "untrained", "range", "seeds", *_titles(report)]
     title = f"{group.title}: trained minus untrained"
-    return Sheet(title, header, lines, caption=_adjusted(group), optional=(4, 5, 2, 3))
+    return Sheet(title, header, lines, caption=_adjusted(group), optional=(4, 5, 2, 3), subject=group.subject)
 
 
 def _parts(found: Sequence[Group], report: Report) -> Sheet:
     """A line for each model with controls and each part of the trials."""
-    lines = []
+    lines, subjects = [], []
     for group in found:
         part = group.part
         gains = _gains(group)
@@ -82,6 +82,7 @@ def _parts(found: Sequence[Group], report: Report) -> Sheet:
             names = [*_entry(row, gain, gains), "" if part is None else formatting.name(part.name)]
             means = [formatting.accuracy(gain.accuracy), formatting.accuracy(gain.control)]
             lines.append([*names, *means, *_difference(gain)])
+            subjects.append(group.subject)
     first = found[0].rows[0]
     by = "" if first.part is None else first.part.by
     what = "the labels of the images" if by == LABELS else formatting.name(by)
@@ -94,6 +95,7 @@ def _parts(found: Sequence[Group], report: Report) -> Sheet:
         caption=f"{_adjusted(found[0])[:-1]} in each part.",
         in_terminal=len(lines) <= _SHOWN,
         optional=(3, 4),
+        subjects=subjects,
     )
 
 

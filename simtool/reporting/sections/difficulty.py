@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from simtool.analysis.difficulty import Curve, Difficulty, Gap, Judges
 from simtool.analysis.inference.intervals import Difference
+from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
 from simtool.reporting.look import Look
 from simtool.reporting.palette import COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.reporting.sections.subject import Subject
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +54,12 @@ def _of_measure(report: Report, found: Difficulty) -> list[Sheet]:
     header = ["model", "distance", "trials", "difficulty", "accuracy", f"{level} CI", "comparisons"]
     title = f"Triplet accuracy by difficulty ({formatting.name(found.measure)})"
     alone = not sheets
-    sheets.append(Sheet(title, header, _lines(found, curves), 4, found.explanation, in_terminal=alone))
+    lines = _lines(found, curves)
+    subjects = [Subject(line[2]) for line in lines]
+    subject = Subject(metric=TRIPLET_ACCURACY.label, stratum="")
+    sheets.append(
+        Sheet(title, header, lines, 4, found.explanation, in_terminal=alone, subject=subject, subjects=subjects)
+    )
     return sheets
 
 

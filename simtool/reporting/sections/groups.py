@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simtool.analysis.labels import LABELS
 from simtool.analysis.metrics import USUAL, Metric
 from simtool.analysis.report import Part, Report, Row
 from simtool.reporting import formatting
+from simtool.reporting.sections.subject import Subject
 
 __all__ = ["Group", "groups", "shown"]
 
@@ -27,11 +27,13 @@ class Group:
     @property
     def title(self) -> str:
         """The metric and the trials."""
-        first = self.rows[0]
-        part = ""
-        if first.part is not None:
-            part = f", {'labels: ' if first.part.by == LABELS else ''}{formatting.name(first.part.name)}"
-        return f"{first.metric.label}, {formatting.trials_of(first.trial_type)}{part}"
+        subject = self.subject
+        return ", ".join(filter(None, (subject.metric, subject.trials, subject.stratum)))
+
+    @property
+    def subject(self) -> Subject:
+        """What the accuracies are about."""
+        return Subject.of(self.rows[0])
 
 
 def groups(report: Report, wanted: Callable[[Row], object]) -> list[Group]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
 from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.reporting.sections.subject import Subject
 from simtool.tables.checks import Check
 
 __all__ = ["MODEL_NOISE_CEILING"]
 
+_SUBJECT = Subject(metric=TRIPLET_ACCURACY.label, stratum="")
 _HEADER = ("model", "trials", "held out", "own choices", "fitted again", "noise ceiling")
 _CAPTION = (
     "Own choices are simulated by the fitted model. Fitted again is a model that was fitted to such choices in the "
@@ -28,7 +31,9 @@ def _sheets(report: Report) -> list[Sheet]:
         ]
         for each in report.checks
     ]
-    return [Sheet("Model-based noise ceiling of triplet accuracy", _HEADER, lines, 2, _CAPTION)]
+    subjects = [Subject(each.check.trial_type) for each in report.checks]
+    title = "Model-based noise ceiling of triplet accuracy"
+    return [Sheet(title, _HEADER, lines, 2, _CAPTION, subject=_SUBJECT, subjects=subjects)]
 
 
 def _shares(check: Check) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from simtool.reporting import formatting
 from simtool.reporting.look import Look, panels
 from simtool.reporting.palette import BAND, COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.reporting.sections.subject import Subject
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -41,7 +42,14 @@ def _title(ceiling: NoiseCeiling) -> str:
 def _sheet(ceiling: NoiseCeiling, level: str) -> Sheet:
     header = ["model", "distance", "accuracy", f"{level} CI", "of the way to the best", f"{level} CI"]
     models = [[*formatting.entry(each), *formatting.reach(each)] for each in _ranked(ceiling)]
-    return Sheet(_title(ceiling), header, [*_people(ceiling), *models], in_terminal=False, caption=_CAPTION)
+    return Sheet(
+        _title(ceiling),
+        header,
+        [*_people(ceiling), *models],
+        in_terminal=False,
+        caption=_CAPTION,
+        subject=Subject(ceiling.trial_type, ceiling.metric.label, ""),
+    )
 
 
 _CAPTION = (

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.participants import LEAST, Spread
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
 from simtool.reporting.look import Look, panels
 from simtool.reporting.palette import COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.reporting.sections.subject import Subject
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -52,7 +54,16 @@ def _sheet(spreads: Sequence[Spread]) -> Sheet:
         lines.append([*map(formatting.name, names), *(formatting.accuracy(number, 3) for number in numbers)])
     title = f"Triplet accuracy for each {person}, {people.trial_type}: {_count(spreads)}"
     left_out = [each.people.left_out for each in spreads]
-    return Sheet(title, header, lines, texts=4, caption=_caption(people.called, left_out), in_terminal=False)
+    return Sheet(
+        title,
+        header,
+        lines,
+        texts=4,
+        caption=_caption(people.called, left_out),
+        in_terminal=False,
+        subject=Subject(people.trial_type, TRIPLET_ACCURACY.label, ""),
+        spread=[each.accuracies for each in spreads],
+    )
 
 
 def _count(spreads: Sequence[Spread]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simtool.analysis.prediction import Bin, Calibration, Prediction
@@ -12,6 +13,7 @@ from simtool.reporting import formatting
 from simtool.reporting.look import Look, panels
 from simtool.reporting.palette import COLORS, INK, QUIET
 from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.reporting.sections.subject import Subject
 from simtool.text import counted
 
 if TYPE_CHECKING:
@@ -40,12 +42,19 @@ def _by_type(report: Report) -> dict[str, list[Prediction]]:
 
 def _sheets(report: Report) -> list[Sheet]:
     level = formatting.percent(report.settings.level)
-    sheets = []
-    for trial_type, found in _by_type(report).items():
-        sheets.append(_likelihoods(trial_type, found, level))
-        sheets += [_entropies(trial_type, found, level)] if found[0].entropy is not None else []
-        sheets += [_bins(trial_type, found, level)] if any(each.calibration for each in found) else []
-    return sheets
+    return [
+        replace(sheet, subject=Subject(trial_type))
+        for trial_type, found in _by_type(report).items()
+        for sheet in _of_type(trial_type, found, level)
+    ]
+
+
+def _of_type(trial_type: str, found: Sequence[Prediction], level: str) -> Iterator[Sheet]:
+    yield _likelihoods(trial_type, found, level)
+    if found[0].entropy is not None:
+        yield _entropies(trial_type, found, level)
+    if any(each.calibration for each in found):
+        yield _bins(trial_type, found, level)
 
 
 def _likelihoods(trial_type: str, found: Sequence[Prediction], level: str) -> Sheet:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from simtool.analysis.report import Report
 from simtool.reporting.look import Look
+from simtool.reporting.sections.matrix import Matrix
+from simtool.reporting.sections.subject import NOTHING, Subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +32,13 @@ class Sheet:
         caption: the line below the table.
         in_terminal: whether the terminal shows the table; all other views show it always.
         optional: positions of columns that the terminal leaves out, one by one, while the table is too wide for it.
+        subject: what the table is about.
+        subjects: what each line is about; empty if the table says it.
+        strata: the strata that columns are about, by position.
+        spread: for each line the values whose distribution the page draws beside it; empty for none.
+        chance: the expected value of guessing, for this drawing.
+        fold: the name under which the page folds the table; None if the page shows it open.
+        is_summary: whether the table counts what the matrices of its section show.
     """
 
     title: str
@@ -39,6 +48,13 @@ class Sheet:
     caption: str | None = None
     in_terminal: bool = True
     optional: tuple[int, ...] = ()
+    subject: Subject = NOTHING
+    subjects: Sequence[Subject] = ()
+    strata: Mapping[int, str] = field(default_factory=dict)
+    spread: Sequence[Sequence[float]] = ()
+    chance: float = 0.5
+    fold: str | None = None
+    is_summary: bool = False
 
     @property
     def narrow(self) -> Sheet:
@@ -62,6 +78,7 @@ class Section:
         name: the name of its figure's file, and of its place in the page.
         sheets: the tables.
         records: the objects for files of numbers, with the columns that docs/metrics.md lists.
+        matrices: numbers of every two models, which the page shows in place of the figure.
         draw: the figure; None if there is nothing to draw. It is called inside
             :func:`simtool.reporting.figure.styled`. It imports matplotlib itself.
 
@@ -79,3 +96,4 @@ class Section:
     sheets: Callable[[Report], Sequence[Sheet]] = _nothing
     records: Callable[[Report], Sequence[Record]] = _nothing
     draw: Callable[[Report, Look], Figure | None] | None = None
+    matrices: Callable[[Report], Sequence[Matrix]] = _nothing

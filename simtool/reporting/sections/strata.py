@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from simtool.reporting import formatting
 from simtool.reporting.look import Look
 from simtool.reporting.palette import COLORS, INK
 from simtool.reporting.sections.section import Record, Section, Sheet
+from simtool.reporting.sections.subject import Subject, stratum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,10 +83,30 @@ def _of_labels(splits: Sequence[Split]) -> list[Sheet]:
         total, own = points(split)
         parts.append([*names, *(f"{each:+.2f}" for each in (total, *own))])
     caption = f"Strata (comparisons): {sizes}. They depend on the images that were shown, not on the choice."
+    parts_of = [stratum(row.part) for row in splits[0].parts]
     return [
-        Sheet(_title(splits), ["model", "distance", *strata], accuracies, caption=caption),
-        Sheet("Advantage over chance in points", ["model", "distance", "total", *strata], parts, caption=_PARTS),
+        Sheet(
+            _title(splits),
+            ["model", "distance", *strata],
+            accuracies,
+            caption=caption,
+            subject=_subject(splits),
+            strata=dict(enumerate(parts_of, 2)),
+        ),
+        Sheet(
+            f"Advantage over chance in points, {formatting.trials_of(splits[0].whole.trial_type)}",
+            ["model", "distance", "total", *strata],
+            parts,
+            caption=_PARTS,
+            subject=_subject(splits),
+            strata=dict(enumerate(["", *parts_of], 2)),
+        ),
     ]
+
+
+def _subject(splits: Sequence[Split]) -> Subject:
+    """What a table that is divided into strata is about."""
+    return replace(Subject.of(splits[0].whole), stratum=None)
 
 
 def _of_column(report: Report, splits: Sequence[Split]) -> Sheet:
@@ -102,7 +124,8 @@ def _of_column(report: Report, splits: Sequence[Split]) -> Sheet:
             ]
             value = formatting.name(_stratum(row).removeprefix(f"{split.by}=")) or formatting.EMPTY
             lines.append([*formatting.entry(row), value, *numbers])
-    return Sheet(_title(splits), header, lines, texts=3, caption=_PARTS)
+    subjects = [Subject(stratum=stratum(row.part)) for split in splits for row in split.parts]
+    return Sheet(_title(splits), header, lines, texts=3, caption=_PARTS, subject=_subject(splits), subjects=subjects)
 
 
 def _entry(split: Split) -> tuple[str, str]:
