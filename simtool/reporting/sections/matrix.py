@@ -110,6 +110,8 @@ def divided(entries: Sequence[Entry]) -> dict[str | None, list[Entry]]:
         if entry[1] not in (SAME, ""):
             own.setdefault(entry[1], []).append(entry)
     several = [distance for distance, found in own.items() if len(found) > 1]
+    if len(own) == 1:
+        return {next(iter(own)): list(entries)}
     if len(entries) <= FEW or len(several) < 2:
         return {None: list(entries)}
     return {

@@ -12,6 +12,7 @@ from simtool.models.classifier.network import build
 from simtool.models.classifier.task import Classification
 from simtool.tensorflow import load_tensorflow
 from simtool.training.data import Draws
+from simtool.training.history import CRITERIA
 
 BATCH = {
     "image": np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8),
@@ -72,3 +73,7 @@ def test_dropout_depends_on_the_draws_alone() -> None:
     part = measured(trained, Draws(tf.constant([1, 1]), 8, tf.range(4, 8)))[0].numpy()
     assert not np.allclose(first, part)  # the next four rows of the same step
     assert trained.state[0].numpy().any()
+
+
+def test_readers_of_logs_know_which_epoch_is_kept() -> None:
+    assert CRITERIA[f"val_{Classification.criterion.metric}"] is (Classification.criterion.better == "high")

@@ -11,6 +11,7 @@ import pytest
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.flows.glow.config import GlowConfig
 from simtool.training.data import Draws
+from simtool.training.history import CRITERIA
 from simtool.training.task import Unhealthy
 from tests.models.flows.glow.flows import one_step, tf, trained
 
@@ -113,3 +114,7 @@ def test_backpropagation_by_inversion_checks_the_inverse_in_float32() -> None:
 def test_without_examples_only_samples_are_drawn(tmp_path: Path) -> None:
     FlowTask(trained(CONFIG), RECIPE).illustrate(tmp_path, 12)
     assert [path.name for path in tmp_path.iterdir()] == ["samples-0000012.png"]
+
+
+def test_readers_of_logs_know_which_epoch_is_kept() -> None:
+    assert CRITERIA[f"val_{FlowTask.criterion.metric}"] is (FlowTask.criterion.better == "high")

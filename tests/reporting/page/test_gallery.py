@@ -126,6 +126,23 @@ def test_thumbnails_are_made_of_the_shown_images_only(outcomes: list[Outcomes]) 
     assert [b64decode(text).decode() for text in found.content["thumbnails"]] == ["", *asked[1:]]
 
 
+def test_where_very_many_images_were_judged_the_trials_of_some_are_shown(
+    outcomes: list[Outcomes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = build_report(outcomes, Settings(replicates=100))
+    monkeypatch.setattr(module, "MOST_IMAGES", 11)
+    found = gallery(outcomes, report, lambda ids: dict.fromkeys(ids, b"webp"))
+    assert found is not None
+    assert 9 <= len(found.content["thumbnails"]) == len(found.content["images"]) <= 11
+    assert 0 < found.shown < found.total
+    assert list(found.notes) == [
+        f"They show {len(found.content['images'])} of 14 images, so that the page stays small."
+    ]
+    whole = gallery(outcomes, report)
+    assert whole is not None
+    assert len(whole.content["images"]) == 14, "names take little space"
+
+
 def test_models_and_sets_of_judgments_that_are_left_out_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_MODELS", 2)
     rng = np.random.default_rng(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import combinations
 
 import numpy as np
@@ -16,6 +17,8 @@ from simtool.reporting.exports import records, to_csv, to_json
 from simtool.reporting.figure import section_bytes
 from simtool.reporting.page.page import to_html
 from simtool.reporting.sections.contrasts import CONTRASTS
+from simtool.reporting.sections.matrix import Matrix, divided
+from simtool.reporting.sections.subject import NOTHING
 from simtool.tables.provenance import Provenance
 from tests.scored import latent, model, observe, outcomes_of
 
@@ -131,3 +134,44 @@ def test_a_report_of_another_metric_compares_models_by_it() -> None:
     report = build_report(outcomes, Settings(replicates=100, compare=True), [METRICS["top_1"]])
     shown = [sheet.title for sheet in CONTRASTS.sheets(report) if sheet.in_terminal]
     assert shown == ["First choice right, 8-rank-2: differences"]
+
+
+def test_a_cell_of_a_matrix_is_the_difference_and_its_color_the_interval(three: Report) -> None:
+    matrix = CONTRASTS.matrices(three)[0]
+    assert matrix.distance == "mse"
+    rows = {
+        row.model: row for row in three.rows if row.trial_type == "all" and row.metric is METRICS["triplet_accuracy"]
+    }
+    order = matrix.names
+    assert list(order) == list(rows)
+    contrasts = {(row.model, each.model): each.difference for row in rows.values() for each in row.contrasts}
+    for one, line in zip(order, matrix.lines, strict=True):
+        for other, cell in zip(order, line, strict=True):
+            if one == other:
+                assert cell is None
+                continue
+            assert cell is not None
+            gain = rows[one].estimate - rows[other].estimate
+            assert float(cell.text) == pytest.approx(gain, abs=6e-4)
+            found = contrasts.get((one, other)) or contrasts[other, one]
+            assert found.low is not None
+            assert found.high is not None
+            assert bool(cell.shade) == (found.low > 0 or found.high < 0)
+            assert np.sign(cell.shade) in (0, np.sign(gain))
+            low, high = sorted(float(end) for end in re.findall(r"[+-]\.\d+", cell.detail))
+            assert low <= gain <= high
+    assert matrix.lines[0][2] is not None
+    assert matrix.lines[0][2].shade > 0
+
+
+def test_many_models_have_a_matrix_for_each_distance_with_the_models_of_no_distance_in_all() -> None:
+    entries = [(name, distance) for name in "abcd" for distance in ("mse", "cosine")]
+    entries += [("group labels", "same"), ("rdm", "given")]
+    found = divided(entries)
+    assert list(found) == ["mse", "cosine"]
+    shared = [("group labels", "same"), ("rdm", "given")]
+    assert found["cosine"] == [*((name, "cosine") for name in "abcd"), *shared]
+    matrix = Matrix.of("M", NOTHING, "cosine", found["cosine"], {}, "")
+    assert list(matrix.names) == ["a", "b", "c", "d", "group labels", "rdm, given"]
+    assert divided(entries[:8]) == {None: entries[:8]}
+    assert divided([(str(at), str(at)) for at in range(20)]).keys() == {None}
