@@ -62,8 +62,8 @@ score @pixels.parquet @colour.parquet @pca-{few}.parquet @pca-{components}.parqu
 score @pixels.parquet --trials @trials.parquet --images @images.parquet
   --distance cosine/segments --out @outcomes-by-pixel.parquet
 # Report how often each model predicts the choice of the observers.
-report @outcomes.parquet @outcomes-by-pixel.parquet --figure @report.png --html @report.html
-  --csv @report.csv --json @report.json
+report @outcomes.parquet @outcomes-by-pixel.parquet --figure @report.png --csv @report.csv --json @report.json
+  --html @report.html --images @images.parquet --models @resnet --models @glow
 """
 
 
