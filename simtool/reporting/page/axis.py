@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of accuracies. What it shows of people and of the best model is given as values.
+    """An axis of accuracies.
 
     Attributes:
         left: the value at its left end.

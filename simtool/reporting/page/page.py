@@ -133,7 +133,7 @@ def _different(texts: Iterable[str | None]) -> list[str]:
 
 
 def _subjects(sections: Sequence[_Part]) -> Iterator[Subject]:
-    """What the tables of sections, their lines and their columns are about."""
+    """The subjects of the tables of sections, of their lines and of their columns."""
     for part in sections:
         yield from (table.subject for table in part.tables)
         for sheet in part.sheets:

@@ -97,7 +97,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table: its cells, what it is about, and the distribution beside it."""
+    """A line of a table: its cells, its subject, and the distribution that is drawn with it."""
 
     cells: Sequence[str]
     subject: Subject

@@ -32,7 +32,7 @@ class Group:
 
     @property
     def subject(self) -> Subject:
-        """What the accuracies are about."""
+        """The trials, the metric and the stratum of the accuracies."""
         return Subject.of(self.rows[0])
 
 

@@ -32,10 +32,10 @@ class Sheet:
         caption: the line below the table.
         in_terminal: whether the terminal shows the table; all other views show it always.
         optional: positions of columns that the terminal leaves out, one by one, while the table is too wide for it.
-        subject: what the table is about.
-        subjects: what each line is about; empty if the table says it.
-        strata: the strata that columns are about, by position.
-        spread: for each line the values whose distribution the page draws beside it; empty for none.
+        subject: the trials, metric and stratum of the table.
+        subjects: those of each line; empty if they are those of the table.
+        strata: the strata of columns, by position.
+        spread: for each line the values whose distribution the page draws; empty for none.
         chance: the expected value of guessing, for this drawing.
         fold: the name under which the page folds the table; None if the page shows it open.
         is_summary: whether the table counts what the matrices of its section show.

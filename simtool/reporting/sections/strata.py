@@ -105,7 +105,7 @@ def _of_labels(splits: Sequence[Split]) -> list[Sheet]:
 
 
 def _subject(splits: Sequence[Split]) -> Subject:
-    """What a table that is divided into strata is about."""
+    """The subject of a table that is divided into strata."""
     return replace(Subject.of(splits[0].whole), stratum=None)
 
 

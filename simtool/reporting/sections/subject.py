@@ -1,4 +1,4 @@
-"""What a table is about, by which a reader of the page chooses tables and lines."""
+"""Subjects of tables and lines, by which a reader of the page chooses them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["NOTHING", "Subject", "stratum"]
 
 @dataclass(frozen=True)
 class Subject:
-    """What a table, or a line of it, is about; None where it does not say.
+    """The trials, metric and stratum of a table or of a line; None where it has none.
 
     Attributes:
         trials: ``all trials`` or a trial type.
@@ -27,7 +27,7 @@ class Subject:
 
     @classmethod
     def of(cls, row: Row) -> Subject:
-        """What an accuracy is about."""
+        """The subject of an accuracy."""
         return cls(formatting.trials_of(row.trial_type), row.metric.label, stratum(row.part))
 
 
