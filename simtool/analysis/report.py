@@ -275,6 +275,11 @@ class Report:
         who = "" if self.observers is None else f" ({self.observers} observers)"
         return f"Prediction of similarity judgments{who}"
 
+    @cached_property
+    def places(self) -> dict[tuple[str, str], int]:
+        """The place of each model and distance among the rows."""
+        return {(row.model, row.distance): at for at, row in reversed(list(enumerate(self.rows)))}
+
     def is_baseline(self, row: Row) -> bool:
         """Whether a row is of the model that the others are compared with."""
         found = self.baseline

@@ -9,6 +9,7 @@ from simtool.analysis.baseline import Baseline
 from simtool.analysis.inference.intervals import BEYOND, Difference, Interval
 from simtool.analysis.inference.units import Units
 from simtool.analysis.labels import SAME
+from simtool.analysis.metrics import Order
 from simtool.analysis.noise_ceiling import ENOUGH, NoiseCeiling, Reach
 from simtool.analysis.report import Block, Report, Row, Sample
 from simtool.analysis.strata import ALL
@@ -263,6 +264,8 @@ def method(report: Report) -> list[str]:
 def caption(report: Report) -> list[str]:
     """The lines below a figure, about its people and intervals: :func:`method` without advice about commands."""
     lines = [line.replace(_ADVICE, ".") for line in method(report)]
+    if report.settings.order is Order.FAMILY:
+        lines.append("A line beside names joins the models of a family.")
     return [*(["The observers were simulated."] if report.observers is Observers.SIMULATED else []), *lines]
 
 

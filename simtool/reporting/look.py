@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLUMNS", "PLAIN", "Look", "panels"]
+__all__ = ["COLUMNS", "PLAIN", "SIZES", "Look", "panels"]
 
 #: Widths of columns of journals, in millimeters: those of Nature, which others are close to.
 COLUMNS = {"single": 89.0, "double": 183.0}
@@ -19,8 +19,21 @@ COLUMNS = {"single": 89.0, "double": 183.0}
 _INCH = 25.4
 #: The width of a letter of small text in inches.
 _LETTER = 0.062
+#: The width of a letter of bold text of the usual size in inches.
+_BOLD = 0.085
 #: The size of text in points: of a figure that is as wide as its content, and of one for a column.
 _FREE, _PRINTED = 8.5, 7.0
+#: The sizes of texts, relative to the size of text in points. A style sheet can change them if no size is given.
+SIZES = {
+    "figure.titlesize": "large",
+    "figure.labelsize": "small",
+    "axes.titlesize": "medium",
+    "axes.labelsize": "small",
+    "xtick.labelsize": "small",
+    "ytick.labelsize": "medium",
+    "legend.fontsize": "small",
+    "legend.title_fontsize": "small",
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,10 @@ class Look:
     def letters(self, most: int) -> int:
         """The most letters of a name in small text: ``most``, or fewer where the width is given."""
         return most if self.width is None else max(12, min(most, int(self.named(most * _LETTER) / _LETTER)))
+
+    def line(self, width: float) -> int:
+        """The most letters in a line of text of the usual size over a width in inches."""
+        return max(20, int(width / self.scale / _BOLD))
 
     def named(self, longest: float) -> float:
         """The width in inches that names take, at most two fifths of the figure, for text of the usual size.

@@ -143,7 +143,8 @@ def report(
         raise UsageError("--models shows trainings in the page: give --html, too")
     chosen(figures_of.figure_names(), "--show", figure_of)
     look = figures_of.look_of(title, width, font_size, style)
-    figures_of.check_drawn(drawn, path_of(figures), figure_of, figure_format, look)
+    asked = {"contrasts": compare and baseline is None, "difficulty": bool(difficulty), "consistency": consistency}
+    figures_of.check_drawn(drawn, path_of(figures), figure_of, figure_format, look, asked)
     at_least(LEAST_REPLICATES, replicates=replicates)
     at_least(0, seed=seed)
     wanted = [METRICS[chosen(METRICS, "--metric", name)] for name in metrics] or list(USUAL)
@@ -181,10 +182,11 @@ def report(
         content = content if trial_type is None else content.of_type(trial_type)
         if not any(True for _ in content.blocks(wanted)):
             raise ReportError(f"no trial has {' or '.join(map(str, wanted))}: it takes trials of another type")
+        drawing = None if drawn is None else figures_of.drawing(drawn, figure_of, content, wanted[0], look)
         if show is not None:
             show(content)
-        if drawn is not None:
-            figures_of.draw(run, drawn, figure_of, content, wanted[0], look)
+        if drawn is not None and drawing is not None:
+            figures_of.save(run, drawn, drawing)
         figures_of.draw_all(run, drawings, content, wanted[0], look)
         formats: dict[str, tuple[Callable[[], str], str]] = {
             "html": (lambda: _page(run, content, tables, images, histories), "page"),

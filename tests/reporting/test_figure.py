@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from simtool.analysis.metrics import TRIPLET_ACCURACY
+from simtool.analysis.metrics import TRIPLET_ACCURACY, Order
 from simtool.analysis.report import Report
 from simtool.reporting import figure as module
 from simtool.reporting.figure import draw, figure_bytes, styled
@@ -82,6 +82,18 @@ def test_a_figure_has_the_width_of_its_column(report: Report, column: str, panel
         grid = draw(report, look=look).axes[0].get_gridspec()
     assert grid is not None
     assert (grid.nrows, grid.ncols) == panels
+
+
+def test_families_have_a_gap_and_a_line_and_the_caption_defines_it() -> None:
+    report = make_report(None, ("net b", "pixels", "net a"), pairs=30, order=Order.FAMILY)
+    figure = draw(report)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["net a", "net b", "pixels"]
+    first, second, third = figure.axes[0].get_yticks()
+    assert third - second > second - first
+    (line, *_) = (line for line in figure.axes[0].lines if len(set(line.get_xdata())) == 1 and line.get_xdata()[0] < 0)
+    low, high = sorted(line.get_ydata())
+    assert low < first < second < high < third
+    assert "A line beside names joins the models of a family." in figure.legends[0].get_title().get_text()
 
 
 def test_text_has_the_size_that_was_asked_for(report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from simtool import stages
 from simtool.analysis.report import ReportError
 from simtool.errors import UsageError
-from simtool.reporting.look import Look
+from simtool.reporting.look import SIZES, Look
 from simtool.stages.figures import figure_names, look_of
 from simtool.tables.outcomes import Outcomes
 from tests.scored import latent, model, observe, outcomes_of
@@ -33,9 +34,19 @@ def test_the_figure_is_the_part_that_was_asked_for(outcomes: list[Outcomes], tmp
 
 
 def test_a_part_that_the_report_lacks_is_refused_with_advice(outcomes: list[Outcomes], tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"has no figure contrasts; --compare compares models"):
-        stages.report(outcomes, figure=tmp_path / "figure.png", figure_of="contrasts", replicates=100)
+    with pytest.raises(ReportError, match=r"has no figure strata; score --images adds"):
+        stages.report(outcomes, figure=tmp_path / "figure.png", figure_of="strata", replicates=100, show=_never)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["contrasts", "difficulty", "consistency"])
+def test_a_part_that_no_option_asks_for_is_refused_before_anything_is_read(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"--show {name}: this report does not hold it; --[a-z]+ comp"):
+        stages.report(tmp_path / "missing.parquet", figure=tmp_path / "figure.png", figure_of=name)
+
+
+def _never(_report: object) -> None:
+    raise AssertionError("the report is shown before the figure is refused")
 
 
 def test_an_unknown_part_is_refused_with_the_names(outcomes: list[Outcomes], tmp_path: Path) -> None:
@@ -116,6 +127,46 @@ def test_a_style_sheet_is_a_file_or_a_name(tmp_path: Path) -> None:
     sheet.write_text("axes.edgecolor: red\n")
     assert look_of(None, None, None, sheet).style == {"axes.edgecolor": "red"}
     assert (look_of(None, None, None, "ggplot").style or {})["axes.facecolor"] == "#E5E5E5"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("font.sizee: 3", "line 1: matplotlib has no setting font.sizee"),
+        ("axes.titlesize: huge", "line 1: bad value in 'axes.titlesize: huge' (huge is not a valid font size)"),
+        ("no setting", "line 1: missing colon in 'no setting'"),
+    ],
+)
+def test_a_bad_line_of_a_style_sheet_is_one_line(
+    line: str, fault: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sheet = tmp_path / "lab.mplstyle"
+    sheet.write_text(f"{line}\nfont.size: 9\n")
+    with pytest.raises(UsageError) as refused:
+        look_of(None, None, None, sheet)
+    assert str(refused.value) == f"--style {sheet}: {fault}"
+    assert not caplog.records
+
+
+def test_a_size_that_is_asked_for_sets_all_sizes_of_a_style_sheet() -> None:
+    for style in ("ggplot", "fivethirtyeight"):
+        free, sized = (look_of(None, None, size, style).style or {} for size in (None, 10))
+        assert "axes.labelsize" in free
+        assert not SIZES.keys() & sized.keys()
+
+
+def test_letters_without_a_font_and_a_figure_beyond_a_page_are_named(
+    outcomes: list[Outcomes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = [replace(each, model=f"{each.model} \u6f22\u0926") for each in outcomes]
+    stages.report(named, figure=tmp_path / "figure.svg", replicates=100, width="single")
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "figure.svg: no installed font has" in shown
+    assert "\u0926 (Noto Sans Devanagari), \u6f22 (Noto Sans CJK)" in shown
+    assert "more than a page" not in shown
+    rows = [replace(outcomes[0], model=f"model {at}") for at in range(80)]
+    stages.report(rows, figure=tmp_path / "figure.svg", replicates=100, width="single")
+    assert "more than a page (247 mm): --trial-type" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_file_without_settings_and_an_unknown_name_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from simtool.text import counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 __all__ = ["CONSISTENCY"]
 
@@ -29,7 +31,14 @@ _SHOWN = 15
 #: The most rows of a matrix that shows its numbers.
 _NUMBERS = 24
 #: The least width in inches of a cell that shows its number, with text of the usual size.
-_CELL = 0.2
+_CELL = 0.26
+#: The least height in inches of a row whose name is in small text, likewise.
+_LINE = 0.095
+#: Below the matrices.
+_EXPLANATION = (
+    "Cohen's kappa of being right on the same comparisons (1: always, 0: as if errors were independent); columns are "
+    "in the order of rows"
+)
 _WITH_PEOPLE = (
     "Correct means: as one person chose. The error consistency is Cohen's kappa of a model with another person who "
     "judged the same comparison; the first line is that of two people."
@@ -54,6 +63,7 @@ def _sheets(report: Report) -> list[Sheet]:
     sheets = []
     for at, (trial_type, found) in enumerate(_by_type(report).items()):
         people = [each for each in found if each.second == PEOPLE]
+        people.sort(key=lambda each: (each.first != PEOPLE, _place(each.first, report)))
         models = sorted((each for each in found if each.second != PEOPLE), key=lambda each: -(each.kappa or 0))
         if people:
             count = f"{people[0].comparisons:,} judgments of repeated comparisons"
@@ -120,7 +130,7 @@ def _of_type(trial_type: str, found: Sequence[Consistency], report: Report) -> I
     for each in models:
         one, other = ((own.model, own.distance) for own in (each.first, each.second))
         cells[one, other] = cells[other, one] = _cell(each, formatting.percent(report.settings.level))
-    names = [(each.model, each.distance) for each in _predictors(models)]
+    names = [(each.model, each.distance) for each in _predictors(models, report)]
     caption = f"{_OF_MODELS} Color: the interval excludes 0; the darker, the larger."
     title = f"Error consistency of models, {trial_type}"
     for distance, entries in divided(names).items() if models else ():
@@ -137,49 +147,53 @@ def _cell(found: Consistency, level: str) -> Cell:
 
 
 def _draw(report: Report, look: Look) -> Figure | None:
+    """A matrix for each trial type; the columns are in the order of the rows."""
     from matplotlib.figure import Figure
 
     types = _by_type(report)
     if not types:
         return None
-    most = max(len(_predictors(found)) for found in types.values())
-    side = max(3.2, 1.2 + 0.34 * most)
-    longest = 0.06 * max(len(label) for found in types.values() for label in _labels(_predictors(found), look))
-    across = look.across(longest, 2.2, len(types))
+    names = _predictors(report.consistency, report)
+    labels = formatting.labels(((name.model, name.distance) for name in names), look.letters(formatting.LONGEST))
+    side = max(2.4, 0.28 * len(names))
+    longest = 0.062 * max(map(len, labels))
+    across = look.across(longest, 2.0, len(types))
     down = math.ceil(len(types) / across)
-    width = look.wide(0.4 + longest + (side - 0.8) * len(types))
+    width = look.wide(0.8 + longest + (side + 0.1) * across)
     if look.width is not None:
-        side = (width / look.scale - longest) / across
-    figure = Figure(figsize=(width, look.scale * (side * down + longest)), layout="compressed")
-    made = panels(figure, len(types), across, sharey=True)
+        side = (width / look.scale - longest - 0.8) / across
+    note = fill(_EXPLANATION, look.line(width))
+    height = look.scale * (0.3 + 0.15 * (1 + note.count("\n")) + (side + 0.3) * down)
+    figure = Figure(figsize=(width, height), layout="compressed")
+    made = panels(figure, len(types), across, sharex=True, sharey=True)
+    made[0].set_yticks(range(len(names)), labels)
+    made[0].set_xticks([])
+    numbered = len(names) <= _NUMBERS and side / len(names) >= _CELL
     for panel, (trial_type, found) in zip(made, types.items(), strict=True):
-        _draw_matrix(panel, found, look, numbered=most <= _NUMBERS and side / most >= _CELL)
-        panel.set_title(f"Cohen's kappa, {trial_type}", fontsize="medium", fontweight="bold")
+        image = _draw_matrix(panel, found, names, numbered)
+        panel.tick_params(length=0, labelsize="small" if side / len(names) >= _LINE else "x-small")
+        panel.set_title(trial_type, fontweight="bold")
+    figure.colorbar(image, ax=made, shrink=1 / down, aspect=25, fraction=0.03, pad=0.02).set_label("Cohen's kappa")
+    figure.supxlabel(note)
     return figure
 
 
-def _predictors(found: Iterable[Consistency]) -> list[Predictor]:
-    """Models in their order, and people last."""
-    pairs = [(each.first, each.second) for each in found]
-    names = dict.fromkeys(one for pair in pairs for one in pair)
-    return [*(name for name in names if name != PEOPLE), *([PEOPLE] if PEOPLE in names else [])]
+def _predictors(found: Iterable[Consistency], report: Report) -> list[Predictor]:
+    """Models in the order of the report, and people last."""
+    names = {one for each in found for one in (each.first, each.second)}
+    return sorted(names, key=lambda name: _place(name, report))
 
 
-def _labels(names: Iterable[Predictor], look: Look) -> list[str]:
-    return formatting.labels(((name.model, name.distance) for name in names), look.letters(formatting.LONGEST))
+def _place(name: Predictor, report: Report) -> int:
+    return report.places.get((name.model, name.distance), len(report.rows))
 
 
-def _draw_matrix(panel: Axes, found: Sequence[Consistency], look: Look, numbered: bool) -> None:
-    names = _predictors(found)
+def _draw_matrix(panel: Axes, found: Sequence[Consistency], names: Sequence[Predictor], numbered: bool) -> AxesImage:
     kappa = np.full((len(names), len(names)), np.nan)
     for each in found:
         one, two = names.index(each.first), names.index(each.second)
         kappa[one, two] = kappa[two, one] = np.nan if each.kappa is None else each.kappa
-    panel.imshow(kappa, cmap="Blues", vmin=0, vmax=1)
-    labels = _labels(names, look)
-    panel.set_xticks(range(len(names)), labels, rotation=90, fontsize="small")
-    panel.set_yticks(range(len(names)), labels, fontsize="small")
-    panel.tick_params(length=0)
+    image = panel.imshow(kappa, cmap="Blues", vmin=0, vmax=1)
     panel.spines[:].set_visible(False)
     if numbered:
         for row, column in np.argwhere(~np.isnan(kappa)):
@@ -188,6 +202,7 @@ def _draw_matrix(panel: Axes, found: Sequence[Consistency], look: Look, numbered
             panel.text(
                 column, row, formatting.share(value, 2), ha="center", va="center", fontsize="x-small", color=color
             )
+    return image
 
 
 CONSISTENCY = Section("consistency", _sheets, _records, _draw, _matrices)

@@ -27,6 +27,7 @@ from simtool.text import counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 __all__ = ["CONTRASTS"]
 
@@ -36,6 +37,8 @@ _SHOWN = 15
 _NUMBERS, _ACROSS = 12, 3
 #: The least width in inches of a cell that shows its number, with text of the usual size.
 _CELL = 0.24
+#: The least height in inches of a row whose name is in small text, likewise.
+_LINE = 0.095
 #: The most characters of a line above a matrix.
 _HEADING = 30
 #: The parts of a noise ceiling that models are compared with, and the judgments on which they are.
@@ -279,7 +282,7 @@ def _draw(report: Report, look: Look) -> Figure | None:
     down = math.ceil(len(tables) / across)
     width = look.wide(2.2 + (side + 0.1) * across)
     if look.width is not None:
-        side = (width / look.scale - longest - 0.3) / across
+        side = (width / look.scale - longest - 0.9) / across
     note = fill(_EXPLANATION, int(14 * width / look.scale))
     lines = 1 + note.count("\n")
     height = look.scale * (0.2 + 0.15 * lines + (side + 0.4) * down)
@@ -289,12 +292,17 @@ def _draw(report: Report, look: Look) -> Figure | None:
     panels[0, 0].set_xticks([])
     numbered = len(names) <= _NUMBERS and side / len(names) >= _CELL
     largest = max(abs(contrast.difference.estimate) for table in tables for _, contrast in table.contrasts)
+    size = "small" if side / len(names) >= _LINE else "x-small"
     for panel, table, heading in zip(panels.flat, tables, _headings(tables), strict=False):
-        _draw_matrix(panel, table, names, report.settings.level, 100 * max(largest, 1e-9), numbered)
+        image = _draw_matrix(panel, table, names, report.settings.level, 100 * max(largest, 1e-9), numbered)
+        panel.tick_params(length=0, labelsize=size)
         panel.set_title(heading, fontsize="small", fontweight="bold")
     for panel in panels.flat[len(tables) :]:
         panel.set_axis_off()
-    figure.supxlabel(note, fontsize="small")
+    if not numbered:
+        bar = figure.colorbar(image, ax=panels, shrink=1 / down, aspect=25, fraction=0.03, pad=0.02)
+        bar.set_label("percentage points")
+    figure.supxlabel(note)
     return figure
 
 
@@ -311,10 +319,9 @@ def _headings(tables: Sequence[_Table]) -> list[str]:
 
 def _draw_matrix(
     panel: Axes, table: _Table, names: Sequence[Entry], level: float, largest: float, numbered: bool
-) -> None:
+) -> AxesImage:
     points, found = _matrix(table, names, level)
-    panel.imshow(points, cmap="RdBu_r", vmin=-largest, vmax=largest)
-    panel.tick_params(length=0, labelsize="x-small")
+    image = panel.imshow(points, cmap="RdBu_r", vmin=-largest, vmax=largest)
     panel.spines[:].set_visible(False)
     down, right = np.nonzero(~np.isnan(points) & ~found)
     panel.scatter(right, down + (0.3 if numbered else 0), s=3, color="black")
@@ -324,6 +331,7 @@ def _draw_matrix(
         panel.text(
             column, row, f"{round(value, 1) + 0.0:+.1f}", ha="center", va="center", fontsize="x-small", color=color
         )
+    return image
 
 
 def _matrix(table: _Table, names: Sequence[Entry], level: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -30,17 +30,12 @@ _EQUAL = (
 )
 
 
-def _order(report: Report) -> dict[tuple[str, str], int]:
-    """The place of each model and distance in the report."""
-    return {(row.model, row.distance): at for at, row in reversed(list(enumerate(report.rows)))}
-
-
 def _sheets(report: Report) -> list[Sheet]:
     return [sheet for found in report.difficulties for sheet in _of_measure(report, found)]
 
 
 def _of_measure(report: Report, found: Difficulty) -> list[Sheet]:
-    place, level = _order(report), formatting.percent(report.settings.level)
+    place, level = report.places, formatting.percent(report.settings.level)
     sheets = []
     for judges in found.judges:
         gaps = [gap for gap in found.gaps if (gap.first, gap.second) == (judges.first, judges.second)]
@@ -145,14 +140,15 @@ def _draw(report: Report, look: Look) -> Figure | None:
 
     if not report.difficulties:
         return None
-    place = _order(report)
+    place = report.places
     models = [
         sorted({(each.model, each.distance) for each in found.curves}, key=place.__getitem__)[:_PANELS]
         for found in report.difficulties
     ]
     columns = look.across(0.4, 1.9, min(max(map(len, models)), _COLUMNS))
     heights = [math.ceil(len(shown) / columns) for shown in models]
-    size = look.wide(1 + 2.6 * columns), look.scale * (0.7 + 2.7 * sum(heights))
+    panel_height = 2.7 if look.width is None else 1.75
+    size = look.wide(1 + 2.6 * columns), look.scale * (0.9 * len(models) + panel_height * sum(heights))
     figure = Figure(figsize=size, layout="constrained")
     parts = figure.subfigures(len(models), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, found, shown, rows in zip(parts, report.difficulties, models, heights, strict=True):
@@ -163,17 +159,18 @@ def _draw(report: Report, look: Look) -> Figure | None:
         for panel in panels[len(shown) :]:
             panel.set_visible(False)
         for panel in panels[max(0, len(shown) - columns) : len(shown)]:
-            panel.set_xticks(range(len(found.grades)), found.grades, rotation=90, fontsize="x-small")
+            panel.set_xticks(range(len(found.grades)), found.grades, rotation=90)
             panel.tick_params(labelbottom=True)
-        part.supylabel("triplet accuracy", fontsize="small")
-        part.supxlabel("difficulty", fontsize="small")
-        panels[0].legend(frameon=False, fontsize="small")
-        title = f"Triplet accuracy from easy to hard: {formatting.label(found.measure)}"
-        part.suptitle(title, fontsize="medium", fontweight="bold")
+        part.supylabel("triplet accuracy")
+        part.supxlabel(f"difficulty ({formatting.label(found.measure)})")
+        handles, labels = panels[0].get_legend_handles_labels()
+        part.legend(handles, labels, loc="outside upper center", ncols=look.across(0, 1.5, 4), frameon=False)
     return figure
 
 
 def _draw_panel(panel: Axes, curves: Sequence[Curve]) -> None:
+    from simtool.reporting.axes import Accuracies
+
     for at, curve in enumerate(curves):
         known = [(place + 0.1 * at, mean) for place, mean in enumerate(curve.grades) if mean is not None]
         places, color = [place for place, _ in known], COLORS[(0, 4, 2, 3)[at % 4]]
@@ -182,6 +179,7 @@ def _draw_panel(panel: Axes, curves: Sequence[Curve]) -> None:
         panel.plot(places, means, "o-", color=color, markersize=3, lw=1, label=curve.trial_type)
     panel.axhline(0.5, color=INK, lw=0.8)
     panel.spines[["top", "right"]].set_visible(False)
+    panel.yaxis.set_major_formatter(Accuracies())
     panel.tick_params(labelsize="small")
 
 

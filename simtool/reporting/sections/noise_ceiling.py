@@ -8,6 +8,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from simtool.analysis.inference.intervals import Interval
+from simtool.analysis.metrics import Order
 from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
 from simtool.analysis.report import Report
 from simtool.reporting import formatting
@@ -27,8 +28,7 @@ PEOPLE, BEST = COLORS[4], COLORS[2]
 
 
 def _sheets(report: Report) -> list[Sheet]:
-    level = report.settings.level
-    return [_sheet(ceiling, formatting.percent(level)) for ceiling in report.noise_ceilings if ceiling.reached]
+    return [_sheet(ceiling, report) for ceiling in report.noise_ceilings if ceiling.reached]
 
 
 def _title(ceiling: NoiseCeiling) -> str:
@@ -39,9 +39,10 @@ def _title(ceiling: NoiseCeiling) -> str:
     )
 
 
-def _sheet(ceiling: NoiseCeiling, level: str) -> Sheet:
+def _sheet(ceiling: NoiseCeiling, report: Report) -> Sheet:
+    level = formatting.percent(report.settings.level)
     header = ["model", "distance", "accuracy", f"{level} CI", "of the way to the best", f"{level} CI"]
-    models = [[*formatting.entry(each), *formatting.reach(each)] for each in _ranked(ceiling)]
+    models = [[*formatting.entry(each), *formatting.reach(each)] for each in _ranked(ceiling, report)]
     return Sheet(
         _title(ceiling),
         header,
@@ -68,8 +69,12 @@ def _people(ceiling: NoiseCeiling) -> Iterator[list[str]]:
     yield ["(best model, limits)", "", formatting.limits(*ceiling.bracket), "", "", ""]
 
 
-def _ranked(ceiling: NoiseCeiling) -> list[Reach]:
-    return sorted(ceiling.reached, key=lambda each: -each.accuracy.estimate)
+def _ranked(ceiling: NoiseCeiling, report: Report) -> list[Reach]:
+    """The models by their accuracy on these judgments, or in the order of the report if it is another one."""
+    if report.settings.order is Order.ACCURACY:
+        return sorted(ceiling.reached, key=lambda each: -each.accuracy.estimate)
+    place = report.places
+    return sorted(ceiling.reached, key=lambda each: place[each.model, each.distance])
 
 
 def _records(report: Report) -> list[Record]:
@@ -117,7 +122,7 @@ def _draw(report: Report, look: Look) -> Figure | None:
     ceilings = [ceiling for ceiling in report.noise_ceilings if ceiling.reached]
     if not ceilings:
         return None
-    places = {(each.model, each.distance): at for at, each in enumerate(_ranked(ceilings[0]))}
+    places = {(each.model, each.distance): at for at, each in enumerate(_ranked(ceilings[0], report))}
     for ceiling in ceilings[1:]:
         for each in ceiling.reached:
             places.setdefault((each.model, each.distance), len(places))
@@ -125,7 +130,8 @@ def _draw(report: Report, look: Look) -> Figure | None:
     longest = 0.07 * max(map(len, names))
     across = look.across(longest, 1.9, len(ceilings))
     down = math.ceil(len(ceilings) / across)
-    size = look.wide(0.5 + longest + 3.2 * len(ceilings)), look.scale * (0.9 + down * (1.0 + 0.2 * len(places)))
+    row = 0.2 if look.width is None else 0.16
+    size = look.wide(0.5 + longest + 3.2 * len(ceilings)), look.scale * (0.9 + down * (1.2 + row * len(places)))
     figure = Figure(figsize=size, layout="constrained")
     made = panels(figure, len(ceilings), across, sharey=True)
     for panel, ceiling in zip(made, ceilings, strict=True):
@@ -140,13 +146,14 @@ def _draw(report: Report, look: Look) -> Figure | None:
         loc="outside lower center",
         ncols=look.across(0, 2.6, 2),
         frameon=False,
-        fontsize="small",
         title=title,
     )
     return figure
 
 
 def _draw_panel(panel: Axes, ceiling: NoiseCeiling, places: dict[tuple[str, str], int]) -> None:
+    from simtool.reporting.axes import Accuracies, bare
+
     people, best, bracket = ceiling.agreement, ceiling.best, ceiling.bracket
     if people is None or best is None or bracket is None:
         return
@@ -162,10 +169,11 @@ def _draw_panel(panel: Axes, ceiling: NoiseCeiling, places: dict[tuple[str, str]
         at = places[each.model, each.distance]
         panel.hlines(at, each.accuracy.low, each.accuracy.high, color=INK, lw=1.1)
         panel.plot(each.accuracy.estimate, at, "o", color=INK, ms=3.5)
-    panel.set_title(f"{ceiling.trial_type}: {counted(ceiling.judgments, 'repeated judgments')}", fontsize="medium")
+    panel.set_title(f"{ceiling.trial_type}\n{counted(ceiling.judgments, 'repeated judgments')}", fontweight="bold")
     panel.set_xlabel(f"{ceiling.metric.label.lower()} on these judgments")
-    panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.tick_params(axis="y", length=0)
+    panel.xaxis.set_major_formatter(Accuracies())
+    bare(panel)
+    panel.tick_params(axis="y", labelsize="small")
 
 
 NOISE_CEILING = Section("noise-ceiling", _sheets, _records, _draw)

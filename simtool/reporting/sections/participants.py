@@ -31,7 +31,7 @@ _ROOM = 0.6
 
 def _by_type(report: Report) -> list[list[Spread]]:
     """The spreads of each type of trials, with the models in the order of the report."""
-    place = {(row.model, row.distance): at for at, row in reversed(list(enumerate(report.rows)))}
+    place = report.places
     found: dict[str, list[Spread]] = {}
     for spread in report.spreads:
         found.setdefault(spread.people.trial_type, []).append(spread)
@@ -121,7 +121,7 @@ def _draw(report: Report, look: Look) -> Figure | None:
     most = max(len(spreads) for spreads in types)
     across = look.across(0.5, 3.0, len(types))
     down = math.ceil(len(types) / across)
-    size = look.wide(2.5 + 4 * len(types)), look.scale * down * (1.2 + 0.3 * most)
+    size = look.wide(2.5 + 4 * len(types)), look.scale * down * (1.2 + (0.3 if look.width is None else 0.2) * most)
     figure = Figure(figsize=size, layout="constrained")
     for panel, spreads in zip(panels(figure, len(types), across, sharex=True), types, strict=True):
         _draw_panel(panel, spreads, look)
@@ -130,6 +130,8 @@ def _draw(report: Report, look: Look) -> Figure | None:
 
 
 def _draw_panel(panel: Axes, spreads: Sequence[Spread], look: Look) -> None:
+    from simtool.reporting.axes import Accuracies, bare
+
     for at, each in enumerate(spreads):
         aside = _ROOM * ((np.arange(len(each.accuracies)) * 0.618034) % 1 - 0.5)
         low, median, high = each.quantiles(*_QUARTILES)
@@ -140,15 +142,14 @@ def _draw_panel(panel: Axes, spreads: Sequence[Spread], look: Look) -> None:
     names = formatting.labels(((each.model, each.distance) for each in spreads), look.letters(formatting.LONGEST))
     panel.set_yticks(range(len(spreads)), names, fontsize="small")
     panel.set_ylim(len(spreads) - 0.4, -0.6)
-    panel.set_title(f"{spreads[0].people.trial_type}: {_count(spreads)}", fontsize="medium", fontweight="bold")
+    panel.set_title(f"{spreads[0].people.trial_type}: {_count(spreads)}", fontweight="bold")
     panel.set_xlabel(
         "triplet accuracy (circle: median,\nline: quartiles)"
         if look.width
         else "triplet accuracy (circle: median, line: quartiles)",
-        fontsize="small",
     )
-    panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.tick_params(axis="y", length=0)
+    panel.xaxis.set_major_formatter(Accuracies())
+    bare(panel)
 
 
 PARTICIPANTS = Section("participants", _sheets, _records, _draw)

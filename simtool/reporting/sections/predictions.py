@@ -194,7 +194,7 @@ def _draw(report: Report, look: Look) -> Figure | None:
     for panel, (trial_type, found) in zip(made, types.items(), strict=True):
         best = {each.model: each for each in reversed(found)}  # the last one is the most probable
         _draw_panel(panel, [best[model] for model in models if model in best], models, look)
-        panel.set_title(trial_type, fontsize="medium", fontweight="bold")
+        panel.set_title(trial_type, fontweight="bold")
     made[0].set_ylabel("share of judgments")
     return figure
 
@@ -221,7 +221,7 @@ def _draw_panel(panel: Axes, found: Sequence[Prediction], models: Sequence[str],
     panel.set_xlabel(f"predicted probability (bins of {_DRAWN} comparisons or more)")
     panel.spines[["top", "right"]].set_visible(False)
     panel.tick_params(colors=INK)
-    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, fontsize="small")
+    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
 
 
 PREDICTIONS = Section("predictions", _sheets, _records, _draw)

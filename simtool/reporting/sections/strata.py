@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -161,13 +162,13 @@ def _draw(report: Report, look: Look) -> Figure | None:
     divisions = list(_divisions(report).values())
     if not divisions:
         return None
-    heights = [0.9 + max(0.2, 0.05 * len(splits[0].parts)) * len(splits) for splits in divisions]
     across = look.across(2.2, 2.0, 2)
-    heights = [height for height in heights for _ in range(2 // across)]
-    size = look.wide(9.5), look.scale * (0.8 + sum(heights) + 0.3 * (across == 1))
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(len(heights), across, squeeze=False, height_ratios=heights).reshape(len(divisions), 2)
-    for (points, accuracies), splits in zip(grid, divisions, strict=True):
+    heights = [2 / across * (0.6 + _height(splits, look)) + 0.4 for splits in divisions]
+    figure = Figure(figsize=(look.wide(9.5), look.scale * sum(heights)), layout="constrained")
+    parts = figure.subfigures(len(divisions), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, splits in zip(parts, divisions, strict=True):
+        grid = part.subplots(2 // across, across, squeeze=False)
+        points, accuracies = grid.flat
         _draw_points(points, splits)
         _draw_accuracies(accuracies, splits)
         names = formatting.labels(map(_entry, splits), look.letters(formatting.LONGEST))
@@ -176,19 +177,18 @@ def _draw(report: Report, look: Look) -> Figure | None:
             panel.set_ylim(len(splits) - 0.4, -0.6)
             panel.tick_params(labelleft=panel is points or across == 1)
         if len(divisions) > 1:
-            points.set_title(_title(splits, formatting.label), fontsize="medium", fontweight="bold", loc="left")
-        _draw_legend(accuracies, beside=look.width is None)
+            title = fill(_title(splits, formatting.label), look.line(figure.get_figwidth()))
+            part.suptitle(title, fontsize="medium", fontweight="bold")
+        handles, labels = accuracies.get_legend_handles_labels()
+        columns = max(1, min(len(labels), look.across(0, 0.5 + 0.07 * max(map(len, labels)), 6)))
+        part.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 
-def _draw_legend(panel: Axes, beside: bool) -> None:
-    if beside:
-        panel.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-    else:
-        count = len(panel.get_legend_handles_labels()[1])
-        panel.legend(
-            frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=min(count, 3)
-        )
+def _height(splits: Sequence[Split], look: Look) -> float:
+    """The height of the rows of a panel in inches, with text of the usual size."""
+    least, part = (0.2, 0.05) if look.width is None else (0.15, 0.045)
+    return max(least, part * len(splits[0].parts)) * len(splits)
 
 
 def _colors(count: int) -> Sequence[str | tuple[float, float, float, float]]:
@@ -202,6 +202,8 @@ def _colors(count: int) -> Sequence[str | tuple[float, float, float, float]]:
 
 def _draw_points(panel: Axes, splits: Sequence[Split]) -> None:
     """Parts that add to the advantage go to the right of chance, parts that take from it to the left."""
+    from simtool.reporting.axes import bare
+
     for at, split in enumerate(splits):
         parts = 100 * np.array(split.advantages)
         for side in (np.maximum(parts, 0), np.minimum(parts, 0)):
@@ -209,11 +211,13 @@ def _draw_points(panel: Axes, splits: Sequence[Split]) -> None:
             panel.barh([at] * len(side), side, left=left, height=0.8, color=_colors(len(side)))
         panel.plot(100 * split.advantage, at, "|", color=INK, markersize=9)
     panel.axvline(0, color=INK, lw=0.9)
-    panel.set_xlabel("points over chance (the line is their sum)", fontsize="small")
-    _plain(panel)
+    panel.set_xlabel("points over chance (the line is their sum)")
+    bare(panel)
 
 
 def _draw_accuracies(panel: Axes, splits: Sequence[Split]) -> None:
+    from simtool.reporting.axes import Accuracies, bare
+
     strata = [_stratum(row) for row in splits[0].parts]
     labels = formatting.labels([name.removeprefix(f"{splits[0].by}=")] for name in strata)
     for order, (name, label, color) in enumerate(zip(strata, labels, _colors(len(strata)), strict=True)):
@@ -223,13 +227,9 @@ def _draw_accuracies(panel: Axes, splits: Sequence[Split]) -> None:
         panel.hlines(places, [row.low for _, row in rows], [row.high for _, row in rows], color=color, lw=1.1)
         panel.plot([row.estimate for _, row in rows], places, "o", color=color, markersize=4, label=label)
     panel.axvline(splits[0].whole.chance, color=INK, lw=0.9)
-    panel.set_xlabel("triplet accuracy", fontsize="small")
-    _plain(panel)
-
-
-def _plain(panel: Axes) -> None:
-    panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.tick_params(axis="y", length=0)
+    panel.set_xlabel("triplet accuracy")
+    panel.xaxis.set_major_formatter(Accuracies())
+    bare(panel)
 
 
 STRATA = Section("strata", _sheets, _records, _draw)
