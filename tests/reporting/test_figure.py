@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -90,8 +91,11 @@ def test_families_have_a_gap_and_a_line_and_the_caption_defines_it() -> None:
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["net a", "net b", "pixels"]
     first, second, third = figure.axes[0].get_yticks()
     assert third - second > second - first
-    (line, *_) = (line for line in figure.axes[0].lines if len(set(line.get_xdata())) == 1 and line.get_xdata()[0] < 0)
-    low, high = sorted(line.get_ydata())
+    drawn = [
+        (np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)) for line in figure.axes[0].lines
+    ]
+    (ends,) = (down for across, down in drawn if (across < 0).all())
+    low, high = sorted(ends.tolist())
     assert low < first < second < high < third
     assert "A line beside names joins the models of a family." in figure.legends[0].get_title().get_text()
 
