@@ -83,7 +83,7 @@ Changes = Annotated[
     ),
 ]
 MaxMinutes = Annotated[
-    float | None, number(help="End the training after this number of minutes, and write the model. [no limit]")
+    float | None, number(help="End the training after this number of minutes, and write the model; 0 is no limit. [0]")
 ]
 Device = Annotated[
     str,

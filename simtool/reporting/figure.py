@@ -47,7 +47,7 @@ NAME_WIDTH, SMALL_WIDTH = 0.075, 0.066
 PANEL, LEGEND = 1.9, 1.55
 #: Cells in a line of the name of a model and of a distance, and lines that the cells of a name would fill.
 NAME_LINE, DISTANCE_LINE, NAME_LINES = 50, 24, 4
-#: The height of a bar in inches, with text of the usual size: in a figure of its own width, and in a column.
+#: The height of a bar in inches, with text of the usual size: in a figure as wide as its content, and in a column.
 BAR, NARROW_BAR = 0.19, 0.145
 #: The space between families, in heights of a bar, and between their line and the names, in points.
 FAMILY_GAP, FAMILY_PAD = 0.5, 7

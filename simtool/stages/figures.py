@@ -97,7 +97,7 @@ def _sheet(style: str | Path) -> Mapping[str, Any]:
 
 @contextmanager
 def _faults() -> Iterator[list[str]]:
-    """Collect what matplotlib says about the lines of a style sheet, which it logs and then goes on without them."""
+    """Collect what matplotlib says about the lines of a style sheet, which it logs and leaves out."""
     found: list[str] = []
     logger, handler = logging.getLogger("matplotlib"), logging.Handler(logging.WARNING)
     handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
@@ -115,7 +115,7 @@ _MESSAGE = re.compile(r"\s*(.+?) in file .*?, line (\d+) \((.{0,80}).*?\)(?:$|\n
 
 
 def _fault(message: str) -> str:
-    """What is wrong with a style sheet, in one line."""
+    """The fault of a style sheet, in one line."""
     found = _MESSAGE.match(message)
     if found is None:
         return " ".join(message.split())[:200]
