@@ -22,7 +22,7 @@ __all__ = ["Accuracies", "Table", "fitting", "slug"]
 #: Number of columns of a table of accuracies that a narrow screen shows: model, distance, accuracy and its interval.
 _MAJOR = 4
 #: The most lines of a table, points of a distribution, and cells of all matrices of a section.
-LINES, POINTS, CELLS = 1_000, 300, 6_000
+LINES, POINTS, CELLS = 500, 300, 6_000
 #: The greatest coordinate of points: 1,000 to the right and 100 down.
 _RIGHT, _DOWN = 1_000, 100
 
