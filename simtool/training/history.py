@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from simtool.errors import clipped
+from simtool.kinds import Expected, explain
 from simtool.training.folder import LOG, MANIFEST, TRAINING
 from simtool.training.outcome import TrainingError
 
@@ -65,6 +66,8 @@ def read_history(folder: Path, name: str) -> History:
     Raises:
         TrainingError: there is no log, or it is not a table of numbers.
     """
+    if not folder.is_dir():
+        raise TrainingError(explain(folder, Expected.MODEL_FOLDER))
     path = folder / TRAINING / LOG
     if not path.is_file():
         raise TrainingError(f"{folder}: it has no log of a training ({TRAINING}/{LOG})")

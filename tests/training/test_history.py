@@ -78,3 +78,5 @@ def test_a_file_that_is_no_log_is_refused(
 def test_a_folder_without_a_log_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"it has no log of a training \(training/log.csv\)"):
         read_history(tmp_path, "Net")
+    with pytest.raises(TrainingError, match="no such file or folder"):
+        read_history(tmp_path / "none", "Net")
