@@ -34,13 +34,16 @@ TAIL = """
 | `--debug` | Show the traceback of a failure. The option may be anywhere on the line. |
 | `--version` | Print the version and exit (`simtool --version`). |
 
-## Exit codes
+## Output and exit codes
+
+Results go to standard output, notes and progress to standard error.
 
 | code | meaning |
 |---|---|
 | 0 | The command is complete. |
 | 1 | The command failed. One line on standard error says why. |
 | 2 | An argument or option is wrong. |
+| 69 | A training with several workers lost another worker. Run the same command again. |
 | 75 | Another process uses the folder. |
 | 85 | A training was stopped and its state is saved. Run the same command to resume. |
 | 130, 143 | Ctrl-C or SIGTERM stopped the command. Run the same command again. |

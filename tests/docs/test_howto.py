@@ -1,4 +1,4 @@
-"""The examples of the how-to pages run, in the order of the page."""
+"""The examples of the how-to pages and of the README run, in the order of the page."""
 
 from __future__ import annotations
 
@@ -34,14 +34,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["howto-judgments.md", "howto-model.md"])
-def test_the_examples_of_a_how_to_run_in_the_order_of_the_page(
-    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", ["README.md", "docs/howto-judgments.md", "docs/howto-model.md"])
+def test_the_examples_of_a_page_run_in_its_order(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands run in this process, since each start takes longer than most of the examples."""
     monkeypatch.chdir(folder)
-    for block in blocks(ROOT / "docs" / name):
-        if block.language == "python":
+    for block in blocks(ROOT / name):
+        if block.language == "python" and name != "README.md":  # whose model is the reader's
             printed(block, folder)
         for words in commands(block.text) if block.language == "bash" else ():
             assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0, words
