@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="of benchmarks/replication.sh")
     folder = parser.parse_args().folder
     for title, lines in _of_figure(folder):
-        console.result_text("\n".join([f"## {title}", "", *lines]))
+        console.result_text("\n".join([f"## {title}", "", *lines, ""]))
     for name in ("simple", "flow", "sum-0.5", "sum-0.375", "networks", "chosen"):
         if (report := folder / f"report-{name}.json").is_file():
             console.result_text("\n".join([f"## {name}", "", *_tables(_of_all_trials(report)), ""]))
