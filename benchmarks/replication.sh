@@ -188,17 +188,14 @@ learned() {
     --outcomes outcomes-psych.parquet --name "psychological embedding, 8 dimensions" > /dev/null
 }
 
-# Would a softmax over the species explain the judgments? A readout of a good network, with and without the photographs
-# that people saw among its training images.
+# Would a softmax over the species explain the judgments? A readout of a good network.
 readout() {
   [ -n "$lite2" ] || return 0
   [ -e lite2-cub.parquet ] || "$simtool" embed cub/images.parquet --model "$lite2/lite2.onnx" --layer pooled \
     --out lite2-cub.parquet
-  local given=(lite2-pooled.parquet --training lite2-cub.parquet --images cub/images.parquet)
-  [ -e readout-new.parquet ] || "$python" "$here/species_readout.py" "${given[@]}" \
-    --name "Lite2, species, other photographs" --out readout-new.parquet > readout-new.txt
-  [ -e readout-seen.parquet ] || "$python" "$here/species_readout.py" "${given[@]}" --with-seen \
-    --name "Lite2, species" --out readout-seen.parquet > readout-seen.txt
+  [ -e lite2-species.parquet ] || "$python" "$here/species_readout.py" lite2-pooled.parquet \
+    --training lite2-cub.parquet --images cub/images.parquet --name "Lite2, species" --out lite2-species.parquet \
+    > readout.txt
 }
 
 # judged NAME BASELINE TABLE...: outcomes and reports. The baseline sees the same part of the image as the flow.
@@ -221,7 +218,7 @@ figure() {
   rows+=" glow-class-*.parquet colour-1.parquet colour-0.5.parquet colour-32-0.5.parquet histogram-0.5.parquet"
   rows+=" gabor-1.parquet resnet64-conv3_block4_out-pool-mean-std-window-0.5.parquet"
   rows+=" untrained-resnet64-*-conv5_block3_out.parquet"
-  [ -z "$lite2" ] || rows+=" lite2-pooled.parquet lite2-softmax.parquet readout-new.parquet readout-seen.parquet"
+  [ -z "$lite2" ] || rows+=" lite2-pooled.parquet lite2-softmax.parquet lite2-species.parquet"
   # shellcheck disable=SC2086 # rows are patterns of names
   "$simtool" score $rows --trials trials.parquet --images images.parquet --out outcomes-rows.parquet > /dev/null
   "$simtool" score pixels.parquet glow-[0-9]-latent.parquet glow-class-latent.parquet --distance mse/segments \
@@ -235,7 +232,7 @@ figure() {
   [ -e trials-known.parquet ] || "$python" "$here/known_classes.py" trials.parquet --images images.parquet \
     --training cub/images.parquet --out trials-known.parquet
   rows="pixels.parquet classifier-*.parquet epoch-*.parquet"
-  [ -z "$lite2" ] || rows+=" lite2-pooled.parquet readout-new.parquet readout-seen.parquet"
+  [ -z "$lite2" ] || rows+=" lite2-pooled.parquet lite2-species.parquet"
   # shellcheck disable=SC2086
   "$simtool" score $rows --trials trials-known.parquet --images images.parquet --out outcomes-known.parquet > /dev/null
   "$simtool" report outcomes-known.parquet --by trained_species --baseline "$labels" --json report-known.json > /dev/null

@@ -5,8 +5,7 @@
 
 Both tables of embeddings hold vectors of the same layer: of the images that people saw, and of training images with
 species. The classifier is a logistic regression of standardized vectors; its penalty is chosen by the accuracy on a
-fifth of the training images. Training images that are also among the images that people saw (cosine above
-``--same``) are left out, unless ``--with-seen`` keeps them.
+fifth of the training images.
 
 The table that it writes holds the probabilities of all species for each image that people saw.
 """
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import StandardScaler
 
 from simtool import console
 from simtool.tables.embeddings import open_embeddings, write_embeddings
@@ -29,7 +28,7 @@ from simtool.tables.images import read_images
 from simtool.tables.provenance import Provenance
 
 #: The strengths of the penalty from which one is chosen, as scikit-learn's C.
-STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 
 
 def main() -> None:
@@ -39,12 +38,9 @@ def main() -> None:
     species = dict(zip(*(_columns(options.images)), strict=True))
     vectors, shown = training.read().astype(np.float64), seen.read().astype(np.float64)
     labels = np.array([species[name] for name in map(str, training.image_id)])
-    again = (normalize(vectors) @ normalize(shown).T).max(axis=1) > options.same
-    kept = np.ones_like(again) if options.with_seen else ~again
-    probabilities, accuracy, strength = _fitted(vectors[kept], labels[kept], shown, options.seed)
+    probabilities, accuracy, strength = _fitted(vectors, labels, shown, options.seed)
     console.result_text(
-        f"{options.name}: {kept.sum():,} training images, {again.sum()} of the images that people saw are among all "
-        f"training images; C = {strength:g}, accuracy on a fifth of them {accuracy:.3f}"
+        f"{options.name}: {len(labels):,} training images; C = {strength:g}, accuracy on a fifth of them {accuracy:.3f}"
     )
     provenance = Provenance.of(sys.argv, [options.table, options.training, options.images])
     write_embeddings(options.out, seen.image_id, probabilities.astype(np.float32), provenance, options.name)
@@ -65,11 +61,11 @@ def _fitted(
         scaled, labels, test_size=0.2, random_state=seed, stratify=labels
     )
     accuracies = {
-        strength: LogisticRegression(C=strength, max_iter=300).fit(fit, fit_labels).score(test, test_labels)
+        strength: LogisticRegression(C=strength, max_iter=200).fit(fit, fit_labels).score(test, test_labels)
         for strength in STRENGTHS
     }
     strength = max(accuracies, key=accuracies.__getitem__)
-    model = LogisticRegression(C=strength, max_iter=300).fit(scaled, labels)
+    model = LogisticRegression(C=strength, max_iter=200).fit(scaled, labels)
     return model.predict_proba(scale.transform(shown)), accuracies[strength], strength
 
 
@@ -80,10 +76,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--images", type=Path, required=True, help="table of the training images with species")
     parser.add_argument("--out", type=Path, required=True, help="the table of embeddings to write")
     parser.add_argument("--name", default="species readout", help="label in reports")
-    parser.add_argument(
-        "--same", type=float, default=0.99, help="cosine above which two images are the same photograph"
-    )
-    parser.add_argument("--with-seen", action="store_true", help="also train on the images that people saw")
     parser.add_argument("--seed", type=int, default=0, help="of the fifth")
     return parser.parse_args()
 
