@@ -191,10 +191,10 @@ learned() {
 # Would a softmax over the species explain the judgments? A readout of a good network.
 readout() {
   [ -n "$lite2" ] || return 0
-  [ -e lite2-cub.parquet ] || "$simtool" embed cub/images.parquet --model "$lite2/lite2.onnx" --layer pooled \
-    --out lite2-cub.parquet
+  [ -e cub-lite2.parquet ] || "$simtool" embed cub/images.parquet --model "$lite2/lite2.onnx" --layer pooled \
+    --out cub-lite2.parquet
   [ -e lite2-species.parquet ] || "$python" "$here/species_readout.py" lite2-pooled.parquet \
-    --training lite2-cub.parquet --images cub/images.parquet --name "Lite2, species" --out lite2-species.parquet \
+    --training cub-lite2.parquet --images cub/images.parquet --name "Lite2, species" --out lite2-species.parquet \
     > readout.txt
 }
 
