@@ -40,6 +40,7 @@ __all__ = [
     "label",
     "labels",
     "limits",
+    "meaning_of_fixed",
     "method",
     "name",
     "notes",
@@ -330,6 +331,16 @@ def _lacking(number: int, whole: int, thing: str) -> str:
     return f"{number:,} of {counted(whole, 'trials')} {plural(number, 'do', 'does')} not name a {thing}"
 
 
+def meaning_of_fixed(rows: Iterable[Row]) -> str:
+    """The meaning of :data:`FIXED`; empty if the interval of no row is written so."""
+    if not any(row.low == row.high for row in rows):
+        return ""
+    return (
+        f"{FIXED.capitalize()}: all comparisons are tied, so the accuracy is the same whatever people choose, and has "
+        "no interval."
+    )
+
+
 def notes(report: Report) -> list[str]:
     """Warnings for a reader who compares rows."""
     found = []
@@ -351,11 +362,8 @@ def notes(report: Report) -> list[str]:
     if report.settings.consistency and {row.trial_type for row in report.rows} == {ALL}:
         found.append("Error consistency is computed for each trial type, not for all trials together (--trial-type).")
     found += _cautions(report)
-    if any(row.low == row.high for row in (*report.rows, *(row for split in report.splits for row in split.parts))):
-        found.append(
-            f"{FIXED.capitalize()}: all comparisons are tied, so the accuracy is the same whatever people choose, and "
-            "has no interval."
-        )
+    if meaning := meaning_of_fixed(report.rows):
+        found.append(meaning)
     if report.unequal and not report.settings.weighted:
         found.append("The trials have different weights, but all count the same here (--weighted uses the weights).")
     return found + _comparison_notes(report) + _control_notes(report)

@@ -84,6 +84,8 @@ def _of_labels(splits: Sequence[Split]) -> list[Sheet]:
         total, own = points(split)
         parts.append([*names, *(f"{each:+.2f}" for each in (total, *own))])
     caption = f"Strata (comparisons): {sizes}. They depend on the images that were shown, not on the choice."
+    if meaning := formatting.meaning_of_fixed(row for split in splits for row in split.parts):
+        caption += f" {meaning}"
     parts_of = [stratum(row.part) for row in splits[0].parts]
     return [
         Sheet(
@@ -126,7 +128,9 @@ def _of_column(report: Report, splits: Sequence[Split]) -> Sheet:
             value = formatting.name(_stratum(row).removeprefix(f"{split.by}=")) or formatting.EMPTY
             lines.append([*formatting.entry(row), value, *numbers])
     subjects = [Subject(stratum=stratum(row.part)) for split in splits for row in split.parts]
-    return Sheet(_title(splits), header, lines, texts=3, caption=_PARTS, subject=_subject(splits), subjects=subjects)
+    meaning = formatting.meaning_of_fixed(row for split in splits for row in split.parts)
+    caption = f"{_PARTS} {meaning}".strip()
+    return Sheet(_title(splits), header, lines, texts=3, caption=caption, subject=_subject(splits), subjects=subjects)
 
 
 def _entry(split: Split) -> tuple[str, str]:

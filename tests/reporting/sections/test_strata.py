@@ -113,7 +113,8 @@ def test_an_accuracy_that_no_choice_can_change_has_no_interval(report: Report) -
     assert ".500 (fixed)" in cells
     silent = [each for each in exports.records(report) if each["stratum"] == "silent" and each["distance"] == SAME]
     assert {(each["estimate"], each["low"], each["high"]) for each in silent} == {(0.5, 0.5, 0.5)}
-    assert any(note.startswith("Fixed: all comparisons are tied") for note in formatting.notes(report))
+    assert "Fixed: all comparisons are tied" in str(STRATA.sheets(report)[0].caption)
+    assert not any("tied" in note for note in formatting.notes(report)), "no row of accuracies is fixed"
 
 
 def test_a_part_without_weight_is_no_part() -> None:
