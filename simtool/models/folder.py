@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from simtool import console
-from simtool.errors import listed
+from simtool.errors import clipped, listed
 from simtool.images.preprocessing import Preprocessing, PreprocessingError
 from simtool.kinds import Expected, explain
 from simtool.models.errors import ModelError
@@ -284,8 +284,30 @@ def describe_model(folder: Path) -> Description:
     facts = (
         ("name", manifest.name),
         ("layers", listed(manifest.layers, 99) or "none"),
-        *((name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in manifest.settings.items()),
+        *_stated(manifest.settings),
         *(() if manifest.preprocessing is None else (("preprocessing", manifest.preprocessing.to_text()),)),
         ("weights", f"{listed(manifest.weights, 9)}, SHA-256 {manifest.digest}"),
     )
     return Description(manifest.kind, facts, manifest.provenance)
+
+
+def _stated(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Label and text of each setting; the settings of a group have a line each."""
+    for name, value in settings.items():
+        for label, one in value.items() if isinstance(value, Mapping) else [(name, value)]:
+            yield clipped(label.replace("_", " ")), _in_words(one)
+
+
+def _in_words(value: object) -> str:
+    """A value of JSON in words: ``yes``, ``1,000``, ``200: robin, wren, tern and 197 more``."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case list():
+            return f"{len(value):,}: {listed(map(_in_words, value))}" if value else "none"
+        case _:
+            return clipped(value)

@@ -130,6 +130,23 @@ def test_a_description_sums_up(tmp_path: Path) -> None:
     assert manifest.digest in facts["weights"]
 
 
+def test_a_description_states_settings_in_words(tmp_path: Path) -> None:
+    group = {"layerwise_decay": 0.5, "pretrained": False, "recipe": None}
+    settings = {"config": group, "images": 11788, "classes": ["a", "b", "c", "d", "e"], "names": [], "x": {"y": [{}]}}
+    (tmp_path / "a").write_bytes(b"1")
+    write_manifest(tmp_path, Manifest("net", "net 1", weights={"a": sha256_of(tmp_path / "a")}, settings=settings))
+    facts = describe_model(tmp_path).facts
+    assert facts[2:-1] == (
+        ("layerwise decay", "0.5"),
+        ("pretrained", "no"),
+        ("recipe", "none"),
+        ("images", "11,788"),
+        ("classes", "5: a, b, c and 2 more"),
+        ("names", "none"),
+        ("y", "1: {}"),
+    )
+
+
 def test_a_model_replaces_a_model_but_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "model"
     for weights in (b"1", b"2"):
