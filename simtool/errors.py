@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from errno import ENOENT
-from typing import ClassVar
 
 __all__ = [
     "LONGEST",
@@ -16,6 +16,7 @@ __all__ = [
     "likeliest",
     "listed",
     "system_reason",
+    "wrong_usage",
 ]
 
 #: Characters of a message.
@@ -33,7 +34,7 @@ class SimtoolError(Exception):
         exit_code: 1 for a failure; another one for an end that a script should tell from failures and from success.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __str__(self) -> str:
         message = super().__str__()
@@ -44,6 +45,19 @@ class UsageError(SimtoolError):
     """Options or arguments that are wrong together, or a value that an option does not take."""
 
     exit_code = 2
+
+
+@contextmanager
+def wrong_usage() -> Iterator[None]:
+    """Make every failure in a block, or in a decorated function, one of wrong usage.
+
+    It is for code that looks a value of an option up: the split, the column or the layer of that name.
+    """
+    try:
+        yield
+    except SimtoolError as failure:
+        failure.exit_code = UsageError.exit_code
+        raise
 
 
 class FileError(SimtoolError, OSError):

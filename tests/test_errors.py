@@ -3,7 +3,9 @@ from __future__ import annotations
 import errno
 import os
 
-from simtool.errors import LONGEST, SimtoolError, clipped, first_line, listed, system_reason
+import pytest
+
+from simtool.errors import LONGEST, SimtoolError, clipped, first_line, listed, system_reason, wrong_usage
 
 
 def test_the_first_few_of_many_are_named() -> None:
@@ -39,3 +41,17 @@ def test_a_missing_file_is_reported_in_the_same_words_everywhere() -> None:
     assert reason(errno.ENOENT, "a.tgz") == "a.tgz: no such file or folder"
     assert reason(errno.ENOSPC, "a.tgz") == "a.tgz: No space left on device"
     assert reason(errno.ENOENT) == "no such file or folder"
+
+
+def test_a_failure_to_look_a_value_up_is_wrong_usage_and_keeps_its_kind() -> None:
+    class AbsentError(SimtoolError):
+        pass
+
+    @wrong_usage()
+    def find(name: str) -> None:
+        raise AbsentError(f"no column {name}")
+
+    with pytest.raises(AbsentError, match="^no column a$") as found:
+        find("a")
+    assert found.value.exit_code == 2
+    assert AbsentError("b").exit_code == 1

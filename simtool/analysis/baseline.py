@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simtool.analysis.contrasts import Entry
 from simtool.analysis.failure import ReportError
-from simtool.errors import likeliest, listed
+from simtool.errors import likeliest, listed, wrong_usage
 
 __all__ = ["Baseline"]
 
@@ -25,6 +25,7 @@ class Baseline:
     distance: str | None = None
 
     @classmethod
+    @wrong_usage()
     def named(cls, text: str, entries: Iterable[Entry]) -> Baseline:
         """Find the baseline that ``MODEL`` or ``MODEL:DISTANCE`` names, if names contain ``:``, too.
 

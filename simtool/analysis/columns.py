@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from simtool.analysis.labels import LABELS
 from simtool.analysis.report import ReportError
 from simtool.analysis.strata import Stratum
-from simtool.errors import listed
+from simtool.errors import listed, wrong_usage
 from simtool.tables.carried import Carried
 from simtool.tables.labels import Labels
 from simtool.tables.parquet import ARROW_FAILURES
@@ -23,6 +23,7 @@ __all__ = ["MOST", "column_labels", "column_strata"]
 MOST = 30
 
 
+@wrong_usage()
 def column_strata(trials: Trials, name: str, most: int = MOST) -> list[Stratum]:
     """Divide trials by the values of a column: a stratum ``NAME=VALUE`` for each value, in ascending order.
 
@@ -52,6 +53,7 @@ def column_strata(trials: Trials, name: str, most: int = MOST) -> list[Stratum]:
     return found
 
 
+@wrong_usage()
 def column_labels(trials: Trials, name: str, option: str) -> Labels:
     """The values of a column of trials as text, (T,); their names ascend.
 

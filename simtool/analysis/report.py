@@ -20,7 +20,7 @@ from simtool.analysis.noise_ceiling import NoiseCeiling
 from simtool.analysis.participants import Spread
 from simtool.analysis.prediction import Prediction
 from simtool.analysis.strata import ALL
-from simtool.errors import listed
+from simtool.errors import listed, wrong_usage
 from simtool.tables.observers import Observers
 from simtool.text import counted
 
@@ -305,6 +305,7 @@ class Report:
                 shown.append(block)
         yield from shown
 
+    @wrong_usage()
     def of_type(self, trial_type: str) -> Report:
         """The part about one trial type (or ``all``).
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from PIL import ImageColor
 
-from simtool.errors import SimtoolError, listed
+from simtool.errors import SimtoolError, listed, wrong_usage
 from simtool.pillow import WHITE
 
 __all__ = [
@@ -409,9 +409,10 @@ def chosen_preprocessing(
     Raises:
         PreprocessingError: no preprocessing has that name, the file does not hold one, or a value is out of range.
     """
-    if isinstance(chosen, str):
-        chosen = _from_file(Path(chosen)) if chosen.endswith(".json") else named_preprocessing(chosen)
-    return chosen.adjusted(size, crop)
+    if isinstance(chosen, str) and chosen.endswith(".json"):
+        chosen = _from_file(Path(chosen))
+    with wrong_usage():
+        return (named_preprocessing(chosen) if isinstance(chosen, str) else chosen).adjusted(size, crop)
 
 
 def _from_file(path: Path) -> Preprocessing:

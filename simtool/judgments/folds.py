@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import SimtoolError
+from simtool.errors import SimtoolError, wrong_usage
 from simtool.judgments.classes import classes_of
 from simtool.judgments.comparisons import Comparisons
 from simtool.tables.labels import Labels
@@ -70,6 +70,7 @@ class Fold:
     test: NDArray[np.bool_]
 
 
+@wrong_usage()
 def trial_folds(trials: Trials, hold_out: HoldOut, count: int = 5, seed: int = 0) -> list[Fold]:
     """Split trials into folds. Each trial tests once.
 
@@ -92,6 +93,7 @@ def trial_folds(trials: Trials, hold_out: HoldOut, count: int = 5, seed: int = 0
     return [Fold(part != number, part == number) for number in range(count)]
 
 
+@wrong_usage()
 def comparison_folds(
     trials: Trials, comparisons: Comparisons, hold_out: HoldOut, count: int = 5, seed: int = 0
 ) -> list[Fold]:

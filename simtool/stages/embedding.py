@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simtool import console
-from simtool.errors import UsageError, listed
+from simtool.errors import UsageError, listed, wrong_usage
 from simtool.images.given import GivenImages
 from simtool.images.pipeline import BadImage, check_files, described, stream
 from simtool.images.preprocessing import Preprocessing
@@ -302,7 +302,8 @@ def _files(places: Sequence[Path], shard: Shard | None) -> list[Path]:
 def _described(
     embedder: Model, layer: str | None, path: Path | None, name: str | None, selection: _Selection
 ) -> _Output:
-    output = embedder.output(layer)
+    with wrong_usage():
+        output = embedder.output(layer)
     state = "" if embedder.untrained is None else f", untrained, seed {embedder.untrained}"
     info = EmbeddingInfo(
         name=name or f"{output.name}{state}",

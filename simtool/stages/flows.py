@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from simtool.errors import UsageError
+from simtool.errors import UsageError, wrong_usage
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.flows.config import MODES, Mode
 from simtool.models.flows.footprint import check_room, training_bytes
 from simtool.models.flows.preset import FlowPreset
 from simtool.models.interface import TrainedModel
 from simtool.stages.run import Run, in_words, path_of
+from simtool.stages.run import chosen as of_known
 from simtool.stages.training import TrainingPlan, changed_preset
 from simtool.tables.images import Images
 from simtool.tensorflow import load_tensorflow
@@ -34,6 +35,8 @@ __all__ = ["FlowPlan", "plan_flow"]
 
 _Plan = TypeVar("_Plan", bound="FlowPlan")
 
+#: The precisions of the networks of a flow, and one that rounds all of it.
+_PRECISIONS, _TF32 = ("float32", "bfloat16", "float16"), "tf32"
 #: The number of images in the sample images of a training.
 _EXAMPLES = 6
 
@@ -153,8 +156,10 @@ def plan_flow(
         raise UsageError(f"the modes of backpropagation are {', '.join(MODES)}, not {mode}")
     if derived := changes.keys() & {"classes", "compute_dtype"}:
         raise UsageError(f"{min(derived)} cannot be changed; it follows from class_conditional or precision")
+    if (precision := changes.get("precision")) not in (None, _TF32):
+        of_known(_PRECISIONS, "--precision", precision)
     chosen = changed_preset(kind.presets, preset, "flow", changes)
-    if chosen.settings.precision == "tf32":
+    if chosen.settings.precision == _TF32:
         raise UsageError(
             "--precision tf32 rounds all of a flow, and its inverse needs more digits; bfloat16 and float16 round the "
             "networks only"
@@ -163,7 +168,8 @@ def plan_flow(
     classes = Classes(table) if class_conditional else None
     count = len(classes.names) if classes else 0
     chosen = chosen.changed(flow=chosen.flow.changed(classes=count, compute_dtype=chosen.settings.precision))
-    preprocessing = named_preprocessing(chosen.recipe).adjusted(chosen.flow.size, crop)
+    with wrong_usage():
+        preprocessing = named_preprocessing(chosen.recipe).adjusted(chosen.flow.size, crop)
     if preprocessing.colors != named_preprocessing("study").colors:
         raise UsageError(
             f"{kind.title} needs colors from -0.5 to 0.5, which the preprocessing {chosen.recipe} does not give"

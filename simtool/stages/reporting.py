@@ -181,7 +181,7 @@ def report(
         content = build_report(tables, settings, computed, _progress, measures)
         content = content if trial_type is None else content.of_type(trial_type)
         if not any(True for _ in content.blocks(wanted)):
-            raise ReportError(f"no trial has {' or '.join(map(str, wanted))}: it takes trials of another type")
+            raise UsageError(f"no trial has {' or '.join(map(str, wanted))}: it takes trials of another type")
         drawing = None if drawn is None else figures_of.drawing(drawn, figure_of, content, wanted[0], look)
         if show is not None:
             show(content)

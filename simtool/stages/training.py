@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simtool import console
 from simtool.device import CHOICES, check_precision, open_device
-from simtool.errors import UsageError
+from simtool.errors import UsageError, wrong_usage
 from simtool.images.pipeline import BadImage, check_files, described
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.folder import MANIFEST, completed_folder, occupied
@@ -151,6 +151,7 @@ class TrainingPlan(ABC):
         """One line about a complete training."""
 
 
+@wrong_usage()
 def changed_preset(presets: Mapping[str, _P], preset: str | _P, part: str, changes: Mapping[str, Any]) -> _P:
     """A preset, or the preset of a name, with changes by name; None keeps a value.
 

@@ -20,7 +20,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
 
 from simtool.errors import SimtoolError
 
@@ -41,7 +40,7 @@ class LockedError(SimtoolError):
     The exit code is EX_TEMPFAIL of sysexits.h: the same command can succeed later.
     """
 
-    exit_code: ClassVar[int] = 75
+    exit_code = 75
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from simtool.errors import listed
+from simtool.errors import listed, wrong_usage
 from simtool.tables.files import TableError, check_unique, objects, read_columns, strings, write_table
 from simtool.tables.provenance import Provenance
 from simtool.text import counted, plural
@@ -86,6 +86,7 @@ class Images:
         """Select rows by positions, in this order, or by a mask."""
         return Images(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    @wrong_usage()
     def where_split(self, split: str) -> Images:
         """Select the rows of one split; ``all`` keeps all rows.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self, get_args, get_type_hints
 
-from simtool.errors import listed
+from simtool.errors import listed, wrong_usage
 from simtool.training.outcome import TrainingError
 
 __all__ = ["Optimizer", "Precision", "Record", "Schedule", "Settings", "assignments", "current_names", "learning_rates"]
@@ -47,6 +47,7 @@ def current_names(content: Any) -> Any:
     return content
 
 
+@wrong_usage()
 def assignments(texts: Iterable[str]) -> dict[str, str]:
     """Values by name, from texts ``name=value`` as on a command line.
 

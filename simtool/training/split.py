@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.errors import wrong_usage
 from simtool.pillow import ImageError
 from simtool.tables.images import Images
 
@@ -82,6 +83,7 @@ def split_images(images: Images, rule: str, seed: int) -> Split:
     return split
 
 
+@wrong_usage()
 def _require_splits(images: Images, rule: str, known: Sequence[str]) -> None:
     if unknown := sorted({split or "no split" for split in images.split if split not in known}):
         raise ImageError(
@@ -90,6 +92,7 @@ def _require_splits(images: Images, rule: str, known: Sequence[str]) -> None:
         )
 
 
+@wrong_usage()
 def _fraction(rule: str) -> float:
     try:
         fraction = float(rule)

@@ -59,7 +59,7 @@ def test_as_many_components_are_kept_as_there_are_unless_a_number_is_asked_for(s
     assert simtool("compress", home / "few.parquet", "--out", home / "out.parquet").code == 0
     assert open_embeddings(home / "out.parquet").info.dimension == 7
     ran = simtool("compress", home / "few.parquet", "--out", home / "no.parquet", "--components", 8)
-    assert ran.code == 1
+    assert ran.code == 2
     assert "9 vectors of 7 values allow 1 to 7 components, not 8" in ran.err
     assert not (home / "no.parquet").exists()
 

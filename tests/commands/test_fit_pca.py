@@ -88,7 +88,7 @@ def test_a_wrong_choice_is_one_line_and_changes_nothing(
 ) -> None:
     before = sorted(tmp_path.rglob("*"))
     ran = simtool("fit-pca", images, "--out", tmp_path / "pca", "--size", "8", *arguments)
-    assert ran.code == 1
+    assert ran.code == 2
     assert complaint in ran.err.splitlines()[-1]
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -116,7 +116,7 @@ def test_as_many_components_are_kept_as_there_are_unless_a_number_is_asked_for(
     assert "11 components instead of 1,000: 12 images have no more" in ran.err
     assert load_model(tmp_path / "pca").output().dimension == 11
     ran = simtool("fit-pca", images, "--out", tmp_path / "pca", "--size", "8", "--components", "1000")
-    assert ran.code == 1
+    assert ran.code == 2
     assert "allow 1 to 11 components, not 1,000" in ran.err
 
 

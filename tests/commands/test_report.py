@@ -162,7 +162,7 @@ def test_what_the_outcomes_do_not_hold_is_named(
     simtool: Run, outcomes: Path, options: tuple[str, ...], reason: str
 ) -> None:
     done = simtool("report", outcomes, *options, *FEW)
-    assert done.code == 1
+    assert done.code == 2
     assert reason in done.err
     assert done.out == ""
 

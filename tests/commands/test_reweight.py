@@ -136,9 +136,9 @@ def test_gLocals_own_transform_is_applied(simtool: Simtool, home: Path) -> None:
         (("--repeats", 2), 2, "--repeats is for --hold-out image and class"),
         (("--kind", "segments", "--components", 3), 2, "leave out --components"),
         (("--kind", "low-rank", "--components", 4, "--rank", 5), 2, "--rank is a number from 1 to 4"),
-        (("--hold-out", "session"), 1, "the trials name no session"),
-        (("--hold-out", "class"), 1, "give a table of images with --images"),
-        (("--hold-out", "query", "--folds", 50), 1, "40 queries cannot be split into 50 folds"),
+        (("--hold-out", "session"), 2, "the trials name no session"),
+        (("--hold-out", "class"), 2, "give a table of images with --images"),
+        (("--hold-out", "query", "--folds", 50), 2, "40 queries cannot be split into 50 folds"),
     ],
 )
 def test_one_line_says_what_is_wrong(

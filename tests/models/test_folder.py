@@ -134,9 +134,12 @@ def test_a_description_states_settings_in_words(tmp_path: Path) -> None:
     group = {"layerwise_decay": 0.5, "pretrained": False, "recipe": None}
     settings = {"config": group, "images": 11788, "classes": ["a", "b", "c", "d", "e"], "names": [], "x": {"y": [{}]}}
     (tmp_path / "a").write_bytes(b"1")
-    write_manifest(tmp_path, Manifest("net", "net 1", weights={"a": sha256_of(tmp_path / "a")}, settings=settings))
+    write_manifest(
+        tmp_path,
+        Manifest("net", "net 1", named_preprocessing("study"), {"a": sha256_of(tmp_path / "a")}, settings=settings),
+    )
     facts = describe_model(tmp_path).facts
-    assert facts[2:-1] == (
+    assert facts[2:-2] == (
         ("layerwise decay", "0.5"),
         ("pretrained", "no"),
         ("recipe", "none"),

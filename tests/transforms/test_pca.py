@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from simtool.models.errors import ModelError
+from simtool.errors import UsageError
 from simtool.tables.embeddings import EmbeddingCollector, EmbeddingInfo, EmbeddingTable
 from simtool.tables.files import TableError
 from simtool.transforms.pca import PrincipalComponents
@@ -43,7 +43,7 @@ def test_small_differences_of_large_float64_values_are_found(rows: int) -> None:
 def test_as_many_components_are_kept_as_there_are() -> None:
     assert PrincipalComponents.fit(table()).dimension == 7
     assert PrincipalComponents.fit(table(VECTORS[:4])).name == "PCA 3"
-    with pytest.raises(ModelError, match="allow 1 to 7 components, not 8"):
+    with pytest.raises(UsageError, match="allow 1 to 7 components, not 8"):
         PrincipalComponents.fit(table(), 8)
 
 

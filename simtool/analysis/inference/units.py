@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simtool.analysis.inference.observations import ranks
+from simtool.errors import UsageError
 from simtool.judgments.classes import classes_of, groups_of
-from simtool.tables.files import TableError
 from simtool.tables.trials import Trials
 
 __all__ = ["ImageUnits", "Units"]
@@ -37,7 +37,7 @@ class ImageUnits:
         units: their kind. An image without a class, or without a group, is a unit.
 
     Raises:
-        TableError: the trials do not name classes.
+        UsageError: the trials do not name classes.
 
     Attributes:
         code: (n,) the unit of each image, in the order of names.
@@ -52,7 +52,7 @@ class ImageUnits:
         if units in (Units.CLASS, Units.GROUP):
             labels = classes_of(trials) if units is Units.CLASS else groups_of(trials)
             if labels is None:
-                raise TableError(
+                raise UsageError(
                     f"--cluster {units}: the outcomes do not state the {_PLURAL[units]} of their images; score again "
                     "with --images IMAGES to add them"
                 )

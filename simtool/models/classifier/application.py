@@ -13,7 +13,7 @@ from typing import Any
 
 from simtool import console
 from simtool.archive import ArchiveError, fetch
-from simtool.errors import first_line, listed
+from simtool.errors import first_line, listed, wrong_usage
 from simtool.images.preprocessing import named_preprocessing
 from simtool.kinds import What, kind_of
 from simtool.models.classifier.activations import FINAL, PENULTIMATE
@@ -55,6 +55,7 @@ class Application(KerasFile):
         return {PENULTIMATE: node.input_tensors[0], **final} if head else final
 
 
+@wrong_usage()
 def application_named(name: str) -> Architecture:
     """The network of ``keras.applications`` with a name, in upper or lower case.
 

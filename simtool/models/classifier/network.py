@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simtool.errors import first_line
+from simtool.errors import UsageError, first_line
 from simtool.kinds import kind_of
 from simtool.models.classifier.architectures import SMALL
 from simtool.models.classifier.config import ClassifierConfig
@@ -118,7 +118,7 @@ def _backbone(config: ClassifierConfig, published: bool = False) -> Any:
     import keras
 
     if published and config.architecture == SMALL:
-        raise ModelError(f"{SMALL} has no ImageNet weights; train it from scratch, or use --weights FILE")
+        raise UsageError(f"{SMALL} has no ImageNet weights; train it from scratch, or use --weights FILE")
     make = resnet20 if config.architecture == SMALL else getattr(keras.applications, config.architecture)
     weights, shape = "imagenet" if published else None, (config.size, config.size, 3)
     return make(weights=weights, include_top=False, input_shape=shape, pooling="avg")

@@ -26,6 +26,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from simtool import console
+from simtool.errors import UsageError
 from simtool.models.errors import ModelError
 from simtool.models.pca.eigen import EigenPairs, leading_eigenpairs
 from simtool.models.pca.matrices import NpyMatrix
@@ -87,7 +88,8 @@ def check_request(images: int, dimension: int, components: int, fewer: bool = Fa
         The number of components of the fit.
 
     Raises:
-        ModelError: fewer components exist, or free memory is too small for the matrix.
+        UsageError: fewer components exist.
+        ModelError: there are fewer than two images, or free memory is too small for the matrix.
     """
     most = min(images - 1, dimension)
     if images < 2:
@@ -95,7 +97,7 @@ def check_request(images: int, dimension: int, components: int, fewer: bool = Fa
     if fewer:
         components = min(components, most)
     if not 1 <= components <= most:
-        raise ModelError(
+        raise UsageError(
             f"{images:,} {what} of {dimension:,} values allow 1 to {most:,} components, not {components:,}; "
             "choose --components from this range"
         )
@@ -134,7 +136,8 @@ def fit_components(
         what: the noun for the images, for messages.
 
     Raises:
-        ModelError: fewer components exist, or all images are equal.
+        UsageError: fewer components exist.
+        ModelError: all images are equal.
         SpaceError: the scratch folder has too little free space.
     """
     check_request(images, dimension, components, fewer, what)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from simtool.errors import wrong_usage
 from simtool.images.given import GivenImages
 from simtool.images.preprocessing import Preprocessing
 from simtool.models.errors import ModelError
@@ -70,6 +71,7 @@ class Pca(TrainedModel):
         model.fit = fit
         return model
 
+    @wrong_usage()
     def cut(self, count: int) -> Self:
         """The same with the first ``count`` components.
 

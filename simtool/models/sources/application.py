@@ -34,7 +34,7 @@ class ApplicationSource(Source):
         "untrained": f"{UNTRAINED}; nothing is downloaded",
         "seed": SEED,
     }
-    limits = "a network of keras.applications has its own preprocessing, and no components, noise or code"
+    limits = "a network of keras.applications has its own preprocessing, and no components or noise"
 
     @classmethod
     def is_named(cls, argument: str) -> bool:

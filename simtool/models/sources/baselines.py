@@ -23,7 +23,7 @@ class BaselineSource(Formula):
         "crop": "central part of each side that is kept [all]",
         "window": "the central part of each side of the image that is described [1, the whole image]",
     }
-    limits = "a baseline has no layers, no components, no network and no code"
+    limits = "a baseline has no layers, components or weights"
 
     def open(self, options: ModelOptions) -> Baseline:
         """See :meth:`Source.open`."""

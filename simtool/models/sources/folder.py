@@ -36,7 +36,7 @@ class FolderSource(Source):
         "untrained": f"{UNTRAINED}; for a PCA a random projection",
         "seed": SEED,
     }
-    limits = "a model folder has its own preprocessing and holds no code"
+    limits = "a model folder has its own preprocessing and weights"
     kind = "MODEL_FOLDER"
 
     @property

@@ -32,7 +32,7 @@ class KerasFileSource(NetworkFile):
         "runtime": RUNTIME,
         "xla": XLA,
     }
-    limits = "a .keras file has no components, no noise and no initial weights"
+    limits = "a .keras file has no components, noise or initial weights"
     kind = "KERAS"
 
     def open(self, options: ModelOptions) -> Model:

@@ -30,7 +30,7 @@ class OnnxFileSource(NetworkFile):
         "precision": PRECISION,
         "runtime": "always openvino",
     }
-    limits = "an .onnx file has no components, no noise, no code and no initial weights"
+    limits = "an .onnx file has no components, noise or initial weights"
     kind = "ONNX"
 
     @property

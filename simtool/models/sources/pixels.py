@@ -23,7 +23,7 @@ class PixelsSource(Formula):
         "size": "height and width [the preprocessing's: 128]",
         "crop": "central part of each side that is kept [the preprocessing's: 0.8]",
     }
-    limits = "pixels have no layers, no components, no network and no code"
+    limits = "pixels have no layers, components or weights"
 
     def open(self, options: ModelOptions) -> Pixels:
         """See :meth:`Source.open`."""

@@ -31,7 +31,7 @@ class SavedModelSource(NetworkFile):
         "runtime": RUNTIME,
         "xla": XLA,
     }
-    limits = "a SavedModel has no components, no noise, no Python code and no initial weights"
+    limits = "a SavedModel has no components, noise, Python code or initial weights"
     kind = "SAVED_MODEL"
 
     @property

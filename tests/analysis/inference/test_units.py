@@ -13,8 +13,8 @@ from simtool.analysis.inference.observations import Observations
 from simtool.analysis.inference.units import ImageUnits, Units
 from simtool.analysis.inference.values import Values
 from simtool.analysis.study import Study
+from simtool.errors import UsageError
 from simtool.judgments.classes import with_classes
-from simtool.tables.files import TableError
 from simtool.tables.images import Images
 from simtool.tables.trials import Trials
 from tests.scored import latent, observe
@@ -56,7 +56,7 @@ def test_fixed_images_do_not_limit_the_effective_size() -> None:
 
 def test_trials_without_classes_cannot_be_resampled_by_class() -> None:
     bare = replace(_trials(), extra={})
-    with pytest.raises(TableError, match=r"^--cluster group: the outcomes do not state the groups of their images; "):
+    with pytest.raises(UsageError, match=r"^--cluster group: the outcomes do not state the groups of their images; "):
         ImageUnits(bare, SHOWN, Units.GROUP)
 
 

@@ -72,3 +72,8 @@ def test_a_training_follows_that_of_float32() -> None:
 def test_tf32_is_refused_for_a_flow() -> None:
     with pytest.raises(UsageError, match="--precision tf32 rounds all of a flow, and its inverse needs more digits"):
         stages.plan_glow("images.parquet", preset="tiny", precision="tf32")
+
+
+def test_an_unknown_precision_is_refused_with_those_of_flows() -> None:
+    with pytest.raises(UsageError, match=r"^--precision is one of float32, bfloat16, float16, not fp16 \(did you"):
+        stages.plan_glow("images.parquet", preset="tiny", precision="fp16")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from simtool.errors import UsageError
 from simtool.images.pipeline import stream
 from simtool.images.preprocessing import named_preprocessing
 from simtool.models.errors import ModelError
@@ -181,13 +182,13 @@ def test_two_images_have_one_component(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("images", "dimension", "wanted"), [(10, 100, 10), (100, 9, 10), (10, 100, 0)])
 def test_more_components_than_there_are_is_an_error(images: int, dimension: int, wanted: int) -> None:
-    with pytest.raises(ModelError, match=f"allow 1 to {min(images - 1, dimension)} components, not {wanted}"):
+    with pytest.raises(UsageError, match=f"allow 1 to {min(images - 1, dimension)} components, not {wanted}"):
         check_request(images, dimension, wanted)
 
 
 def test_images_that_are_skipped_count_for_that(tmp_path: Path) -> None:
     data = decaying(8, 30)
-    with pytest.raises(ModelError, match="8 images of 30 values allow 1 to 7 components, not 9"):
+    with pytest.raises(UsageError, match="8 images of 30 values allow 1 to 7 components, not 9"):
         fit_components(batches(data, 3), 12, 30, 9, tmp_path)
     fewer = fit_components(batches(data, 3), 12, 30, 5, tmp_path)
     assert fewer.images == 8

@@ -154,7 +154,7 @@ def test_every_option_of_models_applies_to_a_source_and_its_help_says_to_which()
 
 def test_an_option_that_does_not_apply_is_refused_before_the_model_is_read() -> None:
     with pytest.raises(
-        UsageError, match=r"--trust-code is for a [.]keras file; pixels have no layers, no components, no network"
+        UsageError, match=r"--trust-code is for a [.]keras file; pixels have no layers, components or weights$"
     ):
         source_of("pixels", ModelOptions(trust_code=True))
     with pytest.raises(UsageError, match=r"or a SavedModel; a model folder has its own preprocessing"):
