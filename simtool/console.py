@@ -42,10 +42,17 @@ def result(renderable: RenderableType) -> None:
     """Print a rich renderable to standard output.
 
     Characters that would act on the terminal, or that the encoding of standard output lacks, are printed as escapes.
+    In a file or a pipe, no line ends in spaces.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    _console(stderr=False).print(_Harmless(renderable), soft_wrap=False)
+    console = _console(stderr=False)
+    if console.is_terminal:
+        console.print(_Harmless(renderable), soft_wrap=False)
+        return
+    with console.capture() as printed:
+        console.print(_Harmless(renderable), soft_wrap=False)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in printed.get().splitlines())
 
 
 def result_text(text: str) -> None:

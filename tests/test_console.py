@@ -149,6 +149,14 @@ def test_text_is_printed_as_it_is_spelled(capsys: pytest.CaptureFixture[str]) ->
     assert told.err.count(odd) == 3
 
 
+def test_no_line_in_a_file_ends_in_spaces(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("name", "note", box=None, pad_edge=False)
+    table.add_row("pixels", "")
+    table.add_row("", "")
+    console.result(table)
+    assert capsys.readouterr().out == "name    note\npixels\n\n"
+
+
 def test_notes_and_progress_are_silent_inside_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with console.quiet():
         console.note("read   a.parquet")

@@ -51,7 +51,7 @@ def test_a_failure_to_look_a_value_up_is_wrong_usage_and_keeps_its_kind() -> Non
     def find(name: str) -> None:
         raise AbsentError(f"no column {name}")
 
-    with pytest.raises(AbsentError, match="^no column a$") as found:
+    with pytest.raises(AbsentError, match=r"^no column a$") as found:
         find("a")
     assert found.value.exit_code == 2
     assert AbsentError("b").exit_code == 1
