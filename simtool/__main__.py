@@ -1,6 +1,7 @@
 """``python -m simtool`` is ``simtool``."""
 
 import gc
+import signal
 import sys
 
 __all__ = ["main"]
@@ -17,11 +18,13 @@ def main() -> None:
     """
     gc.disable()
     sys.setswitchinterval(_TURN)
-    from simtool import cli, stages
-
-    stages.in_own_process = True
     try:
+        from simtool import cli, stages
+
+        stages.in_own_process = True
         cli.main()
+    except KeyboardInterrupt:  # before a stage has begun, there is nothing to say
+        sys.exit(128 + signal.SIGINT)
     finally:
         gc.freeze()
 

@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from simtool import cli, stages
+from simtool import __main__, cli, stages
 from simtool.cli import app, app_for, call_of
 from simtool.errors import SimtoolError, UsageError
 from simtool.stages.run import stage
@@ -212,6 +212,19 @@ def test_a_command_that_is_stopped_says_so_and_what_to_do(number: signal.Signals
     assert said.split("\n")[0] == "wait was stopped; no output is half-written: run the same command again"
     assert "Traceback" not in said
     assert process.returncode == 128 + number
+
+
+def test_ctrl_c_before_a_stage_begins_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(__main__, "gc", Mock())
+    monkeypatch.setattr("sys.setswitchinterval", Mock())
+    monkeypatch.setattr(stages, "in_own_process", False)
+    monkeypatch.setattr(cli, "main", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(SystemExit) as left:
+        __main__.main()
+    assert left.value.code == 130
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.system
