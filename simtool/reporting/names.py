@@ -53,12 +53,16 @@ def _with_end(name: str, width: int, end: int, cut: str) -> str:
 
 
 def _with_marks(name: str, marks: Sequence[int], width: int, cut: str) -> str | None:
-    """A name with the letters at ``marks``, then as much of their phrases as fits, the short ones first, then more."""
+    """A name with the letters at ``marks``, then as much of their phrases as fits, the short ones first, then more.
+
+    Of a phrase that is longer than the width, the end of the word comes first.
+    """
     kept = set(marks)
     if cell_len(_drawn(name, kept, cut)) > width:
         return None
     phrases = sorted((_phrase(name, mark) for mark in marks), key=len)
-    for places in [*phrases, range(len(name))]:
+    words = [_rest_of_word(name, mark) for mark in marks if len(_phrase(name, mark)) > width]
+    for places in [*words, *phrases, range(len(name))]:
         for at in places:
             if cell_len(_drawn(name, kept | {at}, cut)) > width:
                 break
@@ -69,6 +73,11 @@ def _with_marks(name: str, marks: Sequence[int], width: int, cut: str) -> str | 
 def _word(name: str, mark: int) -> int:
     """The place of the first letter at or after a place that does not stand between phrases."""
     return next((at for at in range(mark, len(name)) if name[at] not in f"{_APART} "), mark)
+
+
+def _rest_of_word(name: str, mark: int) -> Sequence[int]:
+    """The places from one to the end of its word."""
+    return range(mark, next((at for at in range(mark, len(name)) if name[at] in f"{_APART} "), len(name)))
 
 
 def _phrase(name: str, mark: int) -> Sequence[int]:

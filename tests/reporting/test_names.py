@@ -45,6 +45,15 @@ def test_long_names_keep_the_phrases_in_which_they_differ() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [17, 30, 60])
+def test_twelve_names_that_differ_in_their_middle_show_where_they_differ(width: int) -> None:
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"]
+    shown = shortened([f"efficientnet-lite2 {word} weights of imagenet, pool mean" for word in words], width)
+    assert shown is not None
+    assert all(word in text for word, text in zip(words, shown.values(), strict=True))
+    assert len(set(shown.values())) == len(words)
+
+
 def test_a_longer_name_shows_what_follows_a_shorter_one() -> None:
     controls = [f"{name}, untrained, seed 0" for name in WINDOWED[:2]]
     shown = shortened([*WINDOWED[:2], *controls], 28)
