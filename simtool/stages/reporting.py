@@ -171,6 +171,7 @@ def report(
     outputs = [drawn, *drawings.values(), *(path for path in written if path != STDOUT)]
     logs = [folder / TRAINING / LOG for folder in folders]
     with stage("report", reads=[*paths, *spaces, path_of(images), *logs], writes=outputs) as run:
+        thumbnails = None if images is None else partial(_thumbnails, images, run.read_images(images))
         histories = [_history(run, folder) for folder in folders]
         tables = read_outcomes([source if isinstance(source, Outcomes) else Path(source) for source in sources])
         for path in paths:
@@ -189,7 +190,7 @@ def report(
             figures_of.save(run, drawn, drawing)
         figures_of.draw_all(run, drawings, content, wanted[0], look)
         formats: dict[str, tuple[Callable[[], str], str]] = {
-            "html": (lambda: _page(run, content, tables, images, histories), "page"),
+            "html": (lambda: _page(run, content, tables, thumbnails, histories), "page"),
             "csv": (lambda: to_csv(content), "all numbers"),
             "json": (lambda: to_json(content), "all numbers"),
             "markdown": (lambda: to_markdown(content), "tables"),
@@ -243,23 +244,22 @@ def _page(
     run: Run,
     content: Report,
     outcomes: Sequence[Outcomes],
-    images: str | Path | Images | None,
+    thumbnails: Callable[[Sequence[str]], Mapping[str, bytes]] | None,
     histories: Sequence[History],
 ) -> str:
     from simtool.reporting.page.gallery import gallery
     from simtool.reporting.page.page import to_html
 
-    thumbnails = None if images is None else partial(_thumbnails, run, images)
     shown = gallery(outcomes, content, thumbnails)
     return to_html(content, run.provenance(), shown, histories)
 
 
-def _thumbnails(run: Run, images: str | Path | Images, ids: Sequence[str]) -> Mapping[str, bytes]:
+def _thumbnails(images: str | Path | Images, table: Images, ids: Sequence[str]) -> Mapping[str, bytes]:
     """Small copies of images, by id."""
     from simtool.images.pipeline import BadImage, described
     from simtool.images.thumbnails import side_of, thumbnails
 
-    table, place = run.read_images(images), path_of(images) or Path("the table of images")
+    place = path_of(images) or Path("the table of images")
     matches = match_ids(ids, table.image_id)
     note_matches(place, matches)
     if missing := [name for name, row in zip(ids, matches.rows, strict=True) if row < 0]:

@@ -96,6 +96,12 @@ def test_tables_are_pooled(simtool: Run, outcomes: Path) -> None:
     assert {row["model"] for row in json.loads(done.out)} - {None} == {"good", "poor", "more"}
 
 
+def test_a_wrong_table_of_images_is_refused_before_the_report(simtool: Run, outcomes: Path, tmp_path: Path) -> None:
+    done = simtool("report", outcomes, "--html", tmp_path / "r.html", "--images", outcomes, *FEW)
+    assert (done.code, done.out) == (1, "")
+    assert "this is a table of outcomes, not of images" in done.err
+
+
 def test_the_same_model_and_distance_twice_is_refused(simtool: Run, outcomes: Path, tmp_path: Path) -> None:
     done = simtool("report", outcomes, outcomes, "--json", tmp_path / "r.json")
     assert done.code == 1
