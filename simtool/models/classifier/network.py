@@ -66,11 +66,12 @@ def load_backbone(network: Any, config: ClassifierConfig, weights: Path | None) 
     ``weights`` is a published file of weights without the top; None downloads it.
 
     Raises:
+        UsageError: the architecture has no published weights.
         ModelError: the download fails, or the file belongs to another architecture.
     """
     try:
         source = _backbone(config, published=weights is None)
-    except ModelError:
+    except UsageError:
         raise
     except Exception as failure:
         raise ModelError(
