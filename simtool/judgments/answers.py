@@ -55,14 +55,20 @@ class Answers:
             JudgmentsError: an answer stands for a column whose cell is empty.
         """
         columns = {plain_answer(name): place for name, place in self.columns.items()}
-        selected, names = self.chosen.copy("K"), []
-        for text in np.unique(self.chosen[self.chosen >= 0]).tolist():
+        selected, names, both = self.chosen.copy("K"), [], []
+        given = np.unique(self.chosen[self.chosen >= 0]).tolist()
+        for text in given:
             plain = plain_answer(self.images[text])
-            here = self.chosen == text
-            if plain not in codes:
-                here &= ~(self.shown == text).any(axis=1)[:, None]
             place = codes[plain] if plain in codes else columns.get(plain)
-            if not (plain in codes or place is not None or plain in NO_ANSWER) or not here.any():
+            if not (plain in codes or place is not None or plain in NO_ANSWER):
+                continue
+            here = self.chosen == text
+            of_image = here & (self.shown == text).any(axis=1)[:, None]
+            if plain in codes:
+                both += [self.images[text]] if of_image.any() else []
+            else:
+                here &= ~of_image
+            if not here.any():
                 continue
             meant = np.full(len(here), -1, np.int32)
             if place is not None:
@@ -72,7 +78,13 @@ class Answers:
                 )
                 names += [] if plain in codes else [self.images[text]]
             selected = np.where(here, meant[:, None], selected)
-        return selected, (f"answers that name a column select its image: {listed(names, 9)}",) if names else ()
+        unused = sorted(codes.keys() - {plain_answer(self.images[text]) for text in given})
+        notes = {
+            "answers that name a column select its image": names,
+            "answers of --answer that are also ids of images of their rows; they were taken as --answer says": both,
+            "no row has these answers of --answer": unused,
+        }
+        return selected, tuple(f"{note}: {listed(found, 9)}" for note, found in notes.items() if found)
 
     def complaint(self, answer: int, shown: NDArray[np.int32], unknown: NDArray[np.int32]) -> str:
         """Return what is wrong with an answer, and what to do.

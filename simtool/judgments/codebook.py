@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -33,8 +34,8 @@ class Codebook:
         Raises:
             ValueError: a column is not in the header, or a column of judgments would be there twice.
         """
-        if len(set(self.columns.values())) < len(self.columns):
-            raise ValueError(f"--column names a column twice: {listed(self.columns.values())}")
+        if repeated := [heading for heading, count in Counter(self.columns.values()).items() if count > 1]:
+            raise ValueError(f"--column names a column twice: {listed(repeated)}")
         names = list(headings)
         for name, heading in self.columns.items():
             names[place_of(heading, headings, f"--column {name}={heading}")] = name
@@ -51,7 +52,8 @@ class Codebook:
             shown: the columns of images that can be selected, by their names as columns of judgments.
 
         Raises:
-            ValueError: a column is not in the header, or holds no image that can be selected.
+            ValueError: a column is not in the header, or holds no image that can be selected; or two columns are given
+                for one answer, in another spelling.
         """
         found: dict[str, int | None] = {}
         for answer, column in self.answers.items():
@@ -59,9 +61,15 @@ class Codebook:
             if column and place is None:
                 place = place_of(column, headings, f"--answer {answer}={column}")
                 if place not in shown.values():
-                    columns = listed(headings[place] for place in shown.values())
+                    columns = listed(headings[place] for place in dict.fromkeys(shown.values()))
                     raise ValueError(f"--answer {answer}={column}: the images to select are in the columns {columns}")
-            found[plain_answer(answer)] = place
+            plain = plain_answer(answer)
+            if found.setdefault(plain, place) != place:
+                one = next(other for other in self.answers if plain_answer(other) == plain)
+                raise ValueError(
+                    f"--answer {one}={self.answers[one]} and --answer {answer}={column} contradict each other: case "
+                    "and a .0 make no difference"
+                )
         return found
 
 
@@ -70,6 +78,8 @@ def place_of(heading: str, headings: Sequence[str], option: str) -> int:
     if heading not in headings:
         columns = f"its columns are {listed(filter(None, headings), 12)}{likeliest(heading, headings)}"
         raise ValueError(f"{option}: no column is called {clipped(heading) or 'so'}; {columns}")
+    if headings.count(heading) > 1:
+        raise ValueError(f"{option}: the header has {clipped(heading) or 'columns without a name'} twice; rename one")
     return headings.index(heading)
 
 

@@ -66,6 +66,8 @@ def read_csv_trials(path: Path, codebook: Codebook | None = None) -> Judgments:
     try:
         headings = recognize(header.names, codebook)
         codes = codebook.places(header.names, _columns(header, headings)) if codebook else {}
+        if codes and headings.votes:
+            raise ValueError("--answer explains answers, but the file holds votes; leave it out")
     except ValueError as failure:
         raise JudgmentsError(f"{path}: {failure}") from failure
     cells = read_cells(header, _coded(headings))
@@ -139,7 +141,8 @@ def _record(
         for name, place in headings.optional.items()
         if place in cells.texts
     }
-    seconds = figures.get("response_s")
+    with np.errstate(over="ignore"):  # a time that overflows is refused later
+        milliseconds = 1000 * figures["response_s"] if "response_s" in figures else figures.get("response_ms")
     return Record(
         images=images,
         query=queries[:, 0] if queries.size else None,
@@ -150,7 +153,7 @@ def _record(
         participant=named(labels.get("participant")),
         session=named(labels.get("session")),
         weight=figures.get("weight"),
-        response_ms=figures.get("response_ms") if seconds is None else seconds * 1000,
+        response_ms=milliseconds,
         count=counts(labels["count"], "count", places) if "count" in labels else None,
         extra=carried({name: cells.texts[place] for name, place in headings.others.items()}),
     )

@@ -74,7 +74,7 @@ def read_history(folder: Path, name: str) -> History:
     if path.stat().st_size > MOST_BYTES:
         raise TrainingError(f"{path}: larger than {MOST_BYTES:,} bytes, so it is no log of a training")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             header, *rows = [line for line in csv.reader(file) if line] or [[]]
     except (UnicodeDecodeError, csv.Error) as failure:
         raise TrainingError(f"{path}: not a table of numbers (CSV): {failure}") from failure

@@ -143,12 +143,14 @@ def test_rows_that_occur_twice_are_counted_if_people_are_named(tmp_path: Path) -
             {},
             r"--column reference=left: the name before the = is not one of .* \(did you mean reference_1\?\)",
         ),
-        ({**SIDES, "reference_1": "right"}, {}, "names a column twice: right, right, response"),
+        ({**SIDES, "reference_1": "right"}, {}, "names a column twice: right$"),
         ({**SIDES, "participant": "query"}, {}, "the header should be"),
         ({**SIDES, "session": "age", "participant": "age"}, {}, "names a column twice"),
         ({**SIDES, "query": "age"}, {}, "--column query=age: the header has another column query"),
         (SIDES, {"1": "middle"}, "--answer 1=middle: no column is called middle"),
         (SIDES, {"1": "query"}, "--answer 1=query: the images to select are in the columns left, right"),
+        (SIDES, {"K": "left", "k": "right"}, "--answer K=left and --answer k=right contradict each other"),
+        (SIDES, {"1": "left", "1.0": ""}, "--answer 1=left and --answer 1.0= contradict each other"),
         (SIDES, {"1": "left"}, r"selects 2.0, which is not .*: --answer 2=COLUMN, where COLUMN is one of left, right$"),
     ],
 )
@@ -158,6 +160,34 @@ def test_a_codebook_that_does_not_fit_the_file_is_refused(
     with pytest.raises(JudgmentsError, match=complaint) as failure:
         read(tmp_path, "query,left,right,response,age", "q,a,b,1,30", "q,a,b,2.0,40", columns=columns, **answers)
     assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize("heading", ["left", "response", ""])
+def test_a_column_that_is_there_twice_is_not_chosen_by_its_place(tmp_path: Path, heading: str) -> None:
+    columns = {"reference_1": "right", "reference_2": "query", "selected_1": heading}
+    with pytest.raises(JudgmentsError, match=f"--column .*={heading}: the header has .* twice"):
+        read(tmp_path, f"query,left,right,response,,{heading}", "q,a,b,a,b,c", columns=columns)
+
+
+def test_answers_that_are_also_images_or_that_no_row_has_are_told(tmp_path: Path) -> None:
+    lines = ["query,left,right,response", "q,2,1,1", "q,a,b,2"]
+    notes = read(tmp_path, *lines, columns=SIDES, **{"1": "left", "2": "right", "3": ""}).notes
+    assert notes == (
+        "answers of --answer that are also ids of images of their rows; they were taken as --answer says: 1",
+        "no row has these answers of --answer: 3",
+    )
+    assert read(tmp_path, *lines[::2], columns=SIDES, **{"2": "right"}).notes == ()
+
+
+def test_votes_take_no_codes_of_answers(tmp_path: Path) -> None:
+    with pytest.raises(JudgmentsError, match="--answer explains answers, but the file holds votes"):
+        read(tmp_path, "query,reference_1,reference_2,votes_1,votes_2", "q,a,b,1,0", **{"1": "reference_1"})
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_response_time_that_overflows_is_refused_without_a_warning(tmp_path: Path) -> None:
+    with pytest.raises(JudgmentsError, match="line 2 has a response_ms beyond"):
+        read(tmp_path, f"{HEADER},response_s", "q,a,b,a,1e308")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,11 @@ def test_a_log_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_history(folder, "Net").is_complete
 
 
+def test_a_log_that_a_spreadsheet_saved_is_read(tmp_path: Path) -> None:
+    found = read_history(_folder(tmp_path / "net", "\ufeffepoch,loss\r\n1,0.5\r\n"), "Net")
+    assert (found.epochs, found.columns) == ([1], {"loss": [0.5]})
+
+
 @pytest.mark.parametrize(
     ("columns", "kept"),
     [
