@@ -55,7 +55,9 @@ class Answers:
             JudgmentsError: an answer stands for a column whose cell is empty.
         """
         columns = {plain_answer(name): place for name, place in self.columns.items()}
-        selected, names, both = self.chosen.copy("K"), [], []
+        selected = self.chosen.copy("K")
+        names: list[str] = []
+        both: list[str] = []
         given = np.unique(self.chosen[self.chosen >= 0]).tolist()
         for text in given:
             plain = plain_answer(self.images[text])

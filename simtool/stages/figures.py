@@ -52,6 +52,8 @@ def look_of(title: str | None, width: str | float | None, font_size: float | Non
     size = font_size or (settings or {}).get("font.size")
     if settings is not None and font_size is not None:  # all sizes follow from the size that was asked for
         settings = {name: value for name, value in settings.items() if name not in SIZES}
+    if size is not None and not _SIZES[0] <= size <= _SIZES[1]:
+        raise UsageError(f"--style {style}: font.size is from {_SIZES[0]:g} to {_SIZES[1]:g} points, not {size:g}")
     look = Look(title, None if width is None else _millimeters(width), size, settings)
     if look.width is not None and look.points > (most := look.width * _POINTS):
         raise UsageError(

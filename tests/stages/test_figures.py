@@ -175,3 +175,11 @@ def test_a_file_without_settings_and_an_unknown_name_are_refused(tmp_path: Path)
         look_of(None, None, None, tmp_path / "empty")
     with pytest.raises(UsageError, match=r"did you mean ggplot\?"):
         look_of(None, None, None, "ggplott")
+
+
+@pytest.mark.parametrize("size", ["nan", "1e9", "0"])
+def test_a_size_of_text_in_a_style_sheet_has_limits(tmp_path: Path, size: str) -> None:
+    sheet = tmp_path / "own.mplstyle"
+    sheet.write_text(f"font.size: {size}\n")
+    with pytest.raises(UsageError, match=r"font\.size is from 3 to 40 points, not"):
+        look_of(None, None, None, sheet)
