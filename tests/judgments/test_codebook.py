@@ -181,7 +181,7 @@ def test_answers_that_are_also_images_or_that_no_row_has_are_told(tmp_path: Path
 
 def test_votes_take_no_codes_of_answers(tmp_path: Path) -> None:
     with pytest.raises(JudgmentsError, match="--answer explains answers, but the file holds votes"):
-        read(tmp_path, "query,reference_1,reference_2,votes_1,votes_2", "q,a,b,1,0", **{"1": "reference_1"})
+        read(tmp_path, "query,reference_1,reference_2,votes_1,votes_2", "q,a,b,1,0", columns={}, **{"1": "reference_1"})
 
 
 @pytest.mark.filterwarnings("error")
