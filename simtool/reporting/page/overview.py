@@ -56,6 +56,11 @@ class Overview:
         """Whether a panel shows the noise ceiling."""
         return any(axis.best for _, axis in self.panels)
 
+    @property
+    def sides(self) -> set[str]:
+        """The colors of the bars: on which side of chance their intervals are."""
+        return {value.bar.side for line in self.lines for value in line.values if value is not None}
+
 
 def overview(report: Report) -> Overview | None:
     """The best models of a report, each with its best distance; None if there is no accuracy."""

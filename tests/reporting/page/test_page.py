@@ -125,6 +125,15 @@ def test_the_first_screen_shows_the_best_models_with_the_noise_ceiling_and_its_l
     assert "one other person gives the same answer" not in without[: without.index("</figure>")]
 
 
+def test_the_legend_of_the_first_screen_explains_each_color_of_its_bars() -> None:
+    text = to_html(make_report(None, pairs=20), ORIGIN)
+    found = re.search(r'<figure class="overview".*?</figure>', text, re.DOTALL)
+    assert found
+    bars, legend = (set(re.findall(r'<i class="fill (\w+)"', part)) for part in found[0].split("<figcaption>"))
+    assert bars == legend
+    assert "unclear" in bars
+
+
 def test_no_title_is_there_twice_and_no_table_repeats_another(page: str) -> None:
     for content in (page, to_html(build_report(*compared()), ORIGIN)):
         titles = re.findall(r"<(?:h1|h2|summary)>(.*?)</(?:h1|h2|summary)>", content)
