@@ -56,10 +56,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
+# In the order in which a study needs them: the help and the reference have this order.
+app.command(short_help="Run all stages on generated toy birds")(demo)
 app.command(short_help="Download the photographs of CUB-200-2011")(fetch_cub)
 app.command(short_help="Download the judgments of a published study")(fetch_judgments)
-app.command(short_help="Convert judgments to a table of trials")(import_trials)
 app.command(short_help="List the images of a folder in a table")(index_images)
+app.command(short_help="Convert judgments to a table of trials")(import_trials)
 app.command(short_help="Fit principal components to images")(fit_pca)
 app.command(short_help="Train a classifier of images")(train_resnet)
 app.command(short_help="Train Glow, a normalizing flow, on images")(train_glow)
@@ -69,15 +71,14 @@ app.command(short_help="Convert vectors of other programs to a table")(import_em
 app.command(short_help="Convert distances of pairs to a table of distances")(import_distances)
 app.command(short_help="Project vectors on their principal components")(compress)
 app.command(short_help="Add up the distances of several models")(combine)
-app.command(short_help="Draw samples from a trained flow")(sample)
-app.command(short_help="Fit coordinates of images to judgments alone")(fit_psych)
 app.command(short_help="Predict judgments from distances between vectors")(score)
-app.command(short_help="Learn a transform of vectors from judgments")(reweight)
-app.command(short_help="Transform vectors as reweight learned it")(transform)
-app.command(short_help="Write the distances of all pairs of images")(export_distances)
 app.command(short_help="Report how well each model predicts the judgments")(report)
 app.command(short_help="Check intervals and tests on simulated people")(check)
-app.command(short_help="Run all stages on generated toy birds")(demo)
+app.command(short_help="Learn a transform of vectors from judgments")(reweight)
+app.command(short_help="Transform vectors as reweight learned it")(transform)
+app.command(short_help="Fit coordinates of images to judgments alone")(fit_psych)
+app.command(short_help="Write the distances of all pairs of images")(export_distances)
+app.command(short_help="Draw samples from a trained flow")(sample)
 app.command(short_help="Describe and check a table or a model")(show)
 app.command(short_help="Check devices, libraries, cores and memory")(doctor)
 
@@ -103,7 +104,7 @@ def simtool(
 
     \b
     Example:
-      simtool demo                 run all stages on generated toy birds, in about a minute
+      simtool demo                 run all stages on generated toy birds, in a few minutes
       simtool COMMAND --help       inputs, outputs and an example of one stage
     """
 

@@ -111,4 +111,5 @@ class Answers:
         columns = listed(
             (next(name for name in self.columns if self.columns[name] == place) for place in self.places), 9
         )
-        return f"{fault}; or say which column an answer stands for: {options}, where COLUMN is one of {columns}"
+        meaning = f"where COLUMN is one of {columns}, or empty for no answer"
+        return f"{fault}; or say which column an answer stands for: {options}, {meaning}"

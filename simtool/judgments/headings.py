@@ -59,7 +59,10 @@ _CHOICES = _Layout(
 )
 _ODD_ONE_OUT = _Layout("image_1,...,image_N,odd_one", ("odd_one",), ("image", "votes"), 3)
 #: Names of other programs for the participant and the response time.
-_PARTICIPANT = ("subject", "subj", "subject_id", "worker_id", "observer", "rater", "user", "user_id", "prolific_pid")
+_PARTICIPANT = (
+    *("subject", "subj", "subject_id", "subject_nr", "subject_number", "participant_private_id", "prolific_pid"),
+    *("worker_id", "observer", "rater", "user", "user_id"),
+)
 _SYNONYMS = {
     **dict.fromkeys(_PARTICIPANT, "participant"),
     **dict.fromkeys(("rt", "response_time", "reaction_time"), "response_ms"),
@@ -69,7 +72,7 @@ _ANSWER = frozenset(("response", "resp", "choice", "chosen", "answer", "selected
 _SIDE = re.compile(r"((image|img|stimulus|stim|item|option)_?)?(left|right)(_?(image|img|stimulus|stim|item|option))?")
 #: Names for the odd image and the three images in tables of odd-one-out judgments.
 _ODD = re.compile(r"odd(_\w+)?|oddity\w*|ooo")
-_ONE_OF_THREE = re.compile(r"(image|img|im|stimulus|stim|item|object)_?([123])(_?(path|name|id|file))?")
+_ONE_OF_THREE = re.compile(r"(image|img|im|stimulus|stim|item|object)_?([123]|[abc])(_?(path|name|id|file))?")
 
 
 @dataclass(frozen=True)
@@ -208,8 +211,27 @@ def nearest(name: str) -> str | None:
 def _are_odd(names: Sequence[str]) -> bool:
     """Return whether a header is of odd-one-out judgments: it names an odd image, or three images and no query."""
     plain = [_plain(name) for name in names]
-    three = {match[2] for name in plain if (match := _ONE_OF_THREE.fullmatch(name))}
-    return any(_ODD.fullmatch(name) for name in plain) or (len(three) == 3 and "query" not in plain)
+    return any(_ODD.fullmatch(name) for name in plain) or (len(_three(names)) == 3 and "query" not in plain)
+
+
+def _three(names: Sequence[str]) -> dict[str, str]:
+    """Return the first heading of each of three images: ``{"image_1": "img_a", ...}``."""
+    matches = ((_ONE_OF_THREE.fullmatch(_plain(name)), name) for name in reversed(names))
+    return {f"image_{'123abc'.index(match[2]) % 3 + 1}": name for match, name in matches if match}
+
+
+def _odd_meant(names: Sequence[str]) -> dict[str, str]:
+    """Return the headings that mean a column of odd-one-out judgments, by this column; empty without three images."""
+    three = _three(names)
+    if len(three) < 3:
+        return {}
+    odd = sorted((name for name in names if _ODD.fullmatch(_plain(name))), key=len)
+    answers = [name for name in names if _plain(name) in _ANSWER]
+    people = [name for name in names if _SYNONYMS.get(_plain(name)) == "participant"][:1]
+    columns = (*sorted(three), "odd_one", *("participant" for _ in people))
+    headings = (*(three[image] for image in sorted(three)), next(iter((*odd, *answers)), "NAME"), *people)
+    known = {_plain(name) for name in names}
+    return {column: name for column, name in zip(columns, headings, strict=True) if column not in known}
 
 
 def _lacks_answers(names: Sequence[str]) -> bool:
@@ -232,10 +254,11 @@ def _refusal(names: Sequence[str]) -> str:
     if _are_odd(names):
         position = {"image1", "image2", "image3", "choice"} <= set(names) and "image4" not in names
         hint = "; if choice is the position of the odd one, add --format things-raw" if position else ""
+        meant = _odd_meant(names)
+        remedy = f"add {_options(meant.items())}" if meant else "--column NAME=HEADING names columns, as in odd_one=odd"
         return (
             f"odd-one-out judgments need the header {_ODD_ONE_OUT.legend}, above rows of image ids; odd_one is the id "
-            f"of the odd image, not its position; the header is {shown}{hint}; if columns have other names, add "
-            "--column, for example --column odd_one=NAME"
+            f"of the odd image, not its position (--answer explains positions); the header is {shown}{hint}; {remedy}"
         )
     if _lacks_answers(names):
         return (
@@ -244,8 +267,11 @@ def _refusal(names: Sequence[str]) -> str:
         )
     if meant := _meant(names):
         words = listed((f"{name} (did you mean {near}?)" for name, near in meant.items()), 6)
-        needed = [(near, name) for name, near in meant.items() if near not in _OPTIONAL]
-        remedy = f"; rename them, or add {_options(needed)}" if needed else ""
+        first: dict[str, str] = {}
+        for name, near in meant.items():
+            first.setdefault(near, name)
+        needed = [(near, name) for near, name in first.items() if near == "participant" or near not in _OPTIONAL]
+        remedy = f"; rename them, or add {_options(needed)}" if {*first} - {*_OPTIONAL} else ""
         return f"the header should be {_CHOICES.legend}; it is {shown}: {words}{remedy}"
     return (
         f"the header should be {_CHOICES.legend} or {_ODD_ONE_OUT.header}, above rows of image ids; it is {shown}; "

@@ -26,7 +26,7 @@ from simtool.tables.atomic import atomic_path
 from simtool.tables.embeddings import EmbeddingTable
 from simtool.tables.images import Images
 from simtool.tables.outcomes import Outcomes, read_outcomes
-from simtool.text import counted
+from simtool.text import counted, scaled
 from simtool.training.folder import LOG, TRAINING
 from simtool.training.history import History, read_history
 
@@ -190,7 +190,7 @@ def report(
             figures_of.save(run, drawn, drawing)
         figures_of.draw_all(run, drawings, content, wanted[0], look)
         formats: dict[str, tuple[Callable[[], str], str]] = {
-            "html": (lambda: _page(run, content, tables, thumbnails, histories), "page"),
+            "html": (lambda: _page(run, content, tables, thumbnails, histories), "page to open in a browser"),
             "csv": (lambda: to_csv(content), "all numbers"),
             "json": (lambda: to_json(content), "all numbers"),
             "markdown": (lambda: to_markdown(content), "tables"),
@@ -278,4 +278,4 @@ def _write(run: Run, path: Path, text: str, detail: str) -> None:
         return
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    run.wrote(path, detail)
+    run.wrote(path, f"{detail} ({scaled(path.stat().st_size, 'B')})")

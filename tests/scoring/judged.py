@@ -125,6 +125,8 @@ def exact_distance(distance: str, x: NDArray[Any], y: NDArray[Any], segments: Se
         with localcontext(prec=400):
             total = -sum((_cosine(*piece) for piece in _pieces(left, right, segments)), Decimal(0))
             return Fraction(total.quantize(Decimal(10) ** -150))
+    if distance not in ("cosine", "correlation"):
+        raise NotImplementedError(f"write the formula of {distance} here, and in sixty_digits if its values differ")
     product = _product(left, right)
     return -product * abs(product) / (_product(left, left) * _product(right, right))
 
