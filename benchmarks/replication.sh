@@ -106,6 +106,23 @@ simple() {
   done
 }
 
+# Does antialiasing change what the study found about pixels and principal components?
+antialiasing() {
+  local size
+  for size in 128 64 32; do
+    table "aliased-$size.parquet" --model pixels --size $size --name study
+    table "antialiased-$size.parquet" --model pixels --size $size --recipe antialiased --name antialiased
+  done
+  [ -e pca-antialiased/model.json ] || "$simtool" fit-pca cub/images.parquet --recipe antialiased --out pca-antialiased
+  table aliased-PCA.parquet --model pca --components 100 --name study
+  table antialiased-PCA.parquet --model pca-antialiased --components 100 --name antialiased
+  for size in 128 64 32 PCA; do
+    "$simtool" score "aliased-$size.parquet" "antialiased-$size.parquet" --trials trials.parquet \
+      --distance mse --distance cosine --out "outcomes-antialiasing-$size.parquet" > /dev/null
+    "$simtool" report "outcomes-antialiasing-$size.parquet" --baseline study --json "report-antialiasing-$size.json" > /dev/null
+  done
+}
+
 flows() {
   local layers="latent activations activations/all:$whole" level window
   for level in 1 2 3; do layers+=" activations/level-$level:$whole activations/level-$level:$half"; done
@@ -266,6 +283,7 @@ data
 models
 simple
 studied
+antialiasing
 flows
 hypotheses
 conditional

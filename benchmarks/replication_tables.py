@@ -84,6 +84,8 @@ def _of_figure(folder: Path) -> Iterator[tuple[str, Iterator[str]]]:
         yield "By trained species", _table(_KNOWN_HEADER, _known_rows(_of_all_trials(report)))
     if reports := sorted(folder.glob("report-learned-*.json")):
         yield "Learned from judgments", _table(_LEARNED_HEADER, _learned_rows(reports))
+    if reports := sorted(folder.glob("report-antialiasing-*.json")):
+        yield "Antialiasing", _table(_ANTIALIASING_HEADER, _antialiasing_rows(reports))
     models = sorted(folder.glob("*/model.json"))
     yield "Weights", _table(("model", "SHA-256"), ([path.parent.name, _sha256(path)] for path in models))
 
@@ -100,6 +102,20 @@ _EPOCH_HEADER = (
 KNOWN = ("all three", "some", "none")
 _KNOWN_HEADER = ("row", "distance", *KNOWN, *(f"{known}, less labels" for known in KNOWN))
 _LEARNED_HEADER = ("vectors", "held out", "comparisons", "before", "after", "gain", "after, same size by trial")
+
+
+_ANTIALIASING_HEADER = ("pixels", "distance", "study", "antialiased", "antialiased less study")
+
+
+def _antialiasing_rows(reports: list[Path]) -> Iterator[list[str]]:
+    for path in reports:
+        records = _of_all_trials(path)
+        found = _by_type(records)
+        gains = {record["distance"]: record for record in records if record["metric"] == "difference"}
+        for distance, gain in gains.items():
+            shares = (found[model, distance, "all"]["estimate"] for model in ("study", "antialiased"))
+            size = path.stem.removeprefix("report-antialiasing-")
+            yield [size, distance, *(f"{share:.4f}".removeprefix("0") for share in shares), _change(gain, 4)]
 
 
 def _sha256(path: Path) -> str:
@@ -297,8 +313,8 @@ def _interval(record: Record) -> str:
     return f"{_share(record['low'])}-{_share(record['high'])}"
 
 
-def _change(record: Record) -> str:
-    estimate, low, high = (f"{record[name]:+.3f}".replace("0.", ".", 1) for name in ("estimate", "low", "high"))
+def _change(record: Record, digits: int = 3) -> str:
+    estimate, low, high = (f"{record[name]:+.{digits}f}".replace("0.", ".", 1) for name in ("estimate", "low", "high"))
     return f"{estimate} ({low} to {high})"
 
 
