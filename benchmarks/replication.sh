@@ -238,17 +238,19 @@ figure() {
   [ -z "$lite2" ] || rows+=" lite2-pooled.parquet lite2-softmax.parquet lite2-species.parquet"
   # shellcheck disable=SC2086 # rows are patterns of names
   "$simtool" score $rows --trials trials.parquet --images images.parquet --out outcomes-rows.parquet > /dev/null
-  "$simtool" score pixels.parquet glow-[0-9]-latent.parquet glow-class-latent.parquet --distance mse/segments \
-    --distance cosine/segments --trials trials.parquet --images images.parquet --out outcomes-segments.parquet > /dev/null
+  "$simtool" score glow-[0-9]-latent.parquet glow-class-latent.parquet --distance mse/segments --distance cosine/segments \
+    --trials trials.parquet --images images.parquet --out outcomes-segments.parquet > /dev/null
+  "$simtool" score pixels.parquet --distance cosine/segments --trials trials.parquet --images images.parquet \
+    --out outcomes-by-pixel.parquet > /dev/null
   "$simtool" score epoch-*.parquet --trials trials.parquet --images images.parquet --out outcomes-epochs.parquet > /dev/null
   "$python" "$here/choosing.py" outcomes-epochs.parquet --family "ResNet50 best on people, penultimate=*, penultimate" \
     --family "ResNet50 best on people, final=*, final" --out outcomes-chosen-epochs.parquet > epochs.txt
-  "$simtool" report outcomes-rows.parquet outcomes-segments.parquet outcomes-chosen-epochs.parquet \
+  "$simtool" report outcomes-rows.parquet outcomes-segments.parquet outcomes-by-pixel.parquet outcomes-chosen-epochs.parquet \
     outcomes-psych.parquet --baseline "$labels" --json report-figure.json --sort given > /dev/null
   "$simtool" report outcomes-rows.parquet --baseline pixels --json report-over-pixels.json > /dev/null
   [ -e trials-known.parquet ] || "$python" "$here/known_classes.py" trials.parquet --images images.parquet \
     --training cub/images.parquet --out trials-known.parquet
-  rows="pixels.parquet classifier-*.parquet epoch-*.parquet"
+  rows="pixels.parquet classifier-penultimate.parquet classifier-final.parquet"
   [ -z "$lite2" ] || rows+=" lite2-pooled.parquet lite2-species.parquet"
   # shellcheck disable=SC2086
   "$simtool" score $rows --trials trials-known.parquet --images images.parquet --out outcomes-known.parquet > /dev/null

@@ -314,6 +314,8 @@ def _interval(record: Record) -> str:
 
 
 def _change(record: Record, digits: int = 3) -> str:
+    if record["low"] is None:  # nothing varies
+        return ""
     estimate, low, high = (f"{record[name]:+.{digits}f}".replace("0.", ".", 1) for name in ("estimate", "low", "high"))
     return f"{estimate} ({low} to {high})"
 
