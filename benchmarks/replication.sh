@@ -248,6 +248,9 @@ figure() {
   "$simtool" report outcomes-rows.parquet outcomes-segments.parquet outcomes-by-pixel.parquet outcomes-chosen-epochs.parquet \
     outcomes-psych.parquet --baseline "$labels" --json report-figure.json --sort given > /dev/null
   "$simtool" report outcomes-rows.parquet --baseline pixels --json report-over-pixels.json > /dev/null
+  "$simtool" score glow-0-latent.parquet glow-class-latent.parquet --trials trials.parquet --images images.parquet \
+    --out outcomes-conditional.parquet > /dev/null
+  "$simtool" report outcomes-conditional.parquet --baseline "Glow 0, latent" --json report-conditional.json > /dev/null
   [ -e trials-known.parquet ] || "$python" "$here/known_classes.py" trials.parquet --images images.parquet \
     --training cub/images.parquet --out trials-known.parquet
   rows="pixels.parquet classifier-penultimate.parquet classifier-final.parquet"

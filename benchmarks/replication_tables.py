@@ -75,6 +75,11 @@ def _of_figure(folder: Path) -> Iterator[tuple[str, Iterator[str]]]:
         yield "Less labels", _table(("less class and group labels", "part", *_CHANGES), _less_baseline(records))
     if (report := folder / "report-over-pixels.json").is_file():
         yield "Over pixels", _table(("less pixels", "part", *_CHANGES), _less_baseline(_records(report)))
+    if (report := folder / "report-conditional.json").is_file():
+        yield (
+            "Classes in the prior",
+            _table(("less Glow 0, latent", "part", *_CHANGES), _less_baseline(_records(report))),
+        )
     if (report := folder / "report-epochs.json").is_file():
         yield (
             "Epochs",
