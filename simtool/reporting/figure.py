@@ -20,9 +20,10 @@ from rich.cells import cell_len
 
 from simtool.analysis.metrics import TRIPLET_ACCURACY, Metric, Order
 from simtool.analysis.report import Block, Report, Row
+from simtool.errors import listed
 from simtool.reporting import formatting
 from simtool.reporting.axes import Accuracies, bare
-from simtool.reporting.fonts import USUAL, advice, fonts_with, missing_letters
+from simtool.reporting.fonts import USUAL, advice, fonts_with, is_installed, missing_letters
 from simtool.reporting.look import PLAIN, SIZES, Look, panels
 from simtool.reporting.names import shortened
 from simtool.reporting.palette import BAND, COLORS, INK, QUIET
@@ -144,6 +145,10 @@ def _drawn(make: Callable[[], Figure | None], kind: str, look: Look) -> Drawing 
         return None
     content, height, missing = found
     notes = [advice(missing)] if missing else []
+    with mpl.rc_context(dict(look.style or {})):
+        families = (look.style or {}).get("font.family", [USUAL])
+        if not any(map(is_installed, families)):
+            notes.append(f"no font {listed(families)} of the style sheet is installed: the font is {USUAL}")
     if look.width is not None and height > PAGE:
         notes.append(
             f"the figure is {height:.0f} mm high, more than a page ({PAGE} mm): --trial-type shows one type of trials, "
@@ -176,7 +181,8 @@ def styled(look: Look = PLAIN, fonts: Sequence[str] = ()) -> Iterator[None]:
     """
     settings: dict[Any, Any] = {**_STYLE, **(look.style or {}), "font.size": look.points, **_FIXED}
     with mpl.rc_context(settings):
-        mpl.rcParams["font.family"] = list(dict.fromkeys([*mpl.rcParams["font.family"], USUAL, *fonts]))
+        found = filter(is_installed, mpl.rcParams["font.family"])
+        mpl.rcParams["font.family"] = list(dict.fromkeys([*found, USUAL, *fonts]))
         yield
 
 

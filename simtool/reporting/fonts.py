@@ -8,11 +8,12 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import matplotlib as mpl
 from matplotlib.font_manager import fontManager, get_font
 
 from simtool.errors import listed
 
-__all__ = ["USUAL", "advice", "fonts_with", "missing_letters"]
+__all__ = ["USUAL", "advice", "fonts_with", "is_installed", "missing_letters"]
 
 #: The font of all text that it has letters for.
 USUAL = "DejaVu Sans"
@@ -53,6 +54,13 @@ def fonts_with(letters: Iterable[str]) -> list[str]:
             found.append(font.name)
             left -= held
     return list(dict.fromkeys(found))
+
+
+def is_installed(family: str) -> bool:
+    """Whether a family of fonts is installed, or one of those that the settings give for a general one (``serif``)."""
+    general = mpl.rcParams.get(f"font.{family.replace(' ', '-')}")
+    wanted = {name.casefold() for name in (general if isinstance(general, list) else [family])}
+    return any(font.name.casefold() in wanted for font in fontManager.ttflist)
 
 
 def advice(letters: Iterable[str]) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import warnings
 
+import pytest
+
 from simtool.reporting.figure import drawn
 from simtool.reporting.fonts import USUAL, advice, fonts_with, missing_letters
+from simtool.reporting.look import Look
 from tests.reporting.conftest import make_report
 
 
@@ -14,6 +17,16 @@ def test_letters_that_the_usual_font_lacks_come_from_another_installed_font() ->
     assert "STIXGeneral" in fonts_with("\u24b6")
     assert fonts_with("a") == [USUAL]
     assert not drawn(make_report(None, ("\u24b6", "b"), pairs=30), "png").notes
+
+
+def test_a_family_that_is_not_installed_is_told_once_and_not_looked_up(caplog: pytest.LogCaptureFixture) -> None:
+    own = {"font.family": ["serif"], "font.serif": ["No such font"]}
+    report = make_report(None, ("a", "b"), pairs=30)
+    for style, name in (({"font.family": ["No such font"]}, "No such font"), (own, "serif")):
+        notes = drawn(report, "svg", look=Look(style=style)).notes
+        assert notes == (f"no font {name} of the style sheet is installed: the font is DejaVu Sans",)
+    assert not drawn(report, "svg", look=Look(style={"font.family": ["serif"]})).notes
+    assert not caplog.records
 
 
 def test_only_warnings_about_letters_are_collected() -> None:
