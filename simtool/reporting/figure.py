@@ -145,8 +145,9 @@ def _drawn(make: Callable[[], Figure | None], kind: str, look: Look) -> Drawing 
         return None
     content, height, missing = found
     notes = [advice(missing)] if missing else []
-    with mpl.rc_context(dict(look.style or {})):
-        families = (look.style or {}).get("font.family", [USUAL])
+    settings: dict[Any, Any] = {**(look.style or {})}
+    with mpl.rc_context(settings):
+        families = mpl.rcParams["font.family"] if "font.family" in settings else [USUAL]
         if not any(map(is_installed, families)):
             notes.append(f"no font {listed(families)} of the style sheet is installed: the font is {USUAL}")
     if look.width is not None and height > PAGE:

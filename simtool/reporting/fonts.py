@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.font_manager import fontManager, get_font
@@ -58,7 +59,8 @@ def fonts_with(letters: Iterable[str]) -> list[str]:
 
 def is_installed(family: str) -> bool:
     """Whether a family of fonts is installed, or one of those that the settings give for a general one (``serif``)."""
-    general = mpl.rcParams.get(f"font.{family.replace(' ', '-')}")
+    settings: Mapping[Any, Any] = mpl.rcParams
+    general = settings.get(f"font.{family.replace(' ', '-')}")
     wanted = {name.casefold() for name in (general if isinstance(general, list) else [family])}
     return any(font.name.casefold() in wanted for font in fontManager.ttflist)
 
