@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from simtool import stages
-from simtool.commands.options import file, table
-from simtool.judgments.codebook import pairs
+from simtool.commands.options import file, pairs, table
 from simtool.tables.observers import Observers
 
 __all__ = ["import_trials"]
@@ -111,13 +110,6 @@ def import_trials(
         images=images,
         format=kind,
         observers=observers,
-        columns=_pairs("--column", column),
-        answers=_pairs("--answer", answer),
+        columns=pairs("--column", column),
+        answers=pairs("--answer", answer),
     )
-
-
-def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
-    try:
-        return pairs(texts or ())
-    except ValueError as failure:
-        raise typer.BadParameter(str(failure), param_hint=option) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from simtool import console
+from simtool.errors import clipped
 from simtool.text import printable, scaled
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "describe",
     "file",
     "number",
+    "pairs",
     "table",
     "whole",
     "word",
@@ -165,3 +167,20 @@ def _shown(name: str, value: Any) -> str | None:
     if "bytes" in name:
         return scaled(value, "B")
     return f"{value:,}" if type(value) is int else str(value)
+
+
+def pairs(option: str, texts: Iterable[str] | None) -> dict[str, str]:
+    """Return what is before and after the first ``=`` of each value of an option.
+
+    Raises:
+        typer.BadParameter: a value has no ``=``, nothing before it, or the same as another value before it.
+    """
+    found: dict[str, str] = {}
+    for text in texts or ():
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not (key and equals):
+            raise typer.BadParameter(f"{clipped(text)} is not of the form NAME=COLUMN", param_hint=option)
+        if key in found:
+            raise typer.BadParameter(f"{clipped(key)} is given twice", param_hint=option)
+        found[key] = value
+    return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simtool.errors import clipped, likeliest, listed
 
-__all__ = ["Codebook", "pairs", "plain_answer"]
+__all__ = ["Codebook", "plain_answer"]
 
 
 @dataclass(frozen=True)
@@ -81,23 +81,6 @@ def place_of(heading: str, headings: Sequence[str], option: str) -> int:
     if headings.count(heading) > 1:
         raise ValueError(f"{option}: the header has {clipped(heading) or 'columns without a name'} twice; rename one")
     return headings.index(heading)
-
-
-def pairs(texts: Iterable[str]) -> dict[str, str]:
-    """Return what is before and after the first ``=`` of each text.
-
-    Raises:
-        ValueError: a text has no ``=``, nothing before it, or the same as another text before it.
-    """
-    found: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = (part.strip() for part in text.partition("="))
-        if not (key and equals):
-            raise ValueError(f"{clipped(text)} is not of the form NAME=COLUMN")
-        if key in found:
-            raise ValueError(f"{clipped(key)} is given twice")
-        found[key] = value
-    return found
 
 
 def plain_answer(text: str) -> str:

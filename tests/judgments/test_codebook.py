@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simtool.judgments.assembly import Judgments, JudgmentsError
-from simtool.judgments.codebook import Codebook, pairs
+from simtool.judgments.codebook import Codebook
 from simtool.judgments.csv_trials import read_csv_trials
 from simtool.judgments.importing import import_judgments
 from tests.studies import plain
@@ -225,10 +225,3 @@ def test_a_codebook_is_of_a_csv_only(tmp_path: Path) -> None:
     assert plain(import_judgments(tmp_path / "t.csv", codebook=book).judgments.trials)[0]["selected"] == [1]
     with pytest.raises(JudgmentsError, match="--column and --answer describe the format csv, not nights"):
         import_judgments(tmp_path / "t.csv", "nights", codebook=book)
-
-
-def test_pairs_are_split_at_the_first_sign(tmp_path: Path) -> None:
-    assert pairs(["a=b", " selected_1 = x=y ", "skip="]) == {"a": "b", "selected_1": "x=y", "skip": ""}
-    for wrong, complaint in ((["a"], "not of the form"), (["=a"], "not of the form"), (["a=b", "a=c"], "given twice")):
-        with pytest.raises(ValueError, match=complaint):
-            pairs(wrong)

@@ -41,6 +41,8 @@ RENAMED = {
     ("fetch-judgments", "archive"): "archives",
     ("fetch-judgments", "url"): "urls",
     ("fetch-judgments", "photographs_url"): "photographs_urls",
+    ("import-trials", "answer"): "answers",
+    ("import-trials", "column"): "columns",
     ("import-trials", "kind"): "format",
     ("report", "show"): "figure_of",
     ("embed", "layer"): "layers",
