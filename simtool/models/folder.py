@@ -219,6 +219,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not folder.is_dir():
         raise ModelError(explain(folder, Expected.MODEL_FOLDER))
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path}: not a file; copy the model folder again")
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as failure:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,12 @@ def test_a_manifest_from_elsewhere_is_checked(tmp_path: Path, change: dict[str, 
     path = tmp_path / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ModelError, match=complaint):
+        read_manifest(tmp_path)
+
+
+def test_a_pipe_is_no_manifest(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.json")
+    with pytest.raises(ModelError, match=r"model\.json: not a file"):
         read_manifest(tmp_path)
 
 
