@@ -123,4 +123,4 @@ def test_folds_that_are_impossible_are_refused_before_anything_is_fitted(
     monkeypatch.setattr("simtool.stages.psychological.fitted", lambda *_: pytest.fail("it fits"))
     words = ("--out", home / "p.parquet", "--hold-out", "trial", "--folds", 100_000)
     ran = simtool("fit-psych", home / "trials.parquet", *words)
-    assert (ran.code, "cannot be split into 100000 folds" in ran.err) == (1, True)
+    assert (ran.code, "cannot be split into 100000 folds" in ran.err) == (2, True)

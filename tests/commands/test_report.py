@@ -113,7 +113,7 @@ def test_a_column_divides_the_accuracies(simtool: Run, outcomes: Path) -> None:
     done = simtool("report", outcomes, "--by", "participant", *FEW)
     assert "Triplet accuracy by participant, all trials" in done.out
     missing = simtool("report", outcomes, "--by", "age", *FEW)
-    assert (missing.code, missing.err.count("error:")) == (1, 1)
+    assert (missing.code, missing.err.count("error:")) == (2, 1)
     assert "--by age: the trials have no such column; they have trial_type" in missing.err
 
 

@@ -275,9 +275,9 @@ def test_a_control_is_not_saved(glow: Path, given: GivenImages, tmp_path: Path) 
 def test_models_without_known_initial_weights_are_refused_in_one_line(images: Path, tmp_path: Path) -> None:
     network = write_network(tmp_path / "net.onnx")
     takers = "--untrained is for a model folder or a network of keras.applications"
-    with pytest.raises(UsageError, match=rf"^{takers}; pixels have no .* no network [^\n]*$"):
+    with pytest.raises(UsageError, match=rf"^{takers}; pixels have no layers, components or weights$"):
         stages.embed(images, "pixels", untrained=True)
-    with pytest.raises(UsageError, match=rf"^{takers}; an \.onnx file has .* no initial weights$"):
+    with pytest.raises(UsageError, match=rf"^{takers}; an \.onnx file has no [^\n]* or initial weights$"):
         stages.embed(images, network, untrained=True)
     with pytest.raises(UsageError, match=r"^--untrained is for [^\n]*; the initial weights of pixels are not known"):
         stages.embed(images, Pixels(RECIPE), untrained=True)
