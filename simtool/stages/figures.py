@@ -99,17 +99,25 @@ def _sheet(style: str | Path) -> Mapping[str, Any]:
 
 @contextmanager
 def _faults() -> Iterator[list[str]]:
-    """Collect what matplotlib says about the lines of a style sheet, which it logs and leaves out."""
+    """Collect what matplotlib says about the lines of a style sheet, which it logs and leaves out.
+
+    Another library may have silenced the logger.
+    """
     found: list[str] = []
     logger, handler = logging.getLogger("matplotlib"), logging.Handler(logging.WARNING)
     handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
-    propagate, logger.propagate = logger.propagate, False
+    before = logger.propagate, logger.disabled, logger.level, logging.root.manager.disable
+    logger.propagate, logger.disabled = False, False
+    logger.setLevel(logging.WARNING)
+    logging.disable(logging.NOTSET)
     logger.addHandler(handler)
     try:
         yield found
     finally:
         logger.removeHandler(handler)
-        logger.propagate = propagate
+        logger.propagate, logger.disabled = before[:2]
+        logger.setLevel(before[2])
+        logging.disable(before[3])
 
 
 #: A message of matplotlib about a line of a style sheet.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,24 @@ def test_a_bad_line_of_a_style_sheet_is_one_line(
         look_of(None, None, None, sheet)
     assert str(refused.value) == f"--style {sheet}: {fault}"
     assert not caplog.records
+
+
+@pytest.mark.parametrize("silenced", ["level", "logger", "all"])
+def test_a_bad_line_is_found_where_the_log_is_silent(
+    silenced: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("matplotlib")
+    if silenced == "level":
+        monkeypatch.setattr(logger, "level", logging.CRITICAL)
+        logger.manager._clear_cache()  # type: ignore[attr-defined] # the levels that loggers remember
+    elif silenced == "logger":
+        monkeypatch.setattr(logger, "disabled", True)
+    else:
+        monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+    sheet = tmp_path / "lab.mplstyle"
+    sheet.write_text("axes.titlesize: huge\n")
+    with pytest.raises(UsageError, match="line 1: bad value"):
+        look_of(None, None, None, sheet)
 
 
 def test_a_size_that_is_asked_for_sets_all_sizes_of_a_style_sheet() -> None:
