@@ -72,7 +72,7 @@ def read_history(folder: Path, name: str) -> History:
     if not path.is_file():
         raise TrainingError(f"{folder}: it has no log of a training ({TRAINING}/{LOG})")
     if path.stat().st_size > MOST_BYTES:
-        raise TrainingError(f"{path}: larger than {MOST_BYTES:,} bytes, so it is no log of a training")
+        raise TrainingError(f"{path}: larger than {MOST_BYTES:,} bytes, so this is not the log of a training")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header, *rows = [line for line in csv.reader(file) if line] or [[]]
