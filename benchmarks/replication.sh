@@ -83,7 +83,7 @@ studied() {
     epoch=$(basename "$folder")
     vectors "epoch-$epoch" "ResNet50 epoch $epoch" "penultimate final" --model "$folder"
   done
-  for seed in $seeds; do vectors "glow-$seed" "Glow $seed" "latent posterior pooled" --model "glow-$seed"; done
+  for seed in $seeds; do vectors "glow-$seed" "Glow $seed" pooled --model "glow-$seed"; done
 }
 
 # A flow whose prior knows the species.

@@ -24,7 +24,7 @@ from simtool.errors import listed
 from simtool.reporting import formatting
 from simtool.reporting.axes import Accuracies, bare
 from simtool.reporting.fonts import USUAL, advice, fonts_with, is_installed, missing_letters
-from simtool.reporting.look import PLAIN, SIZES, Look, panels
+from simtool.reporting.look import INCH, PLAIN, SIZES, Look, panels
 from simtool.reporting.names import shortened
 from simtool.reporting.palette import BAND, COLORS, INK, QUIET
 from simtool.reporting.sections.section import Section
@@ -169,7 +169,7 @@ def _saved(
             return None
         dpi = min(300.0, MOST_PIXELS / max(figure.get_size_inches()))
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
-    return buffer.getvalue(), 25.4 * figure.get_figheight(), frozenset(missing)
+    return buffer.getvalue(), INCH * figure.get_figheight(), frozenset(missing)
 
 
 @contextmanager

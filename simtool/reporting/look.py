@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLUMNS", "PLAIN", "SIZES", "Look", "panels"]
+__all__ = ["COLUMNS", "INCH", "PLAIN", "SIZES", "Look", "panels"]
 
 #: Widths of columns of journals, in millimeters: those of Nature, which others are close to.
 COLUMNS = {"single": 89.0, "double": 183.0}
 #: Millimeters of an inch.
-_INCH = 25.4
+INCH = 25.4
 #: The width of a letter of small text in inches.
 _LETTER = 0.062
 #: The width of a letter of bold text of the usual size in inches.
@@ -68,7 +68,7 @@ class Look:
         Args:
             needed: the width in inches that its content would take with text of the usual size.
         """
-        return self.scale * needed if self.width is None else self.width / _INCH
+        return self.scale * needed if self.width is None else self.width / INCH
 
     def across(self, names: float, panel: float, most: int) -> int:
         """The number of panels side by side, from 1 to ``most``.
@@ -80,7 +80,7 @@ class Look:
         """
         if self.width is None:
             return most
-        return max(1, min(most, int((self.width / _INCH - self.scale * names) / (self.scale * panel))))
+        return max(1, min(most, int((self.width / INCH - self.scale * names) / (self.scale * panel))))
 
     def letters(self, most: int) -> int:
         """The most letters of a name in small text: ``most``, or fewer where the width is given."""
@@ -96,7 +96,7 @@ class Look:
         Args:
             longest: the width in inches of the longest name, for text of the usual size.
         """
-        return longest if self.width is None else min(longest, 0.4 * self.width / _INCH / self.scale)
+        return longest if self.width is None else min(longest, 0.4 * self.width / INCH / self.scale)
 
 
 #: As wide as the content, without a title.

@@ -14,6 +14,7 @@ from simtool.analysis.report import Block, Report
 from simtool.reporting import formatting
 from simtool.reporting.page.axis import Axis, Bar
 from simtool.reporting.sections.matrix import Matrix
+from simtool.reporting.sections.participants import scattered
 from simtool.reporting.sections.section import Sheet
 from simtool.reporting.sections.subject import NOTHING, Subject
 
@@ -88,8 +89,7 @@ class Spread:
         """The points of values and their quartiles. Of very many values, quantiles stand for all."""
         low, median, high = (axis.at(float(each)) for each in np.quantile(values, (0.25, 0.5, 0.75)))
         shown = values if len(values) <= POINTS else np.quantile(values, (np.arange(POINTS) + 0.5) / POINTS).tolist()
-        # Points are spread over the height in an order that does not depend on the values.
-        down = (0.1 + 0.8 * ((np.arange(len(shown)) * 0.618034) % 1)) * _DOWN
+        down = (0.1 + 0.8 * scattered(len(shown))) * _DOWN
         places = [round(axis.at(each) * _RIGHT / 100) for each in shown]
         path = "".join(f"M{right} {round(at)}h0" for right, at in zip(places, down, strict=True))
         return cls(path, low, round(high - low, 2), median)

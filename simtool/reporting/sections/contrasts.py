@@ -16,7 +16,7 @@ from simtool.analysis.inference.intervals import Difference
 from simtool.analysis.noise_ceiling import NoiseCeiling, Reach
 from simtool.analysis.report import Report, Row
 from simtool.reporting import formatting
-from simtool.reporting.look import Look
+from simtool.reporting.look import Look, panels
 from simtool.reporting.sections.differences import numbers, of_row
 from simtool.reporting.sections.groups import Group, groups, shown
 from simtool.reporting.sections.matrix import Cell, Matrix, divided, shade
@@ -287,20 +287,18 @@ def _draw(report: Report, look: Look) -> Figure | None:
     lines = 1 + note.count("\n")
     height = look.scale * (0.2 + 0.15 * lines + (side + 0.4) * down)
     figure = Figure(figsize=(width, height), layout="compressed")
-    panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    panels[0, 0].set_yticks(range(len(names)), labels)
-    panels[0, 0].set_xticks([])
+    made = panels(figure, len(tables), across, sharex=True, sharey=True)
+    made[0].set_yticks(range(len(names)), labels)
+    made[0].set_xticks([])
     numbered = len(names) <= _NUMBERS and side / len(names) >= _CELL
     largest = max(abs(contrast.difference.estimate) for table in tables for _, contrast in table.contrasts)
     size = "small" if side / len(names) >= _LINE else "x-small"
-    for panel, table, heading in zip(panels.flat, tables, _headings(tables), strict=False):
+    for panel, table, heading in zip(made, tables, _headings(tables), strict=True):
         image = _draw_matrix(panel, table, names, report.settings.level, 100 * max(largest, 1e-9), numbered)
         panel.tick_params(length=0, labelsize=size)
         panel.set_title(heading, fontsize="small", fontweight="bold")
-    for panel in panels.flat[len(tables) :]:
-        panel.set_axis_off()
     if not numbered:
-        bar = figure.colorbar(image, ax=panels, shrink=1 / down, aspect=25, fraction=0.03, pad=0.02)
+        bar = figure.colorbar(image, ax=made, shrink=1 / down, aspect=25, fraction=0.03, pad=0.02)
         bar.set_label("percentage points")
     figure.supxlabel(note)
     return figure

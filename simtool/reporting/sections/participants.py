@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simtool.analysis.metrics import TRIPLET_ACCURACY
 from simtool.analysis.participants import LEAST, Spread
@@ -22,11 +23,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PARTICIPANTS"]
+__all__ = ["PARTICIPANTS", "scattered"]
 
 _QUARTILES = (0.25, 0.5, 0.75)
 #: Points of a model in the figure are spread over this part of a row, in an order that does not depend on accuracy.
 _ROOM = 0.6
+
+
+def scattered(count: int) -> NDArray[np.float64]:
+    """Places from 0 to 1 that lie far from the places before them, for points that would cover each other, (count,).
+
+    They depend on no value, and are those of the golden ratio.
+    """
+    places: NDArray[np.float64] = (np.arange(count, dtype=np.float64) * 0.618034) % 1
+    return places
 
 
 def _by_type(report: Report) -> list[list[Spread]]:
@@ -133,7 +143,7 @@ def _draw_panel(panel: Axes, spreads: Sequence[Spread], look: Look) -> None:
     from simtool.reporting.axes import Accuracies, bare
 
     for at, each in enumerate(spreads):
-        aside = _ROOM * ((np.arange(len(each.accuracies)) * 0.618034) % 1 - 0.5)
+        aside = _ROOM * (scattered(len(each.accuracies)) - 0.5)
         low, median, high = each.quantiles(*_QUARTILES)
         panel.plot(each.accuracies, at + aside, ".", color=COLORS[0], alpha=0.4, markersize=3, mew=0)
         panel.plot([low, high], [at, at], color=INK, lw=2.2, solid_capstyle="butt")

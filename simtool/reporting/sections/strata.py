@@ -84,15 +84,13 @@ def _of_labels(splits: Sequence[Split]) -> list[Sheet]:
         total, own = points(split)
         parts.append([*names, *(f"{each:+.2f}" for each in (total, *own))])
     caption = f"Strata (comparisons): {sizes}. They depend on the images that were shown, not on the choice."
-    if meaning := formatting.meaning_of_fixed(row for split in splits for row in split.parts):
-        caption += f" {meaning}"
     parts_of = [stratum(row.part) for row in splits[0].parts]
     return [
         Sheet(
             _title(splits),
             ["model", "distance", *strata],
             accuracies,
-            caption=caption,
+            caption=_explained(caption, splits),
             subject=_subject(splits),
             strata=dict(enumerate(parts_of, 2)),
         ),
@@ -105,6 +103,11 @@ def _of_labels(splits: Sequence[Split]) -> list[Sheet]:
             strata=dict(enumerate(["", *parts_of], 2)),
         ),
     ]
+
+
+def _explained(caption: str, splits: Sequence[Split]) -> str:
+    """A caption with the meaning of what is written in place of an interval, if it is."""
+    return f"{caption} {formatting.meaning_of_fixed(row for split in splits for row in split.parts)}".strip()
 
 
 def _subject(splits: Sequence[Split]) -> Subject:
@@ -128,8 +131,7 @@ def _of_column(report: Report, splits: Sequence[Split]) -> Sheet:
             value = formatting.name(_stratum(row).removeprefix(f"{split.by}=")) or formatting.EMPTY
             lines.append([*formatting.entry(row), value, *numbers])
     subjects = [Subject(stratum=stratum(row.part)) for split in splits for row in split.parts]
-    meaning = formatting.meaning_of_fixed(row for split in splits for row in split.parts)
-    caption = f"{_PARTS} {meaning}".strip()
+    caption = _explained(_PARTS, splits)
     return Sheet(_title(splits), header, lines, texts=3, caption=caption, subject=_subject(splits), subjects=subjects)
 
 
